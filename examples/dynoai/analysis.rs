@@ -1,0 +1,164 @@
+//! From a log to its corrections.
+
+use axum::http::StatusCode;
+use examples::error::ApiError;
+use serde::Serialize;
+
+use crate::log::{self, Log, LogError, Sample};
+use crate::ve::{Correction, Table};
+
+/// Who asked for an analysis.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source {
+    Upload,
+    Jetstream,
+}
+
+/// How an analysis went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// Every row went into the table.
+    Success,
+    /// Some rows did not, or none of the cells got enough of them.
+    Partial,
+    /// There was nothing to analyse.
+    Error,
+}
+
+impl Status {
+    /// The status of an outcome.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it is a label"))]
+    pub(crate) fn of<E>(outcome: &Result<Analysis, E>) -> Self {
+        outcome.as_ref().map_or(Self::Error, |analysis| analysis.status)
+    }
+}
+
+/// What became of a log's rows.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Rows {
+    pub(crate) used: u64,
+    /// A number was missing or was none.
+    pub(crate) unreadable: u64,
+    /// Outside of the table, or beyond what a probe can measure.
+    pub(crate) out_of_range: u64,
+}
+
+impl Rows {
+    fn count(&mut self, table: &mut Table, row: Option<Sample>) {
+        match row {
+            None => self.unreadable += 1,
+            Some(sample) if table.add(sample) => self.used += 1,
+            Some(_) => self.out_of_range += 1,
+        }
+    }
+}
+
+/// The corrections and what they rest on.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct Analysis {
+    pub(crate) status: Status,
+    pub(crate) rows: Rows,
+    pub(crate) sparse_cells: usize,
+    pub(crate) corrections: Vec<Correction>,
+}
+
+/// Why a log cannot be analysed. It is always the log's fault.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AnalysisError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(
+        "no row of the log can be used: {} are unreadable and {} out of range",
+        .0.unreadable, .0.out_of_range
+    )]
+    NothingUsable(Rows),
+}
+
+impl From<AnalysisError> for ApiError {
+    fn from(error: AnalysisError) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+    }
+}
+
+/// Analyses a log. It takes as long as the log is large, so not on a thread that serves sockets.
+pub(crate) fn analyze(log: &Log, source: Source) -> Result<Analysis, AnalysisError> {
+    let _ = source;
+    let mut table = Table::new();
+    let mut rows = Rows::default();
+    match log {
+        Log::Csv(csv) => log::read(csv, |row| rows.count(&mut table, row))?,
+        Log::Samples(samples) if samples.is_empty() => return Err(LogError::Empty.into()),
+        Log::Samples(samples) => {
+            for sample in samples {
+                rows.count(&mut table, Some(*sample));
+            }
+        }
+    }
+    if rows.used == 0 {
+        return Err(AnalysisError::NothingUsable(rows));
+    }
+    let corrections = table.corrections();
+    let complete = rows.unreadable + rows.out_of_range == 0 && !corrections.is_empty();
+    Ok(Analysis {
+        status: if complete { Status::Success } else { Status::Partial },
+        rows,
+        sparse_cells: table.sparse_cells(),
+        corrections,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Bytes;
+
+    const HEADER: &str = "rpm,load,measured_afr,target_afr\n";
+
+    fn csv(rows: &str) -> Result<Analysis, AnalysisError> {
+        let csv = Bytes::from(format!("{HEADER}{rows}"));
+        analyze(&Log::Csv(csv), Source::Upload)
+    }
+
+    #[test]
+    fn a_clean_log_is_a_success() {
+        let analysis = csv(&"3000,80,12.6,12.0\n".repeat(5)).expect("a log");
+        assert_eq!(analysis.status, Status::Success);
+        assert_eq!(analysis.rows.used, 5);
+        assert_eq!(analysis.corrections.len(), 1);
+        assert!((analysis.corrections[0].factor - 1.05).abs() < 1e-9);
+    }
+
+    #[test]
+    fn holes_make_it_partial() {
+        let rows = "3000,80,12.6,12.0\n".repeat(3) + "3000,80,,12.0\n" + "99999,80,12.6,12.0\n";
+        let analysis = csv(&rows).expect("a log");
+        assert_eq!(analysis.status, Status::Partial);
+        let expected = Rows { used: 3, unreadable: 1, out_of_range: 1 };
+        assert_eq!(analysis.rows, expected);
+    }
+
+    #[test]
+    fn too_few_rows_for_any_cell_are_partial() {
+        let analysis = csv("3000,80,12.6,12.0\n").expect("a log");
+        assert_eq!(analysis.status, Status::Partial);
+        assert_eq!((analysis.corrections.len(), analysis.sparse_cells), (0, 1));
+    }
+
+    #[test]
+    fn a_log_without_a_usable_row_is_an_error() {
+        let outcome = csv("3000,80,99,12.0\nx,80,12,12\n");
+        assert_eq!(Status::of(&outcome), Status::Error);
+        let expected = "no row of the log can be used: 1 are unreadable and 1 out of range";
+        assert_eq!(outcome.expect_err("no rows").to_string(), expected);
+        let outcome = analyze(&Log::Samples(Vec::new()), Source::Jetstream);
+        assert_eq!(outcome, Err(LogError::Empty.into()));
+    }
+
+    #[test]
+    fn samples_and_csv_come_to_the_same() {
+        let sample = Sample { rpm: 3000.0, load: 80.0, measured_afr: 12.6, target_afr: 12.0 };
+        let inline = analyze(&Log::Samples(vec![sample; 4]), Source::Jetstream);
+        assert_eq!(inline, csv(&"3000,80,12.6,12.0\n".repeat(4)));
+    }
+}

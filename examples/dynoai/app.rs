@@ -1,0 +1,69 @@
+//! The service put together: its routes, their handlers, and how much each of them takes.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Multipart, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use examples::error::{ApiError, Checked, with_json_fallbacks};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::analysis::{Analysis, Source, analyze};
+use crate::jetstream::{self, Job};
+use crate::log::Log;
+use crate::runs::Runs;
+use crate::upload;
+
+/// What a form adds around the file it carries.
+const FORM_OVERHEAD: usize = 64 << 10;
+
+/// The largest JSON body, some hundred thousand samples.
+const LARGEST_JSON: usize = 16 << 20;
+
+/// All routes of the service.
+pub(crate) fn router() -> Router {
+    let upload = DefaultBodyLimit::max(upload::LARGEST_UPLOAD + FORM_OVERHEAD);
+    let json = DefaultBodyLimit::max(LARGEST_JSON);
+    let router = Router::new()
+        .route("/api/health", get(health))
+        .route("/api/analyze", post(analyze_upload).layer(upload))
+        .route("/api/jetstream/run", post(run_jetstream).layer(json));
+    with_json_fallbacks(router).with_state(Arc::default())
+}
+
+async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// An analysis of an upload, and the name under which it can be run again.
+#[derive(Serialize)]
+struct Analyzed {
+    run_id: String,
+    #[serde(flatten)]
+    analysis: Analysis,
+}
+
+async fn analyze_upload(
+    State(runs): State<Arc<Runs>>,
+    Checked(form): Checked<Multipart>,
+) -> Result<Json<Analyzed>, ApiError> {
+    let csv = upload::read(form).await?;
+    let log = Log::Csv(csv.clone());
+    let analysis = blocking(move || analyze(&log, Source::Upload)).await??;
+    let run_id = runs.keep(csv).map_err(|error| ApiError::internal("naming the run", error))?;
+    Ok(Json(Analyzed { run_id, analysis }))
+}
+
+async fn run_jetstream(
+    State(runs): State<Arc<Runs>>,
+    Checked(Json(request)): Checked<Json<jetstream::Request>>,
+) -> Result<Json<Analysis>, ApiError> {
+    let job = Job::try_from(request)?;
+    let analysis = blocking(move || jetstream::run(&runs, job)).await??;
+    Ok(Json(analysis))
+}
+
+async fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| ApiError::internal("the analysis", error))
+}

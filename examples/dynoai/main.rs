@@ -1,0 +1,39 @@
+//! `DynoAI`: reads dyno logs and says how to correct the engine's fuel table. Its metrics come from `metrics-runtime`.
+//!
+//! `cargo run --bin dynoai`, then `curl http://127.0.0.1:5001/metrics`.
+
+mod analysis;
+mod app;
+mod jetstream;
+mod log;
+mod runs;
+mod upload;
+mod ve;
+
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use examples::run::{Args, Cli, run};
+use examples::serve::{listen, serve};
+
+const CLI: Cli = Cli {
+    name: "dynoai",
+    about: "Reads dyno logs, computes corrections of the fuel table, and says how it is on /metrics.",
+    listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001),
+    traffic: false,
+    environment: &[
+        ("METRICS_ENABLED", "false switches the metrics off"),
+        ("METRICS_PATH", "where they are [default: /metrics]"),
+    ],
+};
+
+fn main() -> ExitCode {
+    run(&CLI, dynoai)
+}
+
+async fn dynoai(args: Args) -> Result<(), Box<dyn Error>> {
+    let listener = listen(args.listen).await?;
+    serve(listener, app::router()).await?;
+    Ok(())
+}

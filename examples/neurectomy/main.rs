@@ -1,0 +1,76 @@
+//! Neurectomy: a service with real parts (a language model, compression, an object store, sessions) whose metrics come
+//! from `metrics-runtime`.
+//!
+//! `cargo run --bin neurectomy`, then `curl http://127.0.0.1:8000/metrics`.
+
+mod api;
+mod app;
+mod breaker;
+mod config;
+mod ryot;
+mod sessions;
+mod sigmalang;
+mod sigmavault;
+mod traffic;
+
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use examples::run::{Args, Cli, run};
+use examples::serve::{listen, serve};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::ryot::client::{self, Ryot};
+use crate::sessions::Sessions;
+use crate::sigmavault::Vault;
+
+const CLI: Cli = Cli {
+    name: "neurectomy",
+    about: "Generates text (Ryot), compresses (ΣLANG) and keeps files (ΣVAULT), and says how it is on /metrics.",
+    listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
+    traffic: true,
+    environment: config::VARIABLES,
+};
+
+fn main() -> ExitCode {
+    run(&CLI, neurectomy)
+}
+
+async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
+    let config = Config::from_env()?;
+    let listener = listen(args.listen).await?;
+    let address = listener.local_addr()?;
+
+    let url = match config.ryot_url {
+        Some(url) => url,
+        None => ryot::server::start(&config.ryot_model).await?,
+    };
+    let app = Arc::new(App {
+        ryot: Ryot::new(client::Config {
+            url,
+            model: config.ryot_model,
+            api_key: config.ryot_api_key,
+            timeout: config.ryot_timeout,
+            breaker: config.ryot_breaker,
+        })?,
+        vault: Vault::open(config.vault)?,
+        sessions: Sessions::new(config.session_lifetime),
+    });
+    let router = app::router(Arc::clone(&app));
+
+    let expiring = tokio::spawn(async move { app.sessions.expire().await });
+    let traffic = tokio::spawn(async move {
+        if args.traffic > 0
+            && let Err(error) = traffic::send(address, args.traffic).await
+        {
+            eprintln!("no traffic: {error}");
+        }
+    });
+    let outcome = serve(listener, router).await;
+    expiring.abort();
+    traffic.abort();
+    Ok(outcome?)
+}

@@ -1,0 +1,370 @@
+//! The client for Ryot: any server that speaks `OpenAI`'s completions protocol, behind a circuit breaker.
+
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use crate::breaker::{Breaker, Rejected, Settings};
+
+/// A host that does not even take the connection by then is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Far above any completion; what is larger is not one.
+const LARGEST_ANSWER: usize = 4 << 20;
+
+/// Where Ryot is and how to speak to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// `http://host:port`, with or without the `/v1` that `OpenAI`'s clients put there.
+    pub(crate) url: Url,
+    pub(crate) model: String,
+    pub(crate) api_key: Option<String>,
+    /// For a whole call, answer included.
+    pub(crate) timeout: Duration,
+    pub(crate) breaker: Settings,
+}
+
+/// What to generate.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Prompt {
+    #[serde(rename = "prompt")]
+    pub(crate) text: String,
+    pub(crate) max_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seed: Option<u64>,
+}
+
+/// What Ryot made of it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Completion {
+    pub(crate) model: String,
+    pub(crate) text: String,
+    pub(crate) finish_reason: Option<String>,
+    pub(crate) tokens: u64,
+}
+
+/// Why there is no completion although Ryot was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RyotError {
+    /// The request itself is at fault, so the client is told and the service is not to blame.
+    #[error("Ryot does not take this request: {0}")]
+    Refused(String),
+    #[error("Ryot answered {0}: {1}")]
+    Status(StatusCode, String),
+    #[error("Ryot did not answer within {} s", .0.as_secs_f64())]
+    TimedOut(Duration),
+    #[error("Ryot cannot be reached")]
+    Unreachable(#[source] reqwest::Error),
+    #[error("Ryot's answer is not a completion: {0}")]
+    Malformed(String),
+}
+
+/// Why a call came to nothing.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// The breaker is open: Ryot was not asked.
+    Open(Rejected),
+    Ryot(RyotError),
+}
+
+/// A URL that Ryot cannot be reached at.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("`{0}` is not an http URL such as http://127.0.0.1:8080")]
+    NotHttp(Url),
+    #[error("`{0}` wants TLS, which this build leaves out; build with --features cloud")]
+    NoTls(Url),
+    #[error("the HTTP client cannot be built")]
+    Client(#[from] reqwest::Error),
+}
+
+/// Ryot's side of a completion, as far as it is of interest.
+#[derive(Deserialize)]
+struct Answer {
+    choices: Vec<Choice>,
+    usage: Usage,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    text: String,
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    completion_tokens: u64,
+}
+
+/// Ryot's side of an error; the servers that speak this protocol agree on this much.
+#[derive(Deserialize)]
+struct ErrorAnswer {
+    error: ErrorText,
+}
+
+#[derive(Deserialize)]
+struct ErrorText {
+    message: String,
+}
+
+/// Speaks to one Ryot.
+#[derive(Debug)]
+pub(crate) struct Ryot {
+    http: Client,
+    endpoint: Url,
+    model: String,
+    api_key: Option<String>,
+    timeout: Duration,
+    breaker: Breaker,
+}
+
+impl Ryot {
+    /// # Errors
+    /// If the URL is not one that this build can speak to.
+    pub(crate) fn new(config: Config) -> Result<Self, ConfigError> {
+        match config.url.scheme() {
+            "http" => {}
+            "https" if cfg!(feature = "cloud") => {}
+            "https" => return Err(ConfigError::NoTls(config.url)),
+            _ => return Err(ConfigError::NotHttp(config.url)),
+        }
+        let mut builder = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(config.timeout)
+            .redirect(reqwest::redirect::Policy::none());
+        if is_loopback(&config.url) {
+            // A proxy from the environment is for the world outside and would look for 127.0.0.1 on its own host.
+            builder = builder.no_proxy();
+        }
+        Ok(Self {
+            http: builder.build()?,
+            endpoint: endpoint(&config.url),
+            model: config.model,
+            api_key: config.api_key,
+            timeout: config.timeout,
+            breaker: Breaker::new(config.breaker),
+        })
+    }
+
+    /// Asks Ryot for a completion, unless the breaker knows better.
+    ///
+    /// # Errors
+    /// If the breaker is open or Ryot gave no completion.
+    pub(crate) async fn generate(&self, prompt: &Prompt) -> Result<Completion, CallError> {
+        let permit = self.breaker.admit().map_err(CallError::Open)?;
+        let outcome = self.complete(prompt).await;
+        match &outcome {
+            // A refusal is an answer: Ryot is well, the request is not.
+            Ok(_) | Err(RyotError::Refused(_)) => permit.succeeded(),
+            Err(_) => permit.failed(),
+        }
+        outcome.map_err(CallError::Ryot)
+    }
+
+    async fn complete(&self, prompt: &Prompt) -> Result<Completion, RyotError> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            model: &'a str,
+            #[serde(flatten)]
+            prompt: &'a Prompt,
+        }
+        let mut request = self.http.post(self.endpoint.clone()).json(&Body { model: &self.model, prompt });
+        if let Some(key) = &self.api_key {
+            request = request.bearer_auth(key);
+        }
+        let mut response = request.send().await.map_err(|error| self.failure(error))?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error))? {
+            if body.len() + chunk.len() > LARGEST_ANSWER {
+                return Err(RyotError::Malformed(format!("more than {LARGEST_ANSWER} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            return Err(refusal(status, &body));
+        }
+        let answer: Answer = serde_json::from_slice(&body).map_err(|error| RyotError::Malformed(error.to_string()))?;
+        let choice =
+            answer.choices.into_iter().next().ok_or_else(|| RyotError::Malformed("it has no choices".to_owned()))?;
+        Ok(Completion {
+            model: self.model.clone(),
+            text: choice.text,
+            finish_reason: choice.finish_reason,
+            tokens: answer.usage.completion_tokens,
+        })
+    }
+
+    fn failure(&self, error: reqwest::Error) -> RyotError {
+        if error.is_timeout() && !error.is_connect() {
+            RyotError::TimedOut(self.timeout)
+        } else {
+            // The URL may hold credentials.
+            RyotError::Unreachable(error.without_url())
+        }
+    }
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> RyotError {
+    let message = serde_json::from_slice::<ErrorAnswer>(body)
+        .map_or_else(|_| "no reason given".to_owned(), |answer| answer.error.message);
+    match status {
+        // Of the 4xx these blame what the client sent; the others (key, model, rate) are between Ryot and this service.
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+            RyotError::Refused(message)
+        }
+        _ => RyotError::Status(status, message),
+    }
+}
+
+fn endpoint(base: &Url) -> Url {
+    let mut url = base.clone();
+    let path = base.path().trim_end_matches('/');
+    let path = path.strip_suffix("/v1").unwrap_or(path);
+    url.set_path(&format!("{path}/v1/completions"));
+    url
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ryot::server;
+    use axum::Router;
+    use axum::routing::post;
+    use tokio::net::TcpListener;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect("a URL")
+    }
+
+    fn config(url: Url) -> Config {
+        Config {
+            url,
+            model: "tiny".to_owned(),
+            api_key: None,
+            timeout: Duration::from_secs(5),
+            breaker: Settings { failures: 2, cooldown: Duration::from_secs(60) },
+        }
+    }
+
+    fn prompt(max_tokens: u32) -> Prompt {
+        Prompt { text: "The keeper of the".to_owned(), max_tokens, seed: Some(1), temperature: None }
+    }
+
+    /// A server that gives the same answer to everything.
+    async fn answering(status: StatusCode, body: &'static str) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let router = Router::new().route("/v1/completions", post(move || async move { (status, body) }));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url(&format!("http://{address}"))
+    }
+
+    async fn error_of(status: StatusCode, body: &'static str) -> RyotError {
+        let ryot = Ryot::new(config(answering(status, body).await)).expect("a client");
+        ryot.complete(&prompt(5)).await.expect_err("an error")
+    }
+
+    #[test]
+    fn endpoints() {
+        for (base, expected) in [
+            ("http://h", "http://h/v1/completions"),
+            ("http://h:1/", "http://h:1/v1/completions"),
+            ("http://h/v1", "http://h/v1/completions"),
+            ("http://h/v1/", "http://h/v1/completions"),
+            ("http://h/llm/v1", "http://h/llm/v1/completions"),
+        ] {
+            assert_eq!(endpoint(&url(base)).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn urls_that_cannot_work() {
+        let error = Ryot::new(config(url("ftp://h"))).expect_err("ftp");
+        assert!(matches!(error, ConfigError::NotHttp(_)), "{error}");
+        if cfg!(not(feature = "cloud")) {
+            let error = Ryot::new(config(url("https://h"))).expect_err("no TLS");
+            assert!(error.to_string().contains("--features cloud"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_server_in_the_process_completes() {
+        let url = server::start("tiny").await.expect("a server");
+        let ryot = Ryot::new(config(url)).expect("a client");
+        let first = ryot.generate(&prompt(20)).await.expect("a completion");
+        assert!((1..=20).contains(&first.tokens), "{first:?}");
+        assert!(!first.text.is_empty());
+        let second = ryot.generate(&prompt(20)).await.expect("a completion");
+        assert_eq!(first, second, "one seed, one text");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_the_clients_fault_and_leaves_the_breaker_alone() {
+        let url = server::start("tiny").await.expect("a server");
+        let ryot = Ryot::new(config(url)).expect("a client");
+        for _ in 0..5 {
+            let error = ryot.generate(&prompt(u32::MAX)).await.expect_err("an error");
+            let CallError::Ryot(RyotError::Refused(reason)) = error else {
+                panic!("{error:?}");
+            };
+            assert!(reason.contains("max_tokens"), "{reason}");
+        }
+    }
+
+    #[tokio::test]
+    async fn failures_open_the_breaker() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        drop(listener);
+        let ryot = Ryot::new(config(url(&format!("http://{address}")))).expect("a client");
+        for _ in 0..2 {
+            let error = ryot.generate(&prompt(5)).await.expect_err("nobody there");
+            assert!(matches!(error, CallError::Ryot(RyotError::Unreachable(_))), "{error:?}");
+        }
+        let error = ryot.generate(&prompt(5)).await.expect_err("rejected");
+        assert!(matches!(error, CallError::Open(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_keeps_silent_times_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let ryot =
+            Ryot::new(Config { timeout: Duration::from_millis(50), ..config(url(&format!("http://{address}"))) });
+        let error = ryot.expect("a client").complete(&prompt(5)).await;
+        assert!(matches!(error, Err(RyotError::TimedOut(_))), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn answers_that_are_no_completion() {
+        for body in ["", "hello", "{}", r#"{"choices":[],"usage":{"completion_tokens":1}}"#] {
+            let error = error_of(StatusCode::OK, body).await;
+            assert!(matches!(error, RyotError::Malformed(_)), "{body}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn statuses_are_told_apart() {
+        let body = r#"{"error":{"message":"no such model"}}"#;
+        let error = error_of(StatusCode::NOT_FOUND, body).await;
+        assert_eq!(error.to_string(), "Ryot answered 404 Not Found: no such model");
+        let error = error_of(StatusCode::INTERNAL_SERVER_ERROR, "oops").await;
+        assert!(matches!(error, RyotError::Status(..)), "{error}");
+        let error = error_of(StatusCode::UNPROCESSABLE_ENTITY, "").await;
+        assert!(matches!(error, RyotError::Refused(_)), "{error}");
+    }
+}

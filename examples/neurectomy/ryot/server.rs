@@ -1,0 +1,135 @@
+//! A small `OpenAI`-compatible completions server on a loopback port: `POST /v1/completions`, `GET /v1/models`.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use examples::error::{ApiError, Checked, with_json_fallbacks};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use url::Url;
+
+use super::model::{Finish, Model};
+
+/// As many tokens as one request may ask for.
+const MOST_TOKENS: usize = 2048;
+
+/// What a request gets that does not say how many tokens it wants; the protocol's own default.
+const DEFAULT_TOKENS: usize = 16;
+
+struct Ryot {
+    name: String,
+    model: Model,
+    completions: AtomicU64,
+}
+
+/// The part of the protocol's request that this server honours. It refuses what would change the shape of its answer.
+#[derive(Deserialize)]
+struct Request {
+    model: String,
+    prompt: String,
+    max_tokens: Option<usize>,
+    temperature: Option<f64>,
+    seed: Option<u64>,
+    n: Option<u32>,
+    stream: Option<bool>,
+}
+
+/// Trains the model and serves it under `name` until the process ends. Returns its base URL.
+///
+/// # Errors
+/// If no loopback port can be bound.
+pub(crate) async fn start(name: &str) -> io::Result<Url> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let url = Url::parse(&format!("http://{}", listener.local_addr()?)).map_err(io::Error::other)?;
+    let router = router(name);
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            eprintln!("ryot: {error}");
+        }
+    });
+    Ok(url)
+}
+
+fn router(name: &str) -> Router {
+    let ryot = Arc::new(Ryot {
+        name: name.to_owned(),
+        model: Model::train(include_str!("corpus.txt")),
+        completions: AtomicU64::new(0),
+    });
+    let router = Router::new().route("/v1/completions", post(complete)).route("/v1/models", get(models));
+    with_json_fallbacks(router).with_state(ryot)
+}
+
+async fn models(State(ryot): State<Arc<Ryot>>) -> Json<Value> {
+    Json(json!({
+        "object": "list",
+        "data": [{ "id": ryot.name, "object": "model", "owned_by": "neurectomy" }]
+    }))
+}
+
+async fn complete(
+    State(ryot): State<Arc<Ryot>>,
+    Checked(Json(request)): Checked<Json<Request>>,
+) -> Result<Json<Value>, ApiError> {
+    if request.model != ryot.name {
+        return Err(ApiError::not_found(format!(
+            "there is no model `{}`; GET /v1/models lists those there are",
+            request.model
+        )));
+    }
+    if request.stream == Some(true) || request.n.is_some_and(|n| n != 1) {
+        return Err(ApiError::bad_request(
+            "this server answers with one whole completion: `stream` must be false and `n` 1",
+        ));
+    }
+    let max_tokens = request.max_tokens.unwrap_or(DEFAULT_TOKENS);
+    if max_tokens > MOST_TOKENS {
+        return Err(ApiError::bad_request(format!(
+            "`max_tokens` is {max_tokens}, this model gives at most {MOST_TOKENS}"
+        )));
+    }
+    let temperature = request.temperature.unwrap_or(1.0);
+    if !(0.0..=2.0).contains(&temperature) {
+        return Err(ApiError::bad_request(format!("`temperature` is {temperature}, it goes from 0 to 2")));
+    }
+
+    let id = ryot.completions.fetch_add(1, Ordering::Relaxed);
+    let state = Arc::clone(&ryot);
+    // Two thousand tokens are milliseconds of arithmetic, which the threads that serve sockets have no time for.
+    let generated = tokio::task::spawn_blocking(move || {
+        let mut rng = request.seed.map_or_else(rand::make_rng::<StdRng>, StdRng::seed_from_u64);
+        state.model.generate(&request.prompt, max_tokens, temperature, &mut rng)
+    })
+    .await
+    .map_err(|error| ApiError::internal("generating", error))?;
+
+    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Ok(Json(json!({
+        "id": format!("cmpl-{id}"),
+        "object": "text_completion",
+        "created": created,
+        "model": ryot.name,
+        "choices": [{
+            "index": 0,
+            "text": generated.text,
+            "logprobs": null,
+            "finish_reason": match generated.finish {
+                Finish::Stop => "stop",
+                Finish::Length => "length",
+            }
+        }],
+        "usage": {
+            "prompt_tokens": generated.prompt_tokens,
+            "completion_tokens": generated.completion_tokens,
+            "total_tokens": generated.prompt_tokens + generated.completion_tokens
+        }
+    })))
+}

@@ -1,0 +1,277 @@
+//! API keys and the sessions opened with them.
+//!
+//! [`Counts`] is derived from the store under its lock after every change, so it is the truth and not a sum of events:
+//! no path can forget to count back. Sessions end by themselves; [`Sessions::expire`] runs for as long as the service.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use examples::secret::secret;
+use rand::rngs::SysError;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Keys that exist at a time. Anybody may ask for one, so somebody has to stop.
+const MOST_KEYS: usize = 10_000;
+
+/// Sessions that are open at a time.
+const MOST_SESSIONS: usize = 10_000;
+
+/// How much of the store is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Users with at least one open session.
+    pub(crate) users: usize,
+    /// Keys that were issued and not revoked.
+    pub(crate) keys: usize,
+}
+
+/// Why there is no key or session.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SessionError {
+    #[error("this key was never issued or has been revoked")]
+    UnknownKey,
+    #[error("there is no such session, or it has ended")]
+    UnknownSession,
+    #[error("there are as many as this service keeps; revoke or end some first")]
+    Full,
+    #[error("the operating system gives no random numbers")]
+    NoRandomness(#[from] SysError),
+}
+
+#[derive(Debug)]
+struct Session {
+    user: String,
+    key: String,
+    ends: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    /// Key to user.
+    keys: HashMap<String, String>,
+    sessions: HashMap<String, Session>,
+    /// The same sessions by when they end.
+    ends: BTreeSet<(Instant, String)>,
+    /// Open sessions of each user who has any.
+    users: HashMap<String, usize>,
+}
+
+impl Store {
+    fn open(&mut self, id: String, session: Session) {
+        *self.users.entry(session.user.clone()).or_default() += 1;
+        self.ends.insert((session.ends, id.clone()));
+        self.sessions.insert(id, session);
+    }
+
+    fn close(&mut self, id: &str) -> bool {
+        let Some(session) = self.sessions.remove(id) else {
+            return false;
+        };
+        self.ends.remove(&(session.ends, id.to_owned()));
+        if let Some(open) = self.users.get_mut(&session.user) {
+            *open -= 1;
+            if *open == 0 {
+                self.users.remove(&session.user);
+            }
+        }
+        true
+    }
+
+    fn close_ended(&mut self, now: Instant) {
+        while let Some((ends, id)) = self.ends.first()
+            && *ends <= now
+        {
+            let id = id.clone();
+            self.close(&id);
+        }
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "the gauges read it"))]
+    fn counts(&self) -> Counts {
+        Counts { users: self.users.len(), keys: self.keys.len() }
+    }
+}
+
+/// The store of keys and sessions.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    lifetime: Duration,
+    store: Mutex<Store>,
+    opened: Notify,
+}
+
+impl Sessions {
+    /// An empty store whose sessions last for `lifetime`.
+    pub(crate) fn new(lifetime: Duration) -> Self {
+        Self { lifetime, store: Mutex::default(), opened: Notify::new() }
+    }
+
+    /// How long a session lasts.
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// Issues a key to `user`.
+    pub(crate) fn issue_key(&self, user: String) -> Result<String, SessionError> {
+        let key = secret("nk")?;
+        self.change(|store| {
+            if store.keys.len() >= MOST_KEYS {
+                return Err(SessionError::Full);
+            }
+            store.keys.insert(key.clone(), user);
+            Ok(key)
+        })
+    }
+
+    /// Revokes a key and ends the sessions that were opened with it.
+    pub(crate) fn revoke_key(&self, key: &str) -> Result<(), SessionError> {
+        self.change(|store| {
+            store.keys.remove(key).ok_or(SessionError::UnknownKey)?;
+            let opened_with_it = store.sessions.iter().filter(|(_, open)| open.key == key);
+            let ids: Vec<String> = opened_with_it.map(|(id, _)| id.clone()).collect();
+            for id in ids {
+                store.close(&id);
+            }
+            Ok(())
+        })
+    }
+
+    /// Opens a session for the user of `key`.
+    pub(crate) fn open(&self, key: &str) -> Result<String, SessionError> {
+        let id = secret("ns")?;
+        let id = self.change(|store| {
+            let user = store.keys.get(key).ok_or(SessionError::UnknownKey)?.clone();
+            if store.sessions.len() >= MOST_SESSIONS {
+                return Err(SessionError::Full);
+            }
+            let session = Session { user, key: key.to_owned(), ends: Instant::now() + self.lifetime };
+            store.open(id.clone(), session);
+            Ok(id)
+        })?;
+        self.opened.notify_one();
+        Ok(id)
+    }
+
+    /// Ends a session before its time.
+    pub(crate) fn end(&self, id: &str) -> Result<(), SessionError> {
+        self.change(|store| if store.close(id) { Ok(()) } else { Err(SessionError::UnknownSession) })
+    }
+
+    /// Ends each session at its time, for ever.
+    pub(crate) async fn expire(&self) {
+        loop {
+            let next = self.change(|store| store.ends.first().map(|(ends, _)| *ends));
+            match next {
+                Some(ends) => tokio::time::sleep_until(ends).await,
+                // All sessions last equally long, so one that is opened later never ends before those that are there.
+                None => self.opened.notified().await,
+            }
+        }
+    }
+
+    /// Every access goes through here: no caller sees a session that has ended, or leaves stale counts behind.
+    fn change<R>(&self, change: impl FnOnce(&mut Store) -> R) -> R {
+        let mut store = self.lock();
+        store.close_ended(Instant::now());
+        change(&mut store)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    const LIFETIME: Duration = Duration::from_secs(60);
+
+    fn sessions() -> Arc<Sessions> {
+        let sessions = Arc::new(Sessions::new(LIFETIME));
+        let expiring = Arc::clone(&sessions);
+        tokio::spawn(async move { expiring.expire().await });
+        sessions
+    }
+
+    /// What was counted last, without the look at the clock that an access would take first.
+    fn counts(sessions: &Sessions) -> (usize, usize) {
+        let counts = sessions.lock().counts();
+        (counts.users, counts.keys)
+    }
+
+    fn key(sessions: &Sessions, user: &str) -> String {
+        sessions.issue_key(user.to_owned()).expect("a key")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_user_with_two_sessions_counts_once() {
+        let sessions = sessions();
+        let ada = [key(&sessions, "ada"), key(&sessions, "ada")];
+        let bob = key(&sessions, "bob");
+        assert_eq!(counts(&sessions), (0, 3));
+        let first = sessions.open(&ada[0]).expect("a session");
+        let second = sessions.open(&ada[1]).expect("a session");
+        sessions.open(&bob).expect("a session");
+        assert_eq!(counts(&sessions), (2, 3));
+        sessions.end(&first).expect("open");
+        assert_eq!(counts(&sessions), (2, 3));
+        sessions.end(&second).expect("open");
+        assert_eq!(counts(&sessions), (1, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sessions_end_by_themselves() {
+        let sessions = sessions();
+        let [ada, bob] = ["ada", "bob"].map(|user| key(&sessions, user));
+        tokio::task::yield_now().await;
+        let id = sessions.open(&ada).expect("a session");
+        tokio::time::sleep(LIFETIME / 2).await;
+        sessions.open(&bob).expect("a session");
+        assert_eq!(counts(&sessions), (2, 2));
+        tokio::time::sleep(LIFETIME / 2 + Duration::from_millis(2)).await;
+        assert_eq!(counts(&sessions), (1, 2), "ada's is over");
+        assert_eq!(sessions.end(&id), Err(SessionError::UnknownSession));
+        tokio::time::sleep(LIFETIME).await;
+        assert_eq!(counts(&sessions), (0, 2));
+        sessions.open(&ada).expect("a key outlives its sessions");
+        assert_eq!(counts(&sessions), (1, 2));
+        tokio::time::sleep(LIFETIME + Duration::from_millis(2)).await;
+        assert_eq!(counts(&sessions), (0, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_revoked_key_takes_its_sessions_along() {
+        let sessions = sessions();
+        let [ada, other] = ["ada", "ada"].map(|user| key(&sessions, user));
+        sessions.open(&ada).expect("a session");
+        sessions.open(&ada).expect("a session");
+        let kept = sessions.open(&other).expect("a session");
+        sessions.revoke_key(&ada).expect("issued");
+        assert_eq!(counts(&sessions), (1, 1));
+        assert_eq!(sessions.revoke_key(&ada), Err(SessionError::UnknownKey));
+        assert_eq!(sessions.open(&ada), Err(SessionError::UnknownKey));
+        sessions.end(&kept).expect("open");
+        assert_eq!(counts(&sessions), (0, 1));
+        let store = sessions.lock();
+        assert!(store.ends.is_empty() && store.sessions.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_an_end_to_keys_and_sessions() {
+        let sessions = sessions();
+        let first = key(&sessions, "ada");
+        for _ in 1..MOST_KEYS {
+            key(&sessions, "ada");
+        }
+        assert_eq!(sessions.issue_key("ada".to_owned()), Err(SessionError::Full));
+        for _ in 0..MOST_SESSIONS {
+            sessions.open(&first).expect("a session");
+        }
+        assert_eq!(sessions.open(&first), Err(SessionError::Full));
+        assert_eq!(counts(&sessions), (1, MOST_KEYS));
+    }
+}

@@ -1,0 +1,223 @@
+//! `DynoAI` as its user meets it: the real binary, asked over HTTP, and what `/metrics` says about it afterwards.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
+
+use serde_json::{Value, json};
+use tests::client::{Client, Response};
+use tests::page::{Kind, Page};
+use tests::service::Service;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_dynoai");
+const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];
+const FORM: &str = "multipart/form-data; boundary=edge";
+const HEADER: &str = "RPM,MAP (kPa),AFR Measured,AFR Target\n";
+
+fn start(env: &[(&str, &str)]) -> Service {
+    Service::start(BINARY, &ANY_PORT, env)
+}
+
+fn page(service: &Client) -> Page {
+    Page::parse_text(service.get("/metrics").expect(200).text()).unwrap()
+}
+
+fn form(content: &[u8]) -> Vec<u8> {
+    let head = "--edge\r\ncontent-disposition: form-data; name=\"note\"\r\n\r\nfrom the dyno\r\n\
+        --edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"log.csv\"\r\n\
+        content-type: text/csv\r\n\r\n";
+    [head.as_bytes(), content, b"\r\n--edge--\r\n"].concat()
+}
+
+fn upload(service: &Client, content: impl AsRef<[u8]>) -> Response {
+    service.post("/api/analyze", FORM, form(content.as_ref()))
+}
+
+fn jetstream(service: &Client, body: &Value) -> Response {
+    service.post_json("/api/jetstream/run", body)
+}
+
+/// Three rows for each of `cells` neighbouring cells, five percent lean.
+fn log(cells: u32) -> String {
+    let rows = (0..cells).flat_map(|cell| {
+        let (rpm, load) = (600 + 250 * (cell % 32), 5 + 10 * (cell / 32));
+        (0..3).map(move |_| format!("{rpm},{load},14.7,14.0\n"))
+    });
+    HEADER.chars().chain(rows.collect::<String>().chars()).collect()
+}
+
+fn sample(rpm: f64) -> Value {
+    json!({ "rpm": rpm, "load": 80, "measured_afr": 12.6, "target_afr": 12.0 })
+}
+
+#[track_caller]
+fn assert_error(response: &Response, status: u16) {
+    assert_eq!(response.status, status, "{}", response.text());
+    let body = response.json();
+    assert_eq!(body["error"]["status"], status, "{body}");
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.len() > 10, "{message:?} explains nothing");
+}
+
+#[track_caller]
+fn assert_bounds(page: &Page, name: &str, expected: &[&str]) {
+    let buckets = page.series(&format!("{name}_bucket"));
+    let found: Vec<_> = buckets.iter().map(|bucket| bucket.labels["le"].as_str()).collect();
+    assert_eq!(found[..expected.len()], *expected, "{name}");
+}
+
+#[test]
+fn every_metric_of_the_design_is_there_before_the_first_request() {
+    let service = start(&[]);
+    let page = page(&service);
+    for (name, kind) in [
+        ("dynoai_app_info", Kind::Gauge),
+        ("dynoai_analysis_duration_seconds", Kind::Histogram),
+        ("dynoai_file_upload_bytes", Kind::Histogram),
+        ("dynoai_analysis_total", Kind::Counter),
+        ("dynoai_jetstream_runs_total", Kind::Counter),
+        ("dynoai_ve_corrections_count", Kind::Histogram),
+    ] {
+        let family = page.family(name).unwrap_or_else(|| panic!("{name} is missing"));
+        assert_eq!(family.kind, kind, "{name}");
+    }
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    assert_eq!(page.value("dynoai_app_info", version), 1.0);
+}
+
+#[test]
+fn an_upload_is_analysed_and_measured() {
+    let service = start(&[]);
+    let good = log(12);
+    let analysis = upload(&service, &good).expect(200).json();
+    assert_eq!(analysis["status"], "success");
+    let corrections = analysis["corrections"].as_array().unwrap();
+    assert_eq!(corrections.len(), 12);
+    let expected = json!({
+        "rpm": [500.0, 750.0], "load": [0.0, 10.0], "samples": 3, "factor": 1.05, "clamped": false
+    });
+    assert_eq!(corrections[0], expected);
+    let holes = log(2) + "NaN,1,2,3\n";
+    let partial = upload(&service, &holes).expect(200).json();
+    assert_eq!(partial["status"], "partial");
+    assert_eq!(partial["rows"], json!({ "used": 6, "unreadable": 1, "out_of_range": 0 }));
+    let bad = "a,b,c\n1,2,3\n";
+    assert_error(&upload(&service, bad), 422);
+
+    let page = page(&service);
+    for status in ["success", "partial", "error"] {
+        let labels = [("status", status), ("source", "upload")];
+        assert_eq!(page.value("dynoai_analysis_total", labels), 1.0, "{status}");
+        let timed = page.value("dynoai_analysis_duration_seconds_count", [("status", status)]);
+        assert_eq!(timed, 1.0, "{status}");
+    }
+    assert_eq!(page.value("dynoai_file_upload_bytes_count", []), 3.0);
+    let bytes = (good.len() + holes.len() + bad.len()) as f64;
+    assert_eq!(page.value("dynoai_file_upload_bytes_sum", []), bytes);
+    let bounds = ["1024", "10240", "102400", "1048576", "10485760", "52428800", "+Inf"];
+    assert_bounds(&page, "dynoai_file_upload_bytes", &bounds);
+    assert_eq!(page.value("dynoai_ve_corrections_count_count", []), 2.0);
+    assert_eq!(page.value("dynoai_ve_corrections_count_sum", []), 14.0);
+    assert_eq!(page.value("dynoai_ve_corrections_count_bucket", [("le", "10")]), 1.0);
+    let bounds = ["0", "10", "50", "100", "500", "1000", "+Inf"];
+    assert_bounds(&page, "dynoai_ve_corrections_count", &bounds);
+    for (status, count) in [("200", 2.0), ("422", 1.0)] {
+        let labels = [("method", "POST"), ("path", "/api/analyze"), ("status", status)];
+        assert_eq!(page.value("dynoai_requests_total", labels), count);
+        let timed = page.value("dynoai_request_duration_seconds_count", labels);
+        assert_eq!(timed, count);
+    }
+}
+
+#[test]
+fn jetstream_runs_uploads_again_and_takes_samples() {
+    let service = start(&[]);
+    let uploaded = upload(&service, log(3)).expect(200).json();
+    let run = json!({ "run_id": uploaded["run_id"] });
+    let again = jetstream(&service, &run).expect(200).json();
+    assert_eq!(again["corrections"], uploaded["corrections"]);
+    let samples = json!({ "samples": [sample(3000.0), sample(3000.0), sample(90_000.0)] });
+    let inline = jetstream(&service, &samples).expect(200).json();
+    assert_eq!(inline["status"], "partial");
+    assert_error(&jetstream(&service, &json!({ "samples": [] })), 422);
+    assert_error(&jetstream(&service, &json!({ "run_id": "run_0" })), 404);
+    // Neither of these describes a run.
+    assert_error(&jetstream(&service, &json!({})), 400);
+    assert_error(&jetstream(&service, &json!({ "samples": [{}] })), 422);
+
+    let page = page(&service);
+    for (status, runs, analyses) in [("success", 1.0, 1.0), ("partial", 1.0, 1.0), ("error", 2.0, 1.0)] {
+        let counted = page.value("dynoai_jetstream_runs_total", [("status", status)]);
+        assert_eq!(counted, runs, "{status}");
+        let labels = [("status", status), ("source", "jetstream")];
+        assert_eq!(page.value("dynoai_analysis_total", labels), analyses, "{status}");
+    }
+    let labels = [("status", "success"), ("source", "upload")];
+    assert_eq!(page.value("dynoai_analysis_total", labels), 1.0);
+    assert_eq!(page.value("dynoai_file_upload_bytes_count", []), 1.0);
+}
+
+#[test]
+fn malformed_input_is_a_client_error_in_json() {
+    let service = start(&[]);
+    let json = "application/json";
+    let (analyze, run) = ("/api/analyze", "/api/jetstream/run");
+    let no_file = b"--edge\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nb\r\n--edge--\r\n";
+    let too_large = form(&vec![b'1'; (50 << 20) + 1]);
+    for (status, method, path, content_type, body) in [
+        (400, "POST", analyze, "text/csv", HEADER.as_bytes()),
+        (400, "POST", analyze, "multipart/form-data", b"--x--"),
+        (400, "POST", analyze, FORM, b""),
+        (400, "POST", analyze, FORM, b"--edge\r\ncontent-disp"),
+        (400, "POST", analyze, FORM, no_file),
+        (422, "POST", analyze, FORM, &form(b"")),
+        (422, "POST", analyze, FORM, &form(HEADER.as_bytes())),
+        (422, "POST", analyze, FORM, &form(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")),
+        (422, "POST", analyze, FORM, &form(&[HEADER.as_bytes(), b"\xff,\xfe,,\n"].concat())),
+        (413, "POST", analyze, FORM, &too_large),
+        (400, "POST", run, json, b"{"),
+        (422, "POST", run, json, br#"{"samples":[{"rpm":"fast"}]}"#),
+        (400, "POST", run, json, br#"{"samples":[{"rpm":1e999}]}"#),
+        (415, "POST", run, "text/plain", b"{}"),
+        (413, "POST", run, json, &too_large),
+        (405, "GET", analyze, "", b""),
+        (404, "GET", "/api/other", "", b""),
+    ] {
+        let response = service.request(method, path, &[("content-type", content_type)], body);
+        eprintln!("{method} {path} {:?}", String::from_utf8_lossy(&body[..body.len().min(40)]));
+        assert_error(&response, status);
+    }
+    assert_eq!(service.get("/api/health").expect(200).json()["status"], "ok");
+}
+
+#[test]
+fn the_largest_upload_fits() {
+    let service = start(&[]);
+    let mut log = log(2).into_bytes();
+    log.resize(50 << 20, b'\n');
+    assert_eq!(upload(&service, log).expect(200).json()["status"], "success");
+    let page = page(&service);
+    let bucket = [("le", "52428800")];
+    assert_eq!(page.value("dynoai_file_upload_bytes_bucket", bucket), 1.0);
+}
+
+#[test]
+fn the_environment_decides_about_metrics() {
+    let off = start(&[("METRICS_ENABLED", "No ")]);
+    let _ = upload(&off, log(1)).expect(200);
+    assert_error(&off.get("/metrics"), 404);
+
+    let elsewhere = start(&[("METRICS_PATH", "/m"), ("METRICS_ENABLED", "")]);
+    assert!(elsewhere.get("/m").expect(200).text().contains("dynoai_app_info"));
+
+    for (name, value) in [("METRICS_ENABLED", "maybe"), ("METRICS_PATH", "/api/health")] {
+        let refused = Service::run(BINARY, &ANY_PORT, &[(name, value)]);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(refused.stderr.contains(value), "{refused:?}");
+    }
+}
+
+#[test]
+fn it_stops_when_told_and_refuses_what_it_does_not_take() {
+    assert_eq!(start(&[]).stop().status.code(), Some(0));
+    let refused = Service::run(BINARY, &["--traffic", "1"], &[]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+}

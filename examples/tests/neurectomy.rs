@@ -1,0 +1,517 @@
+//! Neurectomy as its user meets it: the real binary, asked over HTTP, and what `/metrics` says about it afterwards.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use serde_json::{Value, json};
+use tests::client::{Client, Response};
+use tests::page::{Kind, Page};
+use tests::service::{Service, Stopped};
+use tests::wait;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_neurectomy");
+const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];
+const IN_MEMORY: (&str, &str) = ("SIGMAVAULT_URL", "memory:///");
+
+fn start(env: &[(&str, &str)]) -> Service {
+    let env: Vec<_> = [IN_MEMORY].iter().chain(env).copied().collect();
+    Service::start(BINARY, &ANY_PORT, &env)
+}
+
+/// What it says when it does not start.
+fn refusal(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
+    let Stopped { status, stderr, .. } = Service::run(BINARY, args, env);
+    (status.code(), stderr)
+}
+
+fn page(service: &Client) -> Page {
+    Page::parse_text(service.get("/metrics").expect(200).text()).unwrap()
+}
+
+fn put(service: &Client, path: &str, body: impl AsRef<[u8]>) -> Response {
+    service.request("PUT", path, &[], body.as_ref())
+}
+
+fn delete(service: &Client, path: &str) -> Response {
+    service.request("DELETE", path, &[], b"")
+}
+
+fn generate(service: &Client, max_tokens: u32) -> Response {
+    let body = json!({ "prompt": "The keeper", "max_tokens": max_tokens, "seed": 7 });
+    service.post_json("/v1/generate", &body)
+}
+
+fn key(service: &Client, user: &str) -> String {
+    let answer = service.post_json("/v1/keys", &json!({ "user": user }));
+    answer.expect(201).json()["key"].as_str().unwrap().to_owned()
+}
+
+fn open_session(service: &Client, key: &str) -> Response {
+    let bearer = format!("Bearer {key}");
+    service.request("POST", "/v1/sessions", &[("authorization", &bearer)], b"")
+}
+
+fn session(service: &Client, key: &str) -> String {
+    let answer = open_session(service, key).expect(201).json();
+    answer["session"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn assert_error(response: &Response, status: u16) {
+    assert_eq!(response.status, status, "{}", response.text());
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    let body = response.json();
+    assert_eq!(body["error"]["status"], status, "{body}");
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.len() > 10, "{message:?} explains nothing");
+}
+
+#[test]
+fn every_metric_of_the_design_is_there_before_the_first_request() {
+    let service = start(&[]);
+    let page = page(&service);
+    for (name, kind) in [
+        ("neurectomy_ryot_requests_total", Kind::Counter),
+        ("neurectomy_ryot_request_duration_seconds", Kind::Histogram),
+        ("neurectomy_sigmalang_compression_ratio", Kind::Histogram),
+        ("neurectomy_sigmavault_operations_total", Kind::Counter),
+        ("neurectomy_circuit_breaker_state", Kind::Gauge),
+        ("neurectomy_circuit_breaker_failures_total", Kind::Counter),
+        ("neurectomy_active_users", Kind::Gauge),
+        ("neurectomy_api_keys_active", Kind::Gauge),
+        ("neurectomy_system_info", Kind::Gauge),
+    ] {
+        let family = page.family(name).unwrap_or_else(|| panic!("{name} is missing"));
+        assert_eq!(family.kind, kind, "{name}");
+        assert!(!family.samples.is_empty(), "{name} has no sample");
+    }
+    for status in ["success", "error", "panic", "cancelled"] {
+        let requests = page.value("neurectomy_ryot_requests_total", [("status", status)]);
+        assert_eq!(requests, 0.0, "{status}");
+        for operation in ["store", "retrieve", "delete"] {
+            let labels = [("operation", operation), ("status", status)];
+            let operations = page.value("neurectomy_sigmavault_operations_total", labels);
+            assert_eq!(operations, 0.0, "{labels:?}");
+        }
+    }
+    let info = page.series("neurectomy_system_info");
+    assert_eq!(info.len(), 1);
+    assert_eq!(info[0].labels["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(info[0].value, 1.0);
+}
+
+#[test]
+fn generating_is_counted_by_status_token_and_second() {
+    let service = start(&[]);
+    let completions = [generate(&service, 5), generate(&service, 50)];
+    let completions = completions.map(|answer| answer.expect(200).json());
+    let tokens: f64 = completions.iter().map(|c| c["tokens"].as_f64().unwrap()).sum();
+    assert!(tokens > 0.0);
+    assert!(completions.iter().all(|c| c["text"].as_str().is_some_and(|text| !text.is_empty())));
+    assert_error(&generate(&service, 1_000_000), 400);
+
+    let page = page(&service);
+    let requests = |status| page.value("neurectomy_ryot_requests_total", [("status", status)]);
+    assert_eq!((requests("success"), requests("error")), (2.0, 1.0));
+    let generated = page.value("neurectomy_tokens_generated_total", [("model", "ryot-tiny")]);
+    assert_eq!(generated, tokens);
+    assert_eq!(page.value("neurectomy_ryot_request_duration_seconds_count", []), 3.0);
+    let bounds = ["0.1", "0.5", "1", "2", "5", "10", "30", "+Inf"];
+    assert_bounds(&page, "neurectomy_ryot_request_duration_seconds", &bounds);
+    let http = |status| {
+        let labels = [("method", "POST"), ("endpoint", "/v1/generate"), ("status", status)];
+        page.value("neurectomy_http_requests_total", labels)
+    };
+    assert_eq!((http("200"), http("400")), (2.0, 1.0));
+    let labels = [("method", "POST"), ("endpoint", "/v1/generate")];
+    let duration = "neurectomy_http_request_duration_seconds";
+    assert_eq!(page.value(&format!("{duration}_count"), labels), 3.0);
+    let bounds = ["0.01", "0.05", "0.1", "0.5", "1", "2.5", "5", "10", "+Inf"];
+    assert_bounds(&page, duration, &bounds);
+}
+
+/// The bounds of a histogram's first series, which stand in the order of the page.
+#[track_caller]
+fn assert_bounds(page: &Page, name: &str, expected: &[&str]) {
+    let buckets = page.series(&format!("{name}_bucket"));
+    let found: Vec<_> = buckets.iter().map(|bucket| bucket.labels["le"].as_str()).collect();
+    assert_eq!(found[..expected.len()], *expected, "{name}");
+}
+
+#[test]
+fn compressing_is_observed_by_its_ratio() {
+    let service = start(&[]);
+    let text = "a counter only goes up. ".repeat(500);
+    let summary = service.post("/v1/compress", "text/plain", &text).expect(200).json();
+    assert_eq!(summary["original_size"], text.len());
+    let ratio = summary["ratio"].as_f64().unwrap();
+    assert!(ratio > 30.0, "{summary}");
+    let headers = [("accept", "application/zstd")];
+    let answer = service.request("POST", "/v1/compress", &headers, text.as_bytes());
+    assert_eq!(answer.header("content-type"), Some("application/zstd"));
+    assert_eq!(answer.header("x-original-size"), Some("12000"));
+    let restored = zstd::bulk::decompress(&answer.expect(200).body, text.len()).unwrap();
+    assert_eq!(restored, text.as_bytes());
+    assert_error(&service.post("/v1/compress", "text/plain", ""), 400);
+
+    let page = page(&service);
+    let name = "neurectomy_sigmalang_compression_ratio";
+    assert_eq!(page.value(&format!("{name}_count"), []), 2.0);
+    let sum = page.value(&format!("{name}_sum"), []);
+    assert!((sum - 2.0 * ratio).abs() < 1e-9, "{sum}");
+    assert_eq!(page.value(&format!("{name}_bucket"), [("le", "30")]), 0.0);
+    assert_bounds(&page, name, &["5", "10", "15", "20", "25", "30", "+Inf"]);
+}
+
+#[test]
+fn files_come_back_and_each_operation_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let env = [("SIGMAVAULT_DIR", folder.path().to_str().unwrap())];
+    let service = Service::start(BINARY, &ANY_PORT, &env);
+    let content: Vec<u8> = (0..=255).collect();
+    let stored = put(&service, "/v1/files/a/b%20c.bin", &content).expect(201).json();
+    assert_eq!(stored, json!({ "path": "a/b c.bin", "size": 256 }));
+    let answer = service.get("/v1/files/a/b%20c.bin").expect(200);
+    assert_eq!(answer.header("content-type"), Some("application/octet-stream"));
+    assert_eq!(answer.body, content);
+    assert_error(&service.get("/v1/files/other"), 404);
+    let _ = delete(&service, "/v1/files/a/b%20c.bin").expect(204);
+    assert_error(&delete(&service, "/v1/files/a/b%20c.bin"), 404);
+    let _ = put(&service, "/v1/files/kept", "!").expect(201);
+    // Paths that name no file never reach the store.
+    for path in ["/v1/files/%2e%2e/%2e%2e/etc/passwd", "/v1/files/../../etc/passwd", "/v1/files/a//b"] {
+        assert_error(&service.get(path), 400);
+    }
+
+    let page = page(&service);
+    let operations = |operation| {
+        ["success", "error"].map(|status| {
+            let labels = [("operation", operation), ("status", status)];
+            page.value("neurectomy_sigmavault_operations_total", labels)
+        })
+    };
+    assert_eq!(operations("store"), [2.0, 0.0]);
+    assert_eq!(operations("retrieve"), [1.0, 1.0]);
+    assert_eq!(operations("delete"), [1.0, 1.0]);
+
+    let _ = service.stop();
+    let service = Service::start(BINARY, &ANY_PORT, &env);
+    assert_eq!(service.get("/v1/files/kept").expect(200).text(), "!");
+}
+
+#[test]
+fn users_and_keys_are_counted_as_they_are() {
+    let service = start(&[]);
+    let counts = || {
+        let page = page(&service);
+        let users = page.value("neurectomy_active_users", []);
+        (users, page.value("neurectomy_api_keys_active", []))
+    };
+    let [ada, ada_too, bob] = ["ada", "ada", "bob"].map(|user| key(&service, user));
+    assert_eq!(counts(), (0.0, 3.0));
+    let first = session(&service, &ada);
+    let _ = session(&service, &ada_too);
+    let _ = session(&service, &bob);
+    assert_eq!(counts(), (2.0, 3.0));
+    let _ = delete(&service, &format!("/v1/sessions/{first}")).expect(204);
+    assert_eq!(counts(), (2.0, 3.0));
+    let _ = delete(&service, &format!("/v1/keys/{ada_too}")).expect(204);
+    assert_eq!(counts(), (1.0, 2.0));
+    for failed in [delete(&service, &format!("/v1/keys/{ada_too}")), delete(&service, &format!("/v1/sessions/{first}"))]
+    {
+        assert_error(&failed, 404);
+    }
+    let refused = open_session(&service, &ada_too);
+    assert_error(&refused, 401);
+    assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(counts(), (1.0, 2.0));
+}
+
+#[test]
+fn a_session_that_ends_by_itself_is_counted_back() {
+    let service = start(&[("SESSION_SECONDS", "0.5")]);
+    let key = key(&service, "ada");
+    let _ = session(&service, &key);
+    // No request in between does the counting: the scrape itself must find the truth.
+    wait::until("the session to end", || {
+        let users = page(&service).value("neurectomy_active_users", []);
+        (users == 0.0).then_some(())
+    });
+}
+
+/// A Ryot at `address` that gives each request one answer, or none at all.
+fn ryot(listener: TcpListener, answers: bool) {
+    thread::spawn(move || {
+        let mut silent = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            if !answers {
+                silent.push(stream);
+                continue;
+            }
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let body = json!({
+                "choices": [{ "text": "so it is.", "finish_reason": "stop" }],
+                "usage": { "completion_tokens": 4 }
+            })
+            .to_string();
+            let length = body.len();
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+        }
+    });
+}
+
+fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+#[test]
+fn while_ryot_is_down_the_breaker_is_open() {
+    let (port, address) = listener();
+    drop(port);
+    let service =
+        start(&[("RYOT_URL", &format!("http://{address}/v1")), ("RYOT_MODEL", "elsewhere"), ("RYOT_COOLDOWN", "1")]);
+    let breaker = || {
+        let page = page(&service);
+        let of = |name: &str| page.value(name, [("service", "ryot")]);
+        let state = of("neurectomy_circuit_breaker_state");
+        (state, of("neurectomy_circuit_breaker_failures_total"))
+    };
+    assert_eq!(breaker(), (0.0, 0.0));
+    for failures in 1..=5u8 {
+        assert_error(&generate(&service, 5), 502);
+        let state = if failures == 5 { 1.0 } else { 0.0 };
+        assert_eq!(breaker(), (state, f64::from(failures)));
+    }
+    let rejected = generate(&service, 5);
+    assert_error(&rejected, 503);
+    assert_eq!(rejected.header("retry-after"), Some("1"));
+
+    ryot(TcpListener::bind(address).unwrap(), true);
+    let completion = wait::until("Ryot to be asked again", || {
+        let answer = generate(&service, 5);
+        (answer.status == 200).then(|| answer.json())
+    });
+    assert_eq!(completion["text"], "so it is.");
+    assert_eq!(breaker(), (0.0, 5.0));
+    let page = page(&service);
+    let requests = |status| page.value("neurectomy_ryot_requests_total", [("status", status)]);
+    // Those that the breaker rejected never were requests to Ryot.
+    assert_eq!((requests("success"), requests("error")), (1.0, 5.0));
+    let tokens = page.value("neurectomy_tokens_generated_total", [("model", "elsewhere")]);
+    assert_eq!(tokens, 4.0);
+}
+
+#[test]
+fn a_client_that_hangs_up_cancels_the_call() {
+    let (listener, address) = listener();
+    ryot(listener, false);
+    let service = start(&[("RYOT_URL", &format!("http://{address}"))]);
+    let body = json!({ "prompt": "The keeper" }).to_string();
+    let headers = [("content-type", "application/json")];
+    let mut stream = service.open("POST", "/v1/generate", &headers, body.len()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    thread::sleep(std::time::Duration::from_millis(200));
+    drop(stream);
+    let page = wait::until("the call to be cancelled", || {
+        let page = page(&service);
+        let cancelled = page.value("neurectomy_ryot_requests_total", [("status", "cancelled")]);
+        (cancelled == 1.0).then_some(page)
+    });
+    let labels = [("method", "POST"), ("endpoint", "/v1/generate"), ("status", "499")];
+    assert_eq!(page.value("neurectomy_http_requests_total", labels), 1.0);
+    let breaker = page.value("neurectomy_circuit_breaker_failures_total", [("service", "ryot")]);
+    assert_eq!(breaker, 0.0);
+    assert_eq!(page.value("neurectomy_ryot_request_duration_seconds_count", []), 0.0);
+}
+
+#[test]
+fn a_slow_ryot_times_out() {
+    let (listener, address) = listener();
+    ryot(listener, false);
+    let url = format!("http://{address}");
+    let service = start(&[("RYOT_URL", &url), ("RYOT_TIMEOUT", "0.2")]);
+    assert_error(&generate(&service, 5), 504);
+    let page = page(&service);
+    let errors = page.value("neurectomy_ryot_requests_total", [("status", "error")]);
+    assert_eq!(errors, 1.0);
+}
+
+#[test]
+fn malformed_input_is_a_client_error_in_json() {
+    let service = start(&[]);
+    let json = "application/json";
+    let too_large = vec![b' '; 33 << 20];
+    for (status, method, path, content_type, body) in [
+        (400, "POST", "/v1/generate", json, &b"{"[..]),
+        (400, "POST", "/v1/generate", json, b""),
+        (400, "POST", "/v1/generate", json, b"\xff\xfe"),
+        (422, "POST", "/v1/generate", json, b"{}"),
+        (422, "POST", "/v1/generate", json, br#"{"prompt":1}"#),
+        (422, "POST", "/v1/generate", json, br#"{"prompt":"a","max_tokens":-1}"#),
+        (400, "POST", "/v1/generate", json, br#"{"prompt":"a","temperature":9}"#),
+        (415, "POST", "/v1/generate", "text/plain", br#"{"prompt":"a"}"#),
+        (413, "POST", "/v1/generate", json, &too_large),
+        (413, "POST", "/v1/compress", "text/plain", &too_large),
+        (413, "PUT", "/v1/files/a", "text/plain", &too_large),
+        (405, "GET", "/v1/generate", "", b""),
+        (405, "POST", "/v1/files/a", "", b""),
+        (405, "BREW", "/health", "", b""),
+        (404, "GET", "/", "", b""),
+        (404, "GET", "/v1/files/", "", b""),
+        (400, "GET", "/v1/files/%ff", "", b""),
+        (400, "PUT", "/v1/files/a%00b", "", b""),
+        (400, "POST", "/v1/keys", json, br#"{"user":" "}"#),
+        (401, "POST", "/v1/sessions", "", b""),
+        (404, "DELETE", "/v1/sessions/none", "", b""),
+    ] {
+        let response = service.request(method, path, &[("content-type", content_type)], body);
+        eprintln!("{method} {path} {:?}", String::from_utf8_lossy(&body[..body.len().min(40)]));
+        assert_error(&response, status);
+    }
+    let service_is_well = service.get("/health").expect(200).json();
+    assert_eq!(service_is_well, json!({ "status": "ok" }));
+
+    let page = page(&service);
+    let unmatched = page.series("neurectomy_http_requests_total").into_iter();
+    let unmatched: Vec<_> = unmatched.filter(|s| s.labels["status"] == "404").collect();
+    assert!(unmatched.iter().all(|s| !s.labels["endpoint"].contains("none")), "a path became a label: {unmatched:?}");
+}
+
+#[test]
+fn metrics_can_be_switched_off() {
+    let service = start(&[("METRICS_ENABLED", "false")]);
+    let _ = generate(&service, 5).expect(200);
+    let _ = put(&service, "/v1/files/a", "!").expect(201);
+    assert_error(&service.get("/metrics"), 404);
+}
+
+#[test]
+fn metrics_can_be_elsewhere() {
+    let service = start(&[("METRICS_PATH", "/internal/metrics")]);
+    let text = service.get("/internal/metrics").expect(200);
+    assert!(Page::parse_text(text.text()).unwrap().family("neurectomy_active_users").is_some());
+    assert_error(&service.get("/metrics"), 404);
+}
+
+#[test]
+fn environments_that_make_no_sense_are_named() {
+    for (name, value, hint) in [
+        ("METRICS_ENABLED", "maybe", "false"),
+        ("METRICS_PATH", "metrics", "/"),
+        ("METRICS_PATH", "/health", "/health"),
+        ("RYOT_URL", "elsewhere", "URL"),
+        ("RYOT_URL", "ftp://elsewhere", "http"),
+        ("RYOT_TIMEOUT", "soon", "seconds"),
+        ("RYOT_COOLDOWN", "-1", "seconds"),
+        ("SESSION_SECONDS", "0", "seconds"),
+        ("SIGMAVAULT_URL", "gopher://files", "memory:///"),
+        ("SIGMAVAULT_DIR", "/dev/null/files", "/dev/null/files"),
+    ] {
+        let (code, text) = refusal(&ANY_PORT, &[(name, value)]);
+        assert_eq!(code, Some(1), "{name}={value}: {text}");
+        assert!(text.contains(value) && text.contains(hint), "{name}={value}: {text}");
+    }
+    let both = [IN_MEMORY, ("SIGMAVAULT_DIR", "files")];
+    let (code, text) = refusal(&ANY_PORT, &both);
+    assert!(code == Some(1) && text.contains("SIGMAVAULT_DIR"), "{text}");
+}
+
+#[test]
+fn command_lines_that_make_no_sense_are_explained() {
+    for (args, hint) in [
+        (&["--listen", "8000"][..], "127.0.0.1:8000"),
+        (&["--listen"], "--listen"),
+        (&["--traffic", "lots"], "requests a second"),
+        (&["--port", "1"], "--port"),
+        (&["now"], "now"),
+    ] {
+        let (code, text) = refusal(args, &[]);
+        assert_eq!(code, Some(2), "{args:?}: {text}");
+        assert!(text.contains(hint), "{args:?}: {text}");
+    }
+    let help = Service::run(BINARY, &["--help"], &[]);
+    assert_eq!(help.status.code(), Some(0));
+    for part in ["--traffic", "RYOT_URL", "SIGMAVAULT_URL", "METRICS_PATH"] {
+        assert!(help.stdout.contains(part), "{}", help.stdout);
+    }
+}
+
+#[test]
+fn a_port_in_use_is_explained() {
+    let (_taken, address) = listener();
+    let address = address.to_string();
+    let (code, text) = refusal(&["--listen", &address], &[IN_MEMORY]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains(&address) && text.contains("--listen"), "{text}");
+}
+
+#[test]
+fn a_request_under_way_is_finished_before_the_end() {
+    let service = start(&[]);
+    let mut stream = service.open("PUT", "/v1/files/slow", &[], 4).unwrap();
+    stream.write_all(b"ab").unwrap();
+    // The first half must have arrived, or there would be no request to finish.
+    thread::sleep(std::time::Duration::from_millis(200));
+    let client = Client::new(service.address());
+    let stopping = thread::spawn(move || service.stop());
+    wait::until("new connections to be refused", || {
+        client.try_request("GET", "/health", &[], b"").is_err().then_some(())
+    });
+    stream.write_all(b"cd").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    assert_eq!(stopping.join().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn an_interrupt_stops_it_as_well() {
+    let mut command = Command::new(BINARY);
+    command.args(ANY_PORT).envs([IN_MEMORY]).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut first = [0; 10];
+    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"listening ");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let status = wait::until("it to stop", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn traffic_moves_every_number() {
+    let args = [&ANY_PORT[..], &["--traffic", "100"]].concat();
+    let service = Service::start(BINARY, &args, &[IN_MEMORY]);
+    let moved = |page: &Page, name: &str| page.series(name).iter().any(|s| s.value > 0.0);
+    wait::until("all numbers to move", || {
+        let page = page(&service);
+        let all = [
+            "neurectomy_http_requests_total",
+            "neurectomy_http_request_duration_seconds_count",
+            "neurectomy_ryot_requests_total",
+            "neurectomy_ryot_request_duration_seconds_count",
+            "neurectomy_tokens_generated_total",
+            "neurectomy_sigmalang_compression_ratio_count",
+            "neurectomy_sigmavault_operations_total",
+            "neurectomy_active_users",
+            "neurectomy_api_keys_active",
+        ];
+        all.iter().all(|name| moved(&page, name)).then_some(())
+    });
+    assert_eq!(service.stop().status.code(), Some(0));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_text_over_http() {
+    let service = start(&[]);
+    let text = || -> Value { generate(&service, 40).expect(200).json() };
+    assert_eq!(text(), text());
+}

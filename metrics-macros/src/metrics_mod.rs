@@ -1,0 +1,341 @@
+//! `#[metrics] mod`: every function without a body declares a metric and hands out its series.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, TokenStreamExt as _, quote, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream, Parser as _};
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Error, FnArg, Ident, LitStr, Pat, Path, Result, ReturnType, Signature, Token, Type, Visibility};
+
+use crate::args::{Buckets, Text};
+use crate::crate_path;
+use crate::expand::{bounds, check, check_bounds, generate, text};
+use crate::item::{Function, first_paragraph};
+use crate::model::can_be_named;
+use crate::problems::{Problems, did_you_mean};
+
+/// The arguments of `#[metrics(..)]`.
+#[derive(Default)]
+struct ModuleArgs {
+    prefix: Option<LitStr>,
+    krate: Option<Path>,
+}
+
+impl Parse for ModuleArgs {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut args = Self::default();
+        while !input.is_empty() {
+            let key = input.call(Ident::parse_any)?;
+            input.parse::<Token![=]>()?;
+            match key.to_string().as_str() {
+                "prefix" if args.prefix.is_none() => args.prefix = Some(input.parse()?),
+                "crate" if args.krate.is_none() => args.krate = Some(input.call(Path::parse_mod_style)?),
+                "prefix" | "crate" => {
+                    return Err(Error::new(key.span(), format!("`{key}` is given twice: leave one out")));
+                }
+                other => {
+                    let hint = did_you_mean(other, ["prefix", "crate"]);
+                    return Err(Error::new(
+                        key.span(),
+                        format!("unknown argument `{other}`{hint}; `#[metrics]` takes `prefix`, `crate`"),
+                    ));
+                }
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(args)
+    }
+}
+
+const KINDS: [&str; 4] = ["Counter", "Gauge", "Histogram", "Info"];
+
+/// One `fn name(label: Type, ..) -> Kind;`.
+struct Declared {
+    /// What stays on the function.
+    attributes: Vec<Attribute>,
+    visibility: Visibility,
+    signature: Signature,
+    kind: Ident,
+    labels: Vec<(Ident, Type)>,
+    buckets: Option<Buckets>,
+    unit: Option<Text>,
+    help: String,
+}
+
+/// The module with its declarations made into functions.
+pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let args: ModuleArgs = syn::parse2(args)?;
+    let private = crate_path::private(args.krate.as_ref());
+    let prefix = args.prefix.as_ref().map(LitStr::value).unwrap_or_default();
+    let mut problems = Problems::default();
+    let parser = |input: ParseStream<'_>| {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility: Visibility = input.parse()?;
+        if !input.peek(Token![mod]) {
+            return Err(input.error("`#[metrics]` stands on a module: `#[metrics] mod business { .. }`"));
+        }
+        let keyword: Token![mod] = input.parse()?;
+        let name: Ident = input.parse()?;
+        let braces: Group = match input.parse()? {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => group,
+            other => return Err(Error::new(other.span(), "expected the content of the module in braces")),
+        };
+        Ok((quote!(#(#attributes)* #visibility #keyword #name), braces))
+    };
+    let (head, braces) = parser.parse2(item)?;
+    let mut content = TokenStream::new();
+    let items = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            match parse_item(input) {
+                Ok(Parsed::Other(tokens)) => content.extend(tokens),
+                Ok(Parsed::Metric(function)) => match declared(*function) {
+                    Ok(declared) => content.extend(expand_one(&declared, &prefix, &private)),
+                    Err(error) => problems.push(error),
+                },
+                Err(error) => {
+                    problems.push(error);
+                    skip_item(input)?;
+                }
+            }
+        }
+        Ok(())
+    };
+    items.parse2(braces.stream())?;
+    if let Err(error) = problems.into_result() {
+        content.extend(error.to_compile_error());
+    }
+    let mut body = Group::new(Delimiter::Brace, content);
+    body.set_span(braces.span());
+    Ok(quote!(#head #body))
+}
+
+enum Parsed {
+    Metric(Box<Bodiless>),
+    Other(TokenStream),
+}
+
+/// A function without a body.
+struct Bodiless {
+    attributes: Vec<Attribute>,
+    visibility: Visibility,
+    signature: Signature,
+}
+
+fn parse_item(input: ParseStream<'_>) -> Result<Parsed> {
+    let ahead = input.fork();
+    ahead.call(Attribute::parse_outer)?;
+    ahead.parse::<Visibility>()?;
+    if ahead.peek(Token![fn]) {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let signature: Signature = input.parse()?;
+        if input.parse::<Option<Token![;]>>()?.is_some() {
+            return Ok(Parsed::Metric(Box::new(Bodiless { attributes, visibility, signature })));
+        }
+        // A helper with a body is as welcome as any other item.
+        let body: TokenTree = input.parse()?;
+        return Ok(Parsed::Other(quote!(#(#attributes)* #visibility #signature #body)));
+    }
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() {
+        let token: TokenTree = input.parse()?;
+        let ends = ends_item(&token);
+        tokens.append(token);
+        if ends {
+            break;
+        }
+    }
+    Ok(Parsed::Other(tokens))
+}
+
+fn ends_item(token: &TokenTree) -> bool {
+    match token {
+        TokenTree::Punct(punct) => punct.as_char() == ';',
+        TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+        _ => false,
+    }
+}
+
+fn skip_item(input: ParseStream<'_>) -> Result<()> {
+    while !input.is_empty() {
+        if ends_item(&input.parse()?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn declared(function: Bodiless) -> Result<Declared> {
+    let Bodiless { attributes, visibility, signature } = function;
+    let mut problems = Problems::default();
+    let Signature { asyncness, constness, generics, .. } = &signature;
+    if let Some(token) = asyncness {
+        problems.push(Error::new(token.span, "a metric is handed out at once: leave `async` out"));
+    }
+    if let Some(token) = constness {
+        problems.push(Error::new(token.span, "a metric is made at run time: leave `const` out"));
+    }
+    if let (Some(_), Some(param)) = (generics.type_params().next(), generics.params.first()) {
+        problems.push(Error::new_spanned(param, "a metric is not generic: name the type of the label"));
+    }
+    let kind = match &signature.output {
+        ReturnType::Type(_, ty) => kind(ty),
+        ReturnType::Default => Err(Error::new(
+            signature.ident.span(),
+            format!("`{}` returns nothing: say which metric it is, `-> {}`", signature.ident, KINDS.join("`, `-> ")),
+        )),
+    };
+    let mut labels = Vec::new();
+    for input in &signature.inputs {
+        match input {
+            FnArg::Typed(typed) => match &*typed.pat {
+                Pat::Ident(name) => labels.push((name.ident.clone(), (*typed.ty).clone())),
+                other => problems.push(Error::new_spanned(other, "a label is a plain parameter: `name: &str`")),
+            },
+            FnArg::Receiver(receiver) => {
+                problems.push(Error::new_spanned(receiver, "a metric has no `self`: parameters are labels"));
+            }
+        }
+    }
+    let (mut buckets, mut unit) = (None, None);
+    let mut kept = Vec::new();
+    for attribute in attributes {
+        if attribute.path().is_ident("buckets") {
+            match attribute.parse_args_with(Buckets::parse_inner) {
+                Ok(list) => buckets = Some((attribute.path().span(), list)),
+                Err(error) => problems.push(error),
+            }
+        } else if attribute.path().is_ident("unit") {
+            match attribute.parse_args() {
+                Ok(text) => unit = Some(text),
+                Err(error) => problems.push(error),
+            }
+        } else {
+            kept.push(attribute);
+        }
+    }
+    if let (Ok(kind), Some((span, _))) = (&kind, &buckets) {
+        if *kind != "Histogram" {
+            problems.push(Error::new(*span, format!("only a `Histogram` has buckets, this is a `{kind}`")));
+        }
+    }
+    let help = first_paragraph(&kept).unwrap_or_default();
+    match kind {
+        Ok(kind) => {
+            problems.into_result()?;
+            let buckets = buckets.map(|(_, list)| list);
+            Ok(Declared { attributes: kept, visibility, signature, kind, labels, buckets, unit, help })
+        }
+        Err(error) => {
+            problems.push(error);
+            match problems.into_result() {
+                Err(error) => Err(error),
+                Ok(()) => Err(Error::new(signature.ident.span(), "this is no metric")),
+            }
+        }
+    }
+}
+
+fn kind(ty: &Type) -> Result<Ident> {
+    let last = match ty {
+        Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.clone()),
+        _ => None,
+    };
+    let found = ty.to_token_stream().to_string();
+    last.filter(|word| KINDS.iter().any(|kind| word == kind)).ok_or_else(|| {
+        let hint = did_you_mean(&found, KINDS);
+        Error::new_spanned(ty, format!("`{found}` is no metric{hint}; it is one of `{}`", KINDS.join("`, `")))
+    })
+}
+
+/// `fn jobs_total(state: State) -> Counter;` becomes
+///
+/// ```text
+/// fn jobs_total(state: State) -> &'static Counter {
+///     static METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(MetricSite { .. });
+///     #[distributed_slice(ENTRIES)] static ENTRY: &dyn Declare = &METRIC;
+///     METRIC.series(&[LabelValue::label(&state).as_str()])
+/// }
+/// ```
+fn expand_one(declared: &Declared, prefix: &str, private: &TokenStream) -> TokenStream {
+    let Declared { attributes, visibility, signature, kind, labels, buckets, unit, help } = declared;
+    let function = signature.ident.unraw().to_string();
+    let name = format!("{prefix}{function}");
+    let at = signature.ident.span();
+    let mut checks = check(at, private, &generate!(check_metric(#name, #private::Kind::#kind)));
+    if let Some(unit) = unit {
+        let span = match unit {
+            Text::Literal(literal) => literal.span(),
+            Text::Path(path) => path.span(),
+        };
+        let unit = text(unit);
+        checks.extend(check(span, private, &generate!(check_unit(#name, #unit))));
+    }
+    for (label, _) in labels {
+        let name = label.unraw().to_string();
+        checks.extend(check(label.span(), private, &generate!(check_label(#name))));
+    }
+    let buckets = match buckets {
+        Some(buckets) => {
+            checks.extend(check_bounds(buckets, private));
+            bounds(buckets, private)
+        }
+        None if kind == "Histogram" => generate!(#private::preset::SECONDS),
+        None => generate!(&[]),
+    };
+    let unit = match unit {
+        Some(unit) => {
+            let unit = text(unit);
+            generate!(::core::option::Option::Some(#unit))
+        }
+        None => generate!(::core::option::Option::None),
+    };
+    let probe = Function {
+        attributes: Vec::new(),
+        visibility: Visibility::Inherited,
+        default: None,
+        signature: signature.clone(),
+        inner: Vec::new(),
+        body: Group::new(Delimiter::Brace, TokenStream::new()),
+    };
+    let site_labels = labels.iter().map(|(label, ty)| {
+        let name = label.unraw().to_string();
+        let known = if can_be_named(ty, &probe) {
+            quote_spanned!(Span::mixed_site().located_at(ty.span())=> <#ty as #private::LabelValue>::VALUES)
+        } else {
+            generate!(&[])
+        };
+        generate!((#name, #known))
+    });
+    let values = labels.iter().map(|(label, ty)| {
+        let at = Span::mixed_site().located_at(ty.span());
+        quote_spanned!(at=> #private::LabelValue::label(&#label).as_str())
+    });
+    let parameters = &signature.inputs;
+    let generics = &signature.generics;
+    let ident = &signature.ident;
+    generate! {
+        #(#attributes)*
+        #visibility fn #ident #generics (#parameters) -> &'static #private::#kind {
+            #checks
+            static METRIC: #private::DeclaredMetric<#private::#kind> =
+                #private::DeclaredMetric::new(#private::MetricSite {
+                    name: #name,
+                    help: #help,
+                    kind: #private::Kind::#kind,
+                    unit: #unit,
+                    buckets: #buckets,
+                    labels: &[#(#site_labels),*],
+                    source: #private::Source::new(
+                        ::core::file!(), ::core::line!(), ::core::module_path!(), #function,
+                    ),
+                });
+            #[#private::linkme::distributed_slice(#private::ENTRIES)]
+            #[linkme(crate = #private::linkme)]
+            static ENTRY: &'static dyn #private::Declare = &METRIC;
+            METRIC.series(&[#(#values),*])
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What generated code names. No logic: every path leads into the room that has it.
+//!
+//! For `#[track(name = "login", labels(tenant = tenant), ok_if = |r| ..)] async fn login(tenant: &str) -> R { BODY }`
+//! the attributes write, in short:
+//!
+//! ```text
+//! async fn login(tenant: &str) -> R {
+//!     let call = {
+//!         const SITE: Site = Site { preset: &preset::TRACK_NAMED, source: Source::new(..), .. }.checked();
+//!         static CALLSITE: Callsite = Callsite::new(SITE);
+//!         #[distributed_slice(ENTRIES)] static ENTRY: &dyn Declare = &CALLSITE;
+//!         if enabled() { CALLSITE.enter_with(&[LabelValue::label(&tenant).as_str()]) } else { Call::disabled() }
+//!     };
+//!     let (returned, call) = tracked(call, async move { BODY }).await;
+//!     if call.is_active() { call.finish(decided(&returned, |r| .., true), None, &[]) }
+//!     returned
+//! }
+//! ```
+
+pub use crate::call::{Call, Callsite, enabled, run, tracked, unreachable};
+pub use crate::catalog::{Declare, ENTRIES};
+pub use crate::cell::{Counter, Gauge, Histogram};
+pub use crate::declared::{DeclaredMetric, MetricSite};
+pub use crate::descriptor::{Kind, Source};
+pub use crate::family::Info;
+pub use crate::label::{Label, LabelValue};
+pub use crate::name::{check_bound, check_buckets, check_label, check_metric, check_next_bound, check_unit, expect};
+pub use crate::outcome::{
+    Outcome, OutcomeOfAny, OutcomeOfBoth, OutcomeOfClassified, OutcomeOfError, OutcomeOfResult, OutcomeOfValue, Probe,
+    SettledValue, SuccessOfAny, SuccessOfResult, UnsettledFuture, compression_ratio, decided, returned_label, value_of,
+};
+pub use crate::preset;
+pub use crate::site::{Site, SiteLabel, SiteValue, check_row_name, check_row_unit};
+pub use linkme;

@@ -1,0 +1,425 @@
+//! The engine that every attribute drives: a static call site, and a guard for each call.
+
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use crate::catalog::{Declaration, Declare, each_tuple};
+use crate::cell::{Counter, Histogram, InFlight, clock};
+use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
+use crate::outcome::Outcome;
+use crate::registry::Registry;
+use crate::site::{MAX_LABELS, Role, Site, Want};
+
+/// Whether attributes record. On until an install says otherwise.
+static ENABLED: AtomicBool = AtomicBool::new(true);
+
+pub(crate) fn set_enabled(enabled: bool) {
+    ENABLED.store(enabled, Ordering::Relaxed);
+}
+
+/// Whether attributes record: one relaxed load.
+#[inline]
+#[must_use]
+pub fn enabled() -> bool {
+    ENABLED.load(Ordering::Relaxed)
+}
+
+/// One annotated function: what it declares, and the series it records into once it was called.
+#[derive(Debug)]
+pub struct Callsite {
+    site: Site,
+    families: OnceLock<Families>,
+    /// The series of a call site without run-time labels.
+    fixed: OnceLock<Series>,
+}
+
+/// The families a call site records into, and the series it has met.
+#[derive(Debug)]
+struct Families {
+    calls: Option<Part<Counter>>,
+    duration: Option<Part<Histogram>>,
+    observed: Option<Part<Histogram>>,
+    added: Option<Part<Counter>>,
+    in_flight: Option<Part<InFlight>>,
+    entry_labels: Vec<&'static str>,
+    all_labels: Vec<&'static str>,
+    /// By the values of the labels that are evaluated before the body.
+    by_entry: Table<Series>,
+    /// By those, and the values of the labels that are evaluated on what the body returned.
+    by_all: Table<Series>,
+    /// Where calls go whose labels found no room.
+    overflow: Series,
+}
+
+/// One family of a call site.
+#[derive(Debug)]
+struct Part<M: 'static> {
+    family: &'static Family<M>,
+    /// For each label of the family, in its order.
+    wants: Vec<Want>,
+}
+
+/// The series of one set of label values, resolved when they are first needed.
+#[derive(Debug)]
+struct Series {
+    /// The entry and returned values, or nothing for the overflow.
+    values: Option<Box<[Box<str>]>>,
+    calls: [OnceLock<&'static Counter>; Outcome::ALL.len()],
+    duration: OnceLock<&'static Histogram>,
+    observed: OnceLock<&'static Histogram>,
+    added: OnceLock<&'static Counter>,
+    in_flight: OnceLock<&'static InFlight>,
+}
+
+impl Series {
+    fn new(values: Option<&[&str]>) -> Self {
+        Self {
+            values: values.map(|values| values.iter().map(|value| Box::from(*value)).collect()),
+            calls: [const { OnceLock::new() }; Outcome::ALL.len()],
+            duration: OnceLock::new(),
+            observed: OnceLock::new(),
+            added: OnceLock::new(),
+            in_flight: OnceLock::new(),
+        }
+    }
+}
+
+/// Up to [`MAX_LABELS`] label values (and a status), without an allocation.
+#[derive(Clone, Copy)]
+struct Values<'a> {
+    values: [&'a str; MAX_LABELS + 1],
+    len: usize,
+}
+
+impl<'a> Values<'a> {
+    fn collect(values: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut out = Self { values: [""; MAX_LABELS + 1], len: 0 };
+        for (slot, value) in out.values.iter_mut().zip(values) {
+            *slot = value;
+            out.len += 1;
+        }
+        out
+    }
+
+    fn as_slice(&self) -> &[&'a str] {
+        &self.values[..self.len]
+    }
+}
+
+impl<M: Metric> Part<M> {
+    fn new(site: &Site, role: Role, registry: &Registry) -> Option<Self> {
+        let instrument = site.instrument(role).filter(|instrument| instrument.kind == M::KIND)?;
+        let family = registry.family_or_detached::<M>(&site.descriptor(role, &instrument), site.source);
+        let wants = site.wants(role, &instrument);
+        let labels = &family.descriptor().labels;
+        // The family may have been declared elsewhere, with its labels in another order.
+        let wants = labels.iter().filter_map(|label| wants.iter().find(|(name, _)| name == label)).map(|(_, w)| *w);
+        let wants = wants.collect();
+        // Call sites are static: their families live as long as the program.
+        Some(Self { family: Box::leak(Box::new(family)), wants })
+    }
+
+    /// The series of these values, if there is room for it.
+    fn find(&self, values: &[Box<str>], entries: usize, outcome: Outcome) -> Option<&'static M> {
+        let family: &'static Family<M> = self.family;
+        let value = |i: usize| values.get(i).map(AsRef::as_ref);
+        let values = Values::collect(self.wants.iter().map(|want| match *want {
+            Want::Literal(value) => value,
+            Want::Entry(i, _) => value(i).unwrap_or_default(),
+            // Where nothing was returned, the outcome stands for what cannot be known.
+            Want::Returned(i, _) => value(entries + i).unwrap_or(outcome.as_str()),
+            Want::Status => outcome.as_str(),
+        }));
+        family.lookup(values.as_slice())
+    }
+
+    fn declare_known_series(&self) {
+        let known: Vec<_> = self.wants.iter().map(|want| want.known()).collect();
+        each_tuple(&known, DEFAULT_SERIES_LIMIT, &mut |tuple| {
+            self.family.known_series(tuple);
+        });
+    }
+}
+
+impl Families {
+    fn new(site: &Site, registry: &Registry) -> Self {
+        let (entry_labels, returned) = site.run_time_labels();
+        let all_labels = [entry_labels.as_slice(), &returned].concat();
+        Self {
+            calls: Part::new(site, Role::Calls, registry),
+            duration: Part::new(site, Role::Duration, registry),
+            observed: Part::new(site, Role::Value, registry),
+            added: Part::new(site, Role::Value, registry),
+            in_flight: Part::new(site, Role::InFlight, registry),
+            entry_labels,
+            all_labels,
+            by_entry: Table::new(),
+            by_all: Table::new(),
+            overflow: Series::new(None),
+        }
+    }
+
+    fn entered(&'static self, values: &[&str]) -> &'static Series {
+        self.find(&self.by_entry, &self.entry_labels, values)
+    }
+
+    /// The series of an ended call: its entry values stand in `series`.
+    fn returned(&'static self, series: &'static Series, returned: &[&str]) -> &'static Series {
+        match (&series.values, returned) {
+            (None, _) | (_, []) => series,
+            (Some(entry), _) => {
+                let values = Values::collect(entry.iter().map(AsRef::as_ref).chain(returned.iter().copied()));
+                self.find(&self.by_all, &self.all_labels, values.as_slice())
+            }
+        }
+    }
+
+    fn find(&'static self, table: &'static Table<Series>, names: &[&str], values: &[&str]) -> &'static Series {
+        if let Some(entry) = table.get(names, values) {
+            return &entry.value;
+        }
+        let limit = Registry::global().series_limit();
+        let entry = table.get_or_insert(names, values, |len| len < limit, || Series::new(Some(values)));
+        entry.map_or(&self.overflow, |entry| &entry.value)
+    }
+
+    /// The series of one family. `cell` remembers it, unless it is the overflow, where every operation counts.
+    fn series<M: Metric>(
+        &self,
+        part: &'static Part<M>,
+        cell: &'static OnceLock<&'static M>,
+        series: &'static Series,
+        outcome: Outcome,
+    ) -> &'static M {
+        if let Some(series) = cell.get() {
+            return series;
+        }
+        let found = series.values.as_deref().and_then(|values| part.find(values, self.entry_labels.len(), outcome));
+        match found {
+            Some(found) => cell.get_or_init(|| found),
+            None => part.family.overflow(),
+        }
+    }
+
+    fn enter(&'static self, series: &'static Series) {
+        if let Some(part) = &self.in_flight {
+            // Remembered even if it is the overflow: the way out has to find the same gauge.
+            let gauge = series.in_flight.get_or_init(|| {
+                let values = series.values.as_deref();
+                let found = values.and_then(|values| part.find(values, self.entry_labels.len(), Outcome::Success));
+                found.unwrap_or_else(|| part.family.overflow())
+            });
+            gauge.enter();
+        }
+    }
+
+    fn record(&'static self, series: &'static Series, outcome: Outcome, nanos: u64, value: Option<f64>) {
+        if let Some(part) = &self.calls {
+            self.series(part, &series.calls[outcome as usize], series, outcome).inc();
+        }
+        if let (Some(part), true) = (&self.duration, outcome != Outcome::Cancelled) {
+            self.series(part, &series.duration, series, outcome).observe_nanos(nanos);
+        }
+        if let (Some(value), Outcome::Success) = (value, outcome) {
+            if let Some(part) = &self.observed {
+                self.series(part, &series.observed, series, outcome).observe(value);
+            }
+            if let Some(part) = &self.added {
+                self.series(part, &series.added, series, outcome).add(value);
+            }
+        }
+    }
+}
+
+impl Callsite {
+    /// A call site that was not called yet.
+    #[must_use]
+    pub const fn new(site: Site) -> Self {
+        Self { site, families: OnceLock::new(), fixed: OnceLock::new() }
+    }
+
+    #[inline]
+    fn families(&'static self) -> &'static Families {
+        self.families.get().unwrap_or_else(|| self.resolve())
+    }
+
+    #[cold]
+    fn resolve(&'static self) -> &'static Families {
+        // First of all, since building the registry resolves every call site in the catalog, this one too.
+        let registry = Registry::global();
+        self.families.get_or_init(|| Families::new(&self.site, registry))
+    }
+
+    /// A call without labels that are evaluated before the body.
+    #[inline]
+    #[must_use]
+    pub fn enter(&'static self) -> Call {
+        if !enabled() {
+            return Call(None);
+        }
+        Call::begin(self.families(), self.fixed.get_or_init(|| Series::new(Some(&[]))))
+    }
+
+    /// A call with the values of the labels that are evaluated before the body, in the order of their declaration.
+    #[must_use]
+    pub fn enter_with(&'static self, values: &[&str]) -> Call {
+        if !enabled() {
+            return Call(None);
+        }
+        let families = self.families();
+        Call::begin(families, families.entered(values))
+    }
+}
+
+impl Declare for Callsite {
+    fn declarations(&self) -> Vec<Declaration> {
+        let site = &self.site;
+        let recorded = Role::ALL.into_iter().filter_map(|role| Some((role, site.instrument(role)?)));
+        recorded
+            .map(|(role, instrument)| Declaration {
+                descriptor: site.descriptor(role, &instrument),
+                source: site.source,
+                values: site.wants(role, &instrument).into_iter().map(|(_, want)| want.known()).collect(),
+            })
+            .collect()
+    }
+
+    fn declare(&'static self, registry: &Registry) {
+        let families = self.families.get_or_init(|| Families::new(&self.site, registry));
+        if let Some(part) = &families.calls {
+            part.declare_known_series();
+        }
+        if let Some(part) = &families.duration {
+            part.declare_known_series();
+        }
+        if let Some(part) = &families.observed {
+            part.declare_known_series();
+        }
+        if let Some(part) = &families.added {
+            part.declare_known_series();
+        }
+        if let Some(part) = &families.in_flight {
+            part.declare_known_series();
+        }
+    }
+}
+
+/// A call that is under way. Dropped before it is finished, it has panicked or was cancelled.
+#[derive(Debug)]
+#[must_use = "a call that is dropped at once counts as a panic"]
+pub struct Call(Option<Active>);
+
+#[derive(Debug)]
+struct Active {
+    families: &'static Families,
+    series: &'static Series,
+    start: u64,
+    /// Whether an async body has handed control back: dropped then, it is cancelled, else it has panicked.
+    suspended: bool,
+}
+
+impl Call {
+    #[inline]
+    fn begin(families: &'static Families, series: &'static Series) -> Self {
+        families.enter(series);
+        Self(Some(Active { families, series, start: clock::now(), suspended: false }))
+    }
+
+    /// A call that records nothing.
+    pub const fn disabled() -> Self {
+        Self(None)
+    }
+
+    /// Whether anything is recorded, and so whether the outcome is worth finding out.
+    #[inline]
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The body has returned. `value` is recorded on success; `returned` are the values of the labels evaluated on what
+    /// it returned, in the order of their declaration.
+    pub fn finish(mut self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+        if let Some(active) = self.0.take() {
+            active.end(outcome, value, returned);
+        }
+    }
+}
+
+impl Active {
+    fn end(self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+        let nanos = clock::now().saturating_sub(self.start);
+        if self.families.in_flight.is_some() {
+            if let Some(gauge) = self.series.in_flight.get() {
+                gauge.exit();
+            }
+        }
+        self.families.record(self.families.returned(self.series, returned), outcome, nanos, value);
+    }
+}
+
+impl Drop for Call {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(active) = self.0.take() {
+            let outcome = if active.suspended { Outcome::Cancelled } else { Outcome::Panic };
+            active.end(outcome, None, &[]);
+        }
+    }
+}
+
+/// Runs a synchronous body. The bound makes the closure one that may give away what it captured.
+#[inline]
+pub fn run<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// The value of a `return` that is never reached and only tells a type.
+///
+/// # Panics
+/// Whenever it is called, which generated code never does.
+#[cold]
+pub fn unreachable<T>() -> T {
+    unreachable!("generated code asks only for the type")
+}
+
+pin_project_lite::pin_project! {
+    /// The body of an async call, and its guard.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Tracked<F> {
+        #[pin]
+        body: F,
+        call: Call,
+    }
+}
+
+/// Ties an async body to its guard; yields both when the body is done.
+#[inline]
+pub fn tracked<F: Future>(call: Call, body: F) -> Tracked<F> {
+    Tracked { body, call }
+}
+
+impl<F: Future> Future for Tracked<F> {
+    type Output = (F::Output, Call);
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // A panic in the body leaves this false, wherever and whenever the future is dropped after it.
+        if let Some(active) = &mut this.call.0 {
+            active.suspended = false;
+        }
+        match this.body.poll(cx) {
+            Poll::Ready(returned) => Poll::Ready((returned, Call(this.call.0.take()))),
+            Poll::Pending => {
+                if let Some(active) = &mut this.call.0 {
+                    active.suspended = true;
+                }
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Everything this binary declares, known before anything was called.
+//!
+//! Generated code puts one entry into a link section for each annotated function and each function of a `#[metrics]`
+//! module. Nothing runs for it: the linker collects them.
+
+use linkme::distributed_slice;
+
+use crate::descriptor::{Descriptor, Source};
+use crate::registry::Registry;
+
+/// What generated code puts into the catalog.
+pub trait Declare: Sync {
+    /// The metrics, as they are declared here.
+    fn declarations(&self) -> Vec<Declaration>;
+
+    /// Registers them, with every series that is known already at zero.
+    fn declare(&'static self, registry: &Registry);
+}
+
+/// The link section.
+#[distributed_slice]
+pub static ENTRIES: [&'static dyn Declare];
+
+/// One metric as one place in the program declares it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Declaration {
+    /// The metric, its name without namespace.
+    pub descriptor: Descriptor,
+    /// Where it is declared.
+    pub source: Source,
+    /// For each label, in order, the values known at compile time; empty where any value is possible.
+    pub values: Vec<Vec<&'static str>>,
+}
+
+/// Every metric that this binary declares with attributes and `#[metrics]` modules, sorted by name and place.
+///
+/// Complete before the first call. A family that several functions share (`function_calls_total`) has one declaration
+/// for each of them.
+///
+/// ```
+/// #[metrics_runtime::track_counter(name = "jobs_total")]
+/// fn job() {}
+///
+/// let catalog = metrics_runtime::catalog();
+/// let jobs = catalog.iter().find(|d| d.descriptor.name == "jobs_total").unwrap();
+/// assert_eq!(jobs.source.function, "job");
+/// assert_eq!(jobs.values, [["success", "error", "panic", "cancelled"]]);
+/// # job();
+/// ```
+#[must_use]
+pub fn catalog() -> Vec<Declaration> {
+    let mut all: Vec<_> = ENTRIES.iter().flat_map(|entry| entry.declarations()).collect();
+    all.sort_by(|a, b| (&a.descriptor.name, a.source).cmp(&(&b.descriptor.name, b.source)));
+    all
+}
+
+/// Declares every entry, in the order of their places, so that of two that differ it is always the same one that wins.
+pub(crate) fn declare_all(registry: &Registry) {
+    let mut entries: Vec<_> = ENTRIES.iter().map(|entry| (first_place(*entry), entry)).collect();
+    entries.sort_by_key(|(place, _)| *place);
+    for (_, entry) in entries {
+        entry.declare(registry);
+    }
+}
+
+fn first_place(entry: &dyn Declare) -> Option<Source> {
+    entry.declarations().first().map(|declaration| declaration.source)
+}
+
+/// Calls `each` with every tuple that takes one value from each list; with none if that would be more than `limit`.
+pub(crate) fn each_tuple(lists: &[Vec<&'static str>], limit: usize, each: &mut dyn FnMut(&[&'static str])) {
+    let count = lists.iter().try_fold(1usize, |count, list| count.checked_mul(list.len()));
+    if !count.is_some_and(|count| count <= limit) {
+        return;
+    }
+    let mut tuple = Vec::with_capacity(lists.len());
+    descend(lists, &mut tuple, each);
+}
+
+fn descend(lists: &[Vec<&'static str>], tuple: &mut Vec<&'static str>, each: &mut dyn FnMut(&[&'static str])) {
+    let Some((first, rest)) = lists.split_first() else {
+        each(tuple);
+        return;
+    };
+    for value in first {
+        tuple.push(value);
+        descend(rest, tuple, each);
+        tuple.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_combination_of_known_values_is_met_once() {
+        let mut met = Vec::new();
+        each_tuple(&[vec!["a", "b"], vec!["x", "y"]], 4, &mut |tuple| met.push(tuple.concat()));
+        assert_eq!(met, ["ax", "ay", "bx", "by"]);
+        each_tuple(&[], 4, &mut |tuple| met.push(format!("{tuple:?}")));
+        assert_eq!(met.pop().as_deref(), Some("[]"));
+        each_tuple(&[vec!["a"], vec![]], 4, &mut |_| panic!("a label without known values has no tuples"));
+        each_tuple(&[vec!["a", "b"], vec!["x", "y", "z"]], 4, &mut |_| panic!("too many"));
+    }
+}

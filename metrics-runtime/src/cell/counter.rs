@@ -1,0 +1,84 @@
+//! A number that only goes up.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Striped, add_f64, reject};
+use crate::encode::Number;
+
+/// A counter: one series that only goes up.
+///
+/// Whole numbers are counted exactly, above 2<sup>53</sup> too. Handles come from a [`Family`](crate::Family) or from
+/// a function in a `#[metrics]` module.
+#[derive(Debug)]
+pub struct Counter {
+    whole: Striped,
+    /// The sum of what was added as f64, as its bits.
+    fraction: AtomicU64,
+}
+
+impl Counter {
+    pub(crate) const fn new() -> Self {
+        Self { whole: Striped::new(), fraction: AtomicU64::new(0) }
+    }
+
+    /// Adds one.
+    #[inline]
+    pub fn inc(&self) {
+        self.whole.add(1);
+    }
+
+    /// Adds a whole number.
+    #[inline]
+    pub fn inc_by(&self, n: u64) {
+        self.whole.add(n);
+    }
+
+    /// Adds any amount that is not negative. A negative amount, NaN or infinity is refused: it changes nothing, is
+    /// counted in `metrics_runtime_rejected_values_total`, and the first one is logged.
+    pub fn add(&self, amount: f64) {
+        if !amount.is_finite() || amount < 0.0 {
+            reject("an increment of a counter that is negative or not finite was", amount);
+        } else if amount.fract() == 0.0 && amount < 9_007_199_254_740_992.0 {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within 0..2^53")]
+            self.whole.add(amount as u64);
+        } else {
+            add_f64(&self.fraction, amount);
+        }
+    }
+
+    /// The value now.
+    #[must_use]
+    pub fn get(&self) -> f64 {
+        self.number().as_f64()
+    }
+
+    pub(crate) fn number(&self) -> Number {
+        let whole = self.whole.sum();
+        let fraction = f64::from_bits(self.fraction.load(Ordering::Relaxed));
+        if fraction == 0.0 { Number::Whole(whole) } else { Number::Float(whole as f64 + fraction) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_never_goes_down_nor_to_nan() {
+        let counter = Counter::new();
+        counter.add(1.5);
+        for bad in [-1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            counter.add(bad);
+        }
+        counter.add(2.0);
+        assert_eq!(counter.number(), Number::Float(3.5));
+    }
+
+    #[test]
+    fn whole_numbers_keep_their_digits() {
+        let counter = Counter::new();
+        counter.inc_by(9_007_199_254_740_993);
+        counter.inc();
+        assert_eq!(counter.number(), Number::Whole(9_007_199_254_740_994));
+    }
+}

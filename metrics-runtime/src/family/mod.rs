@@ -1,0 +1,358 @@
+//! One metric with all its series.
+
+mod table;
+
+pub(crate) use table::Table;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once, OnceLock};
+
+use crate::cell::{Bounds, Buckets, Counter, Gauge, Histogram, InFlight, Striped};
+use crate::descriptor::{Descriptor, Kind, Source};
+use crate::encode::Number;
+use crate::label::LabelText;
+
+/// How many series a family takes from label values that are only known at run time, unless told otherwise.
+pub(crate) const DEFAULT_SERIES_LIMIT: usize = 2_000;
+
+/// The value of every variable label of the series that takes what does not fit under the limit.
+pub(crate) const OVERFLOW: &str = "_overflow";
+
+/// What one series can be: [`Counter`], [`Gauge`], [`InFlight`], [`Histogram`] or [`Info`].
+pub trait Metric: sealed::Metric {}
+
+pub(crate) mod sealed {
+    use super::{Arc, Bounds, Kind, Sample};
+
+    pub trait Metric: Send + Sync + 'static {
+        const KIND: Kind;
+        fn new(bounds: &Arc<Bounds>) -> Self;
+        fn sample(&self) -> Sample;
+    }
+}
+
+/// The value of one series at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sample {
+    Counter(Number),
+    Gauge(f64),
+    Histogram(Buckets),
+    Info,
+}
+
+/// An info: one series whose labels are the facts and whose value is 1.
+#[derive(Debug)]
+pub struct Info(());
+
+macro_rules! metrics {
+    ($($ty:ident: $kind:ident, $new:expr, $sample:expr;)*) => {$(
+        impl Metric for $ty {}
+        impl sealed::Metric for $ty {
+            const KIND: Kind = Kind::$kind;
+
+            fn new(bounds: &Arc<Bounds>) -> Self {
+                let new: fn(&Arc<Bounds>) -> Self = $new;
+                new(bounds)
+            }
+
+            fn sample(&self) -> Sample {
+                let sample: fn(&Self) -> Sample = $sample;
+                sample(self)
+            }
+        }
+    )*};
+}
+metrics! {
+    Counter: Counter, |_| Counter::new(), |counter| Sample::Counter(counter.number());
+    Gauge: Gauge, |_| Gauge::new(), |gauge| Sample::Gauge(gauge.get());
+    InFlight: Gauge, |_| InFlight::new(), |calls| Sample::Gauge(calls.get() as f64);
+    Histogram: Histogram, |bounds| Histogram::new(Arc::clone(bounds)), |histogram| Sample::Histogram(histogram.read());
+    Info: Info, |_| Info(()), |_| Sample::Info;
+}
+
+/// A metric with all its series, keyed by the full tuple of label values. Cheap to clone: clones are the same family.
+///
+/// The number of series is bounded. Beyond the limit, operations go to one series whose labels all read `_overflow`,
+/// so that totals stay exact; `metrics_runtime_label_overflow_total{metric}` counts them, and the first is logged.
+/// Series that were known before the first call (static labels, bounded enums) do not count against the limit.
+///
+/// ```
+/// use metrics_runtime::{Descriptor, Registry};
+///
+/// let registry = Registry::new();
+/// let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs by state.").labels(["state"]))?;
+/// jobs.get(&["done"])?.inc();
+/// assert!(registry.render().contains("jobs_total{state=\"done\"} 1\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Family<M> {
+    inner: Arc<Inner<M>>,
+}
+
+struct Inner<M> {
+    descriptor: Descriptor,
+    source: Source,
+    bounds: Arc<Bounds>,
+    table: Table<M>,
+    /// Series that do not count against the limit.
+    known: AtomicUsize,
+    limit: Arc<AtomicUsize>,
+    overflow: OnceLock<(LabelText, M)>,
+    overflowed: Striped,
+    warned: Once,
+    desc: prometheus::core::Desc,
+}
+
+impl<M> Clone for Family<M> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<M> fmt::Debug for Family<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Family")
+            .field("descriptor", &self.inner.descriptor)
+            .field("series", &self.inner.table.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The wrong number of label values for a family.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{metric}` has {} label(s) ({}), but {given} value(s) were given", labels.len(), labels.join(", "))]
+#[non_exhaustive]
+pub struct LabelCountError {
+    /// The metric, without namespace.
+    pub metric: String,
+    /// The labels it has.
+    pub labels: Vec<String>,
+    /// How many values were given.
+    pub given: usize,
+}
+
+impl<M: Metric> Family<M> {
+    /// The caller has checked the descriptor.
+    pub(crate) fn new(descriptor: Descriptor, source: Source, limit: Arc<AtomicUsize>) -> Self {
+        let labels = descriptor.labels.iter().map(ToString::to_string).collect();
+        // `prometheus` refuses an empty help text, which both exposition formats allow.
+        let help = if descriptor.help.is_empty() { &descriptor.name } else { &descriptor.help };
+        let desc = prometheus::core::Desc::new(
+            descriptor.name.to_string(),
+            help.to_string(),
+            labels,
+            std::collections::HashMap::new(),
+        )
+        .unwrap_or_else(|_| unreachable_desc());
+        Self {
+            inner: Arc::new(Inner {
+                bounds: Arc::new(Bounds::new(&descriptor.buckets)),
+                descriptor,
+                source,
+                table: Table::new(),
+                known: AtomicUsize::new(0),
+                limit,
+                overflow: OnceLock::new(),
+                overflowed: Striped::new(),
+                warned: Once::new(),
+                desc,
+            }),
+        }
+    }
+
+    /// The series of these label values, in the order of the declared labels; made now if it is new.
+    ///
+    /// # Errors
+    /// The number of values is not the number of labels.
+    pub fn get(&self, values: &[&str]) -> Result<&M, LabelCountError> {
+        let descriptor = &self.inner.descriptor;
+        if values.len() == descriptor.labels.len() {
+            return Ok(self.series(values));
+        }
+        Err(LabelCountError {
+            metric: descriptor.name.to_string(),
+            labels: descriptor.labels.iter().map(ToString::to_string).collect(),
+            given: values.len(),
+        })
+    }
+
+    /// Like [`get`](Self::get), for callers that have one value for each label.
+    pub(crate) fn series(&self, values: &[&str]) -> &M {
+        self.lookup(values).unwrap_or_else(|| self.overflow())
+    }
+
+    /// The series of these values, unless there is no room for it.
+    pub(crate) fn lookup(&self, values: &[&str]) -> Option<&M> {
+        let inner = &*self.inner;
+        let names = &inner.descriptor.labels;
+        debug_assert_eq!(names.len(), values.len());
+        if let Some(entry) = inner.table.get(names, values) {
+            return Some(&entry.value);
+        }
+        let admit = |len: usize| {
+            let counted = len.saturating_sub(inner.known.load(Ordering::Relaxed));
+            counted < inner.limit.load(Ordering::Relaxed) && !is_overflow(values)
+        };
+        let entry = inner.table.get_or_insert(names, values, admit, || M::new(&inner.bounds));
+        entry.map(|entry| &entry.value)
+    }
+
+    /// The series of values that the program itself bounds, such as a literal; the limit does not apply.
+    pub(crate) fn known_series(&self, values: &[&str]) -> &M {
+        let inner = &*self.inner;
+        let entry = inner.table.get_or_insert(&inner.descriptor.labels, values, |_| !is_overflow(values), || {
+            inner.known.fetch_add(1, Ordering::Relaxed);
+            M::new(&inner.bounds)
+        });
+        entry.map_or_else(|| self.overflow(), |entry| &entry.value)
+    }
+
+    /// The series for what found no room. Every call counts one operation.
+    pub(crate) fn overflow(&self) -> &M {
+        let inner = &*self.inner;
+        inner.overflowed.add(1);
+        inner.warned.call_once(|| {
+            tracing::warn!(
+                metric = %inner.descriptor.name,
+                limit = inner.limit.load(Ordering::Relaxed),
+                "a metric has reached its limit of series; further label values are counted under `{OVERFLOW}`"
+            );
+        });
+        let (_, series) = inner.overflow.get_or_init(|| {
+            let names = &inner.descriptor.labels;
+            (LabelText::new(names, &vec![OVERFLOW; names.len()]), M::new(&inner.bounds))
+        });
+        series
+    }
+}
+
+/// The tuple that the overflow series itself has; it must not get a second one.
+fn is_overflow(values: &[&str]) -> bool {
+    !values.is_empty() && values.iter().all(|value| *value == OVERFLOW)
+}
+
+/// `Desc::new` refuses what `Descriptor::check` has refused before; a fixed description keeps recording alive should
+/// the two ever differ.
+fn unreachable_desc() -> prometheus::core::Desc {
+    prometheus::core::Desc {
+        fq_name: String::new(),
+        help: String::new(),
+        const_label_pairs: Vec::new(),
+        variable_labels: Vec::new(),
+        id: 0,
+        dim_hash: 0,
+    }
+}
+
+/// A family of any kind, as the registry keeps it.
+pub(crate) trait AnyFamily: Send + Sync {
+    fn descriptor(&self) -> &Descriptor;
+    fn source(&self) -> Source;
+    /// Every series, in the order in which they were made, the overflow last.
+    fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample));
+    fn bounds(&self) -> &[f64];
+    fn overflowed(&self) -> u64;
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<M: Metric> AnyFamily for Family<M> {
+    fn descriptor(&self) -> &Descriptor {
+        &self.inner.descriptor
+    }
+
+    fn source(&self) -> Source {
+        self.inner.source
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
+        for entry in self.inner.table.iter() {
+            visit(&entry.labels, entry.value.sample());
+        }
+        if let Some((labels, series)) = self.inner.overflow.get() {
+            visit(labels, series.sample());
+        }
+    }
+
+    fn bounds(&self) -> &[f64] {
+        self.inner.bounds.upper()
+    }
+
+    fn overflowed(&self) -> u64 {
+        self.inner.overflowed.sum()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A family can be registered with any [`prometheus::Registry`].
+///
+/// It then has no namespace: that belongs to this toolkit's own page.
+impl<M: Metric> prometheus::core::Collector for Family<M> {
+    fn desc(&self) -> Vec<&prometheus::core::Desc> {
+        vec![&self.inner.desc]
+    }
+
+    fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
+        vec![crate::foreign::to_proto(self, "", &[])]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn family(labels: &[&'static str], limit: usize) -> Family<Counter> {
+        let descriptor = Descriptor::counter("x_total", "x").labels(labels.iter().copied());
+        Family::new(descriptor, Source::caller(), Arc::new(AtomicUsize::new(limit)))
+    }
+
+    fn samples(family: &dyn AnyFamily) -> Vec<(String, f64)> {
+        let mut samples = Vec::new();
+        family.visit(&mut |labels, sample| {
+            if let Sample::Counter(number) = sample {
+                samples.push((labels.as_str().to_owned(), number.as_f64()));
+            }
+        });
+        samples
+    }
+
+    #[test]
+    fn beyond_the_limit_one_series_takes_the_rest_and_the_total_stays_exact() {
+        let family = family(&["tenant"], 3);
+        (0..10).for_each(|i| family.series(&[&i.to_string()]).inc());
+        (0..10).for_each(|i| family.series(&[&i.to_string()]).inc());
+        let samples = samples(&family);
+        assert_eq!(samples.len(), 4);
+        assert_eq!(samples[3], (r#"tenant="_overflow""#.to_owned(), 14.0));
+        assert_eq!(samples.iter().map(|(_, value)| value).sum::<f64>(), 20.0);
+        assert_eq!(family.overflowed(), 14);
+    }
+
+    #[test]
+    fn a_value_that_reads_overflow_does_not_make_a_second_such_series() {
+        let family = family(&["tenant"], 1);
+        family.series(&[OVERFLOW]).inc();
+        family.series(&["a"]).inc();
+        family.series(&["b"]).inc();
+        assert_eq!(samples(&family), [(r#"tenant="a""#.to_owned(), 1.0), (r#"tenant="_overflow""#.to_owned(), 2.0)]);
+    }
+
+    #[test]
+    fn series_the_program_bounds_do_not_use_up_the_limit() {
+        let family = family(&["kind"], 1);
+        ["a", "b", "c"].iter().for_each(|kind| family.known_series(&[kind]).inc());
+        family.series(&["d"]).inc();
+        assert_eq!(samples(&family).len(), 4);
+        assert_eq!(family.overflowed(), 0);
+    }
+
+    #[test]
+    fn the_wrong_number_of_values_is_an_error_that_names_the_labels() {
+        let error = family(&["a", "b"], 9).get(&["x"]).map(|_| ()).expect_err("one value for two labels");
+        assert_eq!(error.to_string(), "`x_total` has 2 label(s) (a, b), but 1 value(s) were given");
+    }
+}

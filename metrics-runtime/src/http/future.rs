@@ -1,0 +1,52 @@
+//! A request until its headers are there.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use pin_project_lite::pin_project;
+
+use super::body::TrackedBody;
+use super::guard::Guard;
+
+pin_project! {
+    /// The response of an [`HttpService`](super::HttpService), under way.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        guard: Guard,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) fn new(inner: F, guard: Guard) -> Self {
+        Self { inner, guard }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: http_body::Body,
+{
+    type Output = Result<Response<TrackedBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.guard.enter();
+        let polled = this.inner.poll(cx);
+        if polled.is_pending() {
+            this.guard.leave();
+        }
+        Poll::Ready(match ready!(polled) {
+            // Still inside: the body is asked how long it is.
+            Ok(response) => Ok(TrackedBody::track(response, std::mem::take(this.guard))),
+            Err(error) => {
+                this.guard.fail();
+                Err(error)
+            }
+        })
+    }
+}

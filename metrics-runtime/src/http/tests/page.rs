@@ -1,0 +1,166 @@
+//! The metrics page in a router.
+
+use axum::Router;
+use axum::routing::{any, get, get_service, post};
+use http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::{HeaderValue, StatusCode};
+use tower::ServiceExt;
+
+use super::*;
+use crate::encode::Format;
+use crate::http::{EndpointError, instrument};
+
+async fn ok() -> &'static str {
+    "ok"
+}
+
+fn mounted(router: Router, path: &str) -> Result<Router, EndpointError> {
+    instrument(router, HttpLayer::disabled(), path, |format| format!("the page as {format:?}"))
+}
+
+async fn get_text(app: &Router, uri: &str) -> (StatusCode, String) {
+    let response = app.clone().oneshot(request("GET", uri)).await.expect("routers do not fail");
+    let status = response.status();
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+    (status, String::from_utf8(body.to_vec()).expect("text"))
+}
+
+#[tokio::test]
+async fn the_page_counts_everything_but_itself() {
+    let (registry, layer) = instruments();
+    let of = registry.clone();
+    let router = Router::new().route("/{*all}", get(ok));
+    let app = instrument(router, layer, "/metrics", move |_| of.render()).expect("free");
+    get_text(&app, "/metrics").await;
+    get_text(&app, "/a/b").await;
+    let (status, page) = get_text(&app, "/metrics").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains(r#"http_requests_total{method="GET",endpoint="/{*all}",status="200"} 1"#), "{page}");
+    assert_eq!(all_requests(&registry), 1);
+}
+
+#[tokio::test]
+async fn the_scraper_chooses_the_format() {
+    let app = mounted(Router::new(), "/metrics").expect("free");
+    let open = "application/openmetrics-text;version=1.0.0";
+    let cases: &[(&[&[u8]], Format)] = &[
+        (&[], Format::Text),
+        (&[b"*/*"], Format::Text),
+        (&[open.as_bytes()], Format::OpenMetrics),
+        (&[b"text/plain;q=0.5", open.as_bytes()], Format::OpenMetrics),
+        (&[b"\xff\xfe", open.as_bytes()], Format::OpenMetrics),
+        (&[b"\xff\xfe"], Format::Text),
+    ];
+    for (accept, format) in cases {
+        let mut request = request("GET", "/metrics");
+        for value in *accept {
+            request.headers_mut().append(ACCEPT, HeaderValue::from_bytes(value).expect("a value"));
+        }
+        let response = app.clone().oneshot(request).await.expect("routers do not fail");
+        assert_eq!(response.headers()[CONTENT_TYPE], format.content_type(), "{accept:?}");
+        assert_eq!(response.headers().get_all(CONTENT_TYPE).iter().count(), 1);
+        assert_eq!(response.headers()[VARY], "accept");
+        let body = axum::body::to_bytes(response.into_body(), 1_000).await.expect("a body");
+        assert_eq!(body, format!("the page as {format:?}"));
+    }
+}
+
+#[tokio::test]
+async fn it_answers_get_and_head_and_nothing_else() {
+    let app = mounted(Router::new().fallback(ok), "/metrics").expect("free");
+    let head = app.clone().oneshot(request("HEAD", "/metrics")).await.expect("routers do not fail");
+    assert_eq!(head.status(), StatusCode::OK);
+    assert_eq!(head.headers()[CONTENT_LENGTH], "the page as Text".len().to_string());
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "QUERY", "PROPFIND"] {
+        let response = app.clone().oneshot(request(method, "/metrics")).await.expect("routers do not fail");
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert_eq!(response.headers()[ALLOW], "GET,HEAD", "{method}");
+    }
+}
+
+#[test]
+fn a_path_that_the_application_serves_is_an_error() {
+    let inner = || Router::new().route("/", get(ok)).route("/metrics", get(ok));
+    for (what, router, path) in [
+        ("route", Router::new().route("/metrics", get(ok)), "/metrics"),
+        ("another method", Router::new().route("/metrics", post(ok)), "/metrics"),
+        ("any method", Router::new().route("/metrics", any(ok)), "/metrics"),
+        ("service", Router::new().route_service("/metrics", get_service(any(ok))), "/metrics"),
+        ("merged", Router::new().merge(inner()), "/metrics"),
+        ("nested", Router::new().nest("/admin", inner()), "/admin/metrics"),
+        ("root of a nested one", Router::new().nest("/metrics", inner()), "/metrics"),
+        ("nested service", Router::new().nest_service("/metrics", inner()), "/metrics"),
+        ("root", Router::new().route("/", get(ok)), "/"),
+        ("with a slash", Router::new().route("/metrics/", get(ok)), "/metrics/"),
+        ("beside a wildcard", Router::new().route("/{*all}", get(ok)).route("/metrics", get(ok)), "/metrics"),
+        ("layered", Router::new().route("/metrics", get(ok)).layer(HttpLayer::disabled()), "/metrics"),
+        ("with a fallback", Router::new().route("/metrics", get(ok)).fallback(ok), "/metrics"),
+        ("with state", Router::new().route("/metrics", get(ok)).with_state(()), "/metrics"),
+    ] {
+        let error = mounted(router, path).expect_err(what);
+        assert_eq!(error, EndpointError::PathTaken { path: path.to_owned() }, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_only_matches_the_path_as_well_goes_on_beside_it() {
+    let inner = || Router::new().route("/", get(ok)).route("/other", get(ok));
+    for (what, router, path, beside) in [
+        ("nothing", Router::new(), "/metrics", None),
+        ("parameter", Router::new().route("/{page}", get(ok)), "/metrics", Some("/other")),
+        ("parameter in front", Router::new().route("/{a}/metrics", get(ok)), "/a/metrics", Some("/b/metrics")),
+        ("wildcard", Router::new().route("/{*all}", get(ok)), "/metrics", Some("/metrics/other")),
+        ("wildcard below", Router::new().route("/a/{*all}", get(ok)), "/a/metrics", Some("/a/b")),
+        ("fallback", Router::new().fallback(ok), "/metrics", Some("/other")),
+        (
+            "nested",
+            Router::new().nest("/metrics", Router::new().route("/other", get(ok))),
+            "/metrics",
+            Some("/metrics/other"),
+        ),
+        ("beside nested", Router::new().nest("/admin", inner()), "/admin/metrics", Some("/admin/other")),
+        (
+            "nested with fallback",
+            Router::new().nest("/admin", inner().fallback(ok)),
+            "/admin/metrics",
+            Some("/admin/x"),
+        ),
+        ("nested below a parameter", Router::new().nest("/{a}", inner()), "/metrics", Some("/a/other")),
+        ("in a nested service", Router::new().nest_service("/admin", inner()), "/admin/metrics", Some("/admin/other")),
+        ("without the slash", Router::new().route("/metrics", get(ok)), "/metrics/", Some("/metrics")),
+        ("with the slash", Router::new().route("/metrics/", get(ok)), "/metrics", Some("/metrics/")),
+        ("a literal brace", Router::new().route("/{{metrics}}", get(ok)), "/metrics", None),
+        ("old syntax", Router::new().without_v07_checks().route("/:metrics", get(ok)), "/metrics", Some("/:metrics")),
+    ] {
+        let app = mounted(router, path).expect(what);
+        assert_eq!(get_text(&app, path).await.1, "the page as Text", "{what}");
+        if let Some(beside) = beside {
+            assert_eq!(get_text(&app, beside).await.1, "ok", "{what}");
+        }
+    }
+}
+
+#[test]
+fn finding_out_whether_the_path_is_free_runs_no_handler() {
+    async fn bomb() -> &'static str {
+        panic!("a handler was called")
+    }
+    let (registry, layer) = instruments();
+    let router = Router::new().route("/metrics", any(bomb)).fallback(bomb).layer(layer);
+    mounted(router.clone(), "/metrics").expect_err("taken");
+    mounted(router, "/other").expect("free");
+    assert_eq!(all_requests(&registry), 0);
+}
+
+#[test]
+fn a_path_that_no_page_can_have_is_an_error_too() {
+    for path in ["", "metrics", "/{*all}", "/:metrics"] {
+        assert!(matches!(mounted(Router::new(), path), Err(EndpointError::Path(_))), "{path}");
+    }
+    let taken = mounted(Router::new().route("/metrics", get(ok)), "/metrics").expect_err("taken");
+    assert_eq!(
+        taken.to_string(),
+        "the application already serves `/metrics`, the path of the metrics page; give the page another one \
+         (METRICS_PATH), or move that route"
+    );
+}

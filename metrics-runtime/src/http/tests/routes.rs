@@ -1,0 +1,175 @@
+//! Which labels a request gets.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{any, get, post};
+use http::Request;
+use tower::ServiceExt;
+
+use super::*;
+use crate::registry::RegistryError;
+
+async fn ok() -> &'static str {
+    "ok"
+}
+
+/// Sends one request and reads the response to its end.
+async fn send(app: &Router, method: &str, uri: &str) -> StatusCode {
+    let response = app.clone().oneshot(request(method, uri)).await.expect("routers do not fail");
+    let status = response.status();
+    axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+    status
+}
+
+#[tokio::test]
+async fn the_endpoint_is_the_route_as_it_was_written() {
+    let (registry, layer) = instruments();
+    let books = Router::new().route("/", get(ok)).route("/{isbn}", get(ok));
+    let app = Router::new()
+        .route("/users/{id}", get(ok).post(ok))
+        .route("/files/{*path}", get(ok))
+        .route_service("/service", any(ok))
+        .nest("/shop/{shop}/books", books)
+        .merge(Router::new().route("/merged", post(ok)))
+        .layer(layer);
+    for (method, path, endpoint) in [
+        ("GET", "/users/7", "/users/{id}"),
+        ("POST", "/users/8", "/users/{id}"),
+        ("GET", "/files/a/b/c?d=e", "/files/{*path}"),
+        ("GET", "/service", "/service"),
+        ("GET", "/shop/1/books", "/shop/{shop}/books"),
+        ("GET", "/shop/1/books/2", "/shop/{shop}/books/{isbn}"),
+        ("POST", "/merged", "/merged"),
+    ] {
+        assert_eq!(send(&app, method, path).await, StatusCode::OK, "{path}");
+        assert_eq!(requests(&registry, method, endpoint, "200"), 1, "{path}");
+        assert_eq!(durations(&registry, method, endpoint), 1, "{path}");
+    }
+    assert_eq!(send(&app, "DELETE", "/users/7").await, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(requests(&registry, "DELETE", "/users/{id}", "405"), 1);
+    assert_eq!(all_requests(&registry), 8);
+}
+
+#[tokio::test]
+async fn what_no_route_matches_is_one_endpoint() {
+    let (registry, layer) = instruments();
+    let inner = Router::new().route("/known", get(ok)).fallback(ok);
+    let app = Router::new()
+        .route("/", get(ok))
+        .nest("/inner", inner)
+        .nest_service("/opaque", Router::new().route("/{x}", get(ok)))
+        .layer(layer);
+    for path in ["/canary", "/canary/canary?canary=canary", "/inner/canary", "/opaque/canary", "/inner/known/canary"] {
+        send(&app, "GET", path).await;
+    }
+    assert_eq!(requests(&registry, "GET", "unmatched", "404"), 2);
+    assert_eq!(requests(&registry, "GET", "unmatched", "200"), 3);
+    assert_eq!(all_requests(&registry), 5);
+    assert!(!registry.render().contains("canary"));
+}
+
+#[tokio::test]
+async fn a_tunnel_has_no_path_and_is_counted() {
+    let (registry, layer) = instruments();
+    let app = Router::new().fallback(ok).layer(layer);
+    assert_eq!(send(&app, "CONNECT", "example.com:443").await, StatusCode::OK);
+    assert_eq!(requests(&registry, "CONNECT", "unmatched", "200"), 1);
+}
+
+#[tokio::test]
+async fn methods_that_a_client_makes_up_are_one_value() {
+    let (registry, layer) = instruments();
+    let app = Router::new().route("/", any(ok)).layer(layer);
+    for method in ["QUERY", "PROPFIND", "get", "CANARY-1", "CANARY-2"] {
+        send(&app, method, "/").await;
+    }
+    assert_eq!(requests(&registry, "QUERY", "/", "200"), 1);
+    assert_eq!(requests(&registry, "_OTHER", "/", "200"), 4);
+    assert!(!registry.render().contains("CANARY"));
+}
+
+#[tokio::test]
+async fn layers_have_their_own_registries_names_and_buckets() {
+    let (inner, layer) = instruments();
+    let outer = Registry::new();
+    let named = Http::new()
+        .requests("edge_requests_total")
+        .duration("edge_seconds")
+        .method_label("verb")
+        .endpoint_label("path")
+        .status_label("code")
+        .duration_status(true)
+        .buckets(vec![60.0])
+        .layer(&outer)
+        .expect("valid");
+    let app = Router::new().route("/a", get(ok)).layer(layer).route("/b", get(ok)).layer(named);
+    send(&app, "GET", "/a").await;
+    send(&app, "GET", "/b").await;
+    assert_eq!((all_requests(&inner), requests(&inner, "GET", "/a", "200")), (1, 1));
+    let page = outer.render();
+    for line in [
+        r#"edge_requests_total{verb="GET",path="/a",code="200"} 1"#,
+        r#"edge_requests_total{verb="GET",path="/b",code="200"} 1"#,
+        r#"edge_seconds_bucket{verb="GET",path="/b",code="200",le="60"} 1"#,
+        r#"edge_seconds_count{verb="GET",path="/a",code="200"} 1"#,
+    ] {
+        assert!(page.lines().any(|there| there == line), "{line} in\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn layers_of_one_definition_share_their_metrics() {
+    let (registry, layer) = instruments();
+    let again = Http::new().layer(&registry).expect("the same definition");
+    let (a, b) = (Router::new().route("/", get(ok)).layer(layer), Router::new().route("/", get(ok)).layer(again));
+    send(&a, "GET", "/").await;
+    send(&b, "GET", "/").await;
+    assert_eq!(requests(&registry, "GET", "/", "200"), 2);
+}
+
+#[tokio::test]
+async fn a_disabled_layer_records_nothing() {
+    let app = Router::new().route("/", get(ok)).layer(HttpLayer::disabled());
+    assert_eq!(send(&app, "GET", "/").await, StatusCode::OK);
+}
+
+#[test]
+fn definitions_that_cannot_be_are_errors() {
+    let registry = Registry::new();
+    for wrong in [
+        Http::new().requests("http_requests"),
+        Http::new().requests("1_total"),
+        Http::new().duration("http_request_duration"),
+        Http::new().endpoint_label("le"),
+        Http::new().endpoint_label("method"),
+        Http::new().buckets(&[]),
+        Http::new().buckets(&[2.0, 1.0]),
+    ] {
+        let error = wrong.layer(&registry).expect_err("wrong");
+        assert!(matches!(error, RegistryError::Invalid { .. }), "{wrong:?}: {error}");
+    }
+    Http::new().layer(&registry).expect("valid");
+    let other = Http::new().buckets(&[1.0]).layer(&registry).expect_err("other buckets");
+    assert!(matches!(other, RegistryError::Conflict { what: "buckets", .. }), "{other}");
+    // The error names the place of the caller.
+    assert!(other.to_string().contains(file!()), "{other}");
+}
+
+#[tokio::test]
+async fn clients_cannot_make_the_page_grow() {
+    let (registry, layer) = instruments();
+    let app = Router::new().route("/users/{id}", get(ok)).layer(layer);
+    for i in 0..3_000 {
+        let request = Request::builder()
+            .method(format!("M{i}").as_str())
+            .uri(format!("http://host{i}/users/{i}/{i}?q={i}"))
+            .body(Body::empty())
+            .expect("a request");
+        app.clone().oneshot(request).await.expect("routers do not fail");
+        send(&app, "GET", &format!("/users/{i}")).await;
+    }
+    assert_eq!(all_requests(&registry), 6_000);
+    let series = registry.render().lines().filter(|line| line.starts_with("http_requests_total{")).count();
+    // Two of them, and the first request above is dropped unread, which makes no third: a 404 has no body.
+    assert_eq!(series, 2, "{}", registry.render());
+}

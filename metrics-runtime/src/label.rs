@@ -1,0 +1,365 @@
+//! Label values, and the text of a label set.
+//!
+//! A label set is kept as the text the exposition formats want, `a="x",b="y"`, escaped once when the series is born.
+//! The same text is the key of the series: two different tuples never share one, because the text can be read back.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// A value that can stand in a label.
+///
+/// Implemented for strings, integers, `bool`, `char`, and references to them; derived for enums without fields with
+/// `#[derive(LabelValue)]`. With the feature `http` also for [`http::Method`] and [`http::StatusCode`].
+///
+/// Every distinct value makes a series of its own. Prefer types with few values.
+///
+/// ```
+/// use metrics_runtime::{Label, LabelValue};
+///
+/// struct Tenant { name: String }
+///
+/// impl LabelValue for Tenant {
+///     fn label(&self) -> Label<'_> {
+///         Label::from(self.name.as_str())
+///     }
+/// }
+/// assert_eq!(Tenant { name: "acme".into() }.label().as_str(), "acme");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the value of a label",
+    label = "this is no `LabelValue`",
+    note = "labels take strings, integers, `bool`, `char` and enums with `#[derive(LabelValue)]`",
+    note = "for another type, name one of its parts (`labels(key = value.part)`) or implement `LabelValue`"
+)]
+pub trait LabelValue {
+    /// All values of the type, where they are few and known: their series exist at zero from the start. Empty where
+    /// they are not known.
+    const VALUES: &'static [&'static str] = &[];
+
+    /// The text of this value.
+    fn label(&self) -> Label<'_>;
+}
+
+/// The text of a label value: borrowed, owned, or a short one in place.
+#[derive(Clone, Debug)]
+pub struct Label<'a>(Repr<'a>);
+
+#[derive(Clone, Debug)]
+enum Repr<'a> {
+    Text(Cow<'a, str>),
+    Short(Short),
+}
+
+impl Label<'_> {
+    /// A text of the program's own.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Repr::Text(Cow::Borrowed(text)))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Text(text) => text,
+            Repr::Short(short) => short.as_str(),
+        }
+    }
+}
+
+impl AsRef<str> for Label<'_> {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl<'a> From<&'a str> for Label<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Repr::Text(Cow::Borrowed(text)))
+    }
+}
+
+impl From<String> for Label<'_> {
+    fn from(text: String) -> Self {
+        Self(Repr::Text(Cow::Owned(text)))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Label<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self(Repr::Text(text))
+    }
+}
+
+/// The longest integer, `-170141183460469231731687303715884105728`, has 40 bytes.
+const SHORT: usize = 40;
+
+#[derive(Clone, Copy, Debug)]
+struct Short {
+    bytes: [u8; SHORT],
+    len: u8,
+}
+
+impl Short {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Write for Short {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let start = usize::from(self.len);
+        let end = start + text.len();
+        self.bytes.get_mut(start..end).ok_or(std::fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = u8::try_from(end).map_err(|_| std::fmt::Error)?;
+        Ok(())
+    }
+}
+
+fn short(value: impl std::fmt::Display) -> Label<'static> {
+    let mut short = Short { bytes: [0; SHORT], len: 0 };
+    match write!(short, "{value}") {
+        Ok(()) => Label(Repr::Short(short)),
+        Err(_) => Label::from(value.to_string()),
+    }
+}
+
+macro_rules! text_labels {
+    ($($ty:ty),*) => {$(
+        impl LabelValue for $ty {
+            fn label(&self) -> Label<'_> {
+                let text: &str = self;
+                Label::from(text)
+            }
+        }
+    )*};
+}
+text_labels!(str, String, Cow<'_, str>, Box<str>, std::rc::Rc<str>, std::sync::Arc<str>);
+
+macro_rules! number_labels {
+    ($($ty:ty),*) => {$(
+        impl LabelValue for $ty {
+            fn label(&self) -> Label<'_> {
+                short(self)
+            }
+        }
+    )*};
+}
+number_labels!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, char);
+
+impl LabelValue for bool {
+    const VALUES: &'static [&'static str] = &["false", "true"];
+
+    fn label(&self) -> Label<'_> {
+        Label::from(if *self { "true" } else { "false" })
+    }
+}
+
+impl<T: LabelValue + ?Sized> LabelValue for &T {
+    const VALUES: &'static [&'static str] = T::VALUES;
+
+    fn label(&self) -> Label<'_> {
+        T::label(self)
+    }
+}
+
+impl<T: LabelValue + ?Sized> LabelValue for &mut T {
+    const VALUES: &'static [&'static str] = T::VALUES;
+
+    fn label(&self) -> Label<'_> {
+        T::label(self)
+    }
+}
+
+#[cfg(feature = "http")]
+impl LabelValue for http::Method {
+    fn label(&self) -> Label<'_> {
+        Label::from(self.as_str())
+    }
+}
+
+#[cfg(feature = "http")]
+impl LabelValue for http::StatusCode {
+    fn label(&self) -> Label<'_> {
+        short(self.as_u16())
+    }
+}
+
+impl LabelValue for Label<'_> {
+    fn label(&self) -> Label<'_> {
+        Label::from(self.as_str())
+    }
+}
+
+const fn is_special(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'"' | b'\n')
+}
+
+/// Appends a label value, escaped as both exposition formats want it.
+pub(crate) fn escape_into(out: &mut String, value: &str) {
+    if !value.bytes().any(is_special) {
+        out.push_str(value);
+        return;
+    }
+    for c in value.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            c => out.push(c),
+        }
+    }
+}
+
+/// Appends `name="value"`, after a comma if something stands there already.
+pub(crate) fn push_pair(out: &mut String, name: &str, value: &str) {
+    if !out.is_empty() {
+        out.push(',');
+    }
+    out.push_str(name);
+    out.push_str("=\"");
+    escape_into(out, value);
+    out.push('"');
+}
+
+/// The escaped text of one label set, `a="x",b="y"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LabelText {
+    text: Box<str>,
+    /// Whether any value had to be escaped; without escapes, a value is compared as it stands.
+    escaped: bool,
+}
+
+impl LabelText {
+    pub(crate) fn new<N: AsRef<str>>(names: &[N], values: &[&str]) -> Self {
+        let len = names.iter().map(|name| name.as_ref().len() + 4).sum::<usize>()
+            + values.iter().map(|value| value.len()).sum::<usize>();
+        let mut text = String::with_capacity(len);
+        for (name, value) in names.iter().zip(values) {
+            push_pair(&mut text, name.as_ref(), value);
+        }
+        let escaped = values.iter().any(|value| value.bytes().any(is_special));
+        Self { text: text.into_boxed_str(), escaped }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether this is the label set of `values`, which go with `names`.
+    pub(crate) fn is<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> bool {
+        if self.escaped {
+            return self.values(names).iter().map(AsRef::as_ref).eq(values.iter().copied());
+        }
+        let text = self.text.as_bytes();
+        let mut at = 0;
+        for (name, value) in names.iter().zip(values) {
+            // `name="`, and the comma that ends the pair before.
+            at += name.as_ref().len() + 2 + usize::from(at > 0);
+            let end = at + value.len();
+            // No value here holds a quote, so a quote behind the value ends it.
+            if text.get(at..end) != Some(value.as_bytes()) || text.get(end) != Some(&b'"') {
+                return false;
+            }
+            at = end + 1;
+        }
+        at == text.len()
+    }
+
+    /// The values, read back from the text.
+    pub(crate) fn values<N: AsRef<str>>(&self, names: &[N]) -> Vec<Cow<'_, str>> {
+        let mut rest: &str = &self.text;
+        let mut values = Vec::with_capacity(names.len());
+        for name in names {
+            rest = rest.strip_prefix(',').unwrap_or(rest);
+            rest = rest.get(name.as_ref().len() + 2..).unwrap_or_default();
+            let mut escape = false;
+            let end = rest
+                .bytes()
+                .position(|byte| {
+                    let ends = byte == b'"' && !escape;
+                    escape = byte == b'\\' && !escape;
+                    ends
+                })
+                .unwrap_or(rest.len());
+            values.push(unescape(&rest[..end]));
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        values
+    }
+}
+
+fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('n') => out.push('\n'),
+                Some(c) => out.push(c),
+                None => {}
+            },
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NAMES: [&str; 3] = ["a", "bb", "c"];
+
+    fn awkward() -> impl Strategy<Value = String> {
+        proptest::collection::vec(
+            proptest::sample::select(vec!["\\", "\"", "\n", ",", "=", "a", "é", "_overflow", "bb=\"", "\\n", ""]),
+            0..5,
+        )
+        .prop_map(|parts| parts.concat())
+    }
+
+    fn tuple() -> impl Strategy<Value = [String; 3]> {
+        [awkward(), awkward(), awkward()]
+    }
+
+    fn refs(tuple: &[String; 3]) -> [&str; 3] {
+        [&tuple[0], &tuple[1], &tuple[2]]
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_of_a_label_set_reads_back(values in tuple()) {
+            let text = LabelText::new(&NAMES, &refs(&values));
+            prop_assert_eq!(text.values(&NAMES), values.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn two_tuples_are_one_series_only_if_they_are_equal(a in tuple(), b in tuple()) {
+            let text = LabelText::new(&NAMES, &refs(&a));
+            prop_assert!(text.is(&NAMES, &refs(&a)));
+            prop_assert_eq!(text.is(&NAMES, &refs(&b)), a == b);
+            prop_assert_eq!(text == LabelText::new(&NAMES, &refs(&b)), a == b);
+        }
+    }
+
+    #[test]
+    fn a_separator_in_a_value_does_not_move_it_to_its_neighbour() {
+        let names = ["x", "y"];
+        let text = LabelText::new(&names, &["ab", "c"]);
+        assert!(!text.is(&names, &["a", "bc"]));
+        assert_eq!(text.as_str(), r#"x="ab",y="c""#);
+    }
+
+    #[test]
+    fn numbers_are_labels_as_they_are_written() {
+        assert_eq!(i128::MIN.label().as_str(), i128::MIN.to_string());
+        assert_eq!(u8::MAX.label().as_str(), "255");
+        assert_eq!('é'.label().as_str(), "é");
+        assert_eq!((&true).label().as_str(), "true");
+    }
+}

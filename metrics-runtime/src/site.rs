@@ -1,0 +1,321 @@
+//! What an attribute says at one place: checked against its row when the program is compiled, turned into metric
+//! definitions when the registry is built.
+
+use std::borrow::Cow;
+
+use crate::descriptor::{Descriptor, Kind, Source};
+use crate::name::{self, Problem};
+use crate::outcome::Outcome;
+use crate::preset::{Instrument, Labels, Name, Preset};
+
+/// How many labels an attribute may declare.
+pub(crate) const MAX_LABELS: usize = 12;
+
+const STATUS: &str = "status";
+
+/// A label that an attribute declares, and where its value comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteLabel {
+    /// Its name.
+    pub name: &'static str,
+    /// Where its value comes from.
+    pub value: SiteValue,
+}
+
+/// Where the value of a label comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum SiteValue {
+    /// The attribute has it as a literal.
+    Literal(&'static str),
+    /// Evaluated before the body; with the values known at compile time.
+    Entry(&'static [&'static str]),
+    /// Evaluated on what the body returned; with the values known at compile time.
+    Returned(&'static [&'static str]),
+}
+
+/// What the attribute says, as generated code writes it down.
+#[derive(Clone, Copy, Debug)]
+pub struct Site {
+    /// The row.
+    pub preset: &'static Preset,
+    /// The place; its function is the one of the label `function`.
+    pub source: Source,
+    /// The bare name of the function, for metrics without a name.
+    pub function: &'static str,
+    /// The argument `name`.
+    pub name: Option<&'static str>,
+    /// The argument `help`, or the doc comment.
+    pub help: Option<&'static str>,
+    /// The argument `unit`.
+    pub unit: Option<&'static str>,
+    /// The argument `buckets`.
+    pub buckets: Option<&'static [f64]>,
+    /// The argument `labels`.
+    pub labels: &'static [SiteLabel],
+    /// Whether an optional duration was asked for.
+    pub timed: bool,
+    /// Whether an optional gauge was asked for.
+    pub in_flight: bool,
+    /// Whether there is a value to record.
+    pub valued: bool,
+}
+
+impl Site {
+    /// Stops the compilation where the row and the attribute do not fit together.
+    #[must_use]
+    #[track_caller]
+    pub const fn checked(self) -> Self {
+        if self.labels.len() > MAX_LABELS {
+            panic!("more than 12 labels: every label multiplies the number of series, use fewer");
+        }
+        if self.in_flight && self.preset.in_flight.is_none() {
+            panic!("the preset has no gauge for `in_flight`: leave the argument out, or give the preset one");
+        }
+        if self.timed && self.preset.duration.is_none() {
+            panic!("the preset has no histogram for `timed`: leave the argument out, or give the preset one");
+        }
+        if self.valued && self.preset.value.is_none() {
+            panic!("the preset has no metric for `value`: leave the argument out, or give the preset one");
+        }
+        let instruments = self.instruments();
+        let mut i = 0;
+        while i < instruments.len() {
+            if let Some(instrument) = instruments[i] {
+                self.check_instrument(instrument);
+            }
+            i += 1;
+        }
+        let mut label = 0;
+        while label < self.labels.len() {
+            if !self.is_used(&instruments, self.labels[label].name) {
+                name::expect(Err(name::unused_label(self.labels[label].name)));
+            }
+            label += 1;
+        }
+        self
+    }
+
+    /// The instruments that are recorded, in the order of [`Role`].
+    const fn instruments(&self) -> [Option<Instrument>; 4] {
+        let row = self.preset;
+        [
+            row.calls,
+            match row.duration {
+                Some(duration) if !duration.optional || self.timed => Some(duration),
+                _ => None,
+            },
+            match row.value {
+                Some(value) if self.valued => Some(value),
+                _ => None,
+            },
+            match row.in_flight {
+                Some(gauge) if !gauge.optional || self.in_flight => Some(gauge),
+                _ => None,
+            },
+        ]
+    }
+
+    #[track_caller]
+    const fn check_instrument(&self, instrument: Instrument) {
+        if let Labels::Only(wanted) = instrument.labels {
+            let mut i = 0;
+            while i < wanted.len() {
+                if self.position(wanted[i]).is_none() {
+                    name::expect(Err(name::missing_label(wanted[i])));
+                }
+                i += 1;
+            }
+        }
+    }
+
+    const fn position(&self, label: &str) -> Option<usize> {
+        let mut i = 0;
+        while i < self.labels.len() {
+            if name::equal(self.labels[i].name, label) {
+                return Some(i);
+            }
+            i += 1;
+        }
+        None
+    }
+
+    const fn is_used(&self, instruments: &[Option<Instrument>; 4], label: &str) -> bool {
+        let mut i = 0;
+        while i < instruments.len() {
+            match instruments[i] {
+                Some(Instrument { labels: Labels::All, .. }) => return true,
+                Some(Instrument { labels: Labels::Only(wanted), .. }) => {
+                    let mut j = 0;
+                    while j < wanted.len() {
+                        if name::equal(wanted[j], label) {
+                            return true;
+                        }
+                        j += 1;
+                    }
+                }
+                _ => {}
+            }
+            i += 1;
+        }
+        false
+    }
+
+    /// The instrument of this role, if it is recorded.
+    pub(crate) fn instrument(&self, role: Role) -> Option<Instrument> {
+        self.instruments()[role as usize]
+    }
+
+    /// The definition of the metric that this role records.
+    pub(crate) fn descriptor(&self, role: Role, instrument: &Instrument) -> Descriptor {
+        let name = match instrument.name {
+            Name::Fixed(name) => Cow::Borrowed(name),
+            Name::Own(suffix) => match (self.name, self.unit) {
+                (Some(name), _) => Cow::Borrowed(name),
+                // `_seconds` of a duration and `_value` of a value give way to the unit that was asked for.
+                (None, Some(unit)) if instrument.kind == Kind::Counter => {
+                    Cow::Owned(format!("{}_{unit}_total", self.function))
+                }
+                (None, Some(unit)) => Cow::Owned(format!("{}_{unit}", self.function)),
+                (None, None) => Cow::Owned(format!("{}{suffix}", self.function)),
+            },
+            Name::Suffixed(suffix) => Cow::Owned(format!("{}{suffix}", self.name.unwrap_or(self.function))),
+        };
+        let help = match (instrument.name, self.help) {
+            (Name::Own(_), Some(help)) => Cow::Borrowed(help),
+            (Name::Suffixed(_), Some(help)) => {
+                Cow::Owned(format!("{} ({}).", help.trim_end_matches('.'), instrument.help.to_lowercase()))
+            }
+            (Name::Own(_) | Name::Suffixed(_), None) => {
+                Cow::Owned(format!("{} of `{}`.", instrument.help, self.source.function))
+            }
+            (Name::Fixed(_), _) => Cow::Borrowed(instrument.help),
+        };
+        let fixed = matches!(instrument.name, Name::Fixed(_));
+        Descriptor {
+            name,
+            help,
+            kind: instrument.kind,
+            unit: (if fixed { None } else { self.unit }).or(instrument.unit).map(Cow::Borrowed),
+            labels: self.wants(role, instrument).into_iter().map(|(label, _)| Cow::Borrowed(label)).collect(),
+            buckets: match self.buckets {
+                Some(buckets) if !fixed && instrument.kind == Kind::Histogram => Cow::Borrowed(buckets),
+                _ => Cow::Borrowed(instrument.buckets),
+            },
+        }
+    }
+
+    /// The labels of an instrument, each with where its value comes from.
+    pub(crate) fn wants(&self, role: Role, instrument: &Instrument) -> Vec<(&'static str, Want)> {
+        let (mut entry, mut returned) = (0, 0);
+        let own = self.labels.iter().map(|label| {
+            let want = match label.value {
+                SiteValue::Literal(value) => Want::Literal(value),
+                SiteValue::Entry(known) => {
+                    entry += 1;
+                    Want::Entry(entry - 1, known)
+                }
+                SiteValue::Returned(known) => {
+                    returned += 1;
+                    Want::Returned(returned - 1, known)
+                }
+            };
+            (label.name, want)
+        });
+        let own: Vec<_> = own.collect();
+        let mut wants = match instrument.labels {
+            Labels::All => own,
+            Labels::Only(names) => {
+                names.iter().filter_map(|name| own.iter().find(|(own, _)| own == name).copied()).collect()
+            }
+            Labels::Site => vec![
+                ("function", Want::Literal(self.source.function)),
+                ("module", Want::Literal(self.source.module)),
+            ],
+        };
+        match role {
+            // What is in flight has not returned.
+            Role::InFlight => wants.retain(|(_, want)| !matches!(want, Want::Returned(..))),
+            Role::Calls if !wants.iter().any(|(name, _)| *name == STATUS) => wants.push((STATUS, Want::Status)),
+            _ => {}
+        }
+        wants
+    }
+
+    /// The names of the labels that are evaluated before the body, and of those evaluated on what it returned.
+    pub(crate) fn run_time_labels(&self) -> (Vec<&'static str>, Vec<&'static str>) {
+        let names = |wanted: fn(&SiteValue) -> bool| {
+            self.labels.iter().filter(|label| wanted(&label.value)).map(|label| label.name).collect()
+        };
+        (names(|value| matches!(value, SiteValue::Entry(_))), names(|value| matches!(value, SiteValue::Returned(_))))
+    }
+}
+
+/// The attribute's `name`, or the name of the function where there is none, as the row uses it.
+///
+/// # Errors
+/// Prometheus does not allow it.
+pub const fn check_row_name(row: &Preset, name: Option<&str>, function: &str) -> Result<(), Problem> {
+    match (own_instrument(row), name) {
+        (Some(instrument), Some(name)) => name::check_metric(name, instrument.kind),
+        (None, Some(name)) => name::check_stem(name),
+        (Some(_), None) => name::check_prefix(function),
+        // The families that all functions share.
+        (None, None) => Ok(()),
+    }
+}
+
+/// The attribute's `unit`, with the name it has to go with.
+///
+/// # Errors
+/// The name does not end in it, or it is no word.
+pub const fn check_row_unit(row: &Preset, name: Option<&str>, unit: &str) -> Result<(), Problem> {
+    match (own_instrument(row), name) {
+        (Some(_), Some(name)) => name::check_unit(name, unit),
+        _ => name::check_prefix(unit),
+    }
+}
+
+/// The one instrument that has the attribute's name as its own.
+const fn own_instrument(row: &Preset) -> Option<Instrument> {
+    let all = [row.calls, row.duration, row.value, row.in_flight];
+    let mut i = 0;
+    while i < all.len() {
+        if let Some(Instrument { name: Name::Own(_), .. }) = all[i] {
+            return all[i];
+        }
+        i += 1;
+    }
+    None
+}
+
+/// What an instrument records of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Calls,
+    Duration,
+    Value,
+    InFlight,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 4] = [Self::Calls, Self::Duration, Self::Value, Self::InFlight];
+}
+
+/// Where one label of one family gets its value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Want {
+    Literal(&'static str),
+    Entry(usize, &'static [&'static str]),
+    Returned(usize, &'static [&'static str]),
+    Status,
+}
+
+impl Want {
+    pub(crate) fn known(self) -> Vec<&'static str> {
+        match self {
+            Self::Literal(value) => vec![value],
+            Self::Entry(_, known) | Self::Returned(_, known) => known.to_vec(),
+            Self::Status => Outcome::ALL.map(Outcome::as_str).to_vec(),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What the test suites of this workspace speak with.
+//!
+//! - [`page`]: a strict parser of both exposition formats into a model that is asked by name and labels
+//! - [`client`]: HTTP over a loopback socket
+//! - [`service`]: a binary of this workspace, started, asked and stopped
+//! - [`tools`]: Prometheus, promtool and Python's reference parsers, where they are installed
+//! - [`promtool`], [`python`], [`prometheus`]: what each of those tools is asked
+//! - [`wait`]: conditions with a deadline, in place of sleeps
+//!
+//! Every helper fails the test it is called from, by a panic that says what was found.
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "every helper panics to fail the test that called it"
+)]
+#![allow(
+    clippy::doc_markdown,
+    reason = "OpenMetrics is the name of a format, not code"
+)]
+
+pub mod client;
+pub mod page;
+mod process;
+pub mod prometheus;
+pub mod promtool;
+pub mod python;
+pub mod service;
+pub mod tools;
+pub mod wait;
+
+#[cfg(test)]
+mod canned;

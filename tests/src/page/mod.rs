@@ -1,0 +1,299 @@
+//! A page of metrics, read back by a parser that shares nothing with the encoder.
+//!
+//! Reference parsers let through what a monitoring system then trips over: the same series twice, a sample forged by an
+//! unescaped quote, a histogram whose buckets go down. This one accepts only what a careful writer produces, and turns
+//! it into a model that a test can compare as a set.
+//!
+//! ```
+//! use tests::page::Page;
+//!
+//! let page = Page::parse_text(
+//!     "# TYPE jobs_total counter\n\
+//!      jobs_total{status=\"error\"} 2\n",
+//! )
+//! .unwrap();
+//! assert_eq!(page.value("jobs_total", [("status", "error")]), 2.0);
+//! assert_eq!(page.sample("jobs_total", [("status", "success")]), None);
+//! ```
+
+mod lexer;
+mod parse;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+pub use rules::canonical_bound;
+
+/// Label names and values of one series.
+pub type Labels = BTreeMap<String, String>;
+
+/// What a family measures, as its `# TYPE` line says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the formats' own words")]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+    Summary,
+    /// `untyped` in the text format.
+    Unknown,
+    Info,
+    StateSet,
+    GaugeHistogram,
+}
+
+/// A value that led to a sample, kept beside it in OpenMetrics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exemplar {
+    /// What identifies it, such as a trace id.
+    pub labels: Labels,
+    /// The observed value.
+    pub value: f64,
+    /// Seconds since the epoch, as written.
+    pub timestamp: Option<String>,
+}
+
+/// One line of the page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The sample's own name, with its suffix (`_total`, `_bucket`, ..).
+    pub name: String,
+    /// Its labels, `le` and `quantile` among them.
+    pub labels: Labels,
+    /// The value as written, digit by digit.
+    pub text: String,
+    /// The value as Prometheus stores it.
+    pub value: f64,
+    /// As written: milliseconds in the text format, seconds in OpenMetrics.
+    pub timestamp: Option<String>,
+    /// OpenMetrics only.
+    pub exemplar: Option<Exemplar>,
+}
+
+/// The samples under one `# TYPE` line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Family {
+    /// As in the `# TYPE` line: in OpenMetrics a counter's name has no `_total`.
+    pub name: String,
+    /// What it measures.
+    pub kind: Kind,
+    /// The `# HELP` text, unescaped.
+    pub help: Option<String>,
+    /// The `# UNIT`, in OpenMetrics only.
+    pub unit: Option<String>,
+    /// In the order of the page.
+    pub samples: Vec<Sample>,
+}
+
+/// A sample as a value that can stand in a set: what a model predicts and what a parser found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point {
+    /// The sample's name.
+    pub name: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its value in one spelling: `1`, `1.0` and `1e0` are equal, integers keep every digit.
+    pub value: String,
+}
+
+impl Point {
+    /// A point of a model; `value` is anything that a page could show, such as `"3"` or `0.5.to_string()`.
+    pub fn new<'a>(
+        name: &str,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+        value: impl fmt::Display,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            labels: owned(labels),
+            value: one_spelling(&value.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{} {}", self.name, Braced(&self.labels), self.value)
+    }
+}
+
+/// A whole page that has passed every check.
+#[derive(Clone, Debug)]
+pub struct Page {
+    families: Vec<Family>,
+}
+
+impl Page {
+    /// Reads the text format 0.0.4.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line.
+    pub fn parse_text(page: &str) -> Result<Self, String> {
+        parse::page(page, rules::Format::Text).map(|families| Self { families })
+    }
+
+    /// Reads OpenMetrics 1.0.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line.
+    pub fn parse_openmetrics(page: &str) -> Result<Self, String> {
+        parse::page(page, rules::Format::OpenMetrics).map(|families| Self { families })
+    }
+
+    /// The value of the one series that has exactly these labels.
+    pub fn sample<'a>(
+        &self,
+        name: &str,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Option<f64> {
+        self.find(name, &owned(labels)).map(|sample| sample.value)
+    }
+
+    /// As [`sample`](Self::sample); a series that is missing fails the test with a list of those that are there.
+    #[track_caller]
+    pub fn value<'a>(
+        &self,
+        name: &str,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> f64 {
+        self.expect(name, labels).value
+    }
+
+    /// As [`value`](Self::value), as written: for digits that an `f64` does not hold.
+    #[track_caller]
+    pub fn text<'a>(
+        &self,
+        name: &str,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> &str {
+        &self.expect(name, labels).text
+    }
+
+    /// Every series of a sample's name, in the order of the page.
+    #[must_use]
+    pub fn series(&self, name: &str) -> Vec<&Sample> {
+        self.samples()
+            .filter(|sample| sample.name == name)
+            .collect()
+    }
+
+    /// The family of this name, as its `# TYPE` line has it.
+    #[must_use]
+    pub fn family(&self, name: &str) -> Option<&Family> {
+        self.families.iter().find(|family| family.name == name)
+    }
+
+    /// Every family, in the order of the page.
+    #[must_use]
+    pub fn families(&self) -> &[Family] {
+        &self.families
+    }
+
+    /// The names of all families, in the order of the page.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.families
+            .iter()
+            .map(|family| family.name.as_str())
+            .collect()
+    }
+
+    /// Every sample, in the order of the page.
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.families.iter().flat_map(|family| &family.samples)
+    }
+
+    /// Every sample as a set, to compare with a model or another parser.
+    #[must_use]
+    pub fn points(&self) -> BTreeSet<Point> {
+        self.samples()
+            .map(|sample| Point {
+                name: sample.name.clone(),
+                labels: sample.labels.clone(),
+                value: one_spelling(&sample.text),
+            })
+            .collect()
+    }
+
+    fn find(&self, name: &str, labels: &Labels) -> Option<&Sample> {
+        self.samples()
+            .find(|sample| sample.name == name && sample.labels == *labels)
+    }
+
+    #[track_caller]
+    fn expect<'a>(
+        &self,
+        name: &str,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> &Sample {
+        let labels = owned(labels);
+        self.find(name, &labels).unwrap_or_else(|| {
+            let there: Vec<String> = self
+                .series(name)
+                .iter()
+                .map(|sample| format!("  {}{}", name, Braced(&sample.labels)))
+                .collect();
+            let there = if there.is_empty() {
+                let names: BTreeSet<&str> =
+                    self.samples().map(|sample| sample.name.as_str()).collect();
+                format!("no series has that name; the page has {names:?}")
+            } else {
+                format!("there are:\n{}", there.join("\n"))
+            };
+            panic!("no series {name}{}; {there}", Braced(&labels))
+        })
+    }
+}
+
+/// What is only in one of two sets, one point a line; empty when they are equal.
+#[must_use]
+pub fn difference(expected: &BTreeSet<Point>, found: &BTreeSet<Point>) -> String {
+    let missing = expected
+        .difference(found)
+        .map(|point| format!("missing: {point}\n"));
+    let unexpected = found
+        .difference(expected)
+        .map(|point| format!("unexpected: {point}\n"));
+    missing.chain(unexpected).collect()
+}
+
+struct Braced<'a>(&'a Labels);
+
+impl fmt::Display for Braced<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name}={value:?}"))
+            .collect();
+        if pairs.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "{{{}}}", pairs.join(","))
+        }
+    }
+}
+
+fn owned<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Labels {
+    labels
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// Integers digit by digit, everything else as the shortest text of its `f64`.
+fn one_spelling(text: &str) -> String {
+    if let Ok(integer) = text.parse::<i128>() {
+        return integer.to_string();
+    }
+    match text.parse::<f64>() {
+        Ok(value) if value.is_nan() => "NaN".to_owned(),
+        // Negative zero is written as either zero.
+        Ok(0.0) => "0".to_owned(),
+        Ok(value) => value.to_string(),
+        Err(error) => panic!("{text:?}: {error}"),
+    }
+}

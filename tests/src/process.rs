@@ -1,0 +1,100 @@
+//! A child process whose output is kept and that never outlives its test.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use crate::wait;
+
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    stdout: Arc<Mutex<String>>,
+    stderr: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let (stdout, stderr) = (Arc::default(), Arc::default());
+        // A pipe that nobody reads stops the child once it is full.
+        let readers = vec![
+            collect(child.stdout.take().unwrap(), Arc::clone(&stdout)),
+            collect(child.stderr.take().unwrap(), Arc::clone(&stderr)),
+        ];
+        Self {
+            name,
+            child,
+            stdout,
+            stderr,
+            readers,
+        }
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.lock().unwrap().clone()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Asks it to end and waits until it has, with all that it printed.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        // The signal comes from the command: the standard library only knows the one that cannot be handled.
+        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(
+            sent.success(),
+            "{} has ended before it was told to:\n{}",
+            self.name,
+            self.stderr()
+        );
+        let name = self.name.clone();
+        let status = wait::until(&format!("{name} to end after SIGTERM"), || self.exited());
+        self.join();
+        status
+    }
+
+    pub(crate) fn join(&mut self) {
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            let (name, stdout, stderr) = (&self.name, self.stdout(), self.stderr());
+            eprintln!("--- {name}, stdout:\n{stdout}--- {name}, stderr:\n{stderr}---");
+        }
+    }
+}
+
+fn collect(pipe: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            into.lock()
+                .unwrap()
+                .push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    })
+}

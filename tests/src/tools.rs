@@ -1,0 +1,101 @@
+//! The programs that judge this toolkit from outside, where they are installed.
+//!
+//! Each function gives the tool, or says on standard error that the test was skipped and gives `None`:
+//!
+//! ```no_run
+//! let Some(promtool) = tests::tools::promtool() else { return };
+//! promtool.check_metrics("up 1\n").unwrap();
+//! ```
+//!
+//! With `CI=true` or `METRICS_TESTS_REQUIRE_TOOLS=1` a tool that is missing fails the test: there, a check that quietly
+//! does not run is worth nothing.
+
+use std::env;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crate::prometheus::Prometheus;
+use crate::promtool::Promtool;
+use crate::python::Python;
+
+const REQUIRE: &str = "METRICS_TESTS_REQUIRE_TOOLS";
+const VENV: &str = "METRICS_TESTS_VENV";
+
+/// A Prometheus server that can be started.
+#[must_use]
+pub fn prometheus() -> Option<Prometheus> {
+    found("prometheus", on_path("prometheus")).map(Prometheus::new)
+}
+
+/// Prometheus's own checks.
+#[must_use]
+pub fn promtool() -> Option<Promtool> {
+    found("promtool", on_path("promtool")).map(Promtool::new)
+}
+
+/// The reference parsers of Python's `prometheus-client`.
+#[must_use]
+pub fn python() -> Option<Python> {
+    found("python with prometheus-client", venv_python()).map(|program| Python::new(&program))
+}
+
+fn found(tool: &str, path: Option<PathBuf>) -> Option<PathBuf> {
+    if path.is_none() {
+        let message = format!("{} needs {tool}; run `cargo xtask setup`", test_name());
+        let set_to = |name: &str, value: &str| env::var_os(name).is_some_and(|set| set == value);
+        assert!(!set_to("CI", "true") && !set_to(REQUIRE, "1"), "{message}");
+        // Not `eprintln`, which the test harness keeps to itself unless the test fails.
+        let _ = writeln!(io::stderr(), "SKIPPED: {message}");
+    }
+    path
+}
+
+/// The harness names a test's thread after the test.
+fn test_name() -> String {
+    match thread::current().name() {
+        Some(name) if name != "main" => name.to_owned(),
+        _ => env::args().next().unwrap_or_else(|| "a test".to_owned()),
+    }
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// `cargo xtask test` says where the environment is; otherwise it is in the target folder this test runs from.
+fn venv_python() -> Option<PathBuf> {
+    let program = |venv: &Path| Some(venv.join("bin").join("python")).filter(|file| file.is_file());
+    if let Some(venv) = env::var_os(VENV) {
+        return program(Path::new(&venv));
+    }
+    env::current_exe()
+        .ok()?
+        .ancestors()
+        .find_map(|folder| program(&folder.join("venv")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_on_the_path_is_found() {
+        assert!(on_path("sh").is_some());
+        assert_eq!(on_path("no-such-program-anywhere"), None);
+    }
+
+    #[test]
+    fn a_test_is_named_by_its_thread() {
+        let name = thread::Builder::new()
+            .name("a::b".to_owned())
+            .spawn(test_name)
+            .unwrap()
+            .join()
+            .unwrap();
+        assert_eq!(name, "a::b");
+    }
+}

@@ -1,0 +1,218 @@
+//! What the tests need beyond Rust: Prometheus with promtool, and Python's `prometheus-client` in an environment of its
+//! own under the target folder.
+//!
+//! Everything is looked for first, so a second run changes nothing. Packages come from apt where there is one and this
+//! runs as root; anywhere else, one line says what to install.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+
+use crate::cargo;
+
+/// Tells the tests where the environment is.
+pub(crate) const VENV_VARIABLE: &str = "METRICS_TESTS_VENV";
+
+const CLIENT: &str = "prometheus-client";
+const CLIENT_VERSION: &str = "0.26.0";
+
+/// Says what is there, installs what is not. Gives a line for everything that is still missing.
+pub(crate) fn run() -> Vec<String> {
+    println!("==> setup");
+    let mut missing = Vec::new();
+    for (name, found) in [("prometheus", prometheus()), ("python", python())] {
+        match found {
+            Ok(what) => println!("{name}: {what}"),
+            Err(how) => missing.push(how),
+        }
+    }
+    missing
+}
+
+/// Both programs come in one package; each is asked, for it is both that the tests need.
+fn prometheus() -> Result<String, String> {
+    if let Some(version) = prometheus_version() {
+        return Ok(version);
+    }
+    apt_install(&["prometheus"])
+        .and_then(|()| {
+            stop_service();
+            prometheus_version().ok_or_else(|| "not on the path after the installation".to_owned())
+        })
+        .map_err(|why| {
+            format!(
+                "prometheus and promtool: {why}; put both on the path, for example by \
+                 `sudo apt-get install prometheus` or `brew install prometheus`"
+            )
+        })
+}
+
+fn prometheus_version() -> Option<String> {
+    output(Command::new("promtool").arg("--version")).ok()?;
+    let version = output(Command::new("prometheus").arg("--version")).ok()?;
+    version.split(" (").next().map(str::to_owned)
+}
+
+/// The package starts a server on its usual port. Nobody asked for one: it came with this installation.
+fn stop_service() {
+    if Path::new("/run/systemd/system").is_dir() {
+        let _ = output(Command::new("systemctl").args(["disable", "--now", "prometheus.service"]));
+    } else {
+        let _ = output(Command::new("service").args(["prometheus", "stop"]));
+        let _ = output(Command::new("update-rc.d").args(["prometheus", "disable"]));
+    }
+}
+
+fn python() -> Result<String, String> {
+    let venv = venv();
+    let program = venv.join("bin").join("python");
+    if client_version(&program).is_some_and(|version| version == CLIENT_VERSION) {
+        return Ok(format!("{CLIENT} {CLIENT_VERSION}"));
+    }
+    let requirement = format!("{CLIENT}=={CLIENT_VERSION}");
+    let install = || {
+        let mut pip = Command::new(&program);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            &requirement,
+        ]);
+        output(&mut pip).map(drop)
+    };
+    // An environment that is there may still be one that a newer Python has left behind.
+    install()
+        .or_else(|_| create_venv(&venv).and_then(|()| install()))
+        .map_err(|why| {
+            format!(
+                "{CLIENT}: {why}; run `python3 -m venv {0} && {0}/bin/pip install {requirement}`",
+                venv.display()
+            )
+        })?;
+    match client_version(&program) {
+        Some(version) => Ok(format!("{CLIENT} {version}")),
+        None => Err(format!(
+            "{CLIENT}: installed in {}, but not to be imported",
+            venv.display()
+        )),
+    }
+}
+
+fn client_version(python: &Path) -> Option<String> {
+    let script =
+        format!("import importlib.metadata as m, prometheus_client; print(m.version('{CLIENT}'))");
+    output(Command::new(python).args(["-c", &script])).ok()
+}
+
+fn create_venv(venv: &Path) -> Result<(), String> {
+    let create = |python: &str| {
+        output(
+            Command::new(python)
+                .args(["-m", "venv", "--clear"])
+                .arg(venv),
+        )
+        .map(drop)
+    };
+    create("python3").or_else(|why| {
+        // Debian keeps what a virtual environment is made of in a package of its own.
+        apt_install(&["python3", "python3-venv"]).map_err(|apt| format!("{why}; {apt}"))?;
+        create("/usr/bin/python3")
+    })
+}
+
+fn apt_install(packages: &[&str]) -> Result<(), String> {
+    if output(Command::new("apt-get").arg("--version")).is_err() {
+        return Err("there is no apt-get to install it".to_owned());
+    }
+    if output(Command::new("id").arg("-u")).is_ok_and(|id| id != "0") {
+        return Err("only root can install it with apt-get".to_owned());
+    }
+    println!("installing {} with apt-get", packages.join(", "));
+    let apt_get = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command
+            .args(["--quiet=2", "--option=DPkg::Lock::Timeout=120"])
+            .args(arguments);
+        output(command.env("DEBIAN_FRONTEND", "noninteractive")).map(drop)
+    };
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+/// What a program printed, or why it failed, in one line.
+fn output(command: &mut Command) -> Result<String, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if status.success() {
+        // Some programs print their version on the one, some on the other.
+        return Ok([text(&stdout), text(&stderr)]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or_default());
+    }
+    let last = [text(&stderr), text(&stdout)]
+        .iter()
+        .find_map(|text| text.lines().last().map(str::to_owned));
+    Err(format!(
+        "{name} ended with {status}: {}",
+        last.unwrap_or_default()
+    ))
+}
+
+pub(crate) fn venv() -> PathBuf {
+    static TARGET: LazyLock<PathBuf> = LazyLock::new(target);
+    TARGET.join("venv")
+}
+
+/// The target folder as cargo sees it, whatever variable or configuration file moved it.
+fn target() -> PathBuf {
+    let metadata = output(cargo().args(["metadata", "--format-version=1", "--no-deps"]));
+    let target = metadata.ok().and_then(|json| target_directory(&json));
+    target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target"))
+}
+
+/// One string out of cargo's JSON: not worth a parser that every run of this program would wait for.
+fn target_directory(json: &str) -> Option<PathBuf> {
+    let (_, rest) = json.split_once("\"target_directory\":\"")?;
+    let (path, _) = rest.split_once("\",")?;
+    Some(PathBuf::from(path.replace("\\\\", "\\")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_folder_is_found_in_the_metadata() {
+        let json = r#"{"packages":[],"target_directory":"/some where/target","version":1}"#;
+        assert_eq!(
+            target_directory(json),
+            Some(PathBuf::from("/some where/target"))
+        );
+        assert_eq!(target_directory("{}"), None);
+    }
+
+    #[test]
+    fn a_program_that_fails_says_why_in_one_line() {
+        let failed = output(Command::new("sh").args(["-c", "echo first; echo why >&2; exit 3"]));
+        assert_eq!(failed, Err("sh ended with exit status: 3: why".to_owned()));
+        assert_eq!(
+            output(Command::new("sh").args(["-c", "echo 1 >&2"])),
+            Ok("1".to_owned())
+        );
+        assert!(output(&mut Command::new("no-such-program")).is_err());
+    }
+}

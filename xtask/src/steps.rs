@@ -1,0 +1,62 @@
+//! What `cargo xtask test` does, in its order: the quick verdicts first.
+
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    /// Arguments of cargo, separated by blanks.
+    pub(crate) cargo: &'static str,
+    pub(crate) env: &'static [(&'static str, &'static str)],
+    /// It runs tests: they are counted, and none at all is a failure.
+    pub(crate) tests: bool,
+}
+
+const PLAIN: Step = Step {
+    name: "",
+    cargo: "",
+    env: &[],
+    tests: false,
+};
+
+/// A feature that changes behaviour, as `off` does, gets rows of its own.
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "formats",
+        cargo: "fmt --all --check",
+        ..PLAIN
+    },
+    // All features include `off`, so the code that attributes generate is only linted without it.
+    Step {
+        name: "lints, default features",
+        cargo: "clippy --workspace --all-targets -- -D warnings",
+        ..PLAIN
+    },
+    Step {
+        name: "lints, all features",
+        cargo: "clippy --workspace --all-targets --all-features -- -D warnings",
+        ..PLAIN
+    },
+    Step {
+        name: "lints, no default features",
+        cargo: "clippy --package metrics-runtime --no-default-features -- -D warnings",
+        ..PLAIN
+    },
+    // Unit, integration and compile-fail tests. Among them are the examples as their users run them, a real Prometheus,
+    // promtool and the reference parsers.
+    Step {
+        name: "tests",
+        cargo: "test --workspace --all-targets --no-fail-fast",
+        tests: true,
+        ..PLAIN
+    },
+    Step {
+        name: "doc tests",
+        cargo: "test --workspace --doc --no-fail-fast",
+        tests: true,
+        ..PLAIN
+    },
+    Step {
+        name: "docs",
+        cargo: "doc --workspace --no-deps",
+        env: &[("RUSTDOCFLAGS", "-D warnings")],
+        ..PLAIN
+    },
+];
