@@ -2,20 +2,21 @@
 
 use axum::http::StatusCode;
 use examples::error::ApiError;
+use metrics_runtime::{LabelValue, track_counter, track_histogram};
 use serde::Serialize;
 
 use crate::log::{self, Log, LogError, Sample};
 use crate::ve::{Correction, Table};
 
 /// Who asked for an analysis.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, LabelValue)]
 pub(crate) enum Source {
     Upload,
     Jetstream,
 }
 
 /// How an analysis went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, LabelValue)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     /// Every row went into the table.
@@ -27,10 +28,9 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    /// The status of an outcome.
-    #[cfg_attr(not(test), expect(dead_code, reason = "it is a label"))]
-    pub(crate) fn of<E>(outcome: &Result<Analysis, E>) -> Self {
-        outcome.as_ref().map_or(Self::Error, |analysis| analysis.status)
+    /// The status of an analysis, or of there being none.
+    pub(crate) fn of(analysis: Option<&Analysis>) -> Self {
+        analysis.map_or(Self::Error, |analysis| analysis.status)
     }
 }
 
@@ -82,8 +82,24 @@ impl From<AnalysisError> for ApiError {
 }
 
 /// Analyses a log. It takes as long as the log is large, so not on a thread that serves sockets.
+#[track_histogram(
+    name = "analysis_duration_seconds",
+    help = "Duration of the analysis of a log, by how it went.",
+    buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+    labels(status: Status = |outcome| Status::of(outcome.as_ref().ok())),
+)]
+#[track_counter(
+    name = "analysis_total",
+    help = "Analysed logs, by how it went and where they came from.",
+    labels(status: Status = |outcome| Status::of(outcome.as_ref().ok()), source: Source = source),
+)]
+#[track_histogram(
+    name = "ve_corrections_count",
+    help = "Cells of the fuel table that a log corrects.",
+    buckets = [0, 10, 50, 100, 500, 1000],
+    value = |analysis| analysis.corrections.len(),
+)]
 pub(crate) fn analyze(log: &Log, source: Source) -> Result<Analysis, AnalysisError> {
-    let _ = source;
     let mut table = Table::new();
     let mut rows = Rows::default();
     match log {
@@ -148,7 +164,7 @@ mod tests {
     #[test]
     fn a_log_without_a_usable_row_is_an_error() {
         let outcome = csv("3000,80,99,12.0\nx,80,12,12\n");
-        assert_eq!(Status::of(&outcome), Status::Error);
+        assert_eq!(Status::of(outcome.as_ref().ok()), Status::Error);
         let expected = "no row of the log can be used: 1 are unreadable and 1 out of range";
         assert_eq!(outcome.expect_err("no rows").to_string(), expected);
         let outcome = analyze(&Log::Samples(Vec::new()), Source::Jetstream);

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use examples::error::ApiError;
+use metrics_runtime::track_counter;
 use serde::Deserialize;
 
-use crate::analysis::{Analysis, AnalysisError, Source, analyze};
+use crate::analysis::{Analysis, AnalysisError, Source, Status, analyze};
 use crate::log::{Log, Sample};
 use crate::runs::Runs;
 
@@ -56,6 +57,11 @@ impl From<RunError> for ApiError {
 }
 
 /// Runs a job. Like the analysis inside it, not on a thread that serves sockets.
+#[track_counter(
+    name = "jetstream_runs_total",
+    help = "Jetstream runs, by how they went.",
+    labels(status: Status = |outcome| Status::of(outcome.as_ref().ok())),
+)]
 pub(crate) fn run(runs: &Arc<Runs>, job: Job) -> Result<Analysis, RunError> {
     let log = match job {
         Job::Kept(name) => Log::Csv(runs.find(&name).ok_or(RunError::Unknown)?),
@@ -67,7 +73,6 @@ pub(crate) fn run(runs: &Arc<Runs>, job: Job) -> Result<Analysis, RunError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::Status;
 
     fn job(json: &str) -> Option<Job> {
         let request: Request = serde_json::from_str(json).ok()?;

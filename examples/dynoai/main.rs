@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use examples::run::{Args, Cli, run};
 use examples::serve::{listen, serve};
+use metrics_runtime::{Http, Metrics};
 
 const CLI: Cli = Cli {
     name: "dynoai",
@@ -33,7 +34,20 @@ fn main() -> ExitCode {
 }
 
 async fn dynoai(args: Args) -> Result<(), Box<dyn Error>> {
+    let metrics = Metrics::builder()
+        .namespace("dynoai")
+        .info("app", [("version", env!("CARGO_PKG_VERSION"))])
+        .http(
+            Http::new()
+                .requests("requests_total")
+                .duration("request_duration_seconds")
+                .endpoint_label("path")
+                .duration_status(true),
+        )
+        .from_env()?
+        .install()?;
+    let app = metrics.instrument(app::router())?;
     let listener = listen(args.listen).await?;
-    serve(listener, app::router()).await?;
+    serve(listener, app).await?;
     Ok(())
 }

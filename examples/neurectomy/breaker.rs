@@ -7,6 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use metrics_runtime::circuit_breaker::{BreakerHandle, State};
 use tokio::time::Instant;
 
 /// When to open and for how long.
@@ -30,12 +31,19 @@ struct Inner {
     phase: Phase,
     /// Counts the changes of phase, so that an answer to a call of an earlier phase is recognised as old news.
     epoch: u64,
+    gauge: BreakerHandle,
 }
 
 impl Inner {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.epoch += 1;
+        // Under the lock, or two changes could be shown in the wrong order.
+        self.gauge.set_state(match phase {
+            Phase::Closed { .. } => State::Closed,
+            Phase::Open { .. } => State::Open,
+            Phase::HalfOpen { .. } => State::HalfOpen,
+        });
     }
 }
 
@@ -61,8 +69,9 @@ pub(crate) struct Permit<'breaker> {
 }
 
 impl Breaker {
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, inner: Mutex::new(Inner { phase: Phase::Closed { failures: 0 }, epoch: 0 }) }
+    /// A closed breaker that shows itself on `gauge`.
+    pub(crate) fn new(settings: Settings, gauge: BreakerHandle) -> Self {
+        Self { settings, inner: Mutex::new(Inner { phase: Phase::Closed { failures: 0 }, epoch: 0, gauge }) }
     }
 
     /// Asks for leave to make a call now.
@@ -111,6 +120,7 @@ impl Permit<'_> {
     /// The call failed in a way that says something about the service.
     pub(crate) fn failed(self) {
         let mut inner = self.breaker.lock();
+        inner.gauge.record_failure();
         if inner.epoch != self.epoch {
             return;
         }
@@ -143,7 +153,8 @@ mod tests {
     const COOLDOWN: Duration = Duration::from_secs(10);
 
     fn breaker() -> Breaker {
-        Breaker::new(Settings { failures: 3, cooldown: COOLDOWN })
+        let gauge = BreakerHandle::register("test").expect("a handle");
+        Breaker::new(Settings { failures: 3, cooldown: COOLDOWN }, gauge)
     }
 
     fn admit(breaker: &Breaker) -> Permit<'_> {

@@ -13,6 +13,7 @@ mod sigmalang;
 mod sigmavault;
 mod traffic;
 
+use std::env::consts::{ARCH, OS};
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -20,8 +21,11 @@ use std::sync::Arc;
 
 use examples::run::{Args, Cli, run};
 use examples::serve::{listen, serve};
+use metrics_runtime::Metrics;
+use metrics_runtime::circuit_breaker::BreakerHandle;
 
 use crate::app::App;
+use crate::breaker::Breaker;
 use crate::config::Config;
 use crate::ryot::client::{self, Ryot};
 use crate::sessions::Sessions;
@@ -40,6 +44,11 @@ fn main() -> ExitCode {
 }
 
 async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
+    let metrics = Metrics::builder()
+        .namespace("neurectomy")
+        .info("system", [("version", env!("CARGO_PKG_VERSION")), ("os", OS), ("arch", ARCH)])
+        .from_env()?
+        .install()?;
     let config = Config::from_env()?;
     let listener = listen(args.listen).await?;
     let address = listener.local_addr()?;
@@ -48,18 +57,15 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
         Some(url) => url,
         None => ryot::server::start(&config.ryot_model).await?,
     };
+    let ryot =
+        client::Config { url, model: config.ryot_model, api_key: config.ryot_api_key, timeout: config.ryot_timeout };
+    let breaker = Breaker::new(config.ryot_breaker, BreakerHandle::register("ryot")?);
     let app = Arc::new(App {
-        ryot: Ryot::new(client::Config {
-            url,
-            model: config.ryot_model,
-            api_key: config.ryot_api_key,
-            timeout: config.ryot_timeout,
-            breaker: config.ryot_breaker,
-        })?,
+        ryot: Ryot::new(ryot, breaker)?,
         vault: Vault::open(config.vault)?,
         sessions: Sessions::new(config.session_lifetime),
     });
-    let router = app::router(Arc::clone(&app));
+    let router = metrics.instrument(app::router(Arc::clone(&app)))?;
 
     let expiring = tokio::spawn(async move { app.sessions.expire().await });
     let traffic = tokio::spawn(async move {

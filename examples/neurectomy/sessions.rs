@@ -1,13 +1,14 @@
 //! API keys and the sessions opened with them.
 //!
-//! [`Counts`] is derived from the store under its lock after every change, so it is the truth and not a sum of events:
-//! no path can forget to count back. Sessions end by themselves; [`Sessions::expire`] runs for as long as the service.
+//! The gauges are set from the store under its lock after every change, so they are the truth and not a sum of events: no
+//! path can forget to count back. Sessions end by themselves; [`Sessions::expire`] runs for as long as the service.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use examples::secret::secret;
+use metrics_runtime::metrics;
 use rand::rngs::SysError;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -18,13 +19,13 @@ const MOST_KEYS: usize = 10_000;
 /// Sessions that are open at a time.
 const MOST_SESSIONS: usize = 10_000;
 
-/// How much of the store is in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Counts {
+#[metrics]
+mod gauges {
     /// Users with at least one open session.
-    pub(crate) users: usize,
-    /// Keys that were issued and not revoked.
-    pub(crate) keys: usize,
+    pub(super) fn active_users() -> Gauge;
+
+    /// API keys that were issued and not revoked.
+    pub(super) fn api_keys_active() -> Gauge;
 }
 
 /// Why there is no key or session.
@@ -88,9 +89,9 @@ impl Store {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "the gauges read it"))]
-    fn counts(&self) -> Counts {
-        Counts { users: self.users.len(), keys: self.keys.len() }
+    fn show(&self) {
+        gauges::active_users().set(self.users.len() as f64);
+        gauges::api_keys_active().set(self.keys.len() as f64);
     }
 }
 
@@ -175,7 +176,9 @@ impl Sessions {
     fn change<R>(&self, change: impl FnOnce(&mut Store) -> R) -> R {
         let mut store = self.lock();
         store.close_ended(Instant::now());
-        change(&mut store)
+        let outcome = change(&mut store);
+        store.show();
+        outcome
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
@@ -199,8 +202,8 @@ mod tests {
 
     /// What was counted last, without the look at the clock that an access would take first.
     fn counts(sessions: &Sessions) -> (usize, usize) {
-        let counts = sessions.lock().counts();
-        (counts.users, counts.keys)
+        let store = sessions.lock();
+        (store.users.len(), store.keys.len())
     }
 
     fn key(sessions: &Sessions, user: &str) -> String {

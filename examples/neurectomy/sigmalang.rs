@@ -3,6 +3,7 @@
 use std::io;
 
 use axum::body::Bytes;
+use metrics_runtime::{CompressionRatio, track_compression};
 
 /// Zstandard's own default: most of what the higher levels save, at a fraction of their time.
 const LEVEL: i32 = zstd::DEFAULT_COMPRESSION_LEVEL;
@@ -22,10 +23,17 @@ impl Compressed {
     }
 }
 
+impl CompressionRatio for Compressed {
+    fn compression_ratio(&self) -> f64 {
+        self.ratio()
+    }
+}
+
 /// Compresses `original` on a thread where that keeps nobody waiting.
 ///
 /// # Errors
 /// If Zstandard fails, which means that it found no memory.
+#[track_compression]
 pub(crate) async fn compress(original: Bytes) -> io::Result<Compressed> {
     tokio::task::spawn_blocking(move || {
         Ok(Compressed { data: zstd::bulk::compress(&original, LEVEL)?, original_size: original.len() })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use metrics_runtime::track_storage;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -127,11 +128,13 @@ impl Vault {
         }
     }
 
+    #[track_storage("store")]
     pub(crate) async fn store(&self, file: &Path, content: Bytes) -> Result<(), VaultError> {
         self.store.put(file, content.into()).await?;
         Ok(())
     }
 
+    #[track_storage("retrieve")]
     pub(crate) async fn retrieve(&self, file: &Path) -> Result<Bytes, VaultError> {
         let found = self.store.get(file).await.map_err(absent)?;
         // Others may put files into the same bucket, and this one goes through memory.
@@ -141,6 +144,7 @@ impl Vault {
         found.bytes().await.map_err(absent)
     }
 
+    #[track_storage("delete")]
     pub(crate) async fn delete(&self, file: &Path) -> Result<(), VaultError> {
         // Half of the stores say nothing about a file that was not there, so each of them is asked first.
         self.store.head(file).await.map_err(absent)?;

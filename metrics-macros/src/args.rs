@@ -101,7 +101,7 @@ impl Parse for LabelValue {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         Ok(match input.parse()? {
             Expr::Closure(closure) => Self::Returned(closure),
-            Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Self::Literal(text),
+            Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Self::Literal(text),
             expr => Self::Entry(expr),
         })
     }
@@ -123,6 +123,7 @@ impl Parse for Label {
 }
 
 /// A list of bucket bounds.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Buckets {
     List {
         span: Span,
@@ -157,7 +158,7 @@ impl Buckets {
                 };
                 let mut arguments: Vec<_> = call.args.into_iter().collect();
                 let count = match arguments.pop() {
-                    Some(Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(count), .. })) => Some(count),
+                    Some(Expr::Lit(syn::ExprLit { lit: Lit::Int(count), .. })) => Some(count),
                     _ => None,
                 };
                 match (<[Expr; 2]>::try_from(arguments), count) {
@@ -298,6 +299,7 @@ impl Args {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it fills a slot")]
 fn given<T>(key: Span, value: T) -> Slot<T> {
     Some(Given { key, value })
 }

@@ -6,11 +6,13 @@
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Expr, FnArg, Lit, Pat, ReturnType, Type};
+use syn::{Expr, FnArg, Lit, ReturnType, Type};
 
 use crate::args::{Buckets, Text};
 use crate::crate_path;
+use crate::item::bound_names;
 use crate::model::{Plan, PlannedLabel, PlannedValue, Row, Shape, Value, can_be_named, erased, parameter_type};
 
 /// A span with the place of `at` and the hygiene of the macro.
@@ -47,11 +49,11 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         ReturnType::Default => None,
         ReturnType::Type(_, ty) => Some(&**ty),
     };
-    let finish = finish(plan, &private, &call, &returned);
     let tokens = match &plan.shape {
         Shape::Async => {
             let enter = enter(plan, &private);
-            let body = with_known_output(output, captures(plan), body, &private);
+            let finish = finish(plan, &private, &call, &returned.to_token_stream());
+            let body = with_known_output(output, &captures(plan), body, &private);
             generate! {
                 let #call = #enter;
                 let (#returned, #call) = #private::tracked(#call, async move #body).await;
@@ -61,6 +63,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         }
         Shape::Sync { settled } => {
             let enter = enter(plan, &private);
+            let finish = finish(plan, &private, &call, &returned.to_token_stream());
             let output = match output {
                 Some(ty) => erased(ty).map(|ty| generate!(-> #ty)),
                 None => Some(generate!(-> ())),
@@ -73,9 +76,8 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
                     }
                 }
             });
-            let captures = captures(plan);
             // A closure with a return type needs a block; without one the body is an expression all the same.
-            let body = grouped(body.span(), generate!(#captures), body);
+            let body = grouped(body.span(), &captures(plan), body);
             generate! {
                 let #call = #enter;
                 let #returned = #private::run(move || #output #body);
@@ -87,15 +89,10 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         Shape::Future { boxed } => {
             let (values, enter) = deferred(plan, &private);
             let future = Ident::new("future", Span::mixed_site());
-            let recorded = generate! {
-                async move {
-                    let #call = #enter;
-                    let (#returned, #call) = #private::tracked(#call, #future).await;
-                    #finish
-                    #returned
-                }
-            };
             let output = output.and_then(erased).map(|ty| generate!(-> #ty));
+            let body = grouped(body.span(), &captures(plan), body);
+            let finish = finish(plan, &private, &call, &generate!(*#returned));
+            let recorded = generate!(#private::recorded(#future, move || #enter, move |#returned, #call| { #finish }));
             let recorded = if *boxed { generate!(::std::boxed::Box::pin(#recorded)) } else { recorded };
             generate! {
                 #values
@@ -105,13 +102,12 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         }
         Shape::Never { is_async: true } => {
             let enter = enter(plan, &private);
-            let never = Ident::new("never", Span::mixed_site());
+            let captures = captures(plan);
+            let known = generate!(if false { return #private::unreachable::<::core::convert::Infallible>(); });
+            let body = grouped(body.span(), &generate!(#known #captures), body);
             generate! {
                 let #call = #enter;
-                match #private::tracked(#call, async move {
-                    let #never: ::core::convert::Infallible = #body;
-                    #never
-                }).await.0 {}
+                match #private::tracked(#call, async move #body).await.0 {}
             }
         }
         Shape::Never { is_async: false } => {
@@ -129,7 +125,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
 /// never reached tells it.
 fn with_known_output(
     output: Option<&Type>,
-    captures: TokenStream,
+    captures: &TokenStream,
     body: &proc_macro2::Group,
     private: &TokenStream,
 ) -> TokenStream {
@@ -146,45 +142,60 @@ fn with_known_output(
             None => TokenStream::new(),
         },
     };
-    grouped(body.span(), generate!(#known #captures), body)
+    grouped(body.span(), &generate!(#known #captures), body)
 }
 
-/// The braces of the body, with something in front of what they hold.
-fn grouped(span: Span, head: TokenStream, body: &proc_macro2::Group) -> TokenStream {
-    let inner = body.stream();
-    let mut braces = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, generate!(#head #inner));
+/// The body with something in front of it. It keeps its braces: the first thing in it may be an item.
+fn grouped(span: Span, head: &TokenStream, body: &proc_macro2::Group) -> TokenStream {
+    if head.is_empty() {
+        return body.into_token_stream();
+    }
+    let mut braces = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, generate!(#head #body));
     braces.set_span(span);
     braces.into_token_stream()
 }
 
 /// Parameters are dropped in the reverse of their order. What a block captures is dropped in the order in which it is
-/// first named: so they are named in reverse, where there is more than one whose drop can be seen.
+/// first named, field by field: so every parameter is named as a whole, in reverse. A reference has no drop to see.
 fn captures(plan: &Plan<'_>) -> TokenStream {
     let function = plan.function;
-    let owned = function.signature.inputs.iter().filter_map(|input| match input {
-        FnArg::Receiver(receiver) if !matches!(receiver.kind, syn::ReceiverKind::Reference(..)) => {
-            Some(generate!(self))
+    let mut captures = Vec::new();
+    for input in &function.signature.inputs {
+        match input {
+            FnArg::Receiver(receiver) if !matches!(receiver.kind, syn::ReceiverKind::Reference(..)) => {
+                let this = receiver.self_token;
+                captures.push(generate!(let _ = &#this;));
+            }
+            FnArg::Typed(typed) if !matches!(&*typed.ty, Type::Reference(_)) => {
+                let cfg = typed.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+                let cfg: Vec<_> = cfg.collect();
+                let mut bound = Vec::new();
+                bound_names(&typed.pat, &mut bound);
+                // A parameter that the body does not name stays where it is, and keeps its warning.
+                let named = bound.iter().filter(|name| is_guard(name) || names(function.body.stream(), name));
+                captures.extend(named.map(|name| generate!(#(#cfg)* let _ = &#name;)));
+            }
+            FnArg::Receiver(_) | FnArg::Typed(_) => {}
         }
-        FnArg::Typed(typed) if !matches!(&*typed.ty, Type::Reference(_)) => match &*typed.pat {
-            // A parameter that the body does not name stays where it is, and keeps its warning.
-            Pat::Ident(ident) if names(function.body.stream(), &ident.ident) => Some(ident.ident.to_token_stream()),
-            _ => None,
-        },
-        _ => None,
-    });
-    let mut owned: Vec<_> = owned.collect();
-    if owned.len() < 2 {
-        return TokenStream::new();
     }
-    owned.reverse();
-    generate!(let _ = (#(&#owned,)*);)
+    captures.into_iter().rev().collect()
 }
 
+/// `_guard`: there for its drop, and without a warning.
+fn is_guard(name: &Ident) -> bool {
+    name.to_string().starts_with('_')
+}
+
+/// Whether the tokens name a variable, be it in a format string: `"{word:?}"`, `"{:word$}"`.
 fn names(tokens: TokenStream, word: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
         proc_macro2::TokenTree::Ident(found) => found == *word,
         proc_macro2::TokenTree::Group(group) => names(group.stream(), word),
-        _ => false,
+        proc_macro2::TokenTree::Literal(literal) => {
+            let (text, word) = (literal.to_string(), word.unraw());
+            [format!("{{{word}}}"), format!("{{{word}:"), format!("{word}$")].iter().any(|form| text.contains(form))
+        }
+        proc_macro2::TokenTree::Punct(_) => false,
     })
 }
 
@@ -271,14 +282,37 @@ fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// The body with nothing recorded, but all that can be checked still checked.
+/// The body with nothing recorded, but all that can be checked still checked, and nothing unused that is used otherwise.
 pub(crate) fn unrecorded(plan: &Plan<'_>) -> TokenStream {
     let private = crate_path::private(plan.krate);
     let checks = checks(plan, &private);
     let site = site(plan, &private);
-    let body = plan.function.body.stream();
+    let entry = entry_labels(plan).map(|(label, expr)| label_of(&private, label, expr));
+    let returned = match (&plan.shape, &plan.function.signature.output) {
+        (Shape::Async | Shape::Sync { .. }, ReturnType::Default) => Some(generate!(())),
+        // Where an `impl Trait` hides a part of the type, it cannot be asked for.
+        (Shape::Async | Shape::Sync { .. }, ReturnType::Type(_, ty)) => erased(ty)
+            .filter(|erased| erased.to_token_stream().to_string() == ty.to_token_stream().to_string())
+            .map(|ty| generate!(#private::unreachable::<#ty>())),
+        (Shape::Future { .. } | Shape::Never { .. }, _) => None,
+    };
+    let finish = returned.map(|value| {
+        let call = Ident::new("call", Span::mixed_site());
+        let returned = generate!(returned);
+        let finish = finish(plan, &private, &call, &returned);
+        generate! {
+            let #call = #private::Call::disabled();
+            let #returned = #value;
+            #finish
+        }
+    });
+    let body = &plan.function.body;
     plan.function.with_body(&generate! {
         const _: () = { #checks const SITE: #private::Site = #site; let _ = SITE; };
+        if false {
+            #(let _ = #entry;)*
+            #finish
+        }
         #body
     })
 }
@@ -455,19 +489,21 @@ pub(crate) fn check_bounds(buckets: &Buckets, private: &TokenStream) -> TokenStr
             out
         }
         Buckets::Series { function, .. } => {
-            let list = self::bounds(buckets, private);
+            let list = bounds(buckets, private);
             check(function.span(), private, &generate!(check_buckets(#list)))
         }
         Buckets::Path(path) => {
-            let list = self::bounds(buckets, private);
+            let list = bounds(buckets, private);
             check(path.span(), private, &generate!(check_buckets(#list)))
         }
     }
 }
 
-/// Records what was returned.
-fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &Ident) -> TokenStream {
+/// Records what was returned; `returned` is the place it is in.
+fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &TokenStream) -> TokenStream {
     let outcome = Ident::new("outcome", Span::mixed_site());
+    // A closure says that its value comes from what was returned; a path would say something else.
+    let lints = generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]);
     let decided = match plan.decide {
         Some((expr, wanted)) => {
             let at = generated_at(expr.span());
@@ -523,7 +559,7 @@ fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &Ident
     let evaluated = labels.iter().zip(&kept).map(|((label, closure), kept)| {
         let at = generated_at(closure.span());
         let ty = label.ty.filter(|ty| label.typed && can_be_named(ty, plan.function)).map(|ty| generate!(: #ty));
-        quote_spanned!(at=> let #kept #ty = #private::returned_label(&#returned, #closure);)
+        quote_spanned!(at=> #lints let #kept #ty = #private::returned_label(&#returned, #closure);)
     });
     let texts = labels.iter().zip(&kept).map(|((_, closure), kept)| {
         // At what the closure yields: that is what has to be a label.
@@ -532,7 +568,9 @@ fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &Ident
     });
     generate! {
         if #call.is_active() {
+            #lints
             let #outcome = #decided;
+            #lints
             let value = #value;
             #(#evaluated)*
             #call.finish(#outcome, value, &[#(#texts),*]);

@@ -29,11 +29,13 @@ pub(crate) struct Impl {
     pub(crate) items: Vec<ImplItem>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "most are functions")]
 pub(crate) enum ImplItem {
     Function(Function),
     Other(TokenStream),
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Item {
     Function(Function),
     Impl(Impl),
@@ -106,7 +108,8 @@ impl ToTokens for Function {
     }
 }
 
-fn bound_names(pattern: &Pat, names: &mut Vec<syn::Ident>) {
+/// The names that a pattern binds, in their order.
+pub(crate) fn bound_names(pattern: &Pat, names: &mut Vec<syn::Ident>) {
     match pattern {
         Pat::Ident(ident) => {
             names.push(ident.ident.clone());

@@ -216,10 +216,10 @@ fn declared(function: Bodiless) -> Result<Declared> {
             kept.push(attribute);
         }
     }
-    if let (Ok(kind), Some((span, _))) = (&kind, &buckets) {
-        if *kind != "Histogram" {
-            problems.push(Error::new(*span, format!("only a `Histogram` has buckets, this is a `{kind}`")));
-        }
+    if let (Ok(kind), Some((span, _))) = (&kind, &buckets)
+        && kind != "Histogram"
+    {
+        problems.push(Error::new(*span, format!("only a `Histogram` has buckets, this is a `{kind}`")));
     }
     let help = first_paragraph(&kept).unwrap_or_default();
     match kind {

@@ -326,7 +326,7 @@ fn shape(function: &Function, args: &Args, problems: &mut Problems) -> Shape {
         (_, Some(ReturnedFuture::Impl { bound })) => {
             if let Some(bound) = bound {
                 problems.push(Error::new_spanned(
-                    &bound,
+                    bound,
                     format!(
                         "a recorded `impl Future` cannot promise `{}` as well: it may promise `Send`, `Sync`, lifetimes \
                          and `use<..>`; write `returns = value` to record its construction instead",
@@ -336,8 +336,7 @@ fn shape(function: &Function, args: &Args, problems: &mut Problems) -> Shape {
             }
             Shape::Future { boxed: false }
         }
-        (_, Some(ReturnedFuture::Boxed)) => Shape::Future { boxed: true },
-        (Returns::Future, None) => Shape::Future { boxed: true },
+        (_, Some(ReturnedFuture::Boxed)) | (Returns::Future, None) => Shape::Future { boxed: true },
         (Returns::Auto, None) => Shape::Sync { settled: true },
     }
 }

@@ -17,7 +17,7 @@
 //! }
 //! ```
 
-pub use crate::call::{Call, Callsite, enabled, run, tracked, unreachable};
+pub use crate::call::{Call, Callsite, enabled, recorded, run, tracked, unreachable};
 pub use crate::catalog::{Declare, ENTRIES};
 pub use crate::cell::{Counter, Gauge, Histogram};
 pub use crate::declared::{DeclaredMetric, MetricSite};
@@ -29,6 +29,10 @@ pub use crate::outcome::{
     Outcome, OutcomeOfAny, OutcomeOfBoth, OutcomeOfClassified, OutcomeOfError, OutcomeOfResult, OutcomeOfValue, Probe,
     SettledValue, SuccessOfAny, SuccessOfResult, UnsettledFuture, compression_ratio, decided, returned_label, value_of,
 };
-pub use crate::preset;
 pub use crate::site::{Site, SiteLabel, SiteValue, check_row_name, check_row_unit};
 pub use linkme;
+
+/// The rows of the attributes, those without a name of their own as well.
+pub mod preset {
+    pub use crate::preset::*;
+}

@@ -254,7 +254,6 @@ impl Callsite {
 
     /// A call without labels that are evaluated before the body.
     #[inline]
-    #[must_use]
     pub fn enter(&'static self) -> Call {
         if !enabled() {
             return Call(None);
@@ -263,7 +262,6 @@ impl Callsite {
     }
 
     /// A call with the values of the labels that are evaluated before the body, in the order of their declaration.
-    #[must_use]
     pub fn enter_with(&'static self, values: &[&str]) -> Call {
         if !enabled() {
             return Call(None);
@@ -351,10 +349,8 @@ impl Call {
 impl Active {
     fn end(self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
         let nanos = clock::now().saturating_sub(self.start);
-        if self.families.in_flight.is_some() {
-            if let Some(gauge) = self.series.in_flight.get() {
-                gauge.exit();
-            }
+        if let (Some(_), Some(gauge)) = (&self.families.in_flight, self.series.in_flight.get()) {
+            gauge.exit();
         }
         self.families.record(self.families.returned(self.series, returned), outcome, nanos, value);
     }
@@ -381,6 +377,7 @@ pub fn run<R>(body: impl FnOnce() -> R) -> R {
 /// # Panics
 /// Whenever it is called, which generated code never does.
 #[cold]
+#[must_use]
 pub fn unreachable<T>() -> T {
     unreachable!("generated code asks only for the type")
 }
@@ -421,5 +418,46 @@ impl<F: Future> Future for Tracked<F> {
                 Poll::Pending
             }
         }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A future that a function returned, recorded from its first poll.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Recorded<F, E, X> {
+        #[pin]
+        tracked: Tracked<F>,
+        enter: Option<E>,
+        finish: Option<X>,
+    }
+}
+
+/// Ties a future to a guard that is made when the future is polled first, and that `finish` is given with what it
+/// yields. No `async` block, which would keep the future twice: as what it captured, and where it is awaited.
+#[inline]
+pub fn recorded<F, E, X>(future: F, enter: E, finish: X) -> Recorded<F, E, X>
+where
+    F: Future,
+    E: FnOnce() -> Call,
+    X: FnOnce(&F::Output, Call),
+{
+    Recorded { tracked: tracked(Call::disabled(), future), enter: Some(enter), finish: Some(finish) }
+}
+
+impl<F: Future, E: FnOnce() -> Call, X: FnOnce(&F::Output, Call)> Future for Recorded<F, E, X> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Some(enter) = this.enter.take() {
+            *this.tracked.as_mut().project().call = enter();
+        }
+        let (returned, call) = std::task::ready!(this.tracked.poll(cx));
+        if let Some(finish) = this.finish.take() {
+            finish(&returned, call);
+        }
+        Poll::Ready(returned)
     }
 }

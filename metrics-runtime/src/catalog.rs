@@ -71,7 +71,7 @@ fn first_place(entry: &dyn Declare) -> Option<Source> {
 /// Calls `each` with every tuple that takes one value from each list; with none if that would be more than `limit`.
 pub(crate) fn each_tuple(lists: &[Vec<&'static str>], limit: usize, each: &mut dyn FnMut(&[&'static str])) {
     let count = lists.iter().try_fold(1usize, |count, list| count.checked_mul(list.len()));
-    if !count.is_some_and(|count| count <= limit) {
+    if count.is_none_or(|count| count > limit) {
         return;
     }
     let mut tuple = Vec::with_capacity(lists.len());

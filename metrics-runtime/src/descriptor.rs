@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::name::{self, Problem};
+use crate::name::{self, NameError};
 
 /// The kind of a metric, as the exposition formats know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,14 +69,7 @@ pub struct Descriptor {
 
 impl Descriptor {
     fn new(kind: Kind, name: impl Into<Cow<'static, str>>, help: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            name: name.into(),
-            help: help.into(),
-            kind,
-            unit: None,
-            labels: Vec::new(),
-            buckets: Cow::Borrowed(&[]),
-        }
+        Self { name: name.into(), help: help.into(), kind, unit: None, labels: Vec::new(), buckets: Cow::Borrowed(&[]) }
     }
 
     /// A counter; the name has to end in `_total`.
@@ -98,10 +91,7 @@ impl Descriptor {
         help: impl Into<Cow<'static, str>>,
         buckets: impl Into<Cow<'static, [f64]>>,
     ) -> Self {
-        Self {
-            buckets: buckets.into(),
-            ..Self::new(Kind::Histogram, name, help)
-        }
+        Self { buckets: buckets.into(), ..Self::new(Kind::Histogram, name, help) }
     }
 
     /// An info; the name has to end in `_info`.
@@ -128,12 +118,12 @@ impl Descriptor {
     ///
     /// # Errors
     /// The first rule that is broken: name, labels (reserved or twice), unit, buckets.
-    pub fn check(&self) -> Result<(), Problem> {
+    pub fn check(&self) -> Result<(), NameError> {
         name::check_metric(&self.name, self.kind)?;
         for (i, label) in self.labels.iter().enumerate() {
             name::check_label(label)?;
             if self.labels[..i].contains(label) {
-                return Err(name::repeated_label(label));
+                return Err(name::repeated_label(label).into());
             }
         }
         if let Some(unit) = &self.unit {
@@ -172,10 +162,9 @@ impl Descriptor {
         let name = &self.name;
         match self.kind {
             Kind::Counter => vec![name.to_string(), name::stem(name).to_owned()],
-            Kind::Histogram => ["", "_bucket", "_count", "_sum"]
-                .iter()
-                .map(|suffix| format!("{name}{suffix}"))
-                .collect(),
+            Kind::Histogram => {
+                ["", "_bucket", "_count", "_sum"].iter().map(|suffix| format!("{name}{suffix}")).collect()
+            }
             Kind::Info => vec![name.to_string(), name.trim_end_matches("_info").to_owned()],
             Kind::Gauge => vec![name.to_string()],
         }

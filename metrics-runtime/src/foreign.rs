@@ -40,7 +40,9 @@ pub(crate) fn to_proto(family: &dyn AnyFamily, prefix: &str, constant: &[(String
         let mut metric = proto::Metric::default();
         let own = labels.values(&descriptor.labels);
         let own = descriptor.labels.iter().map(AsRef::as_ref).zip(own.iter().map(AsRef::as_ref));
+        // A label of the family's own wins over a constant one.
         let constant = constant.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let constant = constant.filter(|(name, _)| !descriptor.labels.iter().any(|label| label == name));
         let mut pairs: Vec<_> = constant.chain(own).map(|(name, value)| pair(name, value)).collect();
         // The data model asks for label pairs in the order of their names.
         pairs.sort_by(|a, b| a.name().cmp(b.name()));
@@ -146,4 +148,3 @@ pub(crate) fn write(family: &proto::MetricFamily, page: &mut Page) {
         }
     }
 }
-

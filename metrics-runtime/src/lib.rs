@@ -1,9 +1,61 @@
-//! x
-#![warn(missing_docs)]
+//! Prometheus metrics for annotated Rust functions and axum services: correct, cheap, bounded.
+//!
+//! An attribute on a function is all there is to write:
+//!
+//! ```
+//! use metrics_runtime::{Metrics, track, track_counter};
+//!
+//! #[track]
+//! async fn checkout(cart: Vec<u32>) -> Result<u32, String> {
+//!     if cart.is_empty() { Err("nothing to buy".into()) } else { Ok(cart.iter().sum()) }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! checkout(vec![3, 4]).await.unwrap();
+//! checkout(vec![]).await.unwrap_err();
+//! let page = Metrics::builder().build().unwrap().render();
+//! # let page = page.replace("rust_out", "shop");
+//! # let module = module_path!().replace("rust_out", "shop");
+//! for (status, calls) in [("success", 1), ("error", 1), ("panic", 0), ("cancelled", 0)] {
+//!     let sample = format!("function_calls_total{{function=\"checkout\",module=\"{module}\",status=\"{status}\"}} {calls}\n");
+//!     assert!(page.contains(&sample), "{page}");
+//! }
+//! # });
+//! ```
+//!
+//! # What is here
+//!
+//! - The attributes: [`macro@track`] and its relatives for calls, [`macro@metrics`] for business metrics,
+//!   [`macro@LabelValue`] for bounded labels. Each call that started counts exactly once, with its [`Outcome`]: returned,
+//!   failed, panicked, or cancelled.
+//! - [`Metrics`]: namespace, constant labels, environment, the page.
+//! - [`http`]: the middleware and the endpoint for axum (feature `axum`, on by default).
+//! - [`circuit_breaker`]: gauges for circuit breakers.
+//! - [`Registry`] and [`Family`]: metrics without attributes, and the bridge to the `prometheus` crate.
+//! - [`catalog`]: everything the binary declares, before anything was called.
+//!
+//! # What holds
+//!
+//! - Recording never panics, never blocks on a lock that a scrape holds, and never changes what a function does.
+//! - The number of series is bounded: see [`Family`].
+//! - Series exist at zero from the start where their labels are known.
+//! - The order of start-up does not matter: names are completed when the page is written.
+//!
+//! # Features
+//!
+//! | feature | |
+//! |---|---|
+//! | `axum` (default) | [`http`], [`Metrics::instrument`] |
+//! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
+//! | `off` | attributes leave functions as they are; arguments are still checked |
+
+#[doc(hidden)]
 pub mod __private;
 mod call;
 mod catalog;
 mod cell;
+pub mod circuit_breaker;
+mod config;
 mod declared;
 mod descriptor;
 mod encode;
@@ -14,19 +66,28 @@ pub mod http;
 mod label;
 mod name;
 mod outcome;
-#[doc(hidden)]
-pub mod preset;
-/// Rows.
-pub mod presets { pub use crate::preset::*; }
+mod preset;
 mod registry;
 mod site;
-pub use metrics_macros::{LabelValue, metrics, track, track_compression, track_counter, track_histogram, track_in_flight, track_ryot, track_storage};
+
 pub use catalog::{Declaration, catalog};
 pub use cell::{Counter, Gauge, Histogram, InFlight};
+pub use config::{Builder, EnvError, InstallError, Metrics, MetricsCollector};
 pub use descriptor::{Descriptor, Kind, Source};
 pub use encode::Format;
 pub use family::{Family, Info, LabelCountError, Metric};
+#[cfg(feature = "axum")]
+pub use http::Http;
 pub use label::{Label, LabelValue};
-pub use name::Problem;
+pub use metrics_macros::{
+    LabelValue, metrics, track, track_compression, track_counter, track_histogram, track_in_flight, track_ryot,
+    track_storage,
+};
+pub use name::NameError;
 pub use outcome::{Classify, CompressionRatio, Measure, Outcome};
 pub use registry::{Registry, RegistryError};
+
+/// The rows that attributes record, and how to write one's own: see [`Preset`](presets::Preset).
+pub mod presets {
+    pub use crate::preset::{COMPRESSION, Instrument, Preset, RYOT, SECONDS, STORAGE, TRACK, exponential, linear};
+}

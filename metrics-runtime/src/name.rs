@@ -6,6 +6,8 @@
 //! Source of the rules: the Prometheus data model (<https://prometheus.io/docs/concepts/data_model/>), its naming
 //! conventions (<https://prometheus.io/docs/practices/naming/>) and OpenMetrics 1.0.
 
+#![expect(clippy::result_large_err, reason = "at compile time there is no allocator to box a problem with")]
+
 use std::fmt;
 
 use crate::descriptor::Kind;
@@ -75,11 +77,26 @@ impl PartialEq for Problem {
     }
 }
 
-impl std::error::Error for Problem {}
+/// A name, a label, a unit or a bucket list that Prometheus does not allow. Its text says what was found and what is
+/// allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct NameError {
+    text: Box<str>,
+}
+
+impl From<Problem> for NameError {
+    fn from(problem: Problem) -> Self {
+        Self { text: problem.as_str().into() }
+    }
+}
 
 type Check = Result<(), Problem>;
 
 /// Stops compilation with the text of the problem, at the span of the caller.
+///
+/// # Panics
+/// At compile time, where there is a problem.
 #[track_caller]
 pub const fn expect(check: Check) {
     if let Err(problem) = check {
@@ -124,7 +141,8 @@ pub(crate) const fn equal(a: &str, b: &str) -> bool {
     a.len() == b.len() && ends_with(a, b)
 }
 
-/// Suffixes that the exposition formats append themselves, with the kind that owns each.
+/// Suffixes that the exposition formats append to a histogram, which therefore may have them in its own name too
+/// (a histogram of counts, say); on anything else they would read like one.
 const RESERVED_SUFFIXES: [&str; 4] = ["_bucket", "_count", "_sum", "_created"];
 
 /// A name that may be one on its own or a prefix: letters, digits and `_`, not starting with a digit.
@@ -135,11 +153,7 @@ pub(crate) const fn check_prefix(name: &str) -> Check {
     if is_word(name, false) {
         return Ok(());
     }
-    Err(Problem::new(&[
-        "name `",
-        name,
-        "` is not allowed: use letters, digits and `_`, and do not start with a digit",
-    ]))
+    Err(Problem::new(&["name `", name, "` is not allowed: use letters, digits and `_`, and do not start with a digit"]))
 }
 
 /// A metric name of the given kind.
@@ -158,14 +172,10 @@ pub const fn check_metric(name: &str, kind: Kind) -> Check {
     let total = ends_with(name, "_total");
     match kind {
         Kind::Counter if !total => {
-            return Err(Problem::new(&[
-                "counter `", name, "` does not end in `_total`: write `", name, "_total`",
-            ]));
+            return Err(Problem::new(&["counter `", name, "` does not end in `_total`: write `", name, "_total`"]));
         }
         Kind::Info if !ends_with(name, "_info") => {
-            return Err(Problem::new(&[
-                "info `", name, "` does not end in `_info`: write `", name, "_info`",
-            ]));
+            return Err(Problem::new(&["info `", name, "` does not end in `_info`: write `", name, "_info`"]));
         }
         Kind::Gauge | Kind::Histogram if total => {
             return Err(Problem::new(&[
@@ -187,7 +197,7 @@ pub const fn check_metric(name: &str, kind: Kind) -> Check {
     }
     let mut i = 0;
     while i < RESERVED_SUFFIXES.len() {
-        if ends_with(name, RESERVED_SUFFIXES[i]) {
+        if !matches!(kind, Kind::Histogram) && ends_with(name, RESERVED_SUFFIXES[i]) {
             return Err(Problem::new(&[
                 "metric name `",
                 name,
@@ -208,7 +218,11 @@ pub const fn check_metric(name: &str, kind: Kind) -> Check {
 pub(crate) const fn check_stem(name: &str) -> Check {
     if ends_with(name, "_total") {
         return Err(Problem::new(&[
-            "name `", name, "` ends in `_total`, which is appended for you: write `", stem(name), "`",
+            "name `",
+            name,
+            "` ends in `_total`, which is appended for you: write `",
+            stem(name),
+            "`",
         ]));
     }
     check_prefix(name)
@@ -267,7 +281,9 @@ pub(crate) const fn wrong_kind(name: &str, found: Kind, wanted: Kind) -> Problem
 pub const fn check_unit(name: &str, unit: &str) -> Check {
     if !is_word(unit, false) {
         return Err(Problem::new(&[
-            "unit `", unit, "` is not allowed: use a plural base unit such as `seconds`, `bytes` or `ratio`",
+            "unit `",
+            unit,
+            "` is not allowed: use a plural base unit such as `seconds`, `bytes` or `ratio`",
         ]));
     }
     let stem = stem(name);
@@ -276,18 +292,21 @@ pub const fn check_unit(name: &str, unit: &str) -> Check {
         return Ok(());
     }
     Err(Problem::new(&[
-        "metric name `", name, "` does not end in its unit `", unit, "`: write `", stem, "_", unit,
+        "metric name `",
+        name,
+        "` does not end in its unit `",
+        unit,
+        "`: write `",
+        stem,
+        "_",
+        unit,
         if stem.len() < name.len() { "_total`" } else { "`" },
     ]))
 }
 
 /// The name without `_total`: what OpenMetrics calls the family of a counter.
 pub(crate) const fn stem(name: &str) -> &str {
-    if ends_with(name, "_total") {
-        name.split_at(name.len() - "_total".len()).0
-    } else {
-        name
-    }
+    if ends_with(name, "_total") { name.split_at(name.len() - "_total".len()).0 } else { name }
 }
 
 /// The first bound of a histogram: any number. Infinity is added by the toolkit.
@@ -310,6 +329,7 @@ pub const fn check_bound(bound: f64) -> Check {
 ///
 /// # Errors
 /// NaN, infinite, equal to the one before or below it.
+#[expect(clippy::float_cmp, reason = "a bound that differs at all is another bound")]
 pub const fn check_next_bound(previous: f64, bound: f64) -> Check {
     if let Err(problem) = check_bound(bound) {
         return Err(problem);
@@ -356,6 +376,7 @@ mod tests {
         refused(check_metric("jobs", Kind::Counter), "write `jobs_total`");
         refused(check_metric("jobs_total", Kind::Gauge), "only counters do");
         refused(check_metric("x_bucket", Kind::Gauge), "`_bucket`");
+        assert_eq!(check_metric("corrections_count", Kind::Histogram), Ok(()));
     }
 
     #[test]

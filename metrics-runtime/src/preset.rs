@@ -169,6 +169,9 @@ impl Preset {
 
     /// Records the attribute's `value` of calls that succeeded: a histogram observes it, a counter adds it. Without a
     /// `value`, nothing is recorded.
+    ///
+    /// # Panics
+    /// At compile time, if it is a gauge.
     #[must_use]
     #[track_caller]
     pub const fn value(mut self, instrument: Instrument) -> Self {
@@ -191,9 +194,7 @@ impl Preset {
 
 #[track_caller]
 const fn expect_kind(found: Kind, wanted: Kind, message: &str) {
-    if found as u8 != wanted as u8 {
-        panic!("{}", message);
-    }
+    assert!(found as u8 == wanted as u8, "{}", message);
 }
 
 /// Seconds: from a fast look-up to a slow request. The default of every duration.
@@ -220,7 +221,11 @@ pub const TRACK: Preset = Preset::new()
     .duration(Instrument {
         labels: Labels::Site,
         unit: Some("seconds"),
-        ..Instrument::histogram("function_call_duration_seconds", "Duration of calls of instrumented functions.", SECONDS)
+        ..Instrument::histogram(
+            "function_call_duration_seconds",
+            "Duration of calls of instrumented functions.",
+            SECONDS,
+        )
     })
     .in_flight(
         Instrument {
@@ -237,8 +242,7 @@ pub const TRACK_NAMED: Preset = Preset::new()
     .in_flight(suffixed(Kind::Gauge, "_in_flight", "Calls in flight").optional());
 
 /// `#[track_histogram]` without a value: the duration.
-pub const HISTOGRAM: Preset =
-    Preset::new().duration(seconds(own(Kind::Histogram, "_duration_seconds", "Duration")));
+pub const HISTOGRAM: Preset = Preset::new().duration(seconds(own(Kind::Histogram, "_duration_seconds", "Duration")));
 
 /// `#[track_histogram(value = ..)]`.
 pub const HISTOGRAM_OF_VALUE: Preset =
@@ -281,8 +285,11 @@ pub const COMPRESSION: Preset = Preset::new().value(
 /// `#[track_storage("store")]`: operations of the ΣVAULT storage.
 pub const STORAGE: Preset = Preset::new()
     .calls(
-        Instrument::counter("sigmavault_operations_total", "Operations of the ΣVAULT storage, by operation and status.")
-            .labels(&["operation"]),
+        Instrument::counter(
+            "sigmavault_operations_total",
+            "Operations of the ΣVAULT storage, by operation and status.",
+        )
+        .labels(&["operation"]),
     )
     .duration(
         Instrument::histogram(

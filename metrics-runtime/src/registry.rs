@@ -1,5 +1,6 @@
 //! All families that make up one page, and the foreign collectors beside them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +16,7 @@ use crate::encode::{Format, Header, Number, Page, Type};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Info, Metric, Sample};
 use crate::foreign;
 use crate::label;
-use crate::name::Problem;
+use crate::name::NameError;
 
 /// Why a metric cannot be registered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -26,7 +27,7 @@ pub enum RegistryError {
     #[non_exhaustive]
     Invalid {
         /// What is wrong.
-        problem: Problem,
+        problem: NameError,
         /// Where it is declared.
         source_place: Source,
     },
@@ -42,9 +43,9 @@ pub enum RegistryError {
         /// What differs: kind, labels, buckets, unit or help.
         what: &'static str,
         /// Where it was declared first.
-        first: Source,
+        first: Box<Source>,
         /// Where it is declared again.
-        second: Source,
+        second: Box<Source>,
     },
     /// Another metric writes a sample of this name.
     #[error(
@@ -60,9 +61,9 @@ pub enum RegistryError {
         /// The metric that has it.
         other: String,
         /// Where that one is declared.
-        first: Source,
+        first: Box<Source>,
         /// Where this one is declared.
-        second: Source,
+        second: Box<Source>,
     },
     /// A name of the toolkit's own metrics.
     #[error("metric `{metric}` at {source_place}: names that start with `metrics_runtime_` are the toolkit's own")]
@@ -89,6 +90,17 @@ pub(crate) struct Naming {
     pub(crate) prefix: String,
     /// Labels on every one of our samples.
     pub(crate) constant: Vec<(String, String)>,
+}
+
+impl Naming {
+    /// The constant labels as escaped text, without those that a family has itself.
+    fn constant_text(&self, own: &[Cow<'static, str>]) -> String {
+        let mut text = String::new();
+        for (name, value) in self.constant.iter().filter(|(name, _)| !own.iter().any(|label| label == name)) {
+            label::push_pair(&mut text, name, value);
+        }
+        text
+    }
 }
 
 /// A set of metric families and foreign collectors. Cheap to clone: clones are the same registry.
@@ -241,8 +253,8 @@ impl Registry {
         Err(RegistryError::Conflict {
             metric: family.descriptor().name.to_string(),
             what: "order of labels",
-            first: family.source(),
-            second: source,
+            first: Box::new(family.source()),
+            second: Box::new(source),
         })
     }
 
@@ -262,8 +274,8 @@ impl Registry {
                 (_, difference) => Err(RegistryError::Conflict {
                     metric: descriptor.name.into_owned(),
                     what: difference.unwrap_or("kind of gauge"),
-                    first: there.source(),
-                    second: source,
+                    first: Box::new(there.source()),
+                    second: Box::new(source),
                 }),
             };
         }
@@ -273,8 +285,8 @@ impl Registry {
                 metric: descriptor.name.to_string(),
                 sample: sample.clone(),
                 other: other.clone(),
-                first: families.by_name.get(other).map_or(source, |family| family.source()),
-                second: source,
+                first: Box::new(families.by_name.get(other).map_or(source, |family| family.source())),
+                second: Box::new(source),
             });
         }
         let family = Family::new(descriptor, source, Arc::clone(&self.inner.limit));
@@ -349,15 +361,13 @@ impl Registry {
     /// The page. No lock is held while series are read or foreign collectors run.
     pub(crate) fn page(&self, format: Format, naming: &Naming) -> String {
         let mut page = Page::new(format);
-        let mut constant = String::new();
-        for (name, value) in &naming.constant {
-            label::push_pair(&mut constant, name, value);
-        }
+        let constant = naming.constant_text(&[]);
         let families = self.snapshot();
         let mut written: BTreeSet<String> = BTreeSet::new();
         for family in &families {
             written.extend(family.descriptor().claims().iter().map(|claim| format!("{}{claim}", naming.prefix)));
-            write_family(&mut page, &**family, &naming.prefix, &constant);
+            let own = naming.constant_text(&family.descriptor().labels);
+            write_family(&mut page, &**family, &naming.prefix, &own);
         }
         for family in self.gather() {
             let claims = foreign::claims(&family);
@@ -438,8 +448,8 @@ fn write_family(page: &mut Page, family: &dyn AnyFamily, prefix: &str, constant:
     });
 }
 
-fn wrong_kind(descriptor: &Descriptor, wanted: Kind) -> Problem {
-    crate::name::wrong_kind(&descriptor.name, descriptor.kind, wanted)
+fn wrong_kind(descriptor: &Descriptor, wanted: Kind) -> NameError {
+    crate::name::wrong_kind(&descriptor.name, descriptor.kind, wanted).into()
 }
 
 impl ScrapeErrors {

@@ -65,18 +65,22 @@ impl Site {
     #[must_use]
     #[track_caller]
     pub const fn checked(self) -> Self {
-        if self.labels.len() > MAX_LABELS {
-            panic!("more than 12 labels: every label multiplies the number of series, use fewer");
-        }
-        if self.in_flight && self.preset.in_flight.is_none() {
-            panic!("the preset has no gauge for `in_flight`: leave the argument out, or give the preset one");
-        }
-        if self.timed && self.preset.duration.is_none() {
-            panic!("the preset has no histogram for `timed`: leave the argument out, or give the preset one");
-        }
-        if self.valued && self.preset.value.is_none() {
-            panic!("the preset has no metric for `value`: leave the argument out, or give the preset one");
-        }
+        assert!(
+            self.labels.len() <= MAX_LABELS,
+            "more than 12 labels: every label multiplies the number of series, use fewer"
+        );
+        assert!(
+            !self.in_flight || self.preset.in_flight.is_some(),
+            "the preset has no gauge for `in_flight`: leave the argument out, or give the preset one"
+        );
+        assert!(
+            !self.timed || self.preset.duration.is_some(),
+            "the preset has no histogram for `timed`: leave the argument out, or give the preset one"
+        );
+        assert!(
+            !self.valued || self.preset.value.is_some(),
+            "the preset has no metric for `value`: leave the argument out, or give the preset one"
+        );
         let instruments = self.instruments();
         let mut i = 0;
         while i < instruments.len() {
@@ -87,7 +91,7 @@ impl Site {
         }
         let mut label = 0;
         while label < self.labels.len() {
-            if !self.is_used(&instruments, self.labels[label].name) {
+            if !Self::is_used(&instruments, self.labels[label].name) {
                 name::expect(Err(name::unused_label(self.labels[label].name)));
             }
             label += 1;
@@ -139,7 +143,7 @@ impl Site {
         None
     }
 
-    const fn is_used(&self, instruments: &[Option<Instrument>; 4], label: &str) -> bool {
+    const fn is_used(instruments: &[Option<Instrument>; 4], label: &str) -> bool {
         let mut i = 0;
         while i < instruments.len() {
             match instruments[i] {
@@ -227,10 +231,9 @@ impl Site {
             Labels::Only(names) => {
                 names.iter().filter_map(|name| own.iter().find(|(own, _)| own == name).copied()).collect()
             }
-            Labels::Site => vec![
-                ("function", Want::Literal(self.source.function)),
-                ("module", Want::Literal(self.source.module)),
-            ],
+            Labels::Site => {
+                vec![("function", Want::Literal(self.source.function)), ("module", Want::Literal(self.source.module))]
+            }
         };
         match role {
             // What is in flight has not returned.
@@ -254,6 +257,7 @@ impl Site {
 ///
 /// # Errors
 /// Prometheus does not allow it.
+#[expect(clippy::result_large_err, reason = "as in `name`")]
 pub const fn check_row_name(row: &Preset, name: Option<&str>, function: &str) -> Result<(), Problem> {
     match (own_instrument(row), name) {
         (Some(instrument), Some(name)) => name::check_metric(name, instrument.kind),
@@ -268,6 +272,7 @@ pub const fn check_row_name(row: &Preset, name: Option<&str>, function: &str) ->
 ///
 /// # Errors
 /// The name does not end in it, or it is no word.
+#[expect(clippy::result_large_err, reason = "as in `name`")]
 pub const fn check_row_unit(row: &Preset, name: Option<&str>, unit: &str) -> Result<(), Problem> {
     match (own_instrument(row), name) {
         (Some(_), Some(name)) => name::check_unit(name, unit),

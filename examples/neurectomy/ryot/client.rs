@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use metrics_runtime::track_ryot;
 use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use crate::breaker::{Breaker, Rejected, Settings};
+use crate::breaker::{Breaker, Rejected};
 
 /// A host that does not even take the connection by then is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -23,7 +24,6 @@ pub(crate) struct Config {
     pub(crate) api_key: Option<String>,
     /// For a whole call, answer included.
     pub(crate) timeout: Duration,
-    pub(crate) breaker: Settings,
 }
 
 /// What to generate.
@@ -82,6 +82,14 @@ pub(crate) enum ConfigError {
     Client(#[from] reqwest::Error),
 }
 
+/// A prompt as it goes out.
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    #[serde(flatten)]
+    prompt: &'a Prompt,
+}
+
 /// Ryot's side of a completion, as far as it is of interest.
 #[derive(Deserialize)]
 struct Answer {
@@ -125,7 +133,7 @@ pub(crate) struct Ryot {
 impl Ryot {
     /// # Errors
     /// If the URL is not one that this build can speak to.
-    pub(crate) fn new(config: Config) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: Config, breaker: Breaker) -> Result<Self, ConfigError> {
         match config.url.scheme() {
             "http" => {}
             "https" if cfg!(feature = "cloud") => {}
@@ -146,7 +154,7 @@ impl Ryot {
             model: config.model,
             api_key: config.api_key,
             timeout: config.timeout,
-            breaker: Breaker::new(config.breaker),
+            breaker,
         })
     }
 
@@ -165,13 +173,8 @@ impl Ryot {
         outcome.map_err(CallError::Ryot)
     }
 
+    #[track_ryot(model = self.model.as_str(), tokens = |completion| completion.tokens)]
     async fn complete(&self, prompt: &Prompt) -> Result<Completion, RyotError> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            model: &'a str,
-            #[serde(flatten)]
-            prompt: &'a Prompt,
-        }
         let mut request = self.http.post(self.endpoint.clone()).json(&Body { model: &self.model, prompt });
         if let Some(key) = &self.api_key {
             request = request.bearer_auth(key);
@@ -241,9 +244,11 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::breaker::Settings;
     use crate::ryot::server;
     use axum::Router;
     use axum::routing::post;
+    use metrics_runtime::circuit_breaker::BreakerHandle;
     use tokio::net::TcpListener;
 
     fn url(text: &str) -> Url {
@@ -251,13 +256,13 @@ mod tests {
     }
 
     fn config(url: Url) -> Config {
-        Config {
-            url,
-            model: "tiny".to_owned(),
-            api_key: None,
-            timeout: Duration::from_secs(5),
-            breaker: Settings { failures: 2, cooldown: Duration::from_secs(60) },
-        }
+        Config { url, model: "tiny".to_owned(), api_key: None, timeout: Duration::from_secs(5) }
+    }
+
+    fn ryot(config: Config) -> Result<Ryot, ConfigError> {
+        let gauge = BreakerHandle::register("test").expect("a handle");
+        let settings = Settings { failures: 2, cooldown: Duration::from_secs(60) };
+        Ryot::new(config, Breaker::new(settings, gauge))
     }
 
     fn prompt(max_tokens: u32) -> Prompt {
@@ -274,8 +279,8 @@ mod tests {
     }
 
     async fn error_of(status: StatusCode, body: &'static str) -> RyotError {
-        let ryot = Ryot::new(config(answering(status, body).await)).expect("a client");
-        ryot.complete(&prompt(5)).await.expect_err("an error")
+        let client = ryot(config(answering(status, body).await)).expect("a client");
+        client.complete(&prompt(5)).await.expect_err("an error")
     }
 
     #[test]
@@ -293,10 +298,10 @@ mod tests {
 
     #[test]
     fn urls_that_cannot_work() {
-        let error = Ryot::new(config(url("ftp://h"))).expect_err("ftp");
+        let error = ryot(config(url("ftp://h"))).expect_err("ftp");
         assert!(matches!(error, ConfigError::NotHttp(_)), "{error}");
         if cfg!(not(feature = "cloud")) {
-            let error = Ryot::new(config(url("https://h"))).expect_err("no TLS");
+            let error = ryot(config(url("https://h"))).expect_err("no TLS");
             assert!(error.to_string().contains("--features cloud"), "{error}");
         }
     }
@@ -304,20 +309,20 @@ mod tests {
     #[tokio::test]
     async fn the_server_in_the_process_completes() {
         let url = server::start("tiny").await.expect("a server");
-        let ryot = Ryot::new(config(url)).expect("a client");
-        let first = ryot.generate(&prompt(20)).await.expect("a completion");
+        let client = ryot(config(url)).expect("a client");
+        let first = client.generate(&prompt(20)).await.expect("a completion");
         assert!((1..=20).contains(&first.tokens), "{first:?}");
         assert!(!first.text.is_empty());
-        let second = ryot.generate(&prompt(20)).await.expect("a completion");
+        let second = client.generate(&prompt(20)).await.expect("a completion");
         assert_eq!(first, second, "one seed, one text");
     }
 
     #[tokio::test]
     async fn a_refusal_is_the_clients_fault_and_leaves_the_breaker_alone() {
         let url = server::start("tiny").await.expect("a server");
-        let ryot = Ryot::new(config(url)).expect("a client");
+        let client = ryot(config(url)).expect("a client");
         for _ in 0..5 {
-            let error = ryot.generate(&prompt(u32::MAX)).await.expect_err("an error");
+            let error = client.generate(&prompt(u32::MAX)).await.expect_err("an error");
             let CallError::Ryot(RyotError::Refused(reason)) = error else {
                 panic!("{error:?}");
             };
@@ -330,12 +335,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         drop(listener);
-        let ryot = Ryot::new(config(url(&format!("http://{address}")))).expect("a client");
+        let client = ryot(config(url(&format!("http://{address}")))).expect("a client");
         for _ in 0..2 {
-            let error = ryot.generate(&prompt(5)).await.expect_err("nobody there");
+            let error = client.generate(&prompt(5)).await.expect_err("nobody there");
             assert!(matches!(error, CallError::Ryot(RyotError::Unreachable(_))), "{error:?}");
         }
-        let error = ryot.generate(&prompt(5)).await.expect_err("rejected");
+        let error = client.generate(&prompt(5)).await.expect_err("rejected");
         assert!(matches!(error, CallError::Open(_)), "{error:?}");
     }
 
@@ -343,9 +348,8 @@ mod tests {
     async fn a_server_that_keeps_silent_times_out() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
-        let ryot =
-            Ryot::new(Config { timeout: Duration::from_millis(50), ..config(url(&format!("http://{address}"))) });
-        let error = ryot.expect("a client").complete(&prompt(5)).await;
+        let client = ryot(Config { timeout: Duration::from_millis(50), ..config(url(&format!("http://{address}"))) });
+        let error = client.expect("a client").complete(&prompt(5)).await;
         assert!(matches!(error, Err(RyotError::TimedOut(_))), "{error:?}");
     }
 

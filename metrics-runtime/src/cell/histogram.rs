@@ -123,9 +123,8 @@ impl Histogram {
         if self.shards.get().is_none() && try_add(&self.base.counts[bucket], 1) {
             return &self.base;
         }
-        let shards = self
-            .shards
-            .get_or_init(|| (0..stripe_count()).map(|_| Shard::new(self.base.counts.len())).collect());
+        let shards =
+            self.shards.get_or_init(|| (0..stripe_count()).map(|_| Shard::new(self.base.counts.len())).collect());
         let shard = &shards[thread_stripe() & (shards.len() - 1)];
         shard.counts[bucket].fetch_add(1, Ordering::Relaxed);
         shard

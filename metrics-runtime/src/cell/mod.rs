@@ -19,9 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Adds to an f64 that is kept as its bits.
 fn add_f64(bits: &AtomicU64, value: f64) {
     // The closure never declines, so the update cannot fail.
-    let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| {
-        Some((f64::from_bits(bits) + value).to_bits())
-    });
+    let _ =
+        bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some((f64::from_bits(bits) + value).to_bits()));
 }
 
 /// Observations and increments that were refused because no Prometheus value could hold them.

@@ -31,9 +31,8 @@ impl Striped {
 
     #[cold]
     fn add_contended(&self, n: u64) {
-        let stripes = self.stripes.get_or_init(|| {
-            (0..stripe_count()).map(|_| CachePadded::new(AtomicU64::new(0))).collect()
-        });
+        let stripes =
+            self.stripes.get_or_init(|| (0..stripe_count()).map(|_| CachePadded::new(AtomicU64::new(0))).collect());
         stripes[thread_stripe() & (stripes.len() - 1)].fetch_add(n, Ordering::Relaxed);
     }
 

@@ -6,8 +6,8 @@
 mod negotiate;
 mod number;
 
-pub(crate) use number::push_number;
 pub(crate) use number::Number;
+pub(crate) use number::push_number;
 
 use number::push_canonical;
 

@@ -202,10 +202,15 @@ impl<M: Metric> Family<M> {
     /// The series of values that the program itself bounds, such as a literal; the limit does not apply.
     pub(crate) fn known_series(&self, values: &[&str]) -> &M {
         let inner = &*self.inner;
-        let entry = inner.table.get_or_insert(&inner.descriptor.labels, values, |_| !is_overflow(values), || {
-            inner.known.fetch_add(1, Ordering::Relaxed);
-            M::new(&inner.bounds)
-        });
+        let entry = inner.table.get_or_insert(
+            &inner.descriptor.labels,
+            values,
+            |_| !is_overflow(values),
+            || {
+                inner.known.fetch_add(1, Ordering::Relaxed);
+                M::new(&inner.bounds)
+            },
+        );
         entry.map_or_else(|| self.overflow(), |entry| &entry.value)
     }
 

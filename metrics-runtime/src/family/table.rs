@@ -19,7 +19,7 @@ const FIRST_ENTRIES: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Table<V> {
     hasher: foldhash::fast::RandomState,
-    chunks: [OnceLock<Box<[OnceLock<Entry<V>>]>>; LEVELS],
+    chunks: [Chunk<V>; LEVELS],
     indexes: [OnceLock<Box<[AtomicU32]>>; LEVELS],
     current: AtomicUsize,
     /// The number of entries; the lock admits one writer at a time.
@@ -27,6 +27,8 @@ pub(crate) struct Table<V> {
     /// The same number for readers: every entry below it is there.
     published: AtomicUsize,
 }
+
+type Chunk<V> = OnceLock<Box<[OnceLock<Entry<V>>]>>;
 
 #[derive(Debug)]
 pub(crate) struct Entry<V> {
@@ -76,9 +78,8 @@ impl<V> Table<V> {
         let entry = Entry { hash, labels: LabelText::new(names, values), value: value() };
         let number = *len;
         let (chunk, offset) = place(number);
-        let chunk = self.chunks.get(chunk)?.get_or_init(|| {
-            (0..FIRST_ENTRIES << chunk).map(|_| OnceLock::new()).collect()
-        });
+        let chunk =
+            self.chunks.get(chunk)?.get_or_init(|| (0..FIRST_ENTRIES << chunk).map(|_| OnceLock::new()).collect());
         let entry = chunk.get(offset)?.get_or_init(|| entry);
         self.index(number, hash)?;
         *len = number + 1;
@@ -189,10 +190,15 @@ mod tests {
                 scope.spawn(|| {
                     for i in 0..500 {
                         let i = i.to_string();
-                        let entry = table.get_or_insert(&["i"], &[&i], |_| true, || {
-                            made.fetch_add(1, Ordering::Relaxed);
-                            AtomicUsize::new(0)
-                        });
+                        let entry = table.get_or_insert(
+                            &["i"],
+                            &[&i],
+                            |_| true,
+                            || {
+                                made.fetch_add(1, Ordering::Relaxed);
+                                AtomicUsize::new(0)
+                            },
+                        );
                         entry.map(|entry| entry.value.fetch_add(1, Ordering::Relaxed));
                     }
                 });

@@ -228,14 +228,16 @@ async fn clients_that_come_and_go_at_random_are_each_counted_once() {
         .route("/panic", get(|| async { panic!("as told") as &'static str }))
         .layer(layer);
     let address = serve(app).await;
-    let clients: Vec<_> = (0..200_usize)
+    let clients: Vec<_> = (0..120_usize)
         .map(|i| {
             tokio::spawn(async move {
                 let path = ["/known", "/stream", "/panic", "/nowhere"][i % 4];
                 let mut client = Client::connect(address).await;
-                client.send("GET", path).await;
-                // Some leave at once, the others after a part of the response.
-                let mut part = vec![0; (i / 4) * 700];
+                let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+                client.0.write_all(head.as_bytes()).await.expect("sent");
+                // Each leaves after another part of the response. None before the first byte: hyper does not call the
+                // application when it sees the request and the end of the connection at the same time.
+                let mut part = vec![0; 1 + (i / 4) * 3_500];
                 let _ = client.0.read_exact(&mut part).await;
                 // With unread bytes, closing resets the connection.
             })
@@ -244,10 +246,9 @@ async fn clients_that_come_and_go_at_random_are_each_counted_once() {
     for client in clients {
         client.await.expect("no panic");
     }
-    // A request that was sent in full is read in full, even if the client has gone.
-    eventually("200 requests", || all_requests(&registry) == 200).await;
+    eventually("120 requests", || all_requests(&registry) == 120).await;
     for path in ["/known", "/stream", "/panic"] {
         let over: u64 = ["200", "499", "500"].iter().map(|status| requests(&registry, "GET", path, status)).sum();
-        assert_eq!(over, 50, "{path}");
+        assert_eq!(over, 30, "{path}");
     }
 }

@@ -1,0 +1,18 @@
+use std::future::Future;
+
+use metrics_runtime::track;
+
+#[track(returns = future)]
+async fn asynchronous() {}
+
+#[track]
+fn unpin() -> impl Future<Output = u8> + Unpin {
+    std::future::ready(1)
+}
+
+#[track(returns = future)]
+fn clone() -> impl Future<Output = u8> + Clone + Send {
+    std::future::ready(1)
+}
+
+fn main() {}

@@ -1,0 +1,144 @@
+//! What an attribute adds to the size of a future: the guard's own bytes, however large the function's state is.
+
+use std::hint::black_box;
+
+use metrics_runtime::track;
+use tokio::task::yield_now;
+
+/// By how much the future of a function grows under an attribute.
+macro_rules! growth {
+    ($call:expr; $($item:tt)*) => {{
+        let plain = {
+            $($item)*
+            size_of_val(&$call)
+        };
+        let tracked = {
+            #[track]
+            $($item)*
+            size_of_val(&$call)
+        };
+        eprintln!("{plain} {tracked}");
+        assert!(tracked >= plain);
+        tracked - plain
+    }};
+}
+
+/// The guard, and what the compiler needs to know where it is.
+const GUARD: usize = 48;
+
+const KIB: [u8; 1024] = [0; 1024];
+
+#[test]
+fn a_large_local() {
+    let growth = growth!(f(); async fn f() -> u8 {
+        let buffer = black_box([1; 8192]);
+        yield_now().await;
+        buffer[0]
+    });
+    assert!(growth <= GUARD, "{growth} bytes");
+}
+
+#[test]
+fn a_large_argument() {
+    let borrowed = growth!(f(KIB); async fn f(buffer: [u8; 1024]) {
+        yield_now().await;
+        black_box(&buffer);
+    });
+    let moved = growth!(f(KIB); async fn f(buffer: [u8; 1024]) {
+        yield_now().await;
+        black_box(buffer);
+    });
+    let used_early = growth!(f(KIB); async fn f(buffer: [u8; 1024]) {
+        black_box(&buffer);
+        yield_now().await;
+    });
+    let unused = growth!(f(KIB); async fn f(_buffer: [u8; 1024]) {
+        yield_now().await;
+    });
+    let beside_others = growth!(f(Vec::new(), KIB, 1); async fn f(list: Vec<u8>, buffer: [u8; 1024], number: u8) {
+        yield_now().await;
+        black_box((&list, &buffer, number));
+    });
+    let in_a_pattern = growth!(f((KIB, 1)); async fn f((buffer, _): ([u8; 1024], u8)) {
+        yield_now().await;
+        black_box(&buffer);
+    });
+    for growth in [borrowed, moved, used_early, unused, beside_others, in_a_pattern] {
+        assert!(growth <= GUARD, "{growth} bytes");
+    }
+}
+
+struct Buffer([u8; 1024]);
+
+impl Buffer {
+    async fn plain(self) {
+        yield_now().await;
+        black_box(&self.0);
+    }
+
+    #[track]
+    async fn tracked(self) {
+        yield_now().await;
+        black_box(&self.0);
+    }
+}
+
+#[test]
+fn a_large_receiver() {
+    let growth = size_of_val(&Buffer(KIB).tracked()) - size_of_val(&Buffer(KIB).plain());
+    assert!(growth <= GUARD, "{growth} bytes");
+}
+
+#[test]
+fn a_boxed_future_grows_in_its_box() {
+    fn futures() -> (usize, usize) {
+        fn plain() -> impl Future<Output = u8> {
+            async {
+                let buffer = black_box([1; 8192]);
+                yield_now().await;
+                buffer[0]
+            }
+        }
+        #[track]
+        fn tracked() -> impl Future<Output = u8> {
+            plain()
+        }
+        (size_of_val(&plain()), size_of_val(&tracked()))
+    }
+    let (plain, tracked) = futures();
+    eprintln!("{plain} {tracked}");
+    // The future is moved into the one that records it: once as what it captured, once where it runs.
+    assert!(tracked <= 2 * plain + GUARD);
+}
+
+/// Others double the size with every layer.
+#[test]
+fn six_functions_deep() {
+    macro_rules! layers {
+        ($(#[$attribute:meta])?) => {{
+            $(#[$attribute])?
+            async fn one() -> u8 {
+                let buffer = black_box([1; 8192]);
+                yield_now().await;
+                buffer[0]
+            }
+            layers!($(#[$attribute])? two one);
+            layers!($(#[$attribute])? three two);
+            layers!($(#[$attribute])? four three);
+            layers!($(#[$attribute])? five four);
+            layers!($(#[$attribute])? six five);
+            size_of_val(&six())
+        }};
+        ($(#[$attribute:meta])? $name:ident $inner:ident) => {
+            $(#[$attribute])?
+            async fn $name() -> u8 {
+                let buffer = black_box([1; 8192]);
+                $inner().await + buffer[0]
+            }
+        };
+    }
+    let plain = layers!();
+    let tracked = layers!(#[track]);
+    eprintln!("{plain} {tracked}");
+    assert!(tracked - plain <= 6 * GUARD, "{} bytes", tracked - plain);
+}

@@ -1,0 +1,107 @@
+//! The words these tests speak: the page of this process, asked by name and labels.
+//!
+//! Attributes record into one registry for the whole process, and the tests of a file share the process. So every test
+//! has metrics of its own, and nothing is ever reset.
+#![allow(dead_code, reason = "each file uses its own part of it")]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use futures::FutureExt as _;
+use metrics_runtime::{Metrics, Outcome, Registry};
+use tests::page::Page;
+
+/// The page of everything that this test binary declares.
+pub(crate) fn page() -> Page {
+    page_of(Registry::global())
+}
+
+/// The page of one registry.
+#[track_caller]
+pub(crate) fn page_of(registry: &Registry) -> Page {
+    let text = registry.render();
+    Page::parse_text(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// The page of one registry as OpenMetrics.
+#[track_caller]
+pub(crate) fn openmetrics_of(registry: &Registry) -> Page {
+    let metrics = Metrics::builder().registry(registry).build().unwrap();
+    let text = metrics.render_as(metrics_runtime::Format::OpenMetrics);
+    Page::parse_openmetrics(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// The value of the one series with exactly these labels.
+#[track_caller]
+pub(crate) fn sample<const N: usize>(name: &str, labels: [(&str, &str); N]) -> f64 {
+    page().value(name, labels)
+}
+
+/// What the calls of a function with `#[track(name = .., in_flight)]` have left on the page: each of these outcomes
+/// once, a duration for each but the cancelled ones, and nothing in flight.
+#[track_caller]
+pub(crate) fn assert_recorded(name: &str, outcomes: &[Outcome]) {
+    assert_underway(name, 0, outcomes);
+}
+
+/// As [`assert_recorded`], while calls are under way.
+#[track_caller]
+pub(crate) fn assert_underway(name: &str, in_flight: u32, outcomes: &[Outcome]) {
+    let page = page();
+    let count = |outcome| outcomes.iter().filter(|found| **found == outcome).count() as f64;
+    let calls = Outcome::ALL.map(|outcome| {
+        (outcome, page.value(&format!("{name}_total"), [("status", outcome.as_str())]))
+    });
+    assert_eq!(calls, Outcome::ALL.map(|outcome| (outcome, count(outcome))), "{name}: calls");
+    let timed = page.value(&format!("{name}_duration_seconds_count"), []);
+    assert_eq!(timed, outcomes.len() as f64 - count(Outcome::Cancelled), "{name}: durations");
+    assert_eq!(page.value(&format!("{name}_in_flight"), []), f64::from(in_flight), "{name}: in flight");
+}
+
+/// What `#[track]` without a name counts of a function of the given module, by outcome.
+#[track_caller]
+pub(crate) fn calls(module: &str, function: &str) -> [f64; 4] {
+    let page = page();
+    Outcome::ALL.map(|outcome| {
+        let labels = [("function", function), ("module", module), ("status", outcome.as_str())];
+        page.value("function_calls_total", labels)
+    })
+}
+
+/// What a panic carried.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Payload(pub(crate) u8);
+
+/// Panics without a word on standard error.
+pub(crate) fn quiet_panic() -> ! {
+    resume_unwind(Box::new(Payload(7)))
+}
+
+/// The payload that `run` panics with.
+#[track_caller]
+pub(crate) fn panics<R>(run: impl FnOnce() -> R) -> Payload {
+    let payload = catch_unwind(AssertUnwindSafe(run)).err().expect("a panic");
+    payload_of(payload)
+}
+
+/// The payload that the future panics with.
+pub(crate) async fn panics_async<R>(future: impl Future<Output = R>) -> Payload {
+    payload_of(AssertUnwindSafe(future).catch_unwind().await.err().expect("a panic"))
+}
+
+#[track_caller]
+fn payload_of(payload: Box<dyn Any + Send>) -> Payload {
+    *payload.downcast().expect("the payload of `quiet_panic`, untouched")
+}
+
+/// Polls once and drops the future, which has to be pending.
+#[track_caller]
+pub(crate) fn abandon(future: impl Future) {
+    assert!(future.now_or_never().is_none(), "the future was done at once");
+}
+
+/// The value of a future that is ready at once.
+#[track_caller]
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("the future is ready")
+}
