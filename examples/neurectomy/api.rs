@@ -93,9 +93,10 @@ pub(crate) async fn store_file(
     Checked(Path(path)): Checked<Path<String>>,
     Checked(content): Checked<Bytes>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let size = content.len();
-    app.vault.store(&file(&path)?, content).await?;
-    let stored = json!({ "path": path, "size": size });
+    let (file, size) = (file(&path)?, content.len());
+    app.vault.store(&file, content).await?;
+    // The path that the file has: slashes at the ends have gone.
+    let stored = json!({ "path": file.as_ref(), "size": size });
     Ok((StatusCode::CREATED, Json(stored)))
 }
 

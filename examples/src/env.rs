@@ -42,7 +42,9 @@ fn parse_seconds(value: &str) -> Option<Duration> {
     // A century is as good as for ever and far from where adding it to the clock would overflow.
     const LONGEST: f64 = 100.0 * 365.25 * 86400.0;
     let seconds: f64 = value.parse().ok()?;
-    (seconds > 0.0 && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))
+    let duration = (seconds > 0.0 && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))?;
+    // Less than a nanosecond is nothing.
+    (!duration.is_zero()).then_some(duration)
 }
 
 #[cfg(test)]
@@ -57,7 +59,7 @@ mod tests {
 
     #[test]
     fn seconds_that_are_none() {
-        for value in ["0", "-1", "NaN", "inf", "1e300", "soon", "5s"] {
+        for value in ["0", "-1", "NaN", "inf", "1e300", "1e-300", "soon", "5s"] {
             assert_eq!(parse_seconds(value), None, "{value}");
         }
     }

@@ -87,7 +87,18 @@ macro_rules! from_rejection {
     )+};
 }
 
-from_rejection!(BytesRejection, JsonRejection, MultipartError, MultipartRejection, PathRejection);
+from_rejection!(BytesRejection, JsonRejection, MultipartRejection, PathRejection);
+
+impl From<MultipartError> for ApiError {
+    fn from(error: MultipartError) -> Self {
+        let status = match error.status() {
+            // The stream that could not be read comes from the client: it hung up, or garbled its chunks.
+            status if status.is_server_error() => StatusCode::BAD_REQUEST,
+            status => status,
+        };
+        Self::new(status, error.body_text())
+    }
+}
 
 /// Any extractor, with its rejection turned into an [`ApiError`].
 #[derive(Debug)]
@@ -124,13 +135,16 @@ pub fn with_json_fallbacks<S>(router: Router<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    router.fallback(|| async { ApiError::not_found("there is nothing at this path") }).method_not_allowed_fallback(
-        || async {
-            ApiError::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this path does not take this method; the Allow header lists those it takes",
-            )
-        },
+    router
+        .fallback(|| async { ApiError::not_found("there is nothing at this path") })
+        .method_not_allowed_fallback(method_not_allowed)
+}
+
+/// 405, as a fallback.
+pub(crate) async fn method_not_allowed() -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this path does not take this method; the Allow header lists those it takes",
     )
 }
 

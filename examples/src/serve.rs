@@ -8,6 +8,8 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::error::method_not_allowed;
+
 /// How long requests that are under way may take once the service was asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -34,6 +36,8 @@ pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 pub async fn serve(listener: TcpListener, app: Router) -> io::Result<()> {
     let mut signals = Signals::new()?;
     let address = listener.local_addr()?;
+    // Routes have theirs; the metrics page, mounted after them, has not.
+    let app = app.method_not_allowed_fallback(method_not_allowed);
     // Nobody may be reading; that is no reason not to serve.
     let _ = writeln!(io::stdout(), "listening on http://{address}");
 

@@ -97,9 +97,17 @@ pub(crate) enum LabelValue {
     Entry(Expr),
 }
 
+/// The expression itself, where a `macro_rules` passes it on as `$value:expr`.
+fn ungrouped(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungrouped(*group.expr),
+        expr => expr,
+    }
+}
+
 impl Parse for LabelValue {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        Ok(match input.parse()? {
+        Ok(match ungrouped(input.parse()?) {
             Expr::Closure(closure) => Self::Returned(closure),
             Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Self::Literal(text),
             expr => Self::Entry(expr),
@@ -143,7 +151,7 @@ impl Buckets {
     fn from_expr(expr: Expr) -> Result<Self> {
         let wanted = "expected a list of numbers (`[0.1, 0.5, 1]`), `exponential(start, factor, count)`, \
                       `linear(start, width, count)` or a path to a `const` list of f64";
-        match expr {
+        match ungrouped(expr) {
             Expr::Array(array) => {
                 Ok(Self::List { span: array.bracket_token.span.join(), bounds: array.elems.into_iter().collect() })
             }

@@ -12,7 +12,7 @@ use syn::{Expr, FnArg, Lit, ReturnType, Type};
 
 use crate::args::{Buckets, Text};
 use crate::crate_path;
-use crate::item::bound_names;
+use crate::item::{begins_with_item, bound_names};
 use crate::model::{Plan, PlannedLabel, PlannedValue, Row, Shape, Value, can_be_named, erased, parameter_type};
 
 /// A span with the place of `at` and the hygiene of the macro.
@@ -112,10 +112,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         }
         Shape::Never { is_async: false } => {
             let enter = enter(plan, &private);
-            generate! {
-                let #call = #enter;
-                #body
-            }
+            after(&generate!(let #call = #enter;), body)
         }
     };
     plan.function.with_body(&tokens)
@@ -145,12 +142,16 @@ fn with_known_output(
     grouped(body.span(), &generate!(#known #captures), body)
 }
 
-/// The body with something in front of it. It keeps its braces: the first thing in it may be an item.
+/// The body with something in front of it. Where an item comes first it keeps braces of its own, and so its place in
+/// front of all statements; other bodies might not need them, which the compiler would say.
+fn after(head: &TokenStream, body: &proc_macro2::Group) -> TokenStream {
+    let body = if begins_with_item(body) { body.to_token_stream() } else { body.stream() };
+    generate!(#head #body)
+}
+
+/// The same in braces, which stand where those of the body stood.
 fn grouped(span: Span, head: &TokenStream, body: &proc_macro2::Group) -> TokenStream {
-    if head.is_empty() {
-        return body.into_token_stream();
-    }
-    let mut braces = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, generate!(#head #body));
+    let mut braces = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, after(head, body));
     braces.set_span(span);
     braces.into_token_stream()
 }
@@ -239,7 +240,7 @@ fn deferred(plan: &Plan<'_>, private: &TokenStream) -> (TokenStream, TokenStream
         generate! {
             #callsite_static
             let #kept = if #private::enabled() {
-                ::core::option::Option::Some([#(::std::string::String::from(#values.as_str())),*])
+                ::core::option::Option::Some([#(::std::borrow::ToOwned::to_owned(#values.as_str())),*])
             } else {
                 ::core::option::Option::None
             };
@@ -338,8 +339,7 @@ fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let unit = optional(plan.unit.map(text));
     let buckets = optional(plan.buckets.map(|buckets| bounds(buckets, private)));
     let labels = plan.labels.iter().map(|label| {
-        let name = label.name.to_string();
-        let name = name.strip_prefix("r#").unwrap_or(&name);
+        let name = label.name.unraw().to_string();
         let known = known_values(plan, label, private);
         let value = match label.value {
             PlannedValue::Literal(text) => generate!(Literal(#text)),
@@ -405,7 +405,7 @@ fn span_of(text: &Text) -> Span {
 fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let mut out = TokenStream::new();
     for label in &plan.labels {
-        let name = label.name.to_string();
+        let name = label.name.unraw().to_string();
         out.extend(check(label.name.span(), private, &generate!(check_label(#name))));
     }
     if let Some(buckets) = plan.buckets {
@@ -466,7 +466,7 @@ fn bound(expr: &Expr) -> TokenStream {
         }
     }
     let at = generated_at(expr.span());
-    quote_spanned!(at=> (#expr) as f64)
+    quote_spanned!(at=> (#expr) as ::core::primitive::f64)
 }
 
 pub(crate) fn check_bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {

@@ -53,14 +53,15 @@ impl Parse for Function {
                 format!("`{}` has no body to record: put the attribute on the implementation", signature.ident),
             ));
         }
-        let braces: Group = match input.parse()? {
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => group,
-            other => return Err(Error::new(other.span(), "expected the body of the function")),
-        };
-        let split = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_inner)?, input.parse::<TokenStream>()?));
-        let (inner, rest) = split.parse2(braces.stream())?;
-        let mut body = Group::new(Delimiter::Brace, rest);
-        body.set_span(braces.span());
+        if !input.peek(syn::token::Brace) {
+            return Err(input.error("expected the body of the function"));
+        }
+        // Also finds the braces of a `$body:block` that a `macro_rules` passes on.
+        let content;
+        let braces = syn::braced!(content in input);
+        let inner = content.call(Attribute::parse_inner)?;
+        let mut body = Group::new(Delimiter::Brace, content.parse()?);
+        body.set_span(braces.span.join());
         Ok(Self { attributes, visibility, default, signature, inner, body })
     }
 }
@@ -105,6 +106,17 @@ impl Function {
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         tokens.append_all([self.with_body(&self.body.stream())]);
+    }
+}
+
+/// Whether the first thing in the body is an item.
+pub(crate) fn begins_with_item(body: &Group) -> bool {
+    let first = |input: ParseStream<'_>| Ok((input.parse::<syn::Item>()?, input.parse::<TokenStream>()?));
+    match first.parse2(body.stream()) {
+        // `macro_rules! name`, but no call of a macro.
+        Ok((syn::Item::Macro(item), _)) => item.ident.is_some(),
+        Ok((syn::Item::Verbatim(_), _)) | Err(_) => false,
+        Ok(_) => true,
     }
 }
 

@@ -85,7 +85,7 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     Ok(quote! {
         #[automatically_derived]
         impl #impl_generics #private::LabelValue for #name #ty_generics #where_clause {
-            const VALUES: &'static [&'static str] = &[#(#texts),*];
+            const VALUES: &'static [&'static ::core::primitive::str] = &[#(#texts),*];
 
             fn label(&self) -> #private::Label<'_> {
                 #private::Label::from_static(match self {

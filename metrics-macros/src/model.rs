@@ -328,8 +328,8 @@ fn shape(function: &Function, args: &Args, problems: &mut Problems) -> Shape {
                 problems.push(Error::new_spanned(
                     bound,
                     format!(
-                        "a recorded `impl Future` cannot promise `{}` as well: it may promise `Send`, `Sync`, lifetimes \
-                         and `use<..>`; write `returns = value` to record its construction instead",
+                        "a recorded `impl Future` cannot promise `{}` as well: it may promise `Send`, `Sync`, `Unpin`, \
+                         lifetimes and `use<..>`; write `returns = value` to record its construction instead",
                         bound.to_token_stream()
                     ),
                 ));
@@ -395,10 +395,12 @@ fn is_future(bound: &TypeParamBound) -> bool {
     last_word_of(bound).is_some_and(|word| word == "Future")
 }
 
-/// What an async block that holds the future promises when the future does.
+/// What the recorded future promises when the future does.
 fn is_kept(bound: &TypeParamBound) -> bool {
     match bound {
-        TypeParamBound::Trait(_) => last_word_of(bound).is_some_and(|word| word == "Send" || word == "Sync"),
+        TypeParamBound::Trait(_) => {
+            last_word_of(bound).is_some_and(|word| ["Send", "Sync", "Unpin"].iter().any(|kept| word == kept))
+        }
         _ => true,
     }
 }
@@ -422,18 +424,29 @@ fn words_ok(ty: &Type) -> bool {
     no_impl(ty.to_token_stream())
 }
 
+fn erase_in_path(path: &mut Path) {
+    for segment in &mut path.segments {
+        if let PathArguments::AngleBracketed(arguments) = &mut segment.arguments {
+            for argument in &mut arguments.args {
+                match argument {
+                    GenericArgument::Type(ty) => erase(ty),
+                    GenericArgument::AssocType(assoc) => erase(&mut assoc.ty),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
 fn erase(ty: &mut Type) {
     match ty {
         Type::ImplTrait(found) => {
             *ty = Type::Infer(syn::TypeInfer { attrs: Vec::new(), underscore_token: syn::Token![_](found.span()) });
         }
-        Type::Path(path) => path.path.segments.iter_mut().for_each(|segment| {
-            if let PathArguments::AngleBracketed(arguments) = &mut segment.arguments {
-                arguments.args.iter_mut().for_each(|argument| {
-                    if let GenericArgument::Type(ty) = argument {
-                        erase(ty);
-                    }
-                });
+        Type::Path(path) => erase_in_path(&mut path.path),
+        Type::TraitObject(object) => object.bounds.iter_mut().for_each(|bound| {
+            if let TypeParamBound::Trait(bound) = bound {
+                erase_in_path(&mut bound.path);
             }
         }),
         Type::Reference(reference) => erase(&mut reference.elem),

@@ -198,7 +198,13 @@ impl Families {
         }
         let found = series.values.as_deref().and_then(|values| part.find(values, self.entry_labels.len(), outcome));
         match found {
-            Some(found) => cell.get_or_init(|| found),
+            Some(found) => {
+                // The program bounds how many of these there are, so each may have its memory from the start.
+                if self.all_labels.is_empty() {
+                    found.spread();
+                }
+                cell.get_or_init(|| found)
+            }
             None => part.family.overflow(),
         }
     }

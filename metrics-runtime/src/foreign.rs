@@ -5,6 +5,7 @@
 
 use prometheus::proto;
 
+use crate::cell::Buckets;
 use crate::descriptor::Kind;
 use crate::encode::{Header, Page, Type};
 use crate::family::{AnyFamily, Sample};
@@ -133,7 +134,7 @@ pub(crate) fn write(family: &proto::MetricFamily, page: &mut Page) {
                 let last = cumulative.last().copied().unwrap_or(0);
                 cumulative.push(histogram.get_sample_count().max(last));
                 page.bounds(&bounds);
-                page.histogram(&labels, &cumulative, histogram.get_sample_sum());
+                page.histogram(&labels, |read| *read = Buckets { cumulative, sum: histogram.get_sample_sum() });
             }
             Type::Summary => {
                 let summary = metric.get_summary();

@@ -360,6 +360,6 @@ mod tests {
         assert_eq!(i128::MIN.label().as_str(), i128::MIN.to_string());
         assert_eq!(u8::MAX.label().as_str(), "255");
         assert_eq!('é'.label().as_str(), "é");
-        assert_eq!((&true).label().as_str(), "true");
+        assert_eq!(<&bool as LabelValue>::label(&&true).as_str(), "true");
     }
 }

@@ -365,6 +365,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    #[expect(clippy::large_types_passed_by_value, reason = "it is a test")]
     fn refused(check: Check, text: &str) {
         let problem = check.expect_err("has to be refused");
         assert!(problem.as_str().contains(text), "{problem}");

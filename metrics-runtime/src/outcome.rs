@@ -353,6 +353,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::needless_borrow, reason = "the references are what is tested")]
     fn success_is_seen_through_a_result() {
         assert_eq!((&&Probe(&Ok::<_, ()>(3))).success(), Some(&3));
         assert_eq!((&&Probe(&Err::<u8, _>(()))).success(), None);

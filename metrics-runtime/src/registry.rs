@@ -13,7 +13,7 @@ use prometheus::proto::MetricFamily;
 use crate::cell::{Counter, Gauge, Histogram, InFlight, REJECTED, Striped};
 use crate::descriptor::{Descriptor, Kind, Source};
 use crate::encode::{Format, Header, Number, Page, Type};
-use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Info, Metric, Sample};
+use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
 use crate::foreign;
 use crate::label;
 use crate::name::NameError;
@@ -425,27 +425,21 @@ impl Registry {
 }
 
 fn write_family(page: &mut Page, family: &dyn AnyFamily, prefix: &str, constant: &str) {
+    if family.is_empty() {
+        return;
+    }
     let descriptor = family.descriptor();
-    let mut begun = false;
-    family.visit(&mut |labels, sample| {
-        if !begun {
-            begun = true;
-            page.family(Header {
-                name: &format!("{prefix}{}", descriptor.name),
-                kind: descriptor.kind.into(),
-                help: &descriptor.help,
-                unit: descriptor.unit.as_deref(),
-                constant,
-            });
-            page.bounds(family.bounds());
-        }
-        match sample {
-            Sample::Counter(number) => page.sample(labels.as_str(), number),
-            Sample::Gauge(value) => page.sample(labels.as_str(), value.into()),
-            Sample::Info => page.sample(labels.as_str(), Number::Whole(1)),
-            Sample::Histogram(read) => page.histogram(labels.as_str(), &read.cumulative, read.sum),
-        }
+    page.family(Header {
+        name: &format!("{prefix}{}", descriptor.name),
+        kind: descriptor.kind.into(),
+        help: &descriptor.help,
+        unit: descriptor.unit.as_deref(),
+        constant,
     });
+    if descriptor.kind == Kind::Histogram {
+        page.bounds(family.bounds());
+    }
+    family.write(page);
 }
 
 fn wrong_kind(descriptor: &Descriptor, wanted: Kind) -> NameError {

@@ -62,6 +62,9 @@ pub struct Site {
 
 impl Site {
     /// Stops the compilation where the row and the attribute do not fit together.
+    ///
+    /// # Panics
+    /// At compile time, in that case.
     #[must_use]
     #[track_caller]
     pub const fn checked(self) -> Self {

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use futures::FutureExt as _;
+use futures::executor::block_on;
 use futures::future::BoxFuture;
 use metrics_runtime::Outcome::{Cancelled, Error, Panic, Success};
 use metrics_runtime::{track, track_compression, track_counter, track_histogram, track_in_flight, track_storage};
@@ -140,7 +141,7 @@ mod borrows {
         let point = || Point { x: 1, y: 2 };
         assert_eq!(apart(point(), (3, 0), [4, 0, 5], &Wrapped(6)), 21);
         assert_eq!(sample("apart_total", [("x", "1"), ("third", "5"), ("status", "success")]), 1.0);
-        assert_eq!(futures::executor::block_on(apart_later(point(), (2, 3), 0)), 6);
+        assert_eq!(block_on(apart_later(point(), (2, 3), 0)), 6);
     }
 }
 
@@ -148,7 +149,7 @@ mod types {
     use super::*;
 
     trait HasOutput {
-        type Out: Display;
+        type Out;
         fn out() -> Self::Out;
     }
     impl HasOutput for u8 {
@@ -235,13 +236,6 @@ mod types {
             self.collect::<Vec<_>>().into_iter().rev().collect()
         }
     }
-
-    impl Display for Shown {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("shown")
-        }
-    }
-    struct Shown;
 
     #[test]
     fn paths_with_a_qualified_self_and_leading_colons() {
@@ -450,7 +444,7 @@ mod futures_returned {
         let future = statements(1);
         assert_eq!(STEPS.get(), 1);
         assert_recorded("statements", &[]);
-        assert_eq!(futures::executor::block_on(future), 2);
+        assert_eq!(block_on(future), 2);
         assert_eq!(STEPS.get(), 2);
         assert_recorded("statements", &[Success]);
     }
@@ -566,15 +560,14 @@ mod sending {
         }
         #[track]
         async fn recursive(depth: u8) -> u8 {
-            if depth == 0 { 0 } else { assert_send(Box::pin(recursive(depth - 1))).await }
+            if depth == 0 { 0 } else { Box::pin(recursive(depth - 1)).await }
         }
         #[track]
         fn boxed_recursive(depth: u8) -> BoxFuture<'static, u8> {
             Box::pin(async move { if depth == 0 { 0 } else { boxed_recursive(depth - 1).await } })
         }
-        let run = futures::executor::block_on::<_>;
-        assert_eq!(run(assert_send(async { plain("a", vec![1]).await })), 2);
-        run(async {
+        block_on(async {
+            assert_eq!(assert_send(plain("a", vec![1])).await, 2);
             assert_send(generic(1)).await;
             assert_eq!(assert_send(cell(Cell::new(1))).await, 1);
             assert_eq!(assert_send(returns_a_cell()).await.get(), 1);
@@ -605,7 +598,7 @@ mod sending {
             shared.set(2);
             shared
         }
-        assert_eq!(futures::executor::block_on(local(Rc::default())).get(), 2);
+        assert_eq!(block_on(local(Rc::default())).get(), 2);
         assert_recorded("local", &[Success]);
     }
 
@@ -724,7 +717,7 @@ mod headers {
         fn empty() {}
         #[track]
         fn statement() {
-            drop(1);
+            drop(String::new());
         }
         #[track]
         fn looped() -> u8 {

@@ -52,6 +52,10 @@ impl Counter {
         self.number().as_f64()
     }
 
+    pub(crate) fn spread(&self) {
+        self.whole.spread();
+    }
+
     pub(crate) fn number(&self) -> Number {
         let whole = self.whole.sum();
         let fraction = f64::from_bits(self.fraction.load(Ordering::Relaxed));

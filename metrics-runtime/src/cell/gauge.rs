@@ -66,6 +66,10 @@ impl InFlight {
         self.sum.add(u64::MAX);
     }
 
+    pub(crate) fn spread(&self) {
+        self.sum.spread();
+    }
+
     /// How many are under way. An entry and its exit that pass while the sum is taken can be seen apart, never below
     /// zero.
     #[must_use]

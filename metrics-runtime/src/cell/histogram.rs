@@ -1,10 +1,13 @@
 //! Observations counted in buckets.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::striped::{stripe_count, thread_stripe, try_add};
+use crossbeam_utils::CachePadded;
+
+use super::sharded::Sharded;
+use super::striped::{add_alone, try_add};
 use super::{add_f64, reject};
 
 /// The upper bounds of a family's buckets, shared by its series.
@@ -50,41 +53,81 @@ fn nanos_above(bound: f64) -> u64 {
 pub struct Histogram {
     bounds: Arc<Bounds>,
     base: Shard,
-    /// One shard for each thread, grown when two threads collide on the base.
-    shards: OnceLock<Box<[Shard]>>,
+    /// A shard for each thread, once two threads have collided on the base.
+    parts: Sharded<Shard>,
 }
 
-/// The numbers of a histogram, or of one thread's part of it.
+/// The numbers of a histogram, or of one thread's part of it, on cache lines of their own.
 #[derive(Debug)]
 struct Shard {
-    /// One for each bound and one for what is above them all.
-    counts: Box<[AtomicU64]>,
-    sum_nanos: AtomicU64,
-    /// How often `sum_nanos` has passed 2^64: a thousand calls in flight get there in seven months.
-    sum_nanos_carry: AtomicU64,
-    /// The sum of what was observed as f64, as its bits.
-    sum: AtomicU64,
+    lines: Box<[CachePadded<[AtomicU64; LINE]>]>,
+}
+
+/// Numbers on a line: with eleven or twelve buckets, as most histograms have, one line holds them all.
+const LINE: usize = 16;
+
+/// The sum of durations, in nanoseconds.
+const NANOS: usize = 0;
+/// How often that sum has passed 2^64: a thousand calls in flight get there in seven months.
+const NANOS_CARRY: usize = 1;
+/// The sum of what was observed as f64, as its bits.
+const VALUES: usize = 2;
+/// From here on one for each bound, and one for what is above them all.
+const COUNTS: usize = 3;
+
+/// What an observation adds to the sum.
+#[derive(Clone, Copy)]
+enum Amount {
+    Nanos(u64),
+    Value(f64),
 }
 
 impl Shard {
-    fn new(buckets: usize) -> Self {
-        Self {
-            counts: (0..buckets).map(|_| AtomicU64::new(0)).collect(),
-            sum_nanos: AtomicU64::new(0),
-            sum_nanos_carry: AtomicU64::new(0),
-            sum: AtomicU64::new(0),
+    fn new(bounds: &Bounds) -> Self {
+        let numbers = COUNTS + bounds.upper.len() + 1;
+        Self { lines: (0..numbers.div_ceil(LINE)).map(|_| CachePadded::default()).collect() }
+    }
+
+    #[inline]
+    fn number(&self, i: usize) -> &AtomicU64 {
+        &self.lines[i / LINE][i % LINE]
+    }
+
+    /// Counts what only this thread writes.
+    #[inline]
+    fn observe_alone(&self, bucket: usize, amount: Amount) {
+        add_alone(self.number(COUNTS + bucket), 1);
+        match amount {
+            Amount::Nanos(nanos) => {
+                let sum = self.number(NANOS).load(Ordering::Relaxed);
+                let (sum, carry) = sum.overflowing_add(nanos);
+                self.number(NANOS).store(sum, Ordering::Relaxed);
+                if carry {
+                    add_alone(self.number(NANOS_CARRY), 1);
+                }
+            }
+            Amount::Value(value) => {
+                let sum = f64::from_bits(self.number(VALUES).load(Ordering::Relaxed));
+                self.number(VALUES).store((sum + value).to_bits(), Ordering::Relaxed);
+            }
         }
     }
 
-    fn add_nanos(&self, nanos: u64) {
-        if self.sum_nanos.fetch_add(nanos, Ordering::Relaxed).checked_add(nanos).is_none() {
-            self.sum_nanos_carry.fetch_add(1, Ordering::Relaxed);
+    /// Adds to a sum that others write as well; the count has been added already.
+    fn add_shared(&self, amount: Amount) {
+        match amount {
+            Amount::Nanos(nanos) => {
+                if self.number(NANOS).fetch_add(nanos, Ordering::Relaxed).checked_add(nanos).is_none() {
+                    self.number(NANOS_CARRY).fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Amount::Value(value) => add_f64(self.number(VALUES), value),
         }
     }
 }
 
 /// What a histogram held at one moment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Buckets {
     /// Observations at or below each bound, and at the end all of them: cumulative.
     pub(crate) cumulative: Vec<u64>,
@@ -93,8 +136,8 @@ pub struct Buckets {
 
 impl Histogram {
     pub(crate) fn new(bounds: Arc<Bounds>) -> Self {
-        let base = Shard::new(bounds.upper.len() + 1);
-        Self { bounds, base, shards: OnceLock::new() }
+        let base = Shard::new(&bounds);
+        Self { bounds, base, parts: Sharded::new() }
     }
 
     /// Counts one observation. NaN and infinity are refused, and so is a negative value where the lowest bound is not
@@ -105,7 +148,7 @@ impl Histogram {
             return;
         }
         let bucket = self.bounds.upper.iter().filter(|&&bound| value > bound).count();
-        add_f64(&self.count(bucket).sum, value);
+        self.record(bucket, Amount::Value(value));
     }
 
     /// Counts one duration, in seconds.
@@ -113,21 +156,35 @@ impl Histogram {
         self.observe_nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     }
 
+    #[inline]
     pub(crate) fn observe_nanos(&self, nanos: u64) {
         let bucket = self.bounds.nanos_above.iter().filter(|&&above| nanos >= above).count();
-        self.count(bucket).add_nanos(nanos);
+        self.record(bucket, Amount::Nanos(nanos));
     }
 
-    /// Counts in the bucket, and says which shard the sum belongs to.
-    fn count(&self, bucket: usize) -> &Shard {
-        if self.shards.get().is_none() && try_add(&self.base.counts[bucket], 1) {
-            return &self.base;
+    #[inline]
+    fn record(&self, bucket: usize, amount: Amount) {
+        if let Some(part) = self.parts.mine(|| Shard::new(&self.bounds)) {
+            part.observe_alone(bucket, amount);
+        } else if self.parts.is_spread() {
+            self.base.number(COUNTS + bucket).fetch_add(1, Ordering::Relaxed);
+            self.base.add_shared(amount);
+        } else if try_add(self.base.number(COUNTS + bucket), 1) {
+            self.base.add_shared(amount);
+        } else {
+            self.record_contended(bucket, amount);
         }
-        let shards =
-            self.shards.get_or_init(|| (0..stripe_count()).map(|_| Shard::new(self.base.counts.len())).collect());
-        let shard = &shards[thread_stripe() & (shards.len() - 1)];
-        shard.counts[bucket].fetch_add(1, Ordering::Relaxed);
-        shard
+    }
+
+    #[cold]
+    fn record_contended(&self, bucket: usize, amount: Amount) {
+        self.parts.spread();
+        self.record(bucket, amount);
+    }
+
+    /// Gives every thread a part of its own, without waiting for two to collide.
+    pub(crate) fn spread(&self) {
+        self.parts.spread();
     }
 
     /// How many observations there were.
@@ -139,24 +196,32 @@ impl Histogram {
     /// The counts and the sum now. The total is the last of the cumulative counts, never a number of its own, so the
     /// two cannot disagree.
     pub(crate) fn read(&self) -> Buckets {
-        let mut cumulative = vec![0; self.base.counts.len()];
-        let mut sum = 0.0;
+        let mut buckets = Buckets::default();
+        self.read_into(&mut buckets);
+        buckets
+    }
+
+    /// Like [`read`](Self::read), into what another histogram has left.
+    pub(crate) fn read_into(&self, buckets: &mut Buckets) {
+        let Buckets { cumulative, sum } = buckets;
+        cumulative.clear();
+        cumulative.resize(self.bounds.upper.len() + 1, 0);
+        *sum = 0.0;
         let mut nanos = 0u128;
-        let grown = self.shards.get().map_or(&[][..], |shards| shards);
-        for shard in std::iter::once(&self.base).chain(grown) {
-            for (total, count) in cumulative.iter_mut().zip(&shard.counts) {
-                *total += count.load(Ordering::Relaxed);
+        for shard in std::iter::once(&self.base).chain(self.parts.iter()) {
+            let read = |i| shard.number(i).load(Ordering::Relaxed);
+            for (bucket, total) in cumulative.iter_mut().enumerate() {
+                *total += read(COUNTS + bucket);
             }
-            sum += f64::from_bits(shard.sum.load(Ordering::Relaxed));
-            nanos += u128::from(shard.sum_nanos.load(Ordering::Relaxed))
-                + (u128::from(shard.sum_nanos_carry.load(Ordering::Relaxed)) << 64);
+            *sum += f64::from_bits(read(VALUES));
+            nanos += u128::from(read(NANOS)) + (u128::from(read(NANOS_CARRY)) << 64);
         }
+        *sum += nanos as f64 / 1e9;
         let mut total = 0;
-        for count in &mut cumulative {
+        for count in cumulative {
             total += *count;
             *count = total;
         }
-        Buckets { cumulative, sum: sum + nanos as f64 / 1e9 }
     }
 }
 
@@ -171,7 +236,9 @@ mod tests {
     #[test]
     fn a_value_on_a_bound_belongs_to_its_bucket() {
         let h = histogram(&[0.1, 1.0]);
-        [0.05, 0.1, 0.100_000_1, 1.0, 7.0].into_iter().for_each(|v| h.observe(v));
+        for v in [0.05, 0.1, 0.100_000_1, 1.0, 7.0] {
+            h.observe(v);
+        }
         assert_eq!(h.read().cumulative, [2, 4, 5]);
     }
 
@@ -192,7 +259,9 @@ mod tests {
     #[test]
     fn values_no_sum_could_hold_are_refused() {
         let h = histogram(&[0.0, 1.0]);
-        [f64::NAN, -1.0, f64::INFINITY, f64::NEG_INFINITY].into_iter().for_each(|v| h.observe(v));
+        for v in [f64::NAN, -1.0, f64::INFINITY, f64::NEG_INFINITY] {
+            h.observe(v);
+        }
         assert_eq!(h.count_now(), 0);
         let below = histogram(&[-1.0, 1.0]);
         below.observe(-3.0);

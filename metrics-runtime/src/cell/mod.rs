@@ -6,6 +6,7 @@ pub(crate) mod clock;
 mod counter;
 mod gauge;
 mod histogram;
+mod sharded;
 mod striped;
 
 pub use counter::Counter;

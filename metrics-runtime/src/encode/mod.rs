@@ -11,6 +11,7 @@ pub(crate) use number::push_number;
 
 use number::push_canonical;
 
+use crate::cell::Buckets;
 use crate::descriptor::Kind;
 use crate::label;
 use crate::name;
@@ -61,16 +62,51 @@ impl From<Kind> for Type {
 
 /// One page being written.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub struct Page {
     out: String,
     format: Format,
-    /// The labels every sample of the current family gets in front of its own, as escaped text.
-    constant: String,
     name: String,
-    kind: Type,
-    /// The bounds of the current histogram as text, `+Inf` included.
+    constant: String,
+    /// How the lines of the current family begin.
+    line: Opening,
+    histogram: HistogramLines,
+}
+
+/// What is the same in every line of a family, put together once.
+#[derive(Debug, Default)]
+struct Opening {
+    /// In front of labels: `name{` or `name{constant="..",`.
+    labelled: String,
+    /// Where there are none: `name ` or `name{constant=".."} `.
+    bare: String,
+}
+
+impl Opening {
+    fn set(&mut self, name: &str, suffix: &str, constant: &str) {
+        self.labelled.clear();
+        self.labelled.extend([name, suffix, "{", constant]);
+        self.bare.clear();
+        self.bare.extend([name, suffix]);
+        if constant.is_empty() {
+            self.bare.push(' ');
+        } else {
+            self.labelled.push(',');
+            self.bare.extend(["{", constant, "} "]);
+        }
+    }
+}
+
+/// What is the same in the lines of every histogram of a family.
+#[derive(Debug, Default)]
+struct HistogramLines {
+    bucket: Opening,
+    sum: Opening,
+    count: Opening,
+    /// `le="0.5"} ` for each bound, `+Inf` included.
     bounds: Vec<String>,
+    /// OpenMetrics leaves sum and count out where a bound is negative: a sum that can fall is no counter.
     has_sum: bool,
+    read: Buckets,
 }
 
 /// What a family is, for its header.
@@ -89,11 +125,10 @@ impl Page {
         Self {
             out: String::new(),
             format,
-            constant: String::new(),
             name: String::new(),
-            kind: Type::Unknown,
-            bounds: Vec::new(),
-            has_sum: false,
+            constant: String::new(),
+            line: Opening::default(),
+            histogram: HistogramLines::default(),
         }
     }
 
@@ -112,11 +147,11 @@ impl Page {
             _ => name,
         };
         if open || !help.is_empty() {
-            self.line("HELP", family);
+            self.comment("HELP", family);
             escape_help(&mut self.out, help, open);
             self.out.push('\n');
         }
-        self.line("TYPE", family);
+        self.comment("TYPE", family);
         self.out.push_str(match (kind, open) {
             (Type::Counter, _) => "counter",
             (Type::Gauge, _) | (Type::Info, false) => "gauge",
@@ -128,16 +163,16 @@ impl Page {
         });
         self.out.push('\n');
         if let (true, Some(unit)) = (open, unit) {
-            self.line("UNIT", family);
+            self.comment("UNIT", family);
             self.out.push_str(unit);
             self.out.push('\n');
         }
         constant.clone_into(&mut self.constant);
         name.clone_into(&mut self.name);
-        self.kind = kind;
+        self.line.set(name, "", constant);
     }
 
-    fn line(&mut self, keyword: &str, family: &str) {
+    fn comment(&mut self, keyword: &str, family: &str) {
         self.out.push_str("# ");
         self.out.push_str(keyword);
         self.out.push(' ');
@@ -147,73 +182,64 @@ impl Page {
 
     /// The bounds of the histograms that follow, `+Inf` left out.
     pub(crate) fn bounds(&mut self, bounds: &[f64]) {
-        self.has_sum = self.format == Format::Text || bounds.first().is_none_or(|&bound| bound >= 0.0);
-        self.bounds.clear();
+        let lines = &mut self.histogram;
+        lines.bucket.set(&self.name, "_bucket", &self.constant);
+        lines.sum.set(&self.name, "_sum", &self.constant);
+        lines.count.set(&self.name, "_count", &self.constant);
+        lines.has_sum = self.format == Format::Text || bounds.first().is_none_or(|&bound| bound >= 0.0);
+        lines.bounds.clear();
         for bound in bounds.iter().copied().chain([f64::INFINITY]) {
-            let mut text = String::new();
-            match self.format {
-                Format::Text => push_number(&mut text, Number::Float(bound)),
-                Format::OpenMetrics => push_canonical(&mut text, bound),
-            }
-            self.bounds.push(text);
+            let mut text = String::from("le=\"");
+            push_bound(&mut text, self.format, bound);
+            text.push_str("\"} ");
+            lines.bounds.push(text);
         }
     }
 
     /// One sample of the family. `labels` is escaped text.
+    #[inline]
     pub(crate) fn sample(&mut self, labels: &str, value: Number) {
-        self.write("", labels, None, value);
+        push_line(&mut self.out, &self.line, labels, value);
     }
 
-    /// One histogram of the family: counts at or below each bound, the last of them the total.
-    pub(crate) fn histogram(&mut self, labels: &str, cumulative: &[u64], sum: f64) {
-        let bounds = std::mem::take(&mut self.bounds);
-        for (bound, count) in bounds.iter().zip(cumulative) {
-            self.write("_bucket", labels, Some(("le", bound)), Number::Whole(*count));
+    /// One histogram of the family. `read` fills in what it holds.
+    pub(crate) fn histogram(&mut self, labels: &str, read: impl FnOnce(&mut Buckets)) {
+        let HistogramLines { bucket, sum, count, bounds, has_sum, read: held } = &mut self.histogram;
+        read(held);
+        for (bound, count) in bounds.iter().zip(&held.cumulative) {
+            self.out.push_str(&bucket.labelled);
+            if !labels.is_empty() {
+                self.out.push_str(labels);
+                self.out.push(',');
+            }
+            self.out.push_str(bound);
+            push_number(&mut self.out, Number::Whole(*count));
+            self.out.push('\n');
         }
-        self.bounds = bounds;
-        // OpenMetrics leaves both out where a bound is negative: a sum that can fall is no counter.
-        if self.has_sum {
-            self.write("_sum", labels, None, Number::Float(sum));
-            self.write("_count", labels, None, Number::Whole(cumulative.last().copied().unwrap_or(0)));
+        if *has_sum {
+            push_line(&mut self.out, sum, labels, Number::Float(held.sum));
+            let total = held.cumulative.last().copied().unwrap_or(0);
+            push_line(&mut self.out, count, labels, Number::Whole(total));
         }
     }
 
     /// One summary of the family, from a foreign collector.
     pub(crate) fn summary(&mut self, labels: &str, quantiles: &[(f64, f64)], count: u64, sum: f64) {
         for (quantile, value) in quantiles {
-            let mut text = String::new();
-            match self.format {
-                Format::Text => push_number(&mut text, Number::Float(*quantile)),
-                Format::OpenMetrics => push_canonical(&mut text, *quantile),
+            let mut own = labels.to_owned();
+            if !own.is_empty() {
+                own.push(',');
             }
-            self.write("", labels, Some(("quantile", &text)), Number::Float(*value));
+            own.push_str("quantile=\"");
+            push_bound(&mut own, self.format, *quantile);
+            own.push('"');
+            self.sample(&own, Number::Float(*value));
         }
-        self.write("_sum", labels, None, Number::Float(sum));
-        self.write("_count", labels, None, Number::Whole(count));
-    }
-
-    fn write(&mut self, suffix: &str, labels: &str, own: Option<(&str, &str)>, value: Number) {
-        self.out.push_str(&self.name);
-        self.out.push_str(suffix);
-        let mut separator = '{';
-        for text in [self.constant.as_str(), labels] {
-            if !text.is_empty() {
-                self.out.push(separator);
-                self.out.push_str(text);
-                separator = ',';
-            }
+        let mut opening = Opening::default();
+        for (suffix, value) in [("_sum", Number::Float(sum)), ("_count", Number::Whole(count))] {
+            opening.set(&self.name, suffix, &self.constant);
+            push_line(&mut self.out, &opening, labels, value);
         }
-        if let Some((name, text)) = own {
-            self.out.push(separator);
-            self.out.push_str(name);
-            self.out.push_str("=\"");
-            self.out.push_str(text);
-            self.out.push('"');
-            separator = ',';
-        }
-        self.out.push_str(if separator == ',' { "} " } else { " " });
-        push_number(&mut self.out, value);
-        self.out.push('\n');
     }
 
     /// The finished page.
@@ -222,6 +248,26 @@ impl Page {
             self.out.push_str("# EOF\n");
         }
         self.out
+    }
+}
+
+#[inline]
+fn push_line(out: &mut String, opening: &Opening, labels: &str, value: Number) {
+    if labels.is_empty() {
+        out.push_str(&opening.bare);
+    } else {
+        out.push_str(&opening.labelled);
+        out.push_str(labels);
+        out.push_str("} ");
+    }
+    push_number(out, value);
+    out.push('\n');
+}
+
+fn push_bound(out: &mut String, format: Format, bound: f64) {
+    match format {
+        Format::Text => push_number(out, Number::Float(bound)),
+        Format::OpenMetrics => push_canonical(out, bound),
     }
 }
 
@@ -248,6 +294,10 @@ mod tests {
         Header { name, kind, help: "Says \"a\\b\"\nand more.", unit: None, constant: "" }
     }
 
+    fn buckets(cumulative: &'static [u64], sum: f64) -> impl FnOnce(&mut Buckets) {
+        move |read| *read = Buckets { cumulative: cumulative.to_vec(), sum }
+    }
+
     #[test]
     fn text_is_written_as_the_format_0_0_4_has_it() {
         let mut page = Page::new(Format::Text);
@@ -256,7 +306,7 @@ mod tests {
         page.sample("a=\"b\"", Number::Float(2.5));
         page.family(header("y_seconds", Type::Histogram));
         page.bounds(&[0.5, 1.0]);
-        page.histogram("", &[1, 2, 3], 4.0);
+        page.histogram("", buckets(&[1, 2, 3], 4.0));
         assert_eq!(
             page.finish(),
             "# HELP x_total Says \"a\\\\b\"\\nand more.\n# TYPE x_total counter\n\
@@ -276,10 +326,10 @@ mod tests {
         page.sample("v=\"1\"", Number::Whole(1));
         page.family(header("y", Type::Histogram));
         page.bounds(&[1.0]);
-        page.histogram("", &[1, 1], 1.0);
+        page.histogram("", buckets(&[1, 1], 1.0));
         page.family(header("z", Type::Histogram));
         page.bounds(&[-1.0]);
-        page.histogram("", &[0, 1], -1.0);
+        page.histogram("", buckets(&[0, 1], -1.0));
         page.family(header("foreign", Type::Counter));
         page.sample("", Number::Whole(1));
         let text = page.finish();

@@ -11,7 +11,7 @@ use std::sync::{Arc, Once, OnceLock};
 
 use crate::cell::{Bounds, Buckets, Counter, Gauge, Histogram, InFlight, Striped};
 use crate::descriptor::{Descriptor, Kind, Source};
-use crate::encode::Number;
+use crate::encode::{Number, Page};
 use crate::label::LabelText;
 
 /// How many series a family takes from label values that are only known at run time, unless told otherwise.
@@ -24,12 +24,14 @@ pub(crate) const OVERFLOW: &str = "_overflow";
 pub trait Metric: sealed::Metric {}
 
 pub(crate) mod sealed {
-    use super::{Arc, Bounds, Kind, Sample};
+    use super::{Arc, Bounds, Kind, Page, Sample};
 
     pub trait Metric: Send + Sync + 'static {
         const KIND: Kind;
         fn new(bounds: &Arc<Bounds>) -> Self;
         fn sample(&self) -> Sample;
+        fn write(&self, labels: &str, page: &mut Page);
+        fn spread(&self);
     }
 }
 
@@ -47,7 +49,9 @@ pub enum Sample {
 pub struct Info(());
 
 macro_rules! metrics {
-    ($($ty:ident: $kind:ident, $new:expr, $sample:expr;)*) => {$(
+    ($($ty:ident: $kind:ident {
+        new: $new:expr, sample: $sample:expr, write: $write:expr, spread: $spread:expr $(,)?
+    })*) => {$(
         impl Metric for $ty {}
         impl sealed::Metric for $ty {
             const KIND: Kind = Kind::$kind;
@@ -61,15 +65,51 @@ macro_rules! metrics {
                 let sample: fn(&Self) -> Sample = $sample;
                 sample(self)
             }
+
+            #[inline]
+            fn write(&self, labels: &str, page: &mut Page) {
+                let write: fn(&Self, &str, &mut Page) = $write;
+                write(self, labels, page);
+            }
+
+            fn spread(&self) {
+                let spread: fn(&Self) = $spread;
+                spread(self);
+            }
         }
     )*};
 }
 metrics! {
-    Counter: Counter, |_| Counter::new(), |counter| Sample::Counter(counter.number());
-    Gauge: Gauge, |_| Gauge::new(), |gauge| Sample::Gauge(gauge.get());
-    InFlight: Gauge, |_| InFlight::new(), |calls| Sample::Gauge(calls.get() as f64);
-    Histogram: Histogram, |bounds| Histogram::new(Arc::clone(bounds)), |histogram| Sample::Histogram(histogram.read());
-    Info: Info, |_| Info(()), |_| Sample::Info;
+    Counter: Counter {
+        new: |_| Counter::new(),
+        sample: |counter| Sample::Counter(counter.number()),
+        write: |counter, labels, page| page.sample(labels, counter.number()),
+        spread: Counter::spread,
+    }
+    Gauge: Gauge {
+        new: |_| Gauge::new(),
+        sample: |gauge| Sample::Gauge(gauge.get()),
+        write: |gauge, labels, page| page.sample(labels, gauge.get().into()),
+        spread: |_| (),
+    }
+    InFlight: Gauge {
+        new: |_| InFlight::new(),
+        sample: |calls| Sample::Gauge(calls.get() as f64),
+        write: |calls, labels, page| page.sample(labels, Number::Whole(calls.get())),
+        spread: InFlight::spread,
+    }
+    Histogram: Histogram {
+        new: |bounds| Histogram::new(Arc::clone(bounds)),
+        sample: |histogram| Sample::Histogram(histogram.read()),
+        write: |histogram, labels, page| page.histogram(labels, |buckets| histogram.read_into(buckets)),
+        spread: Histogram::spread,
+    }
+    Info: Info {
+        new: |_| Info(()),
+        sample: |_| Sample::Info,
+        write: |_, labels, page| page.sample(labels, Number::Whole(1)),
+        spread: |_| (),
+    }
 }
 
 /// A metric with all its series, keyed by the full tuple of label values. Cheap to clone: clones are the same family.
@@ -255,7 +295,11 @@ fn unreachable_desc() -> prometheus::core::Desc {
 pub(crate) trait AnyFamily: Send + Sync {
     fn descriptor(&self) -> &Descriptor;
     fn source(&self) -> Source;
-    /// Every series, in the order in which they were made, the overflow last.
+    /// Writes every series, in the order in which they were made, the overflow last.
+    fn write(&self, page: &mut Page);
+    /// Whether there is any series.
+    fn is_empty(&self) -> bool;
+    /// Every series, in the same order.
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample));
     fn bounds(&self) -> &[f64];
     fn overflowed(&self) -> u64;
@@ -269,6 +313,19 @@ impl<M: Metric> AnyFamily for Family<M> {
 
     fn source(&self) -> Source {
         self.inner.source
+    }
+
+    fn write(&self, page: &mut Page) {
+        for entry in self.inner.table.iter() {
+            entry.value.write(entry.labels.as_str(), page);
+        }
+        if let Some((labels, series)) = self.inner.overflow.get() {
+            series.write(labels.as_str(), page);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.inner.table.len() == 0 && self.inner.overflow.get().is_none()
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
@@ -328,8 +385,9 @@ mod tests {
     #[test]
     fn beyond_the_limit_one_series_takes_the_rest_and_the_total_stays_exact() {
         let family = family(&["tenant"], 3);
-        (0..10).for_each(|i| family.series(&[&i.to_string()]).inc());
-        (0..10).for_each(|i| family.series(&[&i.to_string()]).inc());
+        for i in (0..10).chain(0..10) {
+            family.series(&[&i.to_string()]).inc();
+        }
         let samples = samples(&family);
         assert_eq!(samples.len(), 4);
         assert_eq!(samples[3], (r#"tenant="_overflow""#.to_owned(), 14.0));
@@ -349,7 +407,9 @@ mod tests {
     #[test]
     fn series_the_program_bounds_do_not_use_up_the_limit() {
         let family = family(&["kind"], 1);
-        ["a", "b", "c"].iter().for_each(|kind| family.known_series(&[kind]).inc());
+        for kind in ["a", "b", "c"] {
+            family.known_series(&[kind]).inc();
+        }
         family.series(&["d"]).inc();
         assert_eq!(samples(&family).len(), 4);
         assert_eq!(family.overflowed(), 0);

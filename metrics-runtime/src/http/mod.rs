@@ -29,9 +29,10 @@
 //!
 //! - `method` is one of the nine methods of RFC 9110 and PATCH, or QUERY, and `_OTHER` for everything else.
 //! - `endpoint` is the route as the application wrote it, `/users/{id}`. It is known to a layer *inside* an
-//!   [`axum::Router`]: added with [`Router::layer`](axum::Router::layer), which [`instrument`](crate::Metrics::instrument) does, not wrapped
-//!   around the router. Where no route matched, and for what [`nest_service`](axum::Router::nest_service) hides, it is
-//!   `unmatched`; routes begin with `/`, so no route reads like that. It never is the path that was asked for.
+//!   [`axum::Router`]: added with [`Router::layer`](axum::Router::layer) after all routes, as
+//!   [`Metrics::instrument`](crate::Metrics::instrument) does, not wrapped around the router. Where no route matched,
+//!   and for what [`nest_service`](axum::Router::nest_service) hides, it is `unmatched`; routes begin with `/`, so no
+//!   route reads like that. It never is the path that was asked for.
 //! - `status` is the three digits.
 
 mod body;

@@ -1,3 +1,4 @@
+use std::fmt::Debug;
 use std::future::Future;
 
 use metrics_runtime::track;
@@ -6,7 +7,7 @@ use metrics_runtime::track;
 async fn asynchronous() {}
 
 #[track]
-fn unpin() -> impl Future<Output = u8> + Unpin {
+fn debug() -> impl Future<Output = u8> + Debug {
     std::future::ready(1)
 }
 

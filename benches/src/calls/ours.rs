@@ -1,0 +1,64 @@
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use metrics_runtime::{Metrics, Registry, track_ryot};
+
+use super::{Failed, compare, drive};
+use crate::measure::{Contender, Crew, median};
+use crate::table::{Goal, Table};
+
+#[track_ryot]
+async fn generate(prompt: u64) -> Result<u64, Failed> {
+    Ok(black_box(prompt))
+}
+
+async fn plain(prompt: u64) -> Result<u64, Failed> {
+    Ok(black_box(prompt))
+}
+
+pub(super) fn batch(calls: u64) {
+    drive(calls, generate);
+}
+
+fn plain_batch(calls: u64) {
+    drive(calls, plain);
+}
+
+pub(super) fn run_scraped(table: &mut Table, crew: &Crew) {
+    let bench = "call, ns: while another thread scrapes, without";
+    if !table.wants(bench) {
+        return;
+    }
+    // A scrape that goes on for ever cannot take turns round by round, but a few rounds at a time it can.
+    let own = Contender { batch, threads: 1 };
+    let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..9 {
+        let quiet = crew.pair(own, own);
+        let stop = AtomicBool::new(false);
+        let scraped = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    black_box(Registry::global().render());
+                }
+            });
+            let scraped = crew.pair(own, own);
+            stop.store(true, Ordering::Relaxed);
+            scraped
+        });
+        with.push(scraped.ours);
+        without.push(quiet.ours);
+        ratios.push(scraped.ours / quiet.ours);
+    }
+    table.row_of_rounds(bench, median(with), median(without), median(ratios), Goal::AtMost(1.3));
+}
+
+pub(super) fn run_disabled(table: &mut Table, crew: &Crew) {
+    let bench = "call, ns: switched off, the plain function";
+    if !table.wants(bench) {
+        return;
+    }
+    Metrics::builder().enabled(false).install().expect("nothing is installed before");
+    let (ours, other) = (Contender { batch, threads: 1 }, Contender { batch: plain_batch, threads: 1 });
+    compare(table, crew, bench.into(), ours, other, Goal::Adds(2.0));
+}

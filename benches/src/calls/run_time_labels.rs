@@ -1,0 +1,113 @@
+//! A counter whose two labels are known at run time only: 6 routes and 3 kinds of errors, as in the benchmark that
+//! `measured` publishes.
+
+use std::hint::black_box;
+use std::sync::LazyLock;
+
+use lasso::{Rodeo, RodeoReader, Spur};
+use measured::label::StaticLabelSet;
+use measured::{CounterVec, FixedCardinalityLabel, LabelGroup};
+use metrics_runtime::{LabelValue, metrics};
+use prometheus::{IntCounterVec, register_int_counter_vec};
+
+use super::{compare, counted};
+use crate::measure::{Batch, Contender, Crew};
+use crate::table::{Goal, Table};
+
+const ROUTES: [&str; 6] = [
+    "/api/v1/users",
+    "/api/v1/users/:id",
+    "/api/v1/products",
+    "/api/v1/products/:id",
+    "/api/v1/products/:id/owner",
+    "/api/v1/products/:id/purchase",
+];
+const KINDS: [Kind; 3] = [Kind::User, Kind::Internal, Kind::Network];
+
+#[derive(Clone, Copy, FixedCardinalityLabel, LabelValue)]
+enum Kind {
+    User,
+    Internal,
+    Network,
+}
+
+impl Kind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Internal => "internal",
+            Self::Network => "network",
+        }
+    }
+}
+
+/// Which tuple comes next: all 18 in turn.
+#[inline]
+fn tuples(calls: u64) -> impl Iterator<Item = (Kind, &'static str)> {
+    let routes: &[&str; 6] = black_box(&ROUTES);
+    let kinds: &[Kind; 3] = black_box(&KINDS);
+    let (mut route, mut kind) = (0, 0);
+    (0..calls).map(move |_| {
+        route = if route == 5 { 0 } else { route + 1 };
+        if route == 0 {
+            kind = if kind == 2 { 0 } else { kind + 1 };
+        }
+        (kinds[kind], routes[route])
+    })
+}
+
+#[metrics]
+mod counters {
+    use super::Kind;
+
+    /// Errors by kind and route.
+    pub(super) fn http_request_errors_total(kind: Kind, route: &str) -> Counter;
+}
+
+fn ours(calls: u64) {
+    for (kind, route) in tuples(calls) {
+        counters::http_request_errors_total(kind, route).inc();
+    }
+}
+
+static PROMETHEUS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!("http_request_errors_total", "Errors.", &["kind", "route"]).expect("a name of its own")
+});
+
+fn prometheus(calls: u64) {
+    for (kind, route) in tuples(calls) {
+        PROMETHEUS.with_label_values(&[kind.as_str(), route]).inc();
+    }
+}
+
+#[derive(LabelGroup)]
+#[label(set = LabelsSet)]
+struct Labels<'a> {
+    kind: Kind,
+    #[label(fixed_with = RodeoReader<Spur, ahash::RandomState>)]
+    route: &'a str,
+}
+
+static MEASURED: LazyLock<CounterVec<LabelsSet>> = LazyLock::new(|| {
+    CounterVec::with_label_set(LabelsSet {
+        kind: StaticLabelSet::new(),
+        route: Rodeo::<Spur, ahash::RandomState>::from_iter(ROUTES).into_reader(),
+    })
+});
+
+fn measured(calls: u64) {
+    for (kind, route) in tuples(calls) {
+        MEASURED.inc(Labels { kind, route });
+    }
+}
+
+pub(super) fn run(table: &mut Table, crew: &Crew) {
+    let peers: [(&str, Batch); 2] = [("measured", measured), ("prometheus", prometheus)];
+    for (name, batch) in peers {
+        for threads in [1, 2] {
+            let bench = format!("run-time labels, ns: {name}, {}", counted(threads));
+            let (ours, other) = (Contender { batch: ours, threads }, Contender { batch, threads });
+            compare(table, crew, bench, ours, other, Goal::Better);
+        }
+    }
+}

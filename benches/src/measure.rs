@@ -1,0 +1,172 @@
+//! Time, measured on a machine that others use as well: contenders take turns in many short rounds, they are compared
+//! within a round, and the median over the rounds is what counts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Does the work this many times.
+pub type Batch = fn(u64);
+
+/// A round of one contender. Short, so that it mostly falls between two interruptions.
+const ROUND: Duration = Duration::from_micros(200);
+
+#[derive(Clone, Copy)]
+pub struct Contender {
+    pub batch: Batch,
+    pub threads: usize,
+}
+
+/// The rounds of two contenders, in nanoseconds of one thread per operation.
+pub struct Pair {
+    pub ours: f64,
+    pub other: f64,
+    /// Median over the rounds of ours divided by the other.
+    pub ratio: f64,
+}
+
+/// Two threads that live as long as the run, so that nobody pays for a thread that is new.
+pub struct Crew {
+    workers: Vec<Worker>,
+    rounds: usize,
+}
+
+struct Worker {
+    jobs: Sender<Job>,
+    spans: Receiver<Span>,
+}
+
+struct Job {
+    batch: Batch,
+    operations: u64,
+    gate: Arc<Gate>,
+}
+
+struct Span {
+    start: Instant,
+    end: Instant,
+}
+
+impl Crew {
+    pub fn new(rounds: usize) -> Self {
+        let workers = (0..2)
+            .map(|_| {
+                let (jobs, inbox) = channel::<Job>();
+                let (outbox, spans) = channel();
+                thread::spawn(move || {
+                    while let Ok(Job { batch, operations, gate }) = inbox.recv() {
+                        gate.pass();
+                        let start = Instant::now();
+                        batch(operations);
+                        let span = Span { start, end: Instant::now() };
+                        if outbox.send(span).is_err() {
+                            return;
+                        }
+                    }
+                });
+                Worker { jobs, spans }
+            })
+            .collect();
+        Self { workers, rounds }
+    }
+
+    pub fn pair(&self, ours: Contender, other: Contender) -> Pair {
+        let operations = [ours, other].map(|contender| self.operations(contender));
+        let mut rounds = Vec::with_capacity(self.rounds);
+        for round in 0..self.rounds {
+            // Whoever comes first finds other caches than whoever comes second.
+            rounds.push(if round % 2 == 0 {
+                let first = self.round(ours, operations[0]);
+                [first, self.round(other, operations[1])]
+            } else {
+                let first = self.round(other, operations[1]);
+                [self.round(ours, operations[0]), first]
+            });
+        }
+        Pair {
+            ours: median(rounds.iter().map(|[ours, _]| *ours)),
+            other: median(rounds.iter().map(|[_, other]| *other)),
+            ratio: median(rounds.iter().map(|[ours, other]| ours / other)),
+        }
+    }
+
+    /// How many operations fill a round. Warms up, too.
+    fn operations(&self, contender: Contender) -> u64 {
+        let mut operations = 64;
+        loop {
+            let nanos = self.round(contender, operations) * operations as f64;
+            if nanos >= ROUND.as_nanos() as f64 / 2.0 {
+                let wanted = ROUND.as_nanos() as f64 / nanos * operations as f64;
+                return (wanted as u64).max(1);
+            }
+            operations *= 2;
+        }
+    }
+
+    /// Nanoseconds of a thread per operation. Rounds in which the threads did not really run side by side, since
+    /// somebody else had one of the cores, are repeated.
+    fn round(&self, contender: Contender, operations: u64) -> f64 {
+        let mut tries = 0..50;
+        loop {
+            let spans = self.spans(contender, operations);
+            let overlap = spans.iter().map(|span| span.end).min().zip(spans.iter().map(|span| span.start).max());
+            let overlap = overlap.map_or(Duration::ZERO, |(end, start)| end.saturating_duration_since(start));
+            let longest = spans.iter().map(Span::length).max().unwrap_or_default();
+            if overlap * 2 >= longest || tries.next().is_none() {
+                let total: Duration = spans.iter().map(Span::length).sum();
+                return total.as_nanos() as f64 / (operations * spans.len() as u64) as f64;
+            }
+        }
+    }
+
+    fn spans(&self, contender: Contender, operations: u64) -> Vec<Span> {
+        let workers = &self.workers[..contender.threads];
+        let gate = Arc::new(Gate::new(workers.len()));
+        for worker in workers {
+            let job = Job { batch: contender.batch, operations, gate: Arc::clone(&gate) };
+            worker.jobs.send(job).expect("a worker lives as long as the crew");
+        }
+        workers.iter().map(|worker| worker.spans.recv().expect("a batch that does not panic")).collect()
+    }
+}
+
+impl Span {
+    fn length(&self) -> Duration {
+        self.end - self.start
+    }
+}
+
+/// Lets all through at once. It spins, since a thread that has to be woken comes late.
+struct Gate {
+    missing: AtomicUsize,
+}
+
+impl Gate {
+    fn new(threads: usize) -> Self {
+        Self { missing: AtomicUsize::new(threads) }
+    }
+
+    fn pass(&self) {
+        self.missing.fetch_sub(1, Ordering::AcqRel);
+        let mut spins = 0u32;
+        while self.missing.load(Ordering::Acquire) > 0 {
+            std::hint::spin_loop();
+            spins += 1;
+            if spins.is_multiple_of(10_000) {
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[n / 2],
+        n => f64::midpoint(values[n / 2 - 1], values[n / 2]),
+    }
+}
