@@ -42,9 +42,9 @@ fn parse_seconds(value: &str) -> Option<Duration> {
     // A century is as good as for ever and far from where adding it to the clock would overflow.
     const LONGEST: f64 = 100.0 * 365.25 * 86400.0;
     let seconds: f64 = value.parse().ok()?;
-    let duration = (seconds > 0.0 && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))?;
-    // Less than a nanosecond is nothing.
-    (!duration.is_zero()).then_some(duration)
+    let duration = (seconds > 0.0 && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds));
+    // Far below a nanosecond it is nothing.
+    duration.filter(|duration| !duration.is_zero())
 }
 
 #[cfg(test)]

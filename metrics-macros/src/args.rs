@@ -1,6 +1,7 @@
 //! The arguments of an attribute: pure syntax. Every value keeps the span of its key.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
@@ -80,6 +81,15 @@ impl Parse for Text {
     }
 }
 
+impl ToTokens for Text {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::Literal(literal) => literal.to_tokens(tokens),
+            Self::Path(path) => path.to_tokens(tokens),
+        }
+    }
+}
+
 /// One `key = value` or `key: Type = value` of `labels(..)`.
 pub(crate) struct Label {
     pub(crate) name: Ident,
@@ -134,7 +144,8 @@ impl Parse for Label {
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Buckets {
     List {
-        span: Span,
+        /// The list as it is written.
+        list: TokenStream,
         bounds: Vec<Expr>,
     },
     /// `exponential(start, factor, count)` or `linear(start, width, count)`.
@@ -153,7 +164,7 @@ impl Buckets {
                       `linear(start, width, count)` or a path to a `const` list of f64";
         match ungrouped(expr) {
             Expr::Array(array) => {
-                Ok(Self::List { span: array.bracket_token.span.join(), bounds: array.elems.into_iter().collect() })
+                Ok(Self::List { list: array.to_token_stream(), bounds: array.elems.into_iter().collect() })
             }
             Expr::Path(path) if path.qself.is_none() => Ok(Self::Path(path.path)),
             Expr::Call(call) => {
@@ -183,11 +194,11 @@ impl Buckets {
 
     /// The content of `#[buckets(..)]`: the bounds without brackets, or one of the other forms.
     pub(crate) fn parse_inner(input: ParseStream<'_>) -> Result<Self> {
-        let span = input.span();
+        let list = Ident::new("buckets", input.span()).into_token_stream();
         let mut bounds: Vec<Expr> = Punctuated::<Expr, Token![,]>::parse_terminated(input)?.into_iter().collect();
         match bounds.as_slice() {
             [Expr::Path(_) | Expr::Call(_) | Expr::Array(_)] => Self::from_expr(bounds.remove(0)),
-            _ => Ok(Self::List { span, bounds }),
+            _ => Ok(Self::List { list, bounds }),
         }
     }
 }
@@ -304,6 +315,11 @@ impl Args {
 
     pub(crate) fn span_of(&self, key: Key) -> Option<Span> {
         self.given.iter().find(|(given, _)| *given == key).map(|(_, span)| *span)
+    }
+
+    /// The key as it stands there.
+    pub(crate) fn key(&self, key: Key) -> Option<Ident> {
+        self.span_of(key).map(|span| Ident::new(key.as_str(), span))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Plan -> tokens. Takes no decision and cannot fail.
 //!
 //! Everything that is generated has the span of the macro, so that its names are its own and no lint looks at it; what
-//! the user wrote keeps its place. Where the compiler may have to complain about a type, the generated call stands at
-//! the user's expression.
+//! the user wrote keeps its place. Where the compiler may have to complain, what is generated stands at the user's words:
+//! its first token at their first, its last at their last, so that the error underlines these words and no others.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{ToTokens as _, quote_spanned};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Expr, FnArg, Lit, ReturnType, Type};
@@ -28,13 +28,52 @@ macro_rules! generate {
 }
 pub(crate) use generate;
 
+/// Like [`generate!`], at the place of what the user wrote; the path of the runtime with it.
+macro_rules! generate_at {
+    ($at:expr, $private:ident=> $($tokens:tt)*) => {{
+        let at = generated_at($at);
+        let $private = placed(&$private, at);
+        quote_spanned!(at=> $($tokens)*)
+    }};
+}
+
+/// The same tokens at another place.
+fn placed(tokens: &TokenStream, at: Span) -> TokenStream {
+    let place = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(at));
+        token
+    };
+    tokens.clone().into_iter().map(place).collect()
+}
+
+/// The place of the last token.
+fn end_of(tokens: &impl ToTokens) -> Span {
+    match tokens.to_token_stream().into_iter().last() {
+        Some(TokenTree::Group(group)) => group.span_close(),
+        Some(token) => token.span(),
+        None => Span::call_site(),
+    }
+}
+
+/// `function(arguments)` at the user's words, from the first to the last: the function and the whole call.
+pub(crate) fn call_over(words: &impl ToTokens, function: &TokenStream, arguments: TokenStream) -> TokenStream {
+    let end = end_of(words);
+    let mut function: Vec<_> = placed(function, words.span()).into_iter().collect();
+    if let [_, .., last] = function.as_mut_slice() {
+        last.set_span(last.span().located_at(end));
+    }
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+    arguments.set_span(generated_at(end));
+    generate!(#(#function)* #arguments)
+}
+
 /// The function of the plan, recorded.
 ///
 /// ```text
 /// async fn f(a: A) -> R { BODY }
 ///
 /// async fn f(a: A) -> R {
-///     let call = { const SITE: Site = Site { .. }; static CALLSITE: Callsite = ..; .. CALLSITE.enter() };
+///     let call = { const __SITE: Site = Site { .. }; static __CALLSITE: Callsite = ..; .. __CALLSITE.enter() };
 ///     let (returned, call) = tracked(call, async move { if false { return unreachable::<R>() } BODY }).await;
 ///     if call.is_active() { call.finish(Probe(&returned).outcome(), None, &[]) }
 ///     returned
@@ -43,20 +82,26 @@ pub(crate) use generate;
 pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
     let private = crate_path::private(plan.krate);
     let call = Ident::new("call", Span::mixed_site());
-    let returned = Ident::new("returned", Span::mixed_site());
+    let signature = &plan.function.signature;
+    // What returns it returns for the user's type.
+    let returned = Ident::new("returned", generated_at(output_span(plan)));
     let body = &plan.function.body;
-    let output = match &plan.function.signature.output {
+    let output = match &signature.output {
         ReturnType::Default => None,
         ReturnType::Type(_, ty) => Some(&**ty),
     };
+    // What runs the body is the function, as far as the compiler's notes are concerned.
+    let at = generated_at(signature.ident.span());
+    let block = quote_spanned!(at=> async move);
+    let closure = quote_spanned!(at=> move ||);
     let tokens = match &plan.shape {
         Shape::Async => {
             let enter = enter(plan, &private);
             let finish = finish(plan, &private, &call, &returned.to_token_stream());
-            let body = with_known_output(output, &captures(plan), body, &private);
+            let body = with_known_output(plan, output, body, &private);
             generate! {
                 let #call = #enter;
-                let (#returned, #call) = #private::tracked(#call, async move #body).await;
+                let (#returned, #call) = #private::tracked(#call, #block #body).await;
                 #finish
                 #returned
             }
@@ -66,21 +111,14 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             let finish = finish(plan, &private, &call, &returned.to_token_stream());
             let output = match output {
                 Some(ty) => erased(ty).map(|ty| generate!(-> #ty)),
-                None => Some(generate!(-> ())),
+                None => Some(quote_spanned!(generated_at(output_span(plan))=> -> ())),
             };
-            let settled = settled.then(|| {
-                generate! {
-                    {
-                        use #private::{SettledValue as _, UnsettledFuture as _};
-                        (&&#private::Probe(&#returned)).settled();
-                    }
-                }
-            });
+            let settled = settled.then(|| settled_check(plan, &private, &returned));
             // A closure with a return type needs a block; without one the body is an expression all the same.
             let body = grouped(body.span(), &captures(plan), body);
             generate! {
                 let #call = #enter;
-                let #returned = #private::run(move || #output #body);
+                let #returned = #private::run(#closure #output #body);
                 #settled
                 #finish
                 #returned
@@ -88,15 +126,18 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         }
         Shape::Future { boxed } => {
             let (values, enter) = deferred(plan, &private);
-            let future = Ident::new("future", Span::mixed_site());
+            let future = Ident::new("future", generated_at(output_span(plan)));
             let output = output.and_then(erased).map(|ty| generate!(-> #ty));
             let body = grouped(body.span(), &captures(plan), body);
             let finish = finish(plan, &private, &call, &generate!(*#returned));
             let recorded = generate!(#private::recorded(#future, move || #enter, move |#returned, #call| { #finish }));
-            let recorded = if *boxed { generate!(::std::boxed::Box::pin(#recorded)) } else { recorded };
+            let recorded = match &signature.output {
+                ReturnType::Type(_, ty) if *boxed => call_over(ty, &generate!(::std::boxed::Box::pin), recorded),
+                _ => recorded,
+            };
             generate! {
                 #values
-                let #future = #private::run(move || #output #body);
+                let #future = #private::run(#closure #output #body);
                 #recorded
             }
         }
@@ -107,7 +148,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             let body = grouped(body.span(), &generate!(#known #captures), body);
             generate! {
                 let #call = #enter;
-                match #private::tracked(#call, async move #body).await.0 {}
+                match #private::tracked(#call, #block #body).await.0 {}
             }
         }
         Shape::Never { is_async: false } => {
@@ -120,38 +161,53 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
 
 /// The body of an async block, with its type known from the start, as that of a function body is: a `return` that is
 /// never reached tells it.
-fn with_known_output(
-    output: Option<&Type>,
-    captures: &TokenStream,
-    body: &proc_macro2::Group,
-    private: &TokenStream,
-) -> TokenStream {
+fn with_known_output(plan: &Plan<'_>, output: Option<&Type>, body: &Group, private: &TokenStream) -> TokenStream {
+    // At the type itself, so that "expected because of this" points there.
+    let at = output_span(plan);
     let known = match output {
-        None => generate!(if false {
-            return;
-        }),
+        None => quote_spanned!(generated_at(at)=> if false { return; }),
         Some(ty) => match erased(ty) {
-            Some(ty) => {
-                // At the type itself, so that "expected because of this" points there.
-                let at = generated_at(ty.span());
-                quote_spanned!(at=> if false { return #private::unreachable::<#ty>(); })
-            }
+            Some(ty) => generate_at!(at, private=> if false { return #private::unreachable::<#ty>(); }),
             None => TokenStream::new(),
         },
     };
+    let captures = captures(plan);
     grouped(body.span(), &generate!(#known #captures), body)
+}
+
+/// Where the returned type stands, or would stand.
+fn output_span(plan: &Plan<'_>) -> Span {
+    let signature = &plan.function.signature;
+    match &signature.output {
+        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Default => signature.paren_token.span.close(),
+    }
+}
+
+/// Fails to compile where a future is returned that the signature does not show.
+fn settled_check(plan: &Plan<'_>, private: &TokenStream, returned: &Ident) -> TokenStream {
+    let settled = generate!(#private::Settled::settled);
+    let ReturnType::Type(_, ty) = &plan.function.signature.output else { return TokenStream::new() };
+    let kind = call_over(ty, &generate!((&&#private::Probe(&#returned)).returned), TokenStream::new());
+    let check = call_over(ty, &settled, kind);
+    generate! {
+        {
+            use #private::{ReturnedFuture as _, ReturnedValue as _};
+            #check;
+        }
+    }
 }
 
 /// The body with something in front of it. Where an item comes first it keeps braces of its own, and so its place in
 /// front of all statements; other bodies might not need them, which the compiler would say.
-fn after(head: &TokenStream, body: &proc_macro2::Group) -> TokenStream {
+fn after(head: &TokenStream, body: &Group) -> TokenStream {
     let body = if begins_with_item(body) { body.to_token_stream() } else { body.stream() };
     generate!(#head #body)
 }
 
 /// The same in braces, which stand where those of the body stood.
-fn grouped(span: Span, head: &TokenStream, body: &proc_macro2::Group) -> TokenStream {
-    let mut braces = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, after(head, body));
+fn grouped(span: Span, head: &TokenStream, body: &Group) -> TokenStream {
+    let mut braces = Group::new(Delimiter::Brace, after(head, body));
     braces.set_span(span);
     braces.into_token_stream()
 }
@@ -190,13 +246,13 @@ fn is_guard(name: &Ident) -> bool {
 /// Whether the tokens name a variable, be it in a format string: `"{word:?}"`, `"{:word$}"`.
 fn names(tokens: TokenStream, word: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
-        proc_macro2::TokenTree::Ident(found) => found == *word,
-        proc_macro2::TokenTree::Group(group) => names(group.stream(), word),
-        proc_macro2::TokenTree::Literal(literal) => {
+        TokenTree::Ident(found) => found == *word,
+        TokenTree::Group(group) => names(group.stream(), word),
+        TokenTree::Literal(literal) => {
             let (text, word) = (literal.to_string(), word.unraw());
             [format!("{{{word}}}"), format!("{{{word}:"), format!("{word}$")].iter().any(|form| text.contains(form))
         }
-        proc_macro2::TokenTree::Punct(_) => false,
+        TokenTree::Punct(_) => false,
     })
 }
 
@@ -210,12 +266,12 @@ fn enter(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         })
         .collect();
     if values.is_empty() {
-        return generate!({ #statics CALLSITE.enter() });
+        return generate!({ #statics __CALLSITE.enter() });
     }
     generate! {
         {
             #statics
-            if #private::enabled() { CALLSITE.enter_with(&[#(#values),*]) } else { #private::Call::disabled() }
+            if #private::enabled() { __CALLSITE.enter_with(&[#(#values),*]) } else { #private::Call::disabled() }
         }
     }
 }
@@ -227,7 +283,7 @@ fn deferred(plan: &Plan<'_>, private: &TokenStream) -> (TokenStream, TokenStream
     let values: Vec<_> = entry_labels(plan).map(|(label, expr)| label_of(private, label, expr)).collect();
     let callsite = Ident::new("callsite", Span::mixed_site());
     let callsite_static = generate! {
-        let #callsite: &'static #private::Callsite = { #statics &CALLSITE };
+        let #callsite: &'static #private::Callsite = { #statics &__CALLSITE };
     };
     if values.is_empty() {
         return (callsite_static, generate!(#callsite.enter()));
@@ -262,10 +318,10 @@ fn entry_labels<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = (&'p PlannedLabe
 }
 
 fn label_of(private: &TokenStream, label: &PlannedLabel<'_>, expr: &Expr) -> TokenStream {
-    let at = generated_at(expr.span());
+    let value = call_over(expr, &generate!(&), expr.to_token_stream());
     match (label.ty, label.typed) {
-        (Some(ty), true) => quote_spanned!(at=> <#ty as #private::LabelValue>::label(&(#expr))),
-        _ => quote_spanned!(at=> #private::LabelValue::label(&(#expr))),
+        (Some(ty), true) => generate_at!(expr.span(), private=> <#ty as #private::LabelValue>::label(#value)),
+        _ => call_over(expr, &generate!(#private::LabelValue::label), value),
     }
 }
 
@@ -274,12 +330,12 @@ fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let checks = checks(plan, private);
     let site = site(plan, private);
     generate! {
+        const __SITE: #private::Site = #site;
         #checks
-        const SITE: #private::Site = #site;
-        static CALLSITE: #private::Callsite = #private::Callsite::new(SITE);
+        static __CALLSITE: #private::Callsite = #private::Callsite::new(__SITE);
         #[#private::linkme::distributed_slice(#private::ENTRIES)]
         #[linkme(crate = #private::linkme)]
-        static ENTRY: &'static dyn #private::Declare = &CALLSITE;
+        static __ENTRY: &'static dyn #private::Declare = &__CALLSITE;
     }
 }
 
@@ -309,7 +365,7 @@ pub(crate) fn unrecorded(plan: &Plan<'_>) -> TokenStream {
     });
     let body = &plan.function.body;
     plan.function.with_body(&generate! {
-        const _: () = { #checks const SITE: #private::Site = #site; let _ = SITE; };
+        const _: () = { const __SITE: #private::Site = #site; #checks };
         if false {
             #(let _ = #entry;)*
             #finish
@@ -326,12 +382,10 @@ fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         }
         Row::Users(path) => path.to_token_stream(),
     };
-    // A row and an attribute that do not fit each other are reported at the row the user named, else at the attribute.
-    let at = match plan.row {
-        Row::Own(_) => Span::mixed_site(),
-        Row::Users(path) => generated_at(path.span()),
+    let row = match plan.row {
+        Row::Own(_) => generate!(&#row),
+        Row::Users(path) => quote_spanned!(generated_at(path.span())=> &#row),
     };
-    let checked = quote_spanned!(at=> .checked());
     let label = &plan.label;
     let function = plan.function.name();
     let name = optional(plan.name.map(text));
@@ -348,10 +402,10 @@ fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         };
         generate!(#private::SiteLabel { name: #name, value: #private::SiteValue::#value })
     });
-    let (timed, in_flight, valued) = (plan.timed, plan.in_flight, plan.value.is_some());
+    let (timed, in_flight, valued) = (plan.timed.is_some(), plan.in_flight.is_some(), plan.value.is_some());
     generate! {
         #private::Site {
-            preset: &#row,
+            preset: #row,
             source: #private::Source::new(
                 ::core::file!(), ::core::line!(), ::core::module_path!(), #label,
             ),
@@ -365,7 +419,6 @@ fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
             in_flight: #in_flight,
             valued: #valued,
         }
-        #checked
     }
 }
 
@@ -374,10 +427,15 @@ fn known_values(plan: &Plan<'_>, label: &PlannedLabel<'_>, private: &TokenStream
         PlannedValue::Entry(expr) => label.ty.or_else(|| parameter_type(expr, plan.function)),
         _ => label.ty,
     };
-    match ty {
-        Some(ty) => quote_spanned!(generated_at(ty.span())=> <#ty as #private::LabelValue>::VALUES),
+    match ty.filter(|ty| can_be_named(ty, plan.function)) {
+        Some(ty) => values_of(ty, private),
         None => generate!(&[]),
     }
+}
+
+/// All values of the type, or none where it is no label: of that, the value itself complains.
+pub(crate) fn values_of(ty: &Type, private: &TokenStream) -> TokenStream {
+    generate!({ use #private::UnknownValues as _; #private::Known::<#ty>::VALUES })
 }
 
 fn optional(tokens: Option<TokenStream>) -> TokenStream {
@@ -387,51 +445,59 @@ fn optional(tokens: Option<TokenStream>) -> TokenStream {
     }
 }
 
+/// A `&'static str`, said to be one where a path may be something else.
 pub(crate) fn text(text: &Text) -> TokenStream {
     match text {
         Text::Literal(literal) => literal.to_token_stream(),
-        Text::Path(path) => path.to_token_stream(),
+        Text::Path(path) => {
+            let at = generated_at(path.span());
+            quote_spanned!(at=> { let text: &'static ::core::primitive::str = #path; text })
+        }
     }
 }
 
-fn span_of(text: &Text) -> Span {
-    match text {
-        Text::Literal(literal) => literal.span(),
-        Text::Path(path) => path.span(),
-    }
-}
-
-/// `const _` items that fail to compile at the span of what they check.
+/// `const _` items that fail to compile at the word that they are about. They speak of `__SITE`, so that everything the
+/// user wrote stands in the generated code once.
 fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let mut out = TokenStream::new();
-    for label in &plan.labels {
-        let name = label.name.unraw().to_string();
-        out.extend(check(label.name.span(), private, &generate!(check_label(#name))));
+    for (i, label) in plan.labels.iter().enumerate() {
+        out.extend(check(&label.name, private, generate!(__SITE.check_label(#i))));
     }
     if let Some(buckets) = plan.buckets {
         out.extend(check_bounds(buckets, private));
     }
-    let row = match plan.row {
-        Row::Own(row) => {
-            let row = Ident::new(row, Span::mixed_site());
-            generate!(&#private::preset::#row)
-        }
-        Row::Users(_) => return out,
-    };
-    let function = plan.function.name();
-    let name = optional(plan.name.map(text));
-    let at = plan.name.map_or_else(|| plan.function.signature.ident.span(), span_of);
-    out.extend(check(at, private, &generate!(check_row_name(#row, #name, #function))));
     if let Some(unit) = plan.unit {
-        let at = span_of(unit);
-        let unit = text(unit);
-        out.extend(check(at, private, &generate!(check_row_unit(#row, #name, #unit))));
+        out.extend(check(unit, private, generate!(__SITE.check_unit())));
+    }
+    if let Some(key) = &plan.labels_key {
+        out.extend(check(key, private, generate!(__SITE.check_labels())));
+    }
+    match plan.row {
+        Row::Own(_) => {
+            let check_name = generate!(__SITE.check_name());
+            out.extend(match plan.name {
+                Some(name) => check(name, private, check_name),
+                None => check(&plan.function.signature.ident, private, check_name),
+            });
+        }
+        Row::Users(path) => {
+            if plan.labels_key.is_none() {
+                out.extend(check(path, private, generate!(__SITE.check_labels())));
+            }
+            let asked = [
+                (&plan.timed, generate!(__SITE.check_timed())),
+                (&plan.in_flight, generate!(__SITE.check_in_flight())),
+                (&plan.value_key, generate!(__SITE.check_value())),
+            ];
+            out.extend(asked.into_iter().filter_map(|(key, tokens)| Some(check(key.as_ref()?, private, tokens))));
+        }
     }
     out
 }
 
-pub(crate) fn check(at: Span, private: &TokenStream, check: &TokenStream) -> TokenStream {
-    quote_spanned!(generated_at(at)=> const _: () = #private::expect(#private::#check);)
+pub(crate) fn check(words: &impl ToTokens, private: &TokenStream, check: TokenStream) -> TokenStream {
+    let expect = call_over(words, &generate!(#private::expect), check);
+    generate!(const _: () = #expect;)
 }
 
 /// The bounds as a `&'static [f64]`.
@@ -445,8 +511,14 @@ pub(crate) fn bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
             let (start, step) = (bound(start), bound(step));
             generate!(&#private::preset::#function::<#count>(#start, #step))
         }
-        // Takes an array as well as a slice.
-        Buckets::Path(path) => generate!(#path.split_at(0).1),
+        // Takes an array as well as a slice, behind references or not.
+        Buckets::Path(path) => quote_spanned! {generated_at(path.span())=>
+            {
+                let [bounds @ ..] = &#path;
+                let bounds: &'static [::core::primitive::f64] = bounds;
+                bounds
+            }
+        },
     }
 }
 
@@ -470,32 +542,18 @@ fn bound(expr: &Expr) -> TokenStream {
 }
 
 pub(crate) fn check_bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
+    let whole = generate!(#private::check_buckets(__SITE.bounds()));
     match buckets {
-        Buckets::List { span, bounds } => {
-            let mut out = TokenStream::new();
-            if bounds.is_empty() {
-                out.extend(check(*span, private, &generate!(check_buckets(&[]))));
-            }
-            let mut previous: Option<TokenStream> = None;
-            for expr in bounds {
-                let this = bound(expr);
-                let tokens = match previous {
-                    None => generate!(check_bound(#this)),
-                    Some(previous) => generate!(check_next_bound(#previous, #this)),
-                };
-                out.extend(check(expr.span(), private, &tokens));
-                previous = Some(this);
-            }
-            out
+        Buckets::List { bounds, .. } if !bounds.is_empty() => {
+            let each = bounds.iter().enumerate();
+            each.map(|(i, bound)| check(bound, private, generate!(#private::check_bound(__SITE.bounds(), #i)))).collect()
         }
+        Buckets::List { list, .. } => check(list, private, whole),
         Buckets::Series { function, .. } => {
-            let list = bounds(buckets, private);
-            check(function.span(), private, &generate!(check_buckets(#list)))
+            let check_series = Ident::new(&format!("check_{function}"), Span::mixed_site());
+            check(function, private, generate!(#private::#check_series(__SITE.bounds())))
         }
-        Buckets::Path(path) => {
-            let list = bounds(buckets, private);
-            check(path.span(), private, &generate!(check_buckets(#list)))
-        }
+        Buckets::Path(path) => check(path, private, whole),
     }
 }
 
@@ -505,10 +563,7 @@ fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &Token
     // A closure says that its value comes from what was returned; a path would say something else.
     let lints = generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]);
     let decided = match plan.decide {
-        Some((expr, wanted)) => {
-            let at = generated_at(expr.span());
-            quote_spanned!(at=> #private::decided(&#returned, #expr, #wanted))
-        }
+        Some((expr, wanted)) => call_over(expr, &generate!(#private::decided), generate!(&#returned, #expr, #wanted)),
         None => generate! {
             {
                 use #private::{
@@ -523,48 +578,41 @@ fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &Token
         None => generate!(::core::option::Option::None),
         Some(Value::Ratio) => {
             // The type that has no ratio is the returned one: complain there.
-            let at = match &plan.function.signature.output {
-                ReturnType::Type(_, ty) => generated_at(ty.span()),
-                ReturnType::Default => generated_at(plan.function.signature.ident.span()),
+            let ratio = generate!(#private::MaybeCompressionRatio::maybe_ratio);
+            let ratio = match &plan.function.signature.output {
+                ReturnType::Type(_, ty) => call_over(ty, &ratio, call_over(ty, &generate!(&), returned.clone())),
+                ReturnType::Default => call_over(&plan.function.signature.ident, &ratio, generate!(&#returned)),
             };
-            let ratio = quote_spanned!(at=> #private::compression_ratio(&#returned));
             on_success(private, &outcome, &ratio)
         }
         Some(Value::Closure(expr)) => {
-            let at = generated_at(expr.span());
-            let value = quote_spanned!(at=> #private::value_of(success, #expr));
             let success = Ident::new("success", Span::mixed_site());
+            let found = found(expr, private, None, &success.to_token_stream());
+            let value = call_over(yielded(expr), &generate!(#private::Measure::measure), found);
             on_success(
                 private,
                 &outcome,
                 &generate! {
                     {
                         use #private::{SuccessOfAny as _, SuccessOfResult as _};
-                        let #success = (&&#private::Probe(&#returned)).success();
-                        #value
+                        match (&&#private::Probe(&#returned)).success() {
+                            ::core::option::Option::Some(#success) => #value,
+                            ::core::option::Option::None => ::core::option::Option::None,
+                        }
                     }
                 },
             )
         }
     };
-    let labels: Vec<_> = plan
-        .labels
-        .iter()
-        .filter_map(|label| match label.value {
-            PlannedValue::Returned(closure) => Some((label, closure)),
-            _ => None,
-        })
-        .collect();
-    let kept: Vec<_> = (0..labels.len()).map(|i| Ident::new(&format!("label_{i}"), Span::mixed_site())).collect();
-    let evaluated = labels.iter().zip(&kept).map(|((label, closure), kept)| {
-        let at = generated_at(closure.span());
-        let ty = label.ty.filter(|ty| label.typed && can_be_named(ty, plan.function)).map(|ty| generate!(: #ty));
-        quote_spanned!(at=> #lints let #kept #ty = #private::returned_label(&#returned, #closure);)
-    });
-    let texts = labels.iter().zip(&kept).map(|((_, closure), kept)| {
-        // At what the closure yields: that is what has to be a label.
-        let at = generated_at(closure.body.span());
-        quote_spanned!(at=> #private::LabelValue::label(&#kept).as_str())
+    let labels = plan.labels.iter().filter_map(|label| match label.value {
+        PlannedValue::Returned(closure) => {
+            let expr = Expr::Closure(closure.clone());
+            let found = found(&expr, private, label.ty.filter(|_| label.typed), &generate!(&#returned));
+            let value = call_over(&closure.body, &generate!(&), found);
+            let label = call_over(&closure.body, &generate!(#private::LabelValue::label), value);
+            Some(generate!(#label.as_str()))
+        }
+        _ => None,
     });
     generate! {
         if #call.is_active() {
@@ -572,9 +620,22 @@ fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &Token
             let #outcome = #decided;
             #lints
             let value = #value;
-            #(#evaluated)*
-            #call.finish(#outcome, value, &[#(#texts),*]);
+            #lints
+            #call.finish(#outcome, value, &[#(#labels),*]);
         }
+    }
+}
+
+/// What the closure finds in what was returned, at what the closure yields: there is what has to be a number or a label.
+fn found(closure: &Expr, private: &TokenStream, ty: Option<&Type>, returned: &TokenStream) -> TokenStream {
+    let generics = ty.map(|ty| generate!(::<_, #ty>));
+    call_over(yielded(closure), &generate!(#private::found #generics), generate!(#returned, #closure))
+}
+
+fn yielded(closure: &Expr) -> &Expr {
+    match closure {
+        Expr::Closure(closure) => &closure.body,
+        path => path,
     }
 }
 

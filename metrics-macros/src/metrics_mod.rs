@@ -9,7 +9,7 @@ use syn::{Attribute, Error, FnArg, Ident, LitStr, Pat, Path, Result, ReturnType,
 
 use crate::args::{Buckets, Text};
 use crate::crate_path;
-use crate::expand::{bounds, check, check_bounds, generate, text};
+use crate::expand::{bounds, call_over, check, check_bounds, generate, text, values_of};
 use crate::item::{Function, first_paragraph};
 use crate::model::can_be_named;
 use crate::problems::{Problems, did_you_mean};
@@ -58,6 +58,8 @@ struct Declared {
     visibility: Visibility,
     signature: Signature,
     kind: Ident,
+    /// The kind as the user wrote it.
+    ty: Type,
     labels: Vec<(Ident, Type)>,
     buckets: Option<Buckets>,
     unit: Option<Text>,
@@ -85,7 +87,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
         Ok((quote!(#(#attributes)* #visibility #keyword #name), braces))
     };
     let (head, braces) = parser.parse2(item)?;
-    let mut content = TokenStream::new();
+    // The kinds are known in the module without an import; one of the user's own goes before this one.
+    let mut content = generate!(use #private::kinds::*;);
     let items = |input: ParseStream<'_>| {
         while !input.is_empty() {
             match parse_item(input) {
@@ -181,7 +184,7 @@ fn declared(function: Bodiless) -> Result<Declared> {
         problems.push(Error::new_spanned(param, "a metric is not generic: name the type of the label"));
     }
     let kind = match &signature.output {
-        ReturnType::Type(_, ty) => kind(ty),
+        ReturnType::Type(_, ty) => kind(ty).map(|kind| (kind, (**ty).clone())),
         ReturnType::Default => Err(Error::new(
             signature.ident.span(),
             format!("`{}` returns nothing: say which metric it is, `-> {}`", signature.ident, KINDS.join("`, `-> ")),
@@ -216,17 +219,17 @@ fn declared(function: Bodiless) -> Result<Declared> {
             kept.push(attribute);
         }
     }
-    if let (Ok(kind), Some((span, _))) = (&kind, &buckets)
+    if let (Ok((kind, _)), Some((span, _))) = (&kind, &buckets)
         && kind != "Histogram"
     {
         problems.push(Error::new(*span, format!("only a `Histogram` has buckets, this is a `{kind}`")));
     }
     let help = first_paragraph(&kept).unwrap_or_default();
     match kind {
-        Ok(kind) => {
+        Ok((kind, ty)) => {
             problems.into_result()?;
             let buckets = buckets.map(|(_, list)| list);
-            Ok(Declared { attributes: kept, visibility, signature, kind, labels, buckets, unit, help })
+            Ok(Declared { attributes: kept, visibility, signature, kind, ty, labels, buckets, unit, help })
         }
         Err(error) => {
             problems.push(error);
@@ -254,28 +257,22 @@ fn kind(ty: &Type) -> Result<Ident> {
 ///
 /// ```text
 /// fn jobs_total(state: State) -> &'static Counter {
-///     static METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(MetricSite { .. });
-///     #[distributed_slice(ENTRIES)] static ENTRY: &dyn Declare = &METRIC;
-///     METRIC.series(&[LabelValue::label(&state).as_str()])
+///     const __SITE: MetricSite = MetricSite { .. };
+///     static __METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(__SITE);
+///     #[distributed_slice(ENTRIES)] static __ENTRY: &dyn Declare = &__METRIC;
+///     __METRIC.series(&[LabelValue::label(&state).as_str()])
 /// }
 /// ```
 fn expand_one(declared: &Declared, prefix: &str, private: &TokenStream) -> TokenStream {
-    let Declared { attributes, visibility, signature, kind, labels, buckets, unit, help } = declared;
+    let Declared { attributes, visibility, signature, kind, ty, labels, buckets, unit, help } = declared;
     let function = signature.ident.unraw().to_string();
     let name = format!("{prefix}{function}");
-    let at = signature.ident.span();
-    let mut checks = check(at, private, &generate!(check_metric(#name, #private::Kind::#kind)));
+    let mut checks = check(&signature.ident, private, generate!(__SITE.check_name(#prefix)));
     if let Some(unit) = unit {
-        let span = match unit {
-            Text::Literal(literal) => literal.span(),
-            Text::Path(path) => path.span(),
-        };
-        let unit = text(unit);
-        checks.extend(check(span, private, &generate!(check_unit(#name, #unit))));
+        checks.extend(check(unit, private, generate!(__SITE.check_unit())));
     }
-    for (label, _) in labels {
-        let name = label.unraw().to_string();
-        checks.extend(check(label.span(), private, &generate!(check_label(#name))));
+    for (i, (label, _)) in labels.iter().enumerate() {
+        checks.extend(check(label, private, generate!(__SITE.check_label(#i))));
     }
     let buckets = match buckets {
         Some(buckets) => {
@@ -302,40 +299,35 @@ fn expand_one(declared: &Declared, prefix: &str, private: &TokenStream) -> Token
     };
     let site_labels = labels.iter().map(|(label, ty)| {
         let name = label.unraw().to_string();
-        let known = if can_be_named(ty, &probe) {
-            quote_spanned!(Span::mixed_site().located_at(ty.span())=> <#ty as #private::LabelValue>::VALUES)
-        } else {
-            generate!(&[])
-        };
+        let known = if can_be_named(ty, &probe) { values_of(ty, private) } else { generate!(&[]) };
         generate!((#name, #known))
     });
     let values = labels.iter().map(|(label, ty)| {
-        let at = Span::mixed_site().located_at(ty.span());
-        quote_spanned!(at=> #private::LabelValue::label(&#label).as_str())
+        let value = call_over(ty, &generate!(&), label.to_token_stream());
+        let label = call_over(ty, &generate!(#private::LabelValue::label), value);
+        generate!(#label.as_str())
     });
     let parameters = &signature.inputs;
     let generics = &signature.generics;
     let ident = &signature.ident;
     generate! {
         #(#attributes)*
-        #visibility fn #ident #generics (#parameters) -> &'static #private::#kind {
+        #visibility fn #ident #generics (#parameters) -> &'static #ty {
+            const __SITE: #private::MetricSite = #private::MetricSite {
+                name: #name,
+                help: #help,
+                kind: #private::Kind::#kind,
+                unit: #unit,
+                buckets: #buckets,
+                labels: &[#(#site_labels),*],
+                source: #private::Source::new(::core::file!(), ::core::line!(), ::core::module_path!(), #function),
+            };
             #checks
-            static METRIC: #private::DeclaredMetric<#private::#kind> =
-                #private::DeclaredMetric::new(#private::MetricSite {
-                    name: #name,
-                    help: #help,
-                    kind: #private::Kind::#kind,
-                    unit: #unit,
-                    buckets: #buckets,
-                    labels: &[#(#site_labels),*],
-                    source: #private::Source::new(
-                        ::core::file!(), ::core::line!(), ::core::module_path!(), #function,
-                    ),
-                });
+            static __METRIC: #private::DeclaredMetric<#private::#kind> = #private::DeclaredMetric::new(__SITE);
             #[#private::linkme::distributed_slice(#private::ENTRIES)]
             #[linkme(crate = #private::linkme)]
-            static ENTRY: &'static dyn #private::Declare = &METRIC;
-            METRIC.series(&[#(#values),*])
+            static __ENTRY: &'static dyn #private::Declare = &__METRIC;
+            __METRIC.series(&[#(#values),*])
         }
     }
 }

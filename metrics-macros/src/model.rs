@@ -1,6 +1,6 @@
 //! Grammar x arguments x item -> plan: defaults and conflicts. Everything is decided here.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::{
@@ -26,9 +26,12 @@ pub(crate) struct Plan<'a> {
     pub(crate) unit: Option<&'a Text>,
     pub(crate) buckets: Option<&'a Buckets>,
     pub(crate) labels: Vec<PlannedLabel<'a>>,
-    pub(crate) timed: bool,
-    pub(crate) in_flight: bool,
+    /// The word `labels`, where it was given; so with the next ones.
+    pub(crate) labels_key: Option<Ident>,
+    pub(crate) timed: Option<Ident>,
+    pub(crate) in_flight: Option<Ident>,
     pub(crate) value: Option<Value<'a>>,
+    pub(crate) value_key: Option<Ident>,
     /// `ok_if` (true) or `error_if` (false).
     pub(crate) decide: Option<(&'a Expr, bool)>,
 }
@@ -135,9 +138,11 @@ pub(crate) fn plan<'a>(
         unit: args.unit.as_ref().map(|unit| &unit.value),
         buckets: args.buckets.as_ref().map(|buckets| &buckets.value),
         labels,
-        timed: args.timed.is_some(),
-        in_flight: args.in_flight.is_some(),
+        labels_key: args.key(Key::Labels),
+        timed: args.key(Key::Timed),
+        in_flight: args.key(Key::InFlight),
         value,
+        value_key: args.key(Key::Value),
         decide,
     }
 }
@@ -161,7 +166,7 @@ fn check_arguments(grammar: &Grammar, args: &Args, problems: &mut Problems) {
     }
     if let (Some(positional), None) = (&grammar.positional, &args.positional) {
         problems.push(Error::new(
-            proc_macro2::Span::call_site(),
+            Span::call_site(),
             format!("the {} is missing: write `#[{}({})]`", positional.label, grammar.attribute, positional.example),
         ));
     }
@@ -222,10 +227,10 @@ fn planned<'a>(
         LabelValue::Literal(text) => PlannedLabel { name, value: PlannedValue::Literal(text), ty: None, typed: false },
         LabelValue::Returned(closure) => {
             let returned = match &closure.output {
-                ReturnType::Type(_, ty) if can_be_named(ty, function) => Some(&**ty),
-                _ => None,
+                ReturnType::Type(_, ty) => Some(&**ty),
+                ReturnType::Default => None,
             };
-            PlannedLabel { name, value: PlannedValue::Returned(closure), ty: ty.or(returned), typed: false }
+            PlannedLabel { name, value: PlannedValue::Returned(closure), ty: ty.or(returned), typed }
         }
         LabelValue::Entry(expr) => {
             check_parameter(expr, function, problems);

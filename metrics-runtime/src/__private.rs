@@ -23,16 +23,23 @@ pub use crate::cell::{Counter, Gauge, Histogram};
 pub use crate::declared::{DeclaredMetric, MetricSite};
 pub use crate::descriptor::{Kind, Source};
 pub use crate::family::Info;
-pub use crate::label::{Label, LabelValue};
-pub use crate::name::{check_bound, check_buckets, check_label, check_metric, check_next_bound, check_unit, expect};
+pub use crate::label::{Known, Label, LabelValue, UnknownValues};
+pub use crate::name::{check_bound, check_buckets, check_exponential, check_linear, check_prefix, expect};
 pub use crate::outcome::{
-    Outcome, OutcomeOfAny, OutcomeOfBoth, OutcomeOfClassified, OutcomeOfError, OutcomeOfResult, OutcomeOfValue, Probe,
-    SettledValue, SuccessOfAny, SuccessOfResult, UnsettledFuture, compression_ratio, decided, returned_label, value_of,
+    MaybeCompressionRatio, Measure, Outcome, OutcomeOfAny, OutcomeOfBoth, OutcomeOfClassified, OutcomeOfError,
+    OutcomeOfResult, OutcomeOfValue, Probe, ReturnedFuture, ReturnedValue, Settled, SuccessOfAny, SuccessOfResult,
+    decided, found,
 };
-pub use crate::site::{Site, SiteLabel, SiteValue, check_row_name, check_row_unit};
+pub use crate::site::{Site, SiteLabel, SiteValue};
 pub use linkme;
 
 /// The rows of the attributes, those without a name of their own as well.
 pub mod preset {
     pub use crate::preset::*;
+}
+
+/// What the functions of a `#[metrics]` module return.
+pub mod kinds {
+    pub use crate::cell::{Counter, Gauge, Histogram};
+    pub use crate::family::Info;
 }

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use crate::catalog::{Declaration, Declare, each_tuple};
 use crate::descriptor::{Descriptor, Kind, Source};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric};
+use crate::name::{self, Check};
 use crate::registry::Registry;
 
 /// What one function of a `#[metrics]` module declares.
@@ -25,6 +26,46 @@ pub struct MetricSite {
     pub labels: &'static [(&'static str, &'static [&'static str])],
     /// The place.
     pub source: Source,
+}
+
+/// What the compiler checks, each at the word that it is about.
+#[expect(clippy::result_large_err, reason = "as in `name`")]
+impl MetricSite {
+    /// The bounds of its buckets.
+    #[must_use]
+    pub const fn bounds(&self) -> &'static [f64] {
+        self.buckets
+    }
+
+    /// The name, behind the prefix of the module; what is wrong with the prefix is said where it stands.
+    ///
+    /// # Errors
+    /// Prometheus does not allow it for this kind.
+    pub const fn check_name(&self, prefix: &str) -> Check {
+        match name::check_prefix(prefix) {
+            Err(_) if !prefix.is_empty() => Ok(()),
+            _ => name::check_metric(self.name, self.kind),
+        }
+    }
+
+    /// `#[unit(..)]`.
+    ///
+    /// # Errors
+    /// The name does not end in it, or it is no word.
+    pub const fn check_unit(&self) -> Check {
+        match self.unit {
+            Some(unit) => name::check_unit(self.name, unit),
+            None => Ok(()),
+        }
+    }
+
+    /// One of the labels.
+    ///
+    /// # Errors
+    /// Prometheus does not allow its name.
+    pub const fn check_label(&self, i: usize) -> Check {
+        name::check_label(self.labels[i].0)
+    }
 }
 
 /// One function of a `#[metrics]` module: what it declares, and the family once it was asked for.

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::marker::PhantomData;
 
 /// A value that can stand in a label.
 ///
@@ -126,6 +127,7 @@ fn short(value: impl std::fmt::Display) -> Label<'static> {
 
 macro_rules! text_labels {
     ($($ty:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl LabelValue for $ty {
             fn label(&self) -> Label<'_> {
                 let text: &str = self;
@@ -138,6 +140,7 @@ text_labels!(str, String, Cow<'_, str>, Box<str>, std::rc::Rc<str>, std::sync::A
 
 macro_rules! number_labels {
     ($($ty:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl LabelValue for $ty {
             fn label(&self) -> Label<'_> {
                 short(self)
@@ -147,6 +150,7 @@ macro_rules! number_labels {
 }
 number_labels!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, char);
 
+#[diagnostic::do_not_recommend]
 impl LabelValue for bool {
     const VALUES: &'static [&'static str] = &["false", "true"];
 
@@ -155,6 +159,7 @@ impl LabelValue for bool {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: LabelValue + ?Sized> LabelValue for &T {
     const VALUES: &'static [&'static str] = T::VALUES;
 
@@ -163,6 +168,7 @@ impl<T: LabelValue + ?Sized> LabelValue for &T {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: LabelValue + ?Sized> LabelValue for &mut T {
     const VALUES: &'static [&'static str] = T::VALUES;
 
@@ -172,6 +178,7 @@ impl<T: LabelValue + ?Sized> LabelValue for &mut T {
 }
 
 #[cfg(feature = "http")]
+#[diagnostic::do_not_recommend]
 impl LabelValue for http::Method {
     fn label(&self) -> Label<'_> {
         Label::from(self.as_str())
@@ -179,17 +186,36 @@ impl LabelValue for http::Method {
 }
 
 #[cfg(feature = "http")]
+#[diagnostic::do_not_recommend]
 impl LabelValue for http::StatusCode {
     fn label(&self) -> Label<'_> {
         short(self.as_u16())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl LabelValue for Label<'_> {
     fn label(&self) -> Label<'_> {
         Label::from(self.as_str())
     }
 }
+
+/// The values of a type that may be a label: its own, or none where it is not.
+#[derive(Debug)]
+pub struct Known<T: ?Sized>(PhantomData<T>);
+
+impl<T: LabelValue + ?Sized> Known<T> {
+    /// All values of the type.
+    pub const VALUES: &'static [&'static str] = T::VALUES;
+}
+
+/// What [`Known`] says of a type that is no label: the value that is one says so better.
+pub trait UnknownValues {
+    /// None.
+    const VALUES: &'static [&'static str] = &[];
+}
+
+impl<T: ?Sized> UnknownValues for Known<T> {}
 
 const fn is_special(byte: u8) -> bool {
     matches!(byte, b'\\' | b'"' | b'\n')

@@ -91,7 +91,7 @@ impl From<Problem> for NameError {
     }
 }
 
-type Check = Result<(), Problem>;
+pub(crate) type Check = Result<(), Problem>;
 
 /// Stops compilation with the text of the problem, at the span of the caller.
 ///
@@ -149,7 +149,7 @@ const RESERVED_SUFFIXES: [&str; 4] = ["_bucket", "_count", "_sum", "_created"];
 ///
 /// # Errors
 /// The name has another character, or none.
-pub(crate) const fn check_prefix(name: &str) -> Check {
+pub const fn check_prefix(name: &str) -> Check {
     if is_word(name, false) {
         return Ok(());
     }
@@ -161,7 +161,7 @@ pub(crate) const fn check_prefix(name: &str) -> Check {
 /// # Errors
 /// A character Prometheus does not allow, a counter without `_total`, an info without `_info`, or a suffix that
 /// belongs to another kind.
-pub const fn check_metric(name: &str, kind: Kind) -> Check {
+pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
     if !is_word(name, true) {
         return Err(Problem::new(&[
             "metric name `",
@@ -211,6 +211,21 @@ pub const fn check_metric(name: &str, kind: Kind) -> Check {
     Ok(())
 }
 
+/// The name of a function, which becomes the name of its metric.
+///
+/// # Errors
+/// A character Prometheus does not allow.
+pub(crate) const fn check_function(name: &str) -> Check {
+    if is_word(name, false) {
+        return Ok(());
+    }
+    Err(Problem::new(&[
+        "function name `",
+        name,
+        "` cannot be the name of a metric, which has letters, digits and `_`: write `name = \"..\"`",
+    ]))
+}
+
 /// The name from which a row makes several: `x` of `x_total` and `x_duration_seconds`.
 ///
 /// # Errors
@@ -232,7 +247,7 @@ pub(crate) const fn check_stem(name: &str) -> Check {
 ///
 /// # Errors
 /// A character Prometheus does not allow, or a name that is reserved: `le`, `quantile`, and all that start with `__`.
-pub const fn check_label(name: &str) -> Check {
+pub(crate) const fn check_label(name: &str) -> Check {
     if !is_word(name, false) {
         return Err(Problem::new(&[
             "label name `",
@@ -263,28 +278,55 @@ pub(crate) const fn repeated_label(name: &str) -> Problem {
 }
 
 pub(crate) const fn unused_label(name: &str) -> Problem {
-    Problem::new(&["label `", name, "` is used by none of the preset's metrics: leave it out"])
+    Problem::new(&["label `", name, "` is used by none of the metrics: leave it out"])
+}
+
+pub(crate) const fn late_label(name: &str) -> Problem {
+    Problem::new(&[
+        "label `",
+        name,
+        "` is evaluated on what the function returned, when the call is no longer in flight: give it a value known at \
+         entry",
+    ])
 }
 
 pub(crate) const fn missing_label(name: &str) -> Problem {
-    Problem::new(&["the preset wants the label `", name, "`: add `labels(", name, " = ..)`"])
+    Problem::new(&["the preset has the label `", name, "`: add `labels(", name, " = ..)`"])
+}
+
+pub(crate) const TOO_MANY_LABELS: Problem =
+    Problem::new(&["more than 12 labels: every label multiplies the number of series; use fewer"]);
+
+pub(crate) const fn nothing_for(argument: &str, method: &str) -> Problem {
+    Problem::new(&["the preset has nothing for `", argument, "`: leave it out, or give the preset a `.", method, "(..)`"])
 }
 
 pub(crate) const fn wrong_kind(name: &str, found: Kind, wanted: Kind) -> Problem {
     Problem::new(&["`", name, "` is described as a ", found.as_str(), " where a ", wanted.as_str(), " is wanted"])
 }
 
+/// A unit that the name of a function takes on.
+///
+/// # Errors
+/// It is no word.
+pub(crate) const fn check_unit_word(unit: &str) -> Check {
+    if is_word(unit, false) {
+        return Ok(());
+    }
+    Err(Problem::new(&[
+        "unit `",
+        unit,
+        "` is not allowed: use a plural base unit such as `seconds`, `bytes` or `ratio`",
+    ]))
+}
+
 /// A unit: the name has to end in it (before `_total`), as OpenMetrics asks.
 ///
 /// # Errors
 /// The unit is no word, or the name does not end in it.
-pub const fn check_unit(name: &str, unit: &str) -> Check {
-    if !is_word(unit, false) {
-        return Err(Problem::new(&[
-            "unit `",
-            unit,
-            "` is not allowed: use a plural base unit such as `seconds`, `bytes` or `ratio`",
-        ]));
+pub(crate) const fn check_unit(name: &str, unit: &str) -> Check {
+    if let Err(problem) = check_unit_word(unit) {
+        return Err(problem);
     }
     let stem = stem(name);
     let cut = stem.len().saturating_sub(unit.len());
@@ -309,35 +351,25 @@ pub(crate) const fn stem(name: &str) -> &str {
     if ends_with(name, "_total") { name.split_at(name.len() - "_total".len()).0 } else { name }
 }
 
-/// The first bound of a histogram: any number. Infinity is added by the toolkit.
+/// One bound of a histogram: finite, and above the one before. The bound at infinity is added by the toolkit.
 ///
 /// # Errors
-/// NaN or infinite.
-pub const fn check_bound(bound: f64) -> Check {
+/// NaN, infinite, equal to the one before or below it.
+#[expect(clippy::float_cmp, reason = "a bound that differs at all is another bound")]
+pub const fn check_bound(bounds: &[f64], i: usize) -> Check {
+    let bound = bounds[i];
     if bound.is_nan() {
         return Err(Problem::new(&["a bucket is NaN: every bucket is a finite number"]));
     }
     if bound.is_infinite() {
         return Err(Problem::new(&[
-            "a bucket is infinite: every bucket is a finite number, the last one `+Inf` is added for you",
+            "a bucket is infinite: every bucket is a finite number; leave it out, `+Inf` is added for you",
         ]));
     }
-    Ok(())
-}
-
-/// A further bound: has to be above the one before.
-///
-/// # Errors
-/// NaN, infinite, equal to the one before or below it.
-#[expect(clippy::float_cmp, reason = "a bound that differs at all is another bound")]
-pub const fn check_next_bound(previous: f64, bound: f64) -> Check {
-    if let Err(problem) = check_bound(bound) {
-        return Err(problem);
-    }
-    if bound == previous {
+    if i > 0 && bound == bounds[i - 1] {
         return Err(Problem::new(&["a bucket is repeated: every bucket has to be above the one before"]));
     }
-    if bound < previous {
+    if i > 0 && bound < bounds[i - 1] {
         return Err(Problem::new(&["the buckets are not sorted: every bucket has to be above the one before"]));
     }
     Ok(())
@@ -346,18 +378,49 @@ pub const fn check_next_bound(previous: f64, bound: f64) -> Check {
 /// A whole bucket list.
 ///
 /// # Errors
-/// Empty, or a bound refused by [`check_bound`] or [`check_next_bound`].
+/// Empty, or a bound refused by [`check_bound`].
 pub const fn check_buckets(bounds: &[f64]) -> Check {
     if bounds.is_empty() {
         return Err(Problem::new(&["the bucket list is empty: give at least one bucket"]));
     }
-    let mut check = check_bound(bounds[0]);
-    let mut i = 1;
+    let mut check = Ok(());
+    let mut i = 0;
     while i < bounds.len() && check.is_ok() {
-        check = check_next_bound(bounds[i - 1], bounds[i]);
+        check = check_bound(bounds, i);
         i += 1;
     }
     check
+}
+
+/// What `linear(start, width, count)` made.
+///
+/// # Errors
+/// The arguments do not make a bucket list.
+pub const fn check_linear(bounds: &[f64]) -> Check {
+    match bounds {
+        [] => Err(Problem::new(&["`linear` has a count of 0: give at least one bucket"])),
+        [first, second, ..] if *second <= *first => {
+            Err(Problem::new(&["the width of `linear` is not above 0: every bucket has to be above the one before"]))
+        }
+        _ => check_buckets(bounds),
+    }
+}
+
+/// What `exponential(start, factor, count)` made.
+///
+/// # Errors
+/// The arguments do not make a bucket list.
+pub const fn check_exponential(bounds: &[f64]) -> Check {
+    match bounds {
+        [] => Err(Problem::new(&["`exponential` has a count of 0: give at least one bucket"])),
+        [first, ..] if *first <= 0.0 => {
+            Err(Problem::new(&["the start of `exponential` is not above 0: no factor gets away from there"]))
+        }
+        [first, second, ..] if *second <= *first => Err(Problem::new(&[
+            "the factor of `exponential` is not above 1: every bucket has to be above the one before",
+        ])),
+        _ => check_buckets(bounds),
+    }
 }
 
 #[cfg(test)]
@@ -413,6 +476,11 @@ mod tests {
         refused(check_buckets(&[1.0, f64::INFINITY]), "infinite");
         refused(check_buckets(&[1.0, 1.0]), "repeated");
         refused(check_buckets(&[2.0, 1.0]), "not sorted");
+        refused(check_linear(&[]), "count of 0");
+        refused(check_linear(&[1.0, 0.5]), "width");
+        refused(check_exponential(&[0.0, 0.0]), "start");
+        refused(check_exponential(&[1.0, -2.0, 4.0]), "factor");
+        refused(check_exponential(&[1.0, f64::INFINITY]), "infinite");
     }
 
     #[test]

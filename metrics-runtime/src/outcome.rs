@@ -103,8 +103,8 @@ pub trait CompressionRatio {
 
 /// A value that a histogram observes, or a counter adds. `None` records nothing.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no value that a metric could record",
-    label = "the closure returns this",
+    message = "`{Self}` is no value that a metric can record",
+    label = "this is no number",
     note = "return a number, a `Duration` (recorded in seconds) or an `Option` of one; for a length, `r.len()`"
 )]
 pub trait Measure {
@@ -114,6 +114,7 @@ pub trait Measure {
 
 macro_rules! measures {
     ($($ty:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Measure for $ty {
             fn measure(self) -> Option<f64> {
                 Some(self as f64)
@@ -125,6 +126,7 @@ measures!(f64, u64, usize, i64, isize);
 
 macro_rules! small_measures {
     ($($ty:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Measure for $ty {
             fn measure(self) -> Option<f64> {
                 Some(f64::from(self))
@@ -134,18 +136,21 @@ macro_rules! small_measures {
 }
 small_measures!(f32, u8, u16, u32, i8, i16, i32);
 
+#[diagnostic::do_not_recommend]
 impl Measure for std::time::Duration {
     fn measure(self) -> Option<f64> {
         Some(self.as_secs_f64())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Measure> Measure for Option<T> {
     fn measure(self) -> Option<f64> {
         self.and_then(Measure::measure)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Measure + Copy> Measure for &T {
     fn measure(self) -> Option<f64> {
         (*self).measure()
@@ -155,28 +160,30 @@ impl<T: Measure + Copy> Measure for &T {
 /// Seen through `Result` and `Option`: the ratio that a returned value has, if it has one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no compression ratio",
-    label = "returned by a function with `#[track_compression]`",
-    note = "implement `metrics_runtime::CompressionRatio` for it, or say where it is: \
-            `#[track_compression(ratio = |r| ..)]`",
-    note = "it is seen through `Result` and `Option`"
+    label = "this is no `CompressionRatio`",
+    note = "implement `metrics_runtime::CompressionRatio` for it (it is seen through `Result` and `Option`), or say where \
+            the ratio is: `#[track_compression(ratio = |r| ..)]`"
 )]
 pub trait MaybeCompressionRatio {
     /// The ratio.
     fn maybe_ratio(&self) -> Option<f64>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: CompressionRatio> MaybeCompressionRatio for T {
     fn maybe_ratio(&self) -> Option<f64> {
         Some(self.compression_ratio())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: MaybeCompressionRatio> MaybeCompressionRatio for Option<T> {
     fn maybe_ratio(&self) -> Option<f64> {
         self.as_ref().and_then(T::maybe_ratio)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: MaybeCompressionRatio, E> MaybeCompressionRatio for Result<T, E> {
     fn maybe_ratio(&self) -> Option<f64> {
         self.as_ref().ok().and_then(T::maybe_ratio)
@@ -267,49 +274,55 @@ pub fn decided<'r, R: ?Sized>(returned: &'r R, decide: impl FnOnce(&'r R) -> boo
     Outcome::failed_if(decide(returned) != wanted)
 }
 
-/// The value that a closure finds in what a call returned on success.
-pub fn value_of<'r, R: ?Sized, V: Measure>(success: Option<&'r R>, value: impl FnOnce(&'r R) -> V) -> Option<f64> {
-    success.and_then(|returned| value(returned).measure())
+/// What a closure finds in what a call returned: bounded, so that the closure knows the type of its parameter.
+pub fn found<'r, R: ?Sized, V>(returned: &'r R, find: impl FnOnce(&'r R) -> V) -> V {
+    find(returned)
 }
 
-/// The value of a label that a closure finds in what a call returned.
-pub fn returned_label<'r, R: ?Sized, L>(returned: &'r R, label: impl FnOnce(&'r R) -> L) -> L {
-    label(returned)
-}
-
-/// The compression ratio of what a call returned.
-pub fn compression_ratio<R: MaybeCompressionRatio + ?Sized>(returned: &R) -> Option<f64> {
-    returned.maybe_ratio()
-}
-
-/// Never implemented: asked of a future that a function returns under `returns = auto`.
+/// Asked of what a function returns under `returns = auto`: no future has it, since only its construction would be
+/// recorded.
 #[diagnostic::on_unimplemented(
-    message = "this function returns a future, which cannot be seen in its signature",
-    label = "is it the future or its construction that should be recorded?",
-    note = "write `returns = future` (the return type has to be made from `Box::pin(..)`) or `returns = value`",
+    message = "the function returns a future, which cannot be seen in its signature",
+    label = "is the future to be recorded, or its construction?",
+    note = "write `returns = future` (what is returned has to be a `Box::pin(..)`) or `returns = value`",
     note = "`impl Future`, `BoxFuture` and `Pin<Box<dyn Future>>` are recognized by themselves"
 )]
-pub trait Settled {}
-
-/// A future where a settled value is expected: refused at compile time, since only its construction would be recorded.
-pub trait UnsettledFuture {
+pub trait Settled {
     /// Nothing.
-    fn settled(&self);
-}
-
-impl<F: Future + Settled + ?Sized> UnsettledFuture for &Probe<'_, F> {
     fn settled(&self) {}
 }
 
-/// Everything that is no future.
-pub trait SettledValue {
-    /// Nothing.
-    fn settled(&self);
+/// Anything that is no future.
+#[derive(Debug)]
+pub struct Value;
+
+#[diagnostic::do_not_recommend]
+impl Settled for Value {}
+
+/// A future: itself.
+pub trait ReturnedFuture<'r, F: ?Sized> {
+    /// What was returned.
+    fn returned(&self) -> &'r F;
 }
 
-impl<T: ?Sized> SettledValue for Probe<'_, T> {
+impl<'r, F: Future + ?Sized> ReturnedFuture<'r, F> for &Probe<'r, F> {
     #[inline]
-    fn settled(&self) {}
+    fn returned(&self) -> &'r F {
+        self.0
+    }
+}
+
+/// Everything else: a [`Value`].
+pub trait ReturnedValue {
+    /// What was returned.
+    fn returned(&self) -> &'static Value;
+}
+
+impl<T: ?Sized> ReturnedValue for Probe<'_, T> {
+    #[inline]
+    fn returned(&self) -> &'static Value {
+        &Value
+    }
 }
 
 #[cfg(test)]

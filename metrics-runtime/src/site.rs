@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::descriptor::{Descriptor, Kind, Source};
-use crate::name::{self, Problem};
+use crate::name::{self, Check};
 use crate::outcome::Outcome;
 use crate::preset::{Instrument, Labels, Name, Preset};
 
@@ -60,48 +60,148 @@ pub struct Site {
     pub valued: bool,
 }
 
+/// What the compiler checks, each at the word that it is about: generated code has a `const _` for every one.
+#[expect(clippy::result_large_err, reason = "as in `name`")]
 impl Site {
-    /// Stops the compilation where the row and the attribute do not fit together.
-    ///
-    /// # Panics
-    /// At compile time, in that case.
+    /// The bounds that the attribute gives.
     #[must_use]
-    #[track_caller]
-    pub const fn checked(self) -> Self {
-        assert!(
-            self.labels.len() <= MAX_LABELS,
-            "more than 12 labels: every label multiplies the number of series, use fewer"
-        );
-        assert!(
-            !self.in_flight || self.preset.in_flight.is_some(),
-            "the preset has no gauge for `in_flight`: leave the argument out, or give the preset one"
-        );
-        assert!(
-            !self.timed || self.preset.duration.is_some(),
-            "the preset has no histogram for `timed`: leave the argument out, or give the preset one"
-        );
-        assert!(
-            !self.valued || self.preset.value.is_some(),
-            "the preset has no metric for `value`: leave the argument out, or give the preset one"
-        );
+    pub const fn bounds(&self) -> &'static [f64] {
+        match self.buckets {
+            Some(bounds) => bounds,
+            None => &[],
+        }
+    }
+
+    /// The attribute's `name`, or the name of the function where there is none, as the row uses it.
+    ///
+    /// # Errors
+    /// Prometheus does not allow it.
+    pub const fn check_name(&self) -> Check {
+        match (own_instrument(self.preset), self.name) {
+            (Some(instrument), Some(name)) => name::check_metric(name, instrument.kind),
+            (None, Some(name)) => name::check_stem(name),
+            (Some(_), None) => name::check_function(self.function),
+            // The row has its names.
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// The attribute's `unit`, with the name it has to go with.
+    ///
+    /// # Errors
+    /// The name does not end in it, or it is no word.
+    pub const fn check_unit(&self) -> Check {
+        match (self.unit, own_instrument(self.preset), self.name) {
+            (Some(unit), Some(_), Some(name)) => name::check_unit(name, unit),
+            (Some(unit), ..) => name::check_unit_word(unit),
+            (None, ..) => Ok(()),
+        }
+    }
+
+    /// One of the labels.
+    ///
+    /// # Errors
+    /// Prometheus does not allow its name, or none of the row's instruments takes it.
+    pub const fn check_label(&self, i: usize) -> Check {
+        let label = self.labels[i];
+        if let Err(problem) = name::check_label(label.name) {
+            return Err(problem);
+        }
+        if self.is_used(label) {
+            return Ok(());
+        }
+        Err(match label.value {
+            SiteValue::Returned(_) if self.preset.in_flight.is_some() => name::late_label(label.name),
+            _ => name::unused_label(label.name),
+        })
+    }
+
+    /// All labels together.
+    ///
+    /// # Errors
+    /// There are too many, or the row wants one that is not there.
+    pub const fn check_labels(&self) -> Check {
+        if self.labels.len() > MAX_LABELS {
+            return Err(name::TOO_MANY_LABELS);
+        }
         let instruments = self.instruments();
         let mut i = 0;
         while i < instruments.len() {
-            if let Some(instrument) = instruments[i] {
-                self.check_instrument(instrument);
+            if let Some(Instrument { labels: Labels::Only(wanted), .. }) = instruments[i] {
+                let mut label = 0;
+                while label < wanted.len() {
+                    if !self.has(wanted[label]) {
+                        return Err(name::missing_label(wanted[label]));
+                    }
+                    label += 1;
+                }
             }
             i += 1;
         }
-        let mut label = 0;
-        while label < self.labels.len() {
-            if !Self::is_used(&instruments, self.labels[label].name) {
-                name::expect(Err(name::unused_label(self.labels[label].name)));
-            }
-            label += 1;
-        }
-        self
+        Ok(())
     }
 
+    /// The argument `timed`.
+    ///
+    /// # Errors
+    /// The row has nothing for it.
+    pub const fn check_timed(&self) -> Check {
+        asked(self.timed, self.preset.duration, "timed", "duration")
+    }
+
+    /// The argument `in_flight`.
+    ///
+    /// # Errors
+    /// The row has nothing for it.
+    pub const fn check_in_flight(&self) -> Check {
+        asked(self.in_flight, self.preset.in_flight, "in_flight", "in_flight")
+    }
+
+    /// The argument `value`.
+    ///
+    /// # Errors
+    /// The row has nothing for it.
+    pub const fn check_value(&self) -> Check {
+        asked(self.valued, self.preset.value, "value", "value")
+    }
+
+    const fn has(&self, label: &str) -> bool {
+        let mut i = 0;
+        while i < self.labels.len() {
+            if name::equal(self.labels[i].name, label) {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+
+    const fn is_used(&self, label: SiteLabel) -> bool {
+        let instruments = self.instruments();
+        let mut i = 0;
+        while i < instruments.len() {
+            // What is in flight has not returned.
+            let late = i == Role::InFlight as usize && matches!(label.value, SiteValue::Returned(_));
+            match instruments[i] {
+                Some(Instrument { labels: Labels::All, .. }) if !late => return true,
+                Some(Instrument { labels: Labels::Only(wanted), .. }) if !late => {
+                    let mut j = 0;
+                    while j < wanted.len() {
+                        if name::equal(wanted[j], label.name) {
+                            return true;
+                        }
+                        j += 1;
+                    }
+                }
+                _ => {}
+            }
+            i += 1;
+        }
+        false
+    }
+}
+
+impl Site {
     /// The instruments that are recorded, in the order of [`Role`].
     const fn instruments(&self) -> [Option<Instrument>; 4] {
         let row = self.preset;
@@ -120,51 +220,6 @@ impl Site {
                 _ => None,
             },
         ]
-    }
-
-    #[track_caller]
-    const fn check_instrument(&self, instrument: Instrument) {
-        if let Labels::Only(wanted) = instrument.labels {
-            let mut i = 0;
-            while i < wanted.len() {
-                if self.position(wanted[i]).is_none() {
-                    name::expect(Err(name::missing_label(wanted[i])));
-                }
-                i += 1;
-            }
-        }
-    }
-
-    const fn position(&self, label: &str) -> Option<usize> {
-        let mut i = 0;
-        while i < self.labels.len() {
-            if name::equal(self.labels[i].name, label) {
-                return Some(i);
-            }
-            i += 1;
-        }
-        None
-    }
-
-    const fn is_used(instruments: &[Option<Instrument>; 4], label: &str) -> bool {
-        let mut i = 0;
-        while i < instruments.len() {
-            match instruments[i] {
-                Some(Instrument { labels: Labels::All, .. }) => return true,
-                Some(Instrument { labels: Labels::Only(wanted), .. }) => {
-                    let mut j = 0;
-                    while j < wanted.len() {
-                        if name::equal(wanted[j], label) {
-                            return true;
-                        }
-                        j += 1;
-                    }
-                }
-                _ => {}
-            }
-            i += 1;
-        }
-        false
     }
 
     /// The instrument of this role, if it is recorded.
@@ -256,31 +311,9 @@ impl Site {
     }
 }
 
-/// The attribute's `name`, or the name of the function where there is none, as the row uses it.
-///
-/// # Errors
-/// Prometheus does not allow it.
 #[expect(clippy::result_large_err, reason = "as in `name`")]
-pub const fn check_row_name(row: &Preset, name: Option<&str>, function: &str) -> Result<(), Problem> {
-    match (own_instrument(row), name) {
-        (Some(instrument), Some(name)) => name::check_metric(name, instrument.kind),
-        (None, Some(name)) => name::check_stem(name),
-        (Some(_), None) => name::check_prefix(function),
-        // The families that all functions share.
-        (None, None) => Ok(()),
-    }
-}
-
-/// The attribute's `unit`, with the name it has to go with.
-///
-/// # Errors
-/// The name does not end in it, or it is no word.
-#[expect(clippy::result_large_err, reason = "as in `name`")]
-pub const fn check_row_unit(row: &Preset, name: Option<&str>, unit: &str) -> Result<(), Problem> {
-    match (own_instrument(row), name) {
-        (Some(_), Some(name)) => name::check_unit(name, unit),
-        _ => name::check_prefix(unit),
-    }
+const fn asked(asked: bool, there: Option<Instrument>, argument: &str, method: &str) -> Check {
+    if asked && there.is_none() { Err(name::nothing_for(argument, method)) } else { Ok(()) }
 }
 
 /// The one instrument that has the attribute's name as its own.

@@ -14,10 +14,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(content_type: &'static str, body: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = Self {
-            address: listener.local_addr().unwrap(),
-            last: Arc::default(),
-        };
+        let server = Self { address: listener.local_addr().unwrap(), last: Arc::default() };
         let last = Arc::clone(&server.last);
         // The thread ends with the test process.
         thread::spawn(move || {
@@ -38,9 +35,7 @@ impl Server {
 }
 
 fn answer(mut stream: TcpStream, content_type: &str, body: &str, last: &Mutex<String>) {
-    stream
-        .set_read_timeout(Some(Duration::from_secs(5)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     while !whole(&request) {
@@ -54,9 +49,7 @@ fn answer(mut stream: TcpStream, content_type: &str, body: &str, last: &Mutex<St
         "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
-    let _ = stream
-        .write_all(head.as_bytes())
-        .and_then(|()| stream.write_all(body.as_bytes()));
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
 }
 
 fn whole(request: &[u8]) -> bool {
@@ -64,16 +57,11 @@ fn whole(request: &[u8]) -> bool {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     body.len() >= length.map_or(0, |length| length.parse().unwrap())
 }
 
 /// An address nobody listens on.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

@@ -50,12 +50,7 @@ impl Client {
     /// `POST path` with a body of this content type.
     #[must_use]
     pub fn post(&self, path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Response {
-        self.request(
-            "POST",
-            path,
-            &[("content-type", content_type)],
-            body.as_ref(),
-        )
+        self.request("POST", path, &[("content-type", content_type)], body.as_ref())
     }
 
     /// `POST path` with a JSON body.
@@ -66,13 +61,7 @@ impl Client {
 
     /// Any request; one that gets no answer fails the test.
     #[must_use]
-    pub fn request(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) -> Response {
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         self.try_request(method, path, headers, body)
             .unwrap_or_else(|error| panic!("{method} http://{}{path}: {error}", self.address))
     }
@@ -81,13 +70,7 @@ impl Client {
     ///
     /// # Errors
     /// When nobody listens, or what comes back is no whole response.
-    pub fn try_request(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) -> io::Result<Response> {
+    pub fn try_request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Response> {
         let mut stream = self.open(method, path, headers, body.len())?;
         // A service may refuse a body before it has read all of it: then the answer counts, not the broken pipe.
         let written = stream.write_all(body);
@@ -131,18 +114,14 @@ impl Response {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let name = name.to_ascii_lowercase();
-        self.headers
-            .iter()
-            .find(|(other, _)| *other == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(other, _)| *other == name).map(|(_, value)| value.as_str())
     }
 
     /// The body, which has to be UTF-8.
     #[must_use]
     #[track_caller]
     pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.body)
-            .unwrap_or_else(|error| panic!("status {}: body: {error}", self.status))
+        std::str::from_utf8(&self.body).unwrap_or_else(|error| panic!("status {}: body: {error}", self.status))
     }
 
     /// The body, which has to be JSON.
@@ -158,10 +137,7 @@ impl Response {
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         let body = String::from_utf8_lossy(&self.body);
-        assert_eq!(
-            self.status, status,
-            "unexpected status; the body is {body:?}"
-        );
+        assert_eq!(self.status, status, "unexpected status; the body is {body:?}");
         self
     }
 }
@@ -173,18 +149,11 @@ fn read_response(mut stream: impl BufRead, method: &str) -> io::Result<Response>
         if (100..200).contains(&status) {
             continue;
         }
-        let mut response = Response {
-            status,
-            headers,
-            body: Vec::new(),
-        };
+        let mut response = Response { status, headers, body: Vec::new() };
         if method == "HEAD" || status == 204 || status == 304 {
             return Ok(response);
         }
-        response.body = match (
-            response.header("transfer-encoding"),
-            response.header("content-length"),
-        ) {
+        response.body = match (response.header("transfer-encoding"), response.header("content-length")) {
             (Some("chunked"), _) => read_chunks(&mut stream)?,
             (Some(other), _) => return Err(invalid(&format!("transfer-encoding {other:?}"))),
             (None, Some(length)) => {
@@ -204,11 +173,8 @@ fn read_response(mut stream: impl BufRead, method: &str) -> io::Result<Response>
 
 fn read_status(stream: &mut impl BufRead) -> io::Result<u16> {
     let line = read_line(stream)?;
-    let code = line
-        .strip_prefix("HTTP/1.1 ")
-        .or_else(|| line.strip_prefix("HTTP/1.0 "));
-    code.and_then(|code| code.get(..3)?.parse().ok())
-        .ok_or_else(|| invalid(&format!("status line {line:?}")))
+    let code = line.strip_prefix("HTTP/1.1 ").or_else(|| line.strip_prefix("HTTP/1.0 "));
+    code.and_then(|code| code.get(..3)?.parse().ok()).ok_or_else(|| invalid(&format!("status line {line:?}")))
 }
 
 fn read_headers(stream: &mut impl BufRead) -> io::Result<Vec<(String, String)>> {
@@ -218,9 +184,7 @@ fn read_headers(stream: &mut impl BufRead) -> io::Result<Vec<(String, String)>> 
         if line.is_empty() {
             return Ok(headers);
         }
-        let (name, value) = line
-            .split_once(':')
-            .ok_or_else(|| invalid(&format!("header {line:?}")))?;
+        let (name, value) = line.split_once(':').ok_or_else(|| invalid(&format!("header {line:?}")))?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
 }
@@ -230,15 +194,12 @@ fn read_chunks(stream: &mut impl BufRead) -> io::Result<Vec<u8>> {
     loop {
         let line = read_line(stream)?;
         let size = line.split(';').next().unwrap_or_default();
-        let size =
-            u64::from_str_radix(size, 16).map_err(|_| invalid(&format!("chunk size {line:?}")))?;
+        let size = u64::from_str_radix(size, 16).map_err(|_| invalid(&format!("chunk size {line:?}")))?;
         if size == 0 {
             read_headers(stream)?;
             return Ok(body);
         }
-        if stream.take(size).read_to_end(&mut body)? as u64 != size
-            || !read_line(stream)?.is_empty()
-        {
+        if stream.take(size).read_to_end(&mut body)? as u64 != size || !read_line(stream)?.is_empty() {
             return Err(ErrorKind::UnexpectedEof.into());
         }
     }
@@ -249,10 +210,7 @@ fn read_line(stream: &mut impl BufRead) -> io::Result<String> {
     stream.read_line(&mut line)?;
     match line.strip_suffix("\r\n") {
         Some(line) => Ok(line.to_owned()),
-        None => Err(io::Error::new(
-            ErrorKind::UnexpectedEof,
-            format!("the connection ended in {line:?}"),
-        )),
+        None => Err(io::Error::new(ErrorKind::UnexpectedEof, format!("the connection ended in {line:?}"))),
     }
 }
 
@@ -271,34 +229,16 @@ mod tests {
 
     #[test]
     fn bodies_of_known_length_in_chunks_and_until_the_end() {
-        let known =
-            read("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-A:  b \r\n\r\nabcIGNORED").unwrap();
-        assert_eq!(
-            (known.status, known.text(), known.header("x-a")),
-            (200, "abc", Some("b"))
-        );
+        let known = read("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-A:  b \r\n\r\nabcIGNORED").unwrap();
+        assert_eq!((known.status, known.text(), known.header("x-a")), (200, "abc", Some("b")));
 
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        let chunked = read(&format!(
-            "{head}3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\ntrailer: t\r\n\r\n"
-        ))
-        .unwrap();
+        let chunked = read(&format!("{head}3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\ntrailer: t\r\n\r\n")).unwrap();
         assert_eq!(chunked.text(), "abc0123456789");
 
-        assert_eq!(
-            read("HTTP/1.0 404 Not Found\r\n\r\ngone")
-                .unwrap()
-                .expect(404)
-                .text(),
-            "gone"
-        );
+        assert_eq!(read("HTTP/1.0 404 Not Found\r\n\r\ngone").unwrap().expect(404).text(), "gone");
         assert_eq!(read("HTTP/1.1 204 No Content\r\n\r\n").unwrap().body, b"");
-        assert_eq!(
-            read("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx")
-                .unwrap()
-                .text(),
-            "x"
-        );
+        assert_eq!(read("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx").unwrap().text(), "x");
     }
 
     #[test]
@@ -324,19 +264,12 @@ mod tests {
         assert_eq!(response.header("Content-Type"), Some("text/plain"));
         let request = server.last_request();
         assert!(request.starts_with("PUT /a?b=c HTTP/1.1\r\n"), "{request}");
-        assert!(
-            request.contains("\r\nx-y: z\r\n") && request.ends_with("\r\n\r\nping"),
-            "{request}"
-        );
+        assert!(request.contains("\r\nx-y: z\r\n") && request.ends_with("\r\n\r\nping"), "{request}");
     }
 
     #[test]
     fn nobody_listening_is_an_error() {
         let address = canned::free_address();
-        assert!(
-            Client::new(address)
-                .try_request("GET", "/", &[], b"")
-                .is_err()
-        );
+        assert!(Client::new(address).try_request("GET", "/", &[], b"").is_err());
     }
 }

@@ -13,10 +13,7 @@
     clippy::unwrap_used,
     reason = "every helper panics to fail the test that called it"
 )]
-#![allow(
-    clippy::doc_markdown,
-    reason = "OpenMetrics is the name of a format, not code"
-)]
+#![allow(clippy::doc_markdown, reason = "OpenMetrics is the name of a format, not code")]
 
 pub mod client;
 pub mod page;

@@ -18,11 +18,7 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let (stdout, stderr) = (Arc::default(), Arc::default());
         // A pipe that nobody reads stops the child once it is full.
@@ -30,13 +26,7 @@ impl Process {
             collect(child.stdout.take().unwrap(), Arc::clone(&stdout)),
             collect(child.stderr.take().unwrap(), Arc::clone(&stderr)),
         ];
-        Self {
-            name,
-            child,
-            stdout,
-            stderr,
-            readers,
-        }
+        Self { name, child, stdout, stderr, readers }
     }
 
     pub(crate) fn stdout(&self) -> String {
@@ -56,12 +46,7 @@ impl Process {
         let id = self.child.id().to_string();
         // The signal comes from the command: the standard library only knows the one that cannot be handled.
         let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        assert!(
-            sent.success(),
-            "{} has ended before it was told to:\n{}",
-            self.name,
-            self.stderr()
-        );
+        assert!(sent.success(), "{} has ended before it was told to:\n{}", self.name, self.stderr());
         let name = self.name.clone();
         let status = wait::until(&format!("{name} to end after SIGTERM"), || self.exited());
         self.join();
@@ -91,9 +76,7 @@ fn collect(pipe: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> JoinHa
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
         while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            into.lock()
-                .unwrap()
-                .push_str(&String::from_utf8_lossy(&line));
+            into.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
             line.clear();
         }
     })

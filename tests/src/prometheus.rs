@@ -1,6 +1,6 @@
 //! A real Prometheus that scrapes what a test serves, and is asked over its query API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,7 +10,7 @@ use std::{env, fs, io};
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::page::Labels;
+use crate::page::{Labels, Point};
 use crate::process::Process;
 use crate::wait;
 
@@ -35,12 +35,21 @@ impl<'a> Target<'a> {
     /// A target that serves its metrics on `/metrics`.
     #[must_use]
     pub fn new(job: &'a str, address: SocketAddr) -> Self {
-        Self {
-            job,
-            address,
-            path: "/metrics",
-        }
+        Self { job, address, path: "/metrics" }
     }
+}
+
+/// What a server has learned of a family from its `# TYPE`, `# HELP` and `# UNIT` lines.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Metadata {
+    /// The name in the `# TYPE` line.
+    pub family: String,
+    /// Its type, in Prometheus's own word for it.
+    pub kind: String,
+    /// Unescaped.
+    pub help: String,
+    /// Empty where there is none.
+    pub unit: String,
 }
 
 /// A running server with a data folder of its own; both are gone when this is dropped.
@@ -82,10 +91,7 @@ impl Prometheus {
         let mut command = Command::new(&self.program);
         command
             .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                folder.0.join("data").display()
-            ))
+            .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg("--log.level=warn");
         let mut process = Process::start(&mut command);
@@ -94,22 +100,13 @@ impl Prometheus {
             if let Some(status) = process.exited() {
                 process.join();
                 let log = process.stderr();
-                assert!(
-                    log.contains("address already in use"),
-                    "prometheus ended with {status}:\n{log}"
-                );
+                assert!(log.contains("address already in use"), "prometheus ended with {status}:\n{log}");
                 return Some(false);
             }
             let ready = client.try_request("GET", "/-/ready", &[], b"");
-            ready
-                .is_ok_and(|response| response.status == 200)
-                .then_some(true)
+            ready.is_ok_and(|response| response.status == 200).then_some(true)
         });
-        started.then_some(Server {
-            _process: process,
-            _folder: folder,
-            client,
-        })
+        started.then_some(Server { _process: process, _folder: folder, client })
     }
 }
 
@@ -125,13 +122,8 @@ impl Server {
     /// The result of an instant query: the labels of each series (`__name__` among them) and its value.
     #[must_use]
     pub fn query(&self, expression: &str) -> BTreeMap<Labels, f64> {
-        let data = self.get(&format!(
-            "/api/v1/query?query={}",
-            percent_encode(expression)
-        ));
-        let vector = data["result"]
-            .as_array()
-            .filter(|_| data["resultType"] == "vector");
+        let data = self.get(&format!("/api/v1/query?query={}", percent_encode(expression)));
+        let vector = data["result"].as_array().filter(|_| data["resultType"] == "vector");
         let vector = vector.unwrap_or_else(|| panic!("{expression} gives no vector: {data}"));
         vector.iter().map(series).collect()
     }
@@ -151,31 +143,47 @@ impl Server {
     pub fn wait_until(&self, expression: &str, condition: impl Fn(&BTreeMap<Labels, f64>) -> bool) {
         let held = wait::try_until(|| {
             let found = self.query(expression);
-            if condition(&found) {
-                Ok(())
-            } else {
-                Err(found)
-            }
+            if condition(&found) { Ok(()) } else { Err(found) }
         });
-        held.unwrap_or_else(|found| {
-            panic!("{expression} never gave what was expected; at last {found:?}")
+        held.unwrap_or_else(|found| panic!("{expression} never gave what was expected; at last {found:?}"));
+    }
+
+    /// Every series that a job's pages have at the moment, as the page has it: without the labels `job` and `instance`,
+    /// and without what Prometheus itself says of a scrape.
+    #[must_use]
+    pub fn points(&self, job: &str) -> BTreeSet<Point> {
+        let own = "up|scrape_.*";
+        let found = self.query(&format!("{{job={job:?}, __name__!~{own:?}}}"));
+        let points = found.into_iter().map(|(mut labels, value)| {
+            let name = labels.remove("__name__").expect("every series has a name");
+            labels.retain(|label, _| label != "job" && label != "instance");
+            let labels = labels.iter().map(|(label, value)| (label.as_str(), value.as_str()));
+            Point::new(&name, labels, value)
         });
+        points.collect()
+    }
+
+    /// What the job's last pages say of their families.
+    #[must_use]
+    pub fn metadata(&self, job: &str) -> BTreeSet<Metadata> {
+        let target = percent_encode(&format!("{{job={job:?}}}"));
+        let data = self.get(&format!("/api/v1/targets/metadata?match_target={target}"));
+        let entries = data.as_array().expect("the API has a list").iter();
+        let entries = entries.map(|entry| {
+            let text = |field: &str| entry[field].as_str().expect("the API has text here").to_owned();
+            Metadata { family: text("metric"), kind: text("type"), help: text("help"), unit: text("unit") }
+        });
+        entries.collect()
     }
 
     fn targets_up(&self) -> Result<(), String> {
         let targets = self.get("/api/v1/targets?state=active");
         let targets = targets["activeTargets"].as_array().expect("the API has it");
-        let down: Vec<&Value> = targets
-            .iter()
-            .filter(|target| target["health"] != "up")
-            .collect();
+        let down: Vec<&Value> = targets.iter().filter(|target| target["health"] != "up").collect();
         match down.as_slice() {
             [] if !targets.is_empty() => Ok(()),
             [] => Err("no target yet".to_owned()),
-            [target, ..] => Err(format!(
-                "{} is {}: {}",
-                target["scrapeUrl"], target["health"], target["lastError"]
-            )),
+            [target, ..] => Err(format!("{} is {}: {}", target["scrapeUrl"], target["health"], target["lastError"])),
         }
     }
 }
@@ -184,16 +192,8 @@ impl Server {
 fn series(entry: &Value) -> (Labels, f64) {
     let text = |value: &Value| value.as_str().expect("the API has text here").to_owned();
     let labels = entry["metric"].as_object().expect("the API has labels");
-    let labels = labels
-        .iter()
-        .map(|(name, value)| (name.clone(), text(value)))
-        .collect();
-    (
-        labels,
-        text(&entry["value"][1])
-            .parse()
-            .expect("the API has a number"),
-    )
+    let labels = labels.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+    (labels, text(&entry["value"][1]).parse().expect("the API has a number"))
 }
 
 /// JSON is YAML, and nothing in it has to be escaped by hand.
@@ -212,22 +212,12 @@ fn configuration(targets: &[Target<'_>]) -> Value {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn percent_encode(text: &str) -> String {
     text.bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
 }
 
@@ -265,48 +255,24 @@ mod tests {
         let Some(prometheus) = tools::prometheus() else {
             return;
         };
-        let text =
-            canned::Server::start("text/plain; version=0.0.4", include_str!("page/golden.txt"));
+        let text = canned::Server::start("text/plain; version=0.0.4", include_str!("page/golden.txt"));
         let openmetrics = canned::Server::start(
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
             include_str!("page/golden.openmetrics.txt"),
         );
         let server = prometheus.scrape(&[
             Target::new("text", text.address()),
-            Target {
-                job: "openmetrics",
-                address: openmetrics.address(),
-                path: "/other",
-            },
+            Target { job: "openmetrics", address: openmetrics.address(), path: "/other" },
         ]);
-        assert!(
-            openmetrics
-                .last_request()
-                .starts_with("GET /other HTTP/1.1\r\n")
-        );
+        assert!(openmetrics.last_request().starts_with("GET /other HTTP/1.1\r\n"));
 
-        server.wait_until("up", |found| {
-            found.len() == 2 && found.values().all(|up| *up > 0.0)
-        });
+        server.wait_until("up", |found| found.len() == 2 && found.values().all(|up| *up > 0.0));
         server.wait_until("count(jobs_total)", |found| found.values().eq([&6.0]));
-        assert_eq!(
-            server
-                .value(r#"jobs_total{job="text", status="error"}"#)
-                .to_string(),
-            "2"
-        );
+        assert_eq!(server.value(r#"jobs_total{job="text", status="error"}"#).to_string(), "2");
         let nasty = server.query(r#"jobs_total{job="openmetrics", status=~"(?s).*forged.*"}"#);
         let labels = nasty.keys().next().expect("one series");
         assert_eq!(labels["status"], "a\"} 1\nforged 2\\");
-        assert_eq!(
-            server
-                .value(r#"histogram_quantile(0.5, wait_seconds_bucket{job="text"})"#)
-                .to_string(),
-            "0.1"
-        );
-        assert_eq!(
-            server.get("/api/v1/metadata?metric=jobs_total")["jobs_total"][0]["type"],
-            "counter"
-        );
+        assert_eq!(server.value(r#"histogram_quantile(0.5, wait_seconds_bucket{job="text"})"#).to_string(), "0.1");
+        assert_eq!(server.get("/api/v1/metadata?metric=jobs_total")["jobs_total"][0]["type"], "counter");
     }
 }

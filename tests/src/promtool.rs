@@ -21,18 +21,12 @@ impl Promtool {
     /// Its complaints, one a line: it has one about every metric without help, every counter without `_total`, ..
     pub fn check_metrics(&self, page: &str) -> Result<(), String> {
         let mut command = Command::new(&self.program);
-        command
-            .args(["check", "metrics"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // It may give up on a bad page before it has read all of it.
         let _ = child.stdin.take().unwrap().write_all(page.as_bytes());
         let output = child.wait_with_output().unwrap();
-        let complaints = String::from_utf8_lossy(&[output.stdout, output.stderr].concat())
-            .trim()
-            .to_owned();
+        let complaints = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned();
         match (complaints.is_empty(), output.status.success()) {
             (true, true) => Ok(()),
             (true, false) => Err(format!("promtool ended with {}", output.status)),
@@ -59,13 +53,9 @@ mod tests {
         let Some(promtool) = tools::promtool() else {
             return;
         };
-        let no_help = promtool
-            .check_metrics("# TYPE jobs_total counter\njobs_total 2\n")
-            .unwrap_err();
+        let no_help = promtool.check_metrics("# TYPE jobs_total counter\njobs_total 2\n").unwrap_err();
         assert!(no_help.contains("jobs_total no help text"), "{no_help}");
-        let no_total = promtool
-            .check_metrics("# HELP jobs Jobs.\n# TYPE jobs counter\njobs 2\n")
-            .unwrap_err();
+        let no_total = promtool.check_metrics("# HELP jobs Jobs.\n# TYPE jobs counter\njobs 2\n").unwrap_err();
         assert!(no_total.contains("_total"), "{no_total}");
         let broken = promtool.check_metrics("jobs_total{ 2\n").unwrap_err();
         assert!(broken.contains("error while linting"), "{broken}");

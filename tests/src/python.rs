@@ -25,19 +25,9 @@ impl Python {
     pub(crate) fn new(program: &Path) -> Self {
         let mut command = Command::new(program);
         command.args(["-X", "utf8", "-c", include_str!("parse_page.py")]);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let pipes = (
-            child.stdin.take().unwrap(),
-            BufReader::new(child.stdout.take().unwrap()),
-        );
-        Self {
-            child,
-            pipes: Mutex::new(pipes),
-        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let pipes = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, pipes: Mutex::new(pipes) }
     }
 
     /// Every sample of a page in the text format.
@@ -64,19 +54,10 @@ impl Python {
             return Err(error.to_owned());
         }
         let mut points = BTreeSet::new();
-        for entry in answer["points"]
-            .as_array()
-            .expect("the script answers with either")
-        {
+        for entry in answer["points"].as_array().expect("the script answers with either") {
             let labels = entry[1].as_object().unwrap();
-            let labels = labels
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
-            let point = Point::new(
-                entry[0].as_str().unwrap(),
-                labels,
-                entry[2].as_str().unwrap(),
-            );
+            let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+            let point = Point::new(entry[0].as_str().unwrap(), labels, entry[2].as_str().unwrap());
             let text = point.to_string();
             if !points.insert(point) {
                 return Err(format!("appears twice: {text}"));
@@ -89,13 +70,9 @@ impl Python {
         let mut pipes = self.pipes.lock().unwrap();
         let (stdin, stdout) = &mut *pipes;
         let mut answer = String::new();
-        let asked = writeln!(stdin, "{request}")
-            .and_then(|()| stdin.flush())
-            .and_then(|()| stdout.read_line(&mut answer));
-        assert!(
-            asked.is_ok_and(|read| read > 0),
-            "python has ended; its standard error says why"
-        );
+        let asked =
+            writeln!(stdin, "{request}").and_then(|()| stdin.flush()).and_then(|()| stdout.read_line(&mut answer));
+        assert!(asked.is_ok_and(|read| read > 0), "python has ended; its standard error says why");
         serde_json::from_str(&answer).unwrap()
     }
 }
@@ -123,10 +100,7 @@ mod tests {
 
         let openmetrics = include_str!("page/golden.openmetrics.txt");
         let ours = Page::parse_openmetrics(openmetrics).unwrap().points();
-        assert_eq!(
-            difference(&ours, &python.parse_openmetrics(openmetrics).unwrap()),
-            ""
-        );
+        assert_eq!(difference(&ours, &python.parse_openmetrics(openmetrics).unwrap()), "");
     }
 
     #[test]
@@ -134,18 +108,8 @@ mod tests {
         let Some(python) = tools::python() else {
             return;
         };
-        assert!(
-            python
-                .parse_openmetrics("# TYPE a gauge\na 1\n")
-                .unwrap_err()
-                .contains("EOF")
-        );
-        assert!(
-            python
-                .parse_text("a{ 1\n")
-                .unwrap_err()
-                .contains("ValueError")
-        );
+        assert!(python.parse_openmetrics("# TYPE a gauge\na 1\n").unwrap_err().contains("EOF"));
+        assert!(python.parse_text("a{ 1\n").unwrap_err().contains("ValueError"));
         // And the process is there for the next page.
         assert_eq!(python.parse_text("a 1\n").unwrap().len(), 1);
     }

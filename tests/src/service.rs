@@ -13,14 +13,7 @@ use crate::wait;
 const ANNOUNCEMENT: &str = "listening on http://";
 
 /// What a process needs from its surroundings; everything else would let a developer's settings decide a test.
-const INHERITED: &[&str] = &[
-    "PATH",
-    "HOME",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-    "RUST_BACKTRACE",
-    "LLVM_PROFILE_FILE",
-];
+const INHERITED: &[&str] = &["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "RUST_BACKTRACE", "LLVM_PROFILE_FILE"];
 
 /// A running service; it is killed when this is dropped. Requests go through [`Client`], which it dereferences to.
 pub struct Service {
@@ -58,10 +51,7 @@ impl Service {
             }
             address
         });
-        Self {
-            process,
-            client: Client::new(address),
-        }
+        Self { process, client: Client::new(address) }
     }
 
     /// Runs a binary to its end: for those that refuse to start.
@@ -103,41 +93,24 @@ impl Deref for Service {
 impl Stopped {
     fn new(mut process: Process, status: ExitStatus) -> Self {
         process.join();
-        Self {
-            status,
-            stdout: process.stdout(),
-            stderr: process.stderr(),
-        }
+        Self { status, stdout: process.stdout(), stderr: process.stderr() }
     }
 }
 
 fn command(binary: &OsStr, args: &[&str], env: &[(&str, &str)]) -> Command {
     let mut command = Command::new(binary);
     command.args(args).env_clear();
-    command.envs(
-        INHERITED
-            .iter()
-            .filter_map(|name| Some((name, std::env::var_os(name)?))),
-    );
+    command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command.envs(env.iter().copied());
     command
 }
 
 fn announced(stdout: &str) -> Option<SocketAddr> {
     // Only whole lines: the end of the address must have been written.
-    let lines = stdout
-        .split_inclusive('\n')
-        .filter(|line| line.ends_with('\n'));
-    let rest = lines
-        .filter_map(|line| line.split_once(ANNOUNCEMENT))
-        .map(|(_, rest)| rest)
-        .next()?;
+    let lines = stdout.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let rest = lines.filter_map(|line| line.split_once(ANNOUNCEMENT)).map(|(_, rest)| rest).next()?;
     let address = rest.split(['/', ' ', '\n']).next()?;
-    Some(
-        address
-            .parse()
-            .unwrap_or_else(|error| panic!("announced {address:?}: {error}")),
-    )
+    Some(address.parse().unwrap_or_else(|error| panic!("announced {address:?}: {error}")))
 }
 
 #[cfg(test)]
@@ -161,10 +134,7 @@ mod tests {
         assert_eq!(service.get("/").text(), "pong");
         let stopped = service.stop();
         assert_eq!(stopped.status.code(), Some(3));
-        assert!(
-            stopped.stdout.starts_with("starting hello\n") && stopped.stdout.ends_with("bye\n"),
-            "{stopped:?}"
-        );
+        assert!(stopped.stdout.starts_with("starting hello\n") && stopped.stdout.ends_with("bye\n"), "{stopped:?}");
         assert_eq!(stopped.stderr, "warned\n");
     }
 
@@ -176,31 +146,14 @@ mod tests {
 
     #[test]
     fn one_that_refuses_to_start_says_why() {
-        let stopped = Service::run(
-            "/bin/sh",
-            &["-c", "echo \"no $0\" >&2; exit 2", "port"],
-            &[],
-        );
-        assert_eq!(
-            (stopped.status.code(), stopped.stderr.as_str()),
-            (Some(2), "no port\n")
-        );
+        let stopped = Service::run("/bin/sh", &["-c", "echo \"no $0\" >&2; exit 2", "port"], &[]);
+        assert_eq!((stopped.status.code(), stopped.stderr.as_str()), (Some(2), "no port\n"));
     }
 
     #[test]
     fn the_announcement_is_read_whole() {
         assert_eq!(announced("listening on http://127.0.0.1:80"), None);
-        assert_eq!(
-            announced("a\nx listening on http://127.0.0.1:80\n")
-                .unwrap()
-                .port(),
-            80
-        );
-        assert_eq!(
-            announced("listening on http://127.0.0.1:8000/metrics now\n")
-                .unwrap()
-                .port(),
-            8000
-        );
+        assert_eq!(announced("a\nx listening on http://127.0.0.1:80\n").unwrap().port(), 80);
+        assert_eq!(announced("listening on http://127.0.0.1:8000/metrics now\n").unwrap().port(), 8000);
     }
 }

@@ -61,9 +61,7 @@ fn test_name() -> String {
 
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// `cargo xtask test` says where the environment is; otherwise it is in the target folder this test runs from.
@@ -72,10 +70,7 @@ fn venv_python() -> Option<PathBuf> {
     if let Some(venv) = env::var_os(VENV) {
         return program(Path::new(&venv));
     }
-    env::current_exe()
-        .ok()?
-        .ancestors()
-        .find_map(|folder| program(&folder.join("venv")))
+    env::current_exe().ok()?.ancestors().find_map(|folder| program(&folder.join("venv")))
 }
 
 #[cfg(test)]
@@ -90,12 +85,7 @@ mod tests {
 
     #[test]
     fn a_test_is_named_by_its_thread() {
-        let name = thread::Builder::new()
-            .name("a::b".to_owned())
-            .spawn(test_name)
-            .unwrap()
-            .join()
-            .unwrap();
+        let name = thread::Builder::new().name("a::b".to_owned()).spawn(test_name).unwrap().join().unwrap();
         assert_eq!(name, "a::b");
     }
 }

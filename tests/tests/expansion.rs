@@ -130,7 +130,12 @@ mod borrows {
         }
         struct Wrapped(u8);
         #[track_counter(name = "apart_total", labels(x = x, third = third))]
-        fn apart(Point { x, y: renamed }: Point, (a, _): (u8, u8), [first, .., third]: [u8; 3], &Wrapped(w): &Wrapped) -> u8 {
+        fn apart(
+            Point { x, y: renamed }: Point,
+            (a, _): (u8, u8),
+            [first, .., third]: [u8; 3],
+            &Wrapped(w): &Wrapped,
+        ) -> u8 {
             x + renamed + a + first + third + w
         }
         #[track]
@@ -705,9 +710,7 @@ mod headers {
         }
         #[track]
         fn block() -> u8 {
-            {
-                1
-            }
+            { 1 }
         }
         #[track]
         fn literal() -> (u8, u8) {

@@ -133,9 +133,7 @@ mod sync {
             act(what())
         }
         each_way_out("generic", |what| generic(what, [false, false, false]));
-        each_way_out("impl_trait", |what| {
-            impl_trait(|| what).map(Into::into).map_err(|error| error.to_string())
-        });
+        each_way_out("impl_trait", |what| impl_trait(|| what).map(Into::into).map_err(|error| error.to_string()));
     }
 
     #[test]
@@ -245,9 +243,10 @@ mod asynchronous {
         }
         let service = Service(1);
         each_way_out_async("async_by_reference", |what| service.by_reference(what)).await;
-        each_way_out_async("async_by_mutable_reference", |what| async move {
-            Service(0).by_mutable_reference(what).await
-        })
+        each_way_out_async(
+            "async_by_mutable_reference",
+            |what| async move { Service(0).by_mutable_reference(what).await },
+        )
         .await;
         each_way_out_async("async_by_value", |what| Service(1).by_value(what)).await;
         each_way_out_async("async_pinned", |what| Pin::new(&service).pinned(what)).await;
@@ -398,9 +397,9 @@ mod asynchronous {
 
         #[track(name = "boxed_countdown", in_flight)]
         fn boxed_countdown(from: u32, last: Act) -> BoxFuture<'static, Answer> {
-            Box::pin(async move {
-                if from == 0 { act_async(last).await } else { boxed_countdown(from - 1, last).await }
-            })
+            Box::pin(
+                async move { if from == 0 { act_async(last).await } else { boxed_countdown(from - 1, last).await } },
+            )
         }
         abandon(boxed_countdown(2, Act::Hang));
         assert_recorded("boxed_countdown", &[Cancelled; 3]);
@@ -635,9 +634,8 @@ mod cancelled {
             act_async(what).await
         }
         let mut future = Box::pin(caught(Act::Panic));
-        let poll = |future: &mut Pin<Box<_>>| {
-            catch_unwind(AssertUnwindSafe(|| ready(async { futures::poll!(future) })))
-        };
+        let poll =
+            |future: &mut Pin<Box<_>>| catch_unwind(AssertUnwindSafe(|| ready(async { futures::poll!(future) })));
         assert!(poll(&mut future).is_ok_and(|polled| polled.is_pending()));
         assert!(poll(&mut future).is_err());
         drop(future);

@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask test` checks everything, on a developer's machine as in CI.
+//! The project's own commands: `cargo xtask test` checks everything, on a developer's machine as in CI, and
+//! `cargo xtask bench` measures this toolkit against its peers.
 //!
 //! `setup` brings what the checks need beyond Rust, `steps` is the list of checks as data, `run` carries one out.
 #![allow(
@@ -18,40 +19,55 @@ use std::time::Instant;
 struct Command {
     name: &'static str,
     what: &'static str,
-    run: fn() -> ExitCode,
+    run: Run,
+}
+
+#[derive(Clone, Copy)]
+enum Run {
+    Plain(fn() -> ExitCode),
+    /// It has arguments of its own.
+    With(fn(&[&str]) -> ExitCode),
 }
 
 const COMMANDS: &[Command] = &[
     Command {
         name: "test",
         what: "set up, then check formats, lints, tests, docs and a real Prometheus",
-        run: test,
+        run: Run::Plain(test),
     },
     Command {
         name: "setup",
         what: "install what the tests need beyond Rust: Prometheus, promtool, python's prometheus-client",
-        run: setup,
+        run: Run::Plain(setup),
+    },
+    Command {
+        name: "bench",
+        what: "measure this toolkit against its peers and the floor: bench [FILTER] [--quick]",
+        run: Run::With(bench),
     },
     Command {
         name: "help",
         what: "list the commands",
-        run: help,
+        run: Run::Plain(help),
     },
 ];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let name = match arguments.as_slice() {
-        [] | ["-h" | "--help"] => "help",
-        [name] => name,
-        [name, rest @ ..] => {
-            eprintln!("`cargo xtask {name}` takes no arguments, found {rest:?}");
-            return ExitCode::from(2);
-        }
+    let (name, rest) = match arguments.as_slice() {
+        [] | ["-h" | "--help"] => ("help", &[][..]),
+        [name, rest @ ..] => (*name, rest),
     };
     if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
-        return (command.run)();
+        return match (command.run, rest) {
+            (Run::With(run), _) => run(rest),
+            (Run::Plain(run), []) => run(),
+            (Run::Plain(_), _) => {
+                eprintln!("`cargo xtask {name}` takes no arguments, found {rest:?}");
+                ExitCode::from(2)
+            }
+        };
     }
     eprintln!("unknown command `{name}`; the commands are\n{}", listing());
     ExitCode::from(2)
@@ -93,6 +109,24 @@ fn setup() -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// The benches are a workspace of their own, so nothing of their many dependencies is in this one. They end with a
+/// failure if a goal is missed.
+fn bench(arguments: &[&str]) -> ExitCode {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--release", "--manifest-path", "benches/Cargo.toml", "--"]).args(arguments);
+    for name in run::REMOVED {
+        command.env_remove(name);
+    }
+    match command.status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from),
+        Err(error) => {
+            eprintln!("cargo could not start: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

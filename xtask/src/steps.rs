@@ -48,6 +48,18 @@ pub(crate) const STEPS: &[Step] = &[
         ..PLAIN
     },
     Step {
+        name: "tests with attributes switched off",
+        cargo: "test --package tests --features off --test off",
+        tests: true,
+        ..PLAIN
+    },
+    Step {
+        name: "tests with prometheus' feature protobuf",
+        cargo: "test --package tests --features protobuf --test registry",
+        tests: true,
+        ..PLAIN
+    },
+    Step {
         name: "doc tests",
         cargo: "test --workspace --doc --no-fail-fast",
         tests: true,

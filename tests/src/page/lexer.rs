@@ -21,11 +21,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn expect(&mut self, token: &str) -> Result<(), String> {
-        if self.eat(token) {
-            Ok(())
-        } else {
-            Err(format!("expected {token:?} before {:?}", self.rest))
-        }
+        if self.eat(token) { Ok(()) } else { Err(format!("expected {token:?} before {:?}", self.rest)) }
     }
 
     pub(super) fn rest(self) -> &'a str {
@@ -50,11 +46,7 @@ impl<'a> Cursor<'a> {
 
     fn name(&mut self, what: &str, also: impl Fn(u8) -> bool) -> Result<&'a str, String> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || also(byte);
-        let end = self
-            .rest
-            .bytes()
-            .position(|byte| !allowed(byte))
-            .unwrap_or(self.rest.len());
+        let end = self.rest.bytes().position(|byte| !allowed(byte)).unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
         if name.is_empty() || name.as_bytes()[0].is_ascii_digit() {
             return Err(format!("expected a {what} name before {:?}", self.rest));
@@ -73,9 +65,7 @@ impl<'a> Cursor<'a> {
         loop {
             let name = self.name("label", |_| false)?;
             if name.starts_with("__") {
-                return Err(format!(
-                    "label name {name:?} is reserved: a leading __ belongs to Prometheus"
-                ));
+                return Err(format!("label name {name:?} is reserved: a leading __ belongs to Prometheus"));
             }
             self.expect("=")?;
             let value = self.quoted()?;
@@ -116,9 +106,7 @@ pub(super) fn unescape(text: &str, quotes: bool) -> Result<String, String> {
                 Some('n') => out.push('\n'),
                 Some('"') if quotes => out.push('"'),
                 Some(other) => {
-                    return Err(format!(
-                        "escape \\{other} in {text:?} is not one of this format"
-                    ));
+                    return Err(format!("escape \\{other} in {text:?} is not one of this format"));
                 }
                 None => return Err(format!("{text:?} ends in a lone backslash")),
             },
@@ -136,14 +124,8 @@ pub(super) fn number(text: &str) -> Result<f64, String> {
         "NaN" => return Ok(f64::NAN),
         _ => {}
     }
-    let plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    let value = if plain {
-        text.parse::<f64>().ok()
-    } else {
-        None
-    };
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    let value = if plain { text.parse::<f64>().ok() } else { None };
     // A number that is too large would become an infinity that nobody wrote.
     value
         .filter(|value| value.is_finite())

@@ -101,16 +101,8 @@ pub struct Point {
 
 impl Point {
     /// A point of a model; `value` is anything that a page could show, such as `"3"` or `0.5.to_string()`.
-    pub fn new<'a>(
-        name: &str,
-        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
-        value: impl fmt::Display,
-    ) -> Self {
-        Self {
-            name: name.to_owned(),
-            labels: owned(labels),
-            value: one_spelling(&value.to_string()),
-        }
+    pub fn new<'a>(name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>, value: impl fmt::Display) -> Self {
+        Self { name: name.to_owned(), labels: owned(labels), value: one_spelling(&value.to_string()) }
     }
 }
 
@@ -144,40 +136,26 @@ impl Page {
     }
 
     /// The value of the one series that has exactly these labels.
-    pub fn sample<'a>(
-        &self,
-        name: &str,
-        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Option<f64> {
+    pub fn sample<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<f64> {
         self.find(name, &owned(labels)).map(|sample| sample.value)
     }
 
     /// As [`sample`](Self::sample); a series that is missing fails the test with a list of those that are there.
     #[track_caller]
-    pub fn value<'a>(
-        &self,
-        name: &str,
-        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> f64 {
+    pub fn value<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> f64 {
         self.expect(name, labels).value
     }
 
     /// As [`value`](Self::value), as written: for digits that an `f64` does not hold.
     #[track_caller]
-    pub fn text<'a>(
-        &self,
-        name: &str,
-        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> &str {
+    pub fn text<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> &str {
         &self.expect(name, labels).text
     }
 
     /// Every series of a sample's name, in the order of the page.
     #[must_use]
     pub fn series(&self, name: &str) -> Vec<&Sample> {
-        self.samples()
-            .filter(|sample| sample.name == name)
-            .collect()
+        self.samples().filter(|sample| sample.name == name).collect()
     }
 
     /// The family of this name, as its `# TYPE` line has it.
@@ -195,10 +173,7 @@ impl Page {
     /// The names of all families, in the order of the page.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        self.families
-            .iter()
-            .map(|family| family.name.as_str())
-            .collect()
+        self.families.iter().map(|family| family.name.as_str()).collect()
     }
 
     /// Every sample, in the order of the page.
@@ -219,26 +194,17 @@ impl Page {
     }
 
     fn find(&self, name: &str, labels: &Labels) -> Option<&Sample> {
-        self.samples()
-            .find(|sample| sample.name == name && sample.labels == *labels)
+        self.samples().find(|sample| sample.name == name && sample.labels == *labels)
     }
 
     #[track_caller]
-    fn expect<'a>(
-        &self,
-        name: &str,
-        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> &Sample {
+    fn expect<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> &Sample {
         let labels = owned(labels);
         self.find(name, &labels).unwrap_or_else(|| {
-            let there: Vec<String> = self
-                .series(name)
-                .iter()
-                .map(|sample| format!("  {}{}", name, Braced(&sample.labels)))
-                .collect();
+            let there: Vec<String> =
+                self.series(name).iter().map(|sample| format!("  {}{}", name, Braced(&sample.labels))).collect();
             let there = if there.is_empty() {
-                let names: BTreeSet<&str> =
-                    self.samples().map(|sample| sample.name.as_str()).collect();
+                let names: BTreeSet<&str> = self.samples().map(|sample| sample.name.as_str()).collect();
                 format!("no series has that name; the page has {names:?}")
             } else {
                 format!("there are:\n{}", there.join("\n"))
@@ -251,12 +217,8 @@ impl Page {
 /// What is only in one of two sets, one point a line; empty when they are equal.
 #[must_use]
 pub fn difference(expected: &BTreeSet<Point>, found: &BTreeSet<Point>) -> String {
-    let missing = expected
-        .difference(found)
-        .map(|point| format!("missing: {point}\n"));
-    let unexpected = found
-        .difference(expected)
-        .map(|point| format!("unexpected: {point}\n"));
+    let missing = expected.difference(found).map(|point| format!("missing: {point}\n"));
+    let unexpected = found.difference(expected).map(|point| format!("unexpected: {point}\n"));
     missing.chain(unexpected).collect()
 }
 
@@ -264,24 +226,13 @@ struct Braced<'a>(&'a Labels);
 
 impl fmt::Display for Braced<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pairs: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, value)| format!("{name}={value:?}"))
-            .collect();
-        if pairs.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "{{{}}}", pairs.join(","))
-        }
+        let pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        if pairs.is_empty() { Ok(()) } else { write!(f, "{{{}}}", pairs.join(",")) }
     }
 }
 
 fn owned<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Labels {
-    labels
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Integers digit by digit, everything else as the shortest text of its `f64`.

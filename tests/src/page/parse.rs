@@ -14,24 +14,17 @@ pub(super) fn page(page: &str, format: Format) -> Result<Vec<Family>, String> {
     if !body.is_empty() && !body.ends_with('\n') {
         return Err("the last line has no line feed".to_owned());
     }
-    let mut parser = Parser {
-        format,
-        ..Parser::default()
-    };
+    let mut parser = Parser { format, ..Parser::default() };
     // Not `lines`, which swallows carriage returns: to both formats they are part of the line.
     for (number, line) in body.split_terminator('\n').enumerate() {
-        parser
-            .line(line)
-            .map_err(|error| format!("line {}: {error}\n  {line}", number + 1))?;
+        parser.line(line).map_err(|error| format!("line {}: {error}\n  {line}", number + 1))?;
     }
     parser.close()?;
     Ok(parser.done)
 }
 
 fn before_eof(page: &str) -> Result<&str, String> {
-    let body = page
-        .strip_suffix("# EOF\n")
-        .or_else(|| page.strip_suffix("# EOF"));
+    let body = page.strip_suffix("# EOF\n").or_else(|| page.strip_suffix("# EOF"));
     body.ok_or_else(|| "the last line is not `# EOF`".to_owned())
 }
 
@@ -89,14 +82,9 @@ impl Parser {
         if self.open.as_ref().is_none_or(|open| open.name != name) {
             self.close()?;
             if self.done.iter().any(|family| family.name == name) {
-                return Err(format!(
-                    "family {name:?} was described above; its lines belong together"
-                ));
+                return Err(format!("family {name:?} was described above; its lines belong together"));
             }
-            self.open = Some(Open {
-                name: name.clone(),
-                ..Open::default()
-            });
+            self.open = Some(Open { name: name.clone(), ..Open::default() });
         }
         let open = self.open.as_mut().expect("opened above");
         if !open.samples.is_empty() {
@@ -118,27 +106,17 @@ impl Parser {
                 again
             }
         };
-        if again {
-            Err(format!("{keyword} of {name:?} appears more than once"))
-        } else {
-            Ok(())
-        }
+        if again { Err(format!("{keyword} of {name:?} appears more than once")) } else { Ok(()) }
     }
 
     /// Two families must not be able to write the same sample name, even where no series collides today.
     fn claim(&mut self, family: &str, kind: Kind) -> Result<(), String> {
         let suffixes = rules::suffixes(kind, self.format);
-        let plain = if suffixes.contains(&"") {
-            None
-        } else {
-            Some(&"")
-        };
+        let plain = if suffixes.contains(&"") { None } else { Some(&"") };
         for suffix in suffixes.iter().chain(plain) {
             let name = format!("{family}{suffix}");
             if let Some(other) = self.claimed.insert(name.clone(), family.to_owned()) {
-                return Err(format!(
-                    "family {family:?} clashes with {other:?}: both own the name {name:?}"
-                ));
+                return Err(format!("family {family:?} clashes with {other:?}: both own the name {name:?}"));
             }
         }
         Ok(())
@@ -148,53 +126,31 @@ impl Parser {
     fn sample(&mut self, line: &str) -> Result<(), String> {
         let mut cursor = Cursor::new(line);
         let name = cursor.metric_name()?.to_owned();
-        let labels = if line[name.len()..].starts_with('{') {
-            cursor.labels()?
-        } else {
-            Labels::new()
-        };
+        let labels = if line[name.len()..].starts_with('{') { cursor.labels()? } else { Labels::new() };
         cursor.expect(" ")?;
         let text = cursor.word().to_owned();
         let value = lexer::number(&text)?;
-        let exemplar_follows =
-            |cursor: &mut Cursor<'_>| self.format == Format::OpenMetrics && cursor.eat(" # ");
+        let exemplar_follows = |cursor: &mut Cursor<'_>| self.format == Format::OpenMetrics && cursor.eat(" # ");
         let mut exemplar = exemplar_follows(&mut cursor);
         let mut timestamp = None;
         if !exemplar && cursor.eat(" ") {
             timestamp = Some(rules::timestamp(cursor.word(), self.format)?);
             exemplar = exemplar_follows(&mut cursor);
         }
-        let exemplar = if exemplar {
-            Some(read_exemplar(&mut cursor)?)
-        } else {
-            None
-        };
+        let exemplar = if exemplar { Some(read_exemplar(&mut cursor)?) } else { None };
         if !cursor.at_end() {
             return Err(format!("{:?} after the end of the sample", cursor.rest()));
         }
-        self.add(Sample {
-            name,
-            labels,
-            text,
-            value,
-            timestamp,
-            exemplar,
-        })
+        self.add(Sample { name, labels, text, value, timestamp, exemplar })
     }
 
     fn add(&mut self, sample: Sample) -> Result<(), String> {
         let owner = self.claimed.get(&sample.name);
-        let open = self
-            .open
-            .as_mut()
-            .filter(|open| owner == Some(&open.name) && open.kind.is_some());
+        let open = self.open.as_mut().filter(|open| owner == Some(&open.name) && open.kind.is_some());
         let Some(open) = open else {
             return Err(match owner {
                 Some(family) => format!("sample of {family:?} away from its family's lines"),
-                None => format!(
-                    "sample {:?} without a TYPE line that covers it",
-                    sample.name
-                ),
+                None => format!("sample {:?} without a TYPE line that covers it", sample.name),
             });
         };
         let kind = open.kind.expect("filtered above");
@@ -229,15 +185,8 @@ impl Parser {
         let Some(kind) = open.kind else {
             return Err(format!("family {:?} has no TYPE", open.name));
         };
-        let family = Family {
-            name: open.name,
-            kind,
-            help: open.help,
-            unit: open.unit,
-            samples: open.samples,
-        };
-        rules::check_family(&family, self.format)
-            .map_err(|error| format!("family {:?}: {error}", family.name))?;
+        let family = Family { name: open.name, kind, help: open.help, unit: open.unit, samples: open.samples };
+        rules::check_family(&family, self.format).map_err(|error| format!("family {:?}: {error}", family.name))?;
         self.done.push(family);
         Ok(())
     }
@@ -247,14 +196,6 @@ fn read_exemplar(cursor: &mut Cursor<'_>) -> Result<Exemplar, String> {
     let labels = cursor.labels()?;
     cursor.expect(" ")?;
     let value = lexer::number(cursor.word())?;
-    let timestamp = if cursor.eat(" ") {
-        Some(rules::timestamp(cursor.word(), Format::OpenMetrics)?)
-    } else {
-        None
-    };
-    Ok(Exemplar {
-        labels,
-        value,
-        timestamp,
-    })
+    let timestamp = if cursor.eat(" ") { Some(rules::timestamp(cursor.word(), Format::OpenMetrics)?) } else { None };
+    Ok(Exemplar { labels, value, timestamp })
 }

@@ -27,19 +27,11 @@ pub(super) fn kind(word: &str, format: Format) -> Result<Kind, String> {
         ("stateset", Kind::StateSet),
         ("gaugehistogram", Kind::GaugeHistogram),
     ];
-    let kinds = if format == Format::Text {
-        &text[..]
-    } else {
-        &openmetrics
-    };
-    kinds
-        .iter()
-        .find(|(name, _)| *name == word)
-        .map(|(_, kind)| *kind)
-        .ok_or_else(|| {
-            let names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
-            format!("type {word:?} is none of {names:?}")
-        })
+    let kinds = if format == Format::Text { &text[..] } else { &openmetrics };
+    kinds.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind).ok_or_else(|| {
+        let names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
+        format!("type {word:?} is none of {names:?}")
+    })
 }
 
 /// What a family's samples are called after its name.
@@ -82,9 +74,7 @@ pub(super) fn check_family_name(name: &str, kind: Kind, format: Format) -> Resul
         _ => return Ok(()),
     };
     match name.strip_suffix(suffix) {
-        Some(short) => Err(format!(
-            "family {name:?} carries the suffix of its sample; its name is {short:?}"
-        )),
+        Some(short) => Err(format!("family {name:?} carries the suffix of its sample; its name is {short:?}")),
         None => Ok(()),
     }
 }
@@ -94,11 +84,7 @@ pub(super) fn timestamp(word: &str, format: Format) -> Result<String, String> {
         Format::Text => word.parse::<i64>().is_ok(),
         Format::OpenMetrics => lexer::number(word).is_ok_and(f64::is_finite),
     };
-    if valid {
-        Ok(word.to_owned())
-    } else {
-        Err(format!("{word:?} is no timestamp"))
-    }
+    if valid { Ok(word.to_owned()) } else { Err(format!("{word:?} is no timestamp")) }
 }
 
 /// What can be said of one sample alone.
@@ -109,26 +95,16 @@ pub(super) fn check_sample(
     sample: &Sample,
     format: Format,
 ) -> Result<(), String> {
-    let own = if matches!(suffix, "" | "_bucket") {
-        own_label(family, kind)
-    } else {
-        None
-    };
+    let own = if matches!(suffix, "" | "_bucket") { own_label(family, kind) } else { None };
     if let Some(own) = own {
-        let value = sample
-            .labels
-            .get(own)
-            .ok_or_else(|| format!("{} without the label {own:?}", sample.name))?;
+        let value = sample.labels.get(own).ok_or_else(|| format!("{} without the label {own:?}", sample.name))?;
         if own == "le" || own == "quantile" {
             check_bound(own, value, format)?;
         }
     }
     for reserved in ["le", "quantile"] {
         if own != Some(reserved) && kind != Kind::Unknown && sample.labels.contains_key(reserved) {
-            return Err(format!(
-                "the label {reserved:?} is reserved; {} must not carry it",
-                sample.name
-            ));
+            return Err(format!("the label {reserved:?} is reserved; {} must not carry it", sample.name));
         }
     }
 
@@ -141,20 +117,10 @@ pub(super) fn check_sample(
         _ => false,
     };
     if grows && (value.is_nan() || value < 0.0) {
-        return Err(format!(
-            "{} counts, so {} is no value for it",
-            sample.name, sample.text
-        ));
+        return Err(format!("{} counts, so {} is no value for it", sample.name, sample.text));
     }
-    if grows
-        && kind != Kind::Counter
-        && suffix != "_created"
-        && (value.is_infinite() || value.fract() != 0.0)
-    {
-        return Err(format!(
-            "{} counts whole events, not {}",
-            sample.name, sample.text
-        ));
+    if grows && kind != Kind::Counter && suffix != "_created" && (value.is_infinite() || value.fract() != 0.0) {
+        return Err(format!("{} counts whole events, not {}", sample.name, sample.text));
     }
     if kind == Kind::Info && sample.text.parse() != Ok(1.0) {
         return Err(format!("an info has the value 1, not {}", sample.text));
@@ -177,9 +143,7 @@ fn check_bound(label: &str, text: &str, format: Format) -> Result<(), String> {
     // One bound in two spellings is two series, so OpenMetrics names the one spelling.
     let exact = format == Format::OpenMetrics || bound.is_infinite();
     if exact && text != canonical {
-        return Err(format!(
-            "{label}={text:?} is not canonical; it is written {canonical:?}"
-        ));
+        return Err(format!("{label}={text:?} is not canonical; it is written {canonical:?}"));
     }
     Ok(())
 }
@@ -189,30 +153,15 @@ fn check_exemplar(suffix: &str, sample: &Sample) -> Result<(), String> {
         return Ok(());
     };
     if !matches!(suffix, "_total" | "_bucket") {
-        return Err(format!(
-            "{} cannot carry an exemplar; a counter's total and a bucket can",
-            sample.name
-        ));
+        return Err(format!("{} cannot carry an exemplar; a counter's total and a bucket can", sample.name));
     }
-    let length: usize = exemplar
-        .labels
-        .iter()
-        .map(|(name, value)| name.chars().count() + value.chars().count())
-        .sum();
+    let length: usize = exemplar.labels.iter().map(|(name, value)| name.chars().count() + value.chars().count()).sum();
     if length > 128 {
-        return Err(format!(
-            "the labels of an exemplar have at most 128 characters, not {length}"
-        ));
+        return Err(format!("the labels of an exemplar have at most 128 characters, not {length}"));
     }
-    let bound = sample
-        .labels
-        .get("le")
-        .map_or(f64::INFINITY, |le| le.parse().unwrap_or(f64::INFINITY));
+    let bound = sample.labels.get("le").map_or(f64::INFINITY, |le| le.parse().unwrap_or(f64::INFINITY));
     if exemplar.value.is_nan() || exemplar.value > bound {
-        return Err(format!(
-            "the exemplar's value {} is not in its bucket",
-            exemplar.value
-        ));
+        return Err(format!("the exemplar's value {} is not in its bucket", exemplar.value));
     }
     Ok(())
 }
@@ -241,17 +190,11 @@ pub(super) fn check_family(family: &Family, format: Format) -> Result<(), String
 
 /// What the samples of one label set say together.
 fn check_metric(family: &Family, samples: &[&Sample], format: Format) -> Result<(), String> {
-    if samples
-        .windows(2)
-        .any(|pair| pair[0].timestamp != pair[1].timestamp)
-    {
+    if samples.windows(2).any(|pair| pair[0].timestamp != pair[1].timestamp) {
         return Err("samples from different times".to_owned());
     }
     let find = |suffix: &str| {
-        samples
-            .iter()
-            .find(|sample| sample.name[family.name.len()..] == *suffix)
-            .map(|sample| sample.value)
+        samples.iter().find(|sample| sample.name[family.name.len()..] == *suffix).map(|sample| sample.value)
     };
     match family.kind {
         Kind::Histogram => check_histogram(samples, find("_sum"), find("_count"), format),
@@ -266,12 +209,7 @@ fn check_metric(family: &Family, samples: &[&Sample], format: Format) -> Result<
     }
 }
 
-fn check_histogram(
-    samples: &[&Sample],
-    sum: Option<f64>,
-    count: Option<f64>,
-    format: Format,
-) -> Result<(), String> {
+fn check_histogram(samples: &[&Sample], sum: Option<f64>, count: Option<f64>, format: Format) -> Result<(), String> {
     let negative_bounds = check_buckets(samples, count)?;
     if negative_bounds && format == Format::OpenMetrics {
         // A sum that can fall is no counter, and the count goes with the sum.
@@ -285,9 +223,9 @@ fn check_histogram(
     }
     match sum {
         None if !negative_bounds => Err("no _sum".to_owned()),
-        Some(sum) if !negative_bounds && (sum.is_nan() || sum < 0.0) => Err(format!(
-            "_sum is {sum}, which no observation within the bounds gives"
-        )),
+        Some(sum) if !negative_bounds && (sum.is_nan() || sum < 0.0) => {
+            Err(format!("_sum is {sum}, which no observation within the bounds gives"))
+        }
         _ => Ok(()),
     }
 }

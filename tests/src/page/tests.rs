@@ -8,10 +8,7 @@ const OPENMETRICS: &str = include_str!("golden.openmetrics.txt");
 #[track_caller]
 fn rejects(parsed: Result<Page, String>, why: &str) {
     let error = parsed.expect_err("accepted");
-    assert!(
-        error.contains(why),
-        "expected {why:?} in the error, found: {error}"
-    );
+    assert!(error.contains(why), "expected {why:?} in the error, found: {error}");
 }
 
 #[track_caller]
@@ -30,42 +27,17 @@ fn a_text_page_becomes_a_model() {
     let page = Page::parse_text(TEXT).unwrap();
     assert_eq!(
         page.names(),
-        [
-            "jobs_total",
-            "depth",
-            "wait_seconds",
-            "drift_seconds",
-            "size_bytes",
-            "never",
-            "whatever"
-        ]
+        ["jobs_total", "depth", "wait_seconds", "drift_seconds", "size_bytes", "never", "whatever"]
     );
     let jobs = page.family("jobs_total").unwrap();
-    assert_eq!(
-        (jobs.kind, jobs.samples.len(), &jobs.unit),
-        (Kind::Counter, 3, &None)
-    );
-    assert_eq!(
-        jobs.help.as_deref(),
-        Some("Jobs, by \"status\": one line\nand a backslash \\.")
-    );
-    assert!(
-        (page.value("jobs_total", [("status", "a\"} 1\nforged 2\\")]) - 0.25).abs() < f64::EPSILON
-    );
-    assert_eq!(
-        page.text("jobs_total", [("status", "success")]),
-        "9007199254740993"
-    );
+    assert_eq!((jobs.kind, jobs.samples.len(), &jobs.unit), (Kind::Counter, 3, &None));
+    assert_eq!(jobs.help.as_deref(), Some("Jobs, by \"status\": one line\nand a backslash \\."));
+    assert!((page.value("jobs_total", [("status", "a\"} 1\nforged 2\\")]) - 0.25).abs() < f64::EPSILON);
+    assert_eq!(page.text("jobs_total", [("status", "success")]), "9007199254740993");
     // Order of labels is no part of a series.
-    assert_eq!(
-        page.sample("depth", [("of", "a"), ("in", "bc")]),
-        Some(f64::INFINITY)
-    );
+    assert_eq!(page.sample("depth", [("of", "a"), ("in", "bc")]), Some(f64::INFINITY));
     assert!(page.value("depth", [("of", "ü, {}=#")]).is_nan());
-    assert_eq!(
-        page.series("depth")[3].timestamp.as_deref(),
-        Some("1700000000000")
-    );
+    assert_eq!(page.series("depth")[3].timestamp.as_deref(), Some("1700000000000"));
     assert_eq!(page.series("wait_seconds_bucket").len(), 4);
     assert_eq!(page.sample("forged", []), None);
     assert_eq!(page.samples().count(), page.points().len());
@@ -75,43 +47,19 @@ fn a_text_page_becomes_a_model() {
 fn an_openmetrics_page_becomes_a_model() {
     let page = Page::parse_openmetrics(OPENMETRICS).unwrap();
     assert_eq!(page.family("jobs").unwrap().kind, Kind::Counter);
-    assert_eq!(
-        page.family("jobs")
-            .unwrap()
-            .help
-            .as_deref()
-            .unwrap()
-            .matches('"')
-            .count(),
-        2
-    );
-    assert_eq!(
-        page.family("wait_seconds").unwrap().unit.as_deref(),
-        Some("seconds")
-    );
+    assert_eq!(page.family("jobs").unwrap().help.as_deref().unwrap().matches('"').count(), 2);
+    assert_eq!(page.family("wait_seconds").unwrap().unit.as_deref(), Some("seconds"));
     assert_eq!(page.series("build_info")[0].labels["version"], "1.0");
     let exemplar = page.series("jobs_total")[0].exemplar.as_ref().unwrap();
     assert_eq!(exemplar.labels["trace_id"], "4bf9");
     assert_eq!(exemplar.timestamp.as_deref(), Some("1700000000.25"));
-    assert!(
-        page.series("wait_seconds_bucket")[0]
-            .exemplar
-            .as_ref()
-            .unwrap()
-            .labels
-            .is_empty()
-    );
+    assert!(page.series("wait_seconds_bucket")[0].exemplar.as_ref().unwrap().labels.is_empty());
 }
 
 #[test]
 fn empty_pages_are_pages() {
     assert!(Page::parse_text("").unwrap().families().is_empty());
-    assert!(
-        Page::parse_openmetrics("# EOF\n")
-            .unwrap()
-            .families()
-            .is_empty()
-    );
+    assert!(Page::parse_openmetrics("# EOF\n").unwrap().families().is_empty());
     assert!(Page::parse_openmetrics("# EOF").is_ok());
 }
 
@@ -131,46 +79,21 @@ fn a_missing_name_lists_the_names() {
 
 #[test]
 fn the_same_series_twice() {
-    text_rejects(
-        "# TYPE a gauge\na 1\na 1\n",
-        "line 3: this series appears more than once",
-    );
-    text_rejects(
-        "# TYPE a gauge\na{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 1\n",
-        "more than once",
-    );
+    text_rejects("# TYPE a gauge\na 1\na 1\n", "line 3: this series appears more than once");
+    text_rejects("# TYPE a gauge\na{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 1\n", "more than once");
     text_rejects("# TYPE a gauge\na{x=\"\"} 1\na 1\n", "more than once");
-    text_rejects(
-        "# TYPE a gauge\na{x=\"1\",x=\"2\"} 1\n",
-        "label \"x\" appears more than once",
-    );
+    text_rejects("# TYPE a gauge\na{x=\"1\",x=\"2\"} 1\n", "label \"x\" appears more than once");
     openmetrics_rejects("# TYPE a counter\na_total 1\na_total 1\n", "more than once");
 }
 
 #[test]
 fn families_twice_or_in_pieces() {
-    text_rejects(
-        "# TYPE a gauge\n# TYPE a gauge\n",
-        "TYPE of \"a\" appears more than once",
-    );
-    text_rejects(
-        "# HELP a x\n# HELP a x\n# TYPE a gauge\n",
-        "HELP of \"a\" appears more than once",
-    );
-    text_rejects(
-        "# TYPE a gauge\na 1\n# TYPE b gauge\n# TYPE a gauge\n",
-        "described above",
-    );
-    text_rejects(
-        "# TYPE a gauge\na{x=\"1\"} 1\n# TYPE b gauge\nb 1\na{x=\"2\"} 1\n",
-        "away from its family",
-    );
-    text_rejects(
-        "# TYPE a gauge\na 1\n# HELP a x\n",
-        "HELP of \"a\" after its samples",
-    );
-    let interleaved =
-        "# TYPE a counter\na_total{x=\"1\"} 1\na_total{x=\"2\"} 1\na_created{x=\"1\"} 1\n";
+    text_rejects("# TYPE a gauge\n# TYPE a gauge\n", "TYPE of \"a\" appears more than once");
+    text_rejects("# HELP a x\n# HELP a x\n# TYPE a gauge\n", "HELP of \"a\" appears more than once");
+    text_rejects("# TYPE a gauge\na 1\n# TYPE b gauge\n# TYPE a gauge\n", "described above");
+    text_rejects("# TYPE a gauge\na{x=\"1\"} 1\n# TYPE b gauge\nb 1\na{x=\"2\"} 1\n", "away from its family");
+    text_rejects("# TYPE a gauge\na 1\n# HELP a x\n", "HELP of \"a\" after its samples");
+    let interleaved = "# TYPE a counter\na_total{x=\"1\"} 1\na_total{x=\"2\"} 1\na_created{x=\"1\"} 1\n";
     openmetrics_rejects(interleaved, "not together");
 }
 
@@ -180,15 +103,9 @@ fn samples_without_a_type() {
     text_rejects("# HELP a x\na 1\n", "without a TYPE line");
     text_rejects("# HELP a x\n", "family \"a\" has no TYPE");
     text_rejects("# TYPE a gauge\na_total 1\n", "without a TYPE line");
-    text_rejects(
-        "# TYPE a histogram\na 1\n",
-        "a Histogram has no sample \"a\"",
-    );
+    text_rejects("# TYPE a histogram\na 1\n", "a Histogram has no sample \"a\"");
     openmetrics_rejects("# TYPE a counter\na 1\n", "a Counter has no sample \"a\"");
-    openmetrics_rejects(
-        "# TYPE a counter\na_created 1\n",
-        "a counter without its _total",
-    );
+    openmetrics_rejects("# TYPE a counter\na_created 1\n", "a counter without its _total");
 }
 
 #[test]
@@ -202,10 +119,7 @@ fn names_that_two_families_own() {
 #[test]
 fn escapes_and_quotes() {
     text_rejects("# TYPE a gauge\na{x=\"a\\tb\"} 1\n", "escape \\t");
-    text_rejects(
-        "# TYPE a gauge\na{x=\"a\"b\"} 1\n",
-        "expected \",\" before \"b",
-    );
+    text_rejects("# TYPE a gauge\na{x=\"a\"b\"} 1\n", "expected \",\" before \"b");
     text_rejects("# TYPE a gauge\na{x=\"a\n\"} 1\n", "no closing quote");
     text_rejects("# TYPE a gauge\na{x=\"a\\\"} 1\n", "no closing quote");
     text_rejects("# HELP a x\\y\n# TYPE a gauge\n", "escape \\y");
@@ -240,9 +154,7 @@ fn lines_that_no_writer_needs() {
 
 #[test]
 fn numbers_in_another_spelling() {
-    for number in [
-        "", "nan", "inf", "Inf", "Infinity", "1_000", "0x10", "1,5", "e", "1e999", "--1",
-    ] {
+    for number in ["", "nan", "inf", "Inf", "Infinity", "1_000", "0x10", "1,5", "e", "1e999", "--1"] {
         text_rejects(&format!("# TYPE a gauge\na {number}\n"), "is no number");
     }
 }
@@ -250,19 +162,10 @@ fn numbers_in_another_spelling() {
 #[test]
 fn the_end_of_an_openmetrics_page() {
     rejects(Page::parse_openmetrics(""), "not `# EOF`");
-    rejects(
-        Page::parse_openmetrics("# TYPE a gauge\na 1\n"),
-        "not `# EOF`",
-    );
+    rejects(Page::parse_openmetrics("# TYPE a gauge\na 1\n"), "not `# EOF`");
     rejects(Page::parse_openmetrics("# EOF\n# EOF\n"), "comment \"EOF\"");
-    rejects(
-        Page::parse_openmetrics("# EOF\n# TYPE a gauge\n"),
-        "not `# EOF`",
-    );
-    rejects(
-        Page::parse_openmetrics("# TYPE a gauge\na 1# EOF\n"),
-        "no line feed",
-    );
+    rejects(Page::parse_openmetrics("# EOF\n# TYPE a gauge\n"), "not `# EOF`");
+    rejects(Page::parse_openmetrics("# TYPE a gauge\na 1# EOF\n"), "no line feed");
     rejects(Page::parse_openmetrics("# EOF\n\n"), "not `# EOF`");
 }
 
@@ -271,28 +174,16 @@ fn counters_never_go_down() {
     text_rejects("# TYPE a counter\na -1\n", "-1 is no value");
     text_rejects("# TYPE a counter\na NaN\n", "NaN is no value");
     openmetrics_rejects("# TYPE a counter\na_total NaN\n", "NaN is no value");
-    openmetrics_rejects(
-        "# TYPE a_total counter\na_total_total 1\n",
-        "its name is \"a\"",
-    );
+    openmetrics_rejects("# TYPE a_total counter\na_total_total 1\n", "its name is \"a\"");
 }
 
 #[test]
 fn reserved_labels() {
     text_rejects("# TYPE a gauge\na{le=\"1\"} 1\n", "\"le\" is reserved");
-    text_rejects(
-        "# TYPE a counter\na{quantile=\"1\"} 1\n",
-        "\"quantile\" is reserved",
-    );
-    text_rejects(
-        "# TYPE a histogram\na_count{le=\"1\"} 1\n",
-        "\"le\" is reserved",
-    );
+    text_rejects("# TYPE a counter\na{quantile=\"1\"} 1\n", "\"quantile\" is reserved");
+    text_rejects("# TYPE a histogram\na_count{le=\"1\"} 1\n", "\"le\" is reserved");
     text_rejects("# TYPE a summary\na 1\n", "without the label \"quantile\"");
-    text_rejects(
-        "# TYPE a summary\na{quantile=\"2\"} 1\n",
-        "not between 0 and 1",
-    );
+    text_rejects("# TYPE a summary\na{quantile=\"2\"} 1\n", "not between 0 and 1");
 }
 
 /// A text page with one histogram of these lines.
@@ -303,70 +194,22 @@ fn histogram(lines: &[&str]) -> String {
 #[test]
 fn histograms_that_cannot_be() {
     let bad: &[(&[&str], &str)] = &[
-        (
-            &[
-                "bucket{le=\"1\"} 2",
-                "bucket{le=\"+Inf\"} 1",
-                "sum 1",
-                "count 1",
-            ],
-            "fewer than the 2",
-        ),
-        (
-            &["bucket{le=\"+Inf\"} 1", "sum 1", "count 2"],
-            "the +Inf bucket has 1, the count is 2",
-        ),
-        (
-            &["bucket{le=\"1\"} 1", "sum 1", "count 1"],
-            "no +Inf bucket",
-        ),
+        (&["bucket{le=\"1\"} 2", "bucket{le=\"+Inf\"} 1", "sum 1", "count 1"], "fewer than the 2"),
+        (&["bucket{le=\"+Inf\"} 1", "sum 1", "count 2"], "the +Inf bucket has 1, the count is 2"),
+        (&["bucket{le=\"1\"} 1", "sum 1", "count 1"], "no +Inf bucket"),
         (&["sum 1", "count 1"], "no +Inf bucket"),
         (&["bucket{le=\"+Inf\"} 1", "sum 1"], "no _count"),
         (&["bucket{le=\"+Inf\"} 1", "count 1"], "no _sum"),
-        (
-            &["bucket{le=\"+Inf\"} 1", "sum NaN", "count 1"],
-            "_sum is NaN",
-        ),
-        (
-            &["bucket{le=\"+Inf\"} 1", "sum -1", "count 1"],
-            "_sum is -1",
-        ),
-        (
-            &[
-                "bucket{le=\"2\"} 1",
-                "bucket{le=\"1\"} 1",
-                "bucket{le=\"+Inf\"} 1",
-                "sum 1",
-                "count 1",
-            ],
-            "comes after",
-        ),
-        (
-            &[
-                "bucket{le=\"1\"} 1",
-                "bucket{le=\"1.0\"} 1",
-                "bucket{le=\"+Inf\"} 1",
-                "sum 1",
-                "count 1",
-            ],
-            "comes after",
-        ),
-        (
-            &["bucket{le=\"+Inf\"} 1.5", "sum 1", "count 1.5"],
-            "whole events",
-        ),
+        (&["bucket{le=\"+Inf\"} 1", "sum NaN", "count 1"], "_sum is NaN"),
+        (&["bucket{le=\"+Inf\"} 1", "sum -1", "count 1"], "_sum is -1"),
+        (&["bucket{le=\"2\"} 1", "bucket{le=\"1\"} 1", "bucket{le=\"+Inf\"} 1", "sum 1", "count 1"], "comes after"),
+        (&["bucket{le=\"1\"} 1", "bucket{le=\"1.0\"} 1", "bucket{le=\"+Inf\"} 1", "sum 1", "count 1"], "comes after"),
+        (&["bucket{le=\"+Inf\"} 1.5", "sum 1", "count 1.5"], "whole events"),
         (&["bucket{le=\"+Inf\"} -1", "sum 1", "count -1"], "no value"),
         (&["bucket{le=\"NaN\"} 1"], "bounds nothing"),
         (&["bucket{le=\"one\"} 1"], "is no number"),
         (&["bucket 1"], "without the label \"le\""),
-        (
-            &[
-                "bucket{le=\"+Inf\",x=\"1\"} 0",
-                "count{x=\"1\"} 0",
-                "sum{x=\"2\"} 0",
-            ],
-            "no _sum",
-        ),
+        (&["bucket{le=\"+Inf\",x=\"1\"} 0", "count{x=\"1\"} 0", "sum{x=\"2\"} 0"], "no _sum"),
     ];
     for (lines, why) in bad {
         text_rejects(&histogram(lines), why);
@@ -375,28 +218,15 @@ fn histograms_that_cannot_be() {
 
 #[test]
 fn openmetrics_alone_forbids() {
-    let negative = histogram(&[
-        "bucket{le=\"-1.0\"} 1",
-        "bucket{le=\"+Inf\"} 1",
-        "sum -3",
-        "count 1",
-    ]);
+    let negative = histogram(&["bucket{le=\"-1.0\"} 1", "bucket{le=\"+Inf\"} 1", "sum -3", "count 1"]);
     assert!(Page::parse_text(&negative).is_ok());
     openmetrics_rejects(&negative, "beside negative bounds");
 
-    let spelled = histogram(&[
-        "bucket{le=\"1\"} 1",
-        "bucket{le=\"+Inf\"} 1",
-        "sum 1",
-        "count 1",
-    ]);
+    let spelled = histogram(&["bucket{le=\"1\"} 1", "bucket{le=\"+Inf\"} 1", "sum 1", "count 1"]);
     assert!(Page::parse_text(&spelled).is_ok());
     openmetrics_rejects(&spelled, "le=\"1\" is not canonical; it is written \"1.0\"");
 
-    openmetrics_rejects(
-        "# TYPE a_seconds gauge\n# UNIT a_seconds bytes\n",
-        "does not end in its unit",
-    );
+    openmetrics_rejects("# TYPE a_seconds gauge\n# UNIT a_seconds bytes\n", "does not end in its unit");
     openmetrics_rejects("# TYPE a gauge\n# UNIT a \n", "does not end in its unit");
     openmetrics_rejects("# TYPE a_x info\n# UNIT a_x x\n", "has no unit");
     openmetrics_rejects("# TYPE a info\na_info 2\n", "an info has the value 1");
@@ -408,18 +238,9 @@ fn openmetrics_alone_forbids() {
 fn exemplars_belong_to_totals_and_buckets() {
     openmetrics_rejects("# TYPE a gauge\na 1 # {} 1\n", "cannot carry an exemplar");
     openmetrics_rejects("# TYPE a counter\na_total 1 # {}\n", "expected \" \"");
-    openmetrics_rejects(
-        "# TYPE a counter\na_total 1 # {} 1 NaN\n",
-        "is no timestamp",
-    );
-    openmetrics_rejects(
-        &histogram(&["bucket{le=\"1.0\"} 1 # {} 2"]),
-        "not in its bucket",
-    );
-    let long = format!(
-        "# TYPE a counter\na_total 1 # {{x=\"{}\"}} 1\n",
-        "y".repeat(128)
-    );
+    openmetrics_rejects("# TYPE a counter\na_total 1 # {} 1 NaN\n", "is no timestamp");
+    openmetrics_rejects(&histogram(&["bucket{le=\"1.0\"} 1 # {} 2"]), "not in its bucket");
+    let long = format!("# TYPE a counter\na_total 1 # {{x=\"{}\"}} 1\n", "y".repeat(128));
     openmetrics_rejects(&long, "at most 128 characters, not 129");
 }
 
@@ -451,16 +272,10 @@ fn points_have_one_spelling() {
     assert_eq!(Point::new("a", [], 1), Point::new("a", [], "1.0"));
     assert_eq!(Point::new("a", [], 1e6), Point::new("a", [], "1e+06"));
     assert_eq!(Point::new("a", [], f64::NAN), Point::new("a", [], "NaN"));
-    assert_eq!(
-        Point::new("a", [], f64::INFINITY),
-        Point::new("a", [], "+Inf")
-    );
+    assert_eq!(Point::new("a", [], f64::INFINITY), Point::new("a", [], "+Inf"));
     assert_eq!(Point::new("a", [], "-0.0"), Point::new("a", [], 0));
     // Next to each other, but not the same.
-    assert_ne!(
-        Point::new("a", [], u64::MAX),
-        Point::new("a", [], u64::MAX - 1)
-    );
+    assert_ne!(Point::new("a", [], u64::MAX), Point::new("a", [], u64::MAX - 1));
     assert_ne!(Point::new("a", [("x", "1")], 1), Point::new("a", [], 1));
 }
 
@@ -468,9 +283,6 @@ fn points_have_one_spelling() {
 fn a_difference_says_what_is_where() {
     let one = BTreeSet::from([Point::new("a", [("x", "1")], 1), Point::new("b", [], 1)]);
     let other = BTreeSet::from([Point::new("a", [("x", "1")], 2), Point::new("b", [], 1)]);
-    assert_eq!(
-        difference(&one, &other),
-        "missing: a{x=\"1\"} 1\nunexpected: a{x=\"1\"} 2\n"
-    );
+    assert_eq!(difference(&one, &other), "missing: a{x=\"1\"} 1\nunexpected: a{x=\"1\"} 2\n");
     assert_eq!(difference(&one, &one), "");
 }

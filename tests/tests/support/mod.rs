@@ -11,8 +11,10 @@ use futures::FutureExt as _;
 use metrics_runtime::{Metrics, Outcome, Registry};
 use tests::page::Page;
 
-/// The page of everything that this test binary declares.
+/// The page of everything that this test binary declares, without contradictions.
+#[track_caller]
 pub(crate) fn page() -> Page {
+    assert_eq!(Registry::global().problems(), []);
     page_of(Registry::global())
 }
 
@@ -49,9 +51,8 @@ pub(crate) fn assert_recorded(name: &str, outcomes: &[Outcome]) {
 pub(crate) fn assert_underway(name: &str, in_flight: u32, outcomes: &[Outcome]) {
     let page = page();
     let count = |outcome| outcomes.iter().filter(|found| **found == outcome).count() as f64;
-    let calls = Outcome::ALL.map(|outcome| {
-        (outcome, page.value(&format!("{name}_total"), [("status", outcome.as_str())]))
-    });
+    let calls =
+        Outcome::ALL.map(|outcome| (outcome, page.value(&format!("{name}_total"), [("status", outcome.as_str())])));
     assert_eq!(calls, Outcome::ALL.map(|outcome| (outcome, count(outcome))), "{name}: calls");
     let timed = page.value(&format!("{name}_duration_seconds_count"), []);
     assert_eq!(timed, outcomes.len() as f64 - count(Outcome::Cancelled), "{name}: durations");
