@@ -1,8 +1,13 @@
 //! This toolkit, its peers and the floor, measured side by side in one run: `cargo xtask bench [FILTER] [--quick]`.
 
 mod calls;
+mod compile;
 mod floor;
+mod instructions;
 mod measure;
+mod memory;
+mod pages;
+mod scrape;
 mod table;
 
 use std::process::ExitCode;
@@ -11,31 +16,51 @@ use lexopt::prelude::*;
 use measure::Crew;
 use table::Table;
 
-fn main() -> ExitCode {
-    let (filter, quick) = match arguments() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            eprintln!("{error}; usage: cargo xtask bench [FILTER] [--quick]");
-            return ExitCode::from(2);
-        }
-    };
-    let mut table = Table::new(filter);
-    let crew = Crew::new(if quick { 200 } else { 2_000 });
-    calls::run(&mut table, &crew);
-    calls::run_scraped(&mut table, &crew);
-    calls::run_disabled(&mut table, &crew);
-    if table.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+enum Task {
+    Measure { filter: String, quick: bool },
+    /// One batch and nothing else, for callgrind.
+    Alone(String),
 }
 
-fn arguments() -> Result<(String, bool), lexopt::Error> {
+fn main() -> ExitCode {
+    match arguments() {
+        Ok(Task::Measure { filter, quick }) => measure_all(filter, quick),
+        Ok(Task::Alone(name)) if instructions::run_alone(&name) => ExitCode::SUCCESS,
+        Ok(Task::Alone(name)) => {
+            eprintln!("no batch `{name}`");
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            eprintln!("{error}; usage: cargo xtask bench [FILTER] [--quick]");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn arguments() -> Result<Task, lexopt::Error> {
     let (mut filter, mut quick) = (String::new(), false);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("quick") => quick = true,
+            Long("alone") => return Ok(Task::Alone(parser.value()?.string()?)),
             Value(value) if filter.is_empty() => filter = value.string()?,
             other => return Err(other.unexpected()),
         }
     }
-    Ok((filter, quick))
+    Ok(Task::Measure { filter, quick })
+}
+
+/// Success if all goals were reached.
+fn measure_all(filter: String, quick: bool) -> ExitCode {
+    let mut table = Table::new(filter);
+    let crew = Crew::new(if quick { 200 } else { 2_000 });
+    calls::run(&mut table, &crew);
+    calls::run_scraped(&mut table, &crew);
+    scrape::run(&mut table, quick);
+    memory::run(&mut table);
+    instructions::run(&mut table);
+    compile::run(&mut table, quick);
+    calls::run_disabled(&mut table, &crew);
+    if table.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -4,13 +4,13 @@
 #![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
 use axum::Router;
+use axum::routing::get;
 use metrics_runtime::{Descriptor, Metrics, Registry};
 use serde_json::{Value, json};
 use tests::client::{Client, Response};
@@ -18,10 +18,10 @@ use tests::page::{Family, Kind, Page, Point, canonical_bound, difference};
 use tests::prometheus::{Metadata, Server, Target};
 use tests::service::Service;
 use tests::{tools, wait};
+use tokio::task::spawn_blocking;
 
 const NEURECTOMY: &str = env!("CARGO_BIN_EXE_neurectomy");
 const DYNOAI: &str = env!("CARGO_BIN_EXE_dynoai");
-const QUICKSTART: &str = env!("CARGO_BIN_EXE_quickstart");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const FORM: &str = "multipart/form-data; boundary=edge";
@@ -54,6 +54,8 @@ fn openmetrics(client: &Client) -> String {
 /// Points as Prometheus keeps them: values are floats, and a bound has one spelling in both formats.
 fn stored(points: BTreeSet<Point>) -> BTreeSet<Point> {
     let stored = points.into_iter().map(|mut point| {
+        // To Prometheus a label without a value is a label that is not there.
+        point.labels.retain(|_, value| !value.is_empty());
         if let Some(bound) = point.labels.get_mut("le") {
             *bound = canonical_bound(bound.parse().unwrap());
         }
@@ -303,38 +305,39 @@ fn assert_metadata(server: &Server, job: &str, page: &Page) {
     assert_eq!(server.metadata(job), expected, "{job}");
 }
 
-/// Fetches a service's page for a Prometheus that would ask for OpenMetrics itself, and hands it out in the text format.
-fn in_text_only(service: &Client) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let service = *service;
+/// Serves an application for as long as the test's process lives.
+fn serve(app: Router) -> Client {
+    let (send, receive) = mpsc::channel();
     thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            // Its request is one small packet, and whatever it says, this is the answer.
-            let _ = stream.read(&mut [0; 4096]);
-            let Ok(page) = service.try_request("GET", "/metrics", &[], b"") else { return };
-            let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                page.header("content-type").unwrap_or_default(),
-                page.body.len()
-            );
-            let _ = stream.write_all(&[head.as_bytes(), &page.body].concat());
-        }
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            send.send(listener.local_addr().unwrap()).unwrap();
+            axum::serve(listener, app).await.unwrap();
+        });
     });
-    address
+    Client::new(receive.recv_timeout(wait::DEADLINE).unwrap())
+}
+
+/// Hands out a service's page in the text format, whatever is asked for: Prometheus asks for OpenMetrics by itself.
+fn in_text_only(service: Client) -> Client {
+    let fetch = move || {
+        let answer = service.get("/metrics").expect(200);
+        ([("content-type", answer.header("content-type").unwrap().to_owned())], answer.body)
+    };
+    serve(Router::new().route("/metrics", get(move || async move { spawn_blocking(fetch).await.unwrap() })))
 }
 
 #[test]
 fn prometheus_has_every_metric_of_both_services_with_the_values_that_were_driven() {
     let Some(prometheus) = tools::prometheus() else { return };
     let (neurectomy, without_ryot, dynoai) = (start(NEURECTOMY, &[]), start_without_ryot(), start(DYNOAI, &[]));
-    let [neurectomy_text, dynoai_text] = [&neurectomy, &dynoai].map(|service| in_text_only(service));
+    let [neurectomy_text, dynoai_text] = [&neurectomy, &dynoai].map(|service| in_text_only(**service));
     let server = prometheus.scrape(&[
         Target::new("neurectomy", neurectomy.address()),
         Target::new("without_ryot", without_ryot.address()),
         Target::new("dynoai", dynoai.address()),
-        Target::new("neurectomy_text", neurectomy_text),
-        Target::new("dynoai_text", dynoai_text),
+        Target::new("neurectomy_text", neurectomy_text.address()),
+        Target::new("dynoai_text", dynoai_text.address()),
     ]);
     // Scraped while it happens, so that the first scrapes have less than the last.
     let jobs = [
@@ -386,7 +389,7 @@ fn every_kind() -> Metrics {
     let bytes = registry.counter(Descriptor::counter("sent_bytes_total", help).unit("bytes")).unwrap();
     bytes.get(&[]).unwrap().inc_by((1 << 53) + 1);
     let seconds = registry.counter(Descriptor::counter("busy_seconds_total", help).unit("seconds")).unwrap();
-    seconds.get(&[]).unwrap().inc_by_f64(0.1);
+    seconds.get(&[]).unwrap().add(0.1);
     let gauge = registry.gauge(Descriptor::gauge("level_ratio", help).labels(["kind"]).unit("ratio")).unwrap();
     for (kind, value) in [("below", -0.5), ("most", f64::INFINITY), ("least", f64::NEG_INFINITY), ("none", f64::NAN)] {
         gauge.get(&[kind]).unwrap().set(value);
@@ -394,14 +397,19 @@ fn every_kind() -> Metrics {
     let _ = registry.in_flight(Descriptor::gauge("jobs_in_flight", help)).unwrap().get(&[]);
     let duration = Descriptor::histogram("wait_seconds", help, &[1e-6, 0.25, 1.0, 1e6][..]).unit("seconds");
     let duration = registry.histogram(duration.labels(["kind"])).unwrap();
-    for label in labels {
-        [0.0, 1e-6, 0.3, 2e6].map(|value| duration.get(&[label]).unwrap().observe(value));
+    for (label, value) in labels.into_iter().flat_map(|label| [0.0, 1e-6, 0.3, 2e6].map(|value| (label, value))) {
+        duration.get(&[label]).unwrap().observe(value);
     }
-    let below = registry.histogram(Descriptor::histogram("temperature_celsius", help, &[-10.0, 0.0, 10.0][..]));
-    [-20.0, -10.0, 5.0, 50.0].map(|value| below.as_ref().unwrap().get(&[]).unwrap().observe(value));
+    let below = Descriptor::histogram("temperature_celsius", help, &[-10.0, 0.0, 10.0][..]);
+    let below = registry.histogram(below.unit("celsius")).unwrap();
+    for value in [-20.0, -10.0, 5.0, 50.0] {
+        below.get(&[]).unwrap().observe(value);
+    }
 
     let theirs = prometheus::IntCounterVec::new(prometheus::Opts::new("theirs_total", help), &["kind"]).unwrap();
-    labels.map(|label| theirs.with_label_values(&[label]).inc());
+    for label in labels {
+        theirs.with_label_values(&[label]).inc();
+    }
     registry.register(Box::new(theirs)).unwrap();
     let theirs = prometheus::HistogramOpts::new("theirs_seconds", help).buckets(vec![0.5, 1e6]);
     let theirs = prometheus::Histogram::with_opts(theirs).unwrap();
@@ -412,26 +420,12 @@ fn every_kind() -> Metrics {
     builder.info("build", [("version", "1.0"), ("commit", "a\\b")]).build().unwrap()
 }
 
-/// Serves these metrics as an application would, for as long as the test's process lives.
-fn serve(metrics: &Metrics) -> Client {
-    let app = metrics.instrument(Router::new()).unwrap();
-    let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
-        tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            send.send(listener.local_addr().unwrap()).unwrap();
-            axum::serve(listener, app).await.unwrap();
-        });
-    });
-    Client::new(receive.recv_timeout(wait::DEADLINE).unwrap())
-}
-
 #[test]
 fn prometheus_has_every_kind_of_metric_as_it_was_recorded() {
     let Some(prometheus) = tools::prometheus() else { return };
-    let client = serve(&every_kind());
-    let text_only = in_text_only(&client);
-    let targets = [Target::new("openmetrics", client.address()), Target::new("text", text_only)];
+    let client = serve(every_kind().instrument(Router::new()).unwrap());
+    let text_only = in_text_only(client);
+    let targets = [Target::new("openmetrics", client.address()), Target::new("text", text_only.address())];
     let server = prometheus.scrape(&targets);
     for (job, page) in [
         ("openmetrics", Page::parse_openmetrics(&openmetrics(&client)).unwrap()),
@@ -453,24 +447,169 @@ fn prometheus_has_every_kind_of_metric_as_it_was_recorded() {
     assert_eq!(word(server.metadata("text"), "kinds_sent_bytes_total"), of("counter", ""));
 }
 
-/// Every page there is after use: both services', the quickstart's, and the one with every kind.
-fn used_pages() -> [(&'static str, String, String); 5] {
-    let neurectomy = start(NEURECTOMY, &[]);
+/// The pages of both services, after use, and one with every kind of metric.
+fn pages() -> Vec<(&'static str, String, String)> {
+    let (neurectomy, without_ryot, dynoai) = (start(NEURECTOMY, &[]), start_without_ryot(), start(DYNOAI, &[]));
+    let unused = start(NEURECTOMY, &[]);
     let _ = use_neurectomy(&neurectomy);
-    let without_ryot = start_without_ryot();
     let _ = use_without_ryot(&without_ryot);
-    let dynoai = start(DYNOAI, &[]);
     let _ = use_dynoai(&dynoai);
-    let quickstart = quickstart();
-    let _ = quickstart.get("/hello/ada").expect(200);
-    let _ = quickstart.get("/hello/nobody").expect(404);
-    let every_kind = serve(&every_kind());
-    [
-        ("neurectomy", &*neurectomy),
-        ("neurectomy without Ryot", &*without_ryot),
-        ("dynoai", &*dynoai),
-        ("quickstart", &*quickstart),
-        ("every kind", &every_kind),
-    ]
-    .map(|(name, client)| (name, text(client), openmetrics(client)))
+    let every_kind = serve(every_kind().instrument(Router::new()).unwrap());
+    let clients = [
+        ("neurectomy", *neurectomy),
+        ("neurectomy without Ryot", *without_ryot),
+        ("neurectomy before use", *unused),
+        ("dynoai", *dynoai),
+        ("every kind", every_kind),
+    ];
+    clients.map(|(name, client)| (name, text(&client), openmetrics(&client))).into()
+}
+
+#[test]
+fn promtool_has_no_complaint_about_any_page() {
+    let Some(promtool) = tools::promtool() else { return };
+    for (name, text, _) in pages() {
+        assert_eq!(promtool.check_metrics(&text), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn the_reference_parsers_see_in_each_page_what_the_strict_one_sees() {
+    let Some(python) = tools::python() else { return };
+    for (name, text, openmetrics) in pages() {
+        let in_text = Page::parse_text(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}")).points();
+        let theirs = python.parse_text(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
+        assert_eq!(difference(&stored(in_text.clone()), &stored(theirs)), "", "{name}");
+
+        let in_openmetrics = Page::parse_openmetrics(&openmetrics);
+        let in_openmetrics = in_openmetrics.unwrap_or_else(|error| panic!("{name}: {error}\n{openmetrics}")).points();
+        let theirs = python.parse_openmetrics(&openmetrics);
+        let theirs = theirs.unwrap_or_else(|error| panic!("{name}: {error}\n{openmetrics}"));
+        assert_eq!(difference(&stored(in_openmetrics.clone()), &stored(theirs)), "", "{name}");
+
+        // A sum that can fall is no counter, and OpenMetrics leaves it out with its count.
+        let fall =
+            |point: &Point| point.name.starts_with("kinds_temperature_celsius_") && !point.labels.contains_key("le");
+        let in_text = in_text.into_iter().filter(|point| !fall(point)).collect();
+        assert_eq!(difference(&stored(in_text), &stored(in_openmetrics)), "", "{name}");
+    }
+}
+
+/// Everything on a page that only ever grows.
+fn growing(page: &Page) -> BTreeMap<Point, f64> {
+    let families = page.families().iter().filter(|family| matches!(family.kind, Kind::Counter | Kind::Histogram));
+    let samples = families.flat_map(|family| &family.samples).map(|sample| {
+        let labels = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        (Point::new(&sample.name, labels, 0), sample.value)
+    });
+    samples.map(|(series, value)| (stored([series].into()).pop_first().unwrap(), value)).collect()
+}
+
+/// Scrapes again and again while clients are at work, and then compares the counts with theirs.
+fn scrape_under_load(service: &Client, requests: &str, duration: &str, work: &[fn(&Client) -> u64]) {
+    const SCRAPES: u32 = 100;
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let clients: Vec<_> = work
+            .iter()
+            .map(|work| {
+                scope.spawn(|| {
+                    let mut done = 0;
+                    while !stop.load(Ordering::Relaxed) {
+                        done += work(service);
+                    }
+                    done
+                })
+            })
+            .collect();
+
+        let (mut last, mut moved, mut scrapes) = (BTreeMap::new(), 0, 0);
+        let _stopping = StopOnDrop(&stop);
+        wait::until("as many scrapes, and as much under way meanwhile", || {
+            let page = match scrapes % 2 {
+                0 => Page::parse_text(&text(service)),
+                _ => Page::parse_openmetrics(&openmetrics(service)),
+            };
+            // The parser sees to it that buckets go up and that the last of them is the count.
+            let now = growing(&page.expect("a whole page"));
+            for (series, before) in &last {
+                let after = now.get(series).unwrap_or_else(|| panic!("{series} has gone"));
+                assert!(after >= before, "{series} went back from {before} to {after}");
+            }
+            moved += u32::from(now != last);
+            last = now;
+            scrapes += 1;
+            (scrapes >= SCRAPES && moved > SCRAPES / 2).then_some(())
+        });
+        stop.store(true, Ordering::Relaxed);
+
+        let done: u64 = clients.into_iter().map(|client| client.join().unwrap()).sum();
+        let page = Page::parse_text(&text(service)).unwrap();
+        let total = |name: &str| page.series(name).iter().map(|sample| sample.value).sum::<f64>();
+        assert_eq!(total(requests), done as f64);
+        assert_eq!(total(duration), done as f64);
+    });
+}
+
+/// A failed assertion must not leave the clients at work: the scope waits for them.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn scrapes_of_a_neurectomy_under_load_are_never_torn() {
+    let service = start(NEURECTOMY, &[]);
+    let work: &[fn(&Client) -> u64] = &[
+        |service| {
+            let _ = generate(service, 20).expect(200);
+            1
+        },
+        |service| {
+            let _ = service.post("/v1/compress", "", "a counter only goes up. ".repeat(500)).expect(200);
+            let _ = service.post("/v1/compress", "", "").expect(400);
+            2
+        },
+        |service| {
+            let _ = put(service, "/v1/files/a").expect(201);
+            let _ = service.get("/v1/files/a").expect(200);
+            let _ = delete(service, "/v1/files/a").expect(204);
+            let _ = service.get("/nothing").expect(404);
+            4
+        },
+        |service| {
+            let key = field(service.post_json("/v1/keys", &json!({ "user": "ada" })), 201, "key");
+            let _ = open_session(service, &key).expect(201);
+            let _ = delete(service, &format!("/v1/keys/{key}")).expect(204);
+            3
+        },
+    ];
+    let duration = "neurectomy_http_request_duration_seconds_count";
+    scrape_under_load(&service, "neurectomy_http_requests_total", duration, work);
+}
+
+#[test]
+fn scrapes_of_a_dynoai_under_load_are_never_torn() {
+    let service = start(DYNOAI, &[]);
+    let work: &[fn(&Client) -> u64] = &[
+        |service| {
+            let _ = analyze(service, SUCCESSFUL_LOG).expect(200);
+            let _ = analyze(service, "a,b,c\n1,2,3\n").expect(422);
+            2
+        },
+        |service| {
+            let run = field(analyze(service, SUCCESSFUL_LOG), 200, "run_id");
+            let _ = jetstream(service, &json!({ "run_id": run })).expect(200);
+            let _ = jetstream(service, &json!({})).expect(400);
+            3
+        },
+        |service| {
+            let _ = service.get("/api/health").expect(200);
+            1
+        },
+    ];
+    scrape_under_load(&service, "dynoai_requests_total", "dynoai_request_duration_seconds_count", work);
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use crate::catalog::{Declaration, Declare, each_tuple};
-use crate::cell::{Counter, Histogram, InFlight, clock};
+use crate::cell::{Counter, Histogram, InFlight, Moment};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
 use crate::outcome::Outcome;
 use crate::registry::Registry;
@@ -319,7 +319,7 @@ pub struct Call(Option<Active>);
 struct Active {
     families: &'static Families,
     series: &'static Series,
-    start: u64,
+    start: Moment,
     /// Whether an async body has handed control back: dropped then, it is cancelled, else it has panicked.
     suspended: bool,
 }
@@ -328,7 +328,7 @@ impl Call {
     #[inline]
     fn begin(families: &'static Families, series: &'static Series) -> Self {
         families.enter(series);
-        Self(Some(Active { families, series, start: clock::now(), suspended: false }))
+        Self(Some(Active { families, series, start: Moment::now(), suspended: false }))
     }
 
     /// A call that records nothing.
@@ -354,7 +354,7 @@ impl Call {
 
 impl Active {
     fn end(self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
-        let nanos = clock::now().saturating_sub(self.start);
+        let nanos = self.start.elapsed_nanos();
         if let (Some(_), Some(gauge)) = (&self.families.in_flight, self.series.in_flight.get()) {
             gauge.exit();
         }

@@ -298,7 +298,13 @@ pub(crate) const TOO_MANY_LABELS: Problem =
     Problem::new(&["more than 12 labels: every label multiplies the number of series; use fewer"]);
 
 pub(crate) const fn nothing_for(argument: &str, method: &str) -> Problem {
-    Problem::new(&["the preset has nothing for `", argument, "`: leave it out, or give the preset a `.", method, "(..)`"])
+    Problem::new(&[
+        "the preset has nothing for `",
+        argument,
+        "`: leave it out, or give the preset a `.",
+        method,
+        "(..)`",
+    ])
 }
 
 pub(crate) const fn wrong_kind(name: &str, found: Kind, wanted: Kind) -> Problem {

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError};
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 
-use crate::cell::{Counter, Gauge, Histogram, InFlight, REJECTED, Striped};
+use crate::cell::{Counter, Gauge, Histogram, InFlight, REJECTED, Striped, clock};
 use crate::descriptor::{Descriptor, Kind, Source};
 use crate::encode::{Format, Header, Number, Page, Type};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
@@ -189,6 +189,7 @@ impl Registry {
     #[must_use]
     pub fn global() -> &'static Self {
         static GLOBAL: LazyLock<Registry> = LazyLock::new(|| {
+            clock::start();
             let registry = Registry::new();
             crate::catalog::declare_all(&registry);
             registry

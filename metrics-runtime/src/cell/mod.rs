@@ -9,6 +9,7 @@ mod histogram;
 mod sharded;
 mod striped;
 
+pub(crate) use clock::Moment;
 pub use counter::Counter;
 pub use gauge::{Gauge, InFlight};
 pub use histogram::Histogram;

@@ -10,7 +10,7 @@ use axum::extract::MatchedPath;
 use http::{Request, StatusCode};
 
 use super::labels;
-use crate::cell::{Counter, Histogram, clock};
+use crate::cell::{Counter, Histogram, Moment};
 use crate::family::Family;
 
 /// What a layer records into.
@@ -34,7 +34,7 @@ struct Active {
     recorder: Arc<Recorder>,
     method: &'static str,
     route: Option<MatchedPath>,
-    start: u64,
+    start: Moment,
     /// Of the response, once there is one.
     status: Option<StatusCode>,
     inside: bool,
@@ -57,7 +57,7 @@ impl Guard {
             method: labels::method(request.method()),
             // Shared with the router: no copy of the text.
             route: request.extensions().get::<MatchedPath>().cloned(),
-            start: clock::now(),
+            start: Moment::now(),
             status: None,
             inside: false,
             at_end: AtomicBool::new(false),
@@ -145,7 +145,7 @@ impl Active {
         recorder.requests.series(&values).inc();
         if !matches!(end, End::ClientLeft) {
             let timed = if recorder.duration_status { &values[..] } else { &values[..2] };
-            let nanos = clock::now().saturating_sub(self.start);
+            let nanos = self.start.elapsed_nanos();
             recorder.duration.series(timed).observe_nanos(nanos);
         }
     }
