@@ -1,1 +1,254 @@
-pub fn run(_table: &mut crate::table::Table, _quick: bool) {}
+//! What an attribute adds to a build: crates of many annotated async functions, generated beside this program, each
+//! with the same bodies.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use object::read::archive::ArchiveFile;
+use object::{Object as _, ObjectSection as _, SectionKind};
+
+use crate::measure::median;
+use crate::table::{Goal, Table};
+
+struct Flavour {
+    name: &'static str,
+    dependency: &'static str,
+    /// What stands once at the top of the crate.
+    prelude: &'static str,
+    /// What stands on a function.
+    attribute: &'static str,
+    /// A function's body around what it does; `BODY` and `NAME` stand for these.
+    body: &'static str,
+}
+
+const RUNTIME: &str =
+    concat!("{ path = \"", env!("CARGO_MANIFEST_DIR"), "/../metrics-runtime\", default-features = false }");
+
+const FLAVOURS: [Flavour; 5] = [
+    Flavour { name: "bare", dependency: "", prelude: "", attribute: "", body: "BODY" },
+    Flavour {
+        name: "ours",
+        dependency: "metrics-runtime",
+        prelude: "",
+        attribute: "#[metrics_runtime::track]",
+        body: "BODY",
+    },
+    Flavour {
+        name: "prometheus",
+        dependency: "prometheus",
+        prelude: r#"
+            use std::sync::LazyLock;
+            use std::time::Instant;
+            use prometheus::{HistogramVec, IntCounterVec, register_histogram_vec, register_int_counter_vec};
+
+            static CALLS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+                register_int_counter_vec!("function_calls_total", "Calls.", &["function", "status"]).unwrap()
+            });
+            static DURATION: LazyLock<HistogramVec> = LazyLock::new(|| {
+                register_histogram_vec!("function_call_duration_seconds", "Duration.", &["function"]).unwrap()
+            });
+        "#,
+        attribute: "",
+        body: r#"
+            let start = Instant::now();
+            let returned = async { BODY }.await;
+            let status = if returned.is_ok() { "success" } else { "error" };
+            CALLS.with_label_values(&["NAME", status]).inc();
+            DURATION.with_label_values(&["NAME"]).observe(start.elapsed().as_secs_f64());
+            returned
+        "#,
+    },
+    Flavour { name: "tracing", dependency: "tracing", prelude: "", attribute: "#[tracing::instrument]", body: "BODY" },
+    Flavour {
+        name: "autometrics",
+        dependency: "autometrics",
+        prelude: "use autometrics::autometrics;",
+        attribute: "#[autometrics]",
+        body: "BODY",
+    },
+];
+
+fn requirement(dependency: &str) -> &'static str {
+    match dependency {
+        "metrics-runtime" => RUNTIME,
+        "prometheus" => r#"{ version = "0.14.0", default-features = false }"#,
+        "tracing" => r#""0.1.41""#,
+        "autometrics" => r#"{ version = "3.0.0", features = ["prometheus-exporter", "prometheus-0_14"] }"#,
+        _ => unreachable!("a flavour has one of these"),
+    }
+}
+
+/// One measure of a crate, per function.
+#[derive(Clone, Copy)]
+struct Cost {
+    name: &'static str,
+    measure: fn(&Generated, &Flavour) -> Result<f64, String>,
+    /// By how much ours may exceed the bare functions.
+    adds: f64,
+    /// It comes out the same each time.
+    exact: bool,
+}
+
+const COSTS: [Cost; 3] = [
+    Cost { name: "cargo check, ms", measure: |crates, of| crates.timed(of, &["check"]), adds: 1.0, exact: false },
+    Cost {
+        name: "release build, ms",
+        measure: |crates, of| crates.timed(of, &["build", "--release"]),
+        adds: 6.0,
+        exact: false,
+    },
+    Cost { name: "code size, bytes", measure: Generated::code_size, adds: 600.0, exact: true },
+];
+
+pub fn run(table: &mut Table, quick: bool) {
+    let bench = |cost: &Cost, against: &str| format!("compile, per function: {}: {against}", cost.name);
+    let wanted = |cost: &Cost| FLAVOURS.iter().any(|flavour| table.wants(&bench(cost, flavour.name)));
+    let costs: Vec<_> = COSTS.into_iter().filter(wanted).collect();
+    if costs.is_empty() {
+        return;
+    }
+    let crates = match Generated::new(if quick { 100 } else { 500 }) {
+        Ok(crates) => crates,
+        Err(why) => return table.skip(format!("compile: {why}")),
+    };
+    for cost in costs {
+        let rounds = if quick || cost.exact { 1 } else { 3 };
+        let measured: Result<Vec<Vec<f64>>, String> =
+            (0..rounds).map(|_| FLAVOURS.iter().map(|flavour| (cost.measure)(&crates, flavour)).collect()).collect();
+        let rounds = match measured {
+            Ok(rounds) => rounds,
+            Err(why) => return table.skip(format!("compile: {}: {why}", cost.name)),
+        };
+        let of = |flavour: usize| median(rounds.iter().map(|round| round[flavour]));
+        for (i, flavour) in FLAVOURS.iter().enumerate().filter(|(_, flavour)| flavour.name != "ours") {
+            let goal = if i == 0 { Goal::Adds(cost.adds) } else { Goal::Reported };
+            table.row(bench(&cost, flavour.name), of(1), of(i), goal);
+        }
+    }
+}
+
+/// A workspace of one crate per flavour, whose dependencies are built.
+struct Generated {
+    folder: PathBuf,
+    functions: usize,
+}
+
+impl Generated {
+    fn new(functions: usize) -> Result<Self, String> {
+        let program = env::current_exe().map_err(|error| error.to_string())?;
+        let target = program.ancestors().nth(2).ok_or("this program is in no target folder")?;
+        let generated = Self { folder: target.join("compile"), functions };
+        let members = FLAVOURS.map(|flavour| format!("\"functions-{}\"", flavour.name)).join(", ");
+        generated.write("Cargo.toml", &format!("[workspace]\nresolver = \"3\"\nmembers = [{members}]\n"))?;
+        // The peers in the versions of this workspace.
+        generated.write("Cargo.lock", include_str!("../Cargo.lock"))?;
+        for flavour in &FLAVOURS {
+            generated.write_crate(flavour)?;
+        }
+        for flavour in &FLAVOURS {
+            eprintln!("compile: building what `{}` depends on", flavour.name);
+            generated.timed(flavour, &["check"])?;
+            generated.timed(flavour, &["build", "--release"])?;
+        }
+        Ok(generated)
+    }
+
+    fn write(&self, path: impl AsRef<Path>, text: &str) -> Result<(), String> {
+        let path = self.folder.join(path);
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, text))
+            .map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    fn write_crate(&self, flavour: &Flavour) -> Result<(), String> {
+        let Flavour { name, dependency, .. } = flavour;
+        let mut manifest = format!("[package]\nname = \"functions-{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
+        if !dependency.is_empty() {
+            let requirement = requirement(dependency);
+            write!(manifest, "\n[dependencies]\n{dependency} = {requirement}\n").map_err(|error| error.to_string())?;
+        }
+        self.write(format!("functions-{name}/Cargo.toml"), &manifest)?;
+        self.write_source(flavour)
+    }
+
+    fn write_source(&self, flavour: &Flavour) -> Result<(), String> {
+        let Flavour { name, prelude, attribute, body, .. } = flavour;
+        let mut source = format!(
+            r#"//! Generated by benches/src/compile.rs.
+
+{prelude}
+
+use std::pin::Pin;
+
+#[derive(Debug)]
+pub struct Failed;
+
+impl std::fmt::Display for Failed {{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{
+        f.write_str("failed")
+    }}
+}}
+
+#[inline(never)]
+pub async fn step(n: u64) -> Result<u64, Failed> {{
+    if n == 0 {{ Err(Failed) }} else {{ Ok(n - 1) }}
+}}
+"#
+        );
+        for i in 0..self.functions {
+            let function = format!("function_{i}");
+            let body = body
+                .replace("NAME", &function)
+                .replace("BODY", &format!("let m = step(n).await?; Ok(m.wrapping_mul({i}))"));
+            source += &format!("\n{attribute}\npub async fn {function}(n: u64) -> Result<u64, Failed> {{ {body} }}\n");
+        }
+        // A future is compiled where it is polled.
+        source += "\npub type Function = fn(u64) -> Pin<Box<dyn Future<Output = Result<u64, Failed>> + Send>>;\n";
+        source += &format!("pub static FUNCTIONS: [Function; {}] = [\n", self.functions);
+        for i in 0..self.functions {
+            source += &format!("    |n| Box::pin(function_{i}(n)),\n");
+        }
+        source += "];\n";
+        self.write(format!("functions-{name}/src/lib.rs"), &source)
+    }
+
+    /// Milliseconds per function. What cargo itself takes is in it, for all alike.
+    fn timed(&self, flavour: &Flavour, command: &[&str]) -> Result<f64, String> {
+        // To cargo, a file that was written is a file that has changed.
+        self.write_source(flavour)?;
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(command).args(["--quiet", "--offline", "--package", &format!("functions-{}", flavour.name)]);
+        cargo.current_dir(&self.folder).env("CARGO_TARGET_DIR", self.folder.join("target"));
+        // Else the second build of a file that has not really changed would find all of it done.
+        cargo.env("CARGO_INCREMENTAL", "0").stdin(Stdio::null());
+        let start = Instant::now();
+        let done = cargo.output().map_err(|error| format!("cargo: {error}"))?;
+        let took = start.elapsed();
+        if done.status.success() {
+            return Ok(took.as_secs_f64() * 1e3 / self.functions as f64);
+        }
+        let said = String::from_utf8_lossy(&done.stderr);
+        let error = said.lines().find(|line| line.starts_with("error")).unwrap_or_default();
+        Err(format!("`cargo {}` of `{}`: {error}", command.join(" "), flavour.name))
+    }
+
+    /// Bytes of machine code per function, without the dependencies.
+    fn code_size(&self, flavour: &Flavour) -> Result<f64, String> {
+        let path = self.folder.join(format!("target/release/libfunctions_{}.rlib", flavour.name));
+        let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let archive = ArchiveFile::parse(&*bytes).map_err(|error| error.to_string())?;
+        let members = archive.members().filter_map(|member| member.ok()?.data(&*bytes).ok());
+        let code: u64 = members
+            .filter_map(|member| object::File::parse(member).ok())
+            .flat_map(|object| {
+                object.sections().filter(|s| s.kind() == SectionKind::Text).map(|s| s.size()).collect::<Vec<_>>()
+            })
+            .sum();
+        Ok(code as f64 / self.functions as f64)
+    }
+}

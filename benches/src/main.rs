@@ -17,7 +17,10 @@ use measure::Crew;
 use table::Table;
 
 enum Task {
-    Measure { filter: String, quick: bool },
+    Measure {
+        filter: String,
+        quick: bool,
+    },
     /// One batch and nothing else, for callgrind.
     Alone(String),
 }

@@ -70,7 +70,8 @@ pub fn allocations(page: &Page) -> f64 {
 }
 
 pub fn run(table: &mut Table) {
-    let peers: [(&str, Build); 2] = [("prometheus", pages::prometheus), ("prometheus-client", pages::prometheus_client)];
+    let peers: [(&str, Build); 2] =
+        [("prometheus", pages::prometheus), ("prometheus-client", pages::prometheus_client)];
     let kinds = [
         ("counter of 3 labels", Size { counters: 100_000, histograms: 0 }),
         ("histogram of 3 labels and 11 buckets", Size { counters: 0, histograms: 10_000 }),

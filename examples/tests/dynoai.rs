@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
 
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
+
 use serde_json::{Value, json};
 use tests::client::{Client, Response};
 use tests::page::{Kind, Page};
@@ -178,14 +181,40 @@ fn malformed_input_is_a_client_error_in_json() {
         (400, "POST", run, json, br#"{"samples":[{"rpm":1e999}]}"#),
         (415, "POST", run, "text/plain", b"{}"),
         (413, "POST", run, json, &too_large),
+        (422, "POST", run, json, b"null"),
+        (422, "POST", run, json, &b"[".repeat(100_000)),
+        (400, "POST", run, json, b"\xff\xfe"),
+        (400, "POST", run, json, br#"{"samples":[{"rpm":NaN}]}"#),
+        (422, "POST", run, json, br#"{"samples":[{"rpm":1e308,"load":1,"measured_afr":1,"target_afr":1}]}"#),
+        (422, "POST", run, json, br#"{"run_id":1}"#),
+        (400, "POST", run, json, br#"{"run_id":"a","samples":[]}"#),
+        (404, "POST", run, json, br#"{"run_id":"../../etc/passwd"}"#),
         (405, "GET", analyze, "", b""),
+        (405, "BREW", run, "", b""),
+        (405, "DELETE", "/metrics", "", b""),
         (404, "GET", "/api/other", "", b""),
+        (404, "GET", &format!("/{}", "p".repeat(60_000)), "", b""),
     ] {
         let response = service.request(method, path, &[("content-type", content_type)], body);
         eprintln!("{method} {path} {:?}", String::from_utf8_lossy(&body[..body.len().min(40)]));
         assert_error(&response, status);
     }
     assert_eq!(service.get("/api/health").expect(200).json()["status"], "ok");
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_not_the_services_failure() {
+    let service = start(&[]);
+    let half = &form(log(3).as_bytes())[..200];
+    let mut stream = service.open("POST", "/api/analyze", &[("content-type", FORM)], 1000).unwrap();
+    stream.write_all(half).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(r#""status":400"#), "{answer}");
+
+    let labels = [("method", "POST"), ("path", "/api/analyze"), ("status", "400")];
+    assert_eq!(page(&service).value("dynoai_requests_total", labels), 1.0);
 }
 
 #[test]

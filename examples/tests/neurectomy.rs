@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
 
-use std::io::{Read as _, Write as _};
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -183,7 +184,8 @@ fn files_come_back_and_each_operation_is_counted() {
     assert_error(&service.get("/v1/files/other"), 404);
     let _ = delete(&service, "/v1/files/a/b%20c.bin").expect(204);
     assert_error(&delete(&service, "/v1/files/a/b%20c.bin"), 404);
-    let _ = put(&service, "/v1/files/kept", "!").expect(201);
+    let kept = put(&service, "/v1/files//kept/", "!").expect(201).json();
+    assert_eq!(kept["path"], "kept");
     // Paths that name no file never reach the store.
     for path in ["/v1/files/%2e%2e/%2e%2e/etc/passwd", "/v1/files/../../etc/passwd", "/v1/files/a//b"] {
         assert_error(&service.get(path), 400);
@@ -373,7 +375,15 @@ fn malformed_input_is_a_client_error_in_json() {
         (400, "POST", "/v1/generate", json, b"\xff\xfe"),
         (422, "POST", "/v1/generate", json, b"{}"),
         (422, "POST", "/v1/generate", json, br#"{"prompt":1}"#),
+        (422, "POST", "/v1/generate", json, b"null"),
+        (422, "POST", "/v1/generate", json, &b"[".repeat(100_000)),
+        (400, "POST", "/v1/generate", json, b"{\"prompt\":\"\xff\"}"),
         (422, "POST", "/v1/generate", json, br#"{"prompt":"a","max_tokens":-1}"#),
+        (422, "POST", "/v1/generate", json, br#"{"prompt":"a","max_tokens":1.5}"#),
+        (422, "POST", "/v1/generate", json, br#"{"prompt":"a","max_tokens":99999999999999999999}"#),
+        (400, "POST", "/v1/generate", json, br#"{"prompt":"a","max_tokens":4294967295}"#),
+        (400, "POST", "/v1/generate", json, br#"{"prompt":"a","temperature":NaN}"#),
+        (400, "POST", "/v1/generate", json, br#"{"prompt":"a","temperature":1e999}"#),
         (400, "POST", "/v1/generate", json, br#"{"prompt":"a","temperature":9}"#),
         (415, "POST", "/v1/generate", "text/plain", br#"{"prompt":"a"}"#),
         (413, "POST", "/v1/generate", json, &too_large),
@@ -382,10 +392,19 @@ fn malformed_input_is_a_client_error_in_json() {
         (405, "GET", "/v1/generate", "", b""),
         (405, "POST", "/v1/files/a", "", b""),
         (405, "BREW", "/health", "", b""),
+        (405, "POST", "/metrics", "", b""),
         (404, "GET", "/", "", b""),
+        (404, "GET", &format!("/{}", "p".repeat(60_000)), "", b""),
         (404, "GET", "/v1/files/", "", b""),
         (400, "GET", "/v1/files/%ff", "", b""),
         (400, "PUT", "/v1/files/a%00b", "", b""),
+        (400, "PUT", "/v1/files/..%2f..%2fetc%2fpasswd", "", b""),
+        (400, "DELETE", "/v1/files/%2e%2e/secret", "", b""),
+        (400, "PUT", &format!("/v1/files/{}", "p".repeat(60_000)), "", b""),
+        (400, "POST", "/v1/keys", json, br#"{"user":"a\nb"}"#),
+        (422, "POST", "/v1/keys", json, br#"{"user":1}"#),
+        (400, "DELETE", "/v1/keys/%ff", "", b""),
+        (404, "DELETE", "/v1/keys/none", "", b""),
         (400, "POST", "/v1/keys", json, br#"{"user":" "}"#),
         (401, "POST", "/v1/sessions", "", b""),
         (404, "DELETE", "/v1/sessions/none", "", b""),
@@ -493,6 +512,39 @@ fn a_request_under_way_is_finished_before_the_end() {
 }
 
 #[test]
+fn a_stop_under_load_tears_no_response() {
+    let service = start(&[]);
+    let client = Client::new(service.address());
+    let answered = Arc::new(AtomicU32::new(0));
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let answered = Arc::clone(&answered);
+            thread::spawn(move || {
+                let body = json!({ "prompt": "The keeper", "max_tokens": 100 }).to_string();
+                let headers = [("content-type", "application/json")];
+                loop {
+                    match client.try_request("POST", "/v1/generate", &headers, body.as_bytes()) {
+                        Ok(answer) => assert_eq!(answer.expect(200).json()["model"], "ryot-tiny"),
+                        Err(error) => return error,
+                    }
+                    answered.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+        })
+        .collect();
+    wait::until("requests to be answered", || (answered.load(Ordering::SeqCst) > 50).then_some(()));
+    let stopped = service.stop();
+    assert_eq!((stopped.status.code(), stopped.stderr.as_str()), (Some(0), ""));
+    for client in clients {
+        let error = client.join().unwrap();
+        // A connection that was never taken, or closed before it had a request: nothing of an answer came.
+        let nothing = error.to_string() == "the connection ended in \"\"";
+        let refused = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+        assert!(nothing || refused.contains(&error.kind()), "{error}");
+    }
+}
+
+#[test]
 fn an_interrupt_stops_it_as_well() {
     let mut command = Command::new(BINARY);
     command.args(ANY_PORT).envs([IN_MEMORY]).stdout(Stdio::piped());
@@ -507,26 +559,62 @@ fn an_interrupt_stops_it_as_well() {
 }
 
 #[test]
-fn traffic_moves_every_number() {
-    let args = [&ANY_PORT[..], &["--traffic", "100"]].concat();
+fn traffic_moves_every_family_that_work_can_move() {
+    let args = [&ANY_PORT[..], &["--traffic", "20"]].concat();
     let service = Service::start(BINARY, &args, &[IN_MEMORY]);
-    let moved = |page: &Page, name: &str| page.series(name).iter().any(|s| s.value > 0.0);
-    wait::until("all numbers to move", || {
+    let moves = BTreeSet::from([
+        "neurectomy_http_requests_total",
+        "neurectomy_http_request_duration_seconds",
+        "neurectomy_ryot_requests_total",
+        "neurectomy_ryot_request_duration_seconds",
+        "neurectomy_tokens_generated_total",
+        "neurectomy_sigmalang_compression_ratio",
+        "neurectomy_sigmavault_operations_total",
+        "neurectomy_active_users",
+        "neurectomy_api_keys_active",
+    ]);
+    let idle = |page: &Page, name: &str| {
+        let samples = page.family(name).map(|family| family.samples.as_slice());
+        samples.unwrap_or_default().iter().all(|sample| sample.value == 0.0)
+    };
+    let page = wait::try_until(|| {
         let page = page(&service);
-        let all = [
-            "neurectomy_http_requests_total",
-            "neurectomy_http_request_duration_seconds_count",
-            "neurectomy_ryot_requests_total",
-            "neurectomy_ryot_request_duration_seconds_count",
-            "neurectomy_tokens_generated_total",
-            "neurectomy_sigmalang_compression_ratio_count",
-            "neurectomy_sigmavault_operations_total",
-            "neurectomy_active_users",
-            "neurectomy_api_keys_active",
-        ];
-        all.iter().all(|name| moved(&page, name)).then_some(())
+        let still: Vec<_> = moves.iter().copied().filter(|name| idle(&page, name)).collect();
+        if still.is_empty() { Ok(page) } else { Err(still) }
     });
+    let page = page.unwrap_or_else(|still| panic!("the traffic does not move {still:?}"));
+    // What else there is stands still because nothing fails, and nothing is on the page unnoticed.
+    let others = page.names().into_iter().filter(|name| !moves.contains(name) && !name.starts_with("metrics_runtime_"));
+    let others: BTreeSet<_> = others.collect();
+    let breaker = ["neurectomy_circuit_breaker_failures_total", "neurectomy_circuit_breaker_state"];
+    assert_eq!(others, [breaker[0], breaker[1], "neurectomy_system_info"].into());
+    assert_eq!(breaker.map(|name| page.value(name, [("service", "ryot")])), [0.0, 0.0]);
     assert_eq!(service.stop().status.code(), Some(0));
+}
+
+#[test]
+fn it_starts_from_an_empty_environment() {
+    let mut command = Command::new(BINARY);
+    command.args(ANY_PORT).env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut running = Running(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(running.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
+    let client = Client::new(address);
+    let _ = generate(&client, 5).expect(200);
+    let file = format!("/v1/files/tests/{}", running.0.id());
+    let _ = put(&client, &file, "!").expect(201);
+    let _ = delete(&client, &file).expect(204);
+    assert_eq!(page(&client).value("neurectomy_ryot_requests_total", [("status", "success")]), 1.0);
+}
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Both services and the quickstart as monitoring sees them: a real Prometheus scrapes them and is asked for every
-//! metric, promtool and Python's reference parsers read their pages, and no scrape under load is torn.
+//! Both services as monitoring sees them: a real Prometheus scrapes them and is asked for every metric, promtool and
+//! Python's reference parsers read their pages, and no scrape under load is torn.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
 
@@ -293,6 +293,7 @@ fn assert_metadata(server: &Server, job: &str, page: &Page) {
         Kind::Gauge => "gauge",
         Kind::Histogram => "histogram",
         Kind::Info => "info",
+        Kind::Unknown => "unknown",
         other => panic!("no metric of ours is a {other:?}"),
     };
     let of = |family: &Family| Metadata {
@@ -415,6 +416,13 @@ fn every_kind() -> Metrics {
     let theirs = prometheus::Histogram::with_opts(theirs).unwrap();
     theirs.observe(0.75);
     registry.register(Box::new(theirs)).unwrap();
+    // In OpenMetrics these two counters cannot have the family names that belong to them.
+    for taken in ["kinds_jobs_in_flight_total", "theirs_here_total"] {
+        let theirs = prometheus::IntCounter::new(taken, help).unwrap();
+        theirs.inc();
+        registry.register(Box::new(theirs)).unwrap();
+    }
+    registry.register(Box::new(prometheus::Gauge::new("theirs_here", help).unwrap())).unwrap();
 
     let builder = Metrics::builder().registry(&registry).namespace("kinds").constant_label("region", "eu \"west\"");
     builder.info("build", [("version", "1.0"), ("commit", "a\\b")]).build().unwrap()
@@ -443,6 +451,8 @@ fn prometheus_has_every_kind_of_metric_as_it_was_recorded() {
     assert_eq!(word(server.metadata("openmetrics"), "kinds_sent_bytes"), of("counter", "bytes"));
     assert_eq!(word(server.metadata("openmetrics"), "kinds_level_ratio"), of("gauge", "ratio"));
     assert_eq!(word(server.metadata("openmetrics"), "kinds_wait_seconds"), of("histogram", "seconds"));
+    assert_eq!(word(server.metadata("openmetrics"), "theirs_here_total"), of("unknown", ""));
+    assert_eq!(word(server.metadata("text"), "theirs_here_total"), of("counter", ""));
     assert_eq!(word(server.metadata("text"), "kinds_build_info"), of("gauge", ""));
     assert_eq!(word(server.metadata("text"), "kinds_sent_bytes_total"), of("counter", ""));
 }
@@ -524,7 +534,7 @@ fn scrape_under_load(service: &Client, requests: &str, duration: &str, work: &[f
             .collect();
 
         let (mut last, mut moved, mut scrapes) = (BTreeMap::new(), 0, 0);
-        let _stopping = StopOnDrop(&stop);
+        let stopping = StopOnDrop(&stop);
         wait::until("as many scrapes, and as much under way meanwhile", || {
             let page = match scrapes % 2 {
                 0 => Page::parse_text(&text(service)),
@@ -541,7 +551,7 @@ fn scrape_under_load(service: &Client, requests: &str, duration: &str, work: &[f
             scrapes += 1;
             (scrapes >= SCRAPES && moved > SCRAPES / 2).then_some(())
         });
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
 
         let done: u64 = clients.into_iter().map(|client| client.join().unwrap()).sum();
         let page = Page::parse_text(&text(service)).unwrap();

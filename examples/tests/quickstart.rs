@@ -7,29 +7,40 @@ use std::process::{Child, Command};
 
 use tests::client::Client;
 use tests::page::Page;
-use tests::wait;
+use tests::{tools, wait};
 
-struct Running(Child);
+struct Quickstart {
+    process: Child,
+    client: Client,
+}
 
-impl Drop for Running {
+impl Quickstart {
+    /// One that has greeted somebody and nobody.
+    fn start() -> Self {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
+        command.arg(address.to_string()).env_remove("METRICS_ENABLED").env_remove("METRICS_PATH");
+        let quickstart = Self { process: command.spawn().unwrap(), client: Client::new(address) };
+        let client = &quickstart.client;
+        let greeting =
+            wait::until("the quickstart to listen", || client.try_request("GET", "/hello/ada", &[], b"").ok());
+        assert_eq!(greeting.expect(200).text(), "Hello, ada!\n");
+        let _ = client.get("/hello/nobody").expect(404);
+        quickstart
+    }
+}
+
+impl Drop for Quickstart {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
 #[test]
 fn greetings_are_on_the_page() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
-    command.arg(address.to_string()).env_remove("METRICS_ENABLED").env_remove("METRICS_PATH");
-    let _running = Running(command.spawn().unwrap());
-    let client = Client::new(address);
-    let greeting = wait::until("the quickstart to listen", || client.try_request("GET", "/hello/ada", &[], b"").ok());
-    assert_eq!(greeting.expect(200).text(), "Hello, ada!\n");
-    let _ = client.get("/hello/nobody").expect(404);
-
-    let page = Page::parse_text(client.get("/metrics").expect(200).text()).unwrap();
+    let quickstart = Quickstart::start();
+    let page = Page::parse_text(quickstart.client.get("/metrics").expect(200).text()).unwrap();
     for status in ["success", "error"] {
         assert_eq!(page.value("quickstart_greetings_total", [("status", status)]), 1.0, "{status}");
     }
@@ -39,4 +50,12 @@ fn greetings_are_on_the_page() {
         let labels = [("method", "GET"), ("endpoint", "/hello/{name}"), ("status", status)];
         assert_eq!(page.value("quickstart_http_requests_total", labels), 1.0, "{status}");
     }
+}
+
+#[test]
+fn promtool_has_no_complaint_about_the_page() {
+    let Some(promtool) = tools::promtool() else { return };
+    let quickstart = Quickstart::start();
+    let page = quickstart.client.get("/metrics").expect(200);
+    assert_eq!(promtool.check_metrics(page.text()), Ok(()));
 }

@@ -7,8 +7,11 @@ use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprClosure, Ident, Lit, LitInt, LitStr, Path, Result, Token, Type};
 
-use crate::grammar::Grammar;
+use crate::grammar::{self, Grammar, Positional};
 use crate::problems::{Problems, did_you_mean};
+
+/// What leaves a method of an annotated impl block out.
+pub(crate) const SKIP: &str = "skip";
 
 macro_rules! keys {
     ($($key:ident $name:literal,)*) => {
@@ -43,6 +46,8 @@ pub(crate) type Slot<T> = Option<Given<T>>;
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) positional: Option<LitStr>,
+    /// The literal is there, but not in front.
+    pub(crate) misplaced: bool,
     pub(crate) name: Slot<Text>,
     pub(crate) help: Slot<Text>,
     pub(crate) unit: Slot<Text>,
@@ -73,8 +78,8 @@ impl Parse for Text {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         if input.peek(LitStr) {
             input.parse().map(Self::Literal)
-        } else if input.peek(Ident) || input.peek(Token![::]) || input.peek(Token![crate]) {
-            input.parse().map(Self::Path)
+        } else if input.peek(Ident::peek_any) || input.peek(Token![::]) {
+            input.call(Path::parse_mod_style).map(Self::Path)
         } else {
             Err(input.error("expected a string literal or a path to a `const` of type `&str`"))
         }
@@ -127,15 +132,18 @@ impl Parse for LabelValue {
 
 impl Parse for Label {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
+        if !input.peek(Ident::peek_any) {
+            return Err(
+                input.error("expected the name of a label: write `labels(name = value)`, the name without quotes")
+            );
+        }
         let name = input.call(Ident::parse_any)?;
         let ty = match input.parse::<Option<Token![:]>>()? {
+            Some(_) if input.peek(Token![=]) => return Err(input.error("expected the type of the label's values")),
             Some(_) => Some(input.parse()?),
             None => None,
         };
-        if !input.peek(Token![=]) {
-            return Err(Error::new(name.span(), format!("label `{name}` has no value: write `{name} = ..`")));
-        }
-        input.parse::<Token![=]>()?;
+        assigned(input, &name, "label ")?;
         Ok(Self { name, ty, value: input.parse()? })
     }
 }
@@ -182,10 +190,16 @@ impl Buckets {
                 };
                 match (<[Expr; 2]>::try_from(arguments), count) {
                     (Ok([start, step]), Some(count)) => Ok(Self::Series { function, start, step, count }),
-                    _ => Err(Error::new(
-                        function.span(),
-                        format!("`{function}` takes a start, a step and an integer literal: how many buckets"),
-                    )),
+                    _ => {
+                        let step = if function == "linear" { "width" } else { "factor" };
+                        Err(Error::new(
+                            function.span(),
+                            format!(
+                                "`{function}` takes three arguments: write `{function}(start, {step}, count)`, the count \
+                                 as an integer literal"
+                            ),
+                        ))
+                    }
                 }
             }
             other => Err(Error::new_spanned(other, wanted)),
@@ -220,10 +234,7 @@ impl Parse for Returns {
             "value" => Ok(Self::Value),
             other => {
                 let hint = did_you_mean(other, ["auto", "future", "value"]);
-                Err(Error::new(
-                    word.span(),
-                    format!("`returns = {other}` is unknown{hint}: it is `auto`, `future` or `value`"),
-                ))
+                Err(Error::new(word.span(), format!("expected `auto`, `future` or `value`, found `{other}`{hint}")))
             }
         }
     }
@@ -246,15 +257,18 @@ impl Args {
     fn parse_one(&mut self, input: ParseStream<'_>, grammar: &Grammar, first: bool) -> Result<()> {
         if input.peek(Lit) {
             let literal: Lit = input.parse()?;
+            let span = literal.span();
             return match (literal, &grammar.positional) {
                 (Lit::Str(text), Some(_)) if first => {
                     self.positional = Some(text);
                     Ok(())
                 }
-                (other, _) => Err(Error::new(
-                    other.span(),
-                    format!("expected `key = value`, found a literal; {}", takes(grammar)),
-                )),
+                (Lit::Str(_), Some(Positional { label, example })) if self.positional.is_none() => {
+                    self.misplaced = true;
+                    let attribute = grammar.attribute;
+                    Err(Error::new(span, format!("the {label} comes first: write `#[{attribute}({example}, ..)]`")))
+                }
+                _ => Err(Error::new(span, format!("expected `key = value`, found a literal; {}", takes(grammar)))),
             };
         }
         if !input.peek(Ident::peek_any) {
@@ -267,25 +281,19 @@ impl Args {
             Key::InFlight => self.in_flight = given(span, flag(input, &word)?),
             Key::Timed => self.timed = given(span, flag(input, &word)?),
             Key::Labels => self.labels = given(span, labels(input, &word)?),
-            _ if !input.peek(Token![=]) => {
-                return Err(Error::new(span, format!("`{word}` has no value: write `{word} = ..`")));
-            }
             _ => {
-                input.parse::<Token![=]>()?;
-                if input.is_empty() {
-                    return Err(Error::new(span, format!("`{word} =` has no value")));
-                }
+                assigned(input, &word, "")?;
                 match key {
                     Key::Name => self.name = given(span, input.parse()?),
                     Key::Help => self.help = given(span, input.parse()?),
                     Key::Unit => self.unit = given(span, input.parse()?),
                     Key::Buckets => self.buckets = given(span, Buckets::from_expr(input.parse()?)?),
-                    Key::Value | Key::Tokens | Key::Ratio => self.value = given(span, input.parse()?),
-                    Key::OkIf => self.ok_if = given(span, input.parse()?),
-                    Key::ErrorIf => self.error_if = given(span, input.parse()?),
+                    Key::Value | Key::Tokens | Key::Ratio => self.value = given(span, closure(input, &word)?),
+                    Key::OkIf => self.ok_if = given(span, closure(input, &word)?),
+                    Key::ErrorIf => self.error_if = given(span, closure(input, &word)?),
                     Key::Returns => self.returns = given(span, input.parse()?),
-                    Key::Crate => self.krate = given(span, input.call(Path::parse_mod_style)?),
-                    Key::Preset => self.preset = given(span, input.call(Path::parse_mod_style)?),
+                    Key::Crate => self.krate = given(span, path(input, "where the toolkit is")?),
+                    Key::Preset => self.preset = given(span, path(input, "a `const` of type `Preset`")?),
                     Key::Model => self.model = given(span, input.parse()?),
                     Key::InFlight | Key::Timed | Key::Labels => {}
                 }
@@ -296,14 +304,23 @@ impl Args {
 
     fn check_key(&mut self, word: &Ident, grammar: &Grammar) -> Result<Key> {
         let name = word.to_string();
-        let Some(key) = Key::ALL.iter().copied().find(|key| key.as_str() == name) else {
-            let hint = did_you_mean(&name, grammar.accepts.iter().map(|key| key.as_str()));
-            return Err(Error::new(word.span(), format!("unknown argument `{name}`{hint}; {}", takes(grammar))));
-        };
-        if !grammar.accepts.contains(&key) {
+        if grammar.on_impl && name == SKIP {
             return Err(Error::new(
                 word.span(),
-                format!("`#[{}]` takes no `{name}`; {}", grammar.attribute, takes(grammar)),
+                "`skip` stands alone, on a method of an impl block that has the attribute itself",
+            ));
+        }
+        let Some(key) = Key::ALL.iter().copied().find(|key| key.as_str() == name) else {
+            let skip = grammar.on_impl.then_some(SKIP);
+            let hint = did_you_mean(&name, grammar.accepts.iter().map(|key| key.as_str()).chain(skip));
+            return Err(Error::new(word.span(), format!("unknown argument `{name}`; {}{hint}", takes(grammar))));
+        };
+        if !grammar.accepts.contains(&key) {
+            let others = grammar::ALL.iter().filter(|other| other.accepts.contains(&key));
+            let others: Vec<_> = others.map(|other| format!("`#[{}]`", other.attribute)).collect();
+            return Err(Error::new(
+                word.span(),
+                format!("`{name}` is an argument of {}; {}", others.join(", "), takes(grammar)),
             ));
         }
         if self.given.iter().any(|(earlier, _)| *earlier == key) {
@@ -328,6 +345,33 @@ fn given<T>(key: Span, value: T) -> Slot<T> {
     Some(Given { key, value })
 }
 
+/// Passes over the `=` behind a key, behind which there has to be something.
+pub(crate) fn assigned(input: ParseStream<'_>, word: &Ident, what: &str) -> Result<()> {
+    let sign: Option<Token![=]> = input.parse()?;
+    if sign.is_none() || input.is_empty() || input.peek(Token![,]) {
+        return Err(Error::new(word.span(), format!("{what}`{word}` has no value: write `{word} = ..`")));
+    }
+    Ok(())
+}
+
+/// What is called with the returned value.
+fn closure(input: ParseStream<'_>, word: &Ident) -> Result<Expr> {
+    match input.parse()? {
+        Expr::Lit(literal) => Err(Error::new_spanned(
+            literal,
+            format!("expected a closure that is given what was returned: write `{word} = |r| ..`"),
+        )),
+        expr => Ok(expr),
+    }
+}
+
+pub(crate) fn path(input: ParseStream<'_>, what: &str) -> Result<Path> {
+    if input.peek(Ident::peek_any) || input.peek(Token![::]) {
+        return input.call(Path::parse_mod_style);
+    }
+    Err(input.error(format!("expected a path, without quotes: {what}")))
+}
+
 /// A word that stands alone.
 fn flag(input: ParseStream<'_>, word: &Ident) -> Result<()> {
     if input.is_empty() || input.peek(Token![,]) {
@@ -346,7 +390,7 @@ fn labels(input: ParseStream<'_>, word: &Ident) -> Result<Vec<Label>> {
     let mut labels: Vec<Label> = Vec::new();
     each_item(&content, &mut problems, |input| {
         let label: Label = input.parse()?;
-        if labels.iter().any(|earlier| earlier.name == label.name) {
+        if labels.iter().any(|earlier| earlier.name.unraw() == label.name.unraw()) {
             return Err(Error::new(label.name.span(), format!("label `{}` is given twice: leave one out", label.name)));
         }
         labels.push(label);
@@ -356,7 +400,7 @@ fn labels(input: ParseStream<'_>, word: &Ident) -> Result<Vec<Label>> {
 }
 
 /// Parses items between commas. After one that is wrong, goes on behind the next comma.
-fn each_item(
+pub(crate) fn each_item(
     input: ParseStream<'_>,
     problems: &mut Problems,
     mut item: impl FnMut(ParseStream<'_>) -> Result<()>,
@@ -379,6 +423,8 @@ fn each_item(
 }
 
 fn takes(grammar: &Grammar) -> String {
-    let keys: Vec<_> = grammar.accepts.iter().map(|key| format!("`{}`", key.as_str())).collect();
-    format!("`#[{}]` takes {}", grammar.attribute, keys.join(", "))
+    let first = grammar.positional.as_ref().map(|first| format!("the {} (`{}`)", first.label, first.example));
+    let keys = grammar.accepts.iter().map(|key| format!("`{}`", key.as_str()));
+    let all: Vec<_> = first.into_iter().chain(keys).collect();
+    format!("`#[{}]` takes {}", grammar.attribute, all.join(", "))
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::{Attribute, Error, Meta, Result};
 
-use crate::args::{Args, Key};
+use crate::args::{Args, Key, SKIP};
 use crate::grammar::{self, Grammar};
 use crate::item::{Function, Impl, ImplItem, Item};
 use crate::problems::Problems;
@@ -26,7 +26,8 @@ pub(crate) fn attribute(grammar: &'static Grammar, args: TokenStream, item: Toke
 fn try_attribute(grammar: &'static Grammar, args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let mut problems = Problems::default();
     let args = Args::parse(args, grammar, &mut problems);
-    match Item::parse(item) {
+    model::check_arguments(grammar, &args, &mut problems);
+    match Item::parse(item, grammar.on_impl) {
         Ok(Item::Function(function)) => {
             let plan = model::plan(grammar, &args, &function, None, &mut problems);
             problems.into_result().map(|()| emit(&plan))
@@ -58,7 +59,7 @@ fn on_impl(grammar: &'static Grammar, args: &Args, block: &Impl, mut problems: P
             let key = key.as_str();
             problems.push(Error::new(
                 span,
-                format!("`{key}` belongs to one function: put `#[track({key} ..)]` on the method"),
+                format!("`{key}` belongs to one function: put it into a `#[track(..)]` on the method"),
             ));
         }
     }
@@ -72,6 +73,7 @@ fn on_impl(grammar: &'static Grammar, args: &Args, block: &Impl, mut problems: P
                     Some(Own::Skip) => function.to_token_stream(),
                     Some(Own::Args(tokens)) => {
                         let own = Args::parse(tokens, grammar, &mut problems);
+                        model::check_arguments(grammar, &own, &mut problems);
                         emit(&model::plan(grammar, &own, &function, Some(&block.type_name), &mut problems))
                     }
                     None => emit(&model::plan(grammar, args, &function, Some(&block.type_name), &mut problems)),
@@ -97,7 +99,7 @@ fn own_attribute(function: &mut Function) -> Option<Own> {
     let at = function.attributes.iter().position(is_track)?;
     let attribute = function.attributes.remove(at);
     Some(match attribute.meta {
-        Meta::List(list) if list.tokens.to_string() == "skip" => Own::Skip,
+        Meta::List(list) if list.tokens.to_string() == SKIP => Own::Skip,
         Meta::List(list) => Own::Args(list.tokens),
         Meta::Path(_) | Meta::NameValue(_) => Own::Args(TokenStream::new()),
     })
@@ -109,7 +111,7 @@ fn is_track(attribute: &Attribute) -> bool {
 
 /// The item without `#[track(skip)]`, which would be an error of its own outside of an annotated block.
 fn without_marks(item: TokenStream) -> TokenStream {
-    let Ok(Item::Impl(mut block)) = Item::parse(item.clone()) else { return item };
+    let Ok(Item::Impl(mut block)) = Item::parse(item.clone(), true) else { return item };
     let mut body = TokenStream::new();
     for item in &mut block.items {
         match item {

@@ -103,7 +103,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
                 let #call = #enter;
                 let (#returned, #call) = #private::tracked(#call, #block #body).await;
                 #finish
-                #returned
+                return #returned;
             }
         }
         Shape::Sync { settled } => {
@@ -121,7 +121,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
                 let #returned = #private::run(#closure #output #body);
                 #settled
                 #finish
-                #returned
+                return #returned;
             }
         }
         Shape::Future { boxed } => {
@@ -138,13 +138,15 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             generate! {
                 #values
                 let #future = #private::run(#closure #output #body);
-                #recorded
+                return #recorded;
             }
         }
         Shape::Never { is_async: true } => {
             let enter = enter(plan, &private);
             let captures = captures(plan);
-            let known = generate!(if false { return #private::unreachable::<::core::convert::Infallible>(); });
+            let known = generate_at!(output_span(plan), private=>
+                if false { return #private::unreachable::<::core::convert::Infallible>(); }
+            );
             let body = grouped(body.span(), &generate!(#known #captures), body);
             generate! {
                 let #call = #enter;
@@ -230,7 +232,10 @@ fn captures(plan: &Plan<'_>) -> TokenStream {
                 bound_names(&typed.pat, &mut bound);
                 // A parameter that the body does not name stays where it is, and keeps its warning.
                 let named = bound.iter().filter(|name| is_guard(name) || names(function.body.stream(), name));
-                captures.extend(named.map(|name| generate!(#(#cfg)* let _ = &#name;)));
+                captures.extend(named.map(|name| {
+                    let allow = is_guard(name).then(|| generate!(#[allow(clippy::used_underscore_binding)]));
+                    generate!(#(#cfg)* #allow let _ = &#name;)
+                }));
             }
             FnArg::Receiver(_) | FnArg::Typed(_) => {}
         }
@@ -473,13 +478,14 @@ fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         out.extend(check(key, private, generate!(__SITE.check_labels())));
     }
     match plan.row {
-        Row::Own(_) => {
+        Row::Own(_) if plan.names_metric => {
             let check_name = generate!(__SITE.check_name());
             out.extend(match plan.name {
                 Some(name) => check(name, private, check_name),
                 None => check(&plan.function.signature.ident, private, check_name),
             });
         }
+        Row::Own(_) => {}
         Row::Users(path) => {
             if plan.labels_key.is_none() {
                 out.extend(check(path, private, generate!(__SITE.check_labels())));
@@ -496,8 +502,12 @@ fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
 }
 
 pub(crate) fn check(words: &impl ToTokens, private: &TokenStream, check: TokenStream) -> TokenStream {
-    let expect = call_over(words, &generate!(#private::expect), check);
+    let expect = expect(words, private, check);
     generate!(const _: () = #expect;)
+}
+
+fn expect(words: &impl ToTokens, private: &TokenStream, check: TokenStream) -> TokenStream {
+    call_over(words, &generate!(#private::expect), check)
 }
 
 /// The bounds as a `&'static [f64]`.
@@ -522,19 +532,17 @@ pub(crate) fn bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// A number as f64: integers may be written without a point.
+/// A number as f64: integers may be written without a point. The suffix is there for those who want one.
 fn bound(expr: &Expr) -> TokenStream {
     if let Expr::Lit(literal) = expr {
-        match &literal.lit {
-            Lit::Float(_) => return expr.to_token_stream(),
-            Lit::Int(int) if int.suffix().is_empty() => {
-                if let Ok(float) = format!("{}.0", int.base10_digits()).parse::<Literal>() {
-                    let mut float = float;
-                    float.set_span(int.span());
-                    return float.into_token_stream();
-                }
-            }
-            _ => {}
+        let digits = match &literal.lit {
+            Lit::Float(float) if ["", "f64"].contains(&float.suffix()) => float.base10_digits(),
+            Lit::Int(int) if int.suffix().is_empty() => int.base10_digits(),
+            _ => "",
+        };
+        if let Ok(mut float) = format!("{digits}f64").parse::<Literal>() {
+            float.set_span(literal.lit.span());
+            return float.into_token_stream();
         }
     }
     let at = generated_at(expr.span());
@@ -544,9 +552,12 @@ fn bound(expr: &Expr) -> TokenStream {
 pub(crate) fn check_bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
     let whole = generate!(#private::check_buckets(__SITE.bounds()));
     match buckets {
+        // One item for the whole list, since each costs the compiler some time: it stops at the first that is wrong.
         Buckets::List { bounds, .. } if !bounds.is_empty() => {
             let each = bounds.iter().enumerate();
-            each.map(|(i, bound)| check(bound, private, generate!(#private::check_bound(__SITE.bounds(), #i)))).collect()
+            let each =
+                each.map(|(i, bound)| expect(bound, private, generate!(#private::check_bound(__SITE.bounds(), #i))));
+            generate!(const _: () = { #(#each;)* };)
         }
         Buckets::List { list, .. } => check(list, private, whole),
         Buckets::Series { function, .. } => {

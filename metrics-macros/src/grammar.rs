@@ -32,6 +32,9 @@ pub(crate) enum Rows {
     Ratio(&'static str),
 }
 
+/// All of them.
+pub(crate) const ALL: [&Grammar; 7] = [&TRACK, &HISTOGRAM, &COUNTER, &IN_FLIGHT, &RYOT, &COMPRESSION, &STORAGE];
+
 /// Pairs that exclude each other, for every attribute.
 pub(crate) const EXCLUSIVE: &[(Key, Key)] = &[
     (Key::OkIf, Key::ErrorIf),

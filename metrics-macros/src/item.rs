@@ -3,6 +3,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt as _, quote};
+use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, Pat, Result, Signature, Token, Type, Visibility};
 
@@ -139,8 +140,12 @@ pub(crate) fn bound_names(pattern: &Pat, names: &mut Vec<syn::Ident>) {
     }
 }
 
+/// Words that begin an item which is no function.
+const NO_FUNCTIONS: [&str; 9] = ["struct", "enum", "union", "trait", "mod", "static", "type", "use", "macro_rules"];
+
 impl Item {
-    pub(crate) fn parse(tokens: TokenStream) -> Result<Self> {
+    /// `on_impl`: whether an impl block is welcome.
+    pub(crate) fn parse(tokens: TokenStream, on_impl: bool) -> Result<Self> {
         let parser = |input: ParseStream<'_>| {
             let ahead = input.fork();
             ahead.call(Attribute::parse_outer)?;
@@ -150,24 +155,16 @@ impl Item {
             if ahead.peek(Token![impl]) {
                 return input.parse().map(Self::Impl);
             }
-            let keywords: [(&str, bool); 9] = [
-                ("struct", ahead.peek(Token![struct])),
-                ("enum", ahead.peek(Token![enum])),
-                ("trait", ahead.peek(Token![trait])),
-                ("mod", ahead.peek(Token![mod])),
-                ("static", ahead.peek(Token![static])),
-                ("type", ahead.peek(Token![type])),
-                ("union", ahead.peek(syn::Ident) && ahead.fork().parse::<syn::Ident>()? == "union"),
-                ("use", ahead.peek(Token![use])),
-                (
-                    "const",
-                    ahead.peek(Token![const]) && !ahead.peek2(Token![fn]) && ahead.fork().parse::<Signature>().is_err(),
-                ),
-            ];
-            if let Some((keyword, _)) = keywords.iter().find(|(_, is)| *is) {
-                let hint =
-                    if *keyword == "trait" { ": put the attribute on its methods or implementations" } else { "" };
-                return Err(ahead.error(format!("expected a function, found `{keyword}`{hint}")));
+            let word = ahead.call(syn::Ident::parse_any)?;
+            let is_constant = word == "const" && ahead.peek2(Token![:]);
+            if is_constant || NO_FUNCTIONS.iter().any(|keyword| word == keyword) {
+                let hint = match word.to_string().as_str() {
+                    "trait" => ": put the attribute on its methods, or on implementations",
+                    "mod" => ": put the attribute on what is in it; `#[metrics]` stands on a module",
+                    _ => "",
+                };
+                let allowed = if on_impl { "a function or an impl block" } else { "a function" };
+                return Err(Error::new(word.span(), format!("expected {allowed}, found `{word}`{hint}")));
             }
             input.parse().map(Self::Function)
         };

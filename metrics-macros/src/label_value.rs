@@ -3,10 +3,12 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt as _;
-use syn::{Attribute, Data, DeriveInput, Error, Fields, LitStr, Path, Result};
+use syn::parse::ParseStream;
+use syn::{Attribute, Data, DeriveInput, Error, Fields, Ident, LitStr, Path, Variant};
 
+use crate::args::{assigned, each_item, path};
 use crate::crate_path;
-use crate::problems::Problems;
+use crate::problems::{Problems, did_you_mean};
 
 /// What `#[label(..)]` says.
 #[derive(Default)]
@@ -15,85 +17,120 @@ struct LabelArgs {
     krate: Option<Path>,
 }
 
-fn label_args(attributes: &[Attribute], on_variant: bool) -> Result<LabelArgs> {
+fn label_args(attributes: &[Attribute], on_variant: bool, problems: &mut Problems) -> LabelArgs {
     let mut args = LabelArgs::default();
+    let (key, takes) = if on_variant {
+        ("rename", "a variant takes `#[label(rename = \"..\")]`")
+    } else {
+        ("crate", "the enum takes `#[label(crate = path)]`, its variants `#[label(rename = \"..\")]`")
+    };
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("label")) {
-        attribute.parse_nested_meta(|meta| {
-            if on_variant && meta.path.is_ident("rename") {
-                if args.rename.is_some() {
-                    return Err(meta.error("`rename` is given twice: leave one out"));
+        let parsed = attribute.parse_args_with(|input: ParseStream<'_>| {
+            each_item(input, problems, |input| {
+                if !input.peek(Ident::peek_any) {
+                    return Err(input.error(format!("expected `{key} = ..`; {takes}")));
                 }
-                args.rename = Some(meta.value()?.parse()?);
+                let word = input.call(Ident::parse_any)?;
+                if word != key {
+                    let hint = did_you_mean(&word.to_string(), [key]);
+                    return Err(Error::new(word.span(), format!("unknown key `{word}`; {takes}{hint}")));
+                }
+                if args.rename.is_some() || args.krate.is_some() {
+                    return Err(Error::new(word.span(), format!("`{word}` is given twice: leave one out")));
+                }
+                assigned(input, &word, "")?;
+                if on_variant {
+                    args.rename = Some(input.parse()?);
+                } else {
+                    args.krate = Some(path(input, "where the toolkit is")?);
+                }
                 Ok(())
-            } else if !on_variant && meta.path.is_ident("crate") {
-                args.krate = Some(meta.value()?.call(Path::parse_mod_style)?);
-                Ok(())
-            } else if on_variant {
-                Err(meta.error("`#[label]` on a variant takes `rename = \"..\"`"))
-            } else {
-                Err(meta.error("`#[label]` on the enum takes `crate = path`; `rename = \"..\"` stands on a variant"))
-            }
-        })?;
+            })
+        });
+        if let Err(error) = parsed {
+            problems.push(error);
+        }
     }
-    Ok(args)
+    args
 }
 
-pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
-    let input: DeriveInput = syn::parse2(input)?;
-    let Data::Enum(data) = &input.data else {
-        return Err(Error::new_spanned(
-            &input.ident,
-            "`LabelValue` is derived for enums, whose values are few; implement it by hand for other types",
-        ));
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let input: DeriveInput = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => return error.into_compile_error(),
     };
-    let args = label_args(&input.attrs, false)?;
-    let private = crate_path::private(args.krate.as_ref());
     let mut problems = Problems::default();
-    let mut texts: Vec<String> = Vec::new();
-    for variant in &data.variants {
-        if !matches!(variant.fields, Fields::Unit) {
-            problems.push(Error::new_spanned(
-                &variant.fields,
-                format!(
-                    "`{}` has fields, which would make its values many; implement `LabelValue` by hand, or keep the \
-                     fields out",
-                    variant.ident
-                ),
-            ));
-        }
-        let rename = match label_args(&variant.attrs, true) {
-            Ok(args) => args.rename,
-            Err(error) => {
-                problems.push(error);
-                None
-            }
-        };
-        let text = rename.as_ref().map_or_else(|| snake_case(&variant.ident.unraw().to_string()), LitStr::value);
-        if texts.contains(&text) {
-            let span = rename.as_ref().map_or_else(|| variant.ident.span(), LitStr::span);
-            problems.push(Error::new(span, format!("two variants are called `{text}`: rename one of them")));
-        }
-        texts.push(text);
-    }
-    if data.variants.is_empty() {
-        problems.push(Error::new_spanned(&input.ident, "an enum without variants has no label values"));
-    }
-    problems.into_result()?;
+    let args = label_args(&input.attrs, false, &mut problems);
+    let private = crate_path::private(args.krate.as_ref());
+    let texts = texts(&input.data, &mut problems);
     let name = &input.ident;
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
-    let variants: Vec<_> = data.variants.iter().map(|variant| &variant.ident).collect();
-    Ok(quote! {
+    let (errors, label) = match problems.into_result() {
+        Ok(()) => {
+            let arms = texts.iter().map(|(variant, text)| quote!(Self::#variant => #text,));
+            (None, quote!(#private::Label::from_static(match self { #(#arms)* })))
+        }
+        // Whoever uses it as a label has no error of their own.
+        Err(error) => (Some(error.into_compile_error()), quote!(loop {})),
+    };
+    let texts = texts.iter().map(|(_, text)| text);
+    quote! {
+        #errors
         #[automatically_derived]
         impl #impl_generics #private::LabelValue for #name #ty_generics #where_clause {
             const VALUES: &'static [&'static ::core::primitive::str] = &[#(#texts),*];
 
             fn label(&self) -> #private::Label<'_> {
-                #private::Label::from_static(match self {
-                    #(Self::#variants => #texts,)*
-                })
+                #label
             }
         }
-    })
+    }
+}
+
+/// What a variant is called, at the word that says so.
+fn text(variant: &Variant, problems: &mut Problems) -> LitStr {
+    if !matches!(variant.fields, Fields::Unit) {
+        problems.push(Error::new_spanned(
+            &variant.fields,
+            format!(
+                "`{}` has fields, which would make its values many: leave them out, or implement `LabelValue` by hand",
+                variant.ident
+            ),
+        ));
+    }
+    let renamed = label_args(&variant.attrs, true, problems).rename;
+    renamed.unwrap_or_else(|| LitStr::new(&snake_case(&variant.ident.unraw().to_string()), variant.ident.span()))
+}
+
+/// The variants, each with its text.
+fn texts<'d>(data: &'d Data, problems: &mut Problems) -> Vec<(&'d Ident, String)> {
+    let other = match data {
+        Data::Enum(data) => {
+            if data.variants.is_empty() {
+                problems
+                    .push(Error::new(data.enum_token.span, "an enum without variants has no label values: add one"));
+            }
+            let mut texts: Vec<(&Ident, String)> = Vec::new();
+            for variant in &data.variants {
+                let text = text(variant, problems);
+                if texts.iter().any(|(_, earlier)| *earlier == text.value()) {
+                    problems.push(Error::new(
+                        text.span(),
+                        format!("two variants are called `{}`: rename one of them", text.value()),
+                    ));
+                }
+                texts.push((&variant.ident, text.value()));
+            }
+            return texts;
+        }
+        Data::Struct(data) => data.struct_token.span,
+        Data::Union(data) => data.union_token.span,
+    };
+    problems.push(Error::new(
+        other,
+        "expected an enum, whose values are few; for another type, implement `LabelValue` by hand",
+    ));
+    Vec::new()
 }
 
 /// `CacheHit` and `HTTPError` as `cache_hit` and `http_error`.

@@ -3,11 +3,13 @@
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, TokenStreamExt as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
-use syn::parse::{Parse, ParseStream, Parser as _};
+use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Error, FnArg, Ident, LitStr, Pat, Path, Result, ReturnType, Signature, Token, Type, Visibility};
+use syn::{
+    Attribute, Error, FnArg, Ident, LitStr, Pat, Path, Result, ReturnType, Safety, Signature, Token, Type, Visibility,
+};
 
-use crate::args::{Buckets, Text};
+use crate::args::{Buckets, Text, assigned, each_item, path};
 use crate::crate_path;
 use crate::expand::{bounds, call_over, check, check_bounds, generate, text, values_of};
 use crate::item::{Function, first_paragraph};
@@ -21,31 +23,40 @@ struct ModuleArgs {
     krate: Option<Path>,
 }
 
-impl Parse for ModuleArgs {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
+impl ModuleArgs {
+    fn parse(tokens: TokenStream, problems: &mut Problems) -> Self {
         let mut args = Self::default();
-        while !input.is_empty() {
-            let key = input.call(Ident::parse_any)?;
-            input.parse::<Token![=]>()?;
-            match key.to_string().as_str() {
-                "prefix" if args.prefix.is_none() => args.prefix = Some(input.parse()?),
-                "crate" if args.krate.is_none() => args.krate = Some(input.call(Path::parse_mod_style)?),
-                "prefix" | "crate" => {
-                    return Err(Error::new(key.span(), format!("`{key}` is given twice: leave one out")));
-                }
-                other => {
-                    let hint = did_you_mean(other, ["prefix", "crate"]);
-                    return Err(Error::new(
-                        key.span(),
-                        format!("unknown argument `{other}`{hint}; `#[metrics]` takes `prefix`, `crate`"),
-                    ));
-                }
-            }
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
+        let parser = |input: ParseStream<'_>| each_item(input, problems, |input| args.parse_one(input));
+        if let Err(error) = parser.parse2(tokens) {
+            problems.push(error);
         }
-        Ok(args)
+        args
+    }
+
+    fn parse_one(&mut self, input: ParseStream<'_>) -> Result<()> {
+        let takes = "`#[metrics]` takes `prefix = \"..\"`, `crate = path`";
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error(format!("expected `key = value`; {takes}")));
+        }
+        let key = input.call(Ident::parse_any)?;
+        let given_twice = match key.to_string().as_str() {
+            "prefix" => self.prefix.is_some(),
+            "crate" => self.krate.is_some(),
+            other => {
+                let hint = did_you_mean(other, ["prefix", "crate"]);
+                return Err(Error::new(key.span(), format!("unknown argument `{other}`; {takes}{hint}")));
+            }
+        };
+        if given_twice {
+            return Err(Error::new(key.span(), format!("`{key}` is given twice: leave one out")));
+        }
+        assigned(input, &key, "")?;
+        if key == "prefix" {
+            self.prefix = Some(input.parse()?);
+        } else {
+            self.krate = Some(path(input, "where the toolkit is")?);
+        }
+        Ok(())
     }
 }
 
@@ -66,12 +77,29 @@ struct Declared {
     help: String,
 }
 
-/// The module with its declarations made into functions.
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let args: ModuleArgs = syn::parse2(args)?;
-    let private = crate_path::private(args.krate.as_ref());
-    let prefix = args.prefix.as_ref().map(LitStr::value).unwrap_or_default();
+/// The module with its declarations made into functions. Where something is wrong, the errors beside it, and what can
+/// still be called.
+pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut problems = Problems::default();
+    let args = ModuleArgs::parse(args, &mut problems);
+    let private = crate_path::private(args.krate.as_ref());
+    let expanded = match split(item.clone()) {
+        Ok((head, braces)) => {
+            let mut body = Group::new(Delimiter::Brace, content(&args, braces.stream(), &private, &mut problems));
+            body.set_span(braces.span());
+            quote!(#head #body)
+        }
+        Err(error) => {
+            problems.push(error);
+            item
+        }
+    };
+    let errors = problems.into_result().err().map(|error| error.to_compile_error());
+    quote!(#errors #expanded)
+}
+
+/// What stands in front of the braces of the module, and these.
+fn split(module: TokenStream) -> Result<(TokenStream, Group)> {
     let parser = |input: ParseStream<'_>| {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility: Visibility = input.parse()?;
@@ -86,16 +114,26 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
         };
         Ok((quote!(#(#attributes)* #visibility #keyword #name), braces))
     };
-    let (head, braces) = parser.parse2(item)?;
+    parser.parse2(module)
+}
+
+fn content(args: &ModuleArgs, items: TokenStream, private: &TokenStream, problems: &mut Problems) -> TokenStream {
     // The kinds are known in the module without an import; one of the user's own goes before this one.
     let mut content = generate!(use #private::kinds::*;);
-    let items = |input: ParseStream<'_>| {
+    let prefix = args.prefix.as_ref().map(LitStr::value).unwrap_or_default();
+    if let Some(literal) = &args.prefix {
+        content.extend(check(literal, private, generate!(#private::check_prefix(#literal))));
+    }
+    let parser = |input: ParseStream<'_>| {
         while !input.is_empty() {
             match parse_item(input) {
                 Ok(Parsed::Other(tokens)) => content.extend(tokens),
-                Ok(Parsed::Metric(function)) => match declared(*function) {
-                    Ok(declared) => content.extend(expand_one(&declared, &prefix, &private)),
-                    Err(error) => problems.push(error),
+                Ok(Parsed::Metric(function)) => match declared(&function) {
+                    Ok(declared) => content.extend(expand_one(&declared, &prefix, private)),
+                    Err(error) => {
+                        problems.push(error);
+                        content.extend(stub(&function.signature, &function.visibility));
+                    }
                 },
                 Err(error) => {
                     problems.push(error);
@@ -105,13 +143,23 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
         }
         Ok(())
     };
-    items.parse2(braces.stream())?;
-    if let Err(error) = problems.into_result() {
-        content.extend(error.to_compile_error());
+    if let Err(error) = parser.parse2(items) {
+        problems.push(error);
     }
-    let mut body = Group::new(Delimiter::Brace, content);
-    body.set_span(braces.span());
-    Ok(quote!(#head #body))
+    content
+}
+
+/// Stands in for a function that has an error already, so that its callers have none.
+fn stub(signature: &Signature, visibility: &Visibility) -> Option<TokenStream> {
+    let ReturnType::Type(_, ty) = &signature.output else { return None };
+    let Signature { ident, generics, inputs, .. } = signature;
+    let is_function = signature.receiver().is_none();
+    (is_function && kind(ty).is_ok()).then(|| {
+        generate! {
+            #[allow(unused_variables)]
+            #visibility fn #ident #generics (#inputs) -> &'static #ty { loop {} }
+        }
+    })
 }
 
 enum Parsed {
@@ -130,7 +178,7 @@ fn parse_item(input: ParseStream<'_>) -> Result<Parsed> {
     let ahead = input.fork();
     ahead.call(Attribute::parse_outer)?;
     ahead.parse::<Visibility>()?;
-    if ahead.peek(Token![fn]) {
+    if ahead.parse::<Signature>().is_ok() {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         let signature: Signature = input.parse()?;
@@ -170,15 +218,21 @@ fn skip_item(input: ParseStream<'_>) -> Result<()> {
     Ok(())
 }
 
-fn declared(function: Bodiless) -> Result<Declared> {
+fn declared(function: &Bodiless) -> Result<Declared> {
     let Bodiless { attributes, visibility, signature } = function;
     let mut problems = Problems::default();
-    let Signature { asyncness, constness, generics, .. } = &signature;
+    let Signature { asyncness, constness, safety, abi, generics, .. } = signature;
     if let Some(token) = asyncness {
         problems.push(Error::new(token.span, "a metric is handed out at once: leave `async` out"));
     }
     if let Some(token) = constness {
         problems.push(Error::new(token.span, "a metric is made at run time: leave `const` out"));
+    }
+    if let Safety::Unsafe(token) = safety {
+        problems.push(Error::new(token.span, "a metric is safe to ask for: leave `unsafe` out"));
+    }
+    if let Some(abi) = abi {
+        problems.push(Error::new_spanned(abi, "a metric is asked for from Rust: leave `extern` out"));
     }
     if let (Some(_), Some(param)) = (generics.type_params().next(), generics.params.first()) {
         problems.push(Error::new_spanned(param, "a metric is not generic: name the type of the label"));
@@ -207,16 +261,18 @@ fn declared(function: Bodiless) -> Result<Declared> {
     for attribute in attributes {
         if attribute.path().is_ident("buckets") {
             match attribute.parse_args_with(Buckets::parse_inner) {
+                Ok(_) if buckets.is_some() => problems.push(given_twice(attribute)),
                 Ok(list) => buckets = Some((attribute.path().span(), list)),
                 Err(error) => problems.push(error),
             }
         } else if attribute.path().is_ident("unit") {
             match attribute.parse_args() {
+                Ok(_) if unit.is_some() => problems.push(given_twice(attribute)),
                 Ok(text) => unit = Some(text),
                 Err(error) => problems.push(error),
             }
         } else {
-            kept.push(attribute);
+            kept.push(attribute.clone());
         }
     }
     if let (Ok((kind, _)), Some((span, _))) = (&kind, &buckets)
@@ -229,6 +285,7 @@ fn declared(function: Bodiless) -> Result<Declared> {
         Ok((kind, ty)) => {
             problems.into_result()?;
             let buckets = buckets.map(|(_, list)| list);
+            let (visibility, signature) = (visibility.clone(), signature.clone());
             Ok(Declared { attributes: kept, visibility, signature, kind, ty, labels, buckets, unit, help })
         }
         Err(error) => {
@@ -241,16 +298,26 @@ fn declared(function: Bodiless) -> Result<Declared> {
     }
 }
 
+fn given_twice(attribute: &Attribute) -> Error {
+    let path = attribute.path();
+    Error::new_spanned(path, format!("`#[{}]` is given twice: leave one out", path.to_token_stream()))
+}
+
 fn kind(ty: &Type) -> Result<Ident> {
-    let last = match ty {
+    let word = match ty {
         Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.clone()),
+        Type::Reference(reference) => kind(&reference.elem).ok(),
         _ => None,
     };
-    let found = ty.to_token_stream().to_string();
-    last.filter(|word| KINDS.iter().any(|kind| word == kind)).ok_or_else(|| {
-        let hint = did_you_mean(&found, KINDS);
-        Error::new_spanned(ty, format!("`{found}` is no metric{hint}; it is one of `{}`", KINDS.join("`, `")))
-    })
+    let is_path = matches!(ty, Type::Path(_));
+    match word {
+        Some(word) if is_path && KINDS.iter().any(|kind| word == kind) => Ok(word),
+        word => {
+            let hint = word.map(|word| did_you_mean(&word.to_string(), KINDS)).unwrap_or_default();
+            let kinds = KINDS.join("`, `");
+            Err(Error::new_spanned(ty, format!("this is no metric; a metric is one of `{kinds}`{hint}")))
+        }
+    }
 }
 
 /// `fn jobs_total(state: State) -> Counter;` becomes

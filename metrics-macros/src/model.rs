@@ -22,6 +22,8 @@ pub(crate) struct Plan<'a> {
     /// The label `function`: the name, or `Type::method`.
     pub(crate) label: String,
     pub(crate) name: Option<&'a Text>,
+    /// Whether the metric has this name, or without one that of the function.
+    pub(crate) names_metric: bool,
     pub(crate) help: Option<Text>,
     pub(crate) unit: Option<&'a Text>,
     pub(crate) buckets: Option<&'a Buckets>,
@@ -89,7 +91,6 @@ pub(crate) fn plan<'a>(
     within: Option<&str>,
     problems: &mut Problems,
 ) -> Plan<'a> {
-    check_arguments(grammar, args, problems);
     check_function(function, within, problems);
     let labels = labels(grammar, args, function, problems);
     let help = match &args.help {
@@ -134,6 +135,10 @@ pub(crate) fn plan<'a>(
         row,
         label: within.map_or_else(|| function.name(), |ty| format!("{ty}::{}", function.name())),
         name: args.name.as_ref().map(|name| &name.value),
+        names_metric: match grammar.rows {
+            Rows::ByName { .. } => args.name.is_some(),
+            _ => grammar.accepts.contains(&Key::Name),
+        },
         help,
         unit: args.unit.as_ref().map(|unit| &unit.value),
         buckets: args.buckets.as_ref().map(|buckets| &buckets.value),
@@ -148,7 +153,7 @@ pub(crate) fn plan<'a>(
 }
 
 /// What one argument says about another.
-fn check_arguments(grammar: &Grammar, args: &Args, problems: &mut Problems) {
+pub(crate) fn check_arguments(grammar: &Grammar, args: &Args, problems: &mut Problems) {
     for (one, other) in EXCLUSIVE {
         if let (Some(_), Some(span)) = (args.span_of(*one), args.span_of(*other)) {
             let (one, other) = (one.as_str(), other.as_str());
@@ -164,7 +169,7 @@ fn check_arguments(grammar: &Grammar, args: &Args, problems: &mut Problems) {
             problems.push(Error::new(span, format!("`{key}` needs `{needed}` as well: {why}")));
         }
     }
-    if let (Some(positional), None) = (&grammar.positional, &args.positional) {
+    if let (Some(positional), None, false) = (&grammar.positional, &args.positional, args.misplaced) {
         problems.push(Error::new(
             Span::call_site(),
             format!("the {} is missing: write `#[{}({})]`", positional.label, grammar.attribute, positional.example),
@@ -252,7 +257,7 @@ fn check_parameter(expr: &Expr, function: &Function, problems: &mut Problems) {
         [] => "the function has none".to_owned(),
         names => format!("there are `{}`", names.join("`, `")),
     };
-    problems.push(Error::new(word.span(), format!("`{text}` is no parameter of the function{hint}; {there}")));
+    problems.push(Error::new(word.span(), format!("`{text}` is no parameter of the function; {there}{hint}")));
 }
 
 fn bare_word(expr: &Expr) -> Option<&Ident> {

@@ -19,13 +19,13 @@ impl Problems {
     }
 }
 
-/// `, did you mean `x`?` for the candidate that is close, or nothing.
+/// `; did you mean `x`?` for the candidate that is close, or nothing.
 pub(crate) fn did_you_mean<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(found, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
         .min()
-        .map(|(_, candidate)| format!(", did you mean `{candidate}`?"))
+        .map(|(_, candidate)| format!("; did you mean `{candidate}`?"))
         .unwrap_or_default()
 }

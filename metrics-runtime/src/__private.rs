@@ -6,7 +6,8 @@
 //! ```text
 //! async fn login(tenant: &str) -> R {
 //!     let call = {
-//!         const SITE: Site = Site { preset: &preset::TRACK_NAMED, source: Source::new(..), .. }.checked();
+//!         const SITE: Site = Site { preset: &preset::TRACK_NAMED, source: Source::new(..), .. };
+//!         const _: () = expect(SITE.check_label(0));   // at the word `tenant`; and so for every word
 //!         static CALLSITE: Callsite = Callsite::new(SITE);
 //!         #[distributed_slice(ENTRIES)] static ENTRY: &dyn Declare = &CALLSITE;
 //!         if enabled() { CALLSITE.enter_with(&[LabelValue::label(&tenant).as_str()]) } else { Call::disabled() }
@@ -16,6 +17,8 @@
 //!     returned
 //! }
 //! ```
+//!
+//! In full: `metrics-macros/tests/golden`.
 
 pub use crate::call::{Call, Callsite, enabled, recorded, run, tracked, unreachable};
 pub use crate::catalog::{Declare, ENTRIES};

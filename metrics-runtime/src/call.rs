@@ -215,8 +215,9 @@ impl Families {
             let gauge = series.in_flight.get_or_init(|| {
                 let values = series.values.as_deref();
                 let found = values.and_then(|values| part.find(values, self.entry_labels.len(), Outcome::Success));
-                found.unwrap_or_else(|| part.family.overflow())
+                found.unwrap_or_else(|| part.family.overflow_series())
             });
+            part.family.count_if_overflow(gauge);
             gauge.enter();
         }
     }
@@ -292,21 +293,11 @@ impl Declare for Callsite {
 
     fn declare(&'static self, registry: &Registry) {
         let families = self.families.get_or_init(|| Families::new(&self.site, registry));
-        if let Some(part) = &families.calls {
-            part.declare_known_series();
-        }
-        if let Some(part) = &families.duration {
-            part.declare_known_series();
-        }
-        if let Some(part) = &families.observed {
-            part.declare_known_series();
-        }
-        if let Some(part) = &families.added {
-            part.declare_known_series();
-        }
-        if let Some(part) = &families.in_flight {
-            part.declare_known_series();
-        }
+        families.calls.iter().for_each(Part::declare_known_series);
+        families.duration.iter().for_each(Part::declare_known_series);
+        families.observed.iter().for_each(Part::declare_known_series);
+        families.added.iter().for_each(Part::declare_known_series);
+        families.in_flight.iter().for_each(Part::declare_known_series);
     }
 }
 

@@ -108,9 +108,10 @@ pub(crate) fn claims(family: &proto::MetricFamily) -> Vec<String> {
     suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect()
 }
 
-/// Writes a foreign family onto our page, as it is.
-pub(crate) fn write(family: &proto::MetricFamily, page: &mut Page) {
+/// Writes a foreign family onto our page, as it is. A counter can be `untyped` instead.
+pub(crate) fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool) {
     let kind = match family.get_field_type() {
+        proto::MetricType::COUNTER if untyped => Type::Unknown,
         proto::MetricType::COUNTER => Type::Counter,
         proto::MetricType::GAUGE => Type::Gauge,
         proto::MetricType::HISTOGRAM => Type::Histogram,

@@ -49,6 +49,7 @@
 //! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
 //! | `off` | attributes leave functions as they are; arguments are still checked |
 
+#![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "what is tested is that numbers are exact"))]
 
 #[doc(hidden)]

@@ -312,7 +312,7 @@ impl<'r, F: Future + ?Sized> ReturnedFuture<'r, F> for &Probe<'r, F> {
     }
 }
 
-/// Everything else: a [`Value`].
+/// Everything else: a `Value`.
 pub trait ReturnedValue {
     /// What was returned.
     fn returned(&self) -> &'static Value;

@@ -16,7 +16,10 @@ use crate::encode::{Format, Header, Number, Page, Type};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
 use crate::foreign;
 use crate::label;
-use crate::name::NameError;
+use crate::name::{self, NameError};
+
+/// How the names of the toolkit's own metrics begin.
+const OWN: &str = "metrics_runtime_";
 
 /// Why a metric cannot be registered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -261,7 +264,7 @@ impl Registry {
 
     /// The family of this definition: the one that is there, or a new one.
     pub(crate) fn family<M: Metric>(&self, descriptor: Descriptor, source: Source) -> Result<Family<M>, RegistryError> {
-        if descriptor.name.starts_with("metrics_runtime_") {
+        if descriptor.name.starts_with(OWN) {
             return Err(RegistryError::Reserved { metric: descriptor.name.into_owned(), source_place: source });
         }
         let valid = if descriptor.kind == M::KIND { descriptor.check() } else { Err(wrong_kind(&descriptor, M::KIND)) };
@@ -370,16 +373,22 @@ impl Registry {
             let own = naming.constant_text(&family.descriptor().labels);
             write_family(&mut page, &**family, &naming.prefix, &own);
         }
-        for family in self.gather() {
-            let claims = foreign::claims(&family);
-            if claims.iter().any(|claim| written.contains(claim)) {
+        let gathered = self.gather();
+        let theirs: BTreeSet<&str> = gathered.iter().map(MetricFamily::name).collect();
+        for family in &gathered {
+            let claims = foreign::claims(family);
+            if claims.iter().any(|claim| claim.starts_with(OWN) || written.contains(claim)) {
                 self.inner.errors.duplicate.record(|| {
                     format!("a foreign collector's `{}` is left out: the page has that name already", family.name())
                 });
                 continue;
             }
+            // OpenMetrics calls a counter's family by the counter's name without `_total`. Where another has that name,
+            // the counter keeps its own and loses its type.
+            let stem = name::stem(family.name());
+            let taken = stem != family.name() && (theirs.contains(stem) || written.contains(stem));
+            foreign::write(family, &mut page, format == Format::OpenMetrics && taken);
             written.extend(claims);
-            foreign::write(&family, &mut page);
         }
         self.write_self_metrics(&mut page, &families, &naming.prefix, &constant);
         page.finish()
@@ -444,7 +453,7 @@ fn write_family(page: &mut Page, family: &dyn AnyFamily, prefix: &str, constant:
 }
 
 fn wrong_kind(descriptor: &Descriptor, wanted: Kind) -> NameError {
-    crate::name::wrong_kind(&descriptor.name, descriptor.kind, wanted).into()
+    name::wrong_kind(&descriptor.name, descriptor.kind, wanted).into()
 }
 
 impl ScrapeErrors {

@@ -1,6 +1,7 @@
 //! An attribute does not change the order in which a function drops its parameters and locals, whichever way it ends.
 //!
 //! Every function here exists twice, once as it stands and once with an attribute, and both have to leave the same log.
+#![cfg(not(feature = "off"))]
 #![allow(unused_variables, clippy::needless_pass_by_value, reason = "what is not used is dropped as well")]
 #![allow(clippy::used_underscore_binding, reason = "guards are called so")]
 

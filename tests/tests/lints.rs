@@ -2,6 +2,7 @@
 //!
 //! The verdict is the compiler's and clippy's: `cargo clippy --tests -- -D warnings`. Bodies here are short, so that it
 //! is the generated code that has to stand the lints; what is allowed, and why, stands where it is allowed.
+#![cfg(not(feature = "off"))]
 #![forbid(unsafe_code)]
 #![deny(
     missing_docs,
@@ -46,17 +47,29 @@
     clippy::pedantic,
     clippy::restriction
 )]
+// The group is not meant to be asked for as a whole, since some of its lints contradict each other.
+#![allow(clippy::blanket_clippy_restriction_lints, reason = "here, all of them are")]
 #![allow(
-    clippy::blanket_clippy_restriction_lints,
-    reason = "the whole group is asked for: generated code has to stand all of it"
+    clippy::needless_return,
+    clippy::pub_with_shorthand,
+    clippy::redundant_pub_crate,
+    clippy::separated_literal_suffix,
+    clippy::shadow_reuse,
+    reason = "they contradict another lint"
+)]
+#![allow(
+    clippy::arbitrary_source_item_ordering,
+    clippy::single_call_fn,
+    reason = "items are ordered by what they show, and most are called once"
 )]
 
 use core::future::ready;
 use core::pin::Pin;
+use std::panic::{catch_unwind, resume_unwind};
 
 use futures::executor::block_on;
 use metrics_runtime::{
-    Classify, CompressionRatio, LabelValue, Outcome, Registry, metrics, track, track_compression, track_counter,
+    Classify, CompressionRatio, Info, LabelValue, Outcome, Registry, metrics, track, track_compression, track_counter,
     track_histogram, track_in_flight, track_ryot, track_storage,
 };
 
@@ -69,7 +82,7 @@ struct Failure;
 
 impl Classify for Failure {
     fn classify(&self) -> Outcome {
-        Outcome::Error
+        return Outcome::Error;
     }
 }
 
@@ -92,12 +105,15 @@ struct Compressed {
 
 impl CompressionRatio for Compressed {
     fn compression_ratio(&self) -> f64 {
-        self.ratio
+        return self.ratio;
     }
 }
 
 /// The limits of sizes.
 const LIMITS: [f64; 2] = [1.0, 2.0];
+
+/// The help text of a metric.
+const HELP: &str = "Waits.";
 
 /// What the business wants to know.
 #[metrics(prefix = "lints_")]
@@ -109,7 +125,7 @@ mod business {
     /// Users.
     pub(crate) fn users() -> Gauge;
     /// Sizes.
-    #[buckets(1, 2.5, 10)]
+    #[buckets(1, 2.5, 10_f64)]
     #[unit("bytes")]
     pub(crate) fn size_bytes() -> Histogram;
     /// Versions.
@@ -117,9 +133,9 @@ mod business {
 }
 
 /// Calls the model.
-#[track_ryot(model = "tiny", tokens = |text| text.len())]
+#[track_ryot(model = "tiny", tokens = String::len)]
 async fn generate(prompt: &str) -> Result<String, Failure> {
-    respond(prompt, 2).await
+    return respond(prompt, 2).await;
 }
 
 /// Responds.
@@ -128,13 +144,13 @@ async fn respond(prompt: &str, times: usize) -> Result<String, Failure> {
     if prompt.is_empty() {
         return Err(Failure);
     }
-    Ok(prompt.repeat(times))
+    return Ok(prompt.repeat(times));
 }
 
 /// Compresses.
 #[track_compression]
 fn compress(ratio: f64) -> Option<Compressed> {
-    ratio.is_finite().then_some(Compressed { ratio })
+    return ratio.is_finite().then_some(Compressed { ratio });
 }
 
 /// Stores.
@@ -142,50 +158,56 @@ fn compress(ratio: f64) -> Option<Compressed> {
 #[track_in_flight(name = "lints_in_flight", labels(tenant = tenant))]
 fn store(tenant: &str, mut content: Vec<u8>) -> Vec<u8> {
     content.extend(tenant.bytes());
-    content
+    return content;
 }
 
 /// Has every kind of label.
 #[track_counter(
     name = "lints_labels_total",
-    labels(source: Source = source, tenant = tenant, fixed = "fixed", size = |found: &Vec<u8>| found.len()),
+    labels(source: Source = source, tenant = tenant, fixed = "fixed", size = |found: &Vec<u8>| return found.len()),
     error_if = Vec::is_empty
 )]
 async fn labelled(source: Source, tenant: String, content: Vec<u8>) -> Vec<u8> {
     ready(()).await;
     drop(tenant);
-    match source {
+    return match source {
         Source::Http => content,
         Source::Terminal => Vec::new(),
-    }
+    };
+}
+
+/// The length of a text.
+const fn length(text: &&str) -> usize {
+    return text.len();
 }
 
 /// Measures.
-#[track_histogram(name = "lints_size", buckets = LIMITS, value = |text: &&str| text.len())]
-#[track_histogram(name = "lints_growth", buckets = exponential(1, 2, 3), value = |text: &&str| text.len())]
+#[track_histogram(name = "lints_size", buckets = LIMITS, value = length)]
+#[track_histogram(name = "lints_growth", buckets = exponential(1, 2, 3), value = length)]
+#[track_histogram(name = "lints_width", buckets = [0.5, 1, 2.5], value = length)]
 fn first_word<'text>(text: &'text str, _: &str) -> &'text str {
-    text.split_whitespace().next().unwrap_or_default()
+    return text.split_whitespace().next().unwrap_or_default();
 }
 
 /// Waits, and is generic.
-#[track(name = "lints_wait", buckets = linear(1, 2, 3), help = "Waits.", ok_if = |_| true)]
+#[track(name = "lints_wait", buckets = linear(1, 2, 3), help = HELP, ok_if = |_| return true)]
 fn wait<T, const N: usize>(values: [T; N]) -> impl Future<Output = usize>
 where
     T: AsRef<str>,
 {
-    ready(values.map(|value| value.as_ref().len()).into_iter().sum())
+    return ready(values.iter().map(AsRef::as_ref).map(str::len).sum());
 }
 
 /// Waits in a box with another name.
 #[track(returns = future)]
 fn boxed(text: &str) -> Boxed<'_, usize> {
-    Box::pin(async move { text.len() })
+    return Box::pin(ready(text.len()));
 }
 
 /// Waits in a box.
 #[track_counter(name = "lints_boxed_total", labels(text = text))]
 fn boxed_openly(text: &str) -> Pin<Box<dyn Future<Output = usize> + '_>> {
-    Box::pin(ready(text.len()))
+    return Box::pin(ready(text.len()));
 }
 
 /// Never returns.
@@ -194,6 +216,19 @@ async fn forever() -> ! {
     loop {
         ready(()).await;
     }
+}
+
+/// Holds a guard.
+#[track]
+fn hold(text: String, _guard: Vec<u8>) -> String {
+    return text;
+}
+
+/// Takes a parameter apart.
+#[track]
+async fn apart((left, right): (String, String), [first, ..]: [u8; 2]) -> (String, u8) {
+    ready(()).await;
+    return ([left, right].concat(), first);
 }
 
 /// Nothing at all.
@@ -207,7 +242,9 @@ async fn nothing_later() {}
 #[rustfmt::skip]
 mod one_liners {
     //! The compiler has something to say about braces around a single expression on a single line.
-    use super::track;
+    #![allow(clippy::implicit_return, reason = "these are single expressions")]
+    #![deny(clippy::needless_return)]
+    use super::{ready, resume_unwind, track};
 
     /// A parameter that is dropped.
     #[track] pub(crate) fn owned(text: String) -> usize { text.len() }
@@ -216,16 +253,14 @@ mod one_liners {
     /// Later.
     #[track] pub(crate) async fn later(text: String) -> usize { text.len() }
     /// Later, with a parameter of no use.
-    #[track] pub(crate) fn future(_guard: String) -> impl Future<Output = usize> { async { 1 } }
+    #[track] pub(crate) fn future(_guard: String) -> impl Future<Output = usize> { ready(1) }
     /// Never.
-    #[track] pub(crate) fn never() -> ! { panic_now() }
-    /// Panics.
-    fn panic_now() -> ! { std::panic::resume_unwind(Box::new(1_u8)) }
+    #[track] pub(crate) fn never() -> ! { resume_unwind(Box::new(1_u8)) }
 }
 
 /// A service.
-#[derive(Clone, Copy, Debug)]
-struct Service;
+#[derive(Clone, Debug)]
+struct Service(String);
 
 #[track]
 impl Service {
@@ -234,22 +269,22 @@ impl Service {
 
     /// By reference.
     fn size(&self) -> usize {
-        Self::SIZE
+        return self.0.len().max(Self::SIZE);
     }
 
     /// By value.
     async fn consumed(self) -> usize {
-        self.size()
+        return self.size();
     }
 
     /// Not recorded.
     #[track(skip)]
-    const fn skipped(self) -> usize {
-        Self::SIZE
+    const fn skipped(&self) -> usize {
+        return self.0.len();
     }
 }
 
-/// A method that nobody calls is still reported.
+/// A function that nobody calls is still reported.
 #[expect(dead_code, reason = "nobody calls it")]
 #[track]
 fn unused_function() {}
@@ -272,7 +307,7 @@ async fn unused_names_later(parameter: u8) {
 #[expect(unused_mut, reason = "it does not change")]
 #[track]
 fn unused_mut(mut text: String) -> String {
-    text
+    return text;
 }
 
 /// And a result that nobody looks at.
@@ -287,7 +322,7 @@ async fn unused_result() {
 #[track]
 fn unreachable_code() -> usize {
     return 1;
-    2
+    return 2;
 }
 
 #[cfg(test)]
@@ -303,26 +338,29 @@ mod tests {
             assert_eq!(labelled(Source::Terminal, String::new(), Vec::new()).await, [0_u8; 0], "labels");
             assert_eq!(wait(["a", "b"]).await, 2, "generic");
             assert_eq!(boxed("a").await, boxed_openly("a").await, "boxed");
+            assert_eq!(apart(("a".to_owned(), "b".to_owned()), [1, 2]).await.1, 1, "a pattern");
             nothing_later().await;
             unused_names_later(1).await;
             unused_result().await;
-            assert_eq!(Service.consumed().await, Service.skipped(), "methods");
+            assert_eq!(Service("a".to_owned()).consumed().await, 1, "methods");
             assert_eq!(one_liners::later(String::new()).await, 0, "one line");
             assert_eq!(one_liners::future(String::new()).await, 1, "one line");
         });
         drop(forever());
         nothing();
         unused_names(1);
+        assert_eq!(Service(String::new()).skipped(), 0, "skipped");
+        assert_eq!(hold(String::new(), Vec::new()), "", "guarded");
         assert_eq!(unused_mut(String::new()), "", "mutable");
         assert_eq!(unreachable_code(), 1, "unreachable");
         assert_eq!(one_liners::owned(String::new()), one_liners::borrowed(""), "one line");
-        assert!(std::panic::catch_unwind(|| one_liners::never()).is_err(), "it panics");
+        assert!(catch_unwind(|| one_liners::never()).is_err(), "it panics");
         assert_eq!(first_word("a b", "").len(), 1, "borrowed");
         assert!(compress(10.0_f64).is_some(), "a ratio");
         business::jobs_total(Source::Http, "a").inc();
         business::users().set(1.0_f64);
         business::size_bytes().observe(1.0_f64);
-        let _: &metrics_runtime::Info = business::version_info("1");
+        let _: &Info = business::version_info("1");
         assert_eq!(Registry::global().problems(), [], "nothing conflicts");
     }
 }

@@ -1,4 +1,6 @@
 //! Every call that starts ends once, as `success`, `error`, `panic` or `cancelled`, whatever kind of function it is.
+#![cfg(not(feature = "off"))]
+#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
 
 mod support;
 
@@ -277,7 +279,7 @@ mod asynchronous {
             act_async(what)
         }
         #[track(name = "impl_future_borrowed", in_flight)]
-        fn borrowed<'a>(what: &'a Act) -> impl Future<Output = Answer> + Send + use<'a> {
+        fn borrowed(what: &Act) -> impl Future<Output = Answer> + Send + use<'_> {
             async move { act_async(*what).await }
         }
         each_way_out_async("impl_future", impl_future).await;
@@ -392,15 +394,15 @@ mod asynchronous {
             }
             Box::pin(countdown(from - 1, last)).await
         }
-        assert_eq!(countdown(3, Act::Fail).await, Err("told to".to_owned()));
-        assert_recorded("async_countdown", &[Error; 4]);
-
         #[track(name = "boxed_countdown", in_flight)]
         fn boxed_countdown(from: u32, last: Act) -> BoxFuture<'static, Answer> {
             Box::pin(
                 async move { if from == 0 { act_async(last).await } else { boxed_countdown(from - 1, last).await } },
             )
         }
+        assert_eq!(countdown(3, Act::Fail).await, Err("told to".to_owned()));
+        assert_recorded("async_countdown", &[Error; 4]);
+
         abandon(boxed_countdown(2, Act::Hang));
         assert_recorded("boxed_countdown", &[Cancelled; 3]);
     }
@@ -491,7 +493,7 @@ mod cancelled {
     async fn a_call_that_has_begun_is_in_flight_until_it_is_dropped() {
         #[track(name = "begun", in_flight)]
         async fn begun() {
-            pending().await
+            pending::<()>().await;
         }
         let mut future = Box::pin(begun());
         assert_recorded("begun", &[]);
@@ -506,7 +508,7 @@ mod cancelled {
     async fn the_loser_of_a_select() {
         #[track(name = "loser", in_flight)]
         async fn loser() {
-            pending().await
+            pending::<()>().await;
         }
         tokio::select! {
             biased;
@@ -520,7 +522,7 @@ mod cancelled {
     async fn a_timeout() {
         #[track(name = "timed_out", in_flight)]
         async fn timed_out() {
-            pending().await
+            pending::<()>().await;
         }
         assert!(tokio::time::timeout(Duration::ZERO, timed_out()).await.is_err());
         assert_recorded("timed_out", &[Cancelled]);
@@ -531,7 +533,7 @@ mod cancelled {
         #[track(name = "aborted", in_flight)]
         async fn aborted(started: oneshot::Sender<()>) {
             started.send(()).unwrap();
-            pending().await
+            pending::<()>().await;
         }
         let (started, has_started) = oneshot::channel();
         let task = tokio::spawn(aborted(started));
@@ -547,7 +549,7 @@ mod cancelled {
         #[track(name = "in_a_set", in_flight)]
         async fn in_a_set(started: oneshot::Sender<()>) {
             started.send(()).unwrap();
-            pending().await
+            pending::<()>().await;
         }
         let mut tasks = JoinSet::new();
         for _ in 0..3 {
@@ -565,7 +567,7 @@ mod cancelled {
         #[track(name = "in_a_runtime", in_flight)]
         async fn in_a_runtime(started: oneshot::Sender<()>) {
             started.send(()).unwrap();
-            pending().await
+            pending::<()>().await;
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (started, has_started) = oneshot::channel();
@@ -598,7 +600,7 @@ mod cancelled {
     async fn a_future_whose_sibling_panics() {
         #[track(name = "sibling", in_flight)]
         async fn sibling() {
-            pending().await
+            pending::<()>().await;
         }
         #[track(name = "panicking", in_flight)]
         async fn panicking() {
@@ -646,7 +648,7 @@ mod cancelled {
     fn a_future_that_is_dropped_while_its_thread_unwinds_from_something_else() {
         #[track(name = "bystander", in_flight)]
         async fn bystander() {
-            pending().await
+            pending::<()>().await;
         }
         panics(|| {
             let mut future = Box::pin(bystander());
@@ -716,7 +718,7 @@ mod counts {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            usize::try_from(state >> 33).unwrap()
+            usize::try_from(state >> 33).expect("31 bits")
         })
     }
 

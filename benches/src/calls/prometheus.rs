@@ -2,9 +2,7 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use prometheus::{
-    Histogram, IntCounter, IntCounterVec, histogram_opts, register_histogram, register_int_counter_vec,
-};
+use prometheus::{Histogram, IntCounter, IntCounterVec, histogram_opts, register_histogram, register_int_counter_vec};
 
 use super::{BUCKETS, Failed, drive};
 

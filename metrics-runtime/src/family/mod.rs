@@ -256,8 +256,20 @@ impl<M: Metric> Family<M> {
 
     /// The series for what found no room. Every call counts one operation.
     pub(crate) fn overflow(&self) -> &M {
+        self.inner.overflowed.add(1);
+        self.overflow_series()
+    }
+
+    /// Counts an operation on this series, if it is the one for what found no room.
+    pub(crate) fn count_if_overflow(&self, series: &M) {
+        if self.inner.overflow.get().is_some_and(|(_, overflow)| std::ptr::eq(overflow, series)) {
+            self.inner.overflowed.add(1);
+        }
+    }
+
+    /// The series for what found no room, for callers that remember it and count by themselves.
+    pub(crate) fn overflow_series(&self) -> &M {
         let inner = &*self.inner;
-        inner.overflowed.add(1);
         inner.warned.call_once(|| {
             tracing::warn!(
                 metric = %inner.descriptor.name,

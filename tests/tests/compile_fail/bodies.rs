@@ -1,3 +1,5 @@
+//! A type error in the body is where it is without the attribute.
+
 use std::future::Future;
 use std::pin::Pin;
 

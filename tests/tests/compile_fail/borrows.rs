@@ -1,3 +1,5 @@
+//! So is what the borrow checker finds.
+
 use metrics_runtime::track;
 
 #[track]
@@ -24,11 +26,6 @@ async fn moved_async(text: String) -> String {
 
 #[track]
 fn dangling(text: &str) -> &'static str {
-    text
-}
-
-#[track]
-async fn dangling_async(text: &str) -> &'static str {
     text
 }
 

@@ -1,3 +1,5 @@
+//! What is no bucket list, and no name.
+
 use metrics_runtime::track_histogram;
 
 const WHOLE: &[u64] = &[1, 2];

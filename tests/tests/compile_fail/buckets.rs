@@ -1,3 +1,5 @@
+//! Bucket lists: empty, unsorted, repeated, not finite.
+
 use metrics_runtime::track_histogram;
 
 const UNSORTED: [f64; 2] = [2.0, 1.0];

@@ -1,3 +1,5 @@
+//! `#[derive(LabelValue)]` on what it is not for, and its keys.
+
 use metrics_runtime::LabelValue;
 
 #[derive(LabelValue)]

@@ -1,3 +1,7 @@
+//! What carries a wrong attribute is still there, with its type.
+
+#![allow(unused_variables)]
+
 use metrics_runtime::{LabelValue, metrics, track, track_storage};
 
 struct Store;
@@ -30,6 +34,8 @@ struct Annotated(u8);
 #[metrics(prefx = "x_")]
 mod business {
     pub fn users() -> Gauge;
+    #[buckets(1)]
+    pub async fn jobs() -> Counter;
 }
 
 #[derive(LabelValue)]
@@ -37,14 +43,16 @@ enum State {
     On(u8),
 }
 
-fn labelled(value: impl LabelValue) {}
+fn labelled(_: impl LabelValue) {}
 
 fn main() {
-    let _: u8 = function();
-    let _ = asynchronous();
-    let _: u8 = Store.method();
-    let _: u8 = Store.skipped();
-    let _ = Annotated(1);
-    business::users().inc();
+    // The compiler knows what each of them returns: it says so.
+    let () = function();
+    let () = asynchronous();
+    let () = Store.method();
+    let () = Store.skipped();
+    let () = Annotated(1);
+    let () = business::users();
+    let () = business::jobs();
     labelled(State::On(1));
 }

@@ -1,3 +1,5 @@
+//! Futures that the signature shows.
+
 use std::fmt::Debug;
 use std::future::Future;
 

@@ -1,3 +1,5 @@
+//! A half-typed body leaves the function where it is.
+
 use metrics_runtime::{track, track_ryot};
 
 #[track]
@@ -12,6 +14,6 @@ async fn field_async(x: &str) -> usize {
 }
 
 fn main() {
-    field("x");
-    let _ = field_async("x");
+    let () = field("x");
+    let () = field_async("x");
 }

@@ -1,3 +1,5 @@
+//! Futures that the signature does not show.
+
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 

@@ -1,3 +1,5 @@
+//! `#[track]` on an impl block, and on its methods.
+
 use metrics_runtime::track;
 
 struct Store;

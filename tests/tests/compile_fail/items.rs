@@ -1,3 +1,5 @@
+//! Items that cannot be recorded.
+
 use metrics_runtime::{track, track_counter, track_ryot, track_storage};
 
 #[track]
@@ -31,9 +33,10 @@ const NUMBER: u8 = 1;
 type Alias = u8;
 
 #[track]
-use std::fmt;
+pub use std::fmt;
 
 #[track]
+#[macro_export]
 macro_rules! rules {
     () => {};
 }
@@ -46,9 +49,6 @@ trait Methods {
 #[track]
 #[track_caller]
 fn place_of_the_caller() {}
-
-#[track]
-unsafe extern "C" fn variadic(_: u8, ...) {}
 
 #[track_counter]
 impl Fields {

@@ -1,3 +1,5 @@
+//! Values that are no label: the error is at the expression.
+
 use metrics_runtime::{track_counter, track_histogram, track_ryot};
 
 struct Tenant {

@@ -1,3 +1,7 @@
+//! Labels that name no parameter, and the syntax of labels.
+
+#![allow(unused_variables)]
+
 use metrics_runtime::{track, track_counter, track_histogram};
 
 #[track_counter(labels(tenant = tennant))]

@@ -1,6 +1,8 @@
+//! What the compiler warns of in a function it warns of in a recorded one.
+
 #![deny(dead_code, unused_variables, unused_mut, unused_must_use, unreachable_code)]
 
-use metrics_runtime::{track, track_counter};
+use metrics_runtime::track;
 
 #[track]
 fn unused() {}
@@ -18,8 +20,8 @@ pub async fn unused_parameter_async(parameter: u8) {
     let variable = 1;
 }
 
-#[track_counter(labels(used = used))]
-pub fn used_as_label(used: u8) {
+#[track]
+pub fn needlessly_mutable() {
     let mut variable = 1;
     let _ = variable;
 }
@@ -36,5 +38,5 @@ fn fallible() -> Result<(), ()> {
 }
 
 fn main() {
-    let _ = (unused_parameter, unused_parameter_async, used_as_label, unused_result);
+    let _ = (unused_parameter, unused_parameter_async, needlessly_mutable, unused_result);
 }

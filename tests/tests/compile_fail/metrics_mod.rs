@@ -1,3 +1,5 @@
+//! `#[metrics]`: functions that declare no metric, and its arguments.
+
 use metrics_runtime::metrics;
 
 #[metrics]

@@ -1,3 +1,5 @@
+//! `#[metrics]`: names, units and buckets.
+
 use metrics_runtime::metrics;
 
 #[metrics(prefix = "my-")]

@@ -1,3 +1,5 @@
+//! `#[metrics]`: labels of a wrong type.
+
 use metrics_runtime::metrics;
 
 pub struct Tenant;

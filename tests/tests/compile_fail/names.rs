@@ -1,3 +1,5 @@
+//! Names that a metric cannot have, as literals and as constants.
+
 use metrics_runtime::{track, track_counter, track_histogram, track_in_flight};
 
 const DASHED: &str = "jobs-total";
@@ -29,11 +31,11 @@ fn histogram_with_total() {}
 #[track_in_flight(name = "jobs_info")]
 fn gauge_with_info() {}
 
-#[track_histogram(name = "jobs_bucket")]
-fn histogram_with_bucket() {}
+#[track_in_flight(name = "jobs_bucket")]
+fn gauge_with_bucket() {}
 
-#[track_histogram(name = "jobs_sum")]
-fn histogram_with_sum() {}
+#[track_in_flight(name = "jobs_sum")]
+fn gauge_with_sum() {}
 
 #[track_in_flight(name = "jobs_created")]
 fn gauge_with_created() {}

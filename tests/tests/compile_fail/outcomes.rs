@@ -1,3 +1,5 @@
+//! `ok_if` and `error_if` that decide nothing.
+
 use metrics_runtime::track;
 
 #[track(ok_if = |r: &u8| *r)]

@@ -1,3 +1,5 @@
+//! A user's row that is wrong, without any attribute.
+
 use metrics_runtime::presets::{Instrument, Preset};
 
 pub const NO_TOTAL: Preset = Preset::new().calls(Instrument::counter("llm_requests", "Calls."));

@@ -1,3 +1,5 @@
+//! A user's row that has not what the attribute asks for.
+
 use metrics_runtime::presets::{Instrument, Preset};
 use metrics_runtime::track;
 

@@ -1,3 +1,7 @@
+//! Arguments of `#[track]`.
+
+#![allow(unused_variables)]
+
 use metrics_runtime::track;
 
 #[track(lables(tenant = tenant))]

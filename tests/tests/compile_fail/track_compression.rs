@@ -1,3 +1,5 @@
+//! Arguments of `#[track_compression]`.
+
 use metrics_runtime::track_compression;
 
 #[track_compression(ration = |r: &f64| *r)]

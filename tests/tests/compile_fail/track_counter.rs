@@ -1,3 +1,5 @@
+//! Arguments of `#[track_counter]`.
+
 use metrics_runtime::track_counter;
 
 #[track_counter(nam = "x_total")]

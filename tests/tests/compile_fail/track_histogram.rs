@@ -1,3 +1,5 @@
+//! Arguments of `#[track_histogram]`.
+
 use metrics_runtime::track_histogram;
 
 #[track_histogram(bucket = [1.0], nme = "x")]

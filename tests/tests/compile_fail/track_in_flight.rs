@@ -1,3 +1,5 @@
+//! Arguments of `#[track_in_flight]`.
+
 use metrics_runtime::track_in_flight;
 
 #[track_in_flight(lables(a = "b"))]

@@ -1,3 +1,7 @@
+//! Arguments of `#[track_ryot]`.
+
+#![allow(unused_variables)]
+
 use metrics_runtime::track_ryot;
 
 #[track_ryot(tokens = |answer: &String| answer.len())]

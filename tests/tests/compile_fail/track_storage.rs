@@ -1,3 +1,5 @@
+//! Arguments of `#[track_storage]`.
+
 use metrics_runtime::track_storage;
 
 #[track_storage]

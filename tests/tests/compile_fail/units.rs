@@ -1,3 +1,5 @@
+//! Units that the name does not end in.
+
 use metrics_runtime::{track_counter, track_histogram};
 
 const BYTES: &str = "bytes";

@@ -1,3 +1,5 @@
+//! Values that are no number, and results without a compression ratio.
+
 use metrics_runtime::{track_compression, track_counter, track_histogram, track_ryot};
 
 struct Answer {

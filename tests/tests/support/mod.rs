@@ -3,6 +3,7 @@
 //! Attributes record into one registry for the whole process, and the tests of a file share the process. So every test
 //! has metrics of its own, and nothing is ever reset.
 #![allow(dead_code, reason = "each file uses its own part of it")]
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "as in the tests themselves")]
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -1,0 +1,4 @@
+#[track]
+async fn answer(question: String, retries: u8) -> Result<String, Error> {
+    ask(question, retries).await
+}

@@ -1,0 +1,4 @@
+#[track(returns = auto)]
+async fn tick() {
+    pending().await;
+}

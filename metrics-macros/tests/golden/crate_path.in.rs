@@ -1,0 +1,4 @@
+#[track(crate = facade::telemetry)]
+fn elsewhere() -> u8 {
+    1
+}

@@ -1,0 +1,4 @@
+#[track(returns = future)]
+fn hidden() -> Hidden {
+    Box::pin(async { 1 })
+}

@@ -1,0 +1,56 @@
+fn numbers(limit: u8) -> Result<impl Iterator<Item = u8>, Error> {
+    let call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            preset: &::metrics_runtime::__private::preset::TRACK,
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "numbers",
+            ),
+            function: "numbers",
+            name: ::core::option::Option::None,
+            help: ::core::option::Option::None,
+            unit: ::core::option::Option::None,
+            buckets: ::core::option::Option::None,
+            labels: &[],
+            timed: false,
+            in_flight: false,
+            valued: false,
+        };
+        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
+            __SITE,
+        );
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> Result<_, Error> {
+        let _ = &limit;
+        Ok(0..limit)
+    });
+    {
+        use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
+        ::metrics_runtime::__private::Settled::settled(
+            (&&::metrics_runtime::__private::Probe(&returned)).returned(),
+        );
+    }
+    if call.is_active() {
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let outcome = {
+            use ::metrics_runtime::__private::{
+                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
+                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
+            };
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = ::core::option::Option::None;
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}

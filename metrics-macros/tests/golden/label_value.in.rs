@@ -1,0 +1,8 @@
+#[derive(LabelValue)]
+#[label(crate = facade::telemetry)]
+pub enum Source {
+    Upload,
+    JetStream,
+    #[label(rename = "by hand")]
+    Manual,
+}

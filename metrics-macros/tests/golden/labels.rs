@@ -1,0 +1,133 @@
+/// Logs a user in.
+///
+/// More about that.
+async fn login(tenant: &str, kind: Kind) -> Login {
+    let call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            preset: &::metrics_runtime::__private::preset::TRACK_NAMED,
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "login",
+            ),
+            function: "login",
+            name: ::core::option::Option::Some("logins"),
+            help: ::core::option::Option::Some("Logs a user in."),
+            unit: ::core::option::Option::None,
+            buckets: ::core::option::Option::None,
+            labels: &[
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "tenant",
+                    value: ::metrics_runtime::__private::SiteValue::Entry({
+                        use ::metrics_runtime::__private::UnknownValues as _;
+                        ::metrics_runtime::__private::Known::<&str>::VALUES
+                    }),
+                },
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "source",
+                    value: ::metrics_runtime::__private::SiteValue::Literal("web"),
+                },
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "kind",
+                    value: ::metrics_runtime::__private::SiteValue::Entry({
+                        use ::metrics_runtime::__private::UnknownValues as _;
+                        ::metrics_runtime::__private::Known::<Kind>::VALUES
+                    }),
+                },
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "type",
+                    value: ::metrics_runtime::__private::SiteValue::Entry(&[]),
+                },
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "text",
+                    value: ::metrics_runtime::__private::SiteValue::Returned(&[]),
+                },
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "state",
+                    value: ::metrics_runtime::__private::SiteValue::Returned({
+                        use ::metrics_runtime::__private::UnknownValues as _;
+                        ::metrics_runtime::__private::Known::<State>::VALUES
+                    }),
+                },
+            ],
+            timed: false,
+            in_flight: false,
+            valued: false,
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(1usize));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(2usize));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(3usize));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(4usize));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(5usize));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
+            __SITE,
+        );
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        if ::metrics_runtime::__private::enabled() {
+            __CALLSITE
+                .enter_with(
+                    &[
+                        ::metrics_runtime::__private::LabelValue::label(&(tenant))
+                            .as_str(),
+                        <Kind as ::metrics_runtime::__private::LabelValue>::label(
+                                &(kind),
+                            )
+                            .as_str(),
+                        ::metrics_runtime::__private::LabelValue::label(&(TYPE)).as_str(),
+                    ],
+                )
+        } else {
+            ::metrics_runtime::__private::Call::disabled()
+        }
+    };
+    let (returned, call) = ::metrics_runtime::__private::tracked(
+            call,
+            async move {
+                if false {
+                    return ::metrics_runtime::__private::unreachable::<Login>();
+                }
+                let _ = &kind;
+                Login { tenant, kind }
+            },
+        )
+        .await;
+    if call.is_active() {
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let outcome = {
+            use ::metrics_runtime::__private::{
+                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
+                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
+            };
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = ::core::option::Option::None;
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        call.finish(
+            outcome,
+            value,
+            &[
+                ::metrics_runtime::__private::LabelValue::label(
+                        &(::metrics_runtime::__private::found(&returned, |r| r.text())),
+                    )
+                    .as_str(),
+                ::metrics_runtime::__private::LabelValue::label(
+                        &(::metrics_runtime::__private::found::<
+                            _,
+                            State,
+                        >(&returned, |r| r.state())),
+                    )
+                    .as_str(),
+            ],
+        );
+    }
+    return returned;
+}

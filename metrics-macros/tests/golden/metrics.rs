@@ -1,0 +1,192 @@
+/// What the business wants to know.
+pub(crate) mod business {
+    use ::metrics_runtime::__private::kinds::*;
+    const _: () = ::metrics_runtime::__private::expect(
+        ::metrics_runtime::__private::check_prefix("shop_"),
+    );
+    use super::State;
+    /// Jobs that are done.
+    pub fn jobs_total(state: State, tenant: &str) -> &'static Counter {
+        const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
+            name: "shop_jobs_total",
+            help: "Jobs that are done.",
+            kind: ::metrics_runtime::__private::Kind::Counter,
+            unit: ::core::option::Option::None,
+            buckets: &[],
+            labels: &[
+                (
+                    "state",
+                    {
+                        use ::metrics_runtime::__private::UnknownValues as _;
+                        ::metrics_runtime::__private::Known::<State>::VALUES
+                    },
+                ),
+                (
+                    "tenant",
+                    {
+                        use ::metrics_runtime::__private::UnknownValues as _;
+                        ::metrics_runtime::__private::Known::<&str>::VALUES
+                    },
+                ),
+            ],
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "jobs_total",
+            ),
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name("shop_"));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(1usize));
+        static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
+            ::metrics_runtime::__private::Counter,
+        > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        __METRIC
+            .series(
+                &[
+                    ::metrics_runtime::__private::LabelValue::label(&(state)).as_str(),
+                    ::metrics_runtime::__private::LabelValue::label(&(tenant)).as_str(),
+                ],
+            )
+    }
+    /// Users with a live session.
+    pub fn active_users() -> &'static Gauge {
+        const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
+            name: "shop_active_users",
+            help: "Users with a live session.",
+            kind: ::metrics_runtime::__private::Kind::Gauge,
+            unit: ::core::option::Option::None,
+            buckets: &[],
+            labels: &[],
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "active_users",
+            ),
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name("shop_"));
+        static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
+            ::metrics_runtime::__private::Gauge,
+        > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        __METRIC.series(&[])
+    }
+    /// Size of an upload.
+    pub fn upload_bytes() -> &'static Histogram {
+        const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
+            name: "shop_upload_bytes",
+            help: "Size of an upload.",
+            kind: ::metrics_runtime::__private::Kind::Histogram,
+            unit: ::core::option::Option::Some("bytes"),
+            buckets: &[1024f64, 65536f64],
+            labels: &[],
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "upload_bytes",
+            ),
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name("shop_"));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
+        const _: () = {
+            ::metrics_runtime::__private::expect(
+                ::metrics_runtime::__private::check_bound(__SITE.bounds(), 0usize),
+            );
+            ::metrics_runtime::__private::expect(
+                ::metrics_runtime::__private::check_bound(__SITE.bounds(), 1usize),
+            );
+        };
+        static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
+            ::metrics_runtime::__private::Histogram,
+        > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        __METRIC.series(&[])
+    }
+    pub fn waits() -> &'static Histogram {
+        const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
+            name: "shop_waits",
+            help: "",
+            kind: ::metrics_runtime::__private::Kind::Histogram,
+            unit: ::core::option::Option::None,
+            buckets: &::metrics_runtime::__private::preset::linear::<3>(1f64, 2f64),
+            labels: &[],
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "waits",
+            ),
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name("shop_"));
+        const _: () = ::metrics_runtime::__private::expect(
+            ::metrics_runtime::__private::check_linear(__SITE.bounds()),
+        );
+        static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
+            ::metrics_runtime::__private::Histogram,
+        > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        __METRIC.series(&[])
+    }
+    /// The version.
+    pub fn version_info(version: &str) -> &'static Info {
+        const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
+            name: "shop_version_info",
+            help: "The version.",
+            kind: ::metrics_runtime::__private::Kind::Info,
+            unit: ::core::option::Option::None,
+            buckets: &[],
+            labels: &[
+                (
+                    "version",
+                    {
+                        use ::metrics_runtime::__private::UnknownValues as _;
+                        ::metrics_runtime::__private::Known::<&str>::VALUES
+                    },
+                ),
+            ],
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "version_info",
+            ),
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name("shop_"));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
+        static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
+            ::metrics_runtime::__private::Info,
+        > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        __METRIC
+            .series(
+                &[::metrics_runtime::__private::LabelValue::label(&(version)).as_str()],
+            )
+    }
+    fn helper() -> u8 {
+        1
+    }
+}

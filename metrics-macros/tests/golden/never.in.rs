@@ -1,0 +1,11 @@
+#[track]
+fn serve() -> ! {
+    loop {}
+}
+
+#[track]
+async fn serve_async() -> ! {
+    loop {
+        pending().await
+    }
+}

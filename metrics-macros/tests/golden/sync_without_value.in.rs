@@ -1,0 +1,4 @@
+#[track]
+pub(crate) unsafe fn tick() {
+    work();
+}

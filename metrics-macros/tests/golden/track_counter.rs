@@ -1,0 +1,118 @@
+fn job() {
+    let call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            preset: &::metrics_runtime::__private::preset::COUNTER,
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "job",
+            ),
+            function: "job",
+            name: ::core::option::Option::Some("jobs_total"),
+            help: ::core::option::Option::None,
+            unit: ::core::option::Option::None,
+            buckets: ::core::option::Option::None,
+            labels: &[],
+            timed: false,
+            in_flight: false,
+            valued: false,
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
+            __SITE,
+        );
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> () {});
+    if call.is_active() {
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let outcome = {
+            use ::metrics_runtime::__private::{
+                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
+                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
+            };
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = ::core::option::Option::None;
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}
+fn send() -> u64 {
+    let call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            preset: &::metrics_runtime::__private::preset::COUNTER_OF_VALUE,
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "send",
+            ),
+            function: "send",
+            name: ::core::option::Option::Some("sent_bytes_total"),
+            help: ::core::option::Option::None,
+            unit: ::core::option::Option::Some("bytes"),
+            buckets: ::core::option::Option::None,
+            labels: &[],
+            timed: false,
+            in_flight: false,
+            valued: true,
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
+            __SITE,
+        );
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> u64 { 1 });
+    {
+        use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
+        ::metrics_runtime::__private::Settled::settled(
+            (&&::metrics_runtime::__private::Probe(&returned)).returned(),
+        );
+    }
+    if call.is_active() {
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let outcome = {
+            use ::metrics_runtime::__private::{
+                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
+                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
+            };
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = match outcome {
+            ::metrics_runtime::__private::Outcome::Success => {
+                use ::metrics_runtime::__private::{
+                    SuccessOfAny as _, SuccessOfResult as _,
+                };
+                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
+                    ::core::option::Option::Some(success) => {
+                        ::metrics_runtime::__private::Measure::measure(
+                            ::metrics_runtime::__private::found(success, |bytes| *bytes),
+                        )
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }
+            }
+            _ => ::core::option::Option::None,
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}

@@ -1,0 +1,230 @@
+fn analyze(log: &str) -> usize {
+    let call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            preset: &::metrics_runtime::__private::preset::HISTOGRAM,
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "analyze",
+            ),
+            function: "analyze",
+            name: ::core::option::Option::Some("analysis_duration_seconds"),
+            help: ::core::option::Option::Some("Duration."),
+            unit: ::core::option::Option::Some("seconds"),
+            buckets: ::core::option::Option::Some(
+                &[0.1f64, 1f64, (LIMIT) as ::core::primitive::f64],
+            ),
+            labels: &[],
+            timed: false,
+            in_flight: false,
+            valued: false,
+        };
+        const _: () = {
+            ::metrics_runtime::__private::expect(
+                ::metrics_runtime::__private::check_bound(__SITE.bounds(), 0usize),
+            );
+            ::metrics_runtime::__private::expect(
+                ::metrics_runtime::__private::check_bound(__SITE.bounds(), 1usize),
+            );
+            ::metrics_runtime::__private::expect(
+                ::metrics_runtime::__private::check_bound(__SITE.bounds(), 2usize),
+            );
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
+            __SITE,
+        );
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> usize { log.len() });
+    {
+        use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
+        ::metrics_runtime::__private::Settled::settled(
+            (&&::metrics_runtime::__private::Probe(&returned)).returned(),
+        );
+    }
+    if call.is_active() {
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let outcome = {
+            use ::metrics_runtime::__private::{
+                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
+                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
+            };
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = ::core::option::Option::None;
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}
+async fn upload() -> Result<Vec<u8>, Error> {
+    let call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            preset: &::metrics_runtime::__private::preset::HISTOGRAM_OF_VALUE,
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "upload",
+            ),
+            function: "upload",
+            name: ::core::option::Option::None,
+            help: ::core::option::Option::None,
+            unit: ::core::option::Option::Some("bytes"),
+            buckets: ::core::option::Option::Some(
+                &::metrics_runtime::__private::preset::exponential::<5>(1024f64, 4f64),
+            ),
+            labels: &[],
+            timed: false,
+            in_flight: false,
+            valued: true,
+        };
+        const _: () = ::metrics_runtime::__private::expect(
+            ::metrics_runtime::__private::check_exponential(__SITE.bounds()),
+        );
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
+            __SITE,
+        );
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        __CALLSITE.enter()
+    };
+    let (returned, call) = ::metrics_runtime::__private::tracked(
+            call,
+            async move {
+                if false {
+                    return ::metrics_runtime::__private::unreachable::<
+                        Result<Vec<u8>, Error>,
+                    >();
+                }
+                Ok(Vec::new())
+            },
+        )
+        .await;
+    if call.is_active() {
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let outcome = {
+            use ::metrics_runtime::__private::{
+                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
+                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
+            };
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = match outcome {
+            ::metrics_runtime::__private::Outcome::Success => {
+                use ::metrics_runtime::__private::{
+                    SuccessOfAny as _, SuccessOfResult as _,
+                };
+                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
+                    ::core::option::Option::Some(success) => {
+                        ::metrics_runtime::__private::Measure::measure(
+                            ::metrics_runtime::__private::found(
+                                success,
+                                |upload| upload.len(),
+                            ),
+                        )
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }
+            }
+            _ => ::core::option::Option::None,
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}
+fn size() -> usize {
+    let call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            preset: &::metrics_runtime::__private::preset::HISTOGRAM_OF_VALUE,
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "size",
+            ),
+            function: "size",
+            name: ::core::option::Option::Some({
+                let text: &'static ::core::primitive::str = NAME;
+                text
+            }),
+            help: ::core::option::Option::None,
+            unit: ::core::option::Option::None,
+            buckets: ::core::option::Option::Some({
+                let [bounds @ ..] = &limits::SIZES;
+                let bounds: &'static [::core::primitive::f64] = bounds;
+                bounds
+            }),
+            labels: &[],
+            timed: false,
+            in_flight: false,
+            valued: true,
+        };
+        const _: () = ::metrics_runtime::__private::expect(
+            ::metrics_runtime::__private::check_buckets(__SITE.bounds()),
+        );
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
+            __SITE,
+        );
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> usize { 1 });
+    {
+        use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
+        ::metrics_runtime::__private::Settled::settled(
+            (&&::metrics_runtime::__private::Probe(&returned)).returned(),
+        );
+    }
+    if call.is_active() {
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let outcome = {
+            use ::metrics_runtime::__private::{
+                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
+                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
+            };
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = match outcome {
+            ::metrics_runtime::__private::Outcome::Success => {
+                use ::metrics_runtime::__private::{
+                    SuccessOfAny as _, SuccessOfResult as _,
+                };
+                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
+                    ::core::option::Option::Some(success) => {
+                        ::metrics_runtime::__private::Measure::measure(
+                            ::metrics_runtime::__private::found(success, |size| *size),
+                        )
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }
+            }
+            _ => ::core::option::Option::None,
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}

@@ -1,0 +1,64 @@
+async fn store(key: &str) -> Result<(), Error> {
+    let call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            preset: &::metrics_runtime::__private::preset::STORAGE,
+            source: ::metrics_runtime::__private::Source::new(
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "store",
+            ),
+            function: "store",
+            name: ::core::option::Option::None,
+            help: ::core::option::Option::None,
+            unit: ::core::option::Option::None,
+            buckets: ::core::option::Option::None,
+            labels: &[
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "operation",
+                    value: ::metrics_runtime::__private::SiteValue::Literal("store"),
+                },
+            ],
+            timed: true,
+            in_flight: false,
+            valued: false,
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
+        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
+            __SITE,
+        );
+        #[::metrics_runtime::__private::linkme::distributed_slice(
+            ::metrics_runtime::__private::ENTRIES
+        )]
+        #[linkme(crate = ::metrics_runtime::__private::linkme)]
+        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        __CALLSITE.enter()
+    };
+    let (returned, call) = ::metrics_runtime::__private::tracked(
+            call,
+            async move {
+                if false {
+                    return ::metrics_runtime::__private::unreachable::<
+                        Result<(), Error>,
+                    >();
+                }
+                write(key).await
+            },
+        )
+        .await;
+    if call.is_active() {
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let outcome = {
+            use ::metrics_runtime::__private::{
+                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
+                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
+            };
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = ::core::option::Option::None;
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}

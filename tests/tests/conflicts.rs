@@ -1,0 +1,147 @@
+//! Definitions that cannot stand side by side: said at install, with both places, and never inside of a call.
+//!
+//! Problems are kept for the process, so they have a process of their own.
+#![cfg(not(feature = "off"))]
+#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+
+mod support;
+
+use metrics_runtime::{
+    Descriptor, InstallError, Metrics, Registry, RegistryError, metrics, track_counter, track_histogram,
+    track_in_flight,
+};
+use support::page_of;
+
+/// One.
+#[track_counter(name = "labels_total", labels(a = "1"))]
+fn one_label() {}
+
+/// One.
+#[track_counter(name = "labels_total", labels(b = "1"))]
+fn other_label() -> u8 {
+    1
+}
+
+/// The help text.
+#[track_counter(name = "help_total")]
+fn one_help() {}
+
+/// Another help text.
+#[track_counter(name = "help_total")]
+fn other_help() {}
+
+#[track_histogram(name = "buckets_seconds", help = "Buckets.", buckets = [1, 2])]
+fn one_list() {}
+
+#[track_histogram(name = "buckets_seconds", help = "Buckets.", buckets = [1, 3])]
+async fn other_list() {}
+
+#[track_in_flight(name = "kinds", help = "Kinds.")]
+fn one_kind() {}
+
+#[metrics]
+mod business {
+    /// Kinds.
+    pub(super) fn kinds() -> Gauge;
+
+    /// What OpenMetrics calls `labels_total`.
+    pub(super) fn labels() -> Histogram;
+}
+
+fn conflicts() -> Vec<(String, &'static str, [&'static str; 2])> {
+    let problems = Registry::global().problems();
+    let conflict = |problem: &RegistryError| match problem {
+        RegistryError::Conflict { metric, what, first, second, .. } => {
+            Some((metric.clone(), *what, [first.function, second.function]))
+        }
+        _ => None,
+    };
+    problems.iter().filter_map(conflict).collect()
+}
+
+#[test]
+fn each_names_the_metric_what_differs_and_both_places() {
+    let expected = [
+        ("labels_total", "labels", ["one_label", "other_label"]),
+        ("help_total", "help", ["one_help", "other_help"]),
+        ("buckets_seconds", "buckets", ["one_list", "other_list"]),
+        ("kinds", "kind of gauge", ["one_kind", "kinds"]),
+    ];
+    let expected = expected.map(|(metric, what, places)| (metric.to_owned(), what, places));
+    assert_eq!(conflicts(), expected);
+    let problems = Registry::global().problems();
+    for problem in &problems {
+        assert_eq!(problem.to_string().matches(file!()).count(), 2, "{problem}");
+    }
+    let taken = |problem: &&RegistryError| matches!(problem, RegistryError::SampleTaken { .. });
+    let taken: Vec<_> = problems.iter().filter(taken).map(ToString::to_string).collect();
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    assert!(taken[0].contains("`labels`") && taken[0].contains("`labels_total`"), "{}", taken[0]);
+    assert_eq!(problems.len(), 5);
+}
+
+#[test]
+fn install_reports_all_of_them_at_once() {
+    let Err(InstallError::Declarations(problems)) = Metrics::builder().install() else { panic!("they conflict") };
+    assert_eq!(problems, Registry::global().problems());
+    let error = Metrics::builder().build().unwrap_err().to_string();
+    for word in ["labels_total", "help_total", "buckets_seconds", "kinds", "one_label", "other_label"] {
+        assert!(error.contains(word), "{word} is missing in:\n{error}");
+    }
+    assert!(Metrics::installed().is_none());
+}
+
+/// The one that was there first, by place, is on the page; nobody's call is the worse for it.
+#[test]
+fn calls_go_on_and_the_first_definition_records() {
+    one_label();
+    assert_eq!(other_label(), 1);
+    one_help();
+    other_help();
+    one_list();
+    support::ready(other_list());
+    one_kind();
+    business::kinds().set(5.0);
+    business::labels().observe(1.0);
+    let page = page_of(Registry::global());
+    let success = ("status", "success");
+    assert_eq!(page.value("labels_total", [("a", "1"), success]), 1.0);
+    assert_eq!(page.series("labels_total").len(), 4);
+    assert_eq!(page.value("help_total", [success]), 1.0);
+    assert_eq!(page.value("buckets_seconds_count", []), 1.0);
+    assert_eq!(page.value("kinds", []), 0.0);
+    assert_eq!(page.family("labels"), None);
+}
+
+#[test]
+fn what_is_registered_at_run_time_is_told_at_once() {
+    let registry = Registry::new();
+    let counter = |help: &'static str| registry.counter(Descriptor::counter("run_total", help).labels(["a", "b"]));
+    counter("One.").unwrap().get(&["1", "2"]).unwrap().inc();
+    counter("One.").unwrap().get(&["1", "2"]).unwrap().inc();
+    assert_eq!(page_of(&registry).value("run_total", [("a", "1"), ("b", "2")]), 2.0);
+    let error = counter("Two.").unwrap_err();
+    assert!(matches!(error, RegistryError::Conflict { what: "help", .. }));
+    assert_eq!(error.to_string().matches(file!()).count(), 2, "{error}");
+    let swapped = Descriptor::counter("run_total", "One.").labels(["b", "a"]);
+    assert!(matches!(registry.counter(swapped), Err(RegistryError::Conflict { what: "order of labels", .. })));
+    assert!(matches!(registry.gauge(Descriptor::gauge("run", "Taken.")), Err(RegistryError::SampleTaken { .. })));
+    assert!(matches!(
+        registry.gauge(Descriptor::gauge("metrics_runtime_x", "Ours.")),
+        Err(RegistryError::Reserved { .. })
+    ));
+    for bad in [
+        Descriptor::counter("no_suffix", "."),
+        Descriptor::counter("bad-name_total", "."),
+        Descriptor::counter("le_total", ".").labels(["le"]),
+        Descriptor::counter("twice_total", ".").labels(["a", "a"]),
+        Descriptor::counter("reserved_total", ".").labels(["__name__"]),
+    ] {
+        assert!(matches!(registry.counter(bad), Err(RegistryError::Invalid { .. })));
+    }
+    for buckets in [vec![], vec![1.0, 1.0], vec![2.0, 1.0], vec![f64::NAN], vec![1.0, f64::INFINITY]] {
+        let histogram = registry.histogram(Descriptor::histogram("bad_buckets", ".", buckets.clone()));
+        assert!(matches!(histogram, Err(RegistryError::Invalid { .. })), "{buckets:?}");
+    }
+    assert_eq!(registry.problems(), []);
+}

@@ -1,0 +1,430 @@
+//! Labels of attributes: where their values come from, when they are read, and which series are there from the start.
+#![cfg(not(feature = "off"))]
+#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+
+mod support;
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use metrics_runtime::{Label, LabelValue, track, track_counter, track_histogram, track_in_flight};
+use support::{Payload, abandon, page, panics, panics_async, quiet_panic, ready, sample};
+use tests::page::Labels;
+
+#[derive(Clone, Copy, Debug, LabelValue, PartialEq)]
+enum Source {
+    Http,
+    BulkImport,
+    #[label(rename = "CLI v2")]
+    Terminal,
+}
+
+/// The label sets of all series of a name.
+fn label_sets(name: &str) -> BTreeSet<Labels> {
+    page().series(name).into_iter().map(|sample| sample.labels.clone()).collect()
+}
+
+/// How often the series of a name were incremented, all together.
+fn total(name: &str) -> f64 {
+    page().series(name).into_iter().map(|sample| sample.value).sum()
+}
+
+mod at_entry {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_the_body_moves_away() {
+        #[track_counter(name = "moved_total", labels(tenant = tenant, len = list.len()))]
+        fn moved(tenant: String, list: Vec<u8>) -> usize {
+            drop(list);
+            drop(tenant);
+            0
+        }
+        #[track_counter(name = "moved_later_total", labels(tenant = tenant))]
+        async fn moved_later(tenant: String) {
+            tokio::task::yield_now().await;
+            drop(tenant);
+        }
+        moved("acme".to_owned(), vec![1, 2]);
+        abandon(moved_later("acme".to_owned()));
+        assert_eq!(sample("moved_total", [("tenant", "acme"), ("len", "2"), ("status", "success")]), 1.0);
+        assert_eq!(sample("moved_later_total", [("tenant", "acme"), ("status", "cancelled")]), 1.0);
+    }
+
+    #[test]
+    fn the_value_at_entry_counts_whatever_the_body_makes_of_it() {
+        #[track_counter(name = "at_entry_total", labels(number = number))]
+        fn at_entry(number: &mut u8) {
+            *number = 9;
+        }
+        let mut number = 1;
+        at_entry(&mut number);
+        assert_eq!(number, 9);
+        assert_eq!(sample("at_entry_total", [("number", "1"), ("status", "success")]), 1.0);
+    }
+
+    #[test]
+    fn any_expression_once_a_call_in_the_order_of_the_labels() {
+        thread_local!(static ORDER: Cell<(u8, u8)> = const { Cell::new((0, 0)) });
+        fn noted(first: bool) -> &'static str {
+            let (a, b) = ORDER.get();
+            ORDER.set(if first { (a + 1, b) } else { (a, a + b) });
+            if first { "first" } else { "second" }
+        }
+        const FIXED: &str = "constant";
+        struct Service {
+            name: String,
+        }
+        impl Service {
+            #[track_counter(
+                name = "expressions_total",
+                labels(b = noted(true), a = noted(false), name = self.name, fixed = FIXED, block = { 1 + 1 })
+            )]
+            fn call(&self) {}
+        }
+        Service { name: "x".to_owned() }.call();
+        assert_eq!(ORDER.get(), (1, 1));
+        let labels = [
+            ("b", "first"),
+            ("a", "second"),
+            ("name", "x"),
+            ("fixed", "constant"),
+            ("block", "2"),
+            ("status", "success"),
+        ];
+        assert_eq!(sample("expressions_total", labels), 1.0);
+    }
+
+    #[test]
+    fn every_type_that_is_a_label() {
+        #[track_counter(
+            name = "types_total",
+            labels(a = a, b = b, c = c, d = d, e = e, f = f, g = g, h = h, i = i, j = j, k = k)
+        )]
+        #[expect(clippy::too_many_arguments, clippy::many_single_char_names, reason = "one for each type")]
+        fn types(
+            a: &str,
+            b: String,
+            c: Cow<'_, str>,
+            d: u64,
+            e: i8,
+            f: bool,
+            g: char,
+            h: &&u128,
+            i: Box<str>,
+            j: axum::http::Method,
+            k: axum::http::StatusCode,
+        ) {
+            drop((b, c, i, j));
+            let _ = (a, d, e, f, g, h, k);
+        }
+        let method = axum::http::Method::PATCH;
+        types(
+            "a",
+            "b".into(),
+            "c".into(),
+            u64::MAX,
+            -1,
+            true,
+            'é',
+            &&7,
+            "i".into(),
+            method,
+            axum::http::StatusCode::IM_A_TEAPOT,
+        );
+        let labels = [
+            ("a", "a"),
+            ("b", "b"),
+            ("c", "c"),
+            ("d", "18446744073709551615"),
+            ("e", "-1"),
+            ("f", "true"),
+            ("g", "é"),
+            ("h", "7"),
+            ("i", "i"),
+            ("j", "PATCH"),
+            ("k", "418"),
+            ("status", "success"),
+        ];
+        assert_eq!(sample("types_total", labels), 1.0);
+    }
+
+    #[test]
+    fn a_type_of_ones_own() {
+        struct Tenant(u8);
+        impl LabelValue for Tenant {
+            const VALUES: &'static [&'static str] = &["even", "odd"];
+            fn label(&self) -> Label<'_> {
+                Label::from_static(if self.0.is_multiple_of(2) { "even" } else { "odd" })
+            }
+        }
+        #[track_counter(name = "own_type_total", labels(tenant = tenant))]
+        fn own_type(tenant: &Tenant) -> u8 {
+            tenant.0
+        }
+        own_type(&Tenant(3));
+        assert_eq!(sample("own_type_total", [("tenant", "odd"), ("status", "success")]), 1.0);
+    }
+
+    #[test]
+    fn a_label_is_not_read_when_the_future_is_not_polled() {
+        static READ: AtomicUsize = AtomicUsize::new(0);
+        fn read() -> usize {
+            READ.fetch_add(1, Ordering::Relaxed)
+        }
+        #[track_counter(name = "unread_total", labels(read = read()))]
+        async fn unread() {
+            tokio::task::yield_now().await;
+        }
+        drop(unread());
+        assert_eq!(READ.load(Ordering::Relaxed), 0);
+        futures::executor::block_on(unread());
+        assert_eq!(READ.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn generics_and_their_types() {
+        #[track_counter(name = "generic_labels_total", labels(value = value, size = N))]
+        fn generic<T: LabelValue, const N: usize>(value: T, _: [u8; N]) -> T {
+            value
+        }
+        struct Wrapper<T>(T);
+        impl<T: LabelValue> Wrapper<T> {
+            #[track_counter(name = "generic_self_total", labels(value = self.0, other = other))]
+            fn get<U: LabelValue + Copy>(&self, other: &U) -> U {
+                *other
+            }
+        }
+        generic("text", [1]);
+        generic(7, []);
+        Wrapper(true).get(&'x');
+        assert_eq!(sample("generic_labels_total", [("value", "text"), ("size", "1"), ("status", "success")]), 1.0);
+        assert_eq!(sample("generic_labels_total", [("value", "7"), ("size", "0"), ("status", "success")]), 1.0);
+        assert_eq!(sample("generic_self_total", [("value", "true"), ("other", "x"), ("status", "success")]), 1.0);
+    }
+}
+
+mod of_the_result {
+    use super::*;
+
+    #[test]
+    fn closures_see_all_that_was_returned() {
+        #[track_counter(
+            name = "returned_total",
+            labels(
+                kind = |found: &Result<String, u8>| if found.is_ok() { "text" } else { "code" },
+                size = |found| match found {
+                    Ok(text) => text.len(),
+                    Err(code) => usize::from(*code),
+                }
+            )
+        )]
+        fn returned(good: bool) -> Result<String, u8> {
+            if good { Ok("four".to_owned()) } else { Err(7) }
+        }
+        assert!(returned(true).is_ok());
+        assert!(returned(false).is_err());
+        assert_eq!(sample("returned_total", [("kind", "text"), ("size", "4"), ("status", "success")]), 1.0);
+        assert_eq!(sample("returned_total", [("kind", "code"), ("size", "7"), ("status", "error")]), 1.0);
+    }
+
+    #[test]
+    fn closures_may_borrow_from_it_and_use_the_parameters_that_are_left() {
+        #[track_counter(
+            name = "borrowed_total",
+            labels(first = |text: &String| &text[..1], both = |text: &String| format!("{prefix}{text}"))
+        )]
+        fn borrowed(prefix: &str) -> String {
+            prefix.to_uppercase()
+        }
+        assert_eq!(borrowed("ab"), "AB");
+        assert_eq!(sample("borrowed_total", [("first", "A"), ("both", "abAB"), ("status", "success")]), 1.0);
+    }
+
+    /// Nothing was returned, so how the call ended stands in its place.
+    #[test]
+    fn a_panic_and_a_cancellation_stand_for_what_was_not_returned() {
+        #[track_counter(name = "nothing_returned_total", labels(tenant = tenant, size = |size: &u8| *size))]
+        async fn nothing_returned(tenant: &str, wait: bool) -> u8 {
+            if wait { pending().await } else { quiet_panic() }
+        }
+        assert_eq!(ready(panics_async(nothing_returned("a", false))), Payload(7));
+        abandon(nothing_returned("a", true));
+        let labels = |size: &'static str| [("tenant", "a"), ("size", size), ("status", size)];
+        assert_eq!(sample("nothing_returned_total", labels("panic")), 1.0);
+        assert_eq!(sample("nothing_returned_total", labels("cancelled")), 1.0);
+    }
+
+    #[test]
+    fn a_status_of_ones_own_takes_the_place_of_the_outcome() {
+        #[track_counter(
+            name = "own_status_total",
+            labels(status = |found: &Option<u8>| if found.is_some() { "found" } else { "missing" })
+        )]
+        fn own_status(found: Option<u8>) -> Option<u8> {
+            found.map(|number| if number == 9 { quiet_panic() } else { number })
+        }
+        own_status(Some(1));
+        own_status(None);
+        assert_eq!(panics(|| own_status(Some(9))), Payload(7));
+        for status in ["found", "missing", "panic"] {
+            assert_eq!(sample("own_status_total", [("status", status)]), 1.0, "{status}");
+        }
+        assert_eq!(label_sets("own_status_total").len(), 3);
+    }
+
+    #[test]
+    fn a_gauge_of_what_is_in_flight_does_not_have_them() {
+        #[track_in_flight(name = "entry_only", labels(tenant = tenant))]
+        #[track(name = "both_kinds", in_flight, labels(tenant = tenant, size = |size: &u8| *size))]
+        fn both(tenant: &str) -> u8 {
+            assert_eq!(sample("both_kinds_in_flight", [("tenant", tenant)]), 1.0);
+            assert_eq!(sample("entry_only", [("tenant", tenant)]), 1.0);
+            1
+        }
+        both("a");
+        assert_eq!(sample("both_kinds_in_flight", [("tenant", "a")]), 0.0);
+        assert_eq!(sample("both_kinds_total", [("tenant", "a"), ("size", "1"), ("status", "success")]), 1.0);
+        assert_eq!(sample("both_kinds_duration_seconds_count", [("tenant", "a"), ("size", "1")]), 1.0);
+    }
+}
+
+mod known_from_the_start {
+    use super::*;
+
+    const STATUSES: [&str; 4] = ["success", "error", "panic", "cancelled"];
+    const SOURCES: [&str; 3] = ["http", "bulk_import", "CLI v2"];
+
+    fn with_every_status(labels: &[&[(&str, &str)]]) -> BTreeSet<Labels> {
+        let with = |labels: &[(&str, &str)], status: &str| {
+            let all = labels.iter().copied().chain([("status", status)]);
+            all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        labels.iter().flat_map(|labels| STATUSES.map(|status| with(labels, status))).collect()
+    }
+
+    #[test]
+    fn an_enum_parameter() {
+        #[track_counter(name = "known_parameter_total", labels(source = source))]
+        fn parameter(source: Source) -> Source {
+            source
+        }
+        let all: Vec<_> = SOURCES.iter().map(|source| [("source", *source)]).collect();
+        let all: Vec<_> = all.iter().map(<[_; 1]>::as_slice).collect();
+        assert_eq!(label_sets("known_parameter_total"), with_every_status(&all));
+        assert_eq!(total("known_parameter_total"), 0.0);
+        assert_eq!(parameter(Source::BulkImport), Source::BulkImport);
+        assert_eq!(sample("known_parameter_total", [("source", "bulk_import"), ("status", "success")]), 1.0);
+        assert_eq!(label_sets("known_parameter_total"), with_every_status(&all));
+    }
+
+    #[test]
+    fn a_reference_a_bool_and_a_literal() {
+        #[track_counter(name = "known_mixed_total", labels(fixed = "x", flag = flag, source = source))]
+        #[expect(clippy::trivially_copy_pass_by_ref, reason = "a reference is what is tested")]
+        fn mixed(flag: bool, source: &Source) -> bool {
+            flag && *source == Source::Http
+        }
+        assert_eq!(label_sets("known_mixed_total").len(), STATUSES.len() * 2 * SOURCES.len());
+        assert!(mixed(true, &Source::Http));
+        let labels = [("fixed", "x"), ("flag", "true"), ("source", "http"), ("status", "success")];
+        assert_eq!(sample("known_mixed_total", labels), 1.0);
+        assert_eq!(total("known_mixed_total"), 1.0);
+    }
+
+    #[test]
+    fn a_label_whose_type_is_written_down() {
+        struct Job {
+            source: Source,
+        }
+        #[track_histogram(name = "known_typed_seconds", labels(source: Source = job.source, good: bool = |found| found.is_some()))]
+        fn typed(job: &Job) -> Option<Source> {
+            Some(job.source)
+        }
+        let name = "known_typed_seconds_count";
+        assert_eq!(label_sets(name).len(), SOURCES.len() * 2);
+        assert_eq!(typed(&Job { source: Source::Terminal }), Some(Source::Terminal));
+        assert_eq!(sample(name, [("source", "CLI v2"), ("good", "true")]), 1.0);
+        assert_eq!(total(name), 1.0);
+    }
+
+    #[test]
+    fn a_closure_that_says_what_it_returns() {
+        #[track_counter(name = "known_closure_total", labels(source = |source: &Source| -> Source { *source }))]
+        fn closure() -> Source {
+            Source::Http
+        }
+        assert_eq!(label_sets("known_closure_total").len(), STATUSES.len() * SOURCES.len());
+        closure();
+        assert_eq!(sample("known_closure_total", [("source", "http"), ("status", "success")]), 1.0);
+    }
+
+    #[test]
+    fn nothing_where_one_label_can_be_anything() {
+        #[track_counter(name = "unknown_total", labels(source = source, tenant = tenant))]
+        fn unknown(source: Source, tenant: &str) -> usize {
+            tenant.len() + usize::from(source == Source::Http)
+        }
+        assert_eq!(label_sets("unknown_total").len(), 0);
+        unknown(Source::Http, "a");
+        assert_eq!(label_sets("unknown_total").len(), 1);
+    }
+}
+
+mod identity {
+    use super::*;
+
+    #[track_counter(name = "tuples_total", labels(a = a, b = b))]
+    fn tuple(a: &str, b: &str) -> usize {
+        a.len() + b.len()
+    }
+
+    fn count(a: &str, b: &str) -> f64 {
+        sample("tuples_total", [("a", a), ("b", b), ("status", "success")])
+    }
+
+    #[test]
+    fn two_tuples_are_two_series_however_their_values_touch() {
+        let tuples = [
+            ("ab", "c"),
+            ("a", "bc"),
+            ("abc", ""),
+            ("", "abc"),
+            ("a\",b=\"b", "c"),
+            ("a", "b\",b=\"c"),
+            ("a\\", "\"b"),
+            ("a\\\"", "b"),
+            ("a\n", "b"),
+            ("a\\n", "b"),
+            ("a", "\nb"),
+            ("\u{0}", "é{}#,= "),
+        ];
+        for (calls, (a, b)) in tuples.iter().enumerate() {
+            for _ in 0..=calls {
+                tuple(a, b);
+            }
+        }
+        for (calls, (a, b)) in tuples.iter().enumerate() {
+            assert_eq!(count(a, b), (calls + 1) as f64, "{a:?} {b:?}");
+        }
+        assert_eq!(label_sets("tuples_total").len(), tuples.len());
+    }
+
+    /// The order in which a place writes its labels is its own.
+    #[test]
+    fn two_places_may_order_their_labels_differently() {
+        #[track_counter(name = "ordered_total", help = "One metric.", labels(a = left, b = right))]
+        fn one(left: &str, right: &str) -> usize {
+            left.len() + right.len()
+        }
+        #[track_counter(name = "ordered_total", help = "One metric.", labels(b = |()| "2", a = "1"))]
+        fn other() {}
+        one("1", "2");
+        other();
+        assert_eq!(sample("ordered_total", [("a", "1"), ("b", "2"), ("status", "success")]), 2.0);
+        assert_eq!(label_sets("ordered_total").len(), 1);
+    }
+}

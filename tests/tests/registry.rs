@@ -1,0 +1,314 @@
+//! Side by side with the `prometheus` crate: its collectors on our page, our families in its registries.
+//!
+//! `cargo test -p tests --features protobuf --test registry` runs the same against the other of its two data models.
+#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use metrics_runtime::{Descriptor, Format, Metrics, Registry};
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, default_registry,
+};
+use support::{openmetrics_of, page_of, panics, quiet_panic};
+use tests::page::{Kind, Page, Point, difference};
+
+fn counter(name: &str) -> IntCounter {
+    IntCounter::new(name, format!("Help of {name}.")).unwrap()
+}
+
+/// The page that the `prometheus` crate writes.
+fn theirs(registry: &prometheus::Registry) -> Page {
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&registry.gather(), &mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    Page::parse_text(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Without the toolkit's own metrics.
+fn points(page: &Page) -> BTreeSet<Point> {
+    page.points().into_iter().filter(|point| !point.name.starts_with("metrics_runtime_")).collect()
+}
+
+fn errors(page: &Page, cause: &str) -> f64 {
+    page.value("metrics_runtime_scrape_errors_total", [("cause", cause)])
+}
+
+/// A collector of every kind, with something in it.
+fn collectors() -> Vec<Box<dyn Collector>> {
+    let plain = counter("plain_total");
+    plain.inc_by(3);
+    let labelled = IntCounterVec::new(Opts::new("labelled_total", "By \"tenant\"\\\n."), &["tenant", "b"]).unwrap();
+    labelled.with_label_values(&["a\"\\\n", "x"]).inc();
+    labelled.with_label_values(&["", "é"]).inc_by(u64::MAX >> 12);
+    let gauge = IntGauge::with_opts(Opts::new("gauge", "A gauge.").const_label("fixed", "yes")).unwrap();
+    gauge.set(-4);
+    // No infinity: the crate writes `-inf`, which the format does not know.
+    let float = prometheus::Gauge::new("float", "A float.").unwrap();
+    float.set(-1.5e300);
+    let histogram =
+        HistogramVec::new(HistogramOpts::new("sizes", "Sizes.").buckets(vec![0.5, 1.0, 100.0]), &["kind"]).unwrap();
+    for value in [0.25, 0.5, 7.0, 1e9] {
+        histogram.with_label_values(&["a"]).observe(value);
+    }
+    vec![Box::new(plain), Box::new(labelled), Box::new(gauge), Box::new(float), Box::new(histogram)]
+}
+
+mod theirs_on_our_page {
+    use super::*;
+
+    #[test]
+    fn every_kind_reads_as_it_would_there() {
+        let (ours, other) = (Registry::new(), prometheus::Registry::new());
+        for collector in collectors() {
+            ours.register(collector).unwrap();
+        }
+        for collector in collectors() {
+            other.register(collector).unwrap();
+        }
+        let page = page_of(&ours);
+        assert_eq!(difference(&theirs(&other).points(), &points(&page)), "");
+        let there = theirs(&other);
+        for family in there.families() {
+            let here = page.family(&family.name).unwrap();
+            assert_eq!((here.kind, &here.help), (family.kind, &family.help));
+        }
+        // OpenMetrics says the same in its own way.
+        let open = openmetrics_of(&ours);
+        assert_eq!(open.value("plain_total", []), 3.0);
+        assert_eq!(open.value("sizes_bucket", [("kind", "a"), ("le", "1.0")]), 2.0);
+        assert_eq!(open.family("plain").unwrap().kind, Kind::Counter);
+    }
+
+    #[test]
+    fn a_whole_registry_can_be_included() {
+        let ours = Registry::new();
+        let other = prometheus::Registry::new_custom(Some("app".into()), None).unwrap();
+        for collector in collectors() {
+            other.register(collector).unwrap();
+        }
+        ours.include(other.clone());
+        assert_eq!(difference(&theirs(&other).points(), &points(&page_of(&ours))), "");
+        assert_eq!(page_of(&ours).value("app_plain_total", []), 3.0);
+        // It stays theirs: what is registered there later is here as well.
+        let later = counter("later_total");
+        other.register(Box::new(later.clone())).unwrap();
+        later.inc();
+        assert_eq!(page_of(&ours).value("app_later_total", []), 1.0);
+    }
+
+    #[test]
+    fn the_default_registry_can_be_included() {
+        let ours = Registry::new();
+        let there = counter("in_the_default_total");
+        default_registry().register(Box::new(there.clone())).unwrap();
+        ours.include(default_registry().clone());
+        there.inc();
+        assert_eq!(page_of(&ours).value("in_the_default_total", []), 1.0);
+    }
+
+    #[test]
+    fn they_keep_their_names_whatever_the_namespace() {
+        let registry = Registry::new();
+        registry.register(Box::new(counter("foreign_total"))).unwrap();
+        registry.counter(Descriptor::counter("own_total", "Own.")).unwrap().get(&[]).unwrap().inc();
+        let metrics =
+            Metrics::builder().registry(&registry).namespace("app").constant_label("region", "eu").build().unwrap();
+        let page = Page::parse_text(&metrics.render()).unwrap();
+        assert_eq!(page.value("foreign_total", []), 0.0);
+        assert_eq!(page.value("app_own_total", [("region", "eu")]), 1.0);
+    }
+
+    #[test]
+    fn a_collector_that_panics_costs_its_own_metrics_only() {
+        struct Panics(Desc);
+        impl Collector for Panics {
+            fn desc(&self) -> Vec<&Desc> {
+                vec![&self.0]
+            }
+            fn collect(&self) -> Vec<MetricFamily> {
+                quiet_panic()
+            }
+        }
+        let panicking =
+            |name: &str| Box::new(Panics(Desc::new(name.into(), "Panics.".into(), Vec::new(), [].into()).unwrap()));
+        let ours = Registry::new();
+        ours.gauge(Descriptor::gauge("own", "Own.")).unwrap().get(&[]).unwrap().set(1.0);
+        ours.register(panicking("panics")).unwrap();
+        ours.register(Box::new(counter("healthy_total"))).unwrap();
+        let page = page_of(&ours);
+        assert_eq!(page.value("own", []), 1.0);
+        assert_eq!(page.value("healthy_total", []), 0.0);
+        assert_eq!(page.family("panics"), None);
+        // One more for each page; what is on a page was counted when it was written.
+        let before = errors(&page, "panic");
+        let other = prometheus::Registry::new();
+        other.register(panicking("included")).unwrap();
+        panics(|| other.gather());
+        ours.include(other);
+        assert_eq!(errors(&page_of(&ours), "panic"), before + 2.0);
+        assert_eq!(page_of(&ours).value("healthy_total", []), 0.0);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_left_out_and_counted() {
+        let ours = Registry::new();
+        ours.counter(Descriptor::counter("taken_total", "Ours.")).unwrap().get(&[]).unwrap().inc_by(5);
+        let histogram = Descriptor::histogram("seconds", "Ours.", vec![1.0]);
+        ours.histogram(histogram).unwrap().get(&[]).unwrap().observe(0.5);
+        let duplicate = counter("taken_total");
+        duplicate.inc();
+        ours.register(Box::new(duplicate)).unwrap();
+        ours.register(Box::new(counter("seconds_count"))).unwrap();
+        ours.register(Box::new(counter("free_total"))).unwrap();
+        let (one, other) = (prometheus::Registry::new(), prometheus::Registry::new());
+        for registry in [&one, &other] {
+            registry.register(Box::new(counter("twice_total"))).unwrap();
+            ours.include(registry.clone());
+        }
+        let page = page_of(&ours);
+        assert_eq!(page.value("taken_total", []), 5.0);
+        assert_eq!(page.family("taken_total").unwrap().help.as_deref(), Some("Ours."));
+        assert_eq!(page.value("seconds_count", []), 1.0);
+        assert_eq!(page.value("free_total", []), 0.0);
+        assert_eq!(page.series("twice_total").len(), 1);
+        assert_eq!(errors(&page, "duplicate"), 3.0);
+        assert_eq!(errors(&page_of(&ours), "duplicate"), 6.0);
+    }
+
+    /// OpenMetrics calls the family of `jobs_total` just `jobs`.
+    #[test]
+    fn a_name_that_is_taken_in_openmetrics_only() {
+        let ours = Registry::new();
+        ours.gauge(Descriptor::gauge("jobs", "Ours.")).unwrap().get(&[]).unwrap().set(2.0);
+        ours.register(Box::new(counter("jobs_total"))).unwrap();
+        ours.register(Box::new(counter("others_total"))).unwrap();
+        ours.register(Box::new(IntGauge::new("others", "Theirs.").unwrap())).unwrap();
+        let text = page_of(&ours);
+        assert_eq!((text.value("jobs", []), text.value("jobs_total", [])), (2.0, 0.0));
+        let open = openmetrics_of(&ours);
+        assert_eq!(open.value("jobs", []), 2.0);
+    }
+
+    #[test]
+    fn names_of_the_toolkits_own_metrics_are_taken() {
+        let ours = Registry::new();
+        ours.register(Box::new(counter("metrics_runtime_scrape_errors_total"))).unwrap();
+        let page = page_of(&ours);
+        assert_eq!(page.series("metrics_runtime_scrape_errors_total").len(), 2);
+    }
+
+    #[test]
+    fn the_same_collector_twice_is_refused() {
+        let ours = Registry::new();
+        ours.register(Box::new(counter("once_total"))).unwrap();
+        let error = ours.register(Box::new(counter("once_total"))).unwrap_err().to_string();
+        assert!(error.contains("refused"), "{error}");
+    }
+
+    #[test]
+    fn names_that_only_they_allow_make_no_page_unreadable() {
+        let ours = Registry::new();
+        // A counter without `_total`, a gauge that reads like one, and names with colons.
+        ours.register(Box::new(counter("no_suffix"))).unwrap();
+        ours.register(Box::new(IntGauge::new("like_a_total", "Gauge.").unwrap())).unwrap();
+        ours.register(Box::new(counter("job:errors:total"))).unwrap();
+        let text = page_of(&ours);
+        assert_eq!(text.family("no_suffix").unwrap().kind, Kind::Counter);
+        let open = openmetrics_of(&ours);
+        assert_eq!(open.value("no_suffix", []), 0.0);
+        assert_eq!(open.value("like_a_total", []), 0.0);
+        assert_eq!(open.value("job:errors:total", []), 0.0);
+    }
+}
+
+mod ours_in_their_registry {
+    use super::*;
+
+    #[test]
+    fn every_kind_reads_as_it_does_here() {
+        let (ours, other) = (Registry::new(), prometheus::Registry::new());
+        let counter = ours.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["z", "a"])).unwrap();
+        counter.get(&["1", "2\"\\\n"]).unwrap().inc_by(3);
+        counter.get(&["", ""]).unwrap().add(0.5);
+        let gauge = ours.gauge(Descriptor::gauge("depth", "Depth.")).unwrap();
+        gauge.get(&[]).unwrap().set(-2.5);
+        let under_way = ours.in_flight(Descriptor::gauge("under_way", "Under way.").labels(["kind"])).unwrap();
+        under_way.get(&["x"]).unwrap();
+        let sizes =
+            ours.histogram(Descriptor::histogram("sizes", "Sizes.", vec![-1.0, 1.0, 2.5]).labels(["kind"])).unwrap();
+        for value in [-2.0, 1.0, 2.0, 100.0] {
+            sizes.get(&["x"]).unwrap().observe(value);
+        }
+        let info = ours.info(Descriptor::info("build_info", "Build.").labels(["version"])).unwrap();
+        info.get(&["1"]).unwrap();
+        other.register(Box::new(counter)).unwrap();
+        other.register(Box::new(gauge)).unwrap();
+        other.register(Box::new(under_way)).unwrap();
+        other.register(Box::new(sizes)).unwrap();
+        other.register(Box::new(info)).unwrap();
+        assert_eq!(difference(&points(&page_of(&ours)), &theirs(&other).points()), "");
+        assert_eq!(theirs(&other).family("sizes").unwrap().kind, Kind::Histogram);
+    }
+
+    #[test]
+    fn all_of_it_as_one_collector_with_namespace_and_constant_labels() {
+        let registry = Registry::new();
+        let metrics = Metrics::builder()
+            .registry(&registry)
+            .namespace("app")
+            .constant_label("region", "eu")
+            .info("build", [("version", "1")])
+            .build()
+            .unwrap();
+        let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["kind"])).unwrap();
+        jobs.get(&["a"]).unwrap().inc();
+        let other = prometheus::Registry::new();
+        other.register(Box::new(metrics.collector())).unwrap();
+        // Declared after the collector was registered.
+        registry.gauge(Descriptor::gauge("late", "Late.")).unwrap().get(&[]).unwrap().set(1.0);
+        let ours = Page::parse_text(&metrics.render_as(Format::Text)).unwrap();
+        assert_eq!(difference(&points(&ours), &theirs(&other).points()), "");
+        assert_eq!(theirs(&other).value("app_jobs_total", [("kind", "a"), ("region", "eu")]), 1.0);
+        assert_eq!(theirs(&other).value("app_late", [("region", "eu")]), 1.0);
+    }
+
+    #[test]
+    fn a_family_without_help_or_series_is_no_problem() {
+        let (ours, other) = (Registry::new(), prometheus::Registry::new());
+        let silent = ours.counter(Descriptor::counter("silent_total", "").labels(["kind"])).unwrap();
+        other.register(Box::new(silent.clone())).unwrap();
+        assert_eq!(theirs(&other).names(), [""; 0]);
+        silent.get(&["a"]).unwrap().inc();
+        assert_eq!(theirs(&other).value("silent_total", [("kind", "a")]), 1.0);
+    }
+
+    /// Their registry included here, with a family of ours in it that is here already.
+    #[test]
+    fn there_and_back_again() {
+        let (ours, other) = (Registry::new(), prometheus::Registry::new());
+        let jobs = ours.counter(Descriptor::counter("jobs_total", "Jobs.")).unwrap();
+        jobs.get(&[]).unwrap().inc();
+        other.register(Box::new(jobs)).unwrap();
+        ours.include(other);
+        let page = page_of(&ours);
+        assert_eq!(page.value("jobs_total", []), 1.0);
+        assert_eq!(errors(&page, "duplicate"), 1.0);
+    }
+
+    #[test]
+    fn what_overflows_is_there_too() {
+        let (ours, other) = (Registry::new(), prometheus::Registry::new());
+        ours.set_series_limit(2);
+        let jobs = ours.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["kind"])).unwrap();
+        for kind in ["a", "b", "c", "d"] {
+            jobs.get(&[kind]).unwrap().inc();
+        }
+        other.register(Box::new(jobs)).unwrap();
+        assert_eq!(theirs(&other).value("jobs_total", [("kind", "_overflow")]), 2.0);
+    }
+}
