@@ -31,7 +31,7 @@ fn ticks() -> u64 {
 #[inline]
 fn ticks() -> u64 {
     static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
-    START.elapsed().as_nanos() as u64
+    u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 async fn generate(prompt: u64) -> Result<u64, Failed> {

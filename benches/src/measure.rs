@@ -98,8 +98,7 @@ impl Crew {
         loop {
             let nanos = self.round(contender, operations) * operations as f64;
             if nanos >= ROUND.as_nanos() as f64 / 2.0 {
-                let wanted = ROUND.as_nanos() as f64 / nanos * operations as f64;
-                return (wanted as u64).max(1);
+                return operations;
             }
             operations *= 2;
         }

@@ -94,11 +94,13 @@ fn live(build: Build, size: Size) -> f64 {
 }
 
 #[track]
+#[expect(clippy::large_types_passed_by_value, reason = "its size is the point")]
 async fn tracked(argument: [u8; 1024]) -> u8 {
     std::future::ready(()).await;
     argument[0]
 }
 
+#[expect(clippy::large_types_passed_by_value, reason = "its size is the point")]
 async fn plain(argument: [u8; 1024]) -> u8 {
     std::future::ready(()).await;
     argument[0]

@@ -13,9 +13,9 @@ const SMALL: Size = Size { counters: 1_000, histograms: 100 };
 
 pub fn run(table: &mut Table, quick: bool) {
     let peers: [(&str, Build, Goal); 3] = [
-        ("prometheus", pages::prometheus, Goal::AtLeast(20.0)),
-        ("prometheus-client", pages::prometheus_client, Goal::AtLeast(4.0)),
         ("the floor", pages::floor, Goal::AtMost(3.0)),
+        ("prometheus-client", pages::prometheus_client, Goal::AtLeast(4.0)),
+        ("prometheus", pages::prometheus, Goal::AtLeast(20.0)),
     ];
     let bench = |peer: &str| format!("scrape, ms: {peer}");
     let allocated = |peer: &str| format!("scrape, allocations: {peer}");
@@ -44,6 +44,8 @@ pub fn run(table: &mut Table, quick: bool) {
 }
 
 fn time(page: &Page) -> f64 {
+    // A large request makes the allocator tidy up, and a million small blocks that others have freed are not ours.
+    drop(black_box(Vec::<u8>::with_capacity(1 << 20)));
     let start = Instant::now();
     black_box(page());
     start.elapsed().as_secs_f64() * 1e3

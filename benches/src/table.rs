@@ -33,8 +33,8 @@ impl Goal {
     /// The figure that is held against the goal.
     fn figure(self, times: f64, difference: f64) -> f64 {
         match self {
-            Self::AtMost(_) => times,
-            Self::AtLeast(_) | Self::Better | Self::Reported => 1.0 / times,
+            Self::AtMost(_) | Self::Reported => times,
+            Self::AtLeast(_) | Self::Better => 1.0 / times,
             Self::Adds(_) => difference,
         }
     }

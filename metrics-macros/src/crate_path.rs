@@ -11,3 +11,80 @@ pub(crate) fn private(given: Option<&Path>) -> TokenStream {
         None => quote_spanned!(Span::mixed_site()=> ::metrics_runtime::__private),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{attribute::attribute, grammar, label_value, metrics_mod};
+
+    /// A crate that knows the toolkit under another name does not know it under this one.
+    #[test]
+    fn where_a_path_is_given_nothing_is_looked_for_elsewhere() {
+        let function = quote!(
+            async fn f(kind: Kind, text: String) -> Result<Vec<u8>, ()> {
+                body(kind, text)
+            }
+        );
+        let future = quote!(
+            fn f(text: String) -> Pin<Box<dyn Future<Output = Vec<u8>>>> {
+                Box::pin(body(text))
+            }
+        );
+        let block = quote!(impl S { fn f(self) -> u8 { 1 } #[track(skip)] fn g() {} });
+        let labels = quote!(crate = here, labels(a = text, b: Kind = kind, c = "c", d = |r| r.len()));
+        let expanded = [
+            attribute(&grammar::TRACK, quote!(crate = here, in_flight), function.clone()),
+            attribute(
+                &grammar::TRACK,
+                quote!(#labels, name = "n", buckets = [1, N], ok_if = |r| r.is_ok()),
+                function.clone(),
+            ),
+            attribute(&grammar::TRACK, quote!(crate = here, preset = ROW), function.clone()),
+            attribute(&grammar::TRACK, quote!(crate = here), block),
+            attribute(&grammar::HISTOGRAM, quote!(#labels, buckets = linear(1, 1, 2), value = |r| r.len()), future),
+            attribute(
+                &grammar::COUNTER,
+                quote!(crate = here),
+                quote!(
+                    fn f() -> ! {
+                        loop {}
+                    }
+                ),
+            ),
+            attribute(
+                &grammar::COUNTER,
+                quote!(crate = here),
+                quote!(
+                    async fn f() -> ! {
+                        loop {}
+                    }
+                ),
+            ),
+            attribute(&grammar::IN_FLIGHT, quote!(crate = here), function.clone()),
+            attribute(&grammar::RYOT, quote!(crate = here, model = "m", tokens = |r| r.len()), function.clone()),
+            attribute(&grammar::COMPRESSION, quote!(crate = here), function.clone()),
+            attribute(&grammar::STORAGE, quote!("store", timed, crate = here), function),
+            metrics_mod::expand(
+                quote!(crate = here, prefix = "p_"),
+                quote!(
+                    mod m {
+                        #[buckets(1, 2)]
+                        #[unit("bytes")]
+                        fn size_bytes(kind: Kind) -> Histogram;
+                    }
+                ),
+            ),
+            label_value::expand(quote!(
+                #[label(crate = here)]
+                enum Kind {
+                    A,
+                }
+            )),
+        ];
+        for tokens in expanded {
+            let text = tokens.to_string();
+            assert!(text.contains("here :: __private") && !text.contains("compile_error"), "{text}");
+            assert!(!text.contains("metrics_runtime"), "{text}");
+        }
+    }
+}

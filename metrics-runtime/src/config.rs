@@ -20,8 +20,20 @@ const ENABLED: &str = "METRICS_ENABLED";
 #[cfg(feature = "axum")]
 const PATH: &str = "METRICS_PATH";
 
+/// A `main` that returns an error prints its `Debug`: it has to be the sentence, too.
+macro_rules! debug_as_display {
+    ($error:ty) => {
+        impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+pub(crate) use debug_as_display;
+
 /// An environment variable that cannot be followed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvError {
     /// It has a value that is none of the choices.
@@ -41,8 +53,10 @@ pub enum EnvError {
     Path(PathError),
 }
 
+debug_as_display!(EnvError);
+
 /// Why metrics cannot be installed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstallError {
     /// The namespace is none that Prometheus allows.
@@ -62,6 +76,8 @@ pub enum InstallError {
     #[error("metrics are installed already: install them once, and clone or look up the handle after that")]
     AlreadyInstalled,
 }
+
+debug_as_display!(InstallError);
 
 fn list(problems: &[RegistryError]) -> String {
     let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 
-use crate::cell::{Counter, Gauge, Histogram, InFlight, REJECTED, Striped, clock};
+use crate::cell::{Counter, First, Gauge, Histogram, InFlight, REJECTED, Striped, clock};
 use crate::descriptor::{Descriptor, Kind, Source};
 use crate::encode::{Format, Header, Number, Page, Type};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
@@ -158,12 +158,12 @@ struct ScrapeErrors {
 
 struct Counted {
     count: Striped,
-    warned: Once,
+    warned: First,
 }
 
 impl Default for Counted {
     fn default() -> Self {
-        Self { count: Striped::new(), warned: Once::new() }
+        Self { count: Striped::new(), warned: First::new() }
     }
 }
 
@@ -434,10 +434,8 @@ impl Registry {
     }
 }
 
+/// A family without a series yet has its header all the same: whoever looks at the page sees what there will be.
 fn write_family(page: &mut Page, family: &dyn AnyFamily, prefix: &str, constant: &str) {
-    if family.is_empty() {
-        return;
-    }
     let descriptor = family.descriptor();
     page.family(Header {
         name: &format!("{prefix}{}", descriptor.name),
@@ -465,9 +463,9 @@ impl ScrapeErrors {
 impl Counted {
     fn record(&self, what: impl FnOnce() -> String) {
         self.count.add(1);
-        self.warned.call_once(|| {
+        if self.warned.is_now() {
             tracing::warn!("{}; further ones are only counted, in metrics_runtime_scrape_errors_total", what());
-        });
+        }
     }
 }
 

@@ -4,11 +4,13 @@
 
 mod support;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt::{Debug, Display};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::executor::block_on;
@@ -313,7 +315,7 @@ mod types {
 
     #[test]
     fn values_are_still_coerced() {
-        #[track(returns = value)]
+        #[track]
         fn boxed_in_result() -> Result<Pin<Box<dyn Future<Output = u8>>>, String> {
             Ok(Box::pin(async { 1 }))
         }
@@ -420,6 +422,172 @@ mod types {
         for metric in ["never_total", "unfinished_total", "never_later_total", "opaque_unfinished_total"] {
             assert_eq!(sample(metric, [("status", "panic")]), 1.0, "{metric}");
         }
+    }
+}
+
+mod shapes {
+    //! One after the other, with what each of them returns.
+    use super::*;
+
+    #[test]
+    fn of_values() {
+        #[track]
+        fn higher_ranked() -> Box<dyn Fn(&str) -> &str> {
+            Box::new(|text| text.trim())
+        }
+        #[track]
+        fn in_an_option(_: &str) -> Option<Box<dyn for<'a> Fn(&'a str, &str) -> &'a str + Send>> {
+            Some(Box::new(|text, _| text))
+        }
+        #[track]
+        fn mutable_items(list: &mut [u8]) -> impl Iterator<Item = &mut u8> {
+            list.iter_mut()
+        }
+        #[track]
+        fn cow(text: &str) -> Cow<'_, str> {
+            if text.is_empty() { "none".into() } else { text.to_uppercase().into() }
+        }
+        #[track]
+        fn objects() -> Vec<Box<dyn Display>> {
+            vec![Box::new(1), Box::new("a")]
+        }
+        #[track]
+        async fn objects_later() -> Vec<Box<dyn Display>> {
+            vec![Box::new(1), Box::new("a")]
+        }
+        #[track]
+        fn writer<'a>(text: &'a mut String) -> &'a mut (dyn std::fmt::Write + 'a) {
+            text
+        }
+        #[track]
+        fn called(function: impl FnOnce() -> u8) -> impl FnOnce() -> u8 {
+            move || function() + 1
+        }
+        #[track]
+        fn inner_return() -> u8 {
+            let inner = || {
+                if true {
+                    return 3;
+                }
+                4
+            };
+            inner()
+        }
+        #[track]
+        fn arms(number: u8) -> &'static str {
+            match number {
+                0 => "none",
+                1 => return "one",
+                _ => panic!("{number} is too much"),
+            }
+        }
+        #[track]
+        fn uninhabited(result: Result<u8, std::convert::Infallible>) -> u8 {
+            match result {
+                Ok(number) => number,
+                Err(never) => match never {},
+            }
+        }
+        #[track]
+        fn nested() -> Result<Result<u8, String>, Box<dyn std::error::Error>> {
+            Ok("1".parse().map_err(|_| "no number".to_owned()))
+        }
+        assert_eq!(higher_ranked()(" a "), "a");
+        assert_eq!(in_an_option("").unwrap()("a", "b"), "a");
+        let mut list = [1, 2];
+        mutable_items(&mut list).for_each(|item| *item += 1);
+        assert_eq!(list, [2, 3]);
+        assert_eq!([cow(""), cow("a")].concat(), "noneA");
+        assert_eq!(objects().len() + ready(objects_later()).len(), 4);
+        let mut text = String::new();
+        writer(&mut text).write_str("a").unwrap();
+        assert_eq!(text, "a");
+        assert_eq!(called(|| 1)(), 2);
+        assert_eq!(inner_return(), 3);
+        assert_eq!([arms(0), arms(1)], ["none", "one"]);
+        assert_eq!(uninhabited(Ok(1)), 1);
+        assert_eq!(nested().unwrap(), Ok(1));
+    }
+
+    #[test]
+    fn of_receivers() {
+        struct Number(u8);
+        #[track]
+        impl Number {
+            fn by_arc(self: Arc<Self>) -> u8 {
+                self.0
+            }
+            fn by_reference_to_arc(self: &Arc<Self>) -> u8 {
+                self.0
+            }
+            fn by_pin(self: Pin<&mut Self>) -> &mut u8 {
+                &mut self.get_mut().0
+            }
+            async fn later(self: &Arc<Self>, more: u8) -> u8 {
+                self.0 + more
+            }
+            fn in_a_closure(&mut self) -> u8 {
+                let mut next = || {
+                    self.0 += 1;
+                    self.0
+                };
+                next() + next()
+            }
+            async fn swapped(&mut self, other: &mut Self) -> u8 {
+                std::mem::swap(self, other);
+                self.0
+            }
+            fn future(&mut self) -> impl Future<Output = &mut u8> + Send {
+                async move { &mut self.0 }
+            }
+            fn boxed(&mut self) -> Pin<Box<dyn Future<Output = &mut u8> + Send + '_>> {
+                Box::pin(async move { &mut self.0 })
+            }
+        }
+        let shared = Arc::new(Number(1));
+        assert_eq!(shared.by_reference_to_arc() + ready(shared.later(1)) + shared.by_arc(), 4);
+        let mut number = Number(1);
+        *Pin::new(&mut number).by_pin() += 1;
+        *ready(number.future()) += 1;
+        *ready(number.boxed()) += 1;
+        assert_eq!(number.in_a_closure(), 11);
+        assert_eq!(ready(number.swapped(&mut Number(9))), 9);
+    }
+
+    #[test]
+    fn of_futures() {
+        #[track]
+        fn opaque<'a>(
+            text: &'a str,
+            other: &'a str,
+        ) -> impl Future<Output = Result<impl Display + 'a, &'a str>> + Send {
+            async move { if text.is_empty() { Err(other) } else { Ok(text) } }
+        }
+        #[track]
+        async fn bounded<'a, 'b: 'a, T>(a: &'a str, b: &'b str, value: &'a T) -> Result<&'a str, &'b str>
+        where
+            T: Display + Sync,
+        {
+            if value.to_string().is_empty() { Ok(a) } else { Err(b) }
+        }
+        #[track]
+        async fn inner() -> u8 {
+            let inner = async {
+                if true {
+                    return 3;
+                }
+                4
+            };
+            inner.await
+        }
+        #[track]
+        fn maybe() -> Option<impl Future<Output = u8>> {
+            Some(async { 1 })
+        }
+        assert_eq!(ready(opaque("a", "b")).map(|text| text.to_string()), Ok("a".to_owned()));
+        assert_eq!(ready(bounded("a", "b", &1)), Err("b"));
+        assert_eq!(ready(inner()), 3);
+        assert_eq!(ready(maybe().unwrap()), 1);
     }
 }
 

@@ -189,6 +189,33 @@ mod sync {
         assert_recorded("countdown", &[Success; 4]);
     }
 
+    /// The thread's own variables are gone, those of the toolkit before or after those of the user.
+    #[test]
+    fn a_call_from_a_thread_that_is_torn_down() {
+        struct CallsWhenDropped;
+        impl Drop for CallsWhenDropped {
+            fn drop(&mut self) {
+                torn_down(Act::Succeed).unwrap();
+            }
+        }
+        thread_local!(static LOCAL: CallsWhenDropped = const { CallsWhenDropped });
+        #[track(name = "torn_down", in_flight)]
+        fn torn_down(what: Act) -> Answer {
+            act(what)
+        }
+        let ours_first = || {
+            torn_down(Act::Fail).unwrap_err();
+            LOCAL.with(|_| ());
+        };
+        let theirs_first = || {
+            LOCAL.with(|_| ());
+            torn_down(Act::Fail).unwrap_err();
+        };
+        std::thread::spawn(ours_first).join().unwrap();
+        std::thread::spawn(theirs_first).join().unwrap();
+        assert_recorded("torn_down", &[Error, Success, Error, Success]);
+    }
+
     #[test]
     fn what_is_no_result_succeeds() {
         #[track(name = "optional", in_flight)]

@@ -161,3 +161,46 @@ fn a_value_that_reads_overflow_is_no_way_to_a_second_such_series() {
     let named_so = page().series("named_so_total").len();
     assert!((LIMIT..=LIMIT + 1).contains(&named_so), "{named_so} series");
 }
+
+/// The warning about a metric that has reached its limit may itself be counted by that metric.
+#[test]
+fn a_subscriber_that_records_what_is_logged_is_no_deadlock() {
+    use tracing::span::{Attributes, Id, Record};
+
+    struct CountsEvents;
+    impl tracing::Subscriber for CountsEvents {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            logged(event.metadata().target());
+            measured("another", f64::NAN);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[track_counter(name = "logged_total", labels(target = target))]
+    fn logged(target: &str) -> usize {
+        target.len()
+    }
+    #[track_histogram(name = "measured", value = |value| *value, labels(target = target))]
+    fn measured(target: &str, value: f64) -> f64 {
+        assert!(!target.is_empty());
+        value
+    }
+
+    limited();
+    tracing::subscriber::with_default(CountsEvents, || {
+        for target in 0..LIMIT + 1 {
+            logged(&target.to_string());
+        }
+        measured("one", f64::NAN);
+    });
+    assert!(total("logged_total") > (LIMIT + 1) as f64);
+}

@@ -16,7 +16,7 @@ pub use histogram::Histogram;
 pub(crate) use histogram::{Bounds, Buckets};
 pub(crate) use striped::Striped;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Adds to an f64 that is kept as its bits.
 fn add_f64(bits: &AtomicU64, value: f64) {
@@ -30,12 +30,28 @@ pub(crate) static REJECTED: Striped = Striped::new();
 
 #[cold]
 fn reject(what: &str, value: f64) {
-    static WARNED: std::sync::Once = std::sync::Once::new();
+    static WARNED: First = First::new();
     REJECTED.add(1);
-    WARNED.call_once(|| {
+    if WARNED.is_now() {
         tracing::warn!(
             value,
             "{what} refused; further ones are only counted, in metrics_runtime_rejected_values_total"
         );
-    });
+    }
+}
+
+/// The first time of something. What is done then may come here again, as a subscriber may that is itself recorded;
+/// `std::sync::Once` would wait for itself.
+#[derive(Debug, Default)]
+pub(crate) struct First(AtomicBool);
+
+impl First {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Whether this is it.
+    pub(crate) fn is_now(&self) -> bool {
+        !self.0.load(Ordering::Relaxed) && !self.0.swap(true, Ordering::Relaxed)
+    }
 }

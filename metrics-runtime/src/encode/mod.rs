@@ -216,7 +216,8 @@ impl Page {
             push_number(&mut self.out, Number::Whole(*count));
             self.out.push('\n');
         }
-        if *has_sum {
+        // A foreign histogram can have a sum that is none.
+        if *has_sum && (self.format == Format::Text || held.sum >= 0.0) {
             push_line(&mut self.out, sum, labels, Number::Float(held.sum));
             let total = held.cumulative.last().copied().unwrap_or(0);
             push_line(&mut self.out, count, labels, Number::Whole(total));

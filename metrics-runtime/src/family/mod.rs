@@ -7,9 +7,9 @@ pub(crate) use table::Table;
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Once, OnceLock};
+use std::sync::{Arc, OnceLock};
 
-use crate::cell::{Bounds, Buckets, Counter, Gauge, Histogram, InFlight, Striped};
+use crate::cell::{Bounds, Buckets, Counter, First, Gauge, Histogram, InFlight, Striped};
 use crate::descriptor::{Descriptor, Kind, Source};
 use crate::encode::{Number, Page};
 use crate::label::LabelText;
@@ -141,7 +141,7 @@ struct Inner<M> {
     limit: Arc<AtomicUsize>,
     overflow: OnceLock<(LabelText, M)>,
     overflowed: Striped,
-    warned: Once,
+    warned: First,
     desc: prometheus::core::Desc,
 }
 
@@ -196,7 +196,7 @@ impl<M: Metric> Family<M> {
                 limit,
                 overflow: OnceLock::new(),
                 overflowed: Striped::new(),
-                warned: Once::new(),
+                warned: First::new(),
                 desc,
             }),
         }
@@ -270,13 +270,13 @@ impl<M: Metric> Family<M> {
     /// The series for what found no room, for callers that remember it and count by themselves.
     pub(crate) fn overflow_series(&self) -> &M {
         let inner = &*self.inner;
-        inner.warned.call_once(|| {
+        if inner.warned.is_now() {
             tracing::warn!(
                 metric = %inner.descriptor.name,
                 limit = inner.limit.load(Ordering::Relaxed),
                 "a metric has reached its limit of series; further label values are counted under `{OVERFLOW}`"
             );
-        });
+        }
         let (_, series) = inner.overflow.get_or_init(|| {
             let names = &inner.descriptor.labels;
             (LabelText::new(names, &vec![OVERFLOW; names.len()]), M::new(&inner.bounds))
@@ -309,8 +309,6 @@ pub(crate) trait AnyFamily: Send + Sync {
     fn source(&self) -> Source;
     /// Writes every series, in the order in which they were made, the overflow last.
     fn write(&self, page: &mut Page);
-    /// Whether there is any series.
-    fn is_empty(&self) -> bool;
     /// Every series, in the same order.
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample));
     fn bounds(&self) -> &[f64];
@@ -334,10 +332,6 @@ impl<M: Metric> AnyFamily for Family<M> {
         if let Some((labels, series)) = self.inner.overflow.get() {
             series.write(labels.as_str(), page);
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.inner.table.len() == 0 && self.inner.overflow.get().is_none()
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {

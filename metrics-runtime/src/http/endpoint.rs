@@ -15,7 +15,7 @@ use super::probe;
 use crate::encode::Format;
 
 /// Why the metrics page cannot be mounted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
     /// It cannot have this path.
@@ -32,6 +32,8 @@ pub enum EndpointError {
         path: String,
     },
 }
+
+crate::config::debug_as_display!(EndpointError);
 
 /// Instruments every route of the router and its fallbacks, and mounts the metrics page at `path`.
 ///

@@ -1,0 +1,81 @@
+//! Switched off at install: functions run their plain body, and nothing is read for labels.
+//!
+//! The switch is one for the process, so this has a process of its own.
+#![cfg(not(feature = "off"))]
+#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+
+mod support;
+
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::future::BoxFuture;
+use metrics_runtime::Outcome::{Cancelled, Success};
+use metrics_runtime::{InstallError, Metrics, track, track_counter, track_histogram};
+use support::{Payload, assert_recorded, assert_underway, page, panics, quiet_panic, ready};
+
+static READ: AtomicUsize = AtomicUsize::new(0);
+
+fn read() -> usize {
+    READ.fetch_add(1, Ordering::Relaxed)
+}
+
+#[track(name = "plain", in_flight)]
+fn plain(text: String) -> Result<usize, String> {
+    if text.is_empty() { Err(text) } else { Ok(text.len()) }
+}
+
+#[track(name = "waiting", in_flight)]
+async fn waiting(done: bool) -> u8 {
+    if !done {
+        pending::<()>().await;
+    }
+    1
+}
+
+#[track_counter(name = "labelled_total", labels(entry = read(), returned = |_: &u8| read()), ok_if = |_| read() < 100)]
+async fn labelled() -> u8 {
+    1
+}
+
+#[track_histogram(name = "values", labels(entry = read()), value = |_| read())]
+fn boxed() -> BoxFuture<'static, u8> {
+    Box::pin(async { 2 })
+}
+
+#[track]
+fn never() -> ! {
+    quiet_panic()
+}
+
+#[test]
+fn what_was_under_way_ends_and_nothing_new_is_recorded() {
+    assert_eq!(plain("a".into()), Ok(1));
+    let mut under_way = Box::pin(waiting(false));
+    assert!(ready(async { futures::poll!(&mut under_way) }).is_pending());
+    assert_underway("waiting", 1, &[]);
+
+    let metrics = Metrics::builder().namespace("app").enabled(false).install().unwrap();
+    assert!(!metrics.is_enabled());
+
+    assert_eq!(plain("ab".into()), Ok(2));
+    assert_eq!(plain(String::new()), Err(String::new()));
+    assert_eq!(ready(waiting(true)), 1);
+    support::abandon(waiting(false));
+    assert_eq!(ready(labelled()), 1);
+    assert_eq!(ready(boxed()), 2);
+    assert_eq!(panics(|| never()), Payload(7));
+    assert_recorded("plain", &[Success]);
+    assert_underway("waiting", 1, &[]);
+    assert_eq!(READ.load(Ordering::Relaxed), 0);
+    assert_eq!(page().series("labelled_total").len() + page().series("values_count").len(), 0);
+
+    // It began while metrics were on.
+    drop(under_way);
+    assert_recorded("waiting", &[Cancelled]);
+
+    let again = Metrics::builder().install();
+    assert!(matches!(again, Err(InstallError::AlreadyInstalled)));
+    assert_eq!(plain("a".into()), Ok(1));
+    assert_recorded("plain", &[Success]);
+}
