@@ -26,7 +26,7 @@ mod tests {
             }
         );
         let future = quote!(
-            fn f(text: String) -> Pin<Box<dyn Future<Output = Vec<u8>>>> {
+            fn f(kind: Kind, text: String) -> Pin<Box<dyn Future<Output = Vec<u8>>>> {
                 Box::pin(body(text))
             }
         );

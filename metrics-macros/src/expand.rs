@@ -76,7 +76,7 @@ pub(crate) fn call_over(words: &impl ToTokens, function: &TokenStream, arguments
 ///     let call = { const __SITE: Site = Site { .. }; static __CALLSITE: Callsite = ..; .. __CALLSITE.enter() };
 ///     let (returned, call) = tracked(call, async move { if false { return unreachable::<R>() } BODY }).await;
 ///     if call.is_active() { call.finish(Probe(&returned).outcome(), None, &[]) }
-///     returned
+///     return returned;
 /// }
 /// ```
 pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
@@ -215,7 +215,8 @@ fn grouped(span: Span, head: &TokenStream, body: &Group) -> TokenStream {
 }
 
 /// Parameters are dropped in the reverse of their order. What a block captures is dropped in the order in which it is
-/// first named, field by field: so every parameter is named as a whole, in reverse. A reference has no drop to see.
+/// first named, field by field: so every parameter is named as a whole, in reverse. A reference has no drop to see. What
+/// no name holds (`_`, the rest of a pattern) cannot be captured: it stays in the function, and is dropped last.
 fn captures(plan: &Plan<'_>) -> TokenStream {
     let function = plan.function;
     let mut captures = Vec::new();
@@ -230,7 +231,7 @@ fn captures(plan: &Plan<'_>) -> TokenStream {
                 let cfg: Vec<_> = cfg.collect();
                 let mut bound = Vec::new();
                 bound_names(&typed.pat, &mut bound);
-                // A parameter that the body does not name stays where it is, and keeps its warning.
+                // A parameter that the body does not name stays as well, and keeps its warning.
                 let named = bound.iter().filter(|name| is_guard(name) || names(function.body.stream(), name));
                 captures.extend(named.map(|name| {
                     let allow = is_guard(name).then(|| generate!(#[allow(clippy::used_underscore_binding)]));

@@ -14,7 +14,7 @@
 //!     };
 //!     let (returned, call) = tracked(call, async move { BODY }).await;
 //!     if call.is_active() { call.finish(decided(&returned, |r| .., true), None, &[]) }
-//!     returned
+//!     return returned;
 //! }
 //! ```
 //!

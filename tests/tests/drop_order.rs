@@ -242,6 +242,25 @@ mod sync {
         }
     } f([A(), C()], B()));
 
+    /// The one difference: a block cannot capture what has no name, and one that is never used would lose its warning.
+    #[test]
+    fn what_nobody_can_name_is_dropped_last() {
+        fn plain(a: Noisy, _: Noisy, (c, _): (Noisy, Noisy), unused: Noisy) {
+            a.touch();
+            c.touch();
+        }
+        #[metrics_runtime::track]
+        fn tracked(a: Noisy, _: Noisy, (c, _): (Noisy, Noisy), unused: Noisy) {
+            a.touch();
+            c.touch();
+        }
+        let arguments = || (A(), B(), (C(), Noisy("d")), Noisy("unused"));
+        let (a, b, c, unused) = arguments();
+        assert_eq!(logged(|| plain(a, b, c, unused)), ["unused", "c", "d", "b", "a"]);
+        let (a, b, c, unused) = arguments();
+        assert_eq!(logged(|| tracked(a, b, c, unused)), ["c", "a", "unused", "d", "b"]);
+    }
+
     /// What becomes of `self` is what becomes of the first parameter.
     #[test]
     fn a_receiver_by_value() {

@@ -436,6 +436,7 @@ mod shapes {
             Box::new(|text| text.trim())
         }
         #[track]
+        #[expect(clippy::type_complexity, reason = "that is what is tested")]
         fn in_an_option(_: &str) -> Option<Box<dyn for<'a> Fn(&'a str, &str) -> &'a str + Send>> {
             Some(Box::new(|text, _| text))
         }

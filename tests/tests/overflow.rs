@@ -197,7 +197,7 @@ fn a_subscriber_that_records_what_is_logged_is_no_deadlock() {
 
     limited();
     tracing::subscriber::with_default(CountsEvents, || {
-        for target in 0..LIMIT + 1 {
+        for target in 0..=LIMIT {
             logged(&target.to_string());
         }
         measured("one", f64::NAN);

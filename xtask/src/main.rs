@@ -2,10 +2,7 @@
 //! `cargo xtask bench` measures this toolkit against its peers.
 //!
 //! `setup` brings what the checks need beyond Rust, `steps` is the list of checks as data, `run` carries one out.
-#![allow(
-    clippy::print_stdout,
-    reason = "a command line program speaks on its standard output"
-)]
+#![allow(clippy::print_stdout, reason = "a command line program speaks on its standard output")]
 
 mod run;
 mod setup;
@@ -45,11 +42,7 @@ const COMMANDS: &[Command] = &[
         what: "measure this toolkit against its peers and the floor: bench [FILTER] [--quick]",
         run: Run::With(bench),
     },
-    Command {
-        name: "help",
-        what: "list the commands",
-        run: Run::Plain(help),
-    },
+    Command { name: "help", what: "list the commands", run: Run::Plain(help) },
 ];
 
 fn main() -> ExitCode {
@@ -105,11 +98,7 @@ fn setup() -> ExitCode {
     for how in &missing {
         println!("setup is incomplete: {how}");
     }
-    if missing.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The benches are a workspace of their own, so nothing of their many dependencies is in this one. They end with a
@@ -136,10 +125,7 @@ fn help() -> ExitCode {
 }
 
 fn listing() -> String {
-    let rows: Vec<String> = COMMANDS
-        .iter()
-        .map(|command| format!("  {:<7}{}", command.name, command.what))
-        .collect();
+    let rows: Vec<String> = COMMANDS.iter().map(|command| format!("  {:<7}{}", command.name, command.what)).collect();
     rows.join("\n")
 }
 

@@ -25,15 +25,8 @@ pub(crate) struct Tests {
 
 impl fmt::Display for Tests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            passed,
-            failed,
-            ignored,
-        } = self;
-        write!(
-            f,
-            "tests: {passed} passed, {failed} failed, {ignored} skipped"
-        )
+        let Self { passed, failed, ignored } = self;
+        write!(f, "tests: {passed} passed, {failed} failed, {ignored} skipped")
     }
 }
 
@@ -42,9 +35,7 @@ pub(crate) fn all(steps: &[Step], env: &[(&str, impl AsRef<OsStr>)]) -> Result<T
     for (index, step) in steps.iter().enumerate() {
         let title = format!("{}/{} {}", index + 1, steps.len(), step.name);
         let mut command = cargo();
-        command
-            .args(step.cargo.split_whitespace())
-            .stdin(Stdio::null());
+        command.args(step.cargo.split_whitespace()).stdin(Stdio::null());
         for name in REMOVED {
             command.env_remove(name);
         }
@@ -55,11 +46,7 @@ pub(crate) fn all(steps: &[Step], env: &[(&str, impl AsRef<OsStr>)]) -> Result<T
         println!("\n==> {title}: {shown}");
 
         let started = Instant::now();
-        let done = if step.tests {
-            count_tests(&mut command, &mut total)
-        } else {
-            plain(&mut command)
-        };
+        let done = if step.tests { count_tests(&mut command, &mut total) } else { plain(&mut command) };
         let took = clock(started.elapsed());
         done.map_err(|why| format!("step {title} {why} after {took}; it ran `{shown}`"))?;
         println!("<== {title}: ok in {took}");
@@ -68,14 +55,8 @@ pub(crate) fn all(steps: &[Step], env: &[(&str, impl AsRef<OsStr>)]) -> Result<T
 }
 
 fn plain(command: &mut Command) -> Result<(), String> {
-    let status = command
-        .status()
-        .map_err(|error| format!("could not start: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("ended with {status}"))
-    }
+    let status = command.status().map_err(|error| format!("could not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("ended with {status}")) }
 }
 
 /// As [`plain`], with the harnesses' closing lines added up on their way to the terminal.
@@ -86,10 +67,7 @@ fn count_tests(command: &mut Command, total: &mut Tests) -> Result<(), String> {
     if let Some(stdout) = child.stdout.take() {
         let mut stdout = BufReader::new(stdout);
         let mut line = Vec::new();
-        while stdout
-            .read_until(b'\n', &mut line)
-            .is_ok_and(|read| read > 0)
-        {
+        while stdout.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             // A terminal that has gone away is no reason to stop.
             let _ = io::stdout().write_all(&line);
             if let Some(one) = closing_line(&String::from_utf8_lossy(&line)) {
@@ -100,9 +78,7 @@ fn count_tests(command: &mut Command, total: &mut Tests) -> Result<(), String> {
             line.clear();
         }
     }
-    let status = child
-        .wait()
-        .map_err(|error| format!("could not be waited for: {error}"))?;
+    let status = child.wait().map_err(|error| format!("could not be waited for: {error}"))?;
     total.passed += seen.passed;
     total.failed += seen.failed;
     total.ignored += seen.ignored;
@@ -117,26 +93,16 @@ fn count_tests(command: &mut Command, total: &mut Tests) -> Result<(), String> {
 
 /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ..`
 fn closing_line(line: &str) -> Option<Tests> {
-    let (_, counts) = line
-        .trim()
-        .strip_prefix("test result: ")?
-        .split_once(". ")?;
+    let (_, counts) = line.trim().strip_prefix("test result: ")?.split_once(". ")?;
     let count = |what: &str| {
         let mut parts = counts.split("; ");
         parts.find_map(|part| part.strip_suffix(what)?.trim().parse().ok())
     };
-    Some(Tests {
-        passed: count("passed")?,
-        failed: count("failed")?,
-        ignored: count("ignored")?,
-    })
+    Some(Tests { passed: count("passed")?, failed: count("failed")?, ignored: count("ignored")? })
 }
 
 fn shown(step: &Step) -> String {
-    let env = step
-        .env
-        .iter()
-        .map(|(name, value)| format!("{name}={value:?} "));
+    let env = step.env.iter().map(|(name, value)| format!("{name}={value:?} "));
     env.chain([format!("cargo {}", step.cargo)]).collect()
 }
 
@@ -155,14 +121,7 @@ mod tests {
     #[test]
     fn closing_lines_are_read() {
         let line = "test result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured; 7 filtered out; finished in 0.1s\n";
-        assert_eq!(
-            closing_line(line),
-            Some(Tests {
-                passed: 3,
-                failed: 1,
-                ignored: 2
-            })
-        );
+        assert_eq!(closing_line(line), Some(Tests { passed: 3, failed: 1, ignored: 2 }));
         assert_eq!(closing_line("test a ... ok\n"), None);
         assert_eq!(closing_line("test result: ok\n"), None);
     }
@@ -175,15 +134,7 @@ mod tests {
 
     #[test]
     fn a_step_is_shown_as_it_can_be_typed() {
-        let docs = Step {
-            name: "docs",
-            cargo: "doc --no-deps",
-            env: &[("RUSTDOCFLAGS", "-D warnings")],
-            tests: false,
-        };
-        assert_eq!(
-            shown(&docs),
-            "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps"
-        );
+        let docs = Step { name: "docs", cargo: "doc --no-deps", env: &[("RUSTDOCFLAGS", "-D warnings")], tests: false };
+        assert_eq!(shown(&docs), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps");
     }
 }

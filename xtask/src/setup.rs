@@ -73,50 +73,26 @@ fn python() -> Result<String, String> {
     let requirement = format!("{CLIENT}=={CLIENT_VERSION}");
     let install = || {
         let mut pip = Command::new(&program);
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            &requirement,
-        ]);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", &requirement]);
         output(&mut pip).map(drop)
     };
     // An environment that is there may still be one that a newer Python has left behind.
-    install()
-        .or_else(|_| create_venv(&venv).and_then(|()| install()))
-        .map_err(|why| {
-            format!(
-                "{CLIENT}: {why}; run `python3 -m venv {0} && {0}/bin/pip install {requirement}`",
-                venv.display()
-            )
-        })?;
+    install().or_else(|_| create_venv(&venv).and_then(|()| install())).map_err(|why| {
+        format!("{CLIENT}: {why}; run `python3 -m venv {0} && {0}/bin/pip install {requirement}`", venv.display())
+    })?;
     match client_version(&program) {
         Some(version) => Ok(format!("{CLIENT} {version}")),
-        None => Err(format!(
-            "{CLIENT}: installed in {}, but not to be imported",
-            venv.display()
-        )),
+        None => Err(format!("{CLIENT}: installed in {}, but not to be imported", venv.display())),
     }
 }
 
 fn client_version(python: &Path) -> Option<String> {
-    let script =
-        format!("import importlib.metadata as m, prometheus_client; print(m.version('{CLIENT}'))");
+    let script = format!("import importlib.metadata as m, prometheus_client; print(m.version('{CLIENT}'))");
     output(Command::new(python).args(["-c", &script])).ok()
 }
 
 fn create_venv(venv: &Path) -> Result<(), String> {
-    let create = |python: &str| {
-        output(
-            Command::new(python)
-                .args(["-m", "venv", "--clear"])
-                .arg(venv),
-        )
-        .map(drop)
-    };
+    let create = |python: &str| output(Command::new(python).args(["-m", "venv", "--clear"]).arg(venv)).map(drop);
     create("python3").or_else(|why| {
         // Debian keeps what a virtual environment is made of in a package of its own.
         apt_install(&["python3", "python3-venv"]).map_err(|apt| format!("{why}; {apt}"))?;
@@ -134,9 +110,7 @@ fn apt_install(packages: &[&str]) -> Result<(), String> {
     println!("installing {} with apt-get", packages.join(", "));
     let apt_get = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
-        command
-            .args(["--quiet=2", "--option=DPkg::Lock::Timeout=120"])
-            .args(arguments);
+        command.args(["--quiet=2", "--option=DPkg::Lock::Timeout=120"]).args(arguments);
         output(command.env("DEBIAN_FRONTEND", "noninteractive")).map(drop)
     };
     apt_get(&["update"])?;
@@ -146,30 +120,15 @@ fn apt_install(packages: &[&str]) -> Result<(), String> {
 /// What a program printed, or why it failed, in one line.
 fn output(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{name}: {error}"))?;
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = output;
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
+    let Output { status, stdout, stderr } = output;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if status.success() {
         // Some programs print their version on the one, some on the other.
-        return Ok([text(&stdout), text(&stderr)]
-            .into_iter()
-            .find(|text| !text.is_empty())
-            .unwrap_or_default());
+        return Ok([text(&stdout), text(&stderr)].into_iter().find(|text| !text.is_empty()).unwrap_or_default());
     }
-    let last = [text(&stderr), text(&stdout)]
-        .iter()
-        .find_map(|text| text.lines().last().map(str::to_owned));
-    Err(format!(
-        "{name} ended with {status}: {}",
-        last.unwrap_or_default()
-    ))
+    let last = [text(&stderr), text(&stdout)].iter().find_map(|text| text.lines().last().map(str::to_owned));
+    Err(format!("{name} ended with {status}: {}", last.unwrap_or_default()))
 }
 
 pub(crate) fn venv() -> PathBuf {
@@ -198,10 +157,7 @@ mod tests {
     #[test]
     fn the_target_folder_is_found_in_the_metadata() {
         let json = r#"{"packages":[],"target_directory":"/some where/target","version":1}"#;
-        assert_eq!(
-            target_directory(json),
-            Some(PathBuf::from("/some where/target"))
-        );
+        assert_eq!(target_directory(json), Some(PathBuf::from("/some where/target")));
         assert_eq!(target_directory("{}"), None);
     }
 
@@ -209,10 +165,7 @@ mod tests {
     fn a_program_that_fails_says_why_in_one_line() {
         let failed = output(Command::new("sh").args(["-c", "echo first; echo why >&2; exit 3"]));
         assert_eq!(failed, Err("sh ended with exit status: 3: why".to_owned()));
-        assert_eq!(
-            output(Command::new("sh").args(["-c", "echo 1 >&2"])),
-            Ok("1".to_owned())
-        );
+        assert_eq!(output(Command::new("sh").args(["-c", "echo 1 >&2"])), Ok("1".to_owned()));
         assert!(output(&mut Command::new("no-such-program")).is_err());
     }
 }

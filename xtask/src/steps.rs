@@ -9,26 +9,13 @@ pub(crate) struct Step {
     pub(crate) tests: bool,
 }
 
-const PLAIN: Step = Step {
-    name: "",
-    cargo: "",
-    env: &[],
-    tests: false,
-};
+const PLAIN: Step = Step { name: "", cargo: "", env: &[], tests: false };
 
 /// A feature that changes behaviour, as `off` does, gets rows of its own.
 pub(crate) const STEPS: &[Step] = &[
-    Step {
-        name: "formats",
-        cargo: "fmt --all --check",
-        ..PLAIN
-    },
+    Step { name: "formats", cargo: "fmt --all --check", ..PLAIN },
     // All features include `off`, so the code that attributes generate is only linted without it.
-    Step {
-        name: "lints, default features",
-        cargo: "clippy --workspace --all-targets -- -D warnings",
-        ..PLAIN
-    },
+    Step { name: "lints, default features", cargo: "clippy --workspace --all-targets -- -D warnings", ..PLAIN },
     Step {
         name: "lints, all features",
         cargo: "clippy --workspace --all-targets --all-features -- -D warnings",
@@ -41,12 +28,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     // Unit, integration and compile-fail tests. Among them are the examples as their users run them, a real Prometheus,
     // promtool and the reference parsers.
-    Step {
-        name: "tests",
-        cargo: "test --workspace --all-targets --no-fail-fast",
-        tests: true,
-        ..PLAIN
-    },
+    Step { name: "tests", cargo: "test --workspace --all-targets --no-fail-fast", tests: true, ..PLAIN },
     Step {
         name: "tests with attributes switched off",
         cargo: "test --package tests --features off --test off",
@@ -59,16 +41,6 @@ pub(crate) const STEPS: &[Step] = &[
         tests: true,
         ..PLAIN
     },
-    Step {
-        name: "doc tests",
-        cargo: "test --workspace --doc --no-fail-fast",
-        tests: true,
-        ..PLAIN
-    },
-    Step {
-        name: "docs",
-        cargo: "doc --workspace --no-deps",
-        env: &[("RUSTDOCFLAGS", "-D warnings")],
-        ..PLAIN
-    },
+    Step { name: "doc tests", cargo: "test --workspace --doc --no-fail-fast", tests: true, ..PLAIN },
+    Step { name: "docs", cargo: "doc --workspace --no-deps", env: &[("RUSTDOCFLAGS", "-D warnings")], ..PLAIN },
 ];
