@@ -30,6 +30,7 @@ macro_rules! debug_as_display {
         }
     };
 }
+#[cfg(feature = "axum")]
 pub(crate) use debug_as_display;
 
 /// An environment variable that cannot be followed.
