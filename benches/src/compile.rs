@@ -112,7 +112,7 @@ pub fn run(table: &mut Table, quick: bool) {
     }
     let crates = match Generated::new(if quick { 100 } else { 500 }) {
         Ok(crates) => crates,
-        Err(why) => return table.skip(format!("compile: {why}")),
+        Err(why) => return table.unmeasured(format!("compile: {why}")),
     };
     for cost in costs {
         let rounds = if quick || cost.exact { 1 } else { 3 };
@@ -120,7 +120,7 @@ pub fn run(table: &mut Table, quick: bool) {
             (0..rounds).map(|_| FLAVOURS.iter().map(|flavour| (cost.measure)(&crates, flavour)).collect()).collect();
         let rounds = match measured {
             Ok(rounds) => rounds,
-            Err(why) => return table.skip(format!("compile: {}: {why}", cost.name)),
+            Err(why) => return table.unmeasured(format!("compile: {}: {why}", cost.name)),
         };
         let of = |flavour: usize| median(rounds.iter().map(|round| round[flavour]));
         for (i, flavour) in FLAVOURS.iter().enumerate().filter(|(_, flavour)| flavour.name != "ours") {
@@ -134,13 +134,18 @@ pub fn run(table: &mut Table, quick: bool) {
 struct Generated {
     folder: PathBuf,
     functions: usize,
+    /// Held as long as this lives: another run would write other crates into the folder.
+    _lock: fs::File,
 }
 
 impl Generated {
     fn new(functions: usize) -> Result<Self, String> {
         let program = env::current_exe().map_err(|error| error.to_string())?;
         let target = program.ancestors().nth(2).ok_or("this program is in no target folder")?;
-        let generated = Self { folder: target.join("compile"), functions };
+        let folder = target.join("compile");
+        let lock = fs::create_dir_all(&folder).and_then(|()| fs::File::create(folder.join("lock")));
+        let lock = lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| error.to_string())?;
+        let generated = Self { folder, functions, _lock: lock };
         let members = FLAVOURS.map(|flavour| format!("\"functions-{}\"", flavour.name)).join(", ");
         generated.write("Cargo.toml", &format!("[workspace]\nresolver = \"3\"\nmembers = [{members}]\n"))?;
         // The peers in the versions of this workspace.

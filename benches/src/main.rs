@@ -23,14 +23,17 @@ enum Task {
     },
     /// One batch and nothing else, for callgrind.
     Alone(String),
+    /// One page, whenever it is asked for.
+    Scraper(String),
 }
 
 fn main() -> ExitCode {
     match arguments() {
         Ok(Task::Measure { filter, quick }) => measure_all(filter, quick),
         Ok(Task::Alone(name)) if instructions::run_alone(&name) => ExitCode::SUCCESS,
-        Ok(Task::Alone(name)) => {
-            eprintln!("no batch `{name}`");
+        Ok(Task::Scraper(name)) if scrape::run_alone(&name) => ExitCode::SUCCESS,
+        Ok(Task::Alone(name) | Task::Scraper(name)) => {
+            eprintln!("there is no `{name}` to measure");
             ExitCode::from(2)
         }
         Err(error) => {
@@ -47,6 +50,7 @@ fn arguments() -> Result<Task, lexopt::Error> {
         match argument {
             Long("quick") => quick = true,
             Long("alone") => return Ok(Task::Alone(parser.value()?.string()?)),
+            Long("scraper") => return Ok(Task::Scraper(parser.value()?.string()?)),
             Value(value) if filter.is_empty() => filter = value.string()?,
             other => return Err(other.unexpected()),
         }

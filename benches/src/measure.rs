@@ -13,6 +13,8 @@ pub type Batch = fn(u64);
 /// A round of one contender. Short, so that it mostly falls between two interruptions.
 const ROUND: Duration = Duration::from_micros(200);
 
+const TRIES: usize = 50;
+
 #[derive(Clone, Copy)]
 pub struct Contender {
     pub batch: Batch,
@@ -51,11 +53,15 @@ struct Span {
 
 impl Crew {
     pub fn new(rounds: usize) -> Self {
+        let cores = core_affinity::get_core_ids().unwrap_or_default();
         let workers = (0..2)
-            .map(|_| {
+            .map(|worker| {
+                // Each on a core of its own: on one, two threads take turns and never meet.
+                let core = cores.get(worker).copied();
                 let (jobs, inbox) = channel::<Job>();
                 let (outbox, spans) = channel();
                 thread::spawn(move || {
+                    core.map(core_affinity::set_for_current);
                     while let Ok(Job { batch, operations, gate }) = inbox.recv() {
                         gate.pass();
                         let start = Instant::now();
@@ -72,52 +78,52 @@ impl Crew {
         Self { workers, rounds }
     }
 
-    pub fn pair(&self, ours: Contender, other: Contender) -> Pair {
-        let operations = [ours, other].map(|contender| self.operations(contender));
+    /// Nothing if the threads hardly ever ran side by side: there is no number then.
+    pub fn pair(&self, ours: Contender, other: Contender) -> Option<Pair> {
+        let operations = [self.operations(ours)?, self.operations(other)?];
         let mut rounds = Vec::with_capacity(self.rounds);
         for round in 0..self.rounds {
             // Whoever comes first finds other caches than whoever comes second.
-            rounds.push(if round % 2 == 0 {
-                let first = self.round(ours, operations[0]);
-                [first, self.round(other, operations[1])]
-            } else {
-                let first = self.round(other, operations[1]);
-                [self.round(ours, operations[0]), first]
-            });
+            let (first, second) = if round % 2 == 0 { (0, 1) } else { (1, 0) };
+            let contenders = [ours, other];
+            let mut took = [None; 2];
+            for i in [first, second] {
+                took[i] = self.round(contenders[i], operations[i]);
+            }
+            if let [Some(ours), Some(other)] = took {
+                rounds.push([ours, other]);
+            }
         }
-        Pair {
+        (rounds.len() * 4 >= self.rounds).then(|| Pair {
             ours: median(rounds.iter().map(|[ours, _]| *ours)),
             other: median(rounds.iter().map(|[_, other]| *other)),
             ratio: median(rounds.iter().map(|[ours, other]| ours / other)),
-        }
+        })
     }
 
     /// How many operations fill a round. Warms up, too.
-    fn operations(&self, contender: Contender) -> u64 {
+    fn operations(&self, contender: Contender) -> Option<u64> {
         let mut operations = 64;
         loop {
-            let nanos = self.round(contender, operations) * operations as f64;
+            let nanos = self.round(contender, operations)? * operations as f64;
             if nanos >= ROUND.as_nanos() as f64 / 2.0 {
-                return operations;
+                return Some(operations);
             }
             operations *= 2;
         }
     }
 
     /// Nanoseconds of a thread per operation. Rounds in which the threads did not really run side by side, since
-    /// somebody else had one of the cores, are repeated.
-    fn round(&self, contender: Contender, operations: u64) -> f64 {
-        let mut tries = 0..50;
-        loop {
+    /// somebody else had one of the cores, are repeated; one that never comes right is no round.
+    fn round(&self, contender: Contender, operations: u64) -> Option<f64> {
+        (0..TRIES).find_map(|_| {
             let spans = self.spans(contender, operations);
-            let overlap = spans.iter().map(|span| span.end).min().zip(spans.iter().map(|span| span.start).max());
-            let overlap = overlap.map_or(Duration::ZERO, |(end, start)| end.saturating_duration_since(start));
-            let longest = spans.iter().map(Span::length).max().unwrap_or_default();
-            if overlap * 2 >= longest || tries.next().is_none() {
-                let total: Duration = spans.iter().map(Span::length).sum();
-                return total.as_nanos() as f64 / (operations * spans.len() as u64) as f64;
-            }
-        }
+            let (end, start) = (spans.iter().map(|span| span.end).min()?, spans.iter().map(|span| span.start).max()?);
+            let longest = spans.iter().map(Span::length).max()?;
+            let total: Duration = spans.iter().map(Span::length).sum();
+            let together = end.saturating_duration_since(start) * 2 >= longest;
+            together.then(|| total.as_nanos() as f64 / (operations * spans.len() as u64) as f64)
+        })
     }
 
     fn spans(&self, contender: Contender, operations: u64) -> Vec<Span> {

@@ -1,12 +1,18 @@
 //! What it costs to write a page of 100,000 counters and 10,000 histograms.
 
+use std::env;
 use std::hint::black_box;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use crate::measure::median;
 use crate::memory::allocations;
 use crate::pages::{self, Build, Page, Size};
 use crate::table::{Goal, Table};
+
+/// The argument with which this program scrapes one page again and again: see [`run_alone`].
+const SCRAPER: &str = "--scraper";
 
 const LARGE: Size = Size { counters: 100_000, histograms: 10_000 };
 const SMALL: Size = Size { counters: 1_000, histograms: 100 };
@@ -29,11 +35,14 @@ pub fn run(table: &mut Table, quick: bool) {
         let other = build(LARGE);
         assert_eq!(samples(&ours), samples(&other), "{peer} does other work");
         if table.wants(&bench(peer)) {
-            // The first is not timed: it grows what the later ones find grown.
-            let rounds: Vec<_> = (0..if quick { 4 } else { 16 }).map(|_| [time(&ours), time(&other)]).skip(1).collect();
-            let ratio = median(rounds.iter().map(|[ours, other]| ours / other));
-            let [ours, other] = [0, 1].map(|i| median(rounds.iter().map(|round| round[i])));
-            table.row_of_rounds(bench(peer), ours, other, ratio, goal);
+            match rounds(peer, if quick { 3 } else { 15 }) {
+                Ok(rounds) => {
+                    let ratio = median(rounds.iter().map(|[ours, other]| ours / other));
+                    let [ours, other] = [0, 1].map(|i| median(rounds.iter().map(|round| round[i])));
+                    table.row_of_rounds(bench(peer), ours, other, ratio, goal);
+                }
+                Err(why) => table.unmeasured(format!("{}: {why}", bench(peer))),
+            }
         }
         let goal = if peer == "the floor" { Goal::Reported } else { Goal::Better };
         table.row(allocated(peer), allocations(&ours), allocations(&other), goal);
@@ -43,12 +52,68 @@ pub fn run(table: &mut Table, quick: bool) {
     table.row(few, allocations(&ours), allocations(&small), Goal::AtMost(1.0));
 }
 
-fn time(page: &Page) -> f64 {
-    // A large request makes the allocator tidy up, and a million small blocks that others have freed are not ours.
-    drop(black_box(Vec::<u8>::with_capacity(1 << 20)));
-    let start = Instant::now();
-    black_box(page());
-    start.elapsed().as_secs_f64() * 1e3
+/// Ours and the other in turn, each in a process of its own: in one, what the one has left in the heap decides whether
+/// the other finds its memory there or has the kernel map thousands of pages.
+fn rounds(peer: &str, rounds: usize) -> Result<Vec<[f64; 2]>, String> {
+    let mut processes = [Scraper::start("ours")?, Scraper::start(peer)?];
+    let mut measured = Vec::new();
+    // The first two are not counted: they grow what the later ones find grown.
+    for _ in 0..rounds + 2 {
+        let [ours, other] = &mut processes;
+        measured.push([ours.scrape()?, other.scrape()?]);
+    }
+    Ok(measured.split_off(2))
+}
+
+struct Scraper {
+    process: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Scraper {
+    fn start(name: &str) -> Result<Self, String> {
+        let program = env::current_exe().map_err(|error| error.to_string())?;
+        let mut command = Command::new(program);
+        command.args([SCRAPER, name]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().map_err(|error| error.to_string())?;
+        let answers = process.stdout.take().map(BufReader::new).ok_or("a scraper without an output")?;
+        Ok(Self { process, answers })
+    }
+
+    /// Milliseconds of one scrape.
+    fn scrape(&mut self) -> Result<f64, String> {
+        let mut answer = String::new();
+        let asked = self.process.stdin.as_mut().map(|stdin| stdin.write_all(b"\n").and_then(|()| stdin.flush()));
+        asked.ok_or("a scraper without an input")?.map_err(|error| error.to_string())?;
+        self.answers.read_line(&mut answer).map_err(|error| error.to_string())?;
+        answer.trim().parse().map_err(|_| format!("a scraper said `{answer}`"))
+    }
+}
+
+impl Drop for Scraper {
+    fn drop(&mut self) {
+        // It ends when its input does.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// Scrapes once for every line of the input. Whether there is a page of this name.
+pub fn run_alone(name: &str) -> bool {
+    let build: Build = match name {
+        "ours" => pages::ours,
+        "prometheus" => pages::prometheus,
+        "prometheus-client" => pages::prometheus_client,
+        "the floor" => pages::floor,
+        _ => return false,
+    };
+    let page = build(LARGE);
+    for _ in io::stdin().lines().map_while(Result::ok) {
+        let start = Instant::now();
+        black_box(page());
+        println!("{}", start.elapsed().as_secs_f64() * 1e3);
+    }
+    true
 }
 
 /// The lines of the metrics themselves: everybody has other comments and metrics of its own beside them.

@@ -87,11 +87,12 @@ pub struct Table {
     filter: String,
     rows: Vec<Row>,
     skipped: Vec<String>,
+    unmeasured: Vec<String>,
 }
 
 impl Table {
     pub fn new(filter: String) -> Self {
-        Self { filter, rows: Vec::new(), skipped: Vec::new() }
+        Self { filter, rows: Vec::new(), skipped: Vec::new(), unmeasured: Vec::new() }
     }
 
     pub fn wants(&self, bench: &str) -> bool {
@@ -117,6 +118,12 @@ impl Table {
         self.skipped.push(why);
     }
 
+    /// Something has no number that means anything: its goal is not reached.
+    pub fn unmeasured(&mut self, why: String) {
+        eprintln!("NOT MEASURED: {why}");
+        self.unmeasured.push(why);
+    }
+
     /// Prints the table; whether all goals were reached.
     pub fn finish(&self) -> bool {
         let width = self.rows.iter().map(|row| row.bench.chars().count()).max().unwrap_or(0);
@@ -129,11 +136,20 @@ impl Table {
         for why in &self.skipped {
             println!("SKIPPED: {why}");
         }
+        for why in &self.unmeasured {
+            println!("NOT MEASURED: {why}");
+        }
         let missed: Vec<_> = self.rows.iter().filter(|row| !row.holds).map(|row| row.bench.as_str()).collect();
-        println!("\n{} rows, {} goals missed, {} skipped", self.rows.len(), missed.len(), self.skipped.len());
+        println!(
+            "\n{} rows, {} goals missed, {} not measured, {} skipped",
+            self.rows.len(),
+            missed.len(),
+            self.unmeasured.len(),
+            self.skipped.len()
+        );
         if self.rows.is_empty() {
             println!("no row's name contains `{}`", self.filter);
         }
-        missed.is_empty() && !self.rows.is_empty()
+        missed.is_empty() && self.unmeasured.is_empty() && !self.rows.is_empty()
     }
 }

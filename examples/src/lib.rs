@@ -3,7 +3,7 @@
 //! - [`run`]: the way in: arguments, runtime, exit codes.
 //! - [`serve`]: a listener that says where it is and a server that drains before it stops.
 //! - [`error`]: one JSON shape for everything that is not a success, axum's own rejections included.
-//! - [`env`]: environment variables, where empty counts as unset and nonsense is an error.
+//! - [`mod@env`]: environment variables, where empty counts as unset and nonsense is an error.
 //! - [`secret`]: names that nobody can guess.
 
 pub mod env;

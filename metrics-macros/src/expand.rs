@@ -573,7 +573,12 @@ pub(crate) fn check_bounds(buckets: &Buckets, private: &TokenStream) -> TokenStr
 fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &TokenStream) -> TokenStream {
     let outcome = Ident::new("outcome", Span::mixed_site());
     // A closure says that its value comes from what was returned; a path would say something else.
-    let lints = generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]);
+    let closure_lints = |has_closure: bool| {
+        has_closure.then(|| generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]))
+    };
+    let outcome_lints = closure_lints(plan.decide.is_some());
+    let value_lints = closure_lints(matches!(plan.value, Some(Value::Closure(_))));
+    let label_lints = closure_lints(plan.labels.iter().any(|l| matches!(l.value, PlannedValue::Returned(_))));
     let decided = match plan.decide {
         Some((expr, wanted)) => call_over(expr, &generate!(#private::decided), generate!(&#returned, #expr, #wanted)),
         None => generate! {
@@ -628,11 +633,11 @@ fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &Token
     });
     generate! {
         if #call.is_active() {
-            #lints
+            #outcome_lints
             let #outcome = #decided;
-            #lints
+            #value_lints
             let value = #value;
-            #lints
+            #label_lints
             #call.finish(#outcome, value, &[#(#labels),*]);
         }
     }

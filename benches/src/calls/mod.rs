@@ -104,7 +104,9 @@ fn counted(threads: usize) -> &'static str {
 
 fn compare(table: &mut Table, crew: &Crew, bench: String, ours: Contender, other: Contender, goal: Goal) {
     if table.wants(&bench) {
-        let pair = crew.pair(ours, other);
-        table.row_of_rounds(bench, pair.ours, pair.other, pair.ratio, goal);
+        match crew.pair(ours, other) {
+            Some(pair) => table.row_of_rounds(bench, pair.ours, pair.other, pair.ratio, goal),
+            None => table.unmeasured(format!("{bench}: the threads did not run side by side; is the machine busy?")),
+        }
     }
 }

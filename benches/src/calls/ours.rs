@@ -46,9 +46,11 @@ pub(super) fn run_scraped(table: &mut Table, crew: &Crew) {
             stop.store(true, Ordering::Relaxed);
             scraped
         });
-        with.push(scraped.ours);
-        without.push(quiet.ours);
-        ratios.push(scraped.ours / quiet.ours);
+        if let (Some(quiet), Some(scraped)) = (quiet, scraped) {
+            with.push(scraped.ours);
+            without.push(quiet.ours);
+            ratios.push(scraped.ours / quiet.ours);
+        }
     }
     table.row_of_rounds(bench, median(with), median(without), median(ratios), Goal::AtMost(1.3));
 }

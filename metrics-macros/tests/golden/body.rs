@@ -48,7 +48,6 @@ fn with_items(first: String, (second, _third): (String, u8)) -> String {
         );
     }
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -56,9 +55,7 @@ fn with_items(first: String, (second, _third): (String, u8)) -> String {
             };
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let value = ::core::option::Option::None;
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;

@@ -40,10 +40,6 @@ fn boxed(text: String) -> Pin<Box<dyn Future<Output = usize> + Send>> {
             move || callsite.enter(),
             move |returned, call| {
                 if call.is_active() {
-                    #[allow(
-                        clippy::redundant_closure,
-                        clippy::redundant_closure_for_method_calls
-                    )]
                     let outcome = {
                         use ::metrics_runtime::__private::{
                             OutcomeOfAny as _, OutcomeOfBoth as _,
@@ -52,15 +48,8 @@ fn boxed(text: String) -> Pin<Box<dyn Future<Output = usize> + Send>> {
                         };
                         (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
                     };
-                    #[allow(
-                        clippy::redundant_closure,
-                        clippy::redundant_closure_for_method_calls
-                    )]
                     let value = ::core::option::Option::None;
-                    #[allow(
-                        clippy::redundant_closure,
-                        clippy::redundant_closure_for_method_calls
-                    )] call.finish(outcome, value, &[]);
+                    call.finish(outcome, value, &[]);
                 }
             },
         ),

@@ -37,10 +37,6 @@ fn hidden() -> Hidden {
             move || callsite.enter(),
             move |returned, call| {
                 if call.is_active() {
-                    #[allow(
-                        clippy::redundant_closure,
-                        clippy::redundant_closure_for_method_calls
-                    )]
                     let outcome = {
                         use ::metrics_runtime::__private::{
                             OutcomeOfAny as _, OutcomeOfBoth as _,
@@ -49,15 +45,8 @@ fn hidden() -> Hidden {
                         };
                         (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
                     };
-                    #[allow(
-                        clippy::redundant_closure,
-                        clippy::redundant_closure_for_method_calls
-                    )]
                     let value = ::core::option::Option::None;
-                    #[allow(
-                        clippy::redundant_closure,
-                        clippy::redundant_closure_for_method_calls
-                    )] call.finish(outcome, value, &[]);
+                    call.finish(outcome, value, &[]);
                 }
             },
         ),

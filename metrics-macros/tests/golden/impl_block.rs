@@ -38,10 +38,6 @@ impl<T> Storage for Store<T> {
             );
         }
         if call.is_active() {
-            #[allow(
-                clippy::redundant_closure,
-                clippy::redundant_closure_for_method_calls
-            )]
             let outcome = {
                 use ::metrics_runtime::__private::{
                     OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -49,15 +45,8 @@ impl<T> Storage for Store<T> {
                 };
                 (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
             };
-            #[allow(
-                clippy::redundant_closure,
-                clippy::redundant_closure_for_method_calls
-            )]
             let value = ::core::option::Option::None;
-            #[allow(
-                clippy::redundant_closure,
-                clippy::redundant_closure_for_method_calls
-            )] call.finish(outcome, value, &[]);
+            call.finish(outcome, value, &[]);
         }
         return returned;
     }
@@ -129,10 +118,6 @@ impl<T> Storage for Store<T> {
             )
             .await;
         if call.is_active() {
-            #[allow(
-                clippy::redundant_closure,
-                clippy::redundant_closure_for_method_calls
-            )]
             let outcome = {
                 use ::metrics_runtime::__private::{
                     OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -140,15 +125,8 @@ impl<T> Storage for Store<T> {
                 };
                 (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
             };
-            #[allow(
-                clippy::redundant_closure,
-                clippy::redundant_closure_for_method_calls
-            )]
             let value = ::core::option::Option::None;
-            #[allow(
-                clippy::redundant_closure,
-                clippy::redundant_closure_for_method_calls
-            )] call.finish(outcome, value, &[]);
+            call.finish(outcome, value, &[]);
         }
         return returned;
     }

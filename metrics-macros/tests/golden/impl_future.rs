@@ -64,10 +64,6 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
         },
         move |returned, call| {
             if call.is_active() {
-                #[allow(
-                    clippy::redundant_closure,
-                    clippy::redundant_closure_for_method_calls
-                )]
                 let outcome = {
                     use ::metrics_runtime::__private::{
                         OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -75,15 +71,8 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
                     };
                     (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
                 };
-                #[allow(
-                    clippy::redundant_closure,
-                    clippy::redundant_closure_for_method_calls
-                )]
                 let value = ::core::option::Option::None;
-                #[allow(
-                    clippy::redundant_closure,
-                    clippy::redundant_closure_for_method_calls
-                )] call.finish(outcome, value, &[]);
+                call.finish(outcome, value, &[]);
             }
         },
     );

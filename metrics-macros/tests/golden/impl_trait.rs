@@ -39,7 +39,6 @@ fn numbers(limit: u8) -> Result<impl Iterator<Item = u8>, Error> {
         );
     }
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -47,9 +46,7 @@ fn numbers(limit: u8) -> Result<impl Iterator<Item = u8>, Error> {
             };
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let value = ::core::option::Option::None;
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;

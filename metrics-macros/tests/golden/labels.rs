@@ -100,7 +100,6 @@ async fn login(tenant: &str, kind: Kind) -> Login {
         )
         .await;
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -108,7 +107,6 @@ async fn login(tenant: &str, kind: Kind) -> Login {
             };
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let value = ::core::option::Option::None;
         #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(

@@ -45,9 +45,7 @@ async fn done() -> Answer {
             |answer| answer.done,
             true,
         );
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let value = ::core::option::Option::None;
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;
@@ -98,9 +96,7 @@ fn failed() -> Answer {
             Answer::failed,
             false,
         );
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let value = ::core::option::Option::None;
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;

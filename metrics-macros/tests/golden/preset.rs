@@ -59,7 +59,6 @@ async fn ask(model: &str) -> Answer {
         )
         .await;
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -87,7 +86,6 @@ async fn ask(model: &str) -> Answer {
             }
             _ => ::core::option::Option::None,
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;

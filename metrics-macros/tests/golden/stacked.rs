@@ -76,10 +76,6 @@ async fn ask(question: &str) -> u8 {
                     )
                     .await;
                 if call.is_active() {
-                    #[allow(
-                        clippy::redundant_closure,
-                        clippy::redundant_closure_for_method_calls
-                    )]
                     let outcome = {
                         use ::metrics_runtime::__private::{
                             OutcomeOfAny as _, OutcomeOfBoth as _,
@@ -88,22 +84,14 @@ async fn ask(question: &str) -> u8 {
                         };
                         (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
                     };
-                    #[allow(
-                        clippy::redundant_closure,
-                        clippy::redundant_closure_for_method_calls
-                    )]
                     let value = ::core::option::Option::None;
-                    #[allow(
-                        clippy::redundant_closure,
-                        clippy::redundant_closure_for_method_calls
-                    )] call.finish(outcome, value, &[]);
+                    call.finish(outcome, value, &[]);
                 }
                 return returned;
             },
         )
         .await;
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -111,9 +99,7 @@ async fn ask(question: &str) -> u8 {
             };
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let value = ::core::option::Option::None;
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;

@@ -39,7 +39,6 @@ fn compress(data: &[u8]) -> Result<Compressed, Error> {
         );
     }
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -47,7 +46,6 @@ fn compress(data: &[u8]) -> Result<Compressed, Error> {
             };
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let value = match outcome {
             ::metrics_runtime::__private::Outcome::Success => {
                 ::metrics_runtime::__private::MaybeCompressionRatio::maybe_ratio(
@@ -56,7 +54,6 @@ fn compress(data: &[u8]) -> Result<Compressed, Error> {
             }
             _ => ::core::option::Option::None,
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;
@@ -101,7 +98,6 @@ fn compress_fast(data: &[u8]) -> Compressed {
         );
     }
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -129,7 +125,6 @@ fn compress_fast(data: &[u8]) -> Compressed {
             }
             _ => ::core::option::Option::None,
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;

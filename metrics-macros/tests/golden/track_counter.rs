@@ -31,7 +31,6 @@ fn job() {
     };
     let returned = ::metrics_runtime::__private::run(move || -> () {});
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -39,9 +38,7 @@ fn job() {
             };
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let value = ::core::option::Option::None;
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;
@@ -86,7 +83,6 @@ fn send() -> u64 {
         );
     }
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -111,7 +107,6 @@ fn send() -> u64 {
             }
             _ => ::core::option::Option::None,
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;

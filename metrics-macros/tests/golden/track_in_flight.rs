@@ -59,7 +59,6 @@ async fn handle(tenant: &str) {
         )
         .await;
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -67,9 +66,7 @@ async fn handle(tenant: &str) {
             };
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let value = ::core::option::Option::None;
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;

@@ -41,7 +41,6 @@ async fn generate(prompt: &str) -> Result<Completion, Error> {
         )
         .await;
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -49,9 +48,7 @@ async fn generate(prompt: &str) -> Result<Completion, Error> {
             };
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let value = ::core::option::Option::None;
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;
@@ -112,7 +109,6 @@ async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
         )
         .await;
     if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         let outcome = {
             use ::metrics_runtime::__private::{
                 OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
@@ -140,7 +136,6 @@ async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
             }
             _ => ::core::option::Option::None,
         };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         call.finish(outcome, value, &[]);
     }
     return returned;
