@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 use prometheus::core::Collector;
 
 use crate::call;
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, Naming};
 use crate::encode::Format;
 use crate::foreign;
 #[cfg(feature = "axum")]
 use crate::http::{EndpointError, Http, HttpLayer, PathError, check_path, instrument};
 use crate::name::{self, NameError};
-use crate::registry::{Naming, Registry, RegistryError};
+use crate::registry::{Registry, RegistryError};
 
 /// The environment variable that switches metrics on or off.
 const ENABLED: &str = "METRICS_ENABLED";
@@ -399,9 +399,8 @@ impl Collector for MetricsCollector {
     }
 
     fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
-        let Naming { prefix, constant } = &self.metrics.inner.naming;
         let families = self.metrics.inner.registry.snapshot();
-        families.iter().map(|family| foreign::to_proto(&**family, prefix, constant)).collect()
+        families.iter().map(|family| foreign::to_proto(&**family, &self.metrics.inner.naming)).collect()
     }
 }
 

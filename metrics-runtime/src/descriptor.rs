@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::label;
 use crate::name::{self, NameError};
 
 /// The kind of a metric, as the exposition formats know it.
@@ -168,6 +169,32 @@ impl Descriptor {
             Kind::Info => vec![name.to_string(), name.trim_end_matches("_info").to_owned()],
             Kind::Gauge => vec![name.to_string()],
         }
+    }
+}
+
+/// How the page names what the registry holds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Naming {
+    /// The namespace with its underscore, or nothing.
+    pub(crate) prefix: String,
+    /// Labels on every one of our samples.
+    pub(crate) constant: Vec<(String, String)>,
+}
+
+impl Naming {
+    /// The constant labels beside those that a family has itself, which win over them.
+    pub(crate) fn constant_beside(&self, own: &[Cow<'static, str>]) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.constant.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        pairs.filter(|(name, _)| !own.iter().any(|label| label == name))
+    }
+
+    /// The same as escaped text.
+    pub(crate) fn constant_text(&self, own: &[Cow<'static, str>]) -> String {
+        let mut text = String::new();
+        for (name, value) in self.constant_beside(own) {
+            label::push_pair(&mut text, name, value);
+        }
+        text
     }
 }
 

@@ -6,7 +6,7 @@
 use prometheus::proto;
 
 use crate::cell::Buckets;
-use crate::descriptor::Kind;
+use crate::descriptor::{Kind, Naming};
 use crate::encode::{Header, Page, Type};
 use crate::family::{AnyFamily, Sample};
 use crate::label;
@@ -34,16 +34,14 @@ impl Read for proto::Gauge {
 }
 
 /// One of our families in their model. A summary and an untyped metric are not among ours, and an info is a gauge.
-pub(crate) fn to_proto(family: &dyn AnyFamily, prefix: &str, constant: &[(String, String)]) -> proto::MetricFamily {
+pub(crate) fn to_proto(family: &dyn AnyFamily, naming: &Naming) -> proto::MetricFamily {
     let descriptor = family.descriptor();
     let mut metrics = Vec::new();
     family.visit(&mut |labels, sample| {
         let mut metric = proto::Metric::default();
         let own = labels.values(&descriptor.labels);
         let own = descriptor.labels.iter().map(AsRef::as_ref).zip(own.iter().map(AsRef::as_ref));
-        // A label of the family's own wins over a constant one.
-        let constant = constant.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let constant = constant.filter(|(name, _)| !descriptor.labels.iter().any(|label| label == name));
+        let constant = naming.constant_beside(&descriptor.labels);
         let mut pairs: Vec<_> = constant.chain(own).map(|(name, value)| pair(name, value)).collect();
         // The data model asks for label pairs in the order of their names.
         pairs.sort_by(|a, b| a.name().cmp(b.name()));
@@ -73,7 +71,7 @@ pub(crate) fn to_proto(family: &dyn AnyFamily, prefix: &str, constant: &[(String
         metrics.push(metric);
     });
     let mut out = proto::MetricFamily::default();
-    out.set_name(format!("{prefix}{}", descriptor.name));
+    out.set_name(format!("{}{}", naming.prefix, descriptor.name));
     out.set_help(descriptor.help.to_string());
     out.set_field_type(match descriptor.kind {
         Kind::Counter => proto::MetricType::COUNTER,

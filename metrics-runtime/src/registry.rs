@@ -1,6 +1,5 @@
 //! All families that make up one page, and the foreign collectors beside them.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +10,7 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 
 use crate::cell::{Counter, First, Gauge, Histogram, InFlight, REJECTED, Striped, clock};
-use crate::descriptor::{Descriptor, Kind, Source};
+use crate::descriptor::{Descriptor, Kind, Naming, Source};
 use crate::encode::{Format, Header, Number, Page, Type};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
 use crate::foreign;
@@ -84,26 +83,6 @@ pub enum RegistryError {
         /// What it said.
         reason: String,
     },
-}
-
-/// How the page names what the registry holds.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Naming {
-    /// The namespace with its underscore, or nothing.
-    pub(crate) prefix: String,
-    /// Labels on every one of our samples.
-    pub(crate) constant: Vec<(String, String)>,
-}
-
-impl Naming {
-    /// The constant labels as escaped text, without those that a family has itself.
-    fn constant_text(&self, own: &[Cow<'static, str>]) -> String {
-        let mut text = String::new();
-        for (name, value) in self.constant.iter().filter(|(name, _)| !own.iter().any(|label| label == name)) {
-            label::push_pair(&mut text, name, value);
-        }
-        text
-    }
 }
 
 /// A set of metric families and foreign collectors. Cheap to clone: clones are the same registry.

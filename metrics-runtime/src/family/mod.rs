@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::cell::{Bounds, Buckets, Counter, First, Gauge, Histogram, InFlight, Striped};
-use crate::descriptor::{Descriptor, Kind, Source};
+use crate::descriptor::{Descriptor, Kind, Naming, Source};
 use crate::encode::{Number, Page};
 use crate::label::LabelText;
 
@@ -365,7 +365,7 @@ impl<M: Metric> prometheus::core::Collector for Family<M> {
     }
 
     fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
-        vec![crate::foreign::to_proto(self, "", &[])]
+        vec![crate::foreign::to_proto(self, &Naming::default())]
     }
 }
 
