@@ -342,13 +342,14 @@ fn a_client_that_hangs_up_cancels_the_call() {
     stream.write_all(body.as_bytes()).unwrap();
     ryot.held.recv_timeout(wait::DEADLINE).unwrap();
     drop(stream);
-    let page = wait::until("the call to be cancelled", || {
+    // The call ends within the request, so a scrape can come between the two.
+    let page = wait::until("the call and its request to be cancelled", || {
         let page = page(&service);
-        let cancelled = page.value("neurectomy_ryot_requests_total", [("status", "cancelled")]);
-        (cancelled == 1.0).then_some(page)
+        let call = page.sample("neurectomy_ryot_requests_total", [("status", "cancelled")]);
+        let labels = [("method", "POST"), ("endpoint", "/v1/generate"), ("status", "499")];
+        let request = page.sample("neurectomy_http_requests_total", labels);
+        (call == Some(1.0) && request == Some(1.0)).then_some(page)
     });
-    let labels = [("method", "POST"), ("endpoint", "/v1/generate"), ("status", "499")];
-    assert_eq!(page.value("neurectomy_http_requests_total", labels), 1.0);
     let breaker = page.value("neurectomy_circuit_breaker_failures_total", [("service", "ryot")]);
     assert_eq!(breaker, 0.0);
     assert_eq!(page.value("neurectomy_ryot_request_duration_seconds_count", []), 0.0);
