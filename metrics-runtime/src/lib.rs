@@ -72,6 +72,7 @@ mod outcome;
 mod preset;
 mod registry;
 mod site;
+mod sync;
 
 pub use catalog::{Declaration, catalog};
 pub use cell::{Counter, Gauge, Histogram, InFlight};

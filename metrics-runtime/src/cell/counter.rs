@@ -1,9 +1,8 @@
 //! A number that only goes up.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::{Striped, add_f64, reject};
 use crate::encode::Number;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A counter: one series that only goes up.
 ///
@@ -17,7 +16,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { whole: Striped::new(), fraction: AtomicU64::new(0) }
     }
 

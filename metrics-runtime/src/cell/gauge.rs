@@ -1,8 +1,7 @@
 //! Numbers that go up and down.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::{Striped, add_f64};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A gauge: one series that goes up and down.
 #[derive(Debug)]
@@ -11,7 +10,7 @@ pub struct Gauge {
 }
 
 impl Gauge {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // The bits of 0.0 are zero.
         Self { bits: AtomicU64::new(0) }
     }
@@ -50,7 +49,7 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { sum: Striped::new() }
     }
 

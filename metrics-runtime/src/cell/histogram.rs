@@ -1,7 +1,6 @@
 //! Observations counted in buckets.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
@@ -9,6 +8,7 @@ use crossbeam_utils::CachePadded;
 use super::sharded::Sharded;
 use super::striped::{add_alone, try_add};
 use super::{add_f64, reject};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The upper bounds of a family's buckets, shared by its series.
 #[derive(Debug)]

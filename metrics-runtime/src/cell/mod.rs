@@ -6,6 +6,8 @@ pub(crate) mod clock;
 mod counter;
 mod gauge;
 mod histogram;
+#[cfg(all(test, models))]
+pub(crate) mod models;
 mod sharded;
 mod striped;
 
@@ -16,7 +18,10 @@ pub use histogram::Histogram;
 pub(crate) use histogram::{Bounds, Buckets};
 pub(crate) use striped::Striped;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::LazyLock;
+use std::sync::atomic::AtomicBool;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Adds to an f64 that is kept as its bits.
 fn add_f64(bits: &AtomicU64, value: f64) {
@@ -26,7 +31,7 @@ fn add_f64(bits: &AtomicU64, value: f64) {
 }
 
 /// Observations and increments that were refused because no Prometheus value could hold them.
-pub(crate) static REJECTED: Striped = Striped::new();
+pub(crate) static REJECTED: LazyLock<Striped> = LazyLock::new(Striped::new);
 
 #[cold]
 fn reject(what: &str, value: f64) {

@@ -1,7 +1,9 @@
 //! A part of a value for each thread that writes it.
 
 use std::cell::Cell;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{LazyLock, PoisonError};
+
+use crate::sync::{Mutex, OnceLock, SLOT_LIMITS, global, thread_local};
 
 /// Parts of a value, each written by one thread and read by all.
 ///
@@ -17,7 +19,7 @@ pub(crate) struct Sharded<T> {
 type Part<T> = OnceLock<Box<T>>;
 
 impl<T> Sharded<T> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { parts: OnceLock::new() }
     }
 
@@ -48,24 +50,26 @@ impl<T> Sharded<T> {
 
 /// How many threads can have a slot at a time. The others share, and pay for it.
 fn slot_count() -> usize {
-    static COUNT: OnceLock<usize> = OnceLock::new();
-    *COUNT.get_or_init(|| {
+    static COUNT: LazyLock<usize> = LazyLock::new(|| {
         let cores = std::thread::available_parallelism().map_or(4, std::num::NonZero::get);
-        (4 * cores).clamp(16, 256)
-    })
+        (4 * cores).clamp(SLOT_LIMITS.0, SLOT_LIMITS.1)
+    });
+    *COUNT
 }
 
-/// The slots that are free: those given back, and all from `next` on.
 struct Slots {
     next: usize,
     free: Vec<usize>,
 }
 
-static SLOTS: Mutex<Slots> = Mutex::new(Slots { next: 0, free: Vec::new() });
+global! {
+    /// The slots that are free: those given back, and all from `next` on.
+    static SLOTS: Mutex<Slots> = Mutex::new(Slots { next: 0, free: Vec::new() });
+}
 
 /// A thread's slot; given back when the thread ends. Whoever gets it next has seen all that was written with it, by the
 /// lock.
-struct Slot(Cell<State>);
+pub(super) struct Slot(Cell<State>);
 
 #[derive(Clone, Copy)]
 enum State {
@@ -75,7 +79,7 @@ enum State {
 }
 
 thread_local! {
-    static SLOT: Slot = const { Slot(Cell::new(State::Unknown)) };
+    pub(super) static SLOT: Slot = const { Slot(Cell::new(State::Unknown)) };
 }
 
 /// This thread's slot. A thread that is being torn down has none any more.
@@ -103,13 +107,18 @@ impl Slot {
         self.0.set(number.map_or(State::HasNone, State::Has));
         number
     }
+
+    /// What a thread does at its end: it has no slot from then on.
+    pub(super) fn give_back(&self) {
+        if let State::Has(number) = self.0.replace(State::HasNone) {
+            SLOTS.lock().unwrap_or_else(PoisonError::into_inner).free.push(number);
+        }
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let State::Has(number) = self.0.get() {
-            SLOTS.lock().unwrap_or_else(PoisonError::into_inner).free.push(number);
-        }
+        self.give_back();
     }
 }
 

@@ -1,10 +1,9 @@
 //! One number that many threads add to.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crossbeam_utils::CachePadded;
 
 use super::sharded::Sharded;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A wrapping sum. It starts as one atomic; the first time two threads collide on it, each gets a part of its own, so
 /// that a series costs memory only where threads really meet (the idea of `java.util.concurrent`'s `Striped64`).
@@ -15,7 +14,7 @@ pub(crate) struct Striped {
 }
 
 impl Striped {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { base: AtomicU64::new(0), parts: Sharded::new() }
     }
 

@@ -1,18 +1,21 @@
 //! One metric with all its series.
 
+#[cfg(all(test, models))]
+mod models;
 mod table;
 
 pub(crate) use table::Table;
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use crate::cell::{Bounds, Buckets, Counter, First, Gauge, Histogram, InFlight, Striped};
 use crate::descriptor::{Descriptor, Kind, Naming, Source};
 use crate::encode::{Number, Page};
 use crate::label::LabelText;
+use crate::sync::OnceLock;
 
 /// How many series a family takes from label values that are only known at run time, unless told otherwise.
 pub(crate) const DEFAULT_SERIES_LIMIT: usize = 2_000;

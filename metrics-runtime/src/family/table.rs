@@ -1,10 +1,12 @@
 //! An append-only map from label sets to values: looked up without a lock, without an allocation.
 
+use std::array;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::PoisonError;
 
 use crate::label::LabelText;
+use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{HashState, Mutex, OnceLock};
 
 /// The first index has this many slots, and each one after it twice as many; 2^28 entries are beyond any family.
 const FIRST_SLOTS: usize = 8;
@@ -18,7 +20,7 @@ const FIRST_ENTRIES: usize = 4;
 /// and published; readers that still walk the old one miss new entries and fall back to the lock, where they look again.
 #[derive(Debug)]
 pub(crate) struct Table<V> {
-    hasher: foldhash::fast::RandomState,
+    hasher: HashState,
     chunks: [Chunk<V>; LEVELS],
     indexes: [OnceLock<Box<[AtomicU32]>>; LEVELS],
     current: AtomicUsize,
@@ -40,9 +42,9 @@ pub(crate) struct Entry<V> {
 impl<V> Table<V> {
     pub(crate) fn new() -> Self {
         Self {
-            hasher: foldhash::fast::RandomState::default(),
-            chunks: [const { OnceLock::new() }; LEVELS],
-            indexes: [const { OnceLock::new() }; LEVELS],
+            hasher: HashState::default(),
+            chunks: array::from_fn(|_| OnceLock::new()),
+            indexes: array::from_fn(|_| OnceLock::new()),
             current: AtomicUsize::new(0),
             len: Mutex::new(0),
             published: AtomicUsize::new(0),
@@ -204,7 +206,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(made.into_inner(), 500);
+        assert_eq!(made.load(Ordering::Relaxed), 500);
         assert_eq!(table.len(), 500);
         assert!(table.iter().all(|entry| entry.value.load(Ordering::Relaxed) == 8));
     }

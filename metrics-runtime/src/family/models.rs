@@ -1,0 +1,131 @@
+//! Series that are made while others are looked up, in every order: see [`crate::sync`].
+#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use loom::thread::JoinHandle;
+
+use super::{Family, Table};
+use crate::cell::Counter;
+use crate::cell::models::thread;
+use crate::descriptor::{Descriptor, Source};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::model;
+
+const NAMES: [&str; 1] = ["key"];
+
+/// Entries hold an atomic: loom fails where a thread gets to one that it need not see whole.
+type Numbers = Table<AtomicU64>;
+
+/// A table of this many entries. The first index is full with six, the first chunks hold four and eight.
+fn table(entries: u64) -> Arc<Numbers> {
+    let table = Table::new();
+    for number in 0..entries {
+        insert(&table, &number.to_string(), number);
+    }
+    Arc::new(table)
+}
+
+/// The value of the entry, which is `number` if it is made now.
+fn insert(table: &Numbers, key: &str, number: u64) -> u64 {
+    let entry = table.get_or_insert(&NAMES, &[key], |_| true, || AtomicU64::new(number));
+    entry.unwrap().value.load(Ordering::Relaxed)
+}
+
+fn get(table: &Numbers, key: &str) -> Option<u64> {
+    table.get(&NAMES, &[key]).map(|entry| entry.value.load(Ordering::Relaxed))
+}
+
+fn inserts(table: &Arc<Numbers>, key: &'static str, number: u64) -> JoinHandle<u64> {
+    thread(table, move |table| insert(table, key, number))
+}
+
+#[test]
+fn racing_inserts_of_one_key_make_one_entry() {
+    for entries in [0, 6] {
+        model(3, move || {
+            let table = table(entries);
+            let threads = [100, 200].map(|number| inserts(&table, "new", number));
+            let [first, second] = threads.map(|thread| thread.join().unwrap());
+            assert_eq!(first, second);
+            assert_eq!(get(&table, "new"), Some(first));
+            assert_eq!(table.iter().count() as u64, entries + 1);
+        });
+    }
+}
+
+#[test]
+fn every_entry_of_racing_inserts_is_found() {
+    // From an empty table; from one chunk into the next; from one index into the next, by the first or the second.
+    for entries in [0, 3, 5, 6] {
+        model(3, move || {
+            let table = table(entries);
+            let threads = [("a", 100), ("b", 200)].map(|(key, number)| inserts(&table, key, number));
+            assert_eq!(threads.map(|thread| thread.join().unwrap()), [100, 200]);
+            for number in 0..entries {
+                assert_eq!(get(&table, &number.to_string()), Some(number));
+            }
+            assert_eq!((get(&table, "a"), get(&table, "b")), (Some(100), Some(200)));
+        });
+    }
+}
+
+#[test]
+fn an_entry_that_is_there_is_found_while_the_index_grows() {
+    model(2, || {
+        let table = table(6);
+        let thread = inserts(&table, "new", 100);
+        for number in 0..6 {
+            assert_eq!(get(&table, &number.to_string()), Some(number));
+        }
+        assert!(matches!(get(&table, "new"), None | Some(100)));
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn what_is_iterated_is_whole_in_order_and_found() {
+    for entries in [0, 5] {
+        model(2, move || {
+            let table = table(entries);
+            let thread = thread(&table, |table| {
+                insert(table, "a", 100);
+                insert(table, "b", 200);
+            });
+            let len = table.len();
+            let seen: Vec<_> = table.iter().map(|entry| (entry.labels.as_str(), &entry.value)).collect();
+            assert!(len <= seen.len());
+            let expected: Vec<_> =
+                (0..entries).map(|n| n.to_string()).chain(["a".to_owned(), "b".to_owned()]).collect();
+            for ((labels, value), key) in seen.into_iter().zip(expected) {
+                assert_eq!(labels, format!("key=\"{key}\""));
+                assert_eq!(get(&table, &key), Some(value.load(Ordering::Relaxed)));
+            }
+            thread.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn beyond_the_limit_nothing_is_lost_and_all_of_it_counted() {
+    model(3, || {
+        let descriptor = Descriptor::counter("x_total", "x").labels(["tenant"]);
+        let limit = Arc::new(AtomicUsize::new(1));
+        let family: Arc<Family<Counter>> = Arc::new(Family::new(descriptor, Source::caller(), limit));
+        let threads = ["a", "b"].map(|tenant| {
+            thread(&family, move |family| {
+                family.series(&[tenant]).inc();
+                family.series(&[tenant]).inc();
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let inner = &family.inner;
+        let admitted: Vec<_> = inner.table.iter().map(|entry| entry.value.get()).collect();
+        assert_eq!(admitted, [2.0]);
+        assert_eq!(inner.overflow.get().map(|(_, series)| series.get()), Some(2.0));
+        assert_eq!(inner.overflowed.sum(), 2);
+    });
+}
