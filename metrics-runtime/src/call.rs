@@ -1,12 +1,13 @@
 //! The engine that every attribute drives: a static call site, and a guard for each call.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use crate::catalog::{Declaration, Declare, each_tuple};
-use crate::cell::{Counter, Histogram, InFlight, Moment};
+use crate::cell::{Counter, Histogram, InFlight, Moment, Thread};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
 use crate::outcome::Outcome;
 use crate::registry::Registry;
@@ -50,7 +51,7 @@ struct Families {
     /// By those, and the values of the labels that are evaluated on what the body returned.
     by_all: Table<Series>,
     /// Where calls go whose labels found no room.
-    overflow: Series,
+    overflow: OnceLock<Series>,
 }
 
 /// One family of a call site.
@@ -61,30 +62,21 @@ struct Part<M: 'static> {
     wants: Vec<Want>,
 }
 
-/// The series of one set of label values, resolved when they are first needed.
+/// The series of one set of label values.
 #[derive(Debug)]
 struct Series {
+    families: &'static Families,
     /// The entry and returned values, or nothing for the overflow.
     values: Option<Box<[Box<str>]>>,
-    calls: [OnceLock<&'static Counter>; Outcome::ALL.len()],
-    duration: OnceLock<&'static Histogram>,
-    observed: OnceLock<&'static Histogram>,
-    added: OnceLock<&'static Counter>,
-    in_flight: OnceLock<&'static InFlight>,
+    calls: [Found<Counter>; Outcome::ALL.len()],
+    duration: Found<Histogram>,
+    observed: Found<Histogram>,
+    added: Found<Counter>,
+    in_flight: Found<InFlight>,
 }
 
-impl Series {
-    fn new(values: Option<&[&str]>) -> Self {
-        Self {
-            values: values.map(|values| values.iter().map(|value| Box::from(*value)).collect()),
-            calls: [const { OnceLock::new() }; Outcome::ALL.len()],
-            duration: OnceLock::new(),
-            observed: OnceLock::new(),
-            added: OnceLock::new(),
-            in_flight: OnceLock::new(),
-        }
-    }
-}
+/// One of them, once it was needed; nothing where the call site has no such family.
+type Found<M> = OnceLock<Option<&'static M>>;
 
 /// Up to [`MAX_LABELS`] label values (and a status), without an allocation.
 #[derive(Clone, Copy)]
@@ -157,7 +149,7 @@ impl Families {
             all_labels,
             by_entry: Table::new(),
             by_all: Table::new(),
-            overflow: Series::new(None),
+            overflow: OnceLock::new(),
         }
     }
 
@@ -165,78 +157,133 @@ impl Families {
         self.find(&self.by_entry, &self.entry_labels, values)
     }
 
-    /// The series of an ended call: its entry values stand in `series`.
-    fn returned(&'static self, series: &'static Series, returned: &[&str]) -> &'static Series {
-        match (&series.values, returned) {
-            (None, _) | (_, []) => series,
-            (Some(entry), _) => {
-                let values = Values::collect(entry.iter().map(AsRef::as_ref).chain(returned.iter().copied()));
-                self.find(&self.by_all, &self.all_labels, values.as_slice())
-            }
-        }
-    }
-
     fn find(&'static self, table: &'static Table<Series>, names: &[&str], values: &[&str]) -> &'static Series {
         if let Some(entry) = table.get(names, values) {
             return &entry.value;
         }
         let limit = Registry::global().series_limit();
-        let entry = table.get_or_insert(names, values, |len| len < limit, || Series::new(Some(values)));
-        entry.map_or(&self.overflow, |entry| &entry.value)
+        let entry = table.get_or_insert(names, values, |len| len < limit, || Series::new(self, Some(values)));
+        entry.map_or_else(|| self.overflow.get_or_init(|| Series::new(self, None)), |entry| &entry.value)
     }
+}
 
-    /// The series of one family. `cell` remembers it, unless it is the overflow, where every operation counts.
-    fn series<M: Metric>(
-        &self,
-        part: &'static Part<M>,
-        cell: &'static OnceLock<&'static M>,
-        series: &'static Series,
-        outcome: Outcome,
-    ) -> &'static M {
-        if let Some(series) = cell.get() {
-            return series;
-        }
-        let found = series.values.as_deref().and_then(|values| part.find(values, self.entry_labels.len(), outcome));
-        match found {
-            Some(found) => {
-                // The program bounds how many of these there are, so each may have its memory from the start.
-                if self.all_labels.is_empty() {
-                    found.spread();
-                }
-                cell.get_or_init(|| found)
-            }
-            None => part.family.overflow(),
+impl Series {
+    fn new(families: &'static Families, values: Option<&[&str]>) -> Self {
+        Self {
+            families,
+            values: values.map(|values| values.iter().map(|value| Box::from(*value)).collect()),
+            calls: [const { OnceLock::new() }; Outcome::ALL.len()],
+            duration: OnceLock::new(),
+            observed: OnceLock::new(),
+            added: OnceLock::new(),
+            in_flight: OnceLock::new(),
         }
     }
 
-    fn enter(&'static self, series: &'static Series) {
-        if let Some(part) = &self.in_flight {
-            // Remembered even if it is the overflow: the way out has to find the same gauge.
-            let gauge = series.in_flight.get_or_init(|| {
-                let values = series.values.as_deref();
-                let found = values.and_then(|values| part.find(values, self.entry_labels.len(), Outcome::Success));
-                found.unwrap_or_else(|| part.family.overflow_series())
-            });
+    /// The series of an ended call: its entry values stand in this one. Apart from the calls that have no such values,
+    /// which are not to make room for them.
+    #[inline(never)]
+    fn returned(&'static self, returned: &[&str]) -> &'static Self {
+        let Some(entry) = &self.values else { return self };
+        let values = Values::collect(entry.iter().map(AsRef::as_ref).chain(returned.iter().copied()));
+        self.families.find(&self.families.by_all, &self.families.all_labels, values.as_slice())
+    }
+
+    #[inline]
+    fn enter(&'static self) {
+        if !matches!(self.in_flight.get(), Some(None)) {
+            self.enter_gauge();
+        }
+    }
+
+    #[inline(never)]
+    fn enter_gauge(&'static self) {
+        // Remembered even if it is the overflow: the way out has to find the same gauge.
+        let gauge = self.in_flight.get_or_init(|| {
+            let part = self.families.in_flight.as_ref()?;
+            Some(self.look_up(part, Outcome::Success).unwrap_or_else(|| part.family.overflow_series()))
+        });
+        if let (Some(part), Some(gauge)) = (&self.families.in_flight, gauge) {
             part.family.count_if_overflow(gauge);
             gauge.enter();
         }
     }
 
-    fn record(&'static self, series: &'static Series, outcome: Outcome, nanos: u64, value: Option<f64>) {
-        if let Some(part) = &self.calls {
-            self.series(part, &series.calls[outcome as usize], series, outcome).inc();
+    #[inline]
+    fn exit(&self) {
+        if let Some(Some(gauge)) = self.in_flight.get() {
+            gauge.exit();
         }
-        if let (Some(part), true) = (&self.duration, outcome != Outcome::Cancelled) {
-            self.series(part, &series.duration, series, outcome).observe_nanos(nanos);
+    }
+
+    fn end(&'static self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+        let nanos = start.elapsed_nanos();
+        self.exit();
+        let series = if returned.is_empty() { self } else { self.returned(returned) };
+        series.record(outcome, nanos, value);
+    }
+
+    #[inline]
+    fn record(&'static self, outcome: Outcome, nanos: u64, value: Option<f64>) {
+        let thread = Thread::current();
+        if outcome != Outcome::Cancelled
+            && let Some(duration) = self.found(&self.duration, |families| &families.duration, outcome)
+        {
+            duration.observe_nanos_by(thread, nanos);
         }
         if let (Some(value), Outcome::Success) = (value, outcome) {
-            if let Some(part) = &self.observed {
-                self.series(part, &series.observed, series, outcome).observe(value);
-            }
-            if let Some(part) = &self.added {
-                self.series(part, &series.added, series, outcome).add(value);
-            }
+            self.record_value(value);
         }
+        // Last: who sees the call counted sees all of it.
+        if let Some(calls) = self.found(&self.calls[outcome as usize], |families| &families.calls, outcome) {
+            calls.inc_by_thread(thread);
+        }
+    }
+
+    #[inline(never)]
+    fn record_value(&'static self, value: f64) {
+        if let Some(observed) = self.found(&self.observed, |families| &families.observed, Outcome::Success) {
+            observed.observe(value);
+        }
+        if let Some(added) = self.found(&self.added, |families| &families.added, Outcome::Success) {
+            added.add(value);
+        }
+    }
+
+    /// The series of one family.
+    #[inline]
+    fn found<M: Metric>(
+        &'static self,
+        found: &'static Found<M>,
+        part: fn(&Families) -> &Option<Part<M>>,
+        outcome: Outcome,
+    ) -> Option<&'static M> {
+        match found.get() {
+            Some(series) => *series,
+            None => self.find(found, part(self.families).as_ref(), outcome),
+        }
+    }
+
+    /// Finds it, and remembers it unless it is the overflow, where every operation counts.
+    #[cold]
+    fn find<M: Metric>(
+        &'static self,
+        found: &'static Found<M>,
+        part: Option<&'static Part<M>>,
+        outcome: Outcome,
+    ) -> Option<&'static M> {
+        let Some(part) = part else { return *found.get_or_init(|| None) };
+        let Some(series) = self.look_up(part, outcome) else { return Some(part.family.overflow()) };
+        // The program bounds how many of these there are, so each may have its memory from the start.
+        if self.families.all_labels.is_empty() {
+            series.spread();
+        }
+        *found.get_or_init(|| Some(series))
+    }
+
+    /// Looks it up by the values, if there is room for it.
+    fn look_up<M: Metric>(&self, part: &Part<M>, outcome: Outcome) -> Option<&'static M> {
+        part.find(self.values.as_deref()?, self.families.entry_labels.len(), outcome)
     }
 }
 
@@ -247,34 +294,38 @@ impl Callsite {
         Self { site, families: OnceLock::new(), fixed: OnceLock::new() }
     }
 
-    #[inline]
     fn families(&'static self) -> &'static Families {
-        self.families.get().unwrap_or_else(|| self.resolve())
-    }
-
-    #[cold]
-    fn resolve(&'static self) -> &'static Families {
-        // First of all, since building the registry resolves every call site in the catalog, this one too.
-        let registry = Registry::global();
-        self.families.get_or_init(|| Families::new(&self.site, registry))
+        self.families.get().unwrap_or_else(|| {
+            // First of all, since building the registry resolves every call site in the catalog, this one too.
+            let registry = Registry::global();
+            self.families.get_or_init(|| Families::new(&self.site, registry))
+        })
     }
 
     /// A call without labels that are evaluated before the body.
     #[inline]
     pub fn enter(&'static self) -> Call {
         if !enabled() {
-            return Call(None);
+            return Call::disabled();
         }
-        Call::begin(self.families(), self.fixed.get_or_init(|| Series::new(Some(&[]))))
+        Call::begin(match self.fixed.get() {
+            Some(series) => series,
+            None => self.fix(),
+        })
+    }
+
+    #[cold]
+    fn fix(&'static self) -> &'static Series {
+        let families = self.families();
+        self.fixed.get_or_init(|| Series::new(families, Some(&[])))
     }
 
     /// A call with the values of the labels that are evaluated before the body, in the order of their declaration.
     pub fn enter_with(&'static self, values: &[&str]) -> Call {
         if !enabled() {
-            return Call(None);
+            return Call::disabled();
         }
-        let families = self.families();
-        Call::begin(families, families.entered(values))
+        Call::begin(self.families().entered(values))
     }
 }
 
@@ -304,12 +355,9 @@ impl Declare for Callsite {
 /// A call that is under way. Dropped before it is finished, it has panicked or was cancelled.
 #[derive(Debug)]
 #[must_use = "a call that is dropped at once counts as a panic"]
-pub struct Call(Option<Active>);
-
-#[derive(Debug)]
-struct Active {
-    families: &'static Families,
-    series: &'static Series,
+pub struct Call {
+    /// Nothing if nothing is to be recorded.
+    series: Option<&'static Series>,
     start: Moment,
     /// Whether an async body has handed control back: dropped then, it is cancelled, else it has panicked.
     suspended: bool,
@@ -317,48 +365,39 @@ struct Active {
 
 impl Call {
     #[inline]
-    fn begin(families: &'static Families, series: &'static Series) -> Self {
-        families.enter(series);
-        Self(Some(Active { families, series, start: Moment::now(), suspended: false }))
+    fn begin(series: &'static Series) -> Self {
+        series.enter();
+        Self { series: Some(series), start: Moment::now(), suspended: false }
     }
 
     /// A call that records nothing.
+    #[inline]
     pub const fn disabled() -> Self {
-        Self(None)
+        Self { series: None, start: Moment::ZERO, suspended: false }
     }
 
     /// Whether anything is recorded, and so whether the outcome is worth finding out.
     #[inline]
     #[must_use]
     pub const fn is_active(&self) -> bool {
-        self.0.is_some()
+        self.series.is_some()
     }
 
     /// The body has returned. `value` is recorded on success; `returned` are the values of the labels evaluated on what
     /// it returned, in the order of their declaration.
+    #[inline]
     pub fn finish(mut self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
-        if let Some(active) = self.0.take() {
-            active.end(outcome, value, returned);
+        if let Some(series) = self.series.take() {
+            series.end(self.start, outcome, value, returned);
         }
-    }
-}
-
-impl Active {
-    fn end(self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
-        let nanos = self.start.elapsed_nanos();
-        if let (Some(_), Some(gauge)) = (&self.families.in_flight, self.series.in_flight.get()) {
-            gauge.exit();
-        }
-        self.families.record(self.families.returned(self.series, returned), outcome, nanos, value);
     }
 }
 
 impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
-        if let Some(active) = self.0.take() {
-            let outcome = if active.suspended { Outcome::Cancelled } else { Outcome::Panic };
-            active.end(outcome, None, &[]);
+        if let Some(series) = self.series {
+            series.end(self.start, if self.suspended { Outcome::Cancelled } else { Outcome::Panic }, None, &[]);
         }
     }
 }
@@ -403,15 +442,11 @@ impl<F: Future> Future for Tracked<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         // A panic in the body leaves this false, wherever and whenever the future is dropped after it.
-        if let Some(active) = &mut this.call.0 {
-            active.suspended = false;
-        }
+        this.call.suspended = false;
         match this.body.poll(cx) {
-            Poll::Ready(returned) => Poll::Ready((returned, Call(this.call.0.take()))),
+            Poll::Ready(returned) => Poll::Ready((returned, mem::replace(this.call, Call::disabled()))),
             Poll::Pending => {
-                if let Some(active) = &mut this.call.0 {
-                    active.suspended = true;
-                }
+                this.call.suspended = true;
                 Poll::Pending
             }
         }

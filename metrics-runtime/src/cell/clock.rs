@@ -37,22 +37,37 @@ pub(crate) fn start() {
 pub(crate) struct Moment(u64);
 
 impl Moment {
+    /// The moment of what is not measured.
+    pub(crate) const ZERO: Self = Self(0);
+
     #[inline]
     pub(crate) fn now() -> Self {
-        Self(match &*CLOCK {
-            Clock::Counter(clock) => clock.raw(),
-            // 2^64 nanoseconds are 584 years.
-            Clock::Standard(start) => u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
-        })
+        CLOCK.now()
     }
 
     /// The nanoseconds from this moment to now; none if the clock says that now is not later.
     #[inline]
     pub(crate) fn elapsed_nanos(self) -> u64 {
-        let (start, end) = (self.0, Self::now().0);
-        match &*CLOCK {
-            Clock::Counter(clock) => clock.delta_as_nanos(start, end.max(start)),
-            Clock::Standard(_) => end.saturating_sub(start),
+        let clock = &*CLOCK;
+        clock.nanos_between(self, clock.now())
+    }
+}
+
+impl Clock {
+    #[inline]
+    fn now(&self) -> Moment {
+        Moment(match self {
+            Self::Counter(clock) => clock.raw(),
+            // 2^64 nanoseconds are 584 years.
+            Self::Standard(start) => u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        })
+    }
+
+    #[inline]
+    fn nanos_between(&self, start: Moment, end: Moment) -> u64 {
+        match self {
+            Self::Counter(clock) => clock.delta_as_nanos(start.0, end.0.max(start.0)),
+            Self::Standard(_) => end.0.saturating_sub(start.0),
         }
     }
 }

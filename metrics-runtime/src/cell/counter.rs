@@ -1,6 +1,6 @@
 //! A number that only goes up.
 
-use super::{Striped, add_f64, reject};
+use super::{Striped, Thread, add_f64, reject};
 use crate::encode::Number;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,6 +24,11 @@ impl Counter {
     #[inline]
     pub fn inc(&self) {
         self.whole.add(1);
+    }
+
+    #[inline]
+    pub(crate) fn inc_by_thread(&self, thread: Thread) {
+        self.whole.add_by(thread, 1);
     }
 
     /// Adds a whole number.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
-use super::sharded::Sharded;
+use super::sharded::{Sharded, Thread};
 use super::striped::{add_alone, try_add};
 use super::{add_f64, reject};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -147,8 +147,8 @@ impl Histogram {
             reject("an observation that is not finite, or negative in a histogram of values that are not, was", value);
             return;
         }
-        let bucket = self.bounds.upper.iter().filter(|&&bound| value > bound).count();
-        self.record(bucket, Amount::Value(value));
+        let bucket = self.bounds.upper.iter().take_while(|&&bound| value > bound).count();
+        self.record(Thread::current(), bucket, Amount::Value(value));
     }
 
     /// Counts one duration, in seconds.
@@ -158,28 +158,36 @@ impl Histogram {
 
     #[inline]
     pub(crate) fn observe_nanos(&self, nanos: u64) {
-        let bucket = self.bounds.nanos_above.iter().filter(|&&above| nanos >= above).count();
-        self.record(bucket, Amount::Nanos(nanos));
+        self.observe_nanos_by(Thread::current(), nanos);
     }
 
     #[inline]
-    fn record(&self, bucket: usize, amount: Amount) {
-        if let Some(part) = self.parts.mine(|| Shard::new(&self.bounds)) {
+    pub(crate) fn observe_nanos_by(&self, thread: Thread, nanos: u64) {
+        // Most calls of one function end within the same few buckets, so the way out of the loop is predicted.
+        let bucket = self.bounds.nanos_above.iter().take_while(|&&above| nanos >= above).count();
+        self.record(thread, bucket, Amount::Nanos(nanos));
+    }
+
+    #[inline]
+    fn record(&self, thread: Thread, bucket: usize, amount: Amount) {
+        if let Some(part) = self.parts.mine(thread, || Shard::new(&self.bounds)) {
             part.observe_alone(bucket, amount);
-        } else if self.parts.is_spread() {
-            self.base.number(COUNTS + bucket).fetch_add(1, Ordering::Relaxed);
-            self.base.add_shared(amount);
-        } else if try_add(self.base.number(COUNTS + bucket), 1) {
-            self.base.add_shared(amount);
         } else {
-            self.record_contended(bucket, amount);
+            self.record_shared(thread, bucket, amount);
         }
     }
 
-    #[cold]
-    fn record_contended(&self, bucket: usize, amount: Amount) {
-        self.parts.spread();
-        self.record(bucket, amount);
+    fn record_shared(&self, thread: Thread, bucket: usize, amount: Amount) {
+        let count = self.base.number(COUNTS + bucket);
+        if self.parts.is_spread() {
+            count.fetch_add(1, Ordering::Relaxed);
+            self.base.add_shared(amount);
+        } else if try_add(count, 1) {
+            self.base.add_shared(amount);
+        } else {
+            self.parts.spread();
+            self.record(thread, bucket, amount);
+        }
     }
 
     /// Gives every thread a part of its own, without waiting for two to collide.

@@ -16,6 +16,7 @@ pub use counter::Counter;
 pub use gauge::{Gauge, InFlight};
 pub use histogram::Histogram;
 pub(crate) use histogram::{Bounds, Buckets};
+pub(crate) use sharded::Thread;
 pub(crate) use striped::Striped;
 
 use std::sync::LazyLock;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use loom::thread::{JoinHandle, spawn};
 
-use super::sharded::{SLOT, Slot};
+use super::sharded::give_back;
 use super::{Bounds, Buckets, Counter, Gauge, Histogram, InFlight, Striped};
 use crate::encode::Number;
 use crate::sync::model;
@@ -17,7 +17,7 @@ pub(crate) fn thread<T: 'static, R: 'static>(shared: &Arc<T>, write: impl FnOnce
     let shared = Arc::clone(shared);
     spawn(move || {
         let result = write(&shared);
-        SLOT.with(Slot::give_back);
+        give_back();
         result
     })
 }
@@ -77,7 +77,7 @@ fn a_thread_that_has_given_its_slot_back_shares_the_base() {
             thread(&sum, move |sum| {
                 sum.add(n);
                 // As where the locals of a thread that ends record something.
-                SLOT.with(Slot::give_back);
+                give_back();
                 sum.add(10 * n);
             })
         });
@@ -171,7 +171,7 @@ fn a_histogram_loses_nothing_on_its_shared_base() {
         histogram.spread();
         let threads = [0.25, 0.5].map(|value| {
             thread(&histogram, move |histogram| {
-                SLOT.with(Slot::give_back);
+                give_back();
                 histogram.observe(value);
                 histogram.observe_nanos(1_000_000_000);
             })

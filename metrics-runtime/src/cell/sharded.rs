@@ -1,6 +1,7 @@
 //! A part of a value for each thread that writes it.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::{LazyLock, PoisonError};
 
 use crate::sync::{Mutex, OnceLock, SLOT_LIMITS, global, thread_local};
@@ -36,8 +37,8 @@ impl<T> Sharded<T> {
 
     /// This thread's part: nothing where there are none, or where the thread has no slot.
     #[inline]
-    pub(crate) fn mine(&self, make: impl FnOnce() -> T) -> Option<&T> {
-        let part = self.parts.get()?.get(slot()?)?;
+    pub(crate) fn mine(&self, thread: Thread, make: impl FnOnce() -> T) -> Option<&T> {
+        let part = self.parts.get()?.get(thread.slot)?;
         Some(part.get_or_init(|| Box::new(make())))
     }
 
@@ -45,6 +46,25 @@ impl<T> Sharded<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         let parts = self.parts.get().map_or(&[][..], |parts| parts);
         parts.iter().filter_map(|part| part.get().map(AsRef::as_ref))
+    }
+}
+
+/// The thread that records, as the parts know it. Asked for once, it serves all that is recorded of one call; it cannot
+/// leave its thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Thread {
+    slot: usize,
+    here: PhantomData<*const ()>,
+}
+
+impl Thread {
+    #[inline]
+    pub(crate) fn current() -> Self {
+        let slot = match SLOT.try_with(Cell::get).unwrap_or(NONE) {
+            UNKNOWN => take_slot(),
+            slot => slot,
+        };
+        Self { slot, here: PhantomData }
     }
 }
 
@@ -67,58 +87,51 @@ global! {
     static SLOTS: Mutex<Slots> = Mutex::new(Slots { next: 0, free: Vec::new() });
 }
 
-/// A thread's slot; given back when the thread ends. Whoever gets it next has seen all that was written with it, by the
-/// lock.
-pub(super) struct Slot(Cell<State>);
-
-#[derive(Clone, Copy)]
-enum State {
-    Unknown,
-    Has(usize),
-    HasNone,
-}
+/// The slot of a thread that has not asked for one.
+const UNKNOWN: usize = usize::MAX;
+/// The slot of a thread that came when there was none, or is being torn down. No value has so many parts.
+const NONE: usize = usize::MAX - 1;
 
 thread_local! {
-    pub(super) static SLOT: Slot = const { Slot(Cell::new(State::Unknown)) };
+    static SLOT: Cell<usize> = const { Cell::new(UNKNOWN) };
+}
+// A local of its own: reading one that has a destructor costs more.
+thread_local! {
+    static OWNER: Owner = const { Owner };
 }
 
-/// This thread's slot. A thread that is being torn down has none any more.
-#[inline]
-fn slot() -> Option<usize> {
-    SLOT.try_with(|slot| match slot.0.get() {
-        State::Has(number) => Some(number),
-        State::HasNone => None,
-        State::Unknown => slot.take(),
-    })
-    .unwrap_or(None)
+/// Gives the slot back when its thread ends. Whoever gets it next has seen all that was written with it, by the lock.
+struct Owner;
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        give_back();
+    }
 }
 
-impl Slot {
-    #[cold]
-    fn take(&self) -> Option<usize> {
+#[cold]
+fn take_slot() -> usize {
+    // From here on it will be given back; where it no longer would be, it is not taken.
+    let number = OWNER.try_with(|_| ()).ok().and_then(|()| {
         let mut slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = slots.free.pop().or_else(|| {
+        slots.free.pop().or_else(|| {
             let number = slots.next;
             (number < slot_count()).then(|| {
                 slots.next += 1;
                 number
             })
-        });
-        self.0.set(number.map_or(State::HasNone, State::Has));
-        number
-    }
-
-    /// What a thread does at its end: it has no slot from then on.
-    pub(super) fn give_back(&self) {
-        if let State::Has(number) = self.0.replace(State::HasNone) {
-            SLOTS.lock().unwrap_or_else(PoisonError::into_inner).free.push(number);
-        }
-    }
+        })
+    });
+    let slot = number.unwrap_or(NONE);
+    let _ = SLOT.try_with(|own| own.set(slot));
+    slot
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.give_back();
+/// What a thread does at its end: it has no slot from then on.
+pub(super) fn give_back() {
+    let slot = SLOT.try_with(|slot| slot.replace(NONE)).unwrap_or(NONE);
+    if slot < NONE {
+        SLOTS.lock().unwrap_or_else(PoisonError::into_inner).free.push(slot);
     }
 }
 
@@ -137,7 +150,7 @@ mod tests {
                 let threads: Vec<_> = (0..threads)
                     .map(|_| {
                         scope.spawn(|| {
-                            let slot = slot();
+                            let slot = Thread::current().slot;
                             barrier.wait();
                             slot
                         })
@@ -145,7 +158,7 @@ mod tests {
                     .collect();
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect()
             });
-            let given: Vec<_> = slots.into_iter().flatten().collect();
+            let given: Vec<_> = slots.into_iter().filter(|slot| *slot != NONE).collect();
             // Other tests have threads too, so not all of the slots are free for these.
             assert!(
                 given.iter().collect::<BTreeSet<_>>().len() == given.len() && given.iter().all(|&s| s < slot_count())
@@ -156,9 +169,9 @@ mod tests {
     #[test]
     fn a_value_has_parts_for_the_threads_that_came() {
         let sharded = Sharded::new();
-        assert!(sharded.mine(|| Cell::new(1)).is_none());
+        assert!(sharded.mine(Thread::current(), || Cell::new(1)).is_none());
         sharded.spread();
-        if let Some(part) = sharded.mine(|| Cell::new(1)) {
+        if let Some(part) = sharded.mine(Thread::current(), || Cell::new(1)) {
             part.set(part.get() + 1);
             assert_eq!(sharded.iter().map(Cell::get).sum::<i32>(), 2);
         }

@@ -2,7 +2,7 @@
 
 use crossbeam_utils::CachePadded;
 
-use super::sharded::Sharded;
+use super::sharded::{Sharded, Thread};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A wrapping sum. It starts as one atomic; the first time two threads collide on it, each gets a part of its own, so
@@ -20,19 +20,25 @@ impl Striped {
 
     #[inline]
     pub(crate) fn add(&self, n: u64) {
-        if let Some(part) = self.parts.mine(CachePadded::default) {
+        self.add_by(Thread::current(), n);
+    }
+
+    #[inline]
+    pub(crate) fn add_by(&self, thread: Thread, n: u64) {
+        if let Some(part) = self.parts.mine(thread, CachePadded::default) {
             add_alone(part, n);
-        } else if self.parts.is_spread() {
-            self.base.fetch_add(n, Ordering::Relaxed);
-        } else if !try_add(&self.base, n) {
-            self.add_contended(n);
+        } else {
+            self.add_shared(thread, n);
         }
     }
 
-    #[cold]
-    fn add_contended(&self, n: u64) {
-        self.parts.spread();
-        self.add(n);
+    fn add_shared(&self, thread: Thread, n: u64) {
+        if self.parts.is_spread() {
+            self.base.fetch_add(n, Ordering::Relaxed);
+        } else if !try_add(&self.base, n) {
+            self.parts.spread();
+            self.add_by(thread, n);
+        }
     }
 
     /// Gives every thread a part of its own, without waiting for two to collide.

@@ -142,11 +142,12 @@ impl Active {
             (End::Complete | End::Failed, _) => labels::FAILED,
         };
         let values = [self.method, endpoint, status];
-        recorder.requests.series(&values).inc();
         if !matches!(end, End::ClientLeft) {
             let timed = if recorder.duration_status { &values[..] } else { &values[..2] };
             let nanos = self.start.elapsed_nanos();
             recorder.duration.series(timed).observe_nanos(nanos);
         }
+        // Last: who sees the request counted sees all of it.
+        recorder.requests.series(&values).inc();
     }
 }
