@@ -3,19 +3,30 @@
 //! Two readings of the clock are most of what a recorded call costs, so the processor's time-stamp counter is read where
 //! it can be trusted: where the kernel itself keeps time by it. Elsewhere it is the standard clock.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 use std::time::Instant;
 
-enum Clock {
+pub(crate) enum Clock {
     Counter(quanta::Clock),
     /// Nanoseconds since then.
     Standard(Instant),
 }
 
-/// Made with the registry, so that calibrating it (under a millisecond) is no part of a recorded call.
-static CLOCK: LazyLock<Clock> = LazyLock::new(|| {
-    if is_counter_trusted() { Clock::Counter(quanta::Clock::new()) } else { Clock::Standard(Instant::now()) }
-});
+static CLOCK: OnceLock<Clock> = OnceLock::new();
+
+/// The clock. Outside of the rare cases, a few instructions, which stand in every annotated function.
+#[inline]
+fn clock() -> &'static Clock {
+    CLOCK.get().unwrap_or_else(|| start())
+}
+
+/// Makes the clock ready: with the registry, so that calibrating it (under a millisecond) is no part of a recorded call.
+#[cold]
+pub(crate) fn start() -> &'static Clock {
+    CLOCK.get_or_init(|| {
+        if is_counter_trusted() { Clock::Counter(quanta::Clock::new()) } else { Clock::Standard(Instant::now()) }
+    })
+}
 
 /// Linux watches the counter and drops it as its clock when it finds it unstable, or not in step across processors.
 /// Other systems say nothing, and `quanta` asks the processor.
@@ -25,11 +36,6 @@ fn is_counter_trusted() -> bool {
     }
     std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")
         .is_ok_and(|source| source.trim() == "tsc")
-}
-
-/// Makes the clock ready.
-pub(crate) fn start() {
-    LazyLock::force(&CLOCK);
 }
 
 /// A reading, in units of the clock's own.
@@ -42,13 +48,13 @@ impl Moment {
 
     #[inline]
     pub(crate) fn now() -> Self {
-        CLOCK.now()
+        clock().now()
     }
 
     /// The nanoseconds from this moment to now; none if the clock says that now is not later.
     #[inline]
     pub(crate) fn elapsed_nanos(self) -> u64 {
-        let clock = &*CLOCK;
+        let clock = clock();
         clock.nanos_between(self, clock.now())
     }
 }
@@ -58,8 +64,7 @@ impl Clock {
     fn now(&self) -> Moment {
         Moment(match self {
             Self::Counter(clock) => clock.raw(),
-            // 2^64 nanoseconds are 584 years.
-            Self::Standard(start) => u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            Self::Standard(start) => nanos_since(*start),
         })
     }
 
@@ -70,6 +75,12 @@ impl Clock {
             Self::Standard(_) => end.0.saturating_sub(start.0),
         }
     }
+}
+
+#[inline(never)]
+fn nanos_since(start: Instant) -> u64 {
+    // 2^64 nanoseconds are 584 years.
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
