@@ -1,5 +1,6 @@
 //! A part of a value for each thread that writes it.
 
+use std::array;
 use std::cell::Cell;
 use std::sync::{LazyLock, PoisonError};
 
@@ -13,10 +14,20 @@ use crate::sync::{Mutex, OnceLock, SLOT_LIMITS, global, thread_local};
 /// for the type to keep its parts on cache lines of their own.
 #[derive(Debug)]
 pub(crate) struct Sharded<T> {
-    parts: OnceLock<Box<[Part<T>]>>,
+    parts: OnceLock<Box<Parts<T>>>,
 }
 
 type Part<T> = OnceLock<Box<T>>;
+
+/// The parts by slot. So many stand here that most threads find theirs at a fixed place, and the way here is a thin
+/// pointer: a value that no two threads have met on is small.
+#[derive(Debug)]
+struct Parts<T> {
+    first: [Part<T>; SLOT_LIMITS.0],
+    rest: Box<[Part<T>]>,
+    /// Of all threads without a slot.
+    shared: Part<T>,
+}
 
 impl<T> Sharded<T> {
     pub(crate) fn new() -> Self {
@@ -25,7 +36,13 @@ impl<T> Sharded<T> {
 
     /// From now on, threads have parts of their own.
     pub(crate) fn spread(&self) {
-        self.parts.get_or_init(|| (0..slot_count()).map(|_| OnceLock::new()).collect());
+        self.parts.get_or_init(|| {
+            Box::new(Parts {
+                first: array::from_fn(|_| OnceLock::new()),
+                rest: (SLOT_LIMITS.0..slot_count()).map(|_| OnceLock::new()).collect(),
+                shared: OnceLock::new(),
+            })
+        });
     }
 
     /// Whether threads have parts of their own.
@@ -37,14 +54,21 @@ impl<T> Sharded<T> {
     /// This thread's part: nothing where there are none, or where the thread has no slot.
     #[inline]
     pub(crate) fn mine(&self, make: impl FnOnce() -> T) -> Option<&T> {
-        let part = self.parts.get()?.get(slot()?)?;
+        let (parts, slot) = (self.parts.get()?, slot()?);
+        let part = parts.first.get(slot).or_else(|| parts.rest.get(slot - SLOT_LIMITS.0))?;
         Some(part.get_or_init(|| Box::new(make())))
+    }
+
+    /// The part of the threads that have no slot: nothing where there are no parts.
+    pub(crate) fn shared(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        Some(self.parts.get()?.shared.get_or_init(|| Box::new(make())))
     }
 
     /// The parts that were written.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        let parts = self.parts.get().map_or(&[][..], |parts| parts);
-        parts.iter().filter_map(|part| part.get().map(AsRef::as_ref))
+        let parts = self.parts.get().into_iter();
+        let parts = parts.flat_map(|parts| parts.first.iter().chain(&parts.rest).chain([&parts.shared]));
+        parts.filter_map(|part| part.get().map(AsRef::as_ref))
     }
 }
 
