@@ -80,6 +80,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         impl #impl_generics #private::LabelValue for #name #ty_generics #where_clause {
             const VALUES: &'static [&'static ::core::primitive::str] = &[#(#texts),*];
 
+            #[inline]
             fn label(&self) -> #private::Label<'_> {
                 #label
             }

@@ -82,6 +82,15 @@ struct Declared<M> {
     order: Vec<usize>,
 }
 
+impl<M: Metric> Declared<M> {
+    /// The series of values that are in the order of the parameters, where the family has another.
+    #[cold]
+    fn rearranged(&self, values: &[&str]) -> &M {
+        let values: Vec<_> = self.order.iter().filter_map(|&i| values.get(i).copied()).collect();
+        self.family.series(&values)
+    }
+}
+
 impl<M: Metric> DeclaredMetric<M> {
     /// A metric that was not used yet.
     #[must_use]
@@ -97,11 +106,7 @@ impl<M: Metric> DeclaredMetric<M> {
             let registry = Registry::global();
             self.family.get_or_init(|| self.resolve(registry))
         });
-        if declared.order.is_empty() {
-            return declared.family.series(values);
-        }
-        let values: Vec<_> = declared.order.iter().filter_map(|&i| values.get(i).copied()).collect();
-        declared.family.series(&values)
+        if declared.order.is_empty() { declared.family.series(values) } else { declared.rearranged(values) }
     }
 
     fn resolve(&self, registry: &Registry) -> Declared<M> {
