@@ -39,6 +39,24 @@ pub trait LabelValue {
 
     /// The text of this value.
     fn label(&self) -> Label<'_>;
+
+    /// Where this value stands in [`VALUES`](Self::VALUES), if the type knows that without a look at its text. Series whose
+    /// labels all know it are found by an index, others by a hash of the texts.
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// The place of a tuple among all tuples of bounded values, in the order in which
+/// [`each_tuple`](crate::catalog::each_tuple) meets them. `counts` says how many values each label has.
+#[inline]
+pub(crate) fn tuple_ordinal(counts: impl Iterator<Item = usize>, ordinals: &[Option<usize>]) -> Option<usize> {
+    let mut place = 0;
+    for (count, ordinal) in counts.zip(ordinals) {
+        place = place * count + ordinal.filter(|&ordinal| ordinal < count)?;
+    }
+    Some(place)
 }
 
 /// The text of a label value: borrowed, owned, or a short one in place.
@@ -162,6 +180,11 @@ impl LabelValue for bool {
     fn label(&self) -> Label<'_> {
         Label::from(if *self { "true" } else { "false" })
     }
+
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        Some(usize::from(*self))
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -172,6 +195,11 @@ impl<T: LabelValue + ?Sized> LabelValue for &T {
     fn label(&self) -> Label<'_> {
         T::label(self)
     }
+
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        T::ordinal(self)
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -181,6 +209,11 @@ impl<T: LabelValue + ?Sized> LabelValue for &mut T {
     #[inline]
     fn label(&self) -> Label<'_> {
         T::label(self)
+    }
+
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        T::ordinal(self)
     }
 }
 

@@ -241,8 +241,9 @@ impl<M: Metric> Family<M> {
         entry.map(|entry| &entry.value)
     }
 
-    /// The series of values that the program itself bounds, such as a literal; the limit does not apply.
-    pub(crate) fn known_series(&self, values: &[&str]) -> &M {
+    /// The series of values that the program itself bounds, such as a literal; the limit does not apply. Nothing where they
+    /// are those of the overflow.
+    pub(crate) fn known_series(&self, values: &[&str]) -> Option<&M> {
         let inner = &*self.inner;
         let entry = inner.table.get_or_insert(
             &inner.descriptor.labels,
@@ -253,7 +254,7 @@ impl<M: Metric> Family<M> {
                 M::new(&inner.bounds)
             },
         );
-        entry.map_or_else(|| self.overflow(), |entry| &entry.value)
+        entry.map(|entry| &entry.value)
     }
 
     /// The series for what found no room. Every call counts one operation.
@@ -431,7 +432,7 @@ mod tests {
     fn series_the_program_bounds_do_not_use_up_the_limit() {
         let family = family(&["kind"], 1);
         for kind in ["a", "b", "c"] {
-            family.known_series(&[kind]).inc();
+            family.known_series(&[kind]).expect("not the overflow").inc();
         }
         family.series(&["d"]).inc();
         assert_eq!(samples(&family).len(), 4);
