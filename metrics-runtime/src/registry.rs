@@ -17,6 +17,9 @@ use crate::foreign;
 use crate::label;
 use crate::name::{self, NameError};
 
+/// Room for the comments of a family.
+const HEADERS: usize = 512;
+
 /// How the names of the toolkit's own metrics begin.
 const OWN: &str = "metrics_runtime_";
 
@@ -343,9 +346,12 @@ impl Registry {
 
     /// The page. No lock is held while series are read or foreign collectors run.
     pub(crate) fn page(&self, format: Format, naming: &Naming) -> String {
-        let mut page = Page::new(format);
         let constant = naming.constant_text(&[]);
         let families = self.snapshot();
+        let beside = |family: &dyn AnyFamily| naming.prefix.len() + family.descriptor().name.len() + constant.len();
+        // All of it at once: a page of many megabytes that grows is copied, and each time the kernel maps fresh memory.
+        let len = families.iter().map(|family| HEADERS + family.page_len(beside(&**family))).sum::<usize>();
+        let mut page = Page::new(format, HEADERS + len);
         let mut written: BTreeSet<String> = BTreeSet::new();
         for family in &families {
             written.extend(family.descriptor().claims().iter().map(|claim| format!("{}{claim}", naming.prefix)));

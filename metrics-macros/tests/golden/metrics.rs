@@ -47,13 +47,27 @@ pub(crate) mod business {
         )]
         #[linkme(crate = ::metrics_runtime::__private::linkme)]
         static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
-        __METRIC
-            .series(
+        match __METRIC
+            .bounded(
                 &[
-                    ::metrics_runtime::__private::LabelValue::label(&(state)).as_str(),
-                    ::metrics_runtime::__private::LabelValue::label(&(tenant)).as_str(),
+                    ::metrics_runtime::__private::LabelValue::ordinal(&(state)),
+                    ::metrics_runtime::__private::LabelValue::ordinal(&(tenant)),
                 ],
             )
+        {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => {
+                __METRIC
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(state))
+                                .as_str(),
+                            ::metrics_runtime::__private::LabelValue::label(&(tenant))
+                                .as_str(),
+                        ],
+                    )
+            }
+        }
     }
     /// Users with a live session.
     pub fn active_users() -> &'static Gauge {
@@ -80,7 +94,10 @@ pub(crate) mod business {
         )]
         #[linkme(crate = ::metrics_runtime::__private::linkme)]
         static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
-        __METRIC.series(&[])
+        match __METRIC.bounded(&[]) {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => __METRIC.series(&[]),
+        }
     }
     /// Size of an upload.
     pub fn upload_bytes() -> &'static Histogram {
@@ -116,7 +133,10 @@ pub(crate) mod business {
         )]
         #[linkme(crate = ::metrics_runtime::__private::linkme)]
         static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
-        __METRIC.series(&[])
+        match __METRIC.bounded(&[]) {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => __METRIC.series(&[]),
+        }
     }
     pub fn waits() -> &'static Histogram {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
@@ -145,7 +165,10 @@ pub(crate) mod business {
         )]
         #[linkme(crate = ::metrics_runtime::__private::linkme)]
         static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
-        __METRIC.series(&[])
+        match __METRIC.bounded(&[]) {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => __METRIC.series(&[]),
+        }
     }
     /// The version.
     pub fn version_info(version: &str) -> &'static Info {
@@ -181,10 +204,20 @@ pub(crate) mod business {
         )]
         #[linkme(crate = ::metrics_runtime::__private::linkme)]
         static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
-        __METRIC
-            .series(
-                &[::metrics_runtime::__private::LabelValue::label(&(version)).as_str()],
-            )
+        match __METRIC
+            .bounded(&[::metrics_runtime::__private::LabelValue::ordinal(&(version))])
+        {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => {
+                __METRIC
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(version))
+                                .as_str(),
+                        ],
+                    )
+            }
+        }
     }
     fn helper() -> u8 {
         1

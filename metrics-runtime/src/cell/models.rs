@@ -120,6 +120,22 @@ fn a_counter_and_a_gauge_lose_no_fraction() {
 }
 
 #[test]
+fn threads_without_a_slot_lose_no_fraction() {
+    model(3, || {
+        let counter = Arc::new(Counter::new());
+        let threads = [0.5, 0.25].map(|n| {
+            thread(&counter, move |counter| {
+                counter.add(n);
+                give_back();
+                counter.add(n);
+            })
+        });
+        join(threads);
+        assert_eq!(counter.number(), Number::Float(1.5));
+    });
+}
+
+#[test]
 fn what_is_in_flight_comes_back_to_zero() {
     model(3, || {
         let calls = Arc::new(InFlight::new());

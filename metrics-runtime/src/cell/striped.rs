@@ -2,6 +2,7 @@
 
 use crossbeam_utils::CachePadded;
 
+use super::add_f64;
 use super::sharded::{Sharded, Thread};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +11,14 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug)]
 pub(crate) struct Striped {
     base: AtomicU64,
-    parts: Sharded<CachePadded<AtomicU64>>,
+    parts: Sharded<CachePadded<Part>>,
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    whole: AtomicU64,
+    /// What was added as f64, as its bits. Few sums ever have one, so that it has no room in the base.
+    fraction: AtomicU64,
 }
 
 impl Striped {
@@ -26,7 +34,7 @@ impl Striped {
     #[inline]
     pub(crate) fn add_by(&self, thread: Thread, n: u64) {
         if let Some(part) = self.parts.mine(thread, CachePadded::default) {
-            add_alone(part, n);
+            add_alone(&part.whole, n);
         } else {
             self.add_shared(thread, n);
         }
@@ -41,6 +49,19 @@ impl Striped {
         }
     }
 
+    /// Adds what is not whole.
+    pub(crate) fn add_fraction(&self, amount: f64) {
+        self.parts.spread();
+        if let Some(Part { fraction, .. }) =
+            self.parts.mine(Thread::current(), CachePadded::default).map(|part| &**part)
+        {
+            let sum = f64::from_bits(fraction.load(Ordering::Relaxed)) + amount;
+            fraction.store(sum.to_bits(), Ordering::Relaxed);
+        } else if let Some(part) = self.parts.shared(CachePadded::default) {
+            add_f64(&part.fraction, amount);
+        }
+    }
+
     /// Gives every thread a part of its own, without waiting for two to collide.
     pub(crate) fn spread(&self) {
         self.parts.spread();
@@ -48,7 +69,12 @@ impl Striped {
 
     pub(crate) fn sum(&self) -> u64 {
         let base = self.base.load(Ordering::Relaxed);
-        self.parts.iter().fold(base, |sum, part| sum.wrapping_add(part.load(Ordering::Relaxed)))
+        self.parts.iter().fold(base, |sum, part| sum.wrapping_add(part.whole.load(Ordering::Relaxed)))
+    }
+
+    /// The sum of what is not whole.
+    pub(crate) fn fraction(&self) -> f64 {
+        self.parts.iter().map(|part| f64::from_bits(part.fraction.load(Ordering::Relaxed))).sum()
     }
 }
 

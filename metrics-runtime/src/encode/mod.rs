@@ -121,9 +121,10 @@ pub(crate) struct Header<'a> {
 }
 
 impl Page {
-    pub(crate) fn new(format: Format) -> Self {
+    /// An empty page with room for so many bytes.
+    pub(crate) fn new(format: Format, room: usize) -> Self {
         Self {
-            out: String::new(),
+            out: String::with_capacity(room),
             format,
             name: String::new(),
             constant: String::new(),
@@ -206,11 +207,17 @@ impl Page {
     pub(crate) fn histogram(&mut self, labels: &str, read: impl FnOnce(&mut Buckets)) {
         let HistogramLines { bucket, sum, count, bounds, has_sum, read: held } = &mut self.histogram;
         read(held);
-        for (bound, count) in bounds.iter().zip(&held.cumulative) {
-            self.out.push_str(&bucket.labelled);
-            if !labels.is_empty() {
-                self.out.push_str(labels);
-                self.out.push(',');
+        let start = self.out.len();
+        self.out.push_str(&bucket.labelled);
+        if !labels.is_empty() {
+            self.out.push_str(labels);
+            self.out.push(',');
+        }
+        // Every line begins as the first one does.
+        let opening = start..self.out.len();
+        for (i, (bound, count)) in bounds.iter().zip(&held.cumulative).enumerate() {
+            if i > 0 {
+                self.out.extend_from_within(opening.clone());
             }
             self.out.push_str(bound);
             push_number(&mut self.out, Number::Whole(*count));
@@ -301,7 +308,7 @@ mod tests {
 
     #[test]
     fn text_is_written_as_the_format_0_0_4_has_it() {
-        let mut page = Page::new(Format::Text);
+        let mut page = Page::new(Format::Text, 0);
         page.family(Header { constant: "region=\"eu\"", ..header("x_total", Type::Counter) });
         page.sample("", Number::Whole(1));
         page.sample("a=\"b\"", Number::Float(2.5));
@@ -320,7 +327,7 @@ mod tests {
 
     #[test]
     fn open_metrics_has_families_without_suffix_canonical_bounds_units_and_one_eof() {
-        let mut page = Page::new(Format::OpenMetrics);
+        let mut page = Page::new(Format::OpenMetrics, 0);
         page.family(Header { unit: Some("bytes"), ..header("x_bytes_total", Type::Counter) });
         page.sample("", Number::Whole(1));
         page.family(header("system_info", Type::Info));

@@ -222,18 +222,17 @@ impl<M: Metric> Family<M> {
     }
 
     /// Like [`get`](Self::get), for callers that have one value for each label.
+    #[inline]
     pub(crate) fn series(&self, values: &[&str]) -> &M {
         self.lookup(values).unwrap_or_else(|| self.overflow())
     }
 
     /// The series of these values, unless there is no room for it.
+    #[inline]
     pub(crate) fn lookup(&self, values: &[&str]) -> Option<&M> {
         let inner = &*self.inner;
         let names = &inner.descriptor.labels;
         debug_assert_eq!(names.len(), values.len());
-        if let Some(entry) = inner.table.get(names, values) {
-            return Some(&entry.value);
-        }
         let admit = |len: usize| {
             let counted = len.saturating_sub(inner.known.load(Ordering::Relaxed));
             counted < inner.limit.load(Ordering::Relaxed) && !is_overflow(values)
@@ -242,8 +241,9 @@ impl<M: Metric> Family<M> {
         entry.map(|entry| &entry.value)
     }
 
-    /// The series of values that the program itself bounds, such as a literal; the limit does not apply.
-    pub(crate) fn known_series(&self, values: &[&str]) -> &M {
+    /// The series of values that the program itself bounds, such as a literal; the limit does not apply. Nothing where they
+    /// are those of the overflow.
+    pub(crate) fn known_series(&self, values: &[&str]) -> Option<&M> {
         let inner = &*self.inner;
         let entry = inner.table.get_or_insert(
             &inner.descriptor.labels,
@@ -254,10 +254,11 @@ impl<M: Metric> Family<M> {
                 M::new(&inner.bounds)
             },
         );
-        entry.map_or_else(|| self.overflow(), |entry| &entry.value)
+        entry.map(|entry| &entry.value)
     }
 
     /// The series for what found no room. Every call counts one operation.
+    #[cold]
     pub(crate) fn overflow(&self) -> &M {
         self.inner.overflowed.add(1);
         self.overflow_series()
@@ -312,6 +313,9 @@ pub(crate) trait AnyFamily: Send + Sync {
     fn source(&self) -> Source;
     /// Writes every series, in the order in which they were made, the overflow last.
     fn write(&self, page: &mut Page);
+    /// How many bytes `write` takes on a page where this many stand beside the labels of each line: rather too many than
+    /// too few.
+    fn page_len(&self, beside: usize) -> usize;
     /// Every series, in the same order.
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample));
     fn bounds(&self) -> &[f64];
@@ -335,6 +339,17 @@ impl<M: Metric> AnyFamily for Family<M> {
         if let Some((labels, series)) = self.inner.overflow.get() {
             series.write(labels.as_str(), page);
         }
+    }
+
+    fn page_len(&self, beside: usize) -> usize {
+        // Of a histogram, a line for each bucket, the last one included, the sum and the count, with a suffix and a bound.
+        let (lines, beside) = match M::KIND {
+            Kind::Histogram => (self.inner.bounds.upper().len() + 3, beside + "_bucket,le=\"0.0000\"".len()),
+            Kind::Counter | Kind::Gauge | Kind::Info => (1, beside),
+        };
+        let table = &self.inner.table;
+        // The longest number is `18446744073709551615`; most are far from it.
+        (table.text_len() + (table.len() + 1) * (beside + "{} \n".len() + 20)) * lines
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
@@ -417,7 +432,7 @@ mod tests {
     fn series_the_program_bounds_do_not_use_up_the_limit() {
         let family = family(&["kind"], 1);
         for kind in ["a", "b", "c"] {
-            family.known_series(&[kind]).inc();
+            family.known_series(&[kind]).expect("not the overflow").inc();
         }
         family.series(&["d"]).inc();
         assert_eq!(samples(&family).len(), 4);
