@@ -5,8 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{CircuitBreaker, ManualClock, Permit, Settings, State};
-use crate::cell::models::thread;
-use crate::sync::model;
+use crate::cell::models::{give_back, thread};
+use crate::sync;
+
+/// This thread, too, counts calls.
+fn model(interruptions: usize, run: impl Fn() + Send + Sync + 'static) {
+    sync::model(interruptions, move || {
+        run();
+        give_back();
+    });
+}
 
 const WAIT: Duration = Duration::from_secs(1);
 

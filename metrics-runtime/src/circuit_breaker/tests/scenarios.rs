@@ -429,14 +429,6 @@ fn the_end_of_time() {
     play(
         "nothing overflows",
         Settings::consecutive(1).open(Duration::MAX).lease(Duration::MAX).jitter(1.0),
-        &[
-            Fail(1),
-            Is(Open),
-            After(u64::MAX),
-            Is(HalfOpen),
-            Begin("a"),
-            Now(CircuitBreaker::reset),
-            Is(Closed),
-        ],
+        &[Fail(1), Is(Open), After(u64::MAX), Is(HalfOpen), Begin("a"), Now(CircuitBreaker::reset), Is(Closed)],
     );
 }
