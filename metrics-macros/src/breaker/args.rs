@@ -107,7 +107,7 @@ impl Args {
             "breaker" => self.breaker = given(span, expr(input)?),
             "failure_if" => self.failure_if = given(span, closure(input, &word)?),
             "classify" => self.classify = given(span, closure(input, &word)?),
-            "on_reject" => self.on_reject = given(span, closure(input, &word)?),
+            "on_reject" => self.on_reject = given(span, of_open(input)?),
             "fallback" => self.fallback = given(span, function(input)?),
             _ => self.krate = given(span, path(input, "where the toolkit is")?),
         }
@@ -116,6 +116,17 @@ impl Args {
 
     pub(crate) fn span_of(&self, key: &str) -> Option<Span> {
         self.given.iter().find(|(given, _)| *given == key).map(|(_, span)| *span)
+    }
+}
+
+/// What is called with the `CircuitOpen`.
+fn of_open(input: ParseStream<'_>) -> Result<Expr> {
+    match ungrouped(input.parse()?) {
+        Expr::Lit(literal) => Err(Error::new_spanned(
+            literal,
+            "expected a closure that makes the error of a `CircuitOpen`: write `on_reject = |open| ..`",
+        )),
+        expr => Ok(expr),
     }
 }
 

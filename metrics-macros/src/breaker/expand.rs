@@ -101,10 +101,8 @@ fn rejected(plan: &Plan<'_>, private: &TokenStream, open: &Ident) -> (TokenStrea
 
 fn verdict(plan: &Plan<'_>, private: &TokenStream, returned: &Ident) -> (TokenStream, Option<TokenStream>) {
     let (function, closure) = match plan.judge {
-        // At the type, which is what may be wrong.
-        Judge::Errors => {
-            return (call_over(plan.output, &generate!(#private::judged), generate!(&#returned)), None);
-        }
+        // At the attribute, as what is rejected is: one error, not two, where the type is no `Result`.
+        Judge::Errors => return (generate!(#private::judged(&#returned)), None),
         Judge::FailureIf(closure) => (generate!(#private::judged_by), closure),
         Judge::Classify(closure) => (generate!(#private::classified), closure),
     };

@@ -82,7 +82,7 @@ pub(crate) fn plan<'a>(args: &'a Args, function: &'a Function, problems: &mut Pr
     let reject = match (&args.on_reject, &args.fallback) {
         (Some(closure), _) => Reject::OnReject(&closure.value),
         (None, Some(fallback)) => {
-            Reject::Fallback { function: &fallback.value, arguments: arguments(function, fallback.key, problems) }
+            Reject::Fallback { function: &fallback.value, arguments: arguments(function, problems) }
         }
         (None, None) => Reject::From,
     };
@@ -186,18 +186,16 @@ fn setter(name: &str, value: TokenStream) -> TokenStream {
 }
 
 /// The parameters, to be passed on.
-fn arguments(function: &Function, fallback: Span, problems: &mut Problems) -> Vec<Ident> {
+fn arguments(function: &Function, problems: &mut Problems) -> Vec<Ident> {
     let name = |input: &FnArg| match input {
         FnArg::Receiver(receiver) => Some(Ident::new("self", receiver.self_token.span)),
         FnArg::Typed(typed) => match &*typed.pat {
             Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => Some(name.ident.clone()),
             pattern => {
-                let mut error = Error::new_spanned(
+                problems.push(Error::new_spanned(
                     pattern,
                     "`fallback` is given the parameters, so each needs a plain name: take it apart in the body",
-                );
-                error.combine(Error::new(fallback, "the fallback is asked for here"));
-                problems.push(error);
+                ));
                 None
             }
         },

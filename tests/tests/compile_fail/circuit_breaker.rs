@@ -2,8 +2,6 @@
 
 #![allow(unused_variables)]
 
-use std::time::Duration;
-
 use metrics_runtime::circuit_breaker;
 use metrics_runtime::circuit_breaker::CircuitOpen;
 

@@ -35,14 +35,21 @@ async fn another_fallback(a: u8) -> Result<u8, AppError> {
     Ok(a)
 }
 
-async fn other(a: String) -> Result<u8, AppError> {
+async fn other(_: String) -> Result<u8, AppError> {
     Ok(1)
 }
 
-#[circuit_breaker(service = 5, failures = "five")]
-async fn other_literals() -> Result<u8, CircuitOpen> {
+#[circuit_breaker(service = 5, failures = 1)]
+async fn no_name() -> Result<u8, CircuitOpen> {
     Ok(1)
 }
+
+#[circuit_breaker(service = "s", failures = "five", open = 5 * MINUTES)]
+async fn no_number() -> Result<u8, CircuitOpen> {
+    Ok(1)
+}
+
+const MINUTES: u32 = 60;
 
 fn used(_: CircuitBreaker) {}
 
