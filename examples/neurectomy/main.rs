@@ -5,7 +5,6 @@
 
 mod api;
 mod app;
-mod breaker;
 mod config;
 mod ryot;
 mod sessions;
@@ -22,10 +21,9 @@ use std::sync::Arc;
 use examples::run::{Args, Cli, run};
 use examples::serve::{listen, serve};
 use metrics_runtime::Metrics;
-use metrics_runtime::circuit_breaker::BreakerHandle;
+use metrics_runtime::circuit_breaker::CircuitBreaker;
 
 use crate::app::App;
-use crate::breaker::Breaker;
 use crate::config::Config;
 use crate::ryot::client::{self, Ryot};
 use crate::sessions::Sessions;
@@ -59,7 +57,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     };
     let ryot =
         client::Config { url, model: config.ryot_model, api_key: config.ryot_api_key, timeout: config.ryot_timeout };
-    let breaker = Breaker::new(config.ryot_breaker, BreakerHandle::register("ryot")?);
+    let breaker = CircuitBreaker::register("ryot", config.ryot_breaker)?;
     let app = Arc::new(App {
         ryot: Ryot::new(ryot, breaker)?,
         vault: Vault::open(config.vault)?,

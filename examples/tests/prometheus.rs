@@ -173,6 +173,8 @@ fn use_neurectomy(service: &Client) -> Expected {
         ("neurectomy_sigmavault_operations_total", r#"operation="delete",status="error""#, 1.0),
         ("neurectomy_circuit_breaker_state", r#"service="ryot""#, 0.0),
         ("neurectomy_circuit_breaker_failures_total", r#"service="ryot""#, 0.0),
+        // What Ryot refuses says nothing against it.
+        ("neurectomy_circuit_breaker_calls_total", r#"service="ryot",result="success""#, 3.0),
         ("neurectomy_active_users", "", 1.0),
         ("neurectomy_api_keys_active", "", 2.0),
         ("neurectomy_system_info", &info, 1.0),
@@ -192,6 +194,9 @@ fn use_without_ryot(service: &Client) -> Expected {
     expected(&[
         ("neurectomy_circuit_breaker_state", r#"service="ryot""#, 1.0),
         ("neurectomy_circuit_breaker_failures_total", r#"service="ryot""#, 5.0),
+        ("neurectomy_circuit_breaker_calls_total", r#"service="ryot",result="failure""#, 5.0),
+        ("neurectomy_circuit_breaker_calls_total", r#"service="ryot",result="rejected""#, 1.0),
+        ("neurectomy_circuit_breaker_transitions_total", r#"service="ryot",from="closed",to="open""#, 1.0),
         ("neurectomy_ryot_requests_total", r#"status="success""#, 0.0),
         ("neurectomy_ryot_requests_total", r#"status="error""#, 5.0),
         ("neurectomy_ryot_request_duration_seconds_count", "", 5.0),

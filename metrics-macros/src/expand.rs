@@ -12,11 +12,11 @@ use syn::{Expr, FnArg, Lit, ReturnType, Type};
 
 use crate::args::{Buckets, Text};
 use crate::crate_path;
-use crate::item::{begins_with_item, bound_names};
+use crate::item::{Function, begins_with_item, bound_names};
 use crate::model::{Plan, PlannedLabel, PlannedValue, Row, Shape, Value, can_be_named, erased, parameter_type};
 
 /// A span with the place of `at` and the hygiene of the macro.
-fn generated_at(at: Span) -> Span {
+pub(crate) fn generated_at(at: Span) -> Span {
     Span::mixed_site().located_at(at)
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
     let call = Ident::new("call", Span::mixed_site());
     let signature = &plan.function.signature;
     // What returns it returns for the user's type.
-    let returned = Ident::new("returned", generated_at(output_span(plan)));
+    let returned = Ident::new("returned", generated_at(output_span(plan.function)));
     let body = &plan.function.body;
     let output = match &signature.output {
         ReturnType::Default => None,
@@ -98,7 +98,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         Shape::Async => {
             let enter = enter(plan, &private);
             let finish = finish(plan, &private, &call, &returned.to_token_stream());
-            let body = with_known_output(plan, output, body, &private);
+            let body = with_known_output(plan.function, output, &private);
             generate! {
                 let #call = #enter;
                 let (#returned, #call) = #private::tracked(#call, #block #body).await;
@@ -111,11 +111,11 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             let finish = finish(plan, &private, &call, &returned.to_token_stream());
             let output = match output {
                 Some(ty) => erased(ty).map(|ty| generate!(-> #ty)),
-                None => Some(quote_spanned!(generated_at(output_span(plan))=> -> ())),
+                None => Some(quote_spanned!(generated_at(output_span(plan.function))=> -> ())),
             };
             let settled = settled.then(|| settled_check(plan, &private, &returned));
             // A closure with a return type needs a block; without one the body is an expression all the same.
-            let body = grouped(body.span(), &captures(plan), body);
+            let body = grouped(body.span(), &captures(plan.function), body);
             generate! {
                 let #call = #enter;
                 let #returned = #private::run(#closure #output #body);
@@ -126,9 +126,9 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         }
         Shape::Future { boxed } => {
             let (values, enter) = deferred(plan, &private);
-            let future = Ident::new("future", generated_at(output_span(plan)));
+            let future = Ident::new("future", generated_at(output_span(plan.function)));
             let output = output.and_then(erased).map(|ty| generate!(-> #ty));
-            let body = grouped(body.span(), &captures(plan), body);
+            let body = grouped(body.span(), &captures(plan.function), body);
             let finish = finish(plan, &private, &call, &generate!(*#returned));
             let recorded = generate!(#private::recorded(#future, move || #enter, move |#returned, #call| { #finish }));
             let recorded = match &signature.output {
@@ -143,8 +143,8 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         }
         Shape::Never { is_async: true } => {
             let enter = enter(plan, &private);
-            let captures = captures(plan);
-            let known = generate_at!(output_span(plan), private=>
+            let captures = captures(plan.function);
+            let known = generate_at!(output_span(plan.function), private=>
                 if false { return #private::unreachable::<::core::convert::Infallible>(); }
             );
             let body = grouped(body.span(), &generate!(#known #captures), body);
@@ -163,9 +163,10 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
 
 /// The body of an async block, with its type known from the start, as that of a function body is: a `return` that is
 /// never reached tells it.
-fn with_known_output(plan: &Plan<'_>, output: Option<&Type>, body: &Group, private: &TokenStream) -> TokenStream {
+pub(crate) fn with_known_output(function: &Function, output: Option<&Type>, private: &TokenStream) -> TokenStream {
+    let body = &function.body;
     // At the type itself, so that "expected because of this" points there.
-    let at = output_span(plan);
+    let at = output_span(function);
     let known = match output {
         None => quote_spanned!(generated_at(at)=> if false { return; }),
         Some(ty) => match erased(ty) {
@@ -173,13 +174,13 @@ fn with_known_output(plan: &Plan<'_>, output: Option<&Type>, body: &Group, priva
             None => TokenStream::new(),
         },
     };
-    let captures = captures(plan);
+    let captures = captures(function);
     grouped(body.span(), &generate!(#known #captures), body)
 }
 
 /// Where the returned type stands, or would stand.
-fn output_span(plan: &Plan<'_>) -> Span {
-    let signature = &plan.function.signature;
+pub(crate) fn output_span(function: &Function) -> Span {
+    let signature = &function.signature;
     match &signature.output {
         ReturnType::Type(_, ty) => ty.span(),
         ReturnType::Default => signature.paren_token.span.close(),
@@ -217,8 +218,7 @@ fn grouped(span: Span, head: &TokenStream, body: &Group) -> TokenStream {
 /// Parameters are dropped in the reverse of their order. What a block captures is dropped in the order in which it is
 /// first named, field by field: so every parameter is named as a whole, in reverse. A reference has no drop to see. What
 /// no name holds (`_`, the rest of a pattern) cannot be captured: it stays in the function, and is dropped last.
-fn captures(plan: &Plan<'_>) -> TokenStream {
-    let function = plan.function;
+fn captures(function: &Function) -> TokenStream {
     let mut captures = Vec::new();
     for input in &function.signature.inputs {
         match input {
@@ -245,7 +245,7 @@ fn captures(plan: &Plan<'_>) -> TokenStream {
 }
 
 /// `_guard`: there for its drop, and without a warning.
-fn is_guard(name: &Ident) -> bool {
+pub(crate) fn is_guard(name: &Ident) -> bool {
     name.to_string().starts_with('_')
 }
 
@@ -444,7 +444,7 @@ pub(crate) fn values_of(ty: &Type, private: &TokenStream) -> TokenStream {
     generate!({ use #private::UnknownValues as _; #private::Known::<#ty>::VALUES })
 }
 
-fn optional(tokens: Option<TokenStream>) -> TokenStream {
+pub(crate) fn optional(tokens: Option<TokenStream>) -> TokenStream {
     match tokens {
         Some(tokens) => generate!(::core::option::Option::Some(#tokens)),
         None => generate!(::core::option::Option::None),
@@ -534,7 +534,7 @@ pub(crate) fn bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
 }
 
 /// A number as f64: integers may be written without a point. The suffix is there for those who want one.
-fn bound(expr: &Expr) -> TokenStream {
+pub(crate) fn bound(expr: &Expr) -> TokenStream {
     if let Expr::Lit(literal) = expr {
         let digits = match &literal.lit {
             Lit::Float(float) if ["", "f64"].contains(&float.suffix()) => float.base10_digits(),

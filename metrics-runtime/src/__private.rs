@@ -23,6 +23,10 @@
 pub use crate::call::{Call, Callsite, enabled, recorded, run, tracked, unreachable};
 pub use crate::catalog::{Declare, ENTRIES};
 pub use crate::cell::{Counter, Gauge, Histogram};
+pub use crate::circuit_breaker::declared::{
+    CallResult, DeclaredBreaker, FromCircuitOpen, classified, judged, judged_by, rejected, rejected_with,
+};
+pub use crate::circuit_breaker::{CircuitBreaker, Settings};
 pub use crate::declared::{DeclaredMetric, MetricSite};
 pub use crate::descriptor::{Kind, Source};
 pub use crate::family::Info;

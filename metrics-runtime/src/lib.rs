@@ -30,7 +30,7 @@
 //!   failed, panicked, or cancelled.
 //! - [`Metrics`]: namespace, constant labels, environment, the page.
 //! - [`http`]: the middleware and the endpoint for axum (feature `axum`, on by default).
-//! - [`circuit_breaker`]: gauges for circuit breakers.
+//! - [`mod@circuit_breaker`]: breakers, [`macro@circuit_breaker`] on a function, and gauges for the breakers of others.
 //! - [`Registry`] and [`Family`]: metrics without attributes, and the bridge to the `prometheus` crate.
 //! - [`catalog`]: everything the binary declares, before anything was called.
 //!
@@ -47,7 +47,9 @@
 //! |---|---|
 //! | `axum` (default) | [`http`], [`Metrics::instrument`] |
 //! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
-//! | `off` | attributes leave functions as they are; arguments are still checked |
+//! | `tower` (part of `axum`) | [`circuit_breaker::CircuitBreakerLayer`] |
+//! | `failsafe`, `tower-resilience` | the circuit breakers of these crates on the page |
+//! | `off` | attributes leave functions as they are; arguments are still checked, circuit breakers go on breaking |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "what is tested is that numbers are exact"))]
@@ -58,6 +60,7 @@ mod call;
 mod catalog;
 mod cell;
 pub mod circuit_breaker;
+mod computed;
 mod config;
 mod declared;
 mod descriptor;
@@ -84,8 +87,8 @@ pub use family::{Family, Info, LabelCountError, Metric};
 pub use http::Http;
 pub use label::{Label, LabelValue};
 pub use metrics_macros::{
-    LabelValue, metrics, track, track_compression, track_counter, track_histogram, track_in_flight, track_ryot,
-    track_storage,
+    LabelValue, circuit_breaker, metrics, track, track_compression, track_counter, track_histogram, track_in_flight,
+    track_ryot, track_storage,
 };
 pub use name::NameError;
 pub use outcome::{Classify, CompressionRatio, Measure, Outcome};

@@ -31,13 +31,19 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "tests", cargo: "test --workspace --all-targets --no-fail-fast", tests: true, ..PLAIN },
     Step {
         name: "tests with attributes switched off",
-        cargo: "test --package tests --features off --test off",
+        cargo: "test --package tests --features off --test off --test circuit_breaker --test breaker_conflicts",
         tests: true,
         ..PLAIN
     },
     Step {
         name: "tests with prometheus' feature protobuf",
         cargo: "test --package tests --features protobuf --test registry",
+        tests: true,
+        ..PLAIN
+    },
+    Step {
+        name: "tests with the circuit breakers of other crates",
+        cargo: "test --package tests --features adapters --test adapted_breakers",
         tests: true,
         ..PLAIN
     },
@@ -49,6 +55,11 @@ pub(crate) const STEPS: &[Step] = &[
         env: &[("RUSTFLAGS", "--cfg models -D warnings"), ("CARGO_TARGET_DIR", "target/models")],
         tests: true,
     },
-    Step { name: "doc tests", cargo: "test --workspace --doc --no-fail-fast", tests: true, ..PLAIN },
+    Step {
+        name: "doc tests",
+        cargo: "test --workspace --doc --no-fail-fast --features tests/adapters",
+        tests: true,
+        ..PLAIN
+    },
     Step { name: "docs", cargo: "doc --workspace --no-deps", env: &[("RUSTDOCFLAGS", "-D warnings")], ..PLAIN },
 ];

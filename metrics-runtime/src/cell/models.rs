@@ -22,6 +22,11 @@ pub(crate) fn thread<T: 'static, R: 'static>(shared: &Arc<T>, write: impl FnOnce
     })
 }
 
+/// For the thread that a model begins with, where it writes: its slot has to be given back before the model ends.
+pub(crate) fn give_back() {
+    SLOT.with(Slot::give_back);
+}
+
 fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
