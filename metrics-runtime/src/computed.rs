@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::descriptor::{Descriptor, Kind, Source};
 use crate::encode::{Number, Page};
-use crate::family::{AnyFamily, Sample};
+use crate::family::{AnyFamily, LINE, Sample};
 use crate::label::LabelText;
 
 /// What computes the samples of some families.
@@ -102,6 +102,10 @@ impl AnyFamily for Filled {
         for (labels, number) in &self.samples {
             page.sample(labels.as_str(), *number);
         }
+    }
+
+    fn page_len(&self, beside: usize) -> usize {
+        self.samples.iter().map(|(labels, _)| labels.as_str().len() + beside + LINE).sum()
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {

@@ -307,6 +307,9 @@ fn unreachable_desc() -> prometheus::core::Desc {
     }
 }
 
+/// What a line has beside the name and the labels. The longest number is `18446744073709551615`; most are far from it.
+pub(crate) const LINE: usize = "{} \n".len() + 20;
+
 /// A family of any kind, as the registry keeps it.
 pub(crate) trait AnyFamily: Send + Sync {
     fn descriptor(&self) -> &Descriptor;
@@ -348,8 +351,7 @@ impl<M: Metric> AnyFamily for Family<M> {
             Kind::Counter | Kind::Gauge | Kind::Info => (1, beside),
         };
         let table = &self.inner.table;
-        // The longest number is `18446744073709551615`; most are far from it.
-        (table.text_len() + (table.len() + 1) * (beside + "{} \n".len() + 20)) * lines
+        (table.text_len() + (table.len() + 1) * (beside + LINE)) * lines
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
