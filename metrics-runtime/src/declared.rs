@@ -155,6 +155,10 @@ impl<M: Metric> DeclaredMetric<M> {
                 bounded.push(family.known_series(if order.is_empty() { tuple } else { &arranged }));
             });
         }
+        // As for a call site: of a function without labels there is one series only, which may have its memory from the start.
+        if let ([], [Some(series)]) = (self.site.labels, &*bounded) {
+            series.spread();
+        }
         Declared { family, order, bounded: bounded.into_boxed_slice() }
     }
 

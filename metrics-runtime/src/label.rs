@@ -427,6 +427,29 @@ mod tests {
     }
 
     #[test]
+    fn the_ordinal_of_a_tuple_is_its_place_among_them_all() {
+        let lists = [vec!["a", "b"], vec!["x", "y", "z"], vec!["1", "2"]];
+        let mut place = 0;
+        crate::catalog::each_tuple(&lists, 12, &mut |tuple| {
+            let ordinals: Vec<_> =
+                lists.iter().zip(tuple).map(|(list, value)| list.iter().position(|other| other == value)).collect();
+            assert_eq!(tuple_ordinal(lists.iter().map(Vec::len), &ordinals), Some(place));
+            place += 1;
+        });
+        assert_eq!(place, 12);
+        assert_eq!(tuple_ordinal([2, 2].into_iter(), &[Some(0), Some(2)]), None, "no value is taken for another");
+        assert_eq!(tuple_ordinal([2, 2].into_iter(), &[None, Some(0)]), None);
+    }
+
+    #[test]
+    fn an_ordinal_is_the_place_of_the_text() {
+        for value in [false, true] {
+            assert_eq!(value.ordinal().map(|i| bool::VALUES[i]), Some(value.label().as_str()));
+        }
+        assert_eq!("text".ordinal(), None);
+    }
+
+    #[test]
     fn numbers_are_labels_as_they_are_written() {
         assert_eq!(i128::MIN.label().as_str(), i128::MIN.to_string());
         assert_eq!(u8::MAX.label().as_str(), "255");

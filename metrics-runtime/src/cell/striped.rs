@@ -7,12 +7,16 @@ use super::sharded::{Sharded, Thread};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A wrapping sum. It starts as one atomic; the first time two threads collide on it, each gets a part of its own, so
-/// that a series costs memory only where threads really meet (the idea of `java.util.concurrent`'s `Striped64`).
+/// that a series costs memory only where threads really meet (the idea of `java.util.concurrent`'s `Striped64`), or where
+/// it is [`BUSY`]: a part takes no locked instruction.
 #[derive(Debug)]
 pub(crate) struct Striped {
     base: AtomicU64,
     parts: Sharded<CachePadded<Part>>,
 }
+
+/// A sum that has counted so far one by one has earned the few hundred bytes.
+const BUSY: u64 = 1 << 16;
 
 #[derive(Debug, Default)]
 struct Part {
@@ -46,6 +50,8 @@ impl Striped {
         } else if !try_add(&self.base, n) {
             self.parts.spread();
             self.add_by(thread, n);
+        } else if n == 1 && self.base.load(Ordering::Relaxed).is_multiple_of(BUSY) {
+            self.parts.spread();
         }
     }
 
@@ -63,6 +69,7 @@ impl Striped {
     }
 
     /// Gives every thread a part of its own, without waiting for two to collide.
+    #[cold]
     pub(crate) fn spread(&self) {
         self.parts.spread();
     }
@@ -119,6 +126,14 @@ mod tests {
             });
         }
         assert_eq!(sum.sum(), 20_000);
+    }
+
+    #[test]
+    fn a_number_that_one_thread_uses_much_has_its_part() {
+        let sum = Striped::new();
+        (0..BUSY + 10).for_each(|_| sum.add(1));
+        assert!(sum.parts.is_spread());
+        assert_eq!(sum.sum(), BUSY + 10);
     }
 
     #[test]

@@ -190,7 +190,8 @@ impl Page {
         lines.has_sum = self.format == Format::Text || bounds.first().is_none_or(|&bound| bound >= 0.0);
         lines.bounds.clear();
         for bound in bounds.iter().copied().chain([f64::INFINITY]) {
-            let mut text = String::from("le=\"");
+            let mut text = String::with_capacity(24);
+            text.push_str("le=\"");
             push_bound(&mut text, self.format, bound);
             text.push_str("\"} ");
             lines.bounds.push(text);
