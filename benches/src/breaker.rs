@@ -109,11 +109,28 @@ fn sync_of_calls(calls: u64) {
     sync(&OF_CALLS, calls);
 }
 
+static OPEN: LazyLock<CircuitBreaker> = LazyLock::new(|| {
+    let breaker = breaker(Settings::consecutive(1));
+    breaker.acquire().expect("it is closed").failure();
+    breaker
+});
+
+fn rejected(calls: u64) {
+    let breaker = &*OPEN;
+    drive(calls, |prompt| breaker.call(generate(prompt)));
+}
+
 type Fixed<P> = StateMachine<P, ()>;
 
 static FAILSAFE: LazyLock<Fixed<ConsecutiveFailures<std::iter::Repeat<Duration>>>> = LazyLock::new(|| {
     let policy = failure_policy::consecutive_failures(FAILURES, backoff::constant(WAIT));
     failsafe::Config::new().failure_policy(policy).build()
+});
+static FAILSAFE_OPEN: LazyLock<Fixed<ConsecutiveFailures<std::iter::Repeat<Duration>>>> = LazyLock::new(|| {
+    let policy = failure_policy::consecutive_failures(1, backoff::constant(WAIT));
+    let breaker = failsafe::Config::new().failure_policy(policy).build();
+    breaker.on_error();
+    breaker
 });
 static FAILSAFE_OVER_TIME: LazyLock<Fixed<SuccessRateOverTimeWindow<std::iter::Repeat<Duration>>>> =
     LazyLock::new(|| {
@@ -124,6 +141,12 @@ static FAILSAFE_OVER_TIME: LazyLock<Fixed<SuccessRateOverTimeWindow<std::iter::R
 fn failsafe_consecutive(calls: u64) {
     use failsafe::futures::CircuitBreaker;
     let breaker = &*FAILSAFE;
+    drive(calls, |prompt| CircuitBreaker::call(breaker, generate(prompt)));
+}
+
+fn failsafe_rejected(calls: u64) {
+    use failsafe::futures::CircuitBreaker;
+    let breaker = &*FAILSAFE_OPEN;
     drive(calls, |prompt| CircuitBreaker::call(breaker, generate(prompt)));
 }
 
@@ -186,9 +209,8 @@ fn layer_of_calls(calls: u64) {
     layered(&OF_CALLS, calls);
 }
 
-fn builder() -> tower_resilience_circuitbreaker::CircuitBreakerConfigBuilder<
-    tower_resilience_circuitbreaker::DefaultClassifier,
-> {
+fn builder()
+-> tower_resilience_circuitbreaker::CircuitBreakerConfigBuilder<tower_resilience_circuitbreaker::DefaultClassifier> {
     TheirLayer::builder().wait_duration_in_open(WAIT)
 }
 
@@ -210,13 +232,14 @@ fn theirs_of_calls(calls: u64) {
 }
 
 pub fn run(table: &mut Table, crew: &Crew) {
-    let rows: [(&str, Batch, Batch, Goal); 10] = [
+    let rows: [(&str, Batch, Batch, Goal); 11] = [
         ("plain function, attribute", attribute, plain, Goal::Reported),
         ("plain function, consecutive", consecutive, plain, Goal::Reported),
         ("failsafe, consecutive", consecutive, failsafe_consecutive, Goal::Better),
         ("failsafe, consecutive, attribute", attribute, failsafe_consecutive, Goal::Better),
         ("failsafe, over time", over_time, failsafe_over_time, Goal::Better),
         ("failsafe, consecutive, sync", sync_consecutive, failsafe_sync, Goal::Better),
+        ("failsafe, rejected", rejected, failsafe_rejected, Goal::Better),
         ("recloser, of calls", of_calls, recloser_async, Goal::Better),
         ("recloser, of calls, sync", sync_of_calls, recloser_sync, Goal::Better),
         ("tower-resilience, consecutive, layer", layer_consecutive, theirs, Goal::Better),

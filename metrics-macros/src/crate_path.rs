@@ -64,10 +64,10 @@ mod tests {
             attribute(&grammar::RYOT, quote!(crate = here, model = "m", tokens = |r| r.len()), function.clone()),
             attribute(&grammar::COMPRESSION, quote!(crate = here), function.clone()),
             attribute(&grammar::STORAGE, quote!("store", timed, crate = here), function.clone()),
-            breaker::attribute(quote!(crate = here, service = "s", failures = 1), function.clone()),
+            breaker::attribute(&quote!(crate = here, service = "s", failures = 1), &function),
             breaker::attribute(
-                quote!(crate = here, breaker = self.b, fallback = other, failure_if = |e| true),
-                quote!(
+                &quote!(crate = here, breaker = self.b, fallback = other, failure_if = |e| true),
+                &quote!(
                     async fn f(&self, _a: u8) -> Result<u8, ()> {
                         Ok(1)
                     }

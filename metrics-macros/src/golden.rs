@@ -26,7 +26,7 @@ fn expanded(mut item: Item) -> Vec<Item> {
     let item = item.into_token_stream();
     let tokens = match Ours::of(&attribute) {
         Some(Ours::Recorded(grammar)) => attribute::attribute(grammar, arguments(attribute), item),
-        Some(Ours::Breaker) => breaker::attribute(arguments(attribute), item),
+        Some(Ours::Breaker) => breaker::attribute(&arguments(attribute), &item),
         Some(Ours::Metrics) => metrics_mod::expand(arguments(attribute), item),
         Some(Ours::LabelValue) => {
             let derived = label_value::expand(item.clone());

@@ -351,7 +351,7 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
-    breaker::attribute(args.into(), item.into()).into()
+    breaker::attribute(&args.into(), &item.into()).into()
 }
 
 /// Declares business metrics: every function without a body in the module is one, and hands out its series.

@@ -149,7 +149,7 @@ mod tests {
             let ticks = self.0.load(Ordering::Relaxed);
             samples.add(0, &["wall"], Number::Whole(ticks));
             assert!(ticks < 5, "broken");
-            samples.add(1, &[], Number::Float(f64::from(u8::from(ticks % 2 == 0))));
+            samples.add(1, &[], Number::Float(f64::from(u8::from(ticks.is_multiple_of(2)))));
         }
     }
 

@@ -337,7 +337,9 @@ impl Registry {
             }
             families.check_claims(descriptor, source)?;
         }
-        placeholders.into_iter().for_each(|family| families.insert(family));
+        for family in placeholders {
+            families.insert(family);
+        }
         families.computed.push(group);
         Ok(computed)
     }

@@ -128,6 +128,40 @@ mod one_service {
     }
 }
 
+mod probes {
+    use super::*;
+
+    static PROBES: AtomicU32 = AtomicU32::new(0);
+
+    #[circuit_breaker(breaker = breaker.clone())]
+    async fn probe(breaker: CircuitBreaker, panic: bool) -> Result<u8, Failed> {
+        PROBES.fetch_add(1, Ordering::SeqCst);
+        if panic { quiet_panic() } else { std::future::pending().await }
+    }
+
+    // Two threads: one of them waits, and does not give way.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn that_are_aborted_free_their_place_and_those_that_panic_have_failed() {
+        let clock = ManualClock::new();
+        let settings = Settings::consecutive(1).open(Duration::from_secs(1));
+        let breaker = CircuitBreaker::with_clock("probes", settings, clock.clone()).unwrap();
+        breaker.acquire().unwrap().failure();
+        clock.advance(Duration::from_secs(1));
+
+        let task = tokio::spawn(probe(breaker.clone(), false));
+        tests::wait::until("the probe to be under way", || (PROBES.load(Ordering::SeqCst) == 1).then_some(()));
+        assert_eq!(breaker.acquire().unwrap_err().state(), State::HalfOpen);
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert_eq!((breaker.state(), breaker.snapshot().probes_in_flight), (State::HalfOpen, Some(0)));
+
+        assert!(tokio::spawn(probe(breaker.clone(), true)).await.unwrap_err().is_panic());
+        assert_eq!(breaker.state(), State::Open);
+        let calls = breaker.snapshot().calls;
+        assert_eq!((calls.failure, calls.cancelled, calls.rejected), (Some(2), Some(1), Some(1)));
+    }
+}
+
 mod verdicts {
     use super::*;
 
@@ -300,7 +334,7 @@ mod shapes {
     }
 
     #[circuit_breaker(service = "shapes", failures = 1)]
-    async fn borrowed<'a>(&(a, ref b): &'a (u8, String), _: u8) -> std::result::Result<&'a str, Failed> {
+    async fn borrowed<'a>(&(a, ref b): &'a (u8, String), _: u8) -> Result<&'a str, Failed> {
         if a == 0 {
             return Err(Failed::Down);
         }

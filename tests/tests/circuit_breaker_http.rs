@@ -199,7 +199,7 @@ async fn closures_decide_what_fails_and_what_is_answered() {
             Ok(_) => Verdict::Failure,
             Err(_) => Verdict::Success,
         })
-        .on_reject(|open: CircuitOpen| Ok::<_, ClientError>(open.service().len() as u32));
+        .on_reject(|open: CircuitOpen| Ok::<_, ClientError>(u32::from(open.service() == "closures") * 8));
     let mut service = layer.layer(Client::default());
     assert_eq!(service.call(Ask::Ok).await, Ok(0));
     assert_eq!(service.call(Ask::Fail).await, Err(ClientError::Down));

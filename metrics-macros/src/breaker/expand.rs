@@ -86,7 +86,7 @@ fn rejected(plan: &Plan<'_>, private: &TokenStream, open: &Ident) -> (TokenStrea
     match &plan.reject {
         // At the attribute, which is where there is something to add.
         Reject::From => (generate!(#open), generate!(#private::rejected(#open)), None),
-        Reject::OnReject(closure) => {
+        Reject::With(closure) => {
             let lints = generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]);
             let rejected = call_over(closure, &generate!(#private::rejected_with), generate!(#open, #closure));
             (generate!(#open), rejected, Some(lints))
@@ -102,7 +102,10 @@ fn rejected(plan: &Plan<'_>, private: &TokenStream, open: &Ident) -> (TokenStrea
 fn verdict(plan: &Plan<'_>, private: &TokenStream, returned: &Ident) -> (TokenStream, Option<TokenStream>) {
     let (function, closure) = match plan.judge {
         // At the attribute, as what is rejected is: one error, not two, where the type is no `Result`.
-        Judge::Errors => return (generate!(#private::judged(&#returned)), None),
+        Judge::Errors => {
+            let returned = Ident::new("returned", Span::mixed_site());
+            return (generate!(#private::judged(&#returned)), None);
+        }
         Judge::FailureIf(closure) => (generate!(#private::judged_by), closure),
         Judge::Classify(closure) => (generate!(#private::classified), closure),
     };

@@ -19,8 +19,8 @@ pub(crate) const ATTRIBUTE: &str = "circuit_breaker";
 
 /// The function behind its breaker. Where something is wrong, the function as it was, and the errors beside it: an editor
 /// then still knows it.
-pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
-    match try_attribute(args, item.clone()) {
+pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
+    match try_attribute(args, item) {
         Ok(tokens) => tokens,
         Err(error) => {
             let error = error.to_compile_error();
@@ -29,13 +29,13 @@ pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-fn try_attribute(tokens: TokenStream, item: TokenStream) -> Result<TokenStream> {
+fn try_attribute(tokens: &TokenStream, item: &TokenStream) -> Result<TokenStream> {
     let mut problems = Problems::default();
     let args = Args::parse(tokens.clone(), &mut problems);
-    match Item::parse(item, false) {
+    match Item::parse(item.clone(), false) {
         Ok(Item::Function(function)) => {
             if let Some(last) = function.attributes.iter().rposition(is_recording) {
-                return Ok(behind(function, last, &tokens, &args));
+                return Ok(behind(function, last, tokens, &args));
             }
             let plan = plan::plan(&args, &function, &mut problems);
             problems.into_result()?;

@@ -1,7 +1,7 @@
 //! Arguments x function -> plan: everything is decided here.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote_spanned};
+use quote::{ToTokens, quote_spanned};
 use syn::{Error, Expr, FnArg, Ident, Pat, Path, ReturnType, Type};
 
 use super::ATTRIBUTE;
@@ -44,7 +44,7 @@ pub(crate) enum Judge<'a> {
 /// What becomes of a rejected call.
 pub(crate) enum Reject<'a> {
     From,
-    OnReject(&'a Expr),
+    With(&'a Expr),
     Fallback { function: &'a Expr, arguments: Vec<Ident> },
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn plan<'a>(args: &'a Args, function: &'a Function, problems: &mut Pr
         (None, None) => Judge::Errors,
     };
     let reject = match (&args.on_reject, &args.fallback) {
-        (Some(closure), _) => Reject::OnReject(&closure.value),
+        (Some(closure), _) => Reject::With(&closure.value),
         (None, Some(fallback)) => {
             Reject::Fallback { function: &fallback.value, arguments: arguments(function, problems) }
         }
@@ -167,7 +167,7 @@ fn declared<'a>(args: &'a Args, problems: &mut Problems) -> Option<Breaker<'a>> 
     let durations = durations.into_iter().filter_map(|(key, slot)| Some((key, slot.as_ref()?.value.words())));
     let checked = numbers.chain(durations).collect();
 
-    let count = |name: &str, expr: &Expr| setter(name, expr.to_token_stream());
+    let count = |name: &str, expr: &Expr| setter(name, expr);
     let setters = [
         args.minimum.as_ref().map(|minimum| count("minimum", &minimum.value)),
         args.open.as_ref().map(|open| setter("open", open.value.expand())),
@@ -180,7 +180,7 @@ fn declared<'a>(args: &'a Args, problems: &mut Problems) -> Option<Breaker<'a>> 
     Some(Breaker::Declared { service, settings: generate!(#start #(#setters)*), checked })
 }
 
-fn setter(name: &str, value: TokenStream) -> TokenStream {
+fn setter(name: &str, value: impl ToTokens) -> TokenStream {
     let name = Ident::new(name, Span::mixed_site());
     generate!(.#name(#value))
 }

@@ -215,7 +215,6 @@ impl CircuitBreaker {
     }
 
     /// All of what is known of it now. Changes nothing.
-    #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         BreakerSource::snapshot(&*self.inner)
     }
@@ -341,6 +340,8 @@ impl Inner {
         if word.generation() != ticket.generation {
             return;
         }
+        // Whoever sleeps from here on through a whole state is one success too many in the window of the next: not worth
+        // a lock for every call.
         if ticket.probe.is_some() || word.wants_success() {
             self.end_in_machine(ticket, Ended::Success);
         } else if !matches!(self.settings.policy, Policy::Consecutive { .. }) && word.state() == State::Closed {

@@ -43,7 +43,7 @@ impl DeclaredBreaker {
 
     /// Where the service has another breaker, `install` says so, and this one is on no page.
     fn resolve(&self, registry: &Registry) -> CircuitBreaker {
-        let declared = CircuitBreaker::declare_in(registry, self.service.into(), self.settings, self.source);
+        let declared = CircuitBreaker::declare_in(registry, &self.service.into(), self.settings, self.source);
         declared.unwrap_or_else(|problem| {
             registry.keep_problem(problem);
             CircuitBreaker::checked(Arc::from(self.service), self.settings, Clock::monotonic())
@@ -119,6 +119,7 @@ impl<E: From<CircuitOpen>> FromCircuitOpen for E {
 }
 
 /// What a rejected call returns.
+#[must_use]
 pub fn rejected<R: CallResult<Error: FromCircuitOpen>>(open: CircuitOpen) -> R {
     R::failed(R::Error::from_circuit_open(open))
 }

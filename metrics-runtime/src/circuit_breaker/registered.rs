@@ -26,7 +26,8 @@ pub enum BreakerError {
 
 impl CircuitBreaker {
     /// The breaker of a service, on the page of the global registry: the one that is there, be it an attribute's, or a
-    /// new one. The registry does not keep it: its series go when the last clone is dropped.
+    /// new one. The registry does not keep it: its series go when the last clone is dropped. Nothing limits how many
+    /// services there are, so their names have to come from the program, not from its clients.
     ///
     /// # Errors
     /// A setting is out of range, or the service has a breaker with other settings.
@@ -46,22 +47,22 @@ impl CircuitBreaker {
         settings: Settings,
     ) -> Result<Self, BreakerError> {
         settings.check()?;
-        Ok(Self::declare_in(registry, service.into(), settings, Source::caller())?)
+        Ok(Self::declare_in(registry, &service.into(), settings, Source::caller())?)
     }
 
     /// The caller has checked the settings.
     pub(super) fn declare_in(
         registry: &Registry,
-        service: Arc<str>,
+        service: &Arc<str>,
         settings: Settings,
         place: Source,
     ) -> Result<Self, RegistryError> {
         let make = || {
-            let breaker = Self::checked(Arc::clone(&service), settings, Clock::monotonic());
+            let breaker = Self::checked(Arc::clone(service), settings, Clock::monotonic());
             let held = Held::Ours(Arc::downgrade(breaker.inner()));
             (breaker, held)
         };
-        Breakers::of(registry, place)?.add(Arc::clone(&service), place, make, |there| match there {
+        Breakers::of(registry, place)?.add(Arc::clone(service), place, make, |there| match there {
             Live::Ours(inner) if *inner.settings() == settings => Ok(Self::from_inner(inner)),
             Live::Ours(_) => Err("settings"),
             Live::Handle(_) | Live::Other => Err(KIND),
@@ -199,9 +200,9 @@ impl Breakers {
                 second: Box::new(place),
             });
         }
-        let (made, held) = make();
+        let (new, held) = make();
         entries.push(Entry { service, place, held });
-        Ok(made)
+        Ok(new)
     }
 }
 

@@ -186,7 +186,6 @@ impl Settings {
     pub const fn check(&self) -> Result<(), SettingsError> {
         match self.policy {
             Policy::Consecutive { failures: 0 } => return Err(SettingsError::Failures),
-            Policy::Consecutive { .. } => {}
             Policy::OfCalls { ratio, .. } | Policy::OverTime { ratio, .. } if !is_part(ratio) || ratio == 0.0 => {
                 return Err(SettingsError::Ratio);
             }
@@ -196,7 +195,7 @@ impl Settings {
             }
             Policy::OverTime { window, .. } if window.is_zero() => return Err(SettingsError::Window),
             Policy::OverTime { minimum: 0, .. } => return Err(SettingsError::Minimum),
-            Policy::OfCalls { .. } | Policy::OverTime { .. } => {}
+            Policy::Consecutive { .. } | Policy::OfCalls { .. } | Policy::OverTime { .. } => {}
         }
         if self.open.is_zero() {
             return Err(SettingsError::Open);

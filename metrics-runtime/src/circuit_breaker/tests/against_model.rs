@@ -129,7 +129,7 @@ impl Model {
             Is::Open { .. } | Is::ForcedOpen => false,
             Is::HalfOpen { probes, succeeded } => {
                 probes.retain(|(_, lease)| *lease > now);
-                let free = probes.len() as u32 + *succeeded < self.half_open;
+                let free = probes.len() as u64 + u64::from(*succeeded) < u64::from(self.half_open);
                 if free {
                     probes.push((number, now + LEASE));
                 }

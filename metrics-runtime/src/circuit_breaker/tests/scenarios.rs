@@ -158,6 +158,10 @@ fn the_way_back() {
         THREE.half_open(2),
         &[Fail(3), After(1000), Begin("a"), Begin("b"), End("b", Failure), Is(Open), End("a", Success), Is(Open)],
     );
+}
+
+#[test]
+fn probes_that_say_nothing() {
     play(
         "a probe that is dropped or says nothing frees its place",
         THREE,
