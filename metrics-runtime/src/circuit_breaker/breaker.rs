@@ -10,7 +10,7 @@ use crossbeam_utils::CachePadded;
 use super::clock::Clock;
 use super::machine::{Context, Machine, Refused, Ticket, View, Word};
 use super::open::CircuitOpen;
-use super::permit::Permit;
+use super::permit::{Calling, Permit};
 use super::settings::{Policy, Settings, SettingsError};
 use super::source::{BreakerSource, Calls, Snapshot};
 use super::window::Successes;
@@ -100,7 +100,7 @@ impl CircuitBreaker {
             seen: CachePadded::new(Seen { word: AtomicU64::new(machine.word().0), until: AtomicU64::new(0) }),
             successes: Successes::new(&settings),
             ended: Ended::ALL.map(|_| counted()),
-            rejected: Striped::new(),
+            rejected: counted(),
             machine: Mutex::new(machine),
             settings,
         };
@@ -167,23 +167,27 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// What the call returns; the rejection, if it is not made.
-    pub async fn call<T, E: From<CircuitOpen>>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        self.call_with(call, |returned| if returned.is_ok() { Verdict::Success } else { Verdict::Failure }).await
+    #[inline]
+    pub fn call<T, E, F>(&self, call: F) -> Calling<'_, F, fn(&Result<T, E>) -> Verdict>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: From<CircuitOpen>,
+    {
+        self.call_with(call, |returned| returned.is_err().into())
     }
 
     /// Like [`call`](Self::call), with the verdict on what was returned.
     ///
     /// # Errors
     /// As [`call`](Self::call).
-    pub async fn call_with<T, E: From<CircuitOpen>>(
-        &self,
-        call: impl Future<Output = Result<T, E>>,
-        judge: impl FnOnce(&Result<T, E>) -> Verdict,
-    ) -> Result<T, E> {
-        let permit = self.acquire()?;
-        let (returned, permit) = permit.guard(call).await;
-        permit.record(judge(&returned));
-        returned
+    #[inline]
+    pub fn call_with<T, E, F, J>(&self, call: F, judge: J) -> Calling<'_, F, J>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: From<CircuitOpen>,
+        J: FnOnce(&Result<T, E>) -> Verdict,
+    {
+        Calling::new(self, call, judge)
     }
 
     /// Rejects every call from now on, until [`force_close`](Self::force_close), [`disable`](Self::disable) or

@@ -68,7 +68,7 @@ pub use layer::{
     Breaking, BreakingFuture, ByStatus, CircuitBreakerLayer, ErrorsFail, Judge, Reject, Rejected, Respond,
 };
 pub use open::CircuitOpen;
-pub use permit::{Guarded, Permit};
+pub use permit::{Calling, Guarded, Permit};
 pub use registered::BreakerError;
 pub use settings::{Settings, SettingsError};
 pub use source::{BreakerSource, Calls, Shown, Snapshot, show, show_in};
@@ -179,4 +179,14 @@ enum Ended {
 
 impl Ended {
     const ALL: [Self; 4] = [Self::Success, Self::Failure, Self::Ignored, Self::Cancelled];
+}
+
+impl From<Verdict> for Ended {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Success => Self::Success,
+            Verdict::Failure => Self::Failure,
+            Verdict::Ignored => Self::Ignored,
+        }
+    }
 }

@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::breaker::Inner;
+use super::breaker::{CircuitBreaker, Inner};
 use super::machine::Ticket;
+use super::open::CircuitOpen;
 use super::{Ended, Verdict};
 
 /// Leave to make one call, from [`CircuitBreaker::acquire`](super::CircuitBreaker::acquire). Whoever has it says how the
@@ -77,11 +78,7 @@ impl<'breaker> Permit<'breaker> {
     /// What is thought of the call.
     #[inline]
     pub fn record(mut self, verdict: Verdict) {
-        self.end(match verdict {
-            Verdict::Success => Ended::Success,
-            Verdict::Failure => Ended::Failure,
-            Verdict::Ignored => Ended::Ignored,
-        });
+        self.end(verdict.into());
     }
 
     #[inline]
@@ -146,6 +143,62 @@ impl<'breaker, F: Future> Future for Guarded<'breaker, F> {
                 if let Some(permit) = permit {
                     permit.runs = Runs::Later;
                 }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A call through a breaker, made by [`CircuitBreaker::call`]. It asks for its permit when it is polled first.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Calling<'breaker, F, J> {
+        #[pin]
+        call: F,
+        breaker: &'breaker CircuitBreaker,
+        permit: Option<Permit<'breaker>>,
+        judge: Option<J>,
+    }
+}
+
+impl<'breaker, F, J> Calling<'breaker, F, J> {
+    #[inline]
+    pub(super) fn new(breaker: &'breaker CircuitBreaker, call: F, judge: J) -> Self {
+        Self { call, breaker, permit: None, judge: Some(judge) }
+    }
+}
+
+// No `async` block, which would keep the call twice, and the permit four times.
+impl<F, J, T, E> Future for Calling<'_, F, J>
+where
+    F: Future<Output = Result<T, E>>,
+    E: From<CircuitOpen>,
+    J: FnOnce(&Result<T, E>) -> Verdict,
+{
+    type Output = Result<T, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let this = self.project();
+        let permit = match this.permit {
+            Some(permit) => permit,
+            None => match this.breaker.acquire() {
+                Ok(permit) => this.permit.insert(permit),
+                Err(open) => return Poll::Ready(Err(open.into())),
+            },
+        };
+        permit.runs = Runs::Now;
+        match this.call.poll(cx) {
+            Poll::Ready(returned) => {
+                permit.runs = Runs::Somewhere;
+                if let Some(judge) = this.judge.take() {
+                    permit.end(judge(&returned).into());
+                }
+                Poll::Ready(returned)
+            }
+            Poll::Pending => {
+                permit.runs = Runs::Later;
                 Poll::Pending
             }
         }
