@@ -326,7 +326,7 @@ fn kind(ty: &Type) -> Result<Ident> {
 /// fn jobs_total(state: State) -> &'static Counter {
 ///     const __SITE: MetricSite = MetricSite { .. };
 ///     static __METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(__SITE);
-///     #[distributed_slice(ENTRIES)] static __ENTRY: &dyn Declare = &__METRIC;
+///     listed! { ENTRIES, static __ENTRY: &dyn Declare = &__METRIC; }
 ///     __METRIC.series(&[LabelValue::label(&state).as_str()])
 /// }
 /// ```
@@ -391,9 +391,7 @@ fn expand_one(declared: &Declared, prefix: &str, private: &TokenStream) -> Token
             };
             #checks
             static __METRIC: #private::DeclaredMetric<#private::#kind> = #private::DeclaredMetric::new(__SITE);
-            #[#private::linkme::distributed_slice(#private::ENTRIES)]
-            #[linkme(crate = #private::linkme)]
-            static __ENTRY: &'static dyn #private::Declare = &__METRIC;
+            #private::listed! { #private::ENTRIES, static __ENTRY: &'static dyn #private::Declare = &__METRIC; }
             __METRIC.series(&[#(#values),*])
         }
     }

@@ -42,11 +42,10 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Counter,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
         __METRIC
             .series(
                 &[
@@ -75,11 +74,10 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Gauge,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
         __METRIC.series(&[])
     }
     /// Size of an upload.
@@ -111,11 +109,10 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Histogram,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
         __METRIC.series(&[])
     }
     pub fn waits() -> &'static Histogram {
@@ -140,11 +137,10 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Histogram,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
         __METRIC.series(&[])
     }
     /// The version.
@@ -176,11 +172,10 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Info,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
         __METRIC
             .series(
                 &[::metrics_runtime::__private::LabelValue::label(&(version)).as_str()],
