@@ -73,9 +73,9 @@ pub(crate) fn call_over(words: &impl ToTokens, function: &TokenStream, arguments
 /// async fn f(a: A) -> R { BODY }
 ///
 /// async fn f(a: A) -> R {
-///     let call = { const __SITE: Site = Site { .. }; static __CALLSITE: Callsite = ..; .. __CALLSITE.enter() };
-///     let (returned, call) = tracked(call, async move { if false { return unreachable::<R>() } BODY }).await;
-///     if call.is_active() { call.finish(Probe(&returned).outcome(), None, &[]) }
+///     let mut call = { listed! { CALLSITES, static __CALLSITE: Callsite = ..; } __CALLSITE.enter() };
+///     let returned = tracked(&mut call, async move { if false { return unreachable::<R>() } BODY }).await;
+///     if call.is_active() { call.returned(Probe(&returned).outcome()) }
 ///     return returned;
 /// }
 /// ```
@@ -100,8 +100,8 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             let finish = finish(plan, &private, &call, &returned.to_token_stream());
             let body = with_known_output(plan.function, output, &private);
             generate! {
-                let #call = #enter;
-                let (#returned, #call) = #private::tracked(#call, #block #body).await;
+                let mut #call = #enter;
+                let #returned = #private::tracked(&mut #call, #block #body).await;
                 #finish
                 return #returned;
             }
@@ -117,7 +117,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             // A closure with a return type needs a block; without one the body is an expression all the same.
             let body = grouped(body.span(), &captures(plan.function), body);
             generate! {
-                let #call = #enter;
+                let mut #call = #enter;
                 let #returned = #private::run(#closure #output #body);
                 #settled
                 #finish
@@ -149,8 +149,8 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             );
             let body = grouped(body.span(), &generate!(#known #captures), body);
             generate! {
-                let #call = #enter;
-                match #private::tracked(#call, #block #body).await.0 {}
+                let mut #call = #enter;
+                match #private::tracked(&mut #call, #block #body).await {}
             }
         }
         Shape::Never { is_async: false } => {
@@ -335,13 +335,17 @@ fn label_of(private: &TokenStream, label: &PlannedLabel<'_>, expr: &Expr) -> Tok
 fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let checks = checks(plan, private);
     let site = site(plan, private);
+    // An item less where nothing is checked: each costs the compiler some time.
+    let (checked, site) = if checks.is_empty() {
+        (None, site)
+    } else {
+        (Some(generate!(const __SITE: #private::Site = #site; #checks)), generate!(__SITE))
+    };
     generate! {
-        const __SITE: #private::Site = #site;
-        #checks
-        static __CALLSITE: #private::Callsite = #private::Callsite::new(__SITE);
-        #[#private::linkme::distributed_slice(#private::ENTRIES)]
-        #[linkme(crate = #private::linkme)]
-        static __ENTRY: &'static dyn #private::Declare = &__CALLSITE;
+        #checked
+        #private::listed! {
+            #private::CALLSITES, static __CALLSITE: #private::Callsite = #private::Callsite::new(#site);
+        }
     }
 }
 
@@ -364,7 +368,7 @@ pub(crate) fn unrecorded(plan: &Plan<'_>) -> TokenStream {
         let returned = generate!(returned);
         let finish = finish(plan, &private, &call, &returned);
         generate! {
-            let #call = #private::Call::disabled();
+            let mut #call = #private::Call::disabled();
             let #returned = #value;
             #finish
         }
@@ -381,23 +385,14 @@ pub(crate) fn unrecorded(plan: &Plan<'_>) -> TokenStream {
 }
 
 fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
-    let row = match plan.row {
-        Row::Own(row) => {
-            let row = Ident::new(row, Span::mixed_site());
-            generate!(#private::preset::#row)
-        }
-        Row::Users(path) => path.to_token_stream(),
+    // A user's row is a field, and no argument: the compiler has less to say about a field that does not fit.
+    let (row, users) = match plan.row {
+        Row::Own(row) => (row, None),
+        Row::Users(path) => ("TRACK", Some(quote_spanned!(generated_at(path.span())=> &#path))),
     };
-    let row = match plan.row {
-        Row::Own(_) => generate!(&#row),
-        Row::Users(path) => quote_spanned!(generated_at(path.span())=> &#row),
-    };
+    let row = Ident::new(row, Span::mixed_site());
     let label = &plan.label;
     let function = plan.function.name();
-    let name = optional(plan.name.map(text));
-    let help = optional(plan.help.as_ref().map(text));
-    let unit = optional(plan.unit.map(text));
-    let buckets = optional(plan.buckets.map(|buckets| bounds(buckets, private)));
     let labels = plan.labels.iter().map(|label| {
         let name = label.name.unraw().to_string();
         let known = known_values(plan, label, private);
@@ -408,24 +403,25 @@ fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         };
         generate!(#private::SiteLabel { name: #name, value: #private::SiteValue::#value })
     });
-    let (timed, in_flight, valued) = (plan.timed.is_some(), plan.in_flight.is_some(), plan.value.is_some());
-    generate! {
-        #private::Site {
-            preset: #row,
-            source: #private::Source::new(
-                ::core::file!(), ::core::line!(), ::core::module_path!(), #label,
-            ),
-            function: #function,
-            name: #name,
-            help: #help,
-            unit: #unit,
-            buckets: #buckets,
-            labels: &[#(#labels),*],
-            timed: #timed,
-            in_flight: #in_flight,
-            valued: #valued,
-        }
-    }
+    let labels: Vec<_> = labels.collect();
+    let some = |value: TokenStream| generate!(::core::option::Option::Some(#value));
+    let given = [
+        users.map(|row| generate!(preset: #row)),
+        (*label != function).then(|| generate!(function: #function)),
+        plan.name.map(text).map(some).map(|name| generate!(name: #name)),
+        plan.help.as_ref().map(text).map(some).map(|help| generate!(help: #help)),
+        plan.unit.map(text).map(some).map(|unit| generate!(unit: #unit)),
+        plan.buckets.map(|buckets| bounds(buckets, private)).map(some).map(|buckets| generate!(buckets: #buckets)),
+        (!labels.is_empty()).then(|| generate!(labels: &[#(#labels),*])),
+        plan.timed.is_some().then(|| generate!(timed: true)),
+        plan.in_flight.is_some().then(|| generate!(in_flight: true)),
+        plan.value.is_some().then(|| generate!(valued: true)),
+    ];
+    let given: Vec<_> = given.into_iter().flatten().collect();
+    let place = generate! {
+        #private::Site::new(&#private::preset::#row, ::core::file!(), ::core::line!(), ::core::module_path!(), #label)
+    };
+    if given.is_empty() { place } else { generate!(#private::Site { #(#given,)* ..#place }) }
 }
 
 fn known_values(plan: &Plan<'_>, label: &PlannedLabel<'_>, private: &TokenStream) -> TokenStream {
@@ -442,13 +438,6 @@ fn known_values(plan: &Plan<'_>, label: &PlannedLabel<'_>, private: &TokenStream
 /// All values of the type, or none where it is no label: of that, the value itself complains.
 pub(crate) fn values_of(ty: &Type, private: &TokenStream) -> TokenStream {
     generate!({ use #private::UnknownValues as _; #private::Known::<#ty>::VALUES })
-}
-
-pub(crate) fn optional(tokens: Option<TokenStream>) -> TokenStream {
-    match tokens {
-        Some(tokens) => generate!(::core::option::Option::Some(#tokens)),
-        None => generate!(::core::option::Option::None),
-    }
 }
 
 /// A `&'static str`, said to be one where a path may be something else.
@@ -578,19 +567,25 @@ fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &Token
     };
     let outcome_lints = closure_lints(plan.decide.is_some());
     let value_lints = closure_lints(matches!(plan.value, Some(Value::Closure(_))));
-    let label_lints = closure_lints(plan.labels.iter().any(|l| matches!(l.value, PlannedValue::Returned(_))));
+    let has_labels = plan.labels.iter().any(|label| matches!(label.value, PlannedValue::Returned(_)));
+    let label_lints = closure_lints(has_labels);
     let decided = match plan.decide {
         Some((expr, wanted)) => call_over(expr, &generate!(#private::decided), generate!(&#returned, #expr, #wanted)),
         None => generate! {
             {
-                use #private::{
-                    OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _, OutcomeOfError as _,
-                    OutcomeOfResult as _, OutcomeOfValue as _,
-                };
+                use #private::OutcomeOf as _;
                 (&&&&&&#private::Probe(&#returned)).outcome()
             }
         },
     };
+    if plan.value.is_none() && !has_labels {
+        return generate! {
+            if #call.is_active() {
+                #outcome_lints
+                #call.returned(#decided);
+            }
+        };
+    }
     let value = match &plan.value {
         None => generate!(::core::option::Option::None),
         Some(Value::Ratio) => {

@@ -326,7 +326,7 @@ fn kind(ty: &Type) -> Result<Ident> {
 /// fn jobs_total(state: State) -> &'static Counter {
 ///     const __SITE: MetricSite = MetricSite { .. };
 ///     static __METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(__SITE);
-///     #[distributed_slice(ENTRIES)] static __ENTRY: &dyn Declare = &__METRIC;
+///     listed! { ENTRIES, static __ENTRY: &dyn Declare = &__METRIC; }
 ///     match __METRIC.bounded(&[LabelValue::ordinal(&state)]) {
 ///         Some(series) => series,
 ///         None => __METRIC.series(&[LabelValue::label(&state).as_str()]),
@@ -398,9 +398,7 @@ fn expand_one(declared: &Declared, prefix: &str, private: &TokenStream) -> Token
             };
             #checks
             static __METRIC: #private::DeclaredMetric<#private::#kind> = #private::DeclaredMetric::new(__SITE);
-            #[#private::linkme::distributed_slice(#private::ENTRIES)]
-            #[linkme(crate = #private::linkme)]
-            static __ENTRY: &'static dyn #private::Declare = &__METRIC;
+            #private::listed! { #private::ENTRIES, static __ENTRY: &'static dyn #private::Declare = &__METRIC; }
             match __METRIC.bounded(&[#(#ordinals),*]) {
                 ::core::option::Option::Some(series) => series,
                 ::core::option::Option::None => __METRIC.series(&[#(#values),*]),

@@ -73,9 +73,7 @@ fn declared(
                 __SETTINGS,
                 #private::Source::new(::core::file!(), ::core::line!(), ::core::module_path!(), #function),
             );
-            #[#private::linkme::distributed_slice(#private::ENTRIES)]
-            #[linkme(crate = #private::linkme)]
-            static __ENTRY: &'static dyn #private::Declare = &__BREAKER;
+            #private::listed! { #private::ENTRIES, static __ENTRY: &'static dyn #private::Declare = &__BREAKER; }
             __BREAKER.get()
         }
     }

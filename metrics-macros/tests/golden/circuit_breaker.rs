@@ -18,11 +18,10 @@ async fn generate(prompt: &str, retries: Retries) -> Result<Completion, Error> {
                 "generate",
             ),
         );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__BREAKER;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __BREAKER;
+        }
         __BREAKER.get()
     };
     let permit = match breaker.acquire() {
@@ -105,11 +104,10 @@ async fn with_fallback(_key: String, mut bytes: Vec<u8>) -> Result<(), Error> {
                 "with_fallback",
             ),
         );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__BREAKER;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __BREAKER;
+        }
         __BREAKER.get()
     };
     let permit = match breaker.acquire() {
@@ -153,11 +151,10 @@ async fn stacked() -> Result<u8, Error> {
                 "stacked",
             ),
         );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__BREAKER;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __BREAKER;
+        }
         __BREAKER.get()
     };
     let permit = match breaker.acquire() {
@@ -171,38 +168,27 @@ async fn stacked() -> Result<u8, Error> {
             if false {
                 return ::metrics_runtime::__private::unreachable::<Result<u8, Error>>();
             }
-            let call = {
+            let mut call = {
                 const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-                    preset: &::metrics_runtime::__private::preset::COUNTER,
-                    source: ::metrics_runtime::__private::Source::new(
+                    name: ::core::option::Option::Some("stacked_total"),
+                    ..::metrics_runtime::__private::Site::new(
+                        &::metrics_runtime::__private::preset::COUNTER,
                         ::core::file!(),
                         ::core::line!(),
                         ::core::module_path!(),
                         "stacked",
-                    ),
-                    function: "stacked",
-                    name: ::core::option::Option::Some("stacked_total"),
-                    help: ::core::option::Option::None,
-                    unit: ::core::option::Option::None,
-                    buckets: ::core::option::Option::None,
-                    labels: &[],
-                    timed: false,
-                    in_flight: false,
-                    valued: false,
+                    )
                 };
                 const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-                static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-                    __SITE,
-                );
-                #[::metrics_runtime::__private::linkme::distributed_slice(
-                    ::metrics_runtime::__private::ENTRIES
-                )]
-                #[linkme(crate = ::metrics_runtime::__private::linkme)]
-                static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+                ::metrics_runtime::__private::listed! {
+                    ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+                    ::metrics_runtime::__private::Callsite =
+                    ::metrics_runtime::__private::Callsite::new(__SITE);
+                }
                 __CALLSITE.enter()
             };
-            let (returned, call) = ::metrics_runtime::__private::tracked(
-                    call,
+            let returned = ::metrics_runtime::__private::tracked(
+                    &mut call,
                     async move {
                         if false {
                             return ::metrics_runtime::__private::unreachable::<
@@ -214,15 +200,10 @@ async fn stacked() -> Result<u8, Error> {
                 )
                 .await;
             if call.is_active() {
-                let outcome = {
-                    use ::metrics_runtime::__private::{
-                        OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                        OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-                    };
+                call.returned({
+                    use ::metrics_runtime::__private::OutcomeOf as _;
                     (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-                };
-                let value = ::core::option::Option::None;
-                call.finish(outcome, value, &[]);
+                });
             }
             return returned;
         })

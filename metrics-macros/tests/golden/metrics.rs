@@ -42,11 +42,10 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Counter,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
         match __METRIC
             .bounded(
                 &[
@@ -89,11 +88,10 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Gauge,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
         match __METRIC.bounded(&[]) {
             ::core::option::Option::Some(series) => series,
             ::core::option::Option::None => __METRIC.series(&[]),
@@ -128,11 +126,10 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Histogram,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
         match __METRIC.bounded(&[]) {
             ::core::option::Option::Some(series) => series,
             ::core::option::Option::None => __METRIC.series(&[]),
@@ -160,11 +157,10 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Histogram,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
         match __METRIC.bounded(&[]) {
             ::core::option::Option::Some(series) => series,
             ::core::option::Option::None => __METRIC.series(&[]),
@@ -199,11 +195,10 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Info,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
         match __METRIC
             .bounded(&[::metrics_runtime::__private::LabelValue::ordinal(&(version))])
         {
