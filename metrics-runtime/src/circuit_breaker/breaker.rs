@@ -168,7 +168,7 @@ impl CircuitBreaker {
     /// # Errors
     /// What the call returns; the rejection, if it is not made.
     #[inline]
-    pub fn call<T, E, F>(&self, call: F) -> Calling<'_, F, fn(&Result<T, E>) -> Verdict>
+    pub fn call<T, E, F>(&self, call: F) -> Calling<'_, F, impl FnOnce(&Result<T, E>) -> Verdict>
     where
         F: Future<Output = Result<T, E>>,
         E: From<CircuitOpen>,
