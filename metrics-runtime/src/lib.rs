@@ -58,6 +58,7 @@ mod call;
 mod catalog;
 mod cell;
 pub mod circuit_breaker;
+mod collectors;
 mod config;
 mod declared;
 mod descriptor;
@@ -71,6 +72,8 @@ mod name;
 mod outcome;
 mod preset;
 mod registry;
+#[cfg(feature = "axum")]
+mod scrapes;
 mod site;
 mod sync;
 

@@ -35,25 +35,43 @@
 //!   route reads like that. It never is the path that was asked for.
 //! - `status` is the three digits.
 
+mod access;
+mod answer;
 mod body;
+mod compress;
+#[cfg(feature = "serve")]
+mod connections;
 mod endpoint;
 mod future;
 mod guard;
 mod labels;
 mod layer;
+mod mount;
 mod path;
 mod probe;
+mod scrape;
+mod select;
+#[cfg(feature = "serve")]
+mod serve;
 mod service;
 #[cfg(test)]
 mod tests;
 
+pub use access::EndpointSettingError;
+pub use answer::PageBody;
 pub use body::TrackedBody;
-pub use endpoint::EndpointError;
-pub(crate) use endpoint::instrument;
+pub use endpoint::{Endpoint, EndpointService};
 pub use future::ResponseFuture;
 pub use layer::HttpLayer;
+pub use mount::EndpointError;
+pub(crate) use mount::instrument;
 pub use path::PathError;
 pub(crate) use path::check_path;
+pub(crate) use scrape::Scraper;
+#[cfg(feature = "serve")]
+pub use serve::{ServeError, Server};
+#[cfg(feature = "serve")]
+pub(crate) use serve::{check_exposure, serve};
 pub use service::HttpService;
 
 use std::borrow::Cow;
