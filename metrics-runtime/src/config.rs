@@ -488,7 +488,7 @@ impl Metrics {
     /// neither token nor address: it says that the process is there and nothing else. Where metrics are switched off, it
     /// is all there is.
     ///
-    /// A head of a request has to come within 5 s, and a page has to be read within 30 s after the endpoint's deadline.
+    /// A head of a request has to come within 5 s, and a page has to be read within 10 s after the endpoint's deadline.
     /// There are at most 128 connections: for one more, the oldest that has no request under way is closed.
     ///
     /// ```

@@ -199,7 +199,10 @@ mod theirs_on_our_page {
         let ours = Registry::new();
         ours.register(Box::new(counter("metrics_runtime_scrape_errors_total"))).unwrap();
         let page = page_of(&ours);
-        assert_eq!(page.series("metrics_runtime_scrape_errors_total").len(), 2);
+        assert_eq!(errors(&page, "duplicate"), 1.0);
+        assert!(
+            page.series("metrics_runtime_scrape_errors_total").iter().all(|series| series.labels.contains_key("cause"))
+        );
     }
 
     #[test]

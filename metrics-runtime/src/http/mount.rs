@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use axum::Router;
 use axum::extract::MatchedPath;
+use axum::routing::get_service;
 
 use super::endpoint::EndpointService;
 use super::layer::HttpLayer;
@@ -57,7 +58,9 @@ pub(crate) fn instrument(
     if probe::route(&router, path).as_ref().map(MatchedPath::as_str) == Some(path) {
         return Err(taken());
     }
+    // Other methods than GET and HEAD are the router's to refuse, in the application's own words.
+    let page = get_service(page);
     // The router panics where two routes overlap. No case is known that the probe does not see; should there be one,
     // it is an error all the same.
-    catch_unwind(AssertUnwindSafe(|| router.layer(layer).route_service(path, page))).map_err(|_| taken())
+    catch_unwind(AssertUnwindSafe(|| router.layer(layer).route(path, page))).map_err(|_| taken())
 }

@@ -27,15 +27,15 @@ use super::scrape::Scraper;
 /// Where it says that it is there.
 const HEALTH: &str = "/health";
 
-/// How long a client may take to send the head of a request, the pause before it included. It is longer than the pauses
-/// between the scrapes of nobody: a scraper comes again over a new connection.
+/// How long a client may take to send the head of a request, the pause before it included: a scraper whose pauses are
+/// longer comes again over a new connection.
 const HEADERS: Duration = Duration::from_secs(5);
 
 /// The largest head of a request; one beyond it is answered with 431.
 const LARGEST_HEAD: usize = 64 << 10;
 
-/// How long a client may take to read a page.
-const READING: Duration = Duration::from_secs(30);
+/// How long a client may take to read a page, after the time that the page may take. Prometheus itself gives up earlier.
+const READING: Duration = Duration::from_secs(10);
 
 /// How many connections there may be.
 const CONNECTIONS: usize = 128;
