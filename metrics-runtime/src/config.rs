@@ -334,7 +334,9 @@ impl Builder {
         }
         let naming = Naming { prefix, constant: self.constant };
         #[cfg(feature = "axum")]
-        let scraper = Arc::new(Scraper::new(self.registry.clone(), naming.clone(), self.endpoint, access));
+        let scraper = Scraper::new(self.registry.clone(), naming.clone(), self.endpoint, access, self.enabled);
+        #[cfg(feature = "axum")]
+        let scraper = Arc::new(scraper);
         #[cfg(feature = "serve")]
         if let Some(address) = self.listen {
             check_exposure(&scraper, address).map_err(InstallError::Serve)?;
@@ -476,8 +478,8 @@ impl Metrics {
         self.inner.http.clone()
     }
 
-    /// The page as a service, for a place that [`instrument`](Self::instrument) does not know. It is there where metrics
-    /// are switched off, too.
+    /// The page as a service, for a place that [`instrument`](Self::instrument) does not know. It answers 404 where metrics
+    /// are switched off.
     #[cfg(feature = "axum")]
     #[must_use]
     pub fn endpoint(&self) -> EndpointService {
@@ -512,8 +514,7 @@ impl Metrics {
     /// no tokio runtime. Nothing has happened then.
     #[cfg(feature = "serve")]
     pub async fn serve(&self, address: impl Into<SocketAddr>) -> Result<Server, ServeError> {
-        let page = self.inner.enabled.then(|| self.inner.path.clone());
-        let server = serve(Arc::clone(&self.inner.scraper), page, address.into()).await?;
+        let server = serve(Arc::clone(&self.inner.scraper), self.inner.path.clone(), address.into()).await?;
         self.inner.listening.store(true, Ordering::Relaxed);
         Ok(server)
     }

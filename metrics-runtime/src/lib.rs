@@ -46,6 +46,9 @@
 //! | feature | |
 //! |---|---|
 //! | `axum` (default) | [`http`], [`Metrics::instrument`] |
+//! | `gzip` (default) | pages in gzip |
+//! | `serve` (default) | `Metrics::serve`: the page on an address of its own |
+//! | `zstd` | pages in zstd, by the C library |
 //! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
 //! | `off` | attributes leave functions as they are; arguments are still checked |
 

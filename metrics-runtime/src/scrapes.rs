@@ -35,7 +35,7 @@ impl Scrapes {
         }
     }
 
-    /// Counts an answer. One of a code that is none of [`CODES`] counts nowhere; there is no such answer.
+    /// Counts an answer. One of a code that is none of [`CODES`] counts nowhere: where metrics are switched off, it is 404.
     pub(crate) fn answered(&self, code: u16, took: Duration) {
         if let Some(i) = CODES.iter().position(|&known| known == code) {
             self.by_code[i].inc();

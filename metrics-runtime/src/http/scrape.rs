@@ -39,6 +39,7 @@ pub(crate) struct Scraper {
     naming: Naming,
     endpoint: Endpoint,
     access: Access,
+    enabled: bool,
     places: Arc<AtomicUsize>,
     flights: Mutex<HashMap<Flight, Landing>>,
     no_peer: First,
@@ -66,9 +67,9 @@ impl fmt::Debug for Scraper {
 }
 
 impl Scraper {
-    pub(crate) fn new(registry: Registry, naming: Naming, endpoint: Endpoint, access: Access) -> Self {
+    pub(crate) fn new(registry: Registry, naming: Naming, endpoint: Endpoint, access: Access, enabled: bool) -> Self {
         let (places, flights, no_peer) = (Arc::default(), Mutex::default(), First::new());
-        Self { registry, naming, endpoint, access, places, flights, no_peer }
+        Self { registry, naming, endpoint, access, enabled, places, flights, no_peer }
     }
 
     /// Whether there is a token or a list, or nobody wants one.
@@ -135,6 +136,9 @@ impl Scraper {
                 }
                 return Err((StatusCode::FORBIDDEN, "not for this address\n"));
             }
+        }
+        if !self.enabled {
+            return Err((StatusCode::NOT_FOUND, "metrics are switched off\n"));
         }
         if request.method != Method::GET && request.method != Method::HEAD {
             return Err((StatusCode::METHOD_NOT_ALLOWED, "the page is there for GET and HEAD\n"));

@@ -122,13 +122,9 @@ pub(crate) fn check_exposure(scraper: &Scraper, address: SocketAddr) -> Result<(
     if ours || scraper.may_be_public() { Ok(()) } else { Err(ServeError::Open { address }) }
 }
 
-/// Serves the page on `address`, at `path`; without a page, the health check alone.
-pub(crate) async fn serve(
-    scraper: Arc<Scraper>,
-    page: Option<String>,
-    address: SocketAddr,
-) -> Result<Server, ServeError> {
-    if page.as_deref() == Some(HEALTH) {
+/// Serves the page on `address`, at `path`.
+pub(crate) async fn serve(scraper: Arc<Scraper>, path: String, address: SocketAddr) -> Result<Server, ServeError> {
+    if path == HEALTH {
         return Err(ServeError::HealthTaken);
     }
     check_exposure(&scraper, address)?;
@@ -137,14 +133,14 @@ pub(crate) async fn serve(
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
-    let site = Arc::new(Site { scraper, page });
+    let site = Arc::new(Site { scraper, path });
     let task = runtime.spawn(run(listener, site, stopped));
     Ok(Server { address, stop, task })
 }
 
 struct Site {
     scraper: Arc<Scraper>,
-    page: Option<String>,
+    path: String,
 }
 
 async fn run(listener: TcpListener, site: Arc<Site>, stopped: oneshot::Receiver<Duration>) {
@@ -184,9 +180,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, busy: 
             let (parts, _) = request.into_parts();
             let head = parts.method == Method::HEAD;
             let answer = match parts.uri.path() {
-                path if Some(path) == site.page.as_deref() => {
-                    Ok(Arc::clone(&site.scraper).answer(&parts, Some(peer.ip())))
-                }
+                path if path == site.path => Ok(Arc::clone(&site.scraper).answer(&parts, Some(peer.ip()))),
                 HEALTH if head || parts.method == Method::GET => Err((StatusCode::OK, "ok\n")),
                 HEALTH => Err((StatusCode::METHOD_NOT_ALLOWED, "it answers GET and HEAD\n")),
                 _ => Err((StatusCode::NOT_FOUND, "there is nothing at this path\n")),

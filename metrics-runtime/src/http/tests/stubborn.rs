@@ -1,4 +1,7 @@
 //! Foreign collectors that panic, block or say nonsense, and scrapes that come together.
+//!
+//! Each test has one thread for everything async: a scrape that kept it waiting would keep the test waiting that is to
+//! let it go on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -100,7 +103,7 @@ async fn in_flight(registry: &Registry, scrapes: u64) {
     eventually("the scrapes are under way", || registry.scrapes().in_flight.get() == scrapes).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_hundred_concurrent_scrapes_make_one_gather() {
     let (page, registry) = endpoint(Endpoint::new().limit(100).deadline(Duration::from_secs(600)));
     let (gate, _open, gathered) = blocked(&registry, "slow");
@@ -127,7 +130,7 @@ async fn a_hundred_concurrent_scrapes_make_one_gather() {
     assert_eq!(gathered.times(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_scraper_that_leaves_takes_the_page_from_nobody() {
     let (page, registry) = endpoint(Endpoint::new().deadline(Duration::from_secs(600)));
     let (gate, _open, gathered) = blocked(&registry, "slow");
@@ -182,7 +185,7 @@ async fn the_time_that_a_scraper_has_is_kept() {
     assert_eq!(gathered.times(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn one_that_has_little_time_takes_nothing_from_one_that_has_more() {
     let (page, registry) = endpoint(Endpoint::new().deadline(Duration::from_secs(600)));
     let (gate, _open, gathered) = blocked(&registry, "slow");
