@@ -1,6 +1,8 @@
 //! The foreign collectors of a registry, each held apart from the others: one that panics, blocks or says what no page
 //! can have costs its own families only.
 
+#![cfg_attr(not(feature = "axum"), allow(dead_code, reason = "the endpoint alone has a deadline"))]
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};

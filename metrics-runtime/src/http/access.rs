@@ -132,6 +132,7 @@ pub(crate) enum Verdict {
 }
 
 impl Access {
+    #[cfg(feature = "serve")]
     pub(crate) fn is_restricted(&self) -> bool {
         !self.tokens.is_empty() || self.networks.is_some()
     }

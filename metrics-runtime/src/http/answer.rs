@@ -1,6 +1,5 @@
 //! What a scraper is answered, and what is counted of it.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
@@ -26,20 +25,26 @@ pub struct PageBody {
     rest: Bytes,
     coding: Coding,
     scrape: Option<Scrape>,
-    /// What has to stay until the answer is over.
-    kept: Vec<Box<dyn Any + Send + Sync>>,
+    /// The connection has work until this is dropped.
+    #[cfg(feature = "serve")]
+    #[expect(dead_code, reason = "its end is all there is to it")]
+    working: Option<super::connections::Working>,
 }
 
 impl PageBody {
-    fn text(text: &'static str) -> Self {
-        let rest = Bytes::from_static(text.as_bytes());
-        Self { rest, coding: Coding::Identity, scrape: None, kept: Vec::new() }
+    fn new(rest: Bytes, coding: Coding, scrape: Option<Scrape>) -> Self {
+        Self {
+            rest,
+            coding,
+            scrape,
+            #[cfg(feature = "serve")]
+            working: None,
+        }
     }
 
     #[cfg(feature = "serve")]
-    pub(super) fn keeping(mut self, kept: impl Any + Send + Sync) -> Self {
-        self.kept.push(Box::new(kept));
-        self
+    pub(super) fn keeping(self, working: super::connections::Working) -> Self {
+        Self { working: Some(working), ..self }
     }
 }
 
@@ -86,12 +91,13 @@ pub(super) struct Scrape {
     started: Instant,
     code: StatusCode,
     over: bool,
+    place: Option<Place>,
 }
 
 impl Scrape {
     pub(super) fn begin(registry: &Registry) -> Self {
         registry.scrapes().in_flight.enter();
-        Self { registry: registry.clone(), started: Instant::now(), code: StatusCode::OK, over: false }
+        Self { registry: registry.clone(), started: Instant::now(), code: StatusCode::OK, over: false, place: None }
     }
 
     fn sent(&self, coding: Coding, bytes: u64) {
@@ -109,6 +115,7 @@ impl Drop for Scrape {
         let code = if self.over { self.code.as_u16() } else { 499 };
         scrapes.answered(code, self.started.elapsed());
         scrapes.in_flight.exit();
+        drop(self.place.take());
     }
 }
 
@@ -145,8 +152,8 @@ pub(super) fn page(mut scrape: Scrape, place: Place, sent: Sent) -> Response<Pag
     if body.is_empty() {
         scrape.over();
     }
-    let body = PageBody { rest: body, coding: sent.coding, scrape: Some(scrape), kept: vec![Box::new(place)] };
-    let mut response = Response::new(body);
+    scrape.place = Some(place);
+    let mut response = Response::new(PageBody::new(body, sent.coding, Some(scrape)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(sent.format.content_type()));
     headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
@@ -166,7 +173,8 @@ pub(super) fn refusal(mut scrape: Scrape, code: StatusCode, text: &'static str, 
 
 /// A text, with the headers that belong to the code.
 pub(super) fn plain(code: StatusCode, text: &'static str, head: bool) -> Response<PageBody> {
-    let mut response = Response::new(PageBody::text(if head { "" } else { text }));
+    let body = Bytes::from_static(if head { b"" } else { text.as_bytes() });
+    let mut response = Response::new(PageBody::new(body, Coding::Identity, None));
     *response.status_mut() = code;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

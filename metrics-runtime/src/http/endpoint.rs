@@ -136,6 +136,7 @@ impl Endpoint {
         Ok(Access { tokens: self.tokens.clone(), networks })
     }
 
+    #[cfg(feature = "serve")]
     pub(crate) const fn is_open(&self) -> bool {
         self.open
     }
