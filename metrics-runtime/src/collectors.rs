@@ -83,7 +83,7 @@ pub(crate) struct Gathered {
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) cause: Cause,
-    /// A sentence.
+    /// What happened to whom, for the log. Nothing of what a panic said.
     pub(crate) what: String,
 }
 
@@ -267,7 +267,8 @@ impl Merged {
                         let metrics = family.take_metric();
                         there.get_mut().mut_metric().extend(metrics);
                     } else {
-                        let what = format!("{} has another type than the `{}` there is", unit.name, family.name());
+                        let what =
+                            format!("{} has a {:?} of another type than the one there is", unit.name, family.name());
                         self.problem(Cause::Invalid, what);
                     }
                 }
@@ -288,7 +289,7 @@ impl Merged {
         families.retain(|family| match foreign::problem(family) {
             None => true,
             Some(what) => {
-                let what = format!("a foreign collector's {:?}: {what}; it", family.name());
+                let what = format!("a foreign collector's {:?} is left out: {what}", family.name());
                 problems.push(Problem { cause: Cause::Invalid, what });
                 false
             }

@@ -374,7 +374,7 @@ impl Registry {
     pub(crate) fn page_of(&self, format: Format, naming: &Naming, gathered: Gathered) -> (String, bool) {
         let mut whole = gathered.problems.is_empty();
         for problem in gathered.problems {
-            self.inner.errors.of(problem.cause).record(|| format!("{} is left out of the page", problem.what));
+            self.inner.errors.of(problem.cause).record(|| format!("{}; the rest of the page is served", problem.what));
         }
         let gathered = gathered.families;
         let mut page = Page::new(format);

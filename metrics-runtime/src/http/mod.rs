@@ -50,8 +50,10 @@
 //! | with `name[]` in its query, as often as one likes | the families that have one of these names, or a sample of one |
 //! | where a page is not whole, and has to be ([`strict`](Endpoint::strict)) | 500 |
 //!
-//! **Scrapes that come together share a page.** It is gathered, written and encoded once for all who ask for it until it
-//! is ready, and by threads of its own, so that none of the runtime's workers waits. Who comes after that has a new one.
+//! **Scrapes that come together share a page.** It is gathered, written and encoded once for all who ask for it until the
+//! toolkit's own numbers are read, so that none of these is from before it was asked for; who comes later shares the next
+//! one. Of a foreign collector that is being called already, the answer is taken for the next page as well. All of this is
+//! done by threads of its own: none of the runtime's workers waits.
 //!
 //! **A foreign collector costs no more than its own families.** One that panics, that has not answered when the page is
 //! due, or whose families no page could have, is left out, counted by cause in `metrics_runtime_scrape_errors_total`, and

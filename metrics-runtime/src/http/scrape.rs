@@ -41,11 +41,14 @@ pub(crate) struct Scraper {
     access: Access,
     enabled: bool,
     places: Arc<AtomicUsize>,
+    /// Where one can board: pages whose own numbers have not been read yet.
     flights: Mutex<HashMap<Flight, Landing>>,
+    /// Held while numbers are read. Who comes meanwhile boards the next page, all of them the same.
+    writing: Mutex<()>,
     no_peer: First,
 }
 
-/// What pages have in common that are written at the same time: whoever asks for the same joins.
+/// What pages have in common that can be one: whoever asks for the same joins.
 type Flight = (Format, Duration);
 type Landing = watch::Receiver<Option<Arc<Written>>>;
 
@@ -68,8 +71,8 @@ impl fmt::Debug for Scraper {
 
 impl Scraper {
     pub(crate) fn new(registry: Registry, naming: Naming, endpoint: Endpoint, access: Access, enabled: bool) -> Self {
-        let (places, flights, no_peer) = (Arc::default(), Mutex::default(), First::new());
-        Self { registry, naming, endpoint, access, enabled, places, flights, no_peer }
+        let (places, flights, writing, no_peer) = (Arc::default(), Mutex::default(), Mutex::default(), First::new());
+        Self { registry, naming, endpoint, access, enabled, places, flights, writing, no_peer }
     }
 
     /// Whether there is a token or a list, or nobody wants one.
@@ -147,7 +150,7 @@ impl Scraper {
         place.ok_or((StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at a time; try again later\n"))
     }
 
-    /// The page that is being written for somebody who asked for the same, or a new one.
+    /// The page that is about to be written for somebody who asked for the same, or a new one.
     fn board(self: &Arc<Self>, flight: Flight) -> Result<Landing, Failed> {
         let (landing, departure) = match self.flights().entry(flight) {
             Entry::Occupied(there) => (there.get().clone(), None),
@@ -169,13 +172,17 @@ impl Scraper {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, (format, budget): Flight) -> Written {
+    /// A page, and what has to be done before the first of its own numbers is read.
+    fn write(&self, (format, budget): Flight, close: impl FnOnce()) -> Written {
         let now = Instant::now();
         // A deadline that no clock reaches is none.
         let deadline = now.checked_add(budget).unwrap_or(now + Duration::from_secs(86_400));
         let patience = Patience { deadline, overdue: self.endpoint.longest() };
         let gathered = self.registry.gather_within(patience);
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        close();
         let (page, whole) = self.registry.page_of(format, &self.naming, gathered);
+        drop(writing);
         let series = page.lines().filter(|line| !line.starts_with('#')).count();
         self.registry.scrapes().written(series as u64);
         Written::new(page, whole)
@@ -198,10 +205,9 @@ struct Departure {
 
 impl Departure {
     fn fly(self) {
-        let written = Arc::new(self.scraper.write(self.flight));
-        // First off the board, then down: who comes now has a page that is written after it came.
-        self.off();
-        self.ready.send_replace(Some(written));
+        // Off the board first: nobody is shown a number of ours from before it asked.
+        let written = self.scraper.write(self.flight, || self.off());
+        self.ready.send_replace(Some(Arc::new(written)));
     }
 
     fn off(&self) {

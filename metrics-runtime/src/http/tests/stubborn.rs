@@ -15,6 +15,7 @@ use tower_service::Service as _;
 
 use super::scrapes::{ask, body, endpoint, get, text, value};
 use super::*;
+use crate::descriptor::Descriptor;
 use crate::http::Endpoint;
 
 /// A collector that is a closure.
@@ -130,6 +131,31 @@ async fn a_hundred_concurrent_scrapes_make_one_gather() {
     assert_eq!(gathered.times(), 2);
 }
 
+/// What was counted before a scrape is on its page, whatever other scrapes it shares that with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_page_is_from_before_it_was_asked_for() {
+    let (page, registry) = endpoint(Endpoint::new());
+    let done = registry.counter(Descriptor::counter("done_total", "Done.").labels(["by"])).expect("valid");
+    let called = Called::register(&registry, "theirs");
+    let workers: Vec<_> = (0..8)
+        .map(|worker| {
+            let (page, done) = (page.clone(), done.clone());
+            tokio::spawn(async move {
+                for times in 1..=50 {
+                    done.get(&[&worker.to_string()]).expect("one label").inc();
+                    let text = get(&page, "/").await;
+                    let line = format!("done_total{{by=\"{worker}\"}} {times}\n");
+                    assert!(text.contains(&line), "{line} is missing:\n{text}");
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.expect("no panic");
+    }
+    assert!(called.times() <= 8 * 50);
+}
+
 #[tokio::test]
 async fn a_scraper_that_leaves_takes_the_page_from_nobody() {
     let (page, registry) = endpoint(Endpoint::new().deadline(Duration::from_secs(600)));
@@ -152,7 +178,7 @@ async fn a_scraper_that_leaves_takes_the_page_from_nobody() {
 
 #[tokio::test]
 async fn a_collector_that_blocks_costs_its_own_families_and_is_not_asked_again() {
-    let (page, registry) = endpoint(Endpoint::new().deadline(Duration::from_millis(200)));
+    let (page, registry) = endpoint(Endpoint::new().deadline(Duration::from_secs(2)));
     let before = Called::register(&registry, "before");
     let (gate, _open, gathered) = blocked(&registry, "stuck");
     let after = Called::register(&registry, "after");
@@ -207,7 +233,7 @@ async fn one_that_has_little_time_takes_nothing_from_one_that_has_more() {
 #[tokio::test]
 async fn what_no_page_can_have_is_left_out() {
     let (page, registry) = endpoint(Endpoint::new());
-    let ours = crate::descriptor::Descriptor::gauge("ours", "Ours.");
+    let ours = Descriptor::gauge("ours", "Ours.");
     registry.gauge(ours).expect("valid").get(&[]).expect("no labels").set(1.0);
     Called::register(&registry, "theirs");
     register(&registry, "panics", || panic!("a canary"));
@@ -232,7 +258,7 @@ async fn what_no_page_can_have_is_left_out() {
 
 #[tokio::test]
 async fn where_a_page_has_to_be_whole_one_that_is_not_is_an_error() {
-    let (page, registry) = endpoint(Endpoint::new().strict(true).deadline(Duration::from_millis(200)));
+    let (page, registry) = endpoint(Endpoint::new().strict(true).deadline(Duration::from_secs(2)));
     Called::register(&registry, "theirs");
     assert!(get(&page, "/").await.contains("theirs 1\n"));
     let (gate, _open, _) = blocked(&registry, "stuck");
