@@ -22,8 +22,6 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
         "a store instead of the folder: file:///folder, memory:///; with the feature cloud s3:// gs:// az://",
     ),
     ("SESSION_SECONDS", "how long a session lasts [default: 900]"),
-    ("METRICS_ENABLED", "false switches the metrics off"),
-    ("METRICS_PATH", "where they are [default: /metrics]"),
 ];
 
 /// Failures of Ryot in a row that open the breaker.

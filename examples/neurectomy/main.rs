@@ -17,9 +17,10 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use examples::run::{Args, Cli, run};
-use examples::serve::{listen, serve};
+use examples::serve::{listen, serve, serve_metrics};
 use metrics_runtime::Metrics;
 use metrics_runtime::circuit_breaker::CircuitBreaker;
 
@@ -63,6 +64,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
         vault: Vault::open(config.vault)?,
         sessions: Sessions::new(config.session_lifetime),
     });
+    let page = serve_metrics(&metrics).await?;
     let router = metrics.instrument(app::router(Arc::clone(&app)))?;
 
     let expiring = tokio::spawn(async move { app.sessions.expire().await });
@@ -76,5 +78,8 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     let outcome = serve(listener, router).await;
     expiring.abort();
     traffic.abort();
+    if let Some(page) = page {
+        page.shutdown(Duration::from_secs(1)).await;
+    }
     Ok(outcome?)
 }

@@ -46,6 +46,9 @@
 //! | feature | |
 //! |---|---|
 //! | `axum` (default) | [`http`], [`Metrics::instrument`] |
+//! | `gzip` (default) | pages in gzip |
+//! | `serve` (default) | `Metrics::serve`: the page on an address of its own |
+//! | `zstd` | pages in zstd, by the C library |
 //! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
 //! | `tower` (part of `axum`) | [`circuit_breaker::CircuitBreakerLayer`] |
 //! | `failsafe`, `tower-resilience` | the circuit breakers of these crates on the page |
@@ -61,6 +64,7 @@ mod catalog;
 mod cell;
 pub mod circuit_breaker;
 mod computed;
+mod collectors;
 mod config;
 mod declared;
 mod descriptor;
@@ -74,6 +78,8 @@ mod name;
 mod outcome;
 mod preset;
 mod registry;
+#[cfg(feature = "axum")]
+mod scrapes;
 mod site;
 mod sync;
 

@@ -104,7 +104,7 @@ pub const fn expect(check: Check) {
     }
 }
 
-const fn is_word(name: &str, colon: bool) -> bool {
+pub(crate) const fn is_word(name: &str, colon: bool) -> bool {
     let bytes = name.as_bytes();
     let mut i = 0;
     while i < bytes.len() {

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(feature = "axum")]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +11,7 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 
 use crate::cell::{Counter, First, Gauge, Histogram, InFlight, REJECTED, Striped, clock};
+use crate::collectors::{Cause, Collectors, Gathered};
 use crate::computed::{Computed, Group};
 use crate::descriptor::{Descriptor, Kind, Naming, Source};
 use crate::encode::{Format, Header, Number, Page, Type};
@@ -17,6 +19,8 @@ use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
 use crate::foreign;
 use crate::label;
 use crate::name::{self, NameError};
+#[cfg(feature = "axum")]
+use crate::{collectors::Patience, scrapes::Scrapes};
 
 /// Room for the comments of a family.
 const HEADERS: usize = 512;
@@ -133,10 +137,12 @@ pub struct Registry {
 #[derive(Default)]
 struct Inner {
     families: Mutex<Families>,
-    collectors: prometheus::Registry,
-    included: Mutex<Vec<prometheus::Registry>>,
+    collectors: Collectors,
     limit: Arc<AtomicUsize>,
     errors: ScrapeErrors,
+    /// From when on there is an endpoint.
+    #[cfg(feature = "axum")]
+    scrapes: OnceLock<Scrapes>,
 }
 
 #[derive(Default)]
@@ -155,6 +161,8 @@ struct Families {
 struct ScrapeErrors {
     panic: Counted,
     duplicate: Counted,
+    invalid: Counted,
+    timeout: Counted,
 }
 
 struct Counted {
@@ -383,16 +391,14 @@ impl Registry {
     /// # Errors
     /// The collector describes what another one does already.
     pub fn register(&self, collector: Box<dyn Collector>) -> Result<(), RegistryError> {
-        self.inner
-            .collectors
-            .register(Box::new(Guarded { collector, registry: Arc::downgrade(&self.inner) }))
-            .map_err(|error| RegistryError::Collector { reason: error.to_string() })
+        let registered = self.inner.collectors.register(collector);
+        registered.map_err(|error| RegistryError::Collector { reason: error.to_string() })
     }
 
     /// Includes a whole registry of the `prometheus` crate, the default one for instance:
     /// `registry.include(prometheus::default_registry().clone())`.
     pub fn include(&self, registry: prometheus::Registry) {
-        self.inner.included.lock().unwrap_or_else(PoisonError::into_inner).push(registry);
+        self.inner.collectors.include(registry);
     }
 
     /// The page of this registry in the Prometheus text format 0.0.4, without namespace.
@@ -402,19 +408,22 @@ impl Registry {
     }
 
     /// All families, sorted by name; those that are computed as they are now.
-    pub(crate) fn snapshot(&self) -> Vec<Arc<dyn AnyFamily>> {
+    pub(crate) fn snapshot(&self) -> (Vec<Arc<dyn AnyFamily>>, bool) {
+        let mut whole = true;
         let (mut by_name, groups) = {
             let families = self.families();
             (families.by_name.clone(), families.computed.clone())
         };
         for group in groups {
             let (families, computed) = group.families();
+            whole &= computed;
             if !computed {
-                self.inner.errors.panicked();
+                let what = "a computed metric panicked; the rest of the page is served";
+                self.inner.errors.of(Cause::Panic).record(|| what.to_owned());
             }
             by_name.extend(families.into_iter().map(|family| (family.descriptor().name.to_string(), family)));
         }
-        by_name.into_values().collect()
+        (by_name.into_values().collect(), whole)
     }
 
     fn families(&self) -> MutexGuard<'_, Families> {
@@ -422,10 +431,38 @@ impl Registry {
         self.inner.families.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The page. No lock is held while series are read or foreign collectors run.
+    /// The page, written here and now.
     pub(crate) fn page(&self, format: Format, naming: &Naming) -> String {
+        self.page_of(format, naming, self.inner.collectors.gather()).0
+    }
+
+    /// The foreign part of a page.
+    #[cfg(feature = "axum")]
+    pub(crate) fn gather_within(&self, patience: Patience) -> Gathered {
+        self.inner.collectors.gather_within(patience)
+    }
+
+    /// Whether no foreign collector is being called.
+    #[cfg(all(test, feature = "axum"))]
+    pub(crate) fn collectors_are_idle(&self) -> bool {
+        self.inner.collectors.are_idle()
+    }
+
+    /// What is counted of scrapes. It is on the page from the first call on.
+    #[cfg(feature = "axum")]
+    pub(crate) fn scrapes(&self) -> &Scrapes {
+        self.inner.scrapes.get_or_init(Scrapes::new)
+    }
+
+    /// The page with this foreign part, and whether all of that is on it. No lock is held while series are read.
+    pub(crate) fn page_of(&self, format: Format, naming: &Naming, gathered: Gathered) -> (String, bool) {
+        let (families, mut whole) = self.snapshot();
+        whole &= gathered.problems.is_empty();
+        for problem in gathered.problems {
+            self.inner.errors.of(problem.cause).record(|| format!("{}; the rest of the page is served", problem.what));
+        }
+        let gathered = gathered.families;
         let constant = naming.constant_text(&[]);
-        let families = self.snapshot();
         let beside = |family: &dyn AnyFamily| naming.prefix.len() + family.descriptor().name.len() + constant.len();
         // All of it at once: a page of many megabytes that grows is copied, and each time the kernel maps fresh memory.
         let len = families.iter().map(|family| HEADERS + family.page_len(beside(&**family))).sum::<usize>();
@@ -436,7 +473,6 @@ impl Registry {
             let own = naming.constant_text(&family.descriptor().labels);
             write_family(&mut page, &**family, &naming.prefix, &own);
         }
-        let gathered = self.gather();
         let theirs: BTreeSet<&str> = gathered.iter().map(MetricFamily::name).collect();
         for family in &gathered {
             let claims = foreign::claims(family);
@@ -444,6 +480,7 @@ impl Registry {
                 self.inner.errors.duplicate.record(|| {
                     format!("a foreign collector's `{}` is left out: the page has that name already", family.name())
                 });
+                whole = false;
                 continue;
             }
             // OpenMetrics calls a counter's family by the counter's name without `_total`. Where another has that name,
@@ -454,20 +491,7 @@ impl Registry {
             written.extend(claims);
         }
         self.write_self_metrics(&mut page, &families, &naming.prefix, &constant);
-        page.finish()
-    }
-
-    /// What the foreign collectors say, each guarded against the panics of the others.
-    fn gather(&self) -> Vec<MetricFamily> {
-        let mut gathered = self.inner.collectors.gather();
-        let included = self.inner.included.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for registry in included {
-            match catch_unwind(AssertUnwindSafe(|| registry.gather())) {
-                Ok(families) => gathered.extend(families),
-                Err(_) => self.inner.errors.panicked(),
-            }
-        }
-        gathered
+        (page.finish(), whole)
     }
 
     fn write_self_metrics(&self, page: &mut Page, families: &[Arc<dyn AnyFamily>], prefix: &str, constant: &str) {
@@ -488,11 +512,21 @@ impl Registry {
         page.sample("", Number::Whole(REJECTED.sum()));
         page.family(header(
             "metrics_runtime_scrape_errors_total",
-            "Foreign collectors left out of a page: they panicked, or their name was taken.",
+            "Foreign collectors or families left out of a page: their name was taken, they were none that a page can \
+             have, they panicked, or they did not answer in time.",
         ));
         let errors = &self.inner.errors;
-        for (cause, counted) in [("duplicate", &errors.duplicate), ("panic", &errors.panic)] {
+        for (cause, counted) in [
+            ("duplicate", &errors.duplicate),
+            ("invalid", &errors.invalid),
+            ("panic", &errors.panic),
+            ("timeout", &errors.timeout),
+        ] {
             page.sample(&format!("cause=\"{cause}\""), Number::Whole(counted.count.sum()));
+        }
+        #[cfg(feature = "axum")]
+        if let Some(scrapes) = self.inner.scrapes.get() {
+            scrapes.write(page, constant);
         }
     }
 }
@@ -518,8 +552,12 @@ fn wrong_kind(descriptor: &Descriptor, wanted: Kind) -> NameError {
 }
 
 impl ScrapeErrors {
-    fn panicked(&self) {
-        self.panic.record(|| "a collector or a computed metric panicked; the rest of the page is served".to_owned());
+    fn of(&self, cause: Cause) -> &Counted {
+        match cause {
+            Cause::Panic => &self.panic,
+            Cause::Timeout => &self.timeout,
+            Cause::Invalid => &self.invalid,
+        }
     }
 }
 
@@ -529,26 +567,5 @@ impl Counted {
         if self.warned.is_now() {
             tracing::warn!("{}; further ones are only counted, in metrics_runtime_scrape_errors_total", what());
         }
-    }
-}
-
-/// A foreign collector whose panics cost its own families only.
-struct Guarded {
-    collector: Box<dyn Collector>,
-    registry: std::sync::Weak<Inner>,
-}
-
-impl Collector for Guarded {
-    fn desc(&self) -> Vec<&prometheus::core::Desc> {
-        self.collector.desc()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        catch_unwind(AssertUnwindSafe(|| self.collector.collect())).unwrap_or_else(|_| {
-            if let Some(registry) = self.registry.upgrade() {
-                registry.errors.panicked();
-            }
-            Vec::new()
-        })
     }
 }

@@ -21,7 +21,7 @@ pub struct Prometheus {
 }
 
 /// What a server scrapes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Target<'a> {
     /// The value of the label `job`.
     pub job: &'a str,
@@ -29,13 +29,21 @@ pub struct Target<'a> {
     pub address: SocketAddr,
     /// Where its metrics are.
     pub path: &'a str,
+    /// More of the job's configuration, as it stands in Prometheus' own: `{"sample_limit": 100}`.
+    pub settings: Value,
 }
 
 impl<'a> Target<'a> {
     /// A target that serves its metrics on `/metrics`.
     #[must_use]
     pub fn new(job: &'a str, address: SocketAddr) -> Self {
-        Self { job, address, path: "/metrics" }
+        Self { job, address, path: "/metrics", settings: json!({}) }
+    }
+
+    /// The same, configured like this.
+    #[must_use]
+    pub fn with(self, settings: Value) -> Self {
+        Self { settings, ..self }
     }
 }
 
@@ -68,13 +76,15 @@ impl Prometheus {
     /// Starts a server and waits until it has scraped each target with success.
     #[must_use]
     pub fn scrape(&self, targets: &[Target<'_>]) -> Server {
-        let server = self.start(targets);
+        let server = self.watch(targets);
         let up = wait::try_until(|| server.targets_up());
         up.unwrap_or_else(|error| panic!("prometheus does not get the metrics: {error}"));
         server
     }
 
-    fn start(&self, targets: &[Target<'_>]) -> Server {
+    /// Starts a server, whatever comes of its scrapes.
+    #[must_use]
+    pub fn watch(&self, targets: &[Target<'_>]) -> Server {
         // Between finding a free port and listening on it, another process may take it.
         for _ in 0..10 {
             if let Some(server) = self.try_start(targets, free_port()) {
@@ -176,6 +186,18 @@ impl Server {
         entries.collect()
     }
 
+    /// Waits until a scrape of this job has failed, and says what Prometheus says of it.
+    #[must_use]
+    pub fn failure(&self, job: &str) -> String {
+        wait::until("a scrape to fail", || {
+            let targets = self.get("/api/v1/targets?state=active");
+            let targets = targets["activeTargets"].as_array().expect("the API has it");
+            let target = targets.iter().find(|target| target["labels"]["job"] == job)?;
+            let error = target["lastError"].as_str().filter(|error| !error.is_empty());
+            error.map(str::to_owned)
+        })
+    }
+
     fn targets_up(&self) -> Result<(), String> {
         let targets = self.get("/api/v1/targets?state=active");
         let targets = targets["activeTargets"].as_array().expect("the API has it");
@@ -201,11 +223,15 @@ fn configuration(targets: &[Target<'_>]) -> Value {
     let jobs: Vec<Value> = targets
         .iter()
         .map(|target| {
-            json!({
+            let mut job = json!({
                 "job_name": target.job,
                 "metrics_path": target.path,
                 "static_configs": [{ "targets": [target.address.to_string()] }],
-            })
+            });
+            for (name, value) in target.settings.as_object().expect("settings have names") {
+                job[name] = value.clone();
+            }
+            job
         })
         .collect();
     json!({ "global": { "scrape_interval": "1s", "scrape_timeout": "1s" }, "scrape_configs": jobs })
@@ -262,7 +288,7 @@ mod tests {
         );
         let server = prometheus.scrape(&[
             Target::new("text", text.address()),
-            Target { job: "openmetrics", address: openmetrics.address(), path: "/other" },
+            Target { path: "/other", ..Target::new("openmetrics", openmetrics.address()) },
         ]);
         assert!(openmetrics.last_request().starts_with("GET /other HTTP/1.1\r\n"));
 

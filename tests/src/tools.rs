@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use crate::program::Program;
 use crate::prometheus::Prometheus;
 use crate::promtool::Promtool;
 use crate::python::Python;
@@ -38,6 +39,18 @@ pub fn promtool() -> Option<Promtool> {
 #[must_use]
 pub fn python() -> Option<Python> {
     found("python with prometheus-client", venv_python()).map(|program| Python::new(&program))
+}
+
+/// A client that everybody has.
+#[must_use]
+pub fn curl() -> Option<Program> {
+    found("curl", on_path("curl")).map(Program::new)
+}
+
+/// Clients that open many connections and are slow on each.
+#[must_use]
+pub fn slowhttptest() -> Option<Program> {
+    found("slowhttptest", on_path("slowhttptest")).map(Program::new)
 }
 
 fn found(tool: &str, path: Option<PathBuf>) -> Option<PathBuf> {

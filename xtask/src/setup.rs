@@ -1,5 +1,5 @@
-//! What the tests need beyond Rust: Prometheus with promtool, and Python's `prometheus-client` in an environment of its
-//! own under the target folder.
+//! What the tests need beyond Rust: Prometheus with promtool, curl, slowhttptest, and Python's `prometheus-client` in an
+//! environment of its own under the target folder.
 //!
 //! Everything is looked for first, so a second run changes nothing. Packages come from apt where there is one and this
 //! runs as root; anywhere else, one line says what to install.
@@ -21,13 +21,31 @@ const CLIENT_VERSION: &str = "0.26.0";
 pub(crate) fn run() -> Vec<String> {
     println!("==> setup");
     let mut missing = Vec::new();
-    for (name, found) in [("prometheus", prometheus()), ("python", python())] {
+    let tools = [
+        ("prometheus", prometheus()),
+        ("curl", program("curl", "--version")),
+        ("slowhttptest", program("slowhttptest", "-h")),
+        ("python", python()),
+    ];
+    for (name, found) in tools {
         match found {
             Ok(what) => println!("{name}: {what}"),
             Err(how) => missing.push(how),
         }
     }
     missing
+}
+
+/// A program whose package is called as it is.
+fn program(name: &str, version: &str) -> Result<String, String> {
+    let found = || output(Command::new(name).arg(version)).ok();
+    if found().is_none() {
+        let installed = apt_install(&[name]).and_then(|()| found().ok_or_else(|| "not to be started".to_owned()));
+        installed.map_err(|why| {
+            format!("{name}: {why}; install it by `sudo apt-get install {name}` or `brew install {name}`")
+        })?;
+    }
+    Ok("found".to_owned())
 }
 
 /// Both programs come in one package; each is asked, for it is both that the tests need.

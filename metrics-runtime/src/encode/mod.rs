@@ -3,7 +3,7 @@
 //! Families hand their series to a [`Page`] one after the other; it knows the two formats and nothing of where the
 //! numbers come from.
 
-mod negotiate;
+pub(crate) mod negotiate;
 mod number;
 
 pub(crate) use number::Number;
@@ -17,7 +17,7 @@ use crate::label;
 use crate::name;
 
 /// An exposition format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Format {
     /// The Prometheus text format 0.0.4.

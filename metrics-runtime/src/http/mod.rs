@@ -34,26 +34,73 @@
 //!   and for what [`nest_service`](axum::Router::nest_service) hides, it is `unmatched`; routes begin with `/`, so no
 //!   route reads like that. It never is the path that was asked for.
 //! - `status` is the three digits.
+//!
+//! # The endpoint
+//!
+//! [`Endpoint`] says how the page is served and to whom. It is mounted in a router by
+//! [`Metrics::instrument`](crate::Metrics::instrument), has an address of its own by `Metrics::serve` (feature `serve`),
+//! and is an [`EndpointService`] for everything else.
+//!
+//! | a request | is answered with |
+//! |---|---|
+//! | from an address that is not allowed, or without a valid token | 403, 401; nothing has been gathered then |
+//! | of another method than GET and HEAD | 405 and `Allow` |
+//! | beyond the limit of scrapes | 503 and `Retry-After` |
+//! | whatever it accepts | the page: text 0.0.4, or OpenMetrics 1.0 where `Accept` prefers it; in gzip (feature `gzip`) or zstd (feature `zstd`) where `Accept-Encoding` names it |
+//! | with `name[]` in its query, as often as one likes | the families that have one of these names, or a sample of one |
+//! | where a page is not whole, and has to be ([`strict`](Endpoint::strict)) | 500 |
+//!
+//! **Scrapes that come together share a page.** It is gathered, written and encoded once for all who ask for it until the
+//! toolkit's own numbers are read, so that none of these is from before it was asked for; who comes later shares the next
+//! one. Of a foreign collector that is being called already, the answer is taken for the next page as well. All of this is
+//! done by threads of its own: none of the runtime's workers waits.
+//!
+//! **A foreign collector costs no more than its own families.** One that panics, that has not answered when the page is
+//! due, or whose families no page could have, is left out, counted by cause in `metrics_runtime_scrape_errors_total`, and
+//! logged the first time. One that still has not answered is not asked again before it has. An included registry is one
+//! such collector.
+//!
+//! What the endpoint says of itself, on the page: `metrics_runtime_scrapes_total{code}` (499 is a scraper that left early),
+//! `metrics_runtime_scrapes_in_flight`, `metrics_runtime_scrape_duration_seconds`,
+//! `metrics_runtime_scrape_bytes_total{encoding}` and `metrics_runtime_scrape_series`.
 
+mod access;
+mod answer;
 mod body;
+mod compress;
+#[cfg(feature = "serve")]
+mod connections;
 mod endpoint;
 mod future;
 mod guard;
 mod labels;
 mod layer;
+mod mount;
 mod path;
 mod probe;
+mod scrape;
+mod select;
+#[cfg(feature = "serve")]
+mod serve;
 mod service;
 #[cfg(test)]
 mod tests;
 
+pub use access::EndpointSettingError;
+pub use answer::PageBody;
 pub use body::TrackedBody;
-pub use endpoint::EndpointError;
-pub(crate) use endpoint::instrument;
+pub use endpoint::{Endpoint, EndpointService};
 pub use future::ResponseFuture;
 pub use layer::HttpLayer;
+pub use mount::EndpointError;
+pub(crate) use mount::instrument;
 pub use path::PathError;
 pub(crate) use path::check_path;
+pub(crate) use scrape::Scraper;
+#[cfg(feature = "serve")]
+pub use serve::{ServeError, Server};
+#[cfg(feature = "serve")]
+pub(crate) use serve::{check_exposure, serve};
 pub use service::HttpService;
 
 use std::borrow::Cow;

@@ -3,7 +3,11 @@
 mod endings;
 mod page;
 mod routes;
+mod scrapes;
+#[cfg(feature = "serve")]
+mod serve;
 mod sockets;
+mod stubborn;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
