@@ -54,7 +54,7 @@ impl<V> Table<V> {
     /// The entry of these label values.
     #[inline]
     pub(crate) fn get<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<&Entry<V>> {
-        self.find(self.hasher.hash_one(values), names, values)
+        self.find(self.hasher.hash_one(values), names, values).map(|(_, entry)| entry)
     }
 
     /// The entry of these label values; made now, unless `admit` declines at the number of entries there are.
@@ -66,12 +66,12 @@ impl<V> Table<V> {
         value: impl FnOnce() -> V,
     ) -> Option<&Entry<V>> {
         let hash = self.hasher.hash_one(values);
-        if let Some(entry) = self.find(hash, names, values) {
+        if let Some((_, entry)) = self.find(hash, names, values) {
             return Some(entry);
         }
         // A panic cannot happen between the steps below, so what a poisoned lock guards is whole.
         let mut len = self.len.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = self.find(hash, names, values) {
+        if let Some((_, entry)) = self.find(hash, names, values) {
             return Some(entry);
         }
         if !admit(*len) {
@@ -98,12 +98,20 @@ impl<V> Table<V> {
         self.published.load(Ordering::Acquire)
     }
 
-    fn entry(&self, number: usize) -> Option<&Entry<V>> {
+    /// The number of the entry of these label values: short, copied, and good for [`entry`](Self::entry) as long as the
+    /// table lives.
+    #[cfg(any(test, feature = "http"))]
+    pub(crate) fn number<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<usize> {
+        self.find(self.hasher.hash_one(values), names, values).map(|(number, _)| number)
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, number: usize) -> Option<&Entry<V>> {
         let (chunk, offset) = place(number);
         self.chunks.get(chunk)?.get()?.get(offset)?.get()
     }
 
-    fn find<N: AsRef<str>>(&self, hash: u64, names: &[N], values: &[&str]) -> Option<&Entry<V>> {
+    fn find<N: AsRef<str>>(&self, hash: u64, names: &[N], values: &[&str]) -> Option<(usize, &Entry<V>)> {
         let index = self.indexes[self.current.load(Ordering::Acquire)].get()?;
         for slot in probe(index, hash) {
             let number = match slot.load(Ordering::Acquire) {
@@ -112,7 +120,7 @@ impl<V> Table<V> {
             };
             let entry = self.entry(number)?;
             if entry.hash == hash && entry.labels.is(names, values) {
-                return Some(entry);
+                return Some((number, entry));
             }
         }
         None
@@ -178,6 +186,8 @@ mod tests {
         for i in 0..5000usize {
             let (a, b) = (i.to_string(), (i / 7).to_string());
             assert_eq!(table.get(&NAMES, &[&a, &b]).map(|entry| entry.value), Some(i));
+            assert_eq!(table.number(&NAMES, &[&a, &b]), Some(i));
+            assert_eq!(table.entry(i).map(|entry| entry.value), Some(i));
         }
         assert_eq!(table.iter().map(|entry| entry.value).collect::<Vec<_>>(), (0..5000).collect::<Vec<_>>());
         assert!(table.get(&NAMES, &["0", "1"]).is_none());
