@@ -29,7 +29,8 @@
 //!   [`macro@LabelValue`] for bounded labels. Each call that started counts exactly once, with its [`Outcome`]: returned,
 //!   failed, panicked, or cancelled.
 //! - [`Metrics`]: namespace, constant labels, environment, the page.
-//! - [`http`]: the middleware and the endpoint for axum (feature `axum`, on by default).
+//! - [`http`]: the middleware for tower services (feature `http`), and the endpoint for axum (feature `axum`, on by
+//!   default).
 //! - [`circuit_breaker`]: gauges for circuit breakers.
 //! - [`Registry`] and [`Family`]: metrics without attributes, and the bridge to the `prometheus` crate.
 //! - [`catalog`]: everything the binary declares, before anything was called.
@@ -46,7 +47,7 @@
 //! | feature | |
 //! |---|---|
 //! | `axum` (default) | [`http`], [`Metrics::instrument`] |
-//! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
+//! | `http` | [`http`] without axum: the middleware for any tower service; `http`'s responses and status codes classify themselves, methods and codes are labels |
 //! | `off` | attributes leave functions as they are; arguments are still checked |
 
 #![forbid(unsafe_code)]
@@ -64,7 +65,7 @@ mod descriptor;
 mod encode;
 mod family;
 mod foreign;
-#[cfg(feature = "axum")]
+#[cfg(feature = "http")]
 pub mod http;
 mod label;
 mod name;
@@ -80,7 +81,7 @@ pub use config::{Builder, EnvError, InstallError, Metrics, MetricsCollector};
 pub use descriptor::{Descriptor, Kind, Source};
 pub use encode::Format;
 pub use family::{Family, Info, LabelCountError, Metric};
-#[cfg(feature = "axum")]
+#[cfg(feature = "http")]
 pub use http::Http;
 pub use label::{Label, LabelValue};
 pub use metrics_macros::{

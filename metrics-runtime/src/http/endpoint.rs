@@ -52,7 +52,7 @@ where
     let page = get(async move |headers: HeaderMap| respond(&headers, &scrape));
     // The router panics where two routes overlap. No case is known that the probe does not see; should there be one,
     // it is an error all the same.
-    catch_unwind(AssertUnwindSafe(|| router.layer(layer).route(path, page))).map_err(|_| taken())
+    catch_unwind(AssertUnwindSafe(|| layer.install(router).route(path, page))).map_err(|_| taken())
 }
 
 /// The page in the format that the scraper prefers.
