@@ -3,6 +3,7 @@
 mod calls;
 mod compile;
 mod floor;
+mod http;
 mod instructions;
 mod measure;
 mod memory;
@@ -64,6 +65,7 @@ fn measure_all(filter: String, quick: bool) -> ExitCode {
     let crew = Crew::new(if quick { 200 } else { 2_000 });
     calls::run(&mut table, &crew);
     calls::run_scraped(&mut table, &crew);
+    http::run(&mut table, &crew);
     scrape::run(&mut table, quick);
     memory::run(&mut table);
     instructions::run(&mut table);
