@@ -91,7 +91,7 @@ impl Custom {
     }
 
     /// How many values there are, over all labels.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "axum"))]
     pub(super) fn len(&self) -> usize {
         self.labels.iter().map(|known| known.values.len()).sum()
     }

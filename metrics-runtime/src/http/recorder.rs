@@ -111,7 +111,7 @@ impl Shared {
     }
 
     /// How many routes and values of labels it has seen.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "axum"))]
     pub(super) fn known(&self) -> usize {
         self.routes.len() + self.recorder.custom.len()
     }

@@ -32,14 +32,14 @@ impl HttpLayer {
     /// let app: Router = layer.install(Router::new().route("/users/{id}", get(|| async { "hello" })));
     /// # Ok::<(), metrics_runtime::http::HttpError>(())
     /// ```
-    pub fn install<S>(&self, router: Router<S>) -> Router<S>
+    pub fn install<S>(self, router: Router<S>) -> Router<S>
     where
         S: Clone + Send + Sync + 'static,
     {
         if self.shared.is_none() {
             return router;
         }
-        router.layer(RouterLayer(self.clone()))
+        router.layer(RouterLayer(self))
     }
 }
 

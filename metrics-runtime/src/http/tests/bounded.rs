@@ -23,7 +23,7 @@ async fn any_status() -> StatusCode {
 }
 
 fn word(numbers: &mut Numbers) -> String {
-    (0..1 + numbers.below(8)).map(|_| char::from(b"abcxyzABCXYZ0189-._~"[numbers.below(20)])).collect()
+    (0..=numbers.below(8)).map(|_| char::from(b"abcxyzABCXYZ0189-._~"[numbers.below(20)])).collect()
 }
 
 fn any_request(numbers: &mut Numbers) -> Request<Body> {
@@ -60,7 +60,7 @@ async fn the_number_of_series_stays_within_the_formula() {
         .route("/users/{id}", any(any_status))
         .route("/files/{*path}", any(any_status))
         .nest("/shops/{shop}", items);
-    let mut app = with_label.install(plain.install(app));
+    let mut app = with_label.clone().install(plain.clone().install(app));
     let mut numbers = Numbers(4);
     let mut known = 0;
     for i in 0..100_000 {

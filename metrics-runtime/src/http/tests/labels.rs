@@ -184,6 +184,7 @@ async fn services_without_a_router_name_their_routes() {
 
 #[tokio::test]
 async fn routes_that_an_extractor_makes_up_are_bounded() {
+    #[expect(clippy::unnecessary_wraps, reason = "what an extractor returns")]
     fn path(request: RequestHead<'_>) -> Option<Label<'_>> {
         Some(Label::from(request.uri().path()))
     }

@@ -44,7 +44,7 @@ fn routes() -> Router {
         .route("/counted", get(|| async { "ok" }))
         .route("/layer", get(|| async { "ok" }).layer(LeftOut))
         .route("/response", get(|| async { (Extension(LeftOut), "ok") }))
-        .route("/wait", get(|| pending::<()>()).layer(LeftOut))
+        .route("/wait", get(pending::<()>).layer(LeftOut))
         .route("/panic", get(|| async { panic!("as told") as &'static str }).layer(LeftOut))
         .nest("/inner", Router::new().route("/layer", get(|| async { "ok" })).layer(LeftOut))
 }

@@ -202,7 +202,7 @@ fn endings() -> impl Strategy<Value = Ending> {
 }
 
 /// Runs a request to its ending. What is still held of it comes back.
-fn begin(layer: &HttpLayer, ending: &Ending) -> Option<Box<dyn std::any::Any>> {
+fn begin(layer: &HttpLayer, ending: &Ending) -> Box<dyn std::any::Any> {
     let response = |status: u16, steps: &[Step], sized: bool| {
         let mut response = http::Response::new(Script { sized, ..Script::new(steps.iter().copied()) });
         *response.status_mut() = StatusCode::from_u16(status).expect("a status");
@@ -215,19 +215,19 @@ fn begin(layer: &HttpLayer, ending: &Ending) -> Option<Box<dyn std::any::Any>> {
             if let Ending::Waiting(polls) = ending {
                 (0..*polls).for_each(|_| assert!(poll_once(future.as_mut()).is_pending()));
             }
-            Some(Box::new(future))
+            Box::new(future)
         }
         Ending::Failing => {
             let mut service = layer.layer(service_fn(|_| ready(Err::<Response, _>("refused"))));
             let mut future = Box::pin(service.call(request("GET", "/")));
             assert!(poll_once(future.as_mut()).is_ready());
-            Some(Box::new(future))
+            Box::new(future)
         }
         Ending::Panicking => {
             let mut service = layer.layer(service_fn(|_| async { panic!("as told") as Result<Response, Infallible> }));
             let mut future = Box::pin(service.call(request("GET", "/")));
             assert!(catch_unwind(AssertUnwindSafe(|| poll_once(future.as_mut()).is_ready())).is_err());
-            Some(Box::new(future))
+            Box::new(future)
         }
         Ending::Answered { status, steps, sized, polls } => {
             let mut body = answer(layer, "GET", response(*status, steps, *sized)).into_body();
@@ -236,7 +236,7 @@ fn begin(layer: &HttpLayer, ending: &Ending) -> Option<Box<dyn std::any::Any>> {
                     break;
                 }
             }
-            Some(Box::new(body))
+            Box::new(body)
         }
     }
 }

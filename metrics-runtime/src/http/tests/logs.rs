@@ -117,7 +117,7 @@ async fn what_a_client_sends_is_in_no_metric_and_no_log() {
         .route("/fail/{it}", post(fail))
         .route("/panic/{it}", post(panic))
         .route("/broken/{it}", post(broken));
-    let app = layer.install(app).layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
+    let app = layer.clone().install(app).layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
         let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
         Response::new(Body::from(text))
     }));

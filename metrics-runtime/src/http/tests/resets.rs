@@ -97,7 +97,7 @@ fn application(layer: &HttpLayer) -> (Router, Arc<AtomicU64>) {
         .route("/stream", get(stream))
         .route("/upload", post(|body: Bytes| async move { body.len().to_string() }))
         .route("/panic", get(|| async { panic!("as told") as &'static str }));
-    (layer.install(app).layer(counted), started)
+    (layer.clone().install(app).layer(counted), started)
 }
 
 fn any_request(numbers: &mut Numbers) -> Request<Full<Bytes>> {

@@ -104,15 +104,14 @@ async fn an_extended_connect_is_an_upgrade() {
         }
     };
     assert_eq!(response.status(), StatusCode::OK);
-    let upgraded = hyper::upgrade::on(&mut response).await.expect("an upgrade");
-    let mut upgraded = TokioIo::new(upgraded);
-    upgraded.write_all(b"hello").await.expect("sent");
+    let mut tunnel = TokioIo::new(hyper::upgrade::on(&mut response).await.expect("an upgrade"));
+    tunnel.write_all(b"hello").await.expect("sent");
     let mut read = [0; 5];
-    upgraded.read_exact(&mut read).await.expect("read");
+    tunnel.read_exact(&mut read).await.expect("read");
     assert_eq!(&read, b"hello");
     upgrades.are(1.0, 1.0).await;
     assert_eq!(requests(&registry, "CONNECT", "/ws", "200"), 1);
-    drop((upgraded, response, client));
+    drop((tunnel, response, client));
     upgrades.are(1.0, 0.0).await;
     assert_eq!(sum(&registry, "http_request_duration_seconds_count{"), 0);
     connection.abort();
@@ -122,11 +121,11 @@ async fn an_extended_connect_is_an_upgrade() {
 async fn an_upgrade_that_is_refused_is_a_request_like_others() {
     let (registry, layer) = instruments_of(&everything());
     let upgrades = Upgrades { registry: registry.clone(), method: "GET" };
-    let held = Arc::new(Notify::new());
-    let release = held.clone();
+    let leave = Arc::new(Notify::new());
+    let release = leave.clone();
     let refuse = async move |open: OpenUpgrade| {
         tokio::spawn(async move {
-            held.notified().await;
+            leave.notified().await;
             drop(open);
         });
         StatusCode::FORBIDDEN
