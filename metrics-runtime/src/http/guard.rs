@@ -13,8 +13,9 @@ use super::handle::Handle;
 use super::head::{RequestHead, ResponseHead};
 use super::labels::{self, End};
 use super::left_out::{self, LeftOut, Watch};
-use super::recorder::{Outcome, Series, Shared};
+use super::recorder::{Outcome, Series};
 use super::request_body::Received;
+use super::routes::Shared;
 use super::upgrade::OpenUpgrade;
 use crate::cell::Moment;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use tower_layer::Layer;
 
 use super::handle::Handle;
-use super::recorder::Shared;
+use super::routes::Shared;
 use super::service::HttpService;
 
 /// The middleware as a [`Layer`], made by [`Http::layer`](super::Http::layer). Cheap to clone: clones record into the

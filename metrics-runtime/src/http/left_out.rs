@@ -70,7 +70,6 @@ impl Exceptions {
     fn any(&self, request: RequestHead<'_>) -> bool {
         self.patterns.iter().any(|pattern| pattern.matches(request.uri().path()))
             || self.predicates.iter().any(|predicate| guarded(|| predicate(request)).unwrap_or(false))
-            || request.extensions().get::<LeftOut>().is_some()
     }
 }
 
@@ -122,8 +121,8 @@ impl Drop for Watch {
 /// # Ok::<(), metrics_runtime::http::HttpError>(())
 /// ```
 ///
-/// It also is an extension: on a request, put there by a layer outside of the metrics' own, or on a response, put there
-/// by a handler. As an extension of a response it comes too late for requests whose clients leave before.
+/// It also is an extension, which a handler can put on a response; that comes too late for requests whose clients leave
+/// before. Requests that are marked outside of the metrics' layer are left out by [`Http::leave_out`](super::Http::leave_out).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut;
 

@@ -66,11 +66,13 @@ mod recorder;
 mod request_body;
 #[cfg(feature = "axum")]
 mod router;
+mod routes;
 mod service;
 mod settings;
 #[cfg(all(test, feature = "axum"))]
 mod tests;
 mod upgrade;
+mod values;
 
 pub use body::TrackedBody;
 #[cfg(feature = "axum")]

@@ -1,18 +1,15 @@
-//! What a layer records into: its families, and for each route and method the series it has found in them.
+//! What a layer records into: its families, and for a route and a method the series it has found in them.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::StatusCode;
 
-use super::custom::{Custom, FromRequest, Picked, guarded};
+use super::custom::{Custom, Picked};
 use super::handle::Handle;
-use super::head::RequestHead;
-use super::labels::{self, End, METHODS};
-use super::left_out::Exceptions;
-use super::settings::MAX_VALUES;
+use super::labels::{End, METHODS};
+use super::values::{Values, is_timed};
 use crate::cell::{Counter, Histogram, InFlight, Moment, Thread};
-use crate::family::{Family, Metric, OVERFLOW, Table};
+use crate::family::{Family, Metric};
 
 /// The families of a layer; those that are switched off are not there.
 #[derive(Default)]
@@ -37,127 +34,6 @@ pub(super) struct Recorder {
     /// Whether statuses are recorded as classes.
     pub(super) classes: bool,
     pub(super) custom: Custom,
-}
-
-/// A layer: how a request finds its series.
-pub(super) struct Shared {
-    recorder: Handle<Recorder>,
-    route: Option<FromRequest>,
-    exceptions: Exceptions,
-    /// By the text of the route. What a router calls one lives as long as a request, so its address says nothing.
-    routes: Table<Methods>,
-    unmatched: Unmatched,
-}
-
-/// The series of a route, by method.
-type Methods = [OnceLock<Handle<Series>>; METHODS.len()];
-
-/// The names that the table of routes goes by.
-const ROUTE: [&str; 1] = ["route"];
-
-/// Routes that a router names are as many as the program has; those that an extractor names could be anything.
-const MAX_ROUTES: usize = 1_000;
-
-impl Shared {
-    pub(super) fn new(recorder: Handle<Recorder>, route: Option<FromRequest>, exceptions: Exceptions) -> Self {
-        Self { recorder, route, exceptions, routes: Table::new(), unmatched: Unmatched(AtomicU32::new(0)) }
-    }
-
-    /// The series of this request; none if it is not to be recorded.
-    #[inline]
-    pub(super) fn series(&self, request: RequestHead<'_>) -> Option<&Handle<Series>> {
-        if self.exceptions.hold(request) {
-            return None;
-        }
-        let method = labels::method(request.method());
-        if let Some(route) = &self.route
-            && let Some(endpoint) = guarded(|| route(request)).flatten()
-        {
-            self.unmatched.note(true);
-            return self.of(endpoint.as_str(), method);
-        }
-        let endpoint = matched_path(request);
-        self.unmatched.note(endpoint.is_some());
-        self.of(endpoint.unwrap_or(labels::UNMATCHED), method)
-    }
-
-    #[inline]
-    fn of(&self, endpoint: &str, method: usize) -> Option<&Handle<Series>> {
-        let (endpoint, methods) = match self.routes.get(&ROUTE, &[endpoint]) {
-            Some(route) => (endpoint, &route.value),
-            None => self.new_route(endpoint)?,
-        };
-        let series = methods.get(method)?;
-        let new = || Handle::new(Series::new(&self.recorder, endpoint, method), self.recorder.is_forever());
-        Some(series.get_or_init(new))
-    }
-
-    /// The series of a route that is new, or of all those for which there is no room.
-    #[cold]
-    fn new_route<'a>(&self, endpoint: &'a str) -> Option<(&'a str, &Methods)> {
-        self.routes_up_to(MAX_ROUTES, endpoint)
-            .map(|methods| (endpoint, methods))
-            .or_else(|| Some((OVERFLOW, self.routes_up_to(MAX_ROUTES + 1, OVERFLOW)?)))
-    }
-
-    fn routes_up_to(&self, limit: usize, endpoint: &str) -> Option<&Methods> {
-        // Looked at before the lock: who asks for ever new routes is not to hold up the others.
-        let route = if self.routes.len() < limit {
-            self.routes.get_or_insert(&ROUTE, &[endpoint], |len| len < limit, Methods::default)
-        } else {
-            self.routes.get(&ROUTE, &[endpoint])
-        };
-        route.map(|route| &route.value)
-    }
-
-    /// How many routes and values of labels it has seen.
-    #[cfg(all(test, feature = "axum"))]
-    pub(super) fn known(&self) -> usize {
-        self.routes.len() + self.recorder.custom.len()
-    }
-}
-
-#[cfg(feature = "axum")]
-fn matched_path(request: RequestHead<'_>) -> Option<&str> {
-    request.extensions().get::<axum::extract::MatchedPath>().map(axum::extract::MatchedPath::as_str)
-}
-
-#[cfg(not(feature = "axum"))]
-fn matched_path(_: RequestHead<'_>) -> Option<&str> {
-    None
-}
-
-/// How many requests in a row have matched no route, from the first on.
-struct Unmatched(AtomicU32);
-
-/// That many say that something is wrong.
-const SUSPICIOUS: u32 = 100;
-/// Nobody needs to know any more.
-const SETTLED: u32 = u32::MAX;
-
-impl Unmatched {
-    #[inline]
-    fn note(&self, matched: bool) {
-        let seen = self.0.load(Ordering::Relaxed);
-        if seen != SETTLED {
-            self.settle(seen, matched);
-        }
-    }
-
-    #[cold]
-    fn settle(&self, seen: u32, matched: bool) {
-        let next = if matched || seen + 1 == SUSPICIOUS { SETTLED } else { seen + 1 };
-        // Where another thread came first, this request is as good as unseen.
-        let first = self.0.compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if first && next == SETTLED && !matched {
-            tracing::warn!(
-                "none of the first {SUSPICIOUS} HTTP requests matched a route, all are `{}`: the layer has to be \
-                 inside of the router, after all routes (`Metrics::instrument`, `HttpLayer::install`), or be told the \
-                 route (`Http::route`)",
-                labels::UNMATCHED,
-            );
-        }
-    }
 }
 
 /// The number of a series in its family, once it was needed.
@@ -237,7 +113,7 @@ pub(super) struct Outcome<'a> {
 }
 
 impl Series {
-    fn new(recorder: &Handle<Recorder>, endpoint: &str, method: usize) -> Self {
+    pub(super) fn new(recorder: &Handle<Recorder>, endpoint: &str, method: usize) -> Self {
         Self {
             recorder: recorder.clone(),
             endpoint: endpoint.into(),
@@ -255,6 +131,10 @@ impl Series {
 
     pub(super) fn recorder(&self) -> &Recorder {
         &self.recorder
+    }
+
+    pub(super) fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     pub(super) fn method(&self) -> usize {
@@ -412,60 +292,6 @@ impl Series {
         self.exit();
         if let Some(family) = &families.requests {
             family.series(values.requests()).inc();
-        }
-    }
-}
-
-/// Durations are those of requests that ran to their end.
-fn is_timed(end: End) -> bool {
-    !matches!(end, End::ClientLeft | End::Upgraded)
-}
-
-/// The label values of a request that is over.
-struct Values<'a> {
-    /// Those of the counter and of the duration, which may be without the status.
-    own: [[&'a str; MAX_VALUES]; 2],
-    len: [usize; 2],
-    opentelemetry: [&'a str; 4],
-}
-
-impl<'a> Values<'a> {
-    fn of(series: &'a Series, outcome: &'a Outcome<'_>) -> Self {
-        let recorder = &*series.recorder;
-        let method = METHODS[series.method];
-        let route: &str = if &*series.endpoint == labels::UNMATCHED { "" } else { &series.endpoint };
-        let [code, error] = labels::opentelemetry(outcome.end, outcome.sent.as_ref());
-        let status = recorder.status(outcome.end, outcome.sent.as_ref());
-        let mut values = Self { own: [[""; MAX_VALUES]; 2], len: [0; 2], opentelemetry: [method, route, code, error] };
-        for (family, with_status) in [true, recorder.duration_status].into_iter().enumerate() {
-            let status = with_status.then_some(status);
-            let all = [method, &series.endpoint].into_iter().chain(status).chain(recorder.custom.texts(outcome.picked));
-            for (slot, value) in values.own[family].iter_mut().zip(all) {
-                *slot = value;
-                values.len[family] += 1;
-            }
-        }
-        values
-    }
-
-    fn requests(&self) -> &[&'a str] {
-        &self.own[0][..self.len[0]]
-    }
-
-    fn duration(&self) -> &[&'a str] {
-        &self.own[1][..self.len[1]]
-    }
-}
-
-impl Recorder {
-    /// The text of the status.
-    fn status<'a>(&self, end: End, sent: Option<&'a StatusCode>) -> &'a str {
-        let status = labels::status(end, sent.copied());
-        match sent {
-            _ if self.classes => labels::class(status),
-            Some(sent) if *sent == status => sent.as_str(),
-            _ if end == End::ClientLeft => "499",
-            _ => "500",
         }
     }
 }

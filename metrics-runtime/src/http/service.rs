@@ -10,7 +10,7 @@ use super::body::TrackedBody;
 use super::future::ResponseFuture;
 use super::guard::Guard;
 use super::handle::Handle;
-use super::recorder::Shared;
+use super::routes::Shared;
 
 /// A service whose requests are counted, made by [`HttpLayer`](super::HttpLayer).
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::StatusCode;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Service, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::endings::poll_once;
@@ -90,9 +90,11 @@ async fn a_route_is_left_out_however_its_requests_end() {
 
 #[tokio::test]
 async fn a_layer_outside_can_leave_requests_out() {
-    let (registry, layer) = instruments_of(&everything());
-    let app = Extension(LeftOut).layer(layer.install(routes()));
-    let response = app.oneshot(request("GET", "/counted")).await.expect("routers do not fail");
-    assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(all_requests(&registry), 0);
+    let marked = |request: crate::http::RequestHead<'_>| request.extensions().get::<LeftOut>().is_some();
+    let (registry, layer) = instruments_of(&everything().leave_out(marked));
+    let app = layer.install(routes());
+    send(&app.clone().layer(Extension(LeftOut)), "GET", "/counted").await;
+    assert_eq!((all_requests(&registry), in_flight(&registry)), (0, 0));
+    send(&app, "GET", "/counted").await;
+    assert_eq!(all_requests(&registry), 1);
 }
