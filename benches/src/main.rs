@@ -4,6 +4,7 @@ mod breaker;
 mod calls;
 mod compile;
 mod floor;
+mod http;
 mod instructions;
 mod measure;
 mod memory;
@@ -66,6 +67,7 @@ fn measure_all(filter: String, quick: bool) -> ExitCode {
     calls::run(&mut table, &crew);
     calls::run_scraped(&mut table, &crew);
     breaker::run(&mut table, &crew);
+    http::run(&mut table, &crew);
     scrape::run(&mut table, quick);
     memory::run(&mut table);
     instructions::run(&mut table);

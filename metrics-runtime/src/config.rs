@@ -15,9 +15,10 @@ use crate::encode::Format;
 use crate::foreign;
 #[cfg(feature = "axum")]
 use crate::http::{
-    Endpoint, EndpointError, EndpointService, EndpointSettingError, Http, HttpLayer, PathError, Scraper, check_path,
-    instrument,
+    Endpoint, EndpointError, EndpointService, EndpointSettingError, PathError, Scraper, check_path, instrument,
 };
+#[cfg(feature = "http")]
+use crate::http::{Http, HttpError, HttpLayer};
 #[cfg(feature = "serve")]
 use crate::http::{ServeError, Server, check_exposure, serve};
 use crate::name::{self, NameError};
@@ -117,6 +118,10 @@ pub enum InstallError {
     #[cfg(feature = "serve")]
     #[error(transparent)]
     Serve(ServeError),
+    /// What is to be recorded of HTTP requests cannot be.
+    #[cfg(feature = "http")]
+    #[error("http: {0}")]
+    Http(HttpError),
     /// Metrics of this binary that cannot be told apart, or that Prometheus does not allow.
     #[error("{}", list(.0))]
     Declarations(Vec<RegistryError>),
@@ -138,6 +143,16 @@ impl From<RegistryError> for InstallError {
     }
 }
 
+#[cfg(feature = "http")]
+impl From<HttpError> for InstallError {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::Registry(error) => error.into(),
+            error => Self::Http(error),
+        }
+    }
+}
+
 /// How a service's metrics are named and served. Begins with [`Metrics::builder`].
 #[must_use = "nothing happens before `install` or `build`"]
 #[derive(Debug, Clone)]
@@ -147,7 +162,7 @@ pub struct Builder {
     constant: Vec<(String, String)>,
     infos: Vec<(String, Vec<(String, String)>)>,
     enabled: bool,
-    #[cfg(feature = "axum")]
+    #[cfg(feature = "http")]
     http: Http,
     #[cfg(feature = "axum")]
     path: String,
@@ -165,7 +180,7 @@ impl Builder {
             constant: Vec::new(),
             infos: Vec::new(),
             enabled: true,
-            #[cfg(feature = "axum")]
+            #[cfg(feature = "http")]
             http: Http::new(),
             #[cfg(feature = "axum")]
             path: "/metrics".to_owned(),
@@ -201,7 +216,7 @@ impl Builder {
     }
 
     /// What is recorded of HTTP requests. [`Http::new`] unless said otherwise.
-    #[cfg(feature = "axum")]
+    #[cfg(feature = "http")]
     pub fn http(mut self, http: Http) -> Self {
         self.http = http;
         self
@@ -326,7 +341,7 @@ impl Builder {
             let values: Vec<_> = facts.iter().map(|(_, value)| value.as_str()).collect();
             family.known_series(&values);
         }
-        #[cfg(feature = "axum")]
+        #[cfg(feature = "http")]
         let http = if self.enabled { self.http.layer(&self.registry)? } else { HttpLayer::disabled() };
         let problems = self.registry.problems();
         if !problems.is_empty() {
@@ -346,7 +361,7 @@ impl Builder {
                 registry: self.registry,
                 naming,
                 enabled: self.enabled,
-                #[cfg(feature = "axum")]
+                #[cfg(feature = "http")]
                 http,
                 #[cfg(feature = "axum")]
                 path: self.path,
@@ -400,7 +415,7 @@ struct Inner {
     registry: Registry,
     naming: Naming,
     enabled: bool,
-    #[cfg(feature = "axum")]
+    #[cfg(feature = "http")]
     http: HttpLayer,
     #[cfg(feature = "axum")]
     path: String,
@@ -470,9 +485,9 @@ impl Metrics {
         &self.inner.path
     }
 
-    /// The middleware that records HTTP requests; the identity where metrics are switched off. [`instrument`](Self::instrument)
-    /// adds it for you.
-    #[cfg(feature = "axum")]
+    /// The middleware that records HTTP requests; the identity where metrics are switched off. In an axum router,
+    /// `instrument` adds it for you.
+    #[cfg(feature = "http")]
     #[must_use]
     pub fn http_layer(&self) -> HttpLayer {
         self.inner.http.clone()

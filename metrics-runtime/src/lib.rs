@@ -29,7 +29,8 @@
 //!   [`macro@LabelValue`] for bounded labels. Each call that started counts exactly once, with its [`Outcome`]: returned,
 //!   failed, panicked, or cancelled.
 //! - [`Metrics`]: namespace, constant labels, environment, the page.
-//! - [`http`]: the middleware and the endpoint for axum (feature `axum`, on by default).
+//! - [`http`]: the middleware for tower services (feature `http`), and the endpoint for axum (feature `axum`, on by
+//!   default).
 //! - [`mod@circuit_breaker`]: breakers, [`macro@circuit_breaker`] on a function, and gauges for the breakers of others.
 //! - [`Registry`] and [`Family`]: metrics without attributes, and the bridge to the `prometheus` crate.
 //! - [`catalog`]: everything the binary declares, before anything was called.
@@ -49,7 +50,7 @@
 //! | `gzip` (default) | pages in gzip |
 //! | `serve` (default) | `Metrics::serve`: the page on an address of its own |
 //! | `zstd` | pages in zstd, by the C library |
-//! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
+//! | `http` | [`http`] without axum: the middleware for any tower service; `http`'s responses and status codes classify themselves, methods and codes are labels |
 //! | `tower` (part of `axum`) | [`circuit_breaker::CircuitBreakerLayer`] |
 //! | `failsafe`, `tower-resilience` | the circuit breakers of these crates on the page |
 //! | `off` | attributes leave functions as they are; arguments are still checked, circuit breakers go on breaking |
@@ -63,15 +64,15 @@ mod call;
 mod catalog;
 mod cell;
 pub mod circuit_breaker;
-mod computed;
 mod collectors;
+mod computed;
 mod config;
 mod declared;
 mod descriptor;
 mod encode;
 mod family;
 mod foreign;
-#[cfg(feature = "axum")]
+#[cfg(feature = "http")]
 pub mod http;
 mod label;
 mod name;
@@ -89,7 +90,7 @@ pub use config::{Builder, EnvError, InstallError, Metrics, MetricsCollector};
 pub use descriptor::{Descriptor, Kind, Source};
 pub use encode::Format;
 pub use family::{Family, Info, LabelCountError, Metric};
-#[cfg(feature = "axum")]
+#[cfg(feature = "http")]
 pub use http::Http;
 pub use label::{Label, LabelValue};
 pub use metrics_macros::{

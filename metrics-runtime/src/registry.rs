@@ -233,6 +233,12 @@ impl Registry {
         &GLOBAL
     }
 
+    /// Whether this is the one of the whole program.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_global(&self) -> bool {
+        Arc::ptr_eq(&self.inner, &Self::global().inner)
+    }
+
     /// A counter family. The same definition twice is the same family.
     ///
     /// # Errors
@@ -278,10 +284,17 @@ impl Registry {
         self.registered(descriptor)
     }
 
-    /// Here, other than in a declaration, the caller gives values by position: the order of the labels matters.
     #[track_caller]
     fn registered<M: Metric>(&self, descriptor: Descriptor) -> Result<Family<M>, RegistryError> {
-        let source = Source::caller();
+        self.registered_at(descriptor, Source::caller())
+    }
+
+    /// Here, other than in a declaration, the caller gives values by position: the order of the labels matters.
+    pub(crate) fn registered_at<M: Metric>(
+        &self,
+        descriptor: Descriptor,
+        source: Source,
+    ) -> Result<Family<M>, RegistryError> {
         let labels = descriptor.labels.clone();
         let family = self.family::<M>(descriptor, source)?;
         if family.descriptor().labels == labels {

@@ -241,6 +241,20 @@ impl<M: Metric> Family<M> {
         entry.map(|entry| &entry.value)
     }
 
+    /// The number of the series of these values, unless there is no room for it: for callers that remember it.
+    #[cfg(feature = "http")]
+    pub(crate) fn number(&self, values: &[&str]) -> Option<u32> {
+        self.lookup(values)?;
+        u32::try_from(self.inner.table.number(&self.inner.descriptor.labels, values)?).ok()
+    }
+
+    /// The series of a number that [`number`](Self::number) gave.
+    #[cfg(feature = "http")]
+    #[inline]
+    pub(crate) fn numbered(&self, number: u32) -> Option<&M> {
+        self.inner.table.numbered(number as usize).map(|entry| &entry.value)
+    }
+
     /// The series of values that the program itself bounds, such as a literal; the limit does not apply. Nothing where they
     /// are those of the overflow.
     pub(crate) fn known_series(&self, values: &[&str]) -> Option<&M> {

@@ -128,8 +128,7 @@ impl<V> Table<V> {
     }
 
     #[inline]
-    fn entry(&self, slot: u64) -> Option<&Entry<V>> {
-        let (chunk, offset) = place_of(slot);
+    fn entry(&self, (chunk, offset): (usize, usize)) -> Option<&Entry<V>> {
         self.chunks.get(chunk)?.get()?.get(offset)?.get()
     }
 
@@ -144,8 +143,27 @@ impl<V> Table<V> {
         (hasher.finish() >> 32) as u32
     }
 
+    /// The number of the entry of these label values: short, copied, and good for [`numbered`](Self::numbered) as long as
+    /// the table lives.
+    #[cfg(any(test, feature = "http"))]
+    pub(crate) fn number<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<usize> {
+        self.find_slot(self.hash(values), names, values).map(|(slot, _)| number_of(place_of(slot)))
+    }
+
+    /// The entry of a number.
+    #[cfg(any(test, feature = "http"))]
+    #[inline]
+    pub(crate) fn numbered(&self, number: usize) -> Option<&Entry<V>> {
+        self.entry(place(number))
+    }
+
     #[inline]
     fn find<N: AsRef<str>>(&self, hash: u32, names: &[N], values: &[&str]) -> Option<&Entry<V>> {
+        self.find_slot(hash, names, values).map(|(_, entry)| entry)
+    }
+
+    #[inline]
+    fn find_slot<N: AsRef<str>>(&self, hash: u32, names: &[N], values: &[&str]) -> Option<(u64, &Entry<V>)> {
         let index = self.indexes[self.current.load(Ordering::Acquire)].get()?;
         for slot in probe(index, hash) {
             let slot = slot.load(Ordering::Acquire);
@@ -153,9 +171,9 @@ impl<V> Table<V> {
                 return None;
             }
             if hash_of(slot) == hash {
-                let entry = self.entry(slot)?;
+                let entry = self.entry(place_of(slot))?;
                 if entry.labels.is(names, values) {
-                    return Some(entry);
+                    return Some((slot, entry));
                 }
             }
         }
@@ -189,6 +207,12 @@ fn place(number: usize) -> (usize, usize) {
     let size = (number / (FIRST_ENTRIES * CHUNKS_PER_SIZE)).ilog2() as usize;
     let len = FIRST_ENTRIES << size;
     (CHUNKS_PER_SIZE * size + number / len - CHUNKS_PER_SIZE, number % len)
+}
+
+/// The other way round.
+#[cfg(any(test, feature = "http"))]
+fn number_of((chunk, offset): (usize, usize)) -> usize {
+    (chunk % CHUNKS_PER_SIZE + CHUNKS_PER_SIZE) * chunk_len(chunk) + offset - FIRST_ENTRIES * CHUNKS_PER_SIZE
 }
 
 fn chunk_len(chunk: usize) -> usize {
@@ -251,6 +275,8 @@ mod tests {
         for i in 0..5000usize {
             let (a, b) = (i.to_string(), (i / 7).to_string());
             assert_eq!(table.get(&NAMES, &[&a, &b]).map(|entry| entry.value), Some(i));
+            assert_eq!(table.number(&NAMES, &[&a, &b]), Some(i));
+            assert_eq!(table.numbered(i).map(|entry| entry.value), Some(i));
         }
         assert_eq!(table.iter().map(|entry| entry.value).collect::<Vec<_>>(), (0..5000).collect::<Vec<_>>());
         assert!(table.get(&NAMES, &["0", "1"]).is_none());

@@ -62,5 +62,5 @@ pub(crate) fn instrument(
     let page = get_service(page);
     // The router panics where two routes overlap. No case is known that the probe does not see; should there be one,
     // it is an error all the same.
-    catch_unwind(AssertUnwindSafe(|| router.layer(layer).route(path, page))).map_err(|_| taken())
+    catch_unwind(AssertUnwindSafe(|| layer.install(router).route(path, page))).map_err(|_| taken())
 }
