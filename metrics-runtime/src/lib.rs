@@ -58,6 +58,7 @@ mod call;
 mod catalog;
 mod cell;
 pub mod circuit_breaker;
+mod computed;
 mod config;
 mod declared;
 mod descriptor;

@@ -10,6 +10,7 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 
 use crate::cell::{Counter, First, Gauge, Histogram, InFlight, REJECTED, Striped, clock};
+use crate::computed::{Computed, Group};
 use crate::descriptor::{Descriptor, Kind, Naming, Source};
 use crate::encode::{Format, Header, Number, Page, Type};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
@@ -76,6 +77,22 @@ pub enum RegistryError {
         /// Where it is declared.
         source_place: Source,
     },
+    /// A service has a circuit breaker already, and it is another one.
+    #[error(
+        "circuit breaker `{service}` is declared twice, with different {what}: at {first} and at {second}; \
+         make the two agree, or give one of them another name"
+    )]
+    #[non_exhaustive]
+    Breaker {
+        /// The service.
+        service: String,
+        /// What differs: settings, or kind of breaker.
+        what: &'static str,
+        /// Where it was declared first.
+        first: Box<Source>,
+        /// Where it is declared again.
+        second: Box<Source>,
+    },
     /// The `prometheus` crate refused a collector.
     #[error("the collector was refused: {reason}")]
     #[non_exhaustive]
@@ -122,6 +139,8 @@ struct Inner {
 #[derive(Default)]
 struct Families {
     by_name: BTreeMap<String, Arc<dyn AnyFamily>>,
+    /// What computes the samples of families, which are in `by_name` without any.
+    computed: Vec<Group>,
     /// Every name that some family writes, with the name of the family.
     claims: BTreeMap<String, String>,
     /// What was declared and could not be registered.
@@ -143,6 +162,30 @@ struct Counted {
 impl Default for Counted {
     fn default() -> Self {
         Self { count: Striped::new(), warned: First::new() }
+    }
+}
+
+impl Families {
+    /// Whether all names that the metric would write are free.
+    fn check_claims(&self, descriptor: &Descriptor, source: Source) -> Result<(), RegistryError> {
+        let claims = descriptor.claims();
+        match claims.iter().find_map(|claim| self.claims.get_key_value(claim)) {
+            None => Ok(()),
+            Some((sample, other)) => Err(RegistryError::SampleTaken {
+                metric: descriptor.name.to_string(),
+                sample: sample.clone(),
+                other: other.clone(),
+                first: Box::new(self.by_name.get(other).map_or(source, |family| family.source())),
+                second: Box::new(source),
+            }),
+        }
+    }
+
+    fn insert(&mut self, family: Arc<dyn AnyFamily>) {
+        let descriptor = family.descriptor();
+        let name = descriptor.name.to_string();
+        self.claims.extend(descriptor.claims().into_iter().map(|claim| (claim, name.clone())));
+        self.by_name.insert(name, family);
     }
 }
 
@@ -262,33 +305,55 @@ impl Registry {
                 }),
             };
         }
-        let claims = descriptor.claims();
-        if let Some((sample, other)) = claims.iter().find_map(|claim| families.claims.get_key_value(claim)) {
-            return Err(RegistryError::SampleTaken {
-                metric: descriptor.name.to_string(),
-                sample: sample.clone(),
-                other: other.clone(),
-                first: Box::new(families.by_name.get(other).map_or(source, |family| family.source())),
-                second: Box::new(source),
-            });
-        }
+        families.check_claims(&descriptor, source)?;
         let family = Family::new(descriptor, source, Arc::clone(&self.inner.limit));
-        let name = family.descriptor().name.to_string();
-        families.claims.extend(claims.into_iter().map(|claim| (claim, name.clone())));
-        families.by_name.insert(name, Arc::new(family.clone()));
+        families.insert(Arc::new(family.clone()));
         Ok(family)
+    }
+
+    /// What computes families: the one of its type that this registry has, made now if it is the first time.
+    pub(crate) fn computed<C: Computed + Default>(&self, source: Source) -> Result<Arc<C>, RegistryError> {
+        let mut families = self.families();
+        if let Some(there) = families.computed.iter().find_map(Group::is::<C>) {
+            return Ok(there);
+        }
+        let computed = Arc::new(C::default());
+        let group = Group::new(Arc::clone(&computed) as _, source);
+        // Without samples, they are there for their names.
+        let placeholders = group.empty();
+        for family in &placeholders {
+            let descriptor = family.descriptor();
+            descriptor.check().map_err(|problem| RegistryError::Invalid { problem, source_place: source })?;
+            if let Some(there) = families.by_name.get(&*descriptor.name) {
+                return Err(RegistryError::Conflict {
+                    metric: descriptor.name.to_string(),
+                    what: there.descriptor().difference(descriptor).unwrap_or("kind of family"),
+                    first: Box::new(there.source()),
+                    second: Box::new(source),
+                });
+            }
+            families.check_claims(descriptor, source)?;
+        }
+        placeholders.into_iter().for_each(|family| families.insert(family));
+        families.computed.push(group);
+        Ok(computed)
     }
 
     /// The family of this definition. Where it cannot be registered, the problem is kept for [`problems`](Self::problems)
     /// and a family is returned that records as any other and is on no page.
     pub(crate) fn family_or_detached<M: Metric>(&self, descriptor: &Descriptor, source: Source) -> Family<M> {
         self.family(descriptor.clone(), source).unwrap_or_else(|problem| {
-            let mut families = self.families();
-            if !families.problems.contains(&problem) {
-                families.problems.push(problem);
-            }
+            self.keep_problem(problem);
             Family::new(descriptor.clone(), source, Arc::clone(&self.inner.limit))
         })
+    }
+
+    /// Keeps what [`problems`](Self::problems) lists.
+    pub(crate) fn keep_problem(&self, problem: RegistryError) {
+        let mut families = self.families();
+        if !families.problems.contains(&problem) {
+            families.problems.push(problem);
+        }
     }
 
     /// What this binary declares and cannot have: what `install` reports.
@@ -331,9 +396,20 @@ impl Registry {
         self.page(Format::Text, &Naming::default())
     }
 
-    /// All families, sorted by name.
+    /// All families, sorted by name; those that are computed as they are now.
     pub(crate) fn snapshot(&self) -> Vec<Arc<dyn AnyFamily>> {
-        self.families().by_name.values().cloned().collect()
+        let (mut by_name, groups) = {
+            let families = self.families();
+            (families.by_name.clone(), families.computed.clone())
+        };
+        for group in groups {
+            let (families, computed) = group.families();
+            if !computed {
+                self.inner.errors.panicked();
+            }
+            by_name.extend(families.into_iter().map(|family| (family.descriptor().name.to_string(), family)));
+        }
+        by_name.into_values().collect()
     }
 
     fn families(&self) -> MutexGuard<'_, Families> {
@@ -435,7 +511,7 @@ fn wrong_kind(descriptor: &Descriptor, wanted: Kind) -> NameError {
 
 impl ScrapeErrors {
     fn panicked(&self) {
-        self.panic.record(|| "a foreign collector panicked; the rest of the page is served".to_owned());
+        self.panic.record(|| "a collector or a computed metric panicked; the rest of the page is served".to_owned());
     }
 }
 
