@@ -6,13 +6,14 @@ use std::sync::{Arc, OnceLock};
 use prometheus::core::Collector;
 
 use crate::call;
-use crate::descriptor::{Descriptor, Naming};
+use crate::descriptor::{Descriptor, Naming, Source};
 use crate::encode::Format;
 use crate::foreign;
 #[cfg(feature = "axum")]
 use crate::http::{EndpointError, Http, HttpLayer, PathError, check_path, instrument};
 use crate::name::{self, NameError};
 use crate::registry::{Registry, RegistryError};
+use crate::standard::Standard;
 
 /// The environment variable that switches metrics on or off.
 const ENABLED: &str = "METRICS_ENABLED";
@@ -99,6 +100,7 @@ pub struct Builder {
     namespace: String,
     constant: Vec<(String, String)>,
     infos: Vec<(String, Vec<(String, String)>)>,
+    pub(crate) standard: Standard,
     enabled: bool,
     #[cfg(feature = "axum")]
     http: Http,
@@ -113,6 +115,7 @@ impl Builder {
             namespace: String::new(),
             constant: Vec::new(),
             infos: Vec::new(),
+            standard: Standard::default(),
             enabled: true,
             #[cfg(feature = "axum")]
             http: Http::new(),
@@ -121,8 +124,8 @@ impl Builder {
         }
     }
 
-    /// Puts `namespace_` in front of the name of every metric of this toolkit, attributes included. Foreign collectors
-    /// and the toolkit's own `metrics_runtime_*` keep their names.
+    /// Puts `namespace_` in front of the name of every metric of this toolkit, attributes included. Foreign collectors,
+    /// the toolkit's own `metrics_runtime_*`, and `process_*` and `tokio_*` keep their names.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
         self
@@ -234,6 +237,7 @@ impl Builder {
             let values: Vec<_> = facts.iter().map(|(_, value)| value.as_str()).collect();
             family.known_series(&values);
         }
+        self.standard.register(&self.registry, Source::caller())?;
         #[cfg(feature = "axum")]
         let http = if self.enabled { self.http.layer(&self.registry)? } else { HttpLayer::disabled() };
         let problems = self.registry.problems();

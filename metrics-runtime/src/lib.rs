@@ -47,6 +47,8 @@
 //! |---|---|
 //! | `axum` (default) | [`http`], [`Metrics::instrument`] |
 //! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
+//! | `process` | [`Builder::process`]: `process_*`, on Linux |
+//! | `tokio-runtime` | [`Builder::tokio_runtime`]: `tokio_*` |
 //! | `off` | attributes leave functions as they are; arguments are still checked |
 
 #![forbid(unsafe_code)]
@@ -73,6 +75,7 @@ mod outcome;
 mod preset;
 mod registry;
 mod site;
+mod standard;
 mod sync;
 
 pub use catalog::{Declaration, catalog};
@@ -91,6 +94,7 @@ pub use metrics_macros::{
 pub use name::NameError;
 pub use outcome::{Classify, CompressionRatio, Measure, Outcome};
 pub use registry::{Registry, RegistryError};
+pub use standard::BuildInfo;
 
 /// The rows that attributes record, and how to write one's own: see [`Preset`](presets::Preset).
 pub mod presets {

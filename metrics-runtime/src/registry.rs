@@ -334,7 +334,9 @@ impl Registry {
             }
             families.check_claims(descriptor, source)?;
         }
-        placeholders.into_iter().for_each(|family| families.insert(family));
+        for family in placeholders {
+            families.insert(family);
+        }
         families.computed.push(group);
         Ok(computed)
     }
@@ -421,21 +423,27 @@ impl Registry {
     pub(crate) fn page(&self, format: Format, naming: &Naming) -> String {
         let mut page = Page::new(format);
         let constant = naming.constant_text(&[]);
-        let families = self.snapshot();
+        let mut families = self.snapshot();
+        // Those that keep their names come behind those with a namespace, which may make the same name.
+        families.sort_by_key(|family| family.prefix(naming).is_empty());
         let mut written: BTreeSet<String> = BTreeSet::new();
-        for family in &families {
-            written.extend(family.descriptor().claims().iter().map(|claim| format!("{}{claim}", naming.prefix)));
-            let own = naming.constant_text(&family.descriptor().labels);
-            write_family(&mut page, &**family, &naming.prefix, &own);
-        }
+        families.retain(|family| {
+            let prefix = family.prefix(naming);
+            let claims: Vec<_> = family.descriptor().claims().iter().map(|claim| format!("{prefix}{claim}")).collect();
+            if claims.iter().any(|claim| written.contains(claim)) {
+                self.inner.errors.left_out(&family.descriptor().name);
+                return false;
+            }
+            written.extend(claims);
+            write_family(&mut page, &**family, prefix, &naming.constant_text(&family.descriptor().labels));
+            true
+        });
         let gathered = self.gather();
         let theirs: BTreeSet<&str> = gathered.iter().map(MetricFamily::name).collect();
         for family in &gathered {
             let claims = foreign::claims(family);
             if claims.iter().any(|claim| claim.starts_with(OWN) || written.contains(claim)) {
-                self.inner.errors.duplicate.record(|| {
-                    format!("a foreign collector's `{}` is left out: the page has that name already", family.name())
-                });
+                self.inner.errors.left_out(family.name());
                 continue;
             }
             // OpenMetrics calls a counter's family by the counter's name without `_total`. Where another has that name,
@@ -445,7 +453,7 @@ impl Registry {
             foreign::write(family, &mut page, format == Format::OpenMetrics && taken);
             written.extend(claims);
         }
-        self.write_self_metrics(&mut page, &families, &naming.prefix, &constant);
+        self.write_self_metrics(&mut page, &families, naming, &constant);
         page.finish()
     }
 
@@ -462,7 +470,7 @@ impl Registry {
         gathered
     }
 
-    fn write_self_metrics(&self, page: &mut Page, families: &[Arc<dyn AnyFamily>], prefix: &str, constant: &str) {
+    fn write_self_metrics(&self, page: &mut Page, families: &[Arc<dyn AnyFamily>], naming: &Naming, constant: &str) {
         let header = |name, help| Header { name, kind: Type::Counter, help, unit: None, constant };
         page.family(header(
             "metrics_runtime_label_overflow_total",
@@ -470,7 +478,7 @@ impl Registry {
         ));
         for family in families.iter().filter(|family| !family.descriptor().labels.is_empty()) {
             let mut labels = String::new();
-            label::push_pair(&mut labels, "metric", &format!("{prefix}{}", family.descriptor().name));
+            label::push_pair(&mut labels, "metric", &format!("{}{}", family.prefix(naming), family.descriptor().name));
             page.sample(&labels, Number::Whole(family.overflowed()));
         }
         page.family(header(
@@ -512,6 +520,10 @@ fn wrong_kind(descriptor: &Descriptor, wanted: Kind) -> NameError {
 impl ScrapeErrors {
     fn panicked(&self) {
         self.panic.record(|| "a collector or a computed metric panicked; the rest of the page is served".to_owned());
+    }
+
+    fn left_out(&self, metric: &str) {
+        self.duplicate.record(|| format!("`{metric}` is left out: the page has that name already"));
     }
 }
 

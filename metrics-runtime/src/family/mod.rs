@@ -310,6 +310,10 @@ fn unreachable_desc() -> prometheus::core::Desc {
 pub(crate) trait AnyFamily: Send + Sync {
     fn descriptor(&self) -> &Descriptor;
     fn source(&self) -> Source;
+    /// What the page puts in front of its name.
+    fn prefix<'a>(&self, naming: &'a Naming) -> &'a str {
+        &naming.prefix
+    }
     /// Writes every series, in the order in which they were made, the overflow last.
     fn write(&self, page: &mut Page);
     /// Every series, in the same order.
