@@ -31,7 +31,7 @@ macro_rules! debug_as_display {
         }
     };
 }
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "push"))]
 pub(crate) use debug_as_display;
 
 /// An environment variable that cannot be followed.

@@ -30,6 +30,7 @@
 //!   failed, panicked, or cancelled.
 //! - [`Metrics`]: namespace, constant labels, environment, the page.
 //! - [`http`]: the middleware and the endpoint for axum (feature `axum`, on by default).
+//! - `push`: pushing to a Pushgateway, for jobs that do not live to be scraped (feature `push`).
 //! - [`circuit_breaker`]: gauges for circuit breakers.
 //! - [`Registry`] and [`Family`]: metrics without attributes, and the bridge to the `prometheus` crate.
 //! - [`catalog`]: everything the binary declares, before anything was called.
@@ -47,8 +48,9 @@
 //! |---|---|
 //! | `axum` (default) | [`http`], [`Metrics::instrument`] |
 //! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
-//! | `process` | [`Builder::process`]: `process_*`, on Linux |
-//! | `tokio-runtime` | [`Builder::tokio_runtime`]: `tokio_*` |
+//! | `push` | `push`: pushing to a Pushgateway |
+//! | `process` | `Builder::process`: `process_*`, on Linux |
+//! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*` |
 //! | `off` | attributes leave functions as they are; arguments are still checked |
 
 #![forbid(unsafe_code)]
@@ -73,6 +75,8 @@ mod label;
 mod name;
 mod outcome;
 mod preset;
+#[cfg(feature = "push")]
+pub mod push;
 mod registry;
 mod site;
 mod standard;

@@ -1,7 +1,7 @@
 //! A real Prometheus that scrapes what a test serves, and is asked over its query API.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::page::{Labels, Point};
 use crate::process::Process;
-use crate::wait;
+use crate::{server, wait};
 
 /// An installed Prometheus; [`tools::prometheus`](crate::tools::prometheus) gives it.
 #[derive(Clone, Debug)]
@@ -75,38 +75,19 @@ impl Prometheus {
     }
 
     fn start(&self, targets: &[Target<'_>]) -> Server {
-        // Between finding a free port and listening on it, another process may take it.
-        for _ in 0..10 {
-            if let Some(server) = self.try_start(targets, free_port()) {
-                return server;
-            }
-        }
-        panic!("ten times in a row, prometheus found its port taken");
-    }
-
-    fn try_start(&self, targets: &[Target<'_>], port: u16) -> Option<Server> {
         let folder = Folder::create();
         let config = folder.0.join("prometheus.json");
         fs::write(&config, configuration(targets).to_string()).unwrap();
-        let mut command = Command::new(&self.program);
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .arg("--log.level=warn");
-        let mut process = Process::start(&mut command);
-        let client = Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let started = wait::until("prometheus to be ready", || {
-            if let Some(status) = process.exited() {
-                process.join();
-                let log = process.stderr();
-                assert!(log.contains("address already in use"), "prometheus ended with {status}:\n{log}");
-                return Some(false);
-            }
-            let ready = client.try_request("GET", "/-/ready", &[], b"");
-            ready.is_ok_and(|response| response.status == 200).then_some(true)
+        let (process, client) = server::start("/-/ready", |address| {
+            let mut command = Command::new(&self.program);
+            command
+                .arg(format!("--config.file={}", config.display()))
+                .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
+                .arg(format!("--web.listen-address={address}"))
+                .arg("--log.level=warn");
+            command
         });
-        started.then_some(Server { _process: process, _folder: folder, client })
+        Server { _process: process, _folder: folder, client }
     }
 }
 
@@ -209,10 +190,6 @@ fn configuration(targets: &[Target<'_>]) -> Value {
         })
         .collect();
     json!({ "global": { "scrape_interval": "1s", "scrape_timeout": "1s" }, "scrape_configs": jobs })
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn percent_encode(text: &str) -> String {
