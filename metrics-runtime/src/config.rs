@@ -31,7 +31,6 @@ macro_rules! debug_as_display {
         }
     };
 }
-#[cfg(any(feature = "axum", feature = "push"))]
 pub(crate) use debug_as_display;
 
 /// An environment variable that cannot be followed.

@@ -31,6 +31,7 @@
 //! - [`Metrics`]: namespace, constant labels, environment, the page.
 //! - [`http`]: the middleware and the endpoint for axum (feature `axum`, on by default).
 //! - `push`: pushing to a Pushgateway, for jobs that do not live to be scraped (feature `push`).
+//! - [`exemplars`]: beside a number, the trace of a call that led to it.
 //! - [`circuit_breaker`]: gauges for circuit breakers.
 //! - [`Registry`] and [`Family`]: metrics without attributes, and the bridge to the `prometheus` crate.
 //! - [`catalog`]: everything the binary declares, before anything was called.
@@ -49,6 +50,7 @@
 //! | `axum` (default) | [`http`], [`Metrics::instrument`] |
 //! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
 //! | `push` | `push`: pushing to a Pushgateway |
+//! | `opentelemetry` | `exemplars::OpenTelemetry`: exemplars from the current span |
 //! | `process` | `Builder::process`: `process_*`, on Linux |
 //! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*` |
 //! | `off` | attributes leave functions as they are; arguments are still checked |
@@ -67,6 +69,7 @@ mod config;
 mod declared;
 mod descriptor;
 mod encode;
+pub mod exemplars;
 mod family;
 mod foreign;
 #[cfg(feature = "axum")]

@@ -84,6 +84,7 @@ impl Prometheus {
                 .arg(format!("--config.file={}", config.display()))
                 .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
                 .arg(format!("--web.listen-address={address}"))
+                .arg("--enable-feature=exemplar-storage")
                 .arg("--log.level=warn");
             command
         });
@@ -129,6 +130,22 @@ impl Server {
         held.unwrap_or_else(|found| panic!("{expression} never gave what was expected; at last {found:?}"));
     }
 
+    /// The exemplars of all series that an expression names: the labels of a series (`__name__` among them), and those of
+    /// the exemplar with its value.
+    #[must_use]
+    pub fn exemplars(&self, expression: &str) -> BTreeSet<(Labels, Labels, String)> {
+        // From ever until the year 2100.
+        let data =
+            self.get(&format!("/api/v1/query_exemplars?query={}&start=0&end=4102444800", percent_encode(expression)));
+        let all = data.as_array().expect("the API has a list").iter().flat_map(|series| {
+            let exemplars = series["exemplars"].as_array().expect("the API has a list").iter();
+            exemplars.map(|exemplar| {
+                (labels(&series["seriesLabels"]), labels(&exemplar["labels"]), text(&exemplar["value"]))
+            })
+        });
+        all.collect()
+    }
+
     /// Every series that a job's pages have at the moment, as the page has it: without the labels `job` and `instance`,
     /// and without what Prometheus itself says of a scrape.
     #[must_use]
@@ -151,7 +168,7 @@ impl Server {
         let data = self.get(&format!("/api/v1/targets/metadata?match_target={target}"));
         let entries = data.as_array().expect("the API has a list").iter();
         let entries = entries.map(|entry| {
-            let text = |field: &str| entry[field].as_str().expect("the API has text here").to_owned();
+            let text = |field: &str| text(&entry[field]);
             Metadata { family: text("metric"), kind: text("type"), help: text("help"), unit: text("unit") }
         });
         entries.collect()
@@ -171,10 +188,17 @@ impl Server {
 
 /// One entry of an instant vector: `{"metric": {..}, "value": [time, "text"]}`.
 fn series(entry: &Value) -> (Labels, f64) {
-    let text = |value: &Value| value.as_str().expect("the API has text here").to_owned();
-    let labels = entry["metric"].as_object().expect("the API has labels");
-    let labels = labels.iter().map(|(name, value)| (name.clone(), text(value))).collect();
-    (labels, text(&entry["value"][1]).parse().expect("the API has a number"))
+    (labels(&entry["metric"]), text(&entry["value"][1]).parse().expect("the API has a number"))
+}
+
+/// An object of names and texts, as the APIs of Prometheus and the Pushgateway have it.
+pub(crate) fn labels(object: &Value) -> Labels {
+    let pairs = object.as_object().expect("the API has labels").iter();
+    pairs.map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("the API has text here").to_owned()
 }
 
 /// JSON is YAML, and nothing in it has to be escaped by hand.

@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-use serde_json::Value;
-
 use crate::client::Client;
 use crate::page::{Labels, Page};
 use crate::process::Process;
+use crate::prometheus::labels;
 use crate::server;
 
 /// An installed Pushgateway; [`tools::pushgateway`](crate::tools::pushgateway) gives it.
@@ -67,9 +66,4 @@ impl Gateway {
         let page = self.client.get("/metrics").expect(200);
         Page::parse_text(page.text()).unwrap_or_else(|error| panic!("{error}\n{}", page.text()))
     }
-}
-
-fn labels(object: &Value) -> Labels {
-    let pairs = object.as_object().expect("the API has labels").iter();
-    pairs.map(|(name, value)| (name.clone(), value.as_str().expect("the API has text").to_owned())).collect()
 }

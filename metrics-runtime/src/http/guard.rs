@@ -11,6 +11,7 @@ use http::{Request, StatusCode};
 
 use super::labels;
 use crate::cell::{Counter, Histogram, Moment};
+use crate::exemplars;
 use crate::family::Family;
 
 /// What a layer records into.
@@ -142,12 +143,21 @@ impl Active {
             (End::Complete | End::Failed, _) => labels::FAILED,
         };
         let values = [self.method, endpoint, status];
+        let exemplar = exemplars::current();
         if !matches!(end, End::ClientLeft) {
             let timed = if recorder.duration_status { &values[..] } else { &values[..2] };
             let nanos = self.start.elapsed_nanos();
-            recorder.duration.series(timed).observe_nanos(nanos);
+            let duration = recorder.duration.series(timed);
+            duration.observe_nanos(nanos);
+            if let Some(exemplar) = &exemplar {
+                recorder.duration.exemplify(duration, nanos as f64 / 1e9, exemplar);
+            }
         }
         // Last: who sees the request counted sees all of it.
-        recorder.requests.series(&values).inc();
+        let requests = recorder.requests.series(&values);
+        requests.inc();
+        if let Some(exemplar) = &exemplar {
+            recorder.requests.exemplify(requests, 1.0, exemplar);
+        }
     }
 }
