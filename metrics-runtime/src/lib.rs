@@ -64,6 +64,10 @@ mod call;
 mod catalog;
 mod cell;
 pub mod circuit_breaker;
+#[cfg_attr(
+    not(any(all(feature = "process", target_os = "linux"), feature = "tokio-runtime")),
+    allow(dead_code, reason = "what is computed comes with features")
+)]
 mod computed;
 mod config;
 mod declared;

@@ -311,6 +311,10 @@ impl Registry {
         Ok(family)
     }
 
+    #[cfg_attr(
+        not(any(all(feature = "process", target_os = "linux"), feature = "tokio-runtime")),
+        allow(dead_code, reason = "what is computed comes with features")
+    )]
     /// What computes families: the one of its type that this registry has, made now if it is the first time.
     pub(crate) fn computed<C: Computed + Default>(&self, source: Source) -> Result<Arc<C>, RegistryError> {
         let mut families = self.families();
@@ -488,7 +492,7 @@ impl Registry {
         page.sample("", Number::Whole(REJECTED.sum()));
         page.family(header(
             "metrics_runtime_scrape_errors_total",
-            "Foreign collectors left out of a page: they panicked, or their name was taken.",
+            "What was left out of a page: collectors that panicked, and metrics whose name was taken.",
         ));
         let errors = &self.inner.errors;
         for (cause, counted) in [("duplicate", &errors.duplicate), ("panic", &errors.panic)] {

@@ -217,7 +217,9 @@ fn under_load_every_page_is_whole_and_every_exemplar_in_a_bucket_that_has_counte
             }
             pages
         });
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         done.store(true, Ordering::Relaxed);
         assert!(pages.join().unwrap() > 0);
     });

@@ -20,6 +20,7 @@ use crate::registry::{Registry, RegistryError};
 pub(crate) struct Standard {
     build: Option<BuildInfo>,
     #[cfg(feature = "process")]
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux says it"))]
     process: bool,
     #[cfg(feature = "tokio-runtime")]
     runtimes: Vec<(String, tokio::runtime::Handle)>,
@@ -27,7 +28,7 @@ pub(crate) struct Standard {
 
 impl Standard {
     #[cfg_attr(
-        not(any(feature = "process", feature = "tokio-runtime")),
+        not(any(all(feature = "process", target_os = "linux"), feature = "tokio-runtime")),
         expect(unused_variables, reason = "the place is that of computed families")
     )]
     pub(crate) fn register(&self, registry: &Registry, source: Source) -> Result<(), RegistryError> {
