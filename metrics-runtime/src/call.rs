@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use crate::catalog::{Declaration, Declare, each_tuple};
 use crate::cell::{Counter, Histogram, InFlight, Moment, Thread};
+use crate::exemplars::{self, Exemplar};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
 use crate::outcome::Outcome;
 use crate::registry::Registry;
@@ -238,6 +240,31 @@ impl Series {
         if let Some(calls) = self.found(&self.calls[outcome as usize], |families| &families.calls, outcome) {
             calls.inc_by_thread(thread);
         }
+        if exemplars::wanted() {
+            self.exemplify(outcome, nanos, value);
+        }
+    }
+
+    /// Keeps the trace of a call that has been recorded.
+    #[cold]
+    #[inline(never)]
+    fn exemplify(&self, outcome: Outcome, nanos: u64, value: Option<f64>) {
+        fn keep<M: Metric>(part: Option<&Part<M>>, found: &Found<M>, value: f64, exemplar: &(Exemplar, SystemTime)) {
+            // The overflow is never found, and has none.
+            if let (Some(part), Some(Some(series))) = (part, found.get()) {
+                part.family.exemplify(series, value, exemplar);
+            }
+        }
+        let Some(exemplar) = exemplars::current() else { return };
+        let families = self.families;
+        if outcome != Outcome::Cancelled {
+            keep(families.duration.as_ref(), &self.duration, nanos as f64 / 1e9, &exemplar);
+        }
+        if let (Some(value), Outcome::Success) = (value, outcome) {
+            keep(families.observed.as_ref(), &self.observed, value, &exemplar);
+            keep(families.added.as_ref(), &self.added, value, &exemplar);
+        }
+        keep(families.calls.as_ref(), &self.calls[outcome as usize], 1.0, &exemplar);
     }
 
     #[inline(never)]

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::descriptor::{Descriptor, Kind, Source};
+use crate::descriptor::{Descriptor, Kind, Naming, Source};
 use crate::encode::{Number, Page};
 use crate::family::{AnyFamily, LINE, Sample};
 use crate::label::LabelText;
@@ -16,6 +16,12 @@ use crate::label::LabelText;
 pub(crate) trait Computed: Any + Send + Sync {
     /// The families, counters and gauges; always the same.
     fn descriptors(&self) -> Vec<Descriptor>;
+
+    /// Whether the service's namespace stands in front of their names. Not where every service has the same families
+    /// under the same names.
+    fn is_namespaced(&self) -> bool {
+        true
+    }
 
     /// Adds the samples that there are now. May run the user's code: a panic leaves the families empty for this once.
     fn compute(&self, samples: &mut Samples);
@@ -31,6 +37,7 @@ pub(crate) struct Samples {
 struct Filled {
     descriptor: Descriptor,
     source: Source,
+    namespaced: bool,
     samples: Vec<(LabelText, Number)>,
 }
 
@@ -73,8 +80,9 @@ impl Group {
     }
 
     fn nothing(&self) -> Samples {
+        let (source, namespaced) = (self.source, self.computed.is_namespaced());
         let families = self.computed.descriptors().into_iter();
-        let families = families.map(|descriptor| Filled { descriptor, source: self.source, samples: Vec::new() });
+        let families = families.map(|descriptor| Filled { descriptor, source, namespaced, samples: Vec::new() });
         Samples { families: families.collect() }
     }
 
@@ -96,6 +104,10 @@ impl AnyFamily for Filled {
 
     fn source(&self) -> Source {
         self.source
+    }
+
+    fn prefix<'a>(&self, naming: &'a Naming) -> &'a str {
+        if self.namespaced { &naming.prefix } else { "" }
     }
 
     fn write(&self, page: &mut Page) {

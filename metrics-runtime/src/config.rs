@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use prometheus::core::Collector;
 
 use crate::call;
-use crate::descriptor::{Descriptor, Naming};
+use crate::descriptor::{Descriptor, Naming, Source};
 use crate::encode::Format;
 use crate::foreign;
 #[cfg(feature = "axum")]
@@ -23,6 +23,7 @@ use crate::http::{Http, HttpError, HttpLayer};
 use crate::http::{ServeError, Server, check_exposure, serve};
 use crate::name::{self, NameError};
 use crate::registry::{Registry, RegistryError};
+use crate::standard::Standard;
 
 /// The environment variable that switches metrics on or off.
 const ENABLED: &str = "METRICS_ENABLED";
@@ -49,7 +50,6 @@ macro_rules! debug_as_display {
         }
     };
 }
-#[cfg(feature = "axum")]
 pub(crate) use debug_as_display;
 
 /// An environment variable that cannot be followed.
@@ -161,6 +161,7 @@ pub struct Builder {
     namespace: String,
     constant: Vec<(String, String)>,
     infos: Vec<(String, Vec<(String, String)>)>,
+    pub(crate) standard: Standard,
     enabled: bool,
     #[cfg(feature = "http")]
     http: Http,
@@ -179,6 +180,7 @@ impl Builder {
             namespace: String::new(),
             constant: Vec::new(),
             infos: Vec::new(),
+            standard: Standard::default(),
             enabled: true,
             #[cfg(feature = "http")]
             http: Http::new(),
@@ -191,8 +193,8 @@ impl Builder {
         }
     }
 
-    /// Puts `namespace_` in front of the name of every metric of this toolkit, attributes included. Foreign collectors
-    /// and the toolkit's own `metrics_runtime_*` keep their names.
+    /// Puts `namespace_` in front of the name of every metric of this toolkit, attributes included. Foreign collectors,
+    /// the toolkit's own `metrics_runtime_*`, and `process_*` and `tokio_*` keep their names.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
         self
@@ -341,6 +343,7 @@ impl Builder {
             let values: Vec<_> = facts.iter().map(|(_, value)| value.as_str()).collect();
             family.known_series(&values);
         }
+        self.standard.register(&self.registry, Source::caller())?;
         #[cfg(feature = "http")]
         let http = if self.enabled { self.http.layer(&self.registry)? } else { HttpLayer::disabled() };
         let problems = self.registry.problems();

@@ -74,7 +74,7 @@ pub(crate) fn to_proto(family: &dyn AnyFamily, naming: &Naming) -> proto::Metric
         metrics.push(metric);
     });
     let mut out = proto::MetricFamily::default();
-    out.set_name(format!("{}{}", naming.prefix, descriptor.name));
+    out.set_name(format!("{}{}", family.prefix(naming), descriptor.name));
     out.set_help(descriptor.help.to_string());
     out.set_field_type(match descriptor.kind {
         Kind::Counter => proto::MetricType::COUNTER,

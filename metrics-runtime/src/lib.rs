@@ -31,6 +31,8 @@
 //! - [`Metrics`]: namespace, constant labels, environment, the page.
 //! - [`http`]: the middleware for tower services (feature `http`), and the endpoint for axum (feature `axum`, on by
 //!   default).
+//! - `push`: pushing to a Pushgateway, for jobs that do not live to be scraped (feature `push`).
+//! - [`exemplars`]: beside a number, the trace of a call that led to it.
 //! - [`mod@circuit_breaker`]: breakers, [`macro@circuit_breaker`] on a function, and gauges for the breakers of others.
 //! - [`Registry`] and [`Family`]: metrics without attributes, and the bridge to the `prometheus` crate.
 //! - [`catalog`]: everything the binary declares, before anything was called.
@@ -53,6 +55,10 @@
 //! | `http` | [`http`] without axum: the middleware for any tower service; `http`'s responses and status codes classify themselves, methods and codes are labels |
 //! | `tower` (part of `axum`) | [`circuit_breaker::CircuitBreakerLayer`] |
 //! | `failsafe`, `tower-resilience` | the circuit breakers of these crates on the page |
+//! | `push` | `push`: pushing to a Pushgateway |
+//! | `opentelemetry` | `exemplars::OpenTelemetry`: exemplars from the current span |
+//! | `process` | `Builder::process`: `process_*`, on Linux |
+//! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*` |
 //! | `off` | attributes leave functions as they are; arguments are still checked, circuit breakers go on breaking |
 
 #![forbid(unsafe_code)]
@@ -70,6 +76,7 @@ mod config;
 mod declared;
 mod descriptor;
 mod encode;
+pub mod exemplars;
 mod family;
 mod foreign;
 #[cfg(feature = "http")]
@@ -78,10 +85,13 @@ mod label;
 mod name;
 mod outcome;
 mod preset;
+#[cfg(feature = "push")]
+pub mod push;
 mod registry;
 #[cfg(feature = "axum")]
 mod scrapes;
 mod site;
+mod standard;
 mod sync;
 
 pub use catalog::{Declaration, catalog};
@@ -100,6 +110,7 @@ pub use metrics_macros::{
 pub use name::NameError;
 pub use outcome::{Classify, CompressionRatio, Measure, Outcome};
 pub use registry::{Registry, RegistryError};
+pub use standard::BuildInfo;
 
 /// The rows that attributes record, and how to write one's own: see [`Preset`](presets::Preset).
 pub mod presets {

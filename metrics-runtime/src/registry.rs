@@ -469,30 +469,38 @@ impl Registry {
 
     /// The page with this foreign part, and whether all of that is on it. No lock is held while series are read.
     pub(crate) fn page_of(&self, format: Format, naming: &Naming, gathered: Gathered) -> (String, bool) {
-        let (families, mut whole) = self.snapshot();
+        let (mut families, mut whole) = self.snapshot();
         whole &= gathered.problems.is_empty();
         for problem in gathered.problems {
             self.inner.errors.of(problem.cause).record(|| format!("{}; the rest of the page is served", problem.what));
         }
         let gathered = gathered.families;
         let constant = naming.constant_text(&[]);
-        let beside = |family: &dyn AnyFamily| naming.prefix.len() + family.descriptor().name.len() + constant.len();
+        // Those that keep their names come behind those with a namespace, which may make the same name.
+        families.sort_by_key(|family| family.prefix(naming).is_empty());
+        let beside =
+            |family: &dyn AnyFamily| family.prefix(naming).len() + family.descriptor().name.len() + constant.len();
         // All of it at once: a page of many megabytes that grows is copied, and each time the kernel maps fresh memory.
         let len = families.iter().map(|family| HEADERS + family.page_len(beside(&**family))).sum::<usize>();
         let mut page = Page::new(format, HEADERS + len);
         let mut written: BTreeSet<String> = BTreeSet::new();
-        for family in &families {
-            written.extend(family.descriptor().claims().iter().map(|claim| format!("{}{claim}", naming.prefix)));
-            let own = naming.constant_text(&family.descriptor().labels);
-            write_family(&mut page, &**family, &naming.prefix, &own);
-        }
+        families.retain(|family| {
+            let prefix = family.prefix(naming);
+            let claims: Vec<_> = family.descriptor().claims().iter().map(|claim| format!("{prefix}{claim}")).collect();
+            if claims.iter().any(|claim| written.contains(claim)) {
+                self.inner.errors.left_out(&family.descriptor().name);
+                whole = false;
+                return false;
+            }
+            written.extend(claims);
+            write_family(&mut page, &**family, prefix, &naming.constant_text(&family.descriptor().labels));
+            true
+        });
         let theirs: BTreeSet<&str> = gathered.iter().map(MetricFamily::name).collect();
         for family in &gathered {
             let claims = foreign::claims(family);
             if claims.iter().any(|claim| claim.starts_with(OWN) || written.contains(claim)) {
-                self.inner.errors.duplicate.record(|| {
-                    format!("a foreign collector's `{}` is left out: the page has that name already", family.name())
-                });
+                self.inner.errors.left_out(family.name());
                 whole = false;
                 continue;
             }
@@ -503,11 +511,11 @@ impl Registry {
             foreign::write(family, &mut page, format == Format::OpenMetrics && taken);
             written.extend(claims);
         }
-        self.write_self_metrics(&mut page, &families, &naming.prefix, &constant);
+        self.write_self_metrics(&mut page, &families, naming, &constant);
         (page.finish(), whole)
     }
 
-    fn write_self_metrics(&self, page: &mut Page, families: &[Arc<dyn AnyFamily>], prefix: &str, constant: &str) {
+    fn write_self_metrics(&self, page: &mut Page, families: &[Arc<dyn AnyFamily>], naming: &Naming, constant: &str) {
         let header = |name, help| Header { name, kind: Type::Counter, help, unit: None, constant };
         page.family(header(
             "metrics_runtime_label_overflow_total",
@@ -515,7 +523,7 @@ impl Registry {
         ));
         for family in families.iter().filter(|family| !family.descriptor().labels.is_empty()) {
             let mut labels = String::new();
-            label::push_pair(&mut labels, "metric", &format!("{prefix}{}", family.descriptor().name));
+            label::push_pair(&mut labels, "metric", &format!("{}{}", family.prefix(naming), family.descriptor().name));
             page.sample(&labels, Number::Whole(family.overflowed()));
         }
         page.family(header(
@@ -525,8 +533,8 @@ impl Registry {
         page.sample("", Number::Whole(REJECTED.sum()));
         page.family(header(
             "metrics_runtime_scrape_errors_total",
-            "Foreign collectors or families left out of a page: their name was taken, they were none that a page can \
-             have, they panicked, or they did not answer in time.",
+            "What was left out of a page: collectors that panicked, did not answer in time or said what no page can \
+             have, and metrics whose name was taken.",
         ));
         let errors = &self.inner.errors;
         for (cause, counted) in [
@@ -571,6 +579,10 @@ impl ScrapeErrors {
             Cause::Timeout => &self.timeout,
             Cause::Invalid => &self.invalid,
         }
+    }
+
+    fn left_out(&self, metric: &str) {
+        self.duplicate.record(|| format!("`{metric}` is left out: the page has that name already"));
     }
 }
 

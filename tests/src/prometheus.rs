@@ -1,7 +1,7 @@
 //! A real Prometheus that scrapes what a test serves, and is asked over its query API.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::page::{Labels, Point};
 use crate::process::Process;
-use crate::wait;
+use crate::{server, wait};
 
 /// An installed Prometheus; [`tools::prometheus`](crate::tools::prometheus) gives it.
 #[derive(Clone, Debug)]
@@ -85,38 +85,20 @@ impl Prometheus {
     /// Starts a server, whatever comes of its scrapes.
     #[must_use]
     pub fn watch(&self, targets: &[Target<'_>]) -> Server {
-        // Between finding a free port and listening on it, another process may take it.
-        for _ in 0..10 {
-            if let Some(server) = self.try_start(targets, free_port()) {
-                return server;
-            }
-        }
-        panic!("ten times in a row, prometheus found its port taken");
-    }
-
-    fn try_start(&self, targets: &[Target<'_>], port: u16) -> Option<Server> {
         let folder = Folder::create();
         let config = folder.0.join("prometheus.json");
         fs::write(&config, configuration(targets).to_string()).unwrap();
-        let mut command = Command::new(&self.program);
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .arg("--log.level=warn");
-        let mut process = Process::start(&mut command);
-        let client = Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let started = wait::until("prometheus to be ready", || {
-            if let Some(status) = process.exited() {
-                process.join();
-                let log = process.stderr();
-                assert!(log.contains("address already in use"), "prometheus ended with {status}:\n{log}");
-                return Some(false);
-            }
-            let ready = client.try_request("GET", "/-/ready", &[], b"");
-            ready.is_ok_and(|response| response.status == 200).then_some(true)
+        let (process, client) = server::start("/-/ready", |address| {
+            let mut command = Command::new(&self.program);
+            command
+                .arg(format!("--config.file={}", config.display()))
+                .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
+                .arg(format!("--web.listen-address={address}"))
+                .arg("--enable-feature=exemplar-storage")
+                .arg("--log.level=warn");
+            command
         });
-        started.then_some(Server { _process: process, _folder: folder, client })
+        Server { _process: process, _folder: folder, client }
     }
 }
 
@@ -158,6 +140,22 @@ impl Server {
         held.unwrap_or_else(|found| panic!("{expression} never gave what was expected; at last {found:?}"));
     }
 
+    /// The exemplars of all series that an expression names: the labels of a series (`__name__` among them), and those of
+    /// the exemplar with its value.
+    #[must_use]
+    pub fn exemplars(&self, expression: &str) -> BTreeSet<(Labels, Labels, String)> {
+        // From ever until the year 2100.
+        let data =
+            self.get(&format!("/api/v1/query_exemplars?query={}&start=0&end=4102444800", percent_encode(expression)));
+        let all = data.as_array().expect("the API has a list").iter().flat_map(|series| {
+            let exemplars = series["exemplars"].as_array().expect("the API has a list").iter();
+            exemplars.map(|exemplar| {
+                (labels(&series["seriesLabels"]), labels(&exemplar["labels"]), text(&exemplar["value"]))
+            })
+        });
+        all.collect()
+    }
+
     /// Every series that a job's pages have at the moment, as the page has it: without the labels `job` and `instance`,
     /// and without what Prometheus itself says of a scrape.
     #[must_use]
@@ -180,7 +178,7 @@ impl Server {
         let data = self.get(&format!("/api/v1/targets/metadata?match_target={target}"));
         let entries = data.as_array().expect("the API has a list").iter();
         let entries = entries.map(|entry| {
-            let text = |field: &str| entry[field].as_str().expect("the API has text here").to_owned();
+            let text = |field: &str| text(&entry[field]);
             Metadata { family: text("metric"), kind: text("type"), help: text("help"), unit: text("unit") }
         });
         entries.collect()
@@ -212,10 +210,17 @@ impl Server {
 
 /// One entry of an instant vector: `{"metric": {..}, "value": [time, "text"]}`.
 fn series(entry: &Value) -> (Labels, f64) {
-    let text = |value: &Value| value.as_str().expect("the API has text here").to_owned();
-    let labels = entry["metric"].as_object().expect("the API has labels");
-    let labels = labels.iter().map(|(name, value)| (name.clone(), text(value))).collect();
-    (labels, text(&entry["value"][1]).parse().expect("the API has a number"))
+    (labels(&entry["metric"]), text(&entry["value"][1]).parse().expect("the API has a number"))
+}
+
+/// An object of names and texts, as the APIs of Prometheus and the Pushgateway have it.
+pub(crate) fn labels(object: &Value) -> Labels {
+    let pairs = object.as_object().expect("the API has labels").iter();
+    pairs.map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("the API has text here").to_owned()
 }
 
 /// JSON is YAML, and nothing in it has to be escaped by hand.
@@ -235,10 +240,6 @@ fn configuration(targets: &[Target<'_>]) -> Value {
         })
         .collect();
     json!({ "global": { "scrape_interval": "1s", "scrape_timeout": "1s" }, "scrape_configs": jobs })
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn percent_encode(text: &str) -> String {

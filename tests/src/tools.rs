@@ -18,6 +18,7 @@ use std::thread;
 use crate::program::Program;
 use crate::prometheus::Prometheus;
 use crate::promtool::Promtool;
+use crate::pushgateway::Pushgateway;
 use crate::python::Python;
 
 const REQUIRE: &str = "METRICS_TESTS_REQUIRE_TOOLS";
@@ -27,6 +28,13 @@ const VENV: &str = "METRICS_TESTS_VENV";
 #[must_use]
 pub fn prometheus() -> Option<Prometheus> {
     found("prometheus", on_path("prometheus")).map(Prometheus::new)
+}
+
+/// A Pushgateway that can be started.
+#[must_use]
+pub fn pushgateway() -> Option<Pushgateway> {
+    let program = on_path("prometheus-pushgateway").or_else(|| on_path("pushgateway"));
+    found("pushgateway", program).map(Pushgateway::new)
 }
 
 /// Prometheus's own checks.

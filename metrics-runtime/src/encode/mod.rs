@@ -70,6 +70,8 @@ pub struct Page {
     /// How the lines of the current family begin.
     line: Opening,
     histogram: HistogramLines,
+    /// What stands behind the samples of the current series, by bucket; nothing where there is nothing for any.
+    exemplars: Vec<String>,
 }
 
 /// What is the same in every line of a family, put together once.
@@ -130,6 +132,7 @@ impl Page {
             constant: String::new(),
             line: Opening::default(),
             histogram: HistogramLines::default(),
+            exemplars: Vec::new(),
         }
     }
 
@@ -198,10 +201,20 @@ impl Page {
         }
     }
 
+    /// Whether the format has exemplars.
+    pub(crate) fn takes_exemplars(&self) -> bool {
+        self.format == Format::OpenMetrics
+    }
+
+    /// What stands behind the samples of the series that follow: of a counter, or of the buckets of a histogram.
+    pub(crate) fn exemplars(&mut self, texts: Vec<String>) {
+        self.exemplars = texts;
+    }
+
     /// One sample of the family. `labels` is escaped text.
     #[inline]
     pub(crate) fn sample(&mut self, labels: &str, value: Number) {
-        push_line(&mut self.out, &self.line, labels, value);
+        push_line(&mut self.out, &self.line, labels, value, self.exemplars.first());
     }
 
     /// One histogram of the family. `read` fills in what it holds.
@@ -222,13 +235,14 @@ impl Page {
             }
             self.out.push_str(bound);
             push_number(&mut self.out, Number::Whole(*count));
+            self.out.push_str(self.exemplars.get(i).map_or("", |text| text));
             self.out.push('\n');
         }
         // A foreign histogram can have a sum that is none.
         if *has_sum && (self.format == Format::Text || held.sum >= 0.0) {
-            push_line(&mut self.out, sum, labels, Number::Float(held.sum));
+            push_line(&mut self.out, sum, labels, Number::Float(held.sum), None);
             let total = held.cumulative.last().copied().unwrap_or(0);
-            push_line(&mut self.out, count, labels, Number::Whole(total));
+            push_line(&mut self.out, count, labels, Number::Whole(total), None);
         }
     }
 
@@ -247,7 +261,7 @@ impl Page {
         let mut opening = Opening::default();
         for (suffix, value) in [("_sum", Number::Float(sum)), ("_count", Number::Whole(count))] {
             opening.set(&self.name, suffix, &self.constant);
-            push_line(&mut self.out, &opening, labels, value);
+            push_line(&mut self.out, &opening, labels, value, None);
         }
     }
 
@@ -261,7 +275,7 @@ impl Page {
 }
 
 #[inline]
-fn push_line(out: &mut String, opening: &Opening, labels: &str, value: Number) {
+fn push_line(out: &mut String, opening: &Opening, labels: &str, value: Number, exemplar: Option<&String>) {
     if labels.is_empty() {
         out.push_str(&opening.bare);
     } else {
@@ -270,6 +284,9 @@ fn push_line(out: &mut String, opening: &Opening, labels: &str, value: Number) {
         out.push_str("} ");
     }
     push_number(out, value);
+    if let Some(exemplar) = exemplar {
+        out.push_str(exemplar);
+    }
     out.push('\n');
 }
 

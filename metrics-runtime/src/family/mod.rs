@@ -1,5 +1,6 @@
 //! One metric with all its series.
 
+mod exemplars;
 #[cfg(all(test, models))]
 mod models;
 mod table;
@@ -10,10 +11,12 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use crate::cell::{Bounds, Buckets, Counter, First, Gauge, Histogram, InFlight, Striped};
 use crate::descriptor::{Descriptor, Kind, Naming, Source};
 use crate::encode::{Number, Page};
+use crate::exemplars::{Exemplar, Kept};
 use crate::label::LabelText;
 use crate::sync::OnceLock;
 
@@ -145,6 +148,7 @@ struct Inner<M> {
     overflow: OnceLock<(LabelText, M)>,
     overflowed: Striped,
     warned: First,
+    exemplars: exemplars::Exemplars,
     desc: prometheus::core::Desc,
 }
 
@@ -200,6 +204,7 @@ impl<M: Metric> Family<M> {
                 overflow: OnceLock::new(),
                 overflowed: Striped::new(),
                 warned: First::new(),
+                exemplars: exemplars::Exemplars::default(),
                 desc,
             }),
         }
@@ -278,6 +283,16 @@ impl<M: Metric> Family<M> {
         self.overflow_series()
     }
 
+    /// Keeps the trace of a call that has added `value` to one of this family's series before.
+    pub(crate) fn exemplify(&self, series: &M, value: f64, (exemplar, time): &(Exemplar, SystemTime)) {
+        let bounds = &self.inner.bounds;
+        // What was refused led to no number.
+        if bounds.accepts(value) {
+            let kept = Kept { exemplar: exemplar.clone(), value, time: *time };
+            self.inner.exemplars.keep(series, bounds.bucket(value), bounds.upper().len() + 1, kept);
+        }
+    }
+
     /// Counts an operation on this series, if it is the one for what found no room.
     pub(crate) fn count_if_overflow(&self, series: &M) {
         if self.inner.overflow.get().is_some_and(|(_, overflow)| std::ptr::eq(overflow, series)) {
@@ -328,6 +343,10 @@ pub(crate) const LINE: usize = "{} \n".len() + 20;
 pub(crate) trait AnyFamily: Send + Sync {
     fn descriptor(&self) -> &Descriptor;
     fn source(&self) -> Source;
+    /// What the page puts in front of its name.
+    fn prefix<'a>(&self, naming: &'a Naming) -> &'a str {
+        &naming.prefix
+    }
     /// Writes every series, in the order in which they were made, the overflow last.
     fn write(&self, page: &mut Page);
     /// How many bytes `write` takes on a page where this many stand beside the labels of each line: rather too many than
@@ -350,9 +369,15 @@ impl<M: Metric> AnyFamily for Family<M> {
     }
 
     fn write(&self, page: &mut Page) {
+        let exemplars = if page.takes_exemplars() { self.inner.exemplars.read() } else { None };
         for entry in self.inner.table.iter() {
+            if let Some(exemplars) = &exemplars {
+                // Read before the numbers, so that what led to an exemplar is counted in them.
+                page.exemplars(exemplars.texts(&entry.value));
+            }
             entry.value.write(entry.labels.as_str(), page);
         }
+        page.exemplars(Vec::new());
         if let Some((labels, series)) = self.inner.overflow.get() {
             series.write(labels.as_str(), page);
         }

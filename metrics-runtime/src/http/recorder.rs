@@ -1,6 +1,7 @@
 //! What a layer records into: its families, and for a route and a method the series it has found in them.
 
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use http::StatusCode;
 
@@ -9,6 +10,7 @@ use super::handle::Handle;
 use super::labels::{End, METHODS};
 use super::values::{Values, is_timed};
 use crate::cell::{Counter, Histogram, InFlight, Moment, Thread};
+use crate::exemplars::{self, Exemplar};
 use crate::family::{Family, Metric};
 
 /// The families of a layer; those that are switched off are not there.
@@ -202,8 +204,9 @@ impl Series {
         }
         let remembered = if self.recorder.custom.is_empty() { self.ended(outcome) } else { None };
         let Some(ended) = remembered else { return self.record_by_values(outcome) };
+        let mut nanos = 0;
         if ended.duration != NOTHING || ended.opentelemetry != NOTHING {
-            let nanos = outcome.start.elapsed_nanos();
+            nanos = outcome.start.elapsed_nanos();
             for (family, number) in
                 [(&families.duration, ended.duration), (&families.opentelemetry, ended.opentelemetry)]
             {
@@ -219,6 +222,22 @@ impl Series {
         if let Some(family) = &families.requests {
             numbered(family, ended.requests).inc_by_thread(thread);
         }
+        if exemplars::wanted() {
+            self.exemplify(ended, nanos);
+        }
+    }
+
+    /// Keeps the trace of a request that has been recorded.
+    #[cold]
+    #[inline(never)]
+    fn exemplify(&self, ended: &Ended, nanos: u64) {
+        let Some(exemplar) = exemplars::current() else { return };
+        let families = &self.recorder.families;
+        let seconds = nanos as f64 / 1e9;
+        for (family, number) in [(&families.duration, ended.duration), (&families.opentelemetry, ended.opentelemetry)] {
+            keep(family, |family| family.numbered(number), seconds, &exemplar);
+        }
+        keep(&families.requests, |family| family.numbered(ended.requests), 1.0, &exemplar);
     }
 
     /// A response that broke off, by how far it came.
@@ -293,5 +312,29 @@ impl Series {
         if let Some(family) = &families.requests {
             family.series(values.requests()).inc();
         }
+        if let Some(exemplar) = exemplars::current() {
+            let seconds = nanos as f64 / 1e9;
+            if is_timed(outcome.end) {
+                keep(&families.duration, |family| family.lookup(values.duration()), seconds, &exemplar);
+            }
+            if outcome.end != End::Upgraded {
+                keep(&families.opentelemetry, |family| family.lookup(&values.opentelemetry), seconds, &exemplar);
+            }
+            keep(&families.requests, |family| family.lookup(values.requests()), 1.0, &exemplar);
+        }
+    }
+}
+
+/// Keeps a trace at a series, unless that is the one for what found no room.
+fn keep<M: Metric>(
+    family: &Option<Family<M>>,
+    series: impl FnOnce(&Family<M>) -> Option<&M>,
+    value: f64,
+    exemplar: &(Exemplar, SystemTime),
+) {
+    if let Some(family) = family
+        && let Some(series) = series(family)
+    {
+        family.exemplify(series, value, exemplar);
     }
 }
