@@ -59,7 +59,7 @@ pub enum HttpError {
 ///
 /// [`HttpMetric`] lists what there is. The first two, requests and their durations, are recorded unless
 /// [switched off](Self::without), the others if [switched on](Self::with). All names, the names of the labels and the
-/// buckets can be chosen. [The module](self) says what the labels read and when a request counts.
+/// buckets can be chosen. [The module](super) says what the labels read and when a request counts.
 ///
 /// ```
 /// use axum::{Router, routing::get};
