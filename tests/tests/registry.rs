@@ -7,7 +7,7 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use metrics_runtime::{Descriptor, Format, Metrics, Registry};
@@ -39,7 +39,7 @@ fn logged<T>(run: impl FnOnce() -> T) -> (Vec<String>, T) {
         fn record_follows_from(&self, _: &Id, _: &Id) {}
         fn event(&self, event: &tracing::Event<'_>) {
             let mut text = String::new();
-            event.record(&mut |_: &Field, value: &dyn Debug| text.push_str(&format!("{value:?}")));
+            event.record(&mut |_: &Field, value: &dyn Debug| write!(text, "{value:?}").unwrap());
             self.0.lock().unwrap().push(text);
         }
         fn enter(&self, _: &Id) {}

@@ -31,6 +31,11 @@ pub(crate) const STEPS: &[Step] = &[
         cargo: "clippy --package metrics-runtime --no-default-features --features http --all-targets -- -D warnings",
         ..PLAIN
     },
+    Step {
+        name: "lints, feature axum alone",
+        cargo: "clippy --package metrics-runtime --no-default-features --features axum -- -D warnings",
+        ..PLAIN
+    },
     // Unit, integration and compile-fail tests. Among them are the examples as their users run them, a real Prometheus,
     // promtool and the reference parsers.
     Step { name: "tests", cargo: "test --workspace --all-targets --no-fail-fast", tests: true, ..PLAIN },

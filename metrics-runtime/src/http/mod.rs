@@ -63,8 +63,9 @@
 //!
 //! **Scrapes that come together share a page.** It is gathered, written and encoded once for all who ask for it until the
 //! toolkit's own numbers are read, so that none of these is from before it was asked for; who comes later shares the next
-//! one. Of a foreign collector that is being called already, the answer is taken for the next page as well. All of this is
-//! done by threads of its own: none of the runtime's workers waits.
+//! one. Foreign numbers can be older than that, by as long as it took to gather them: a collector that is being called is
+//! not called again, its answer is taken for both. All of this is done by threads of its own: none of the runtime's workers
+//! waits.
 //!
 //! **A foreign collector costs no more than its own families.** One that panics, that has not answered when the page is
 //! due, or whose families no page could have, is left out, counted by cause in `metrics_runtime_scrape_errors_total`, and
