@@ -25,8 +25,8 @@ pub(crate) fn run() -> Vec<String> {
     let tools = [
         ("prometheus", PROMETHEUS.get()),
         ("pushgateway", PUSHGATEWAY.get()),
-        ("curl", program("curl", "--version")),
-        ("slowhttptest", program("slowhttptest", "-h")),
+        ("curl", program("curl")),
+        ("slowhttptest", program("slowhttptest")),
         ("python", python()),
     ];
     for (name, found) in tools {
@@ -38,16 +38,12 @@ pub(crate) fn run() -> Vec<String> {
     missing
 }
 
-/// A program whose package is called as it is.
-fn program(name: &str, version: &str) -> Result<String, String> {
-    let found = || output(Command::new(name).arg(version)).ok();
-    if found().is_none() {
-        let installed = apt_install(&[name]).and_then(|()| found().ok_or_else(|| "not to be started".to_owned()));
-        installed.map_err(|why| {
-            format!("{name}: {why}; install it by `sudo apt-get install {name}` or `brew install {name}`")
-        })?;
-    }
-    Ok("found".to_owned())
+/// A program whose package is called as it is. Not every one ends well when it is only asked for its version.
+fn program(name: &str) -> Result<String, String> {
+    let found = || output(Command::new("sh").args(["-c", "command -v \"$0\"", name]));
+    found()
+        .or_else(|_| apt_install(&[name]).and_then(|()| found()))
+        .map_err(|why| format!("{name}: {why}; install it by `sudo apt-get install {name}` or `brew install {name}`"))
 }
 
 /// A package of the distribution, and the programs in it. Each is asked, for all of them are needed.

@@ -235,9 +235,9 @@ impl Series {
         let families = &self.recorder.families;
         let seconds = nanos as f64 / 1e9;
         for (family, number) in [(&families.duration, ended.duration), (&families.opentelemetry, ended.opentelemetry)] {
-            keep(family, |family| family.numbered(number), seconds, &exemplar);
+            keep(family.as_ref(), |family| family.numbered(number), seconds, &exemplar);
         }
-        keep(&families.requests, |family| family.numbered(ended.requests), 1.0, &exemplar);
+        keep(families.requests.as_ref(), |family| family.numbered(ended.requests), 1.0, &exemplar);
     }
 
     /// A response that broke off, by how far it came.
@@ -315,19 +315,19 @@ impl Series {
         if let Some(exemplar) = exemplars::current() {
             let seconds = nanos as f64 / 1e9;
             if is_timed(outcome.end) {
-                keep(&families.duration, |family| family.lookup(values.duration()), seconds, &exemplar);
+                keep(families.duration.as_ref(), |family| family.lookup(values.duration()), seconds, &exemplar);
             }
             if outcome.end != End::Upgraded {
-                keep(&families.opentelemetry, |family| family.lookup(&values.opentelemetry), seconds, &exemplar);
+                keep(families.opentelemetry.as_ref(), |family| family.lookup(&values.opentelemetry), seconds, &exemplar);
             }
-            keep(&families.requests, |family| family.lookup(values.requests()), 1.0, &exemplar);
+            keep(families.requests.as_ref(), |family| family.lookup(values.requests()), 1.0, &exemplar);
         }
     }
 }
 
 /// Keeps a trace at a series, unless that is the one for what found no room.
 fn keep<M: Metric>(
-    family: &Option<Family<M>>,
+    family: Option<&Family<M>>,
     series: impl FnOnce(&Family<M>) -> Option<&M>,
     value: f64,
     exemplar: &(Exemplar, SystemTime),
