@@ -36,7 +36,7 @@ fn rows(gateway: &Gateway) -> Option<f64> {
 }
 
 /// Waits for what a gateway has; the page is read off the runtime's threads.
-async fn until(gateway: &Gateway, what: &str, condition: impl Fn(&Gateway) -> bool) {
+fn until(gateway: &Gateway, what: &str, condition: impl Fn(&Gateway) -> bool) {
     tokio::task::block_in_place(|| wait::until(what, || condition(gateway).then_some(())));
 }
 
@@ -139,9 +139,9 @@ async fn a_job_that_finishes_loses_nothing() {
     let push = Push::new(&gateway.url(), "nightly").unwrap();
 
     let pushing = push.every(AT_ONCE, Method::Put, &metrics).unwrap();
-    until(&gateway, "the first push", |gateway| rows(gateway) == Some(3.0)).await;
+    until(&gateway, "the first push", |gateway| rows(gateway) == Some(3.0));
     table.get(&["users"]).unwrap().inc_by(10);
-    until(&gateway, "the next push", |gateway| rows(gateway) == Some(13.0)).await;
+    until(&gateway, "the next push", |gateway| rows(gateway) == Some(13.0));
     for _ in 0..50 {
         table.get(&["users"]).unwrap().inc();
         tokio::task::yield_now().await;
@@ -159,7 +159,7 @@ async fn a_job_that_finishes_loses_nothing() {
     let pushing = push.every(NEVER, Method::Put, &metrics).unwrap();
     table.get(&["users"]).unwrap().inc();
     drop(pushing);
-    until(&gateway, "the push of what was dropped", |gateway| rows(gateway) == Some(65.0)).await;
+    until(&gateway, "the push of what was dropped", |gateway| rows(gateway) == Some(65.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
