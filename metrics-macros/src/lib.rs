@@ -338,7 +338,12 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     if prompt.is_empty() { Err(RyotError::Refused) } else { Err(RyotError::Down) }
 /// }
 ///
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # fn block_on<T>(future: impl Future<Output = T>) -> T {
+/// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     let std::task::Poll::Ready(value) = std::pin::pin!(future).poll(&mut context) else { panic!() };
+/// #     value
+/// # }
+/// # block_on(async {
 /// // A refusal is an answer: it ends a row of failures.
 /// for prompt in ["Once", "", "Once", "Once"] {
 ///     assert!(!matches!(generate(prompt).await, Err(RyotError::Open(_))));

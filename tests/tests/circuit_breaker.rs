@@ -112,7 +112,7 @@ mod one_service {
         abandon(ended(true));
         assert_eq!((calls("ended"), state("ended")), ([0.0, 0.0, 0.0, 1.0, 0.0], 0.0));
         let task = tokio::spawn(ended_for_ever());
-        tests::wait::until("the call to be under way", || (UNDER_WAY.load(Ordering::SeqCst) == 1).then_some(()));
+        wait::until("the call to be under way", || (UNDER_WAY.load(Ordering::SeqCst) == 1).then_some(()));
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         assert_eq!((calls("for ever"), state("for ever")), ([0.0, 0.0, 0.0, 1.0, 0.0], 0.0));
@@ -150,7 +150,7 @@ mod probes {
         clock.advance(Duration::from_secs(1));
 
         let task = tokio::spawn(probe(breaker.clone(), false));
-        tests::wait::until("the probe to be under way", || (PROBES.load(Ordering::SeqCst) == 1).then_some(()));
+        wait::until("the probe to be under way", || (PROBES.load(Ordering::SeqCst) == 1).then_some(()));
         assert_eq!(breaker.acquire().unwrap_err().state(), State::HalfOpen);
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());

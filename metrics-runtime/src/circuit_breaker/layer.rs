@@ -26,10 +26,10 @@ use super::permit::{Guarded, Permit};
 /// use axum::{Router, routing::get};
 /// use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Settings};
 ///
-/// let archive = CircuitBreaker::register("archive", Settings::consecutive(5))?;
+/// let files = CircuitBreaker::register("files", Settings::consecutive(5))?;
 /// let app: Router = Router::new()
 ///     .route("/files", get(|| async { "..." }))
-///     .route_layer(CircuitBreakerLayer::for_routes(archive));
+///     .route_layer(CircuitBreakerLayer::for_routes(files));
 /// # }
 /// # Ok::<(), metrics_runtime::circuit_breaker::BreakerError>(())
 /// ```

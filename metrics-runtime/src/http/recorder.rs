@@ -318,7 +318,12 @@ impl Series {
                 keep(families.duration.as_ref(), |family| family.lookup(values.duration()), seconds, &exemplar);
             }
             if outcome.end != End::Upgraded {
-                keep(families.opentelemetry.as_ref(), |family| family.lookup(&values.opentelemetry), seconds, &exemplar);
+                keep(
+                    families.opentelemetry.as_ref(),
+                    |family| family.lookup(&values.opentelemetry),
+                    seconds,
+                    &exemplar,
+                );
             }
             keep(families.requests.as_ref(), |family| family.lookup(values.requests()), 1.0, &exemplar);
         }
