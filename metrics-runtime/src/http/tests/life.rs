@@ -170,6 +170,27 @@ async fn a_scrape_sees_what_is_in_flight() {
     eventually("it is over", || gauge() == 0.0 && requests(&registry, "GET", "/wait", "200") == 1).await;
 }
 
+#[test]
+fn nothing_is_lost_where_a_metric_has_no_room_or_labels_of_its_own() {
+    let of_its_own = everything().request_label("plan", 1, |_| Some("free".into()));
+    for (http, room, gauge) in
+        [(everything(), 0, r#"{method="_overflow",endpoint="_overflow"}"#), (of_its_own, 2_000, LABELS)]
+    {
+        let (registry, layer) = instruments_of(&http);
+        registry.set_series_limit(room);
+        let gauge = || value(&registry, &format!("http_requests_in_flight{gauge}"));
+        for round in 1..4 {
+            let body = answer(&layer, "GET", http::Response::new(Script::new([Step::Data("1")]))).into_body();
+            assert_eq!((gauge(), all_requests(&registry)), (1.0, round - 1));
+            drop(body);
+            assert_eq!((gauge(), all_requests(&registry)), (0.0, round));
+        }
+        let all = ["http_response_body_size_bytes_count{", "http_server_request_duration_seconds_count{"];
+        assert!(all.iter().all(|metric| sum(&registry, metric) == 3), "{}", registry.render());
+        assert_eq!(sum(&registry, "http_responses_aborted_total{"), 3);
+    }
+}
+
 /// What becomes of one request.
 #[derive(Clone, Debug)]
 enum Ending {
