@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use loom::thread::{JoinHandle, spawn};
 
-use super::sharded::give_back;
+/// For the thread that a model begins with, where it writes: its slot has to be given back before the model ends.
+pub(crate) use super::sharded::give_back;
 use super::{Bounds, Buckets, Counter, Gauge, Histogram, InFlight, Striped};
 use crate::encode::Number;
 use crate::sync::model;
@@ -20,11 +21,6 @@ pub(crate) fn thread<T: 'static, R: 'static>(shared: &Arc<T>, write: impl FnOnce
         give_back();
         result
     })
-}
-
-/// For the thread that a model begins with, where it writes: its slot has to be given back before the model ends.
-pub(crate) fn give_back() {
-    SLOT.with(Slot::give_back);
 }
 
 fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {

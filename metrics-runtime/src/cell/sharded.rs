@@ -164,7 +164,7 @@ fn take_slot() -> usize {
 }
 
 /// What a thread does at its end: it has no slot from then on.
-pub(super) fn give_back() {
+pub(crate) fn give_back() {
     let slot = SLOT.try_with(|slot| slot.replace(NONE)).unwrap_or(NONE);
     if slot < NONE {
         SLOTS.lock().unwrap_or_else(PoisonError::into_inner).free.push(slot);
