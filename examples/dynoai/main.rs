@@ -46,6 +46,9 @@ async fn dynoai(args: Args) -> Result<(), Box<dyn Error>> {
         )
         .from_env()?
         .install()?;
+    if let Some(command) = args.metrics {
+        return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
+    }
     let app = metrics.instrument(app::router())?;
     let listener = listen(args.listen).await?;
     serve(listener, app).await?;

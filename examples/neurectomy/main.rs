@@ -49,6 +49,10 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
         .info("system", [("version", env!("CARGO_PKG_VERSION")), ("os", OS), ("arch", ARCH)])
         .from_env()?
         .install()?;
+    let breaker = BreakerHandle::register("ryot")?;
+    if let Some(command) = args.metrics {
+        return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
+    }
     let config = Config::from_env()?;
     let listener = listen(args.listen).await?;
     let address = listener.local_addr()?;
@@ -59,7 +63,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     };
     let ryot =
         client::Config { url, model: config.ryot_model, api_key: config.ryot_api_key, timeout: config.ryot_timeout };
-    let breaker = Breaker::new(config.ryot_breaker, BreakerHandle::register("ryot")?);
+    let breaker = Breaker::new(config.ryot_breaker, breaker);
     let app = Arc::new(App {
         ryot: Ryot::new(ryot, breaker)?,
         vault: Vault::open(config.vault)?,

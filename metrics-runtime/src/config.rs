@@ -12,6 +12,7 @@ use crate::foreign;
 #[cfg(feature = "axum")]
 use crate::http::{EndpointError, Http, HttpLayer, PathError, check_path, instrument};
 use crate::name::{self, NameError};
+use crate::objective::{Objective, RouteObjective};
 use crate::registry::{Registry, RegistryError};
 
 /// The environment variable that switches metrics on or off.
@@ -30,7 +31,7 @@ macro_rules! debug_as_display {
         }
     };
 }
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "export"))]
 pub(crate) use debug_as_display;
 
 /// An environment variable that cannot be followed.
@@ -70,6 +71,15 @@ pub enum InstallError {
     #[cfg(feature = "axum")]
     #[error("path: {0}")]
     Path(PathError),
+    /// The objective of a route that no alert can follow from.
+    #[error("objective of {route}: {problem}")]
+    #[non_exhaustive]
+    Objective {
+        /// The route.
+        route: String,
+        /// What is wrong with it.
+        problem: NameError,
+    },
     /// Metrics of this binary that cannot be told apart, or that Prometheus does not allow.
     #[error("{}", list(.0))]
     Declarations(Vec<RegistryError>),
@@ -99,6 +109,7 @@ pub struct Builder {
     namespace: String,
     constant: Vec<(String, String)>,
     infos: Vec<(String, Vec<(String, String)>)>,
+    objectives: Vec<RouteObjective>,
     enabled: bool,
     #[cfg(feature = "axum")]
     http: Http,
@@ -113,6 +124,7 @@ impl Builder {
             namespace: String::new(),
             constant: Vec::new(),
             infos: Vec::new(),
+            objectives: Vec::new(),
             enabled: true,
             #[cfg(feature = "axum")]
             http: Http::new(),
@@ -142,6 +154,22 @@ impl Builder {
     ) -> Self {
         let facts = facts.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         self.infos.push((name.into(), facts));
+        self
+    }
+
+    /// What an HTTP route promises, by the route as the application writes it. Alert rules follow from it, see the feature
+    /// `export`; a latency is one of the bounds of [`Http::buckets`].
+    ///
+    /// ```
+    /// use metrics_runtime::{Metrics, Objective};
+    ///
+    /// let metrics = Metrics::builder().objective("/users/{id}", Objective::new().success(99.9).latency(0.5, 99.0));
+    /// # metrics.build()?;
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// ```
+    #[cfg(feature = "axum")]
+    pub fn objective(mut self, route: impl Into<String>, objective: Objective) -> Self {
+        self.objectives.push(RouteObjective { route: route.into(), objective });
         self
     }
 
@@ -228,6 +256,11 @@ impl Builder {
         }
         #[cfg(feature = "axum")]
         check_path(&self.path).map_err(InstallError::Path)?;
+        #[cfg(feature = "axum")]
+        for promise in &self.objectives {
+            let checked = promise.objective.check(self.http.bounds());
+            checked.map_err(|problem| InstallError::Objective { route: promise.route.clone(), problem })?;
+        }
         for (name, facts) in &self.infos {
             let descriptor = Descriptor::info(format!("{name}_info"), format!("Facts about the {name}."));
             let family = self.registry.info(descriptor.labels(facts.iter().map(|(label, _)| label.clone())))?;
@@ -244,6 +277,7 @@ impl Builder {
             inner: Arc::new(Inner {
                 registry: self.registry,
                 naming: Naming { prefix, constant: self.constant },
+                objectives: self.objectives,
                 enabled: self.enabled,
                 #[cfg(feature = "axum")]
                 http,
@@ -292,6 +326,8 @@ pub struct Metrics {
 struct Inner {
     registry: Registry,
     naming: Naming,
+    #[allow(dead_code, reason = "what is promised is read by the feature `export`")]
+    objectives: Vec<RouteObjective>,
     enabled: bool,
     #[cfg(feature = "axum")]
     http: HttpLayer,
@@ -348,6 +384,18 @@ impl Metrics {
     #[must_use]
     pub fn collector(&self) -> MetricsCollector {
         MetricsCollector { metrics: self.clone(), description: describe(&self.inner.naming.prefix) }
+    }
+
+    /// How the page names what the registry holds.
+    #[cfg(feature = "export")]
+    pub(crate) fn naming(&self) -> &Naming {
+        &self.inner.naming
+    }
+
+    /// What routes promise.
+    #[cfg(feature = "export")]
+    pub(crate) fn objectives(&self) -> &[RouteObjective] {
+        &self.inner.objectives
     }
 
     /// Where the page is served.

@@ -62,12 +62,15 @@ mod config;
 mod declared;
 mod descriptor;
 mod encode;
+#[cfg(feature = "export")]
+pub mod export;
 mod family;
 mod foreign;
 #[cfg(feature = "axum")]
 pub mod http;
 mod label;
 mod name;
+mod objective;
 mod outcome;
 mod preset;
 mod registry;
@@ -88,6 +91,7 @@ pub use metrics_macros::{
     track_storage,
 };
 pub use name::NameError;
+pub use objective::Objective;
 pub use outcome::{Classify, CompressionRatio, Measure, Outcome};
 pub use registry::{Registry, RegistryError};
 

@@ -117,6 +117,18 @@ struct Inner {
     included: Mutex<Vec<prometheus::Registry>>,
     limit: Arc<AtomicUsize>,
     errors: ScrapeErrors,
+    /// What registered collectors say they will have, before they have a series.
+    #[cfg(feature = "export")]
+    described: Mutex<Vec<Described>>,
+}
+
+/// A metric as a foreign collector describes it.
+#[cfg(feature = "export")]
+#[derive(Debug, Clone)]
+pub(crate) struct Described {
+    pub(crate) name: String,
+    pub(crate) help: String,
+    pub(crate) labels: Vec<String>,
 }
 
 #[derive(Default)]
@@ -313,10 +325,37 @@ impl Registry {
     /// # Errors
     /// The collector describes what another one does already.
     pub fn register(&self, collector: Box<dyn Collector>) -> Result<(), RegistryError> {
+        #[cfg(feature = "export")]
+        self.describe(&*collector);
         self.inner
             .collectors
             .register(Box::new(Guarded { collector, registry: Arc::downgrade(&self.inner) }))
             .map_err(|error| RegistryError::Collector { reason: error.to_string() })
+    }
+
+    #[cfg(feature = "export")]
+    fn describe(&self, collector: &dyn Collector) {
+        let described = collector.desc().into_iter().map(|desc| {
+            let constant = desc.const_label_pairs.iter().map(|pair| pair.name().to_owned());
+            Described {
+                name: desc.fq_name.clone(),
+                help: desc.help.clone(),
+                labels: constant.chain(desc.variable_labels.iter().cloned()).collect(),
+            }
+        });
+        self.inner.described.lock().unwrap_or_else(PoisonError::into_inner).extend(described);
+    }
+
+    /// What the registered collectors have said of themselves.
+    #[cfg(feature = "export")]
+    pub(crate) fn described(&self) -> Vec<Described> {
+        self.inner.described.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether attributes record into this one.
+    #[cfg(feature = "export")]
+    pub(crate) fn is_global(&self) -> bool {
+        Arc::ptr_eq(&self.inner, &Self::global().inner)
     }
 
     /// Includes a whole registry of the `prometheus` crate, the default one for instance:

@@ -160,6 +160,11 @@ impl Http {
         self
     }
 
+    /// The bounds of the histogram's buckets.
+    pub(crate) fn bounds(&self) -> &[f64] {
+        &self.buckets
+    }
+
     /// The middleware that records into this registry.
     ///
     /// Layers with the same definition and the same registry record into the same metrics.
