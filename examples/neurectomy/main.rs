@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 use examples::run::{Args, Cli, run};
 use examples::serve::{listen, serve};
-use metrics_runtime::Metrics;
 use metrics_runtime::circuit_breaker::BreakerHandle;
+use metrics_runtime::{Metrics, Objective};
 
 use crate::app::App;
 use crate::breaker::Breaker;
@@ -47,6 +47,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     let metrics = Metrics::builder()
         .namespace("neurectomy")
         .info("system", [("version", env!("CARGO_PKG_VERSION")), ("os", OS), ("arch", ARCH)])
+        .objective("/v1/files/{*path}", Objective::new().success(99.9).latency(0.5, 99.0))
         .from_env()?
         .install()?;
     let breaker = BreakerHandle::register("ryot")?;

@@ -335,10 +335,11 @@ fn label_of(private: &TokenStream, label: &PlannedLabel<'_>, expr: &Expr) -> Tok
 fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let checks = checks(plan, private);
     let site = site(plan, private);
+    let promise = plan.objective.map(|_| generate!(.promising(__OBJECTIVE)));
     generate! {
         const __SITE: #private::Site = #site;
         #checks
-        static __CALLSITE: #private::Callsite = #private::Callsite::new(__SITE);
+        static __CALLSITE: #private::Callsite = #private::Callsite::new(__SITE) #promise;
         #[#private::linkme::distributed_slice(#private::ENTRIES)]
         #[linkme(crate = #private::linkme)]
         static __ENTRY: &'static dyn #private::Declare = &__CALLSITE;
@@ -499,6 +500,7 @@ fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
             out.extend(asked.into_iter().filter_map(|(key, tokens)| Some(check(key.as_ref()?, private, tokens))));
         }
     }
+    out.extend(plan.objective.map(|objective| objective.constant(private)));
     out
 }
 

@@ -173,7 +173,11 @@ impl Ryot {
         outcome.map_err(CallError::Ryot)
     }
 
-    #[track_ryot(model = self.model.as_str(), tokens = |completion| completion.tokens)]
+    #[track_ryot(
+        model = self.model.as_str(),
+        tokens = |completion| completion.tokens,
+        objective(success = 99.0, latency(10, 95)),
+    )]
     async fn complete(&self, prompt: &Prompt) -> Result<Completion, RyotError> {
         let mut request = self.http.post(self.endpoint.clone()).json(&Body { model: &self.model, prompt });
         if let Some(key) = &self.api_key {

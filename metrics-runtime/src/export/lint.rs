@@ -165,7 +165,7 @@ pub(crate) fn series(model: &Model) -> String {
     let mut rows: Vec<_> = model.metrics.iter().map(|metric| (worst_case(metric), metric.name.as_str())).collect();
     let weight = |case: WorstCase| match case {
         WorstCase::Exactly(series) | WorstCase::Limited(series) => series,
-        WorstCase::Unknown => usize::MAX,
+        WorstCase::Unknown => 0,
     };
     rows.sort_by_key(|(case, name)| (std::cmp::Reverse(weight(*case)), *name));
     rows.iter().map(|(case, name)| format!("{name}: {case} series\n")).collect()

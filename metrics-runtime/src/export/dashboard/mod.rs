@@ -117,7 +117,7 @@ fn restarts(model: &Model) -> Node {
         (Some(start), _) => scope.windowed("changes", &start.name),
         // A counter that goes back to zero says the same, once it was above.
         (None, Some(http)) => scope.windowed("resets", &http.requests),
-        (None, None) => scope.windowed("resets", "scrape_samples_scraped"),
+        (None, None) => scope.windowed("changes", "up"),
     };
     let expr = aggregate("max", &["job", "instance"], expr).binary(">", Expr::Number(0.0));
     map([

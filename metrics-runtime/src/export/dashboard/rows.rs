@@ -136,7 +136,7 @@ fn calls(function: &Function) -> Vec<Panel> {
     ];
     if let Some(duration) = duration {
         let by: Vec<_> = by.into_iter().filter(|label| duration.has(label)).collect();
-        let panel = Panel::new(format!("{}: quantiles", title(duration)), Draw::Lines, "s").help(duration);
+        let panel = Panel::new(title(duration), Draw::Lines, "s").help(duration);
         panels.push(if by.is_empty() {
             quantiles(panel, &scope, &duration.name)
         } else {
@@ -219,9 +219,13 @@ fn value(metric: &Metric, by: &[&str]) -> Panel {
     }
 }
 
-/// `tokens_generated_total` as `Tokens generated`.
+/// `tokens_generated_total` as `Tokens generated`. The unit is on the axis.
 fn title(metric: &Metric) -> String {
     let stem = metric.base.trim_end_matches("_total").trim_end_matches("_info");
+    let stem = match metric.unit.as_deref() {
+        Some("ratio") | None => stem,
+        Some(unit) => stem.strip_suffix(unit).unwrap_or(stem),
+    };
     let words = stem.split('_').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     let mut chars = words.chars();
     let first = chars.next().map(|c| c.to_ascii_uppercase());
