@@ -4,7 +4,7 @@
 //! - [`client`]: HTTP over a loopback socket
 //! - [`service`]: a binary of this workspace, started, asked and stopped
 //! - [`tools`]: Prometheus, promtool and Python's reference parsers, where they are installed
-//! - [`promtool`], [`python`], [`prometheus`]: what each of those tools is asked
+//! - [`promtool`], [`python`], [`prometheus`], [`grafana`]: what each of those tools is asked
 //! - [`wait`]: conditions with a deadline, in place of sleeps
 //!
 //! Every helper fails the test it is called from, by a panic that says what was found.
@@ -16,6 +16,7 @@
 #![allow(clippy::doc_markdown, reason = "OpenMetrics is the name of a format, not code")]
 
 pub mod client;
+pub mod grafana;
 pub mod page;
 mod process;
 pub mod prometheus;

@@ -198,14 +198,15 @@ fn series(entry: &Value) -> (Labels, f64) {
 
 /// JSON is YAML, and nothing in it has to be escaped by hand.
 fn configuration(targets: &[Target<'_>]) -> Value {
-    let jobs: Vec<Value> = targets
+    // Several targets of one job are its instances.
+    let mut by_job: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for target in targets {
+        by_job.entry((target.job, target.path)).or_default().push(target.address.to_string());
+    }
+    let jobs: Vec<Value> = by_job
         .iter()
-        .map(|target| {
-            json!({
-                "job_name": target.job,
-                "metrics_path": target.path,
-                "static_configs": [{ "targets": [target.address.to_string()] }],
-            })
+        .map(|((job, path), targets)| {
+            json!({ "job_name": job, "metrics_path": path, "static_configs": [{ "targets": targets }] })
         })
         .collect();
     json!({ "global": { "scrape_interval": "1s", "scrape_timeout": "1s" }, "scrape_configs": jobs })

@@ -126,9 +126,6 @@ fn restarts(model: &Model) -> Node {
         ("enable", true.into()),
         ("iconColor", "blue".into()),
         ("expr", expr.to_string().into()),
-        ("titleFormat", "restart".into()),
-        ("textFormat", "{{instance}}".into()),
-        ("step", "60s".into()),
     ])
 }
 
@@ -170,7 +167,6 @@ fn variable(name: &str, label: &str, query: &str) -> Node {
         ("label", label.into()),
         ("datasource", datasource()),
         ("query", query.into()),
-        ("definition", query.into()),
         ("refresh", 2.into()),
         ("sort", 1.into()),
         ("hide", 0.into()),
