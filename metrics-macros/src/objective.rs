@@ -60,7 +60,10 @@ impl Objective {
                 let percent = number(&content)?;
                 content.parse::<Option<Token![,]>>()?;
                 if !content.is_empty() {
-                    return Err(content.error("expected nothing more: seconds and a percentage are all of it"));
+                    let error = content.error("expected nothing more: seconds and a percentage are all of it");
+                    // What is left unread would be a second error at the same place.
+                    content.parse::<TokenStream>()?;
+                    return Err(error);
                 }
                 self.latency.replace((word.clone(), seconds, percent)).is_some()
             }

@@ -48,6 +48,8 @@
 //! | `axum` (default) | [`http`], [`Metrics::instrument`] |
 //! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
 //! | `off` | attributes leave functions as they are; arguments are still checked |
+//! | `export` | dashboard, rules, Kubernetes, reference, contract, lint |
+//! | `clap` | the commands of `export` as a subcommand of clap |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "what is tested is that numbers are exact"))]

@@ -326,24 +326,14 @@ impl Registry {
     /// The collector describes what another one does already.
     pub fn register(&self, collector: Box<dyn Collector>) -> Result<(), RegistryError> {
         #[cfg(feature = "export")]
-        self.describe(&*collector);
+        let described = described(&*collector);
         self.inner
             .collectors
             .register(Box::new(Guarded { collector, registry: Arc::downgrade(&self.inner) }))
-            .map_err(|error| RegistryError::Collector { reason: error.to_string() })
-    }
-
-    #[cfg(feature = "export")]
-    fn describe(&self, collector: &dyn Collector) {
-        let described = collector.desc().into_iter().map(|desc| {
-            let constant = desc.const_label_pairs.iter().map(|pair| pair.name().to_owned());
-            Described {
-                name: desc.fq_name.clone(),
-                help: desc.help.clone(),
-                labels: constant.chain(desc.variable_labels.iter().cloned()).collect(),
-            }
-        });
+            .map_err(|error| RegistryError::Collector { reason: error.to_string() })?;
+        #[cfg(feature = "export")]
         self.inner.described.lock().unwrap_or_else(PoisonError::into_inner).extend(described);
+        Ok(())
     }
 
     /// What the registered collectors have said of themselves.
@@ -450,6 +440,19 @@ impl Registry {
             page.sample(&format!("cause=\"{cause}\""), Number::Whole(counted.count.sum()));
         }
     }
+}
+
+#[cfg(feature = "export")]
+fn described(collector: &dyn Collector) -> Vec<Described> {
+    let described = collector.desc().into_iter().map(|desc| {
+        let constant = desc.const_label_pairs.iter().map(|pair| pair.name().to_owned());
+        Described {
+            name: desc.fq_name.clone(),
+            help: desc.help.clone(),
+            labels: constant.chain(desc.variable_labels.iter().cloned()).collect(),
+        }
+    });
+    described.collect()
 }
 
 /// A family without a series yet has its header all the same: whoever looks at the page sees what there will be.

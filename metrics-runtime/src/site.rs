@@ -17,7 +17,7 @@ const STATUS: &str = "status";
 const NO_CALLS: Problem = name::problem(&["success is promised of calls, and this attribute does not count them"]);
 
 const NO_DURATION: Problem = name::problem(&[
-    "a latency is promised of durations, and this attribute records none: add `timed`, or leave the latency out",
+    "a latency is promised of durations, and this attribute records none: add `timed` where it takes that, or leave the latency out",
 ]);
 
 /// A label that an attribute declares, and where its value comes from.

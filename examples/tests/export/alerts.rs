@@ -1,12 +1,43 @@
-//! Every alert, on made-up series: promtool evaluates the committed rules.
+//! Every alert, on made-up series: promtool evaluates the rules of both services, and those of one that has everything.
 
 use std::collections::BTreeSet;
 use std::fs;
 
+use metrics_runtime::circuit_breaker::BreakerHandle;
+use metrics_runtime::export::Export;
+use metrics_runtime::{Descriptor, Metrics, Registry};
 use serde_json::{Value, json};
 use tests::tools;
 
-use crate::{DYNOAI, EXAMPLES, Example, NEURECTOMY};
+use crate::{EXAMPLES, NEURECTOMY};
+
+/// Whose rules are tested.
+struct Rules {
+    service: &'static str,
+    text: String,
+}
+
+/// Both services, and a catalog with what they do not have: a breaker that counts calls and transitions, a process.
+fn all() -> Vec<Rules> {
+    let examples = EXAMPLES.iter().map(|example| Rules { service: example.name, text: example.document("rules") });
+    examples.chain([everything()]).collect()
+}
+
+fn everything() -> Rules {
+    let registry = Registry::new();
+    BreakerHandle::register_in(&registry, "ryot").unwrap();
+    for (name, labels) in [
+        ("circuit_breaker_calls_total", &["service", "result"][..]),
+        ("circuit_breaker_transitions_total", &["service", "from", "to"][..]),
+    ] {
+        registry.counter(Descriptor::counter(name, "A counter.").labels(labels.iter().copied())).unwrap();
+    }
+    for name in ["process_open_fds", "process_max_fds", "process_start_time_seconds"] {
+        registry.register(Box::new(prometheus::Gauge::new(name, "A gauge.").unwrap())).unwrap();
+    }
+    let metrics = Metrics::builder().namespace("neurectomy").registry(&registry).build().unwrap();
+    Rules { service: "neurectomy", text: Export::new(&metrics).rules() }
+}
 
 /// Series that make an alert fire, and when it does. In `{}` the labels that every series has are added.
 struct Fires {
@@ -87,32 +118,33 @@ const FIRES: &[Fires] = &[
     Fires { alert: "Restarts", series: &[("process_start_time_seconds{}", "1 2 3 4 4 4 4")], at: "5m" },
 ];
 
-/// Both services name their requests differently.
-fn metric(example: &Example, series: &str) -> String {
-    let name = if example.name == "neurectomy" { "neurectomy_http_request" } else { "dynoai_request" };
-    let series = series.replace("SERVICE_request", name).replace("SERVICE", example.name);
+/// The name as the service has it, with the labels of a target, and of a route where there is one.
+fn metric(service: &str, series: &str) -> String {
+    let (requests, route) =
+        if service == "neurectomy" { ("neurectomy_http_request", "endpoint") } else { ("dynoai_request", "path") };
+    let series = series.replace("SERVICE_request", requests).replace("SERVICE", service);
     let (metric, labels) = series.split_once('{').unwrap();
-    let route = if example.name == "neurectomy" { "endpoint" } else { "path" };
-    let target = format!("job=\"{}\", instance=\"a\", {route}=\"/v1/files/{{*path}}\"", example.name);
-    let target = if metric.contains("_request") && !metric.contains("ryot") {
-        &target
-    } else {
-        &target[..target.rfind(',').unwrap()]
-    };
+    let mut target = format!("job=\"{service}\", instance=\"a\"");
+    if metric.starts_with(requests) {
+        target.push_str(&format!(", {route}=\"/v1/files/{{*path}}\""));
+    }
     let separator = if labels == "}" { "" } else { ", " };
     format!("{metric}{{{target}{separator}{labels}")
 }
 
-fn alerts(example: &Example) -> BTreeSet<String> {
-    let rules = example.document("rules");
-    let alerts = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
-    alerts.map(str::to_owned).collect()
+impl Rules {
+    fn alerts(&self) -> BTreeSet<String> {
+        let alerts = self.text.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+        alerts.map(str::to_owned).collect()
+    }
 }
 
 /// One scenario: the series, and of each alert whether it fires at this time.
-fn scenario(example: &Example, series: &[(&str, &str)], at: &str, firing: &[String], silent: &[String]) -> Value {
-    let series: Vec<_> =
-        series.iter().map(|(name, values)| json!({ "series": metric(example, name), "values": values })).collect();
+fn scenario(rules: &Rules, series: &[(&str, &str)], at: &str, firing: &[String], silent: &[String]) -> Value {
+    let series: Vec<_> = series
+        .iter()
+        .map(|(name, values)| json!({ "series": metric(rules.service, name), "values": values }))
+        .collect();
     let fires = |alert: &String| {
         let alerts = format!("count(ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}}) > bool 0");
         json!({ "expr": alerts, "eval_time": at, "exp_samples": [{ "labels": "{}", "value": 1 }] })
@@ -125,16 +157,16 @@ fn scenario(example: &Example, series: &[(&str, &str)], at: &str, firing: &[Stri
     json!({ "interval": "1m", "input_series": series, "promql_expr_test": tests })
 }
 
-fn test(example: &Example, scenarios: &[Value]) {
+fn test(rules: &Rules, scenarios: &[Value]) {
     let Some(promtool) = tools::promtool() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("rules.yaml"), example.document("rules")).unwrap();
+    fs::write(folder.path().join("rules.yaml"), &rules.text).unwrap();
     let file = folder.path().join("tests.json");
     let content = json!({ "rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": scenarios });
     fs::write(&file, content.to_string()).unwrap();
-    promtool.test_rules(&file).unwrap_or_else(|said| panic!("{}:\n{said}", example.name));
+    promtool.test_rules(&file).unwrap_or_else(|said| panic!("{}:\n{said}", rules.service));
 }
 
 #[test]
@@ -149,31 +181,31 @@ fn promtool_accepts_the_rules() {
 
 #[test]
 fn every_alert_fires_when_it_should() {
-    for example in EXAMPLES {
-        let service = camel(example.name);
-        let mut all = alerts(&example);
+    for rules in all() {
+        let service = camel(rules.service);
+        let mut all = rules.alerts();
         let mut scenarios = Vec::new();
         for Fires { alert, series, at } in FIRES {
             let name = format!("{service}{alert}");
             if all.remove(&name) {
-                scenarios.push(scenario(&example, series, at, &[name], &[]));
+                scenarios.push(scenario(&rules, series, at, &[name], &[]));
             }
         }
         let burns: Vec<_> = all.iter().filter(|name| name.contains("Burn")).cloned().collect();
         let (slow, failing): (Vec<_>, _) = burns.into_iter().partition(|name| name.contains("Latency"));
         let series = |of: &[&[(&'static str, &'static str)]]| of.concat();
-        scenarios.push(scenario(&example, &series(&[FAILING_REQUESTS, FAILING_RYOT]), "4h", &failing, &slow));
-        scenarios.push(scenario(&example, &series(&[SLOW_REQUESTS, SLOW_RYOT]), "4h", &slow, &failing));
+        scenarios.push(scenario(&rules, &series(&[FAILING_REQUESTS, FAILING_RYOT]), "4h", &failing, &slow));
+        scenarios.push(scenario(&rules, &series(&[SLOW_REQUESTS, SLOW_RYOT]), "4h", &slow, &failing));
         all.retain(|name| !name.contains("Burn"));
         assert!(all.is_empty(), "no scenario says when these fire: {all:?}");
-        test(&example, &scenarios);
+        test(&rules, &scenarios);
     }
 }
 
 #[test]
 fn every_alert_is_silent_when_it_should_be() {
-    for example in EXAMPLES {
-        let alerts: Vec<_> = alerts(&example).into_iter().collect();
+    for rules in all() {
+        let alerts: Vec<_> = rules.alerts().into_iter().collect();
         let idle: Vec<_> = HEALTHY
             .iter()
             .map(|(series, values)| (*series, if values.contains('+') { "0x300" } else { *values }))
@@ -201,28 +233,33 @@ fn every_alert_is_silent_when_it_should_be() {
         let mut scenarios = Vec::new();
         for series in [HEALTHY, &idle, &one_of_three, &restart] {
             for at in ["4m", "10m", "20m", "4h"] {
-                scenarios.push(scenario(&example, series, at, &[], &alerts));
+                scenarios.push(scenario(&rules, series, at, &[], &alerts));
             }
         }
-        test(&example, &scenarios);
+        test(&rules, &scenarios);
     }
-}
-
-fn camel(name: &str) -> String {
-    name[..1].to_uppercase() + &name[1..]
 }
 
 #[test]
 fn objectives_have_an_alert_for_each_pair_of_windows() {
-    let alerts = alerts(&NEURECTOMY);
+    let rules = |text| Rules { service: "neurectomy", text };
+    let alerts = rules(NEURECTOMY.document("rules")).alerts();
     for objective in ["RyotRequestsSuccess", "RyotRequestDurationSecondsLatency", "HttpV1FilesPathSuccess"] {
         for window in ["1h", "6h", "1d", "3d"] {
             assert!(alerts.contains(&format!("Neurectomy{objective}Burn{window}")), "{objective} {window}: {alerts:?}");
         }
     }
-    assert!(alerts_of_dynoai_have_none());
+    assert!(!everything().alerts().iter().any(|alert| alert.contains("Burn")), "nothing is promised there");
 }
 
-fn alerts_of_dynoai_have_none() -> bool {
-    !alerts(&DYNOAI).iter().any(|alert| alert.contains("Burn"))
+#[test]
+fn every_scenario_is_about_an_alert_that_there_is() {
+    let all: BTreeSet<_> = all().iter().flat_map(Rules::alerts).collect();
+    for Fires { alert, .. } in FIRES {
+        assert!(all.contains(&format!("Neurectomy{alert}")), "{alert}");
+    }
+}
+
+fn camel(name: &str) -> String {
+    name[..1].to_uppercase() + &name[1..]
 }

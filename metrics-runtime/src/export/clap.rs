@@ -76,3 +76,29 @@ impl FromArgMatches for Command {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Command, Error> {
+        let command = Command::augment_subcommands(clap::Command::new("metrics"));
+        Command::from_arg_matches(&command.try_get_matches_from([&["metrics"], args].concat())?)
+    }
+
+    #[test]
+    fn what_clap_reads_is_what_the_service_reads_itself() {
+        for args in [
+            &["dashboard", "--output", "d.json"][..],
+            &["rules", "--job=shop"],
+            &["check", "--lock", "l", "d.json", "r.yaml"],
+            &["lint"],
+        ] {
+            assert_eq!(parse(args).ok(), Command::parse(args.iter().copied()).ok(), "{args:?}");
+        }
+        for wrong in [&["dashbord"][..], &[], &["docs", "--job", "shop"], &["lock", "file"]] {
+            assert!(parse(wrong).is_err() && Command::parse(wrong.iter().copied()).is_err(), "{wrong:?}");
+        }
+        assert!(Command::has_subcommand("lock") && !Command::has_subcommand("look"));
+    }
+}

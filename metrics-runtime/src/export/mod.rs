@@ -30,6 +30,7 @@ mod lock;
 mod model;
 mod node;
 mod page;
+mod parts;
 mod promql;
 mod rules;
 #[cfg(test)]

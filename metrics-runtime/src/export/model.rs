@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::page;
+pub(crate) use super::parts::{Function, Http, Role, STATUS};
+use super::parts::{functions, http, role};
 use crate::catalog::{Declaration, catalog};
 use crate::config::Metrics;
 use crate::descriptor::{self, Descriptor, Source};
@@ -50,28 +52,6 @@ impl From<descriptor::Kind> for Kind {
             descriptor::Kind::Info => Self::Info,
         }
     }
-}
-
-/// The part a metric plays: the row of the dashboard it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Role {
-    Http,
-    Function,
-    Breaker,
-    Business,
-    Process,
-    Own,
-}
-
-impl Role {
-    pub(crate) const ALL: [(Self, &'static str); 6] = [
-        (Self::Http, "HTTP"),
-        (Self::Function, "Functions"),
-        (Self::Breaker, "Circuit breakers"),
-        (Self::Business, "Business"),
-        (Self::Process, "Process and runtime"),
-        (Self::Own, "The metrics themselves"),
-    ];
 }
 
 /// A label of a metric.
@@ -124,40 +104,6 @@ impl Metric {
         self.labels.iter().map(|label| label.name.as_str()).collect()
     }
 }
-
-/// What is known of HTTP requests.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Http {
-    /// What counts requests: a counter, or the count of the histogram.
-    pub(crate) requests: String,
-    /// The histogram of their duration.
-    pub(crate) duration: Option<Metric>,
-    pub(crate) route: String,
-    pub(crate) status: String,
-    /// The gauge of requests under way.
-    pub(crate) in_flight: Option<String>,
-}
-
-/// The calls of one or more functions: their counter by outcome and their duration.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Function {
-    pub(crate) calls: Metric,
-    pub(crate) duration: Option<Metric>,
-}
-
-impl Function {
-    /// What the calls are told apart by, beside their outcome.
-    pub(crate) fn by(&self) -> Vec<&str> {
-        self.calls.bounded().into_iter().filter(|label| *label != STATUS).collect()
-    }
-}
-
-/// The label of the outcome of a call.
-pub(crate) const STATUS: &str = "status";
-
-const METHOD_LABELS: &[&str] = &["method", "http_request_method", "http_method", "verb"];
-const ROUTE_LABELS: &[&str] = &["endpoint", "path", "route", "http_route", "handler", "uri"];
-const STATUS_LABELS: &[&str] = &["status", "status_code", "code", "http_response_status_code", "status_class"];
 
 /// Everything that a service's documents are made of.
 #[derive(Clone, Debug)]
@@ -289,90 +235,12 @@ fn of_page(name: String, prefix: &str, listed: page::Listed, constant: &[String]
     }
 }
 
-fn role(base: &str, labels: &[Label]) -> Role {
-    let has = |names: &[&str]| labels.iter().any(|label| names.contains(&label.name.as_str()));
-    if base.starts_with("metrics_runtime_") {
-        Role::Own
-    } else if base.starts_with("circuit_breaker_") {
-        Role::Breaker
-    } else if ["process_", "tokio_", "promhttp_"].iter().any(|prefix| base.starts_with(prefix)) || base == "build_info"
-    {
-        Role::Process
-    } else if base.starts_with("http_") || has(METHOD_LABELS) && has(ROUTE_LABELS) {
-        Role::Http
-    } else {
-        Role::Business
-    }
-}
-
 /// The unit that a name ends in, if it is one of Prometheus' base units
 /// (<https://prometheus.io/docs/practices/naming/#base-units>).
 fn unit(base: &str) -> Option<String> {
     let stem = base.trim_end_matches("_total");
     let units = ["seconds", "bytes", "ratio", "celsius", "meters", "volts", "amperes", "joules", "grams"];
     units.iter().find(|unit| stem.strip_suffix(*unit).is_some_and(|rest| rest.ends_with('_'))).map(ToString::to_string)
-}
-
-/// Counters by outcome, each with the duration that is declared at the same places.
-fn functions(metrics: &mut [Metric], declared: &[Declaration], prefix: &str) -> Vec<Function> {
-    let mut found = Vec::new();
-    let calls: Vec<_> = metrics.iter().filter(|metric| metric.outcomes).map(|metric| metric.base.clone()).collect();
-    for calls in calls {
-        let places: Vec<_> = declared.iter().filter(|own| own.descriptor.name == calls).map(|own| own.source).collect();
-        let beside = |metric: &Metric| {
-            declared.iter().any(|own| own.descriptor.name == metric.base && places.contains(&own.source))
-        };
-        let mut duration = None;
-        for metric in metrics.iter_mut().filter(|metric| beside(metric)) {
-            let timed = metric.kind == Kind::Histogram && metric.unit.as_deref() == Some("seconds");
-            let in_flight = metric.kind == Kind::Gauge;
-            if timed || in_flight || metric.base == calls {
-                metric.role = Role::Function;
-            }
-            if timed && duration.is_none() {
-                duration = Some(metric.clone());
-            }
-        }
-        let name = format!("{prefix}{calls}");
-        if let Some(calls) = metrics.iter().find(|metric| metric.name == name).cloned() {
-            found.push(Function { calls, duration });
-        }
-    }
-    found
-}
-
-fn http(metrics: &[Metric]) -> Option<Http> {
-    let requests = |metric: &&Metric| {
-        metric.role == Role::Http && metric.first_of(ROUTE_LABELS).is_some() && metric.first_of(STATUS_LABELS).is_some()
-    };
-    let duration = |metric: &&Metric| {
-        metric.role == Role::Http
-            && metric.kind == Kind::Histogram
-            && metric.unit.as_deref() == Some("seconds")
-            && metric.base.contains("duration")
-            && metric.first_of(ROUTE_LABELS).is_some()
-    };
-    let mut by_status = metrics.iter().filter(requests);
-    let counted = by_status.clone().find(|metric| metric.kind == Kind::Counter && metric.base.contains("requests"));
-    // OpenTelemetry's names have no counter: its histogram has the status instead.
-    let counted = counted.or_else(|| by_status.find(duration))?;
-    let route = counted.first_of(ROUTE_LABELS)?;
-    let timed = metrics.iter().filter(duration).find(|metric| metric.has(route));
-    let in_flight = metrics.iter().find(|metric| {
-        let named = metric.base.ends_with("requests_in_flight") || metric.base.ends_with("active_requests");
-        metric.kind == Kind::Gauge && named
-    });
-    Some(Http {
-        requests: if counted.kind == Kind::Histogram {
-            format!("{}_count", counted.name)
-        } else {
-            counted.name.clone()
-        },
-        duration: timed.cloned(),
-        route: route.to_owned(),
-        status: counted.first_of(STATUS_LABELS)?.to_owned(),
-        in_flight: in_flight.map(|metric| metric.name.clone()),
-    })
 }
 
 /// A place in words that are the same on every machine: the folders above a crate are left out.

@@ -1,6 +1,7 @@
 //! What stands in each row, from what the service has.
 
 use super::super::model::{Function, Http, Kind, Metric, Model, Role, STATUS};
+use super::super::parts::ROUTE_LABELS;
 use super::super::promql::{Compare, Expr, Scope, aggregate, call, matcher};
 use super::panel::{Draw, Panel, legend, rate_unit, unit};
 
@@ -175,7 +176,7 @@ pub(super) fn generic(model: &Model, role: Role, shown: &[String]) -> Vec<Panel>
         // Of our own families, those labels whose values the program bounds. The toolkit's, a breaker's and a process's
         // labels are few by their nature.
         let by = match role {
-            Role::Http => metric.first_of(&["endpoint", "path", "route", "http_route"]).into_iter().collect(),
+            Role::Http => metric.first_of(ROUTE_LABELS).into_iter().collect(),
             Role::Business | Role::Function => metric.bounded(),
             Role::Process => [vec!["instance"], metric.label_names()].concat(),
             Role::Breaker | Role::Own => metric.label_names(),
