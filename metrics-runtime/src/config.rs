@@ -12,7 +12,9 @@ use crate::foreign;
 #[cfg(feature = "axum")]
 use crate::http::{EndpointError, Http, HttpLayer, PathError, check_path, instrument};
 use crate::name::{self, NameError};
-use crate::objective::{Objective, RouteObjective};
+#[cfg(feature = "axum")]
+use crate::objective::Objective;
+use crate::objective::RouteObjective;
 use crate::registry::{Registry, RegistryError};
 
 /// The environment variable that switches metrics on or off.

@@ -124,10 +124,8 @@ fn metric(service: &str, series: &str) -> String {
         if service == "neurectomy" { ("neurectomy_http_request", "endpoint") } else { ("dynoai_request", "path") };
     let series = series.replace("SERVICE_request", requests).replace("SERVICE", service);
     let (metric, labels) = series.split_once('{').unwrap();
-    let mut target = format!("job=\"{service}\", instance=\"a\"");
-    if metric.starts_with(requests) {
-        target.push_str(&format!(", {route}=\"/v1/files/{{*path}}\""));
-    }
+    let route = if metric.starts_with(requests) { format!(", {route}=\"/v1/files/{{*path}}\"") } else { String::new() };
+    let target = format!("job=\"{service}\", instance=\"a\"{route}");
     let separator = if labels == "}" { "" } else { ", " };
     format!("{metric}{{{target}{separator}{labels}")
 }

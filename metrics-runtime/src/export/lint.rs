@@ -3,7 +3,7 @@
 //! The rules are those of Prometheus' naming conventions (<https://prometheus.io/docs/practices/naming/>) as promlint
 //! checks them, where the types of this crate leave anything to check.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::model::{Kind, Metric, Model};
 use crate::family::DEFAULT_SERIES_LIMIT;
@@ -168,7 +168,11 @@ pub(crate) fn series(model: &Model) -> String {
         WorstCase::Unknown => 0,
     };
     rows.sort_by_key(|(case, name)| (std::cmp::Reverse(weight(*case)), *name));
-    rows.iter().map(|(case, name)| format!("{name}: {case} series\n")).collect()
+    rows.iter().fold(String::new(), |mut out, (case, name)| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{name}: {case} series");
+        out
+    })
 }
 
 #[cfg(test)]

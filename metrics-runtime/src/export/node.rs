@@ -118,8 +118,8 @@ impl Node {
             Self::List(_) => out.push_str("[]\n"),
             Self::Null => out.push_str("null\n"),
             Self::Bool(value) => out.push_str(if *value { "true\n" } else { "false\n" }),
-            Self::Int(value) => out.push_str(&format!("{value}\n")),
-            Self::Float(value) => out.push_str(&format!("{}\n", number(*value))),
+            Self::Int(value) => line(out, value),
+            Self::Float(value) => line(out, &number(*value)),
             Self::Text(text) if is_literal(text) => literal(out, text, indent),
             Self::Text(text) => {
                 scalar(out, text);
@@ -152,6 +152,16 @@ impl Serialize for Node {
 /// A number as PromQL, YAML and people write it.
 pub(crate) fn number(value: f64) -> String {
     if value == f64::INFINITY { "+Inf".to_owned() } else { format!("{value}") }
+}
+
+/// A character by its number.
+fn escape(code: u32) -> String {
+    if code <= 0xffff { format!("\\u{code:04x}") } else { format!("\\U{code:08x}") }
+}
+
+fn line(out: &mut String, value: &impl ToString) {
+    out.push_str(&value.to_string());
+    out.push('\n');
 }
 
 fn margin(out: &mut String, indent: usize) {
@@ -192,8 +202,7 @@ fn scalar(out: &mut String, text: &str) {
                 '\r' => out.push_str("\\r"),
                 '\t' => out.push_str("\\t"),
                 c if is_printable(c) => out.push(c),
-                c if u32::from(c) <= 0xffff => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-                c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+                c => out.push_str(&escape(u32::from(c))),
             }
         }
         out.push('"');

@@ -69,7 +69,7 @@ pub(super) fn role(base: &str, labels: &[Label]) -> Role {
     } else if ["process_", "tokio_", "promhttp_"].iter().any(|prefix| base.starts_with(prefix)) || base == "build_info"
     {
         Role::Process
-    } else if base.starts_with("http_") || has(METHOD_LABELS) && has(ROUTE_LABELS) {
+    } else if base.starts_with("http_") || base == "requests_in_flight" || has(METHOD_LABELS) && has(ROUTE_LABELS) {
         Role::Http
     } else {
         Role::Business
@@ -123,7 +123,7 @@ pub(super) fn http(metrics: &[Metric]) -> Option<Http> {
     let timed = metrics.iter().filter(duration).find(|metric| metric.has(route));
     let in_flight = metrics.iter().find(|metric| {
         let named = metric.base.ends_with("requests_in_flight") || metric.base.ends_with("active_requests");
-        metric.kind == Kind::Gauge && named
+        metric.role == Role::Http && metric.kind == Kind::Gauge && named
     });
     Some(Http {
         requests: if counted.kind == Kind::Histogram {
@@ -136,4 +136,27 @@ pub(super) fn http(metrics: &[Metric]) -> Option<Http> {
         status: counted.first_of(STATUS_LABELS)?.to_owned(),
         in_flight: in_flight.map(|metric| metric.name.clone()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::Model;
+    use super::*;
+    use crate::{Descriptor, Metrics, Registry};
+
+    #[test]
+    fn names_of_opentelemetry_are_http_too() {
+        let registry = Registry::new();
+        let duration = Descriptor::histogram("http_server_request_duration_seconds", "Duration.", &[1.0][..]);
+        let labels = ["http_request_method", "http_route", "http_response_status_code"];
+        registry.histogram(duration.unit("seconds").labels(labels)).unwrap();
+        registry.gauge(Descriptor::gauge("checkout_requests_in_flight", "Of a function.")).unwrap();
+        registry.gauge(Descriptor::gauge("http_server_active_requests", "Under way.")).unwrap();
+        let mut metrics = Model::new(&Metrics::builder().registry(&registry).build().unwrap()).metrics;
+        metrics.retain(|metric| metric.base.contains("server") || metric.base.contains("checkout"));
+        let http = http(&metrics).expect("requests are counted by the histogram");
+        assert_eq!(http.requests, "http_server_request_duration_seconds_count");
+        assert_eq!((http.route.as_str(), http.status.as_str()), ("http_route", "http_response_status_code"));
+        assert_eq!(http.in_flight.as_deref(), Some("http_server_active_requests"));
+    }
 }

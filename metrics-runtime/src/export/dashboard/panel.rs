@@ -59,12 +59,10 @@ impl Panel {
 
     /// What a metric's HELP says, and where it is declared.
     pub(super) fn help(self, metric: &Metric) -> Self {
-        let mut text = plain(&metric.help);
-        text.push_str(&format!("\n\n`{}`", metric.name));
-        for place in &metric.places {
-            text.push_str(&format!("\n\n`{}`", plain(place)));
-        }
-        self.about(text.trim_start())
+        let places = metric.places.iter().map(|place| plain(place));
+        let names = [metric.name.clone()].into_iter().chain(places).map(|name| format!("`{name}`"));
+        let text: Vec<_> = [plain(&metric.help)].into_iter().chain(names).collect();
+        self.about(text.join("\n\n").trim_start())
     }
 
     pub(super) fn query(mut self, expr: Expr, legend: impl Into<String>) -> Self {
@@ -146,7 +144,7 @@ impl Panel {
         }
         let thresholds = map([("mode", "absolute".into()), ("steps", steps.into())]);
         let colour = match (self.draw, self.limits) {
-            (Draw::Stat, _) | (Draw::States, _) => "thresholds",
+            (Draw::Stat | Draw::States, _) => "thresholds",
             _ => "palette-classic",
         };
         let mut defaults = map([

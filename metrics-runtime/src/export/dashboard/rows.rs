@@ -145,7 +145,9 @@ fn calls(function: &Function) -> Vec<Panel> {
             panel.query(expr, format!("p95 {}", legend(&by, "")))
         });
         // Four in a line.
-        panels.iter_mut().for_each(|panel| panel.width = 6);
+        for panel in &mut panels {
+            panel.width = 6;
+        }
     }
     panels
 }

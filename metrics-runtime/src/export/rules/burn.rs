@@ -107,9 +107,9 @@ pub(super) fn objectives(model: &Model) -> Vec<Promise> {
                     matchers: matchers(Compare::Matches, super::recording::FAILED),
                 };
                 let id = id.replacen("_total", "", 1);
-                promises.extend(success(id, about, objective, total, failed));
+                promises.extend(success(&id, about, objective, total, failed));
             }
-            Kind::Histogram => promises.extend(latency(id, about, objective, &metric.name, &function)),
+            Kind::Histogram => promises.extend(latency(&id, about, objective, &metric.name, &function)),
             _ => {}
         }
     }
@@ -136,20 +136,20 @@ fn route(route: &str, objective: &Objective, http: &Http) -> Vec<Promise> {
     let about = template_text(route);
     let with = |more| Events { metric: http.requests.clone(), matchers: vec![this.clone(), more] };
     let total = Events { metric: http.requests.clone(), matchers: vec![this.clone()] };
-    let mut promises = success(id.clone(), about.clone(), objective, total, with(failed_requests(http)));
+    let mut promises = success(&id, about.clone(), objective, total, with(failed_requests(http)));
     if let Some(duration) = &http.duration {
-        promises.extend(latency(id, about, objective, &duration.name, &[this]));
+        promises.extend(latency(&id, about, objective, &duration.name, &[this]));
     }
     promises
 }
 
-fn success(id: String, about: String, objective: &Objective, total: Events, failed: Events) -> Vec<Promise> {
+fn success(id: &str, about: String, objective: &Objective, total: Events, failed: Events) -> Vec<Promise> {
     let percent = objective.success_percent();
     let promise = |percent| Promise { id: format!("{id}_success"), about, percent, total, bad: Bad::Are(failed) };
     percent.map(promise).into_iter().collect()
 }
 
-fn latency(id: String, about: String, objective: &Objective, histogram: &str, labels: &[Matcher]) -> Vec<Promise> {
+fn latency(id: &str, about: String, objective: &Objective, histogram: &str, labels: &[Matcher]) -> Vec<Promise> {
     let promise = |(seconds, percent)| {
         let total = Events { metric: format!("{histogram}_count"), matchers: labels.to_vec() };
         let bound = [bound(seconds)];
