@@ -231,6 +231,28 @@ fn title(metric: &Metric) -> String {
     };
     let words = stem.split('_').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     let mut chars = words.chars();
-    let first = chars.next().map(|c| c.to_ascii_uppercase());
-    first.into_iter().chain(chars).collect()
+    match chars.next() {
+        Some(first) => first.to_ascii_uppercase().to_string() + chars.as_str(),
+        // A name may be nothing but its suffix.
+        None => metric.name.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Descriptor, Metrics, Registry};
+
+    #[test]
+    fn titles_are_words_and_never_empty() {
+        let registry = Registry::new();
+        registry.counter(Descriptor::counter("tokens_generated_total", "Tokens.")).unwrap();
+        registry.counter(Descriptor::counter("_total", "A name that is allowed.")).unwrap();
+        registry.gauge(Descriptor::gauge("queue_wait_seconds", "Wait.").unit("seconds")).unwrap();
+        let model = Model::new(&Metrics::builder().registry(&registry).build().unwrap());
+        let title = |base: &str| title(model.find(base).unwrap());
+        assert_eq!(title("tokens_generated_total"), "Tokens generated");
+        assert_eq!(title("queue_wait_seconds"), "Queue wait");
+        assert_eq!(title("_total"), "_total");
+    }
 }
