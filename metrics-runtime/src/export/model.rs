@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::page;
 pub(crate) use super::parts::{Function, Http, Role, STATUS};
-use super::parts::{functions, http, role};
+use super::parts::{functions, http, own_label, role};
 use crate::catalog::{Declaration, catalog};
 use crate::config::Metrics;
 use crate::descriptor::{self, Descriptor, Source};
@@ -218,8 +218,9 @@ fn known(label: &str, declared: &[&Declaration]) -> Label {
 
 fn of_page(name: String, prefix: &str, listed: page::Listed, constant: &[String]) -> Metric {
     let base = name.strip_prefix(prefix).unwrap_or(&name).to_owned();
-    let names = listed.labels.into_iter().filter(|name| !constant.contains(name));
-    let labels: Vec<_> = names.map(|name| Label { name, values: None }).collect();
+    let own = own_label(&base).map(str::to_owned);
+    let names: BTreeSet<_> = listed.labels.into_iter().chain(own).filter(|name| !constant.contains(name)).collect();
+    let labels: Vec<_> = names.into_iter().map(|name| Label { name, values: None }).collect();
     Metric {
         role: role(&base, &labels),
         kind: listed.kind,

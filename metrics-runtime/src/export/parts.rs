@@ -60,6 +60,16 @@ const METHOD_LABELS: &[&str] = &["method", "http_request_method", "http_method",
 pub(super) const ROUTE_LABELS: &[&str] = &["endpoint", "path", "route", "http_route", "handler", "uri"];
 const STATUS_LABELS: &[&str] = &["status", "status_code", "code", "http_response_status_code", "status_class"];
 
+/// The labels of the toolkit's own metrics, which may have no series yet that would show them.
+pub(super) fn own_label(base: &str) -> Option<&'static str> {
+    match base {
+        "metrics_runtime_label_overflow_total" => Some("metric"),
+        "metrics_runtime_scrape_errors_total" => Some("cause"),
+        "metrics_runtime_scrapes_total" => Some("code"),
+        _ => None,
+    }
+}
+
 pub(super) fn role(base: &str, labels: &[Label]) -> Role {
     let has = |names: &[&str]| labels.iter().any(|label| names.contains(&label.name.as_str()));
     if base.starts_with("metrics_runtime_") {

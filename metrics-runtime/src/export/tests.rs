@@ -242,11 +242,8 @@ fn rows_and_alerts_appear_with_the_metrics_they_are_about() {
         let panels = dashboard["panels"].as_array().unwrap().iter();
         panels.filter(|panel| panel["type"] == "row").map(|row| row["title"].as_str().unwrap().to_owned()).collect()
     };
-    let mut expected =
-        vec!["Overview", "Circuit breakers", "Business", "Process and runtime", "The metrics themselves"];
-    if cfg!(feature = "axum") {
-        expected.insert(1, "HTTP");
-    }
+    let expected =
+        ["Overview", "HTTP", "Circuit breakers", "Business", "Process and runtime", "The metrics themselves"];
     assert_eq!(rows(&dashboard), expected);
     let rules = all.rules();
     for alert in [
