@@ -1,8 +1,10 @@
 //! This toolkit, its peers and the floor, measured side by side in one run: `cargo xtask bench [FILTER] [--quick]`.
 
+mod breaker;
 mod calls;
 mod compile;
 mod floor;
+mod http;
 mod instructions;
 mod measure;
 mod memory;
@@ -64,6 +66,8 @@ fn measure_all(filter: String, quick: bool) -> ExitCode {
     let crew = Crew::new(if quick { 200 } else { 2_000 });
     calls::run(&mut table, &crew);
     calls::run_scraped(&mut table, &crew);
+    breaker::run(&mut table, &crew);
+    http::run(&mut table, &crew);
     scrape::run(&mut table, quick);
     memory::run(&mut table);
     instructions::run(&mut table);

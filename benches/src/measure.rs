@@ -80,30 +80,39 @@ impl Crew {
 
     /// Nothing if the threads hardly ever ran side by side: there is no number then.
     pub fn pair(&self, ours: Contender, other: Contender) -> Option<Pair> {
-        let operations = [self.operations(ours)?, self.operations(other)?];
-        let mut rounds = Vec::with_capacity(self.rounds);
-        for round in 0..self.rounds {
-            // Whoever comes first finds other caches than whoever comes second.
-            let (first, second) = if round % 2 == 0 { (0, 1) } else { (1, 0) };
-            let contenders = [ours, other];
-            let mut took = [None; 2];
-            for i in [first, second] {
-                took[i] = self.round(contenders[i], operations[i]);
-            }
-            if let [Some(ours), Some(other)] = took {
-                rounds.push([ours, other]);
-            }
-        }
-        (rounds.len() * 4 >= self.rounds).then(|| Pair {
+        let rounds = self.rounds([ours, other])?;
+        Some(Pair {
             ours: median(rounds.iter().map(|[ours, _]| *ours)),
             other: median(rounds.iter().map(|[_, other]| *other)),
             ratio: median(rounds.iter().map(|[ours, other]| ours / other)),
         })
     }
 
+    /// Nanoseconds of a thread per operation, of each contender in each round.
+    pub fn rounds<const N: usize>(&self, contenders: [Contender; N]) -> Option<Vec<[f64; N]>> {
+        let mut operations = [0; N];
+        for (operations, contender) in operations.iter_mut().zip(contenders) {
+            *operations = self.operations(contender)?;
+        }
+        let mut rounds = Vec::with_capacity(self.rounds);
+        for round in 0..self.rounds {
+            let mut took = [None; N];
+            // Whoever comes first finds other caches than whoever comes second.
+            for i in (0..N).map(|i| (round + i) % N) {
+                took[i] = self.round(contenders[i], operations[i]);
+            }
+            if took.iter().all(Option::is_some) {
+                rounds.push(took.map(Option::unwrap_or_default));
+            }
+        }
+        (rounds.len() * 4 >= self.rounds).then_some(rounds)
+    }
+
     /// How many operations fill a round. Warms up, too.
     fn operations(&self, contender: Contender) -> Option<u64> {
         let mut operations = 64;
+        // What the first call builds, such as a registry, would make a round of a few calls seem full.
+        self.round(contender, operations)?;
         loop {
             let nanos = self.round(contender, operations)? * operations as f64;
             if nanos >= ROUND.as_nanos() as f64 / 2.0 {

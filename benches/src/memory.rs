@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use metrics_runtime::track;
 
-use crate::pages::{self, Build, Page, Size};
+use crate::pages::{self, Build, Size};
 use crate::table::{Goal, Table};
 
 /// The system's allocator, with a count that is off unless somebody wants to know: it would be a cache line that all
@@ -64,9 +64,9 @@ fn counted<T>(work: impl FnOnce() -> T) -> (T, f64, f64) {
     (done, CALLS.load(Ordering::Relaxed) as f64, LIVE.load(Ordering::Relaxed).cast_signed() as f64)
 }
 
-/// The allocations of a scrape, growing ones included.
-pub fn allocations(page: &Page) -> f64 {
-    counted(page).1
+/// The allocations of some work, growing ones included.
+pub fn allocations<T>(work: impl FnOnce() -> T) -> f64 {
+    counted(work).1
 }
 
 pub fn run(table: &mut Table) {

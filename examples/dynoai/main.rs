@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use examples::run::{Args, Cli, run};
-use examples::serve::{listen, serve};
+use examples::serve::{listen, serve, serve_metrics};
 use metrics_runtime::{Http, Metrics};
 
 const CLI: Cli = Cli {
@@ -23,10 +23,7 @@ const CLI: Cli = Cli {
     about: "Reads dyno logs, computes corrections of the fuel table, and says how it is on /metrics.",
     listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001),
     traffic: false,
-    environment: &[
-        ("METRICS_ENABLED", "false switches the metrics off"),
-        ("METRICS_PATH", "where they are [default: /metrics]"),
-    ],
+    environment: &[],
 };
 
 fn main() -> ExitCode {
@@ -49,6 +46,7 @@ async fn dynoai(args: Args) -> Result<(), Box<dyn Error>> {
     if let Some(command) = args.metrics {
         return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
     }
+    let _page = serve_metrics(&metrics).await?;
     let app = metrics.instrument(app::router())?;
     let listener = listen(args.listen).await?;
     serve(listener, app).await?;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::ryot::client::{CallError, Completion, Prompt, RyotError};
+use crate::ryot::client::{Completion, Prompt, RyotError};
 use crate::sessions::SessionError;
 use crate::sigmalang;
 use crate::sigmavault::{VaultError, file};
@@ -51,16 +51,14 @@ pub(crate) async fn generate(
     Ok(Json(app.ryot.generate(&prompt).await?))
 }
 
-impl From<CallError> for ApiError {
-    fn from(error: CallError) -> Self {
-        let error = match error {
-            CallError::Open(rejected) => {
+impl From<RyotError> for ApiError {
+    fn from(error: RyotError) -> Self {
+        let status = match &error {
+            RyotError::Open(open) => {
                 let message = "Ryot failed too often and is given time to recover";
-                return Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(rejected.retry_after);
+                let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, message);
+                return open.retry_after().into_iter().fold(error, Self::retry_after);
             }
-            CallError::Ryot(error) => error,
-        };
-        let status = match error {
             RyotError::Refused(_) => StatusCode::BAD_REQUEST,
             RyotError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
             RyotError::Status(..) | RyotError::Unreachable(_) | RyotError::Malformed(_) => StatusCode::BAD_GATEWAY,

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use examples::env::{self, EnvError};
+use metrics_runtime::circuit_breaker::Settings;
 use url::Url;
 
-use crate::breaker;
 use crate::sigmavault;
 
 /// The variables, for `--help`.
@@ -22,8 +22,6 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
         "a store instead of the folder: file:///folder, memory:///; with the feature cloud s3:// gs:// az://",
     ),
     ("SESSION_SECONDS", "how long a session lasts [default: 900]"),
-    ("METRICS_ENABLED", "false switches the metrics off"),
-    ("METRICS_PATH", "where they are [default: /metrics]"),
 ];
 
 /// Failures of Ryot in a row that open the breaker.
@@ -37,7 +35,7 @@ pub(crate) struct Config {
     pub(crate) ryot_model: String,
     pub(crate) ryot_api_key: Option<String>,
     pub(crate) ryot_timeout: Duration,
-    pub(crate) ryot_breaker: breaker::Settings,
+    pub(crate) ryot_breaker: Settings,
     pub(crate) vault: sigmavault::Location,
     pub(crate) session_lifetime: Duration,
 }
@@ -62,10 +60,8 @@ impl Config {
             ryot_model: env::text("RYOT_MODEL")?.unwrap_or_else(|| "ryot-tiny".to_owned()),
             ryot_api_key: env::text("RYOT_API_KEY")?,
             ryot_timeout: env::seconds("RYOT_TIMEOUT", Duration::from_secs(30))?,
-            ryot_breaker: breaker::Settings {
-                failures: RYOT_FAILURES,
-                cooldown: env::seconds("RYOT_COOLDOWN", Duration::from_secs(10))?,
-            },
+            ryot_breaker: Settings::consecutive(RYOT_FAILURES)
+                .open(env::seconds("RYOT_COOLDOWN", Duration::from_secs(10))?),
             vault,
             session_lifetime: env::seconds("SESSION_SECONDS", Duration::from_secs(900))?,
         })

@@ -5,7 +5,6 @@
 
 mod api;
 mod app;
-mod breaker;
 mod config;
 mod ryot;
 mod sessions;
@@ -18,14 +17,14 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use examples::run::{Args, Cli, run};
-use examples::serve::{listen, serve};
-use metrics_runtime::circuit_breaker::BreakerHandle;
+use examples::serve::{listen, serve, serve_metrics};
+use metrics_runtime::circuit_breaker::CircuitBreaker;
 use metrics_runtime::{Metrics, Objective};
 
 use crate::app::App;
-use crate::breaker::Breaker;
 use crate::config::Config;
 use crate::ryot::client::{self, Ryot};
 use crate::sessions::Sessions;
@@ -50,11 +49,11 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
         .objective("/v1/files/{*path}", Objective::new().success(99.9).latency(0.5, 99.0))
         .from_env()?
         .install()?;
-    let breaker = BreakerHandle::register("ryot")?;
+    let config = Config::from_env()?;
+    let breaker = CircuitBreaker::register("ryot", config.ryot_breaker)?;
     if let Some(command) = args.metrics {
         return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
     }
-    let config = Config::from_env()?;
     let listener = listen(args.listen).await?;
     let address = listener.local_addr()?;
 
@@ -64,12 +63,12 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     };
     let ryot =
         client::Config { url, model: config.ryot_model, api_key: config.ryot_api_key, timeout: config.ryot_timeout };
-    let breaker = Breaker::new(config.ryot_breaker, breaker);
     let app = Arc::new(App {
         ryot: Ryot::new(ryot, breaker)?,
         vault: Vault::open(config.vault)?,
         sessions: Sessions::new(config.session_lifetime),
     });
+    let page = serve_metrics(&metrics).await?;
     let router = metrics.instrument(app::router(Arc::clone(&app)))?;
 
     let expiring = tokio::spawn(async move { app.sessions.expire().await });
@@ -83,5 +82,8 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     let outcome = serve(listener, router).await;
     expiring.abort();
     traffic.abort();
+    if let Some(page) = page {
+        page.shutdown(Duration::from_secs(1)).await;
+    }
     Ok(outcome?)
 }

@@ -34,9 +34,18 @@ pub struct Cli {
     pub listen: SocketAddr,
     /// Whether it takes `--traffic`.
     pub traffic: bool,
-    /// Variables it reads and what each is for.
+    /// Variables it reads beside those of the metrics, and what each is for.
     pub environment: &'static [(&'static str, &'static str)],
 }
+
+/// What `Metrics::builder().from_env()` reads in every service.
+const METRICS: &[(&str, &str)] = &[
+    ("METRICS_ENABLED", "false switches the metrics off"),
+    ("METRICS_PATH", "where they are [default: /metrics]"),
+    ("METRICS_TOKEN", "the bearer token that a scraper has to show"),
+    ("METRICS_ALLOW", "addresses and networks that a scraper may come from, as 127.0.0.1,10.0.0.0/8"),
+    ("METRICS_LISTEN", "an address of their own, as 127.0.0.1:9464, or a port of this machine alone"),
+];
 
 /// More than this is a load test, which wants a tool of its own.
 const MOST_TRAFFIC: u32 = 10_000;
@@ -101,9 +110,10 @@ impl Cli {
             let _ = writeln!(help, "{}{line}", if line.is_empty() { "" } else { "  " });
         }
         help.push_str("\nEnvironment:\n");
-        let names = self.environment.iter().map(|(name, _)| name.len());
-        let width = names.max().unwrap_or_default();
-        for (name, meaning) in self.environment {
+        let variables = || self.environment.iter().chain(METRICS);
+        let width = variables().map(|(name, _)| name.len()).max().unwrap_or_default();
+        for (name, meaning) in variables() {
+            // Writing to a string cannot fail.
             let _ = writeln!(help, "  {name:width$}  {meaning}");
         }
         help
@@ -221,7 +231,7 @@ mod tests {
     fn help_lists_everything() {
         assert_eq!(parse(&["-h"]), Err(Stop::Help));
         let help = cli().help();
-        for part in ["--listen", "--traffic", "127.0.0.1:8000", "LONGER  second"] {
+        for part in ["--listen", "--traffic", "127.0.0.1:8000", "LONGER           second", "METRICS_ENABLED  false"] {
             assert!(help.contains(part), "{part} is missing in\n{help}");
         }
     }

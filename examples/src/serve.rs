@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use metrics_runtime::Metrics;
+use metrics_runtime::http::{ServeError, Server};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -27,6 +29,20 @@ pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     })
 }
 
+/// Gives the metrics page its own address, if the environment (`METRICS_LISTEN`) says so.
+///
+/// Prints one line then, `metrics on http://ADDRESS/PATH`, to stdout.
+///
+/// # Errors
+/// If that address cannot be had.
+pub async fn serve_metrics(metrics: &Metrics) -> Result<Option<Server>, ServeError> {
+    let server = metrics.listen().await?;
+    if let Some(server) = &server {
+        let _ = writeln!(io::stdout(), "metrics on http://{}{}", server.address(), metrics.path());
+    }
+    Ok(server)
+}
+
 /// Serves `app` until SIGINT or SIGTERM, then finishes what is under way.
 ///
 /// Prints one line, `listening on http://ADDRESS`, to stdout once requests and signals are taken.
@@ -42,6 +58,8 @@ pub async fn serve(listener: TcpListener, app: Router) -> io::Result<()> {
     let _ = writeln!(io::stdout(), "listening on http://{address}");
 
     let (stopping, stopped) = oneshot::channel();
+    // With the peer's address, which the metrics page may want to know.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
         signals.next().await;
         let _ = stopping.send(signals);

@@ -13,8 +13,9 @@ use std::thread;
 use serde_json::{Value, json};
 use tests::client::{Client, Response};
 use tests::page::{Kind, Page};
+use tests::prometheus::Target;
 use tests::service::{Service, Stopped};
-use tests::wait;
+use tests::{tools, wait};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_neurectomy");
 const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];
@@ -84,6 +85,10 @@ fn every_metric_of_the_design_is_there_before_the_first_request() {
         ("neurectomy_sigmavault_operations_total", Kind::Counter),
         ("neurectomy_circuit_breaker_state", Kind::Gauge),
         ("neurectomy_circuit_breaker_failures_total", Kind::Counter),
+        ("neurectomy_circuit_breaker_calls_total", Kind::Counter),
+        ("neurectomy_circuit_breaker_transitions_total", Kind::Counter),
+        ("neurectomy_circuit_breaker_last_transition_timestamp_seconds", Kind::Gauge),
+        ("neurectomy_circuit_breaker_probes_in_flight", Kind::Gauge),
         ("neurectomy_active_users", Kind::Gauge),
         ("neurectomy_api_keys_active", Kind::Gauge),
         ("neurectomy_system_info", Kind::Gauge),
@@ -332,6 +337,91 @@ fn while_ryot_is_down_the_breaker_is_open() {
     assert_eq!(tokens, 4.0);
 }
 
+/// A Ryot that can be killed, and started again at its address.
+struct Mortal {
+    address: SocketAddr,
+    listener: Option<(Arc<AtomicBool>, thread::JoinHandle<()>)>,
+}
+
+impl Mortal {
+    fn start() -> Self {
+        let (listener, address) = listener();
+        let mut ryot = Self { address, listener: None };
+        ryot.live(listener);
+        ryot
+    }
+
+    fn live(&mut self, listener: TcpListener) {
+        let dies = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&dies);
+        let answering = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if told.load(Ordering::SeqCst) {
+                    return;
+                }
+                answer(&mut stream.unwrap());
+            }
+        });
+        self.listener = Some((dies, answering));
+    }
+
+    /// From here on, connections are refused.
+    fn kill(&mut self) {
+        let (dies, answering) = self.listener.take().unwrap();
+        dies.store(true, Ordering::SeqCst);
+        // It looks up when somebody comes.
+        let _ = TcpStream::connect(self.address);
+        answering.join().unwrap();
+    }
+
+    fn restart(&mut self) {
+        let listener = wait::until("its address to be free", || TcpListener::bind(self.address).ok());
+        self.live(listener);
+    }
+}
+
+#[test]
+fn prometheus_sees_ryot_die_and_come_back() {
+    let Some(prometheus) = tools::prometheus() else { return };
+    let mut ryot = Mortal::start();
+    let url = format!("http://{}", ryot.address);
+    let service = start(&[("RYOT_URL", &url), ("RYOT_COOLDOWN", "2")]);
+    let server = prometheus.scrape(&[Target::new("neurectomy", service.address())]);
+    let _ = generate(&service, 5).expect(200);
+    let state = "neurectomy_circuit_breaker_state{service=\"ryot\"}";
+    let is = |found: f64| move |values: &std::collections::BTreeMap<_, f64>| values.values().eq([&found]);
+    server.wait_until(state, is(0.0));
+
+    ryot.kill();
+    for _ in 0..5 {
+        assert_error(&generate(&service, 5), 502);
+    }
+    // However slow the scrapes are: a probe fails, and it stays open for longer.
+    wait::until("Prometheus to see it open", || {
+        let answer = generate(&service, 5);
+        assert!([502, 503].contains(&answer.status), "{}", answer.text());
+        (server.value(state) == 1.0).then_some(())
+    });
+    // With no call made.
+    server.wait_until(state, is(2.0));
+
+    ryot.restart();
+    let _ = generate(&service, 5).expect(200);
+    server.wait_until(state, is(0.0));
+    let counted = |name: &str, labels: &str| server.value(&format!("neurectomy_circuit_breaker_{name}{{{labels}}}"));
+    assert_eq!(counted("transitions_total", "from=\"closed\",to=\"open\""), 1.0);
+    assert_eq!(counted("transitions_total", "from=\"half_open\",to=\"closed\""), 1.0);
+    assert_eq!(counted("calls_total", "result=\"success\""), 2.0);
+    let page = page(&service);
+    let upstream = page.value("neurectomy_ryot_requests_total", [("status", "error")]);
+    let failures = page.value("neurectomy_circuit_breaker_failures_total", [("service", "ryot")]);
+    assert_eq!(upstream, failures, "only calls that went upstream are Ryot's");
+    let rejected = page.value("neurectomy_circuit_breaker_calls_total", [("service", "ryot"), ("result", "rejected")]);
+    let answered = [("method", "POST"), ("endpoint", "/v1/generate"), ("status", "503")];
+    let answered = page.sample("neurectomy_http_requests_total", answered).unwrap_or(0.0);
+    assert_eq!(answered, rejected);
+}
+
 #[test]
 fn a_client_that_hangs_up_cancels_the_call() {
     let ryot = Ryot::start(true);
@@ -351,7 +441,9 @@ fn a_client_that_hangs_up_cancels_the_call() {
         (call == Some(1.0) && request == Some(1.0)).then_some(page)
     });
     let breaker = page.value("neurectomy_circuit_breaker_failures_total", [("service", "ryot")]);
-    assert_eq!(breaker, 0.0);
+    let cancelled = [("service", "ryot"), ("result", "cancelled")];
+    let cancelled = page.value("neurectomy_circuit_breaker_calls_total", cancelled);
+    assert_eq!((breaker, cancelled), (0.0, 1.0));
     assert_eq!(page.value("neurectomy_ryot_request_duration_seconds_count", []), 0.0);
 }
 
@@ -569,6 +661,7 @@ fn traffic_moves_every_family_that_work_can_move() {
         "neurectomy_ryot_requests_total",
         "neurectomy_ryot_request_duration_seconds",
         "neurectomy_tokens_generated_total",
+        "neurectomy_circuit_breaker_calls_total",
         "neurectomy_sigmalang_compression_ratio",
         "neurectomy_sigmavault_operations_total",
         "neurectomy_active_users",
@@ -587,9 +680,18 @@ fn traffic_moves_every_family_that_work_can_move() {
     // What else there is stands still because nothing fails, and nothing is on the page unnoticed.
     let others = page.names().into_iter().filter(|name| !moves.contains(name) && !name.starts_with("metrics_runtime_"));
     let others: BTreeSet<_> = others.collect();
-    let breaker = ["neurectomy_circuit_breaker_failures_total", "neurectomy_circuit_breaker_state"];
-    assert_eq!(others, [breaker[0], breaker[1], "neurectomy_system_info"].into());
-    assert_eq!(breaker.map(|name| page.value(name, [("service", "ryot")])), [0.0, 0.0]);
+    let breaker =
+        ["failures_total", "state", "transitions_total", "last_transition_timestamp_seconds", "probes_in_flight"];
+    // Its policy has no ratio, so these have no series.
+    let ratio = ["failure_ratio", "failure_ratio_threshold"];
+    let names = breaker.iter().chain(&ratio).map(|name| format!("neurectomy_circuit_breaker_{name}"));
+    let names: BTreeSet<_> = names.chain(["neurectomy_system_info".to_owned()]).collect();
+    assert_eq!(others.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), names);
+    for name in breaker.iter().chain(&ratio) {
+        let series = page.series(&format!("neurectomy_circuit_breaker_{name}"));
+        assert!(series.iter().all(|sample| sample.value == 0.0), "{series:?}");
+        assert_eq!(series.is_empty(), ratio.contains(name), "{name}");
+    }
     assert_eq!(service.stop().status.code(), Some(0));
 }
 

@@ -115,7 +115,7 @@ pub(crate) enum LabelValue {
 }
 
 /// The expression itself, where a `macro_rules` passes it on as `$value:expr`.
-fn ungrouped(expr: Expr) -> Expr {
+pub(crate) fn ungrouped(expr: Expr) -> Expr {
     match expr {
         Expr::Group(group) => ungrouped(*group.expr),
         expr => expr,
@@ -344,7 +344,7 @@ impl Args {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it fills a slot")]
-fn given<T>(key: Span, value: T) -> Slot<T> {
+pub(crate) fn given<T>(key: Span, value: T) -> Slot<T> {
     Some(Given { key, value })
 }
 
@@ -358,7 +358,7 @@ pub(crate) fn assigned(input: ParseStream<'_>, word: &Ident, what: &str) -> Resu
 }
 
 /// What is called with the returned value.
-fn closure(input: ParseStream<'_>, word: &Ident) -> Result<Expr> {
+pub(crate) fn closure(input: ParseStream<'_>, word: &Ident) -> Result<Expr> {
     match input.parse()? {
         Expr::Lit(literal) => Err(Error::new_spanned(
             literal,

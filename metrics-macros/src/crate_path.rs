@@ -15,7 +15,7 @@ pub(crate) fn private(given: Option<&Path>) -> TokenStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{attribute::attribute, grammar, label_value, metrics_mod};
+    use crate::{attribute::attribute, breaker, grammar, label_value, metrics_mod};
 
     /// A crate that knows the toolkit under another name does not know it under this one.
     #[test]
@@ -63,7 +63,16 @@ mod tests {
             attribute(&grammar::IN_FLIGHT, quote!(crate = here), function.clone()),
             attribute(&grammar::RYOT, quote!(crate = here, model = "m", tokens = |r| r.len()), function.clone()),
             attribute(&grammar::COMPRESSION, quote!(crate = here), function.clone()),
-            attribute(&grammar::STORAGE, quote!("store", timed, crate = here), function),
+            attribute(&grammar::STORAGE, quote!("store", timed, crate = here), function.clone()),
+            breaker::attribute(&quote!(crate = here, service = "s", failures = 1), &function),
+            breaker::attribute(
+                &quote!(crate = here, breaker = self.b, fallback = other, failure_if = |e| true),
+                &quote!(
+                    async fn f(&self, _a: u8) -> Result<u8, ()> {
+                        Ok(1)
+                    }
+                ),
+            ),
             metrics_mod::expand(
                 quote!(crate = here, prefix = "p_"),
                 quote!(

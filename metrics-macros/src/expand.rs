@@ -12,11 +12,11 @@ use syn::{Expr, FnArg, Lit, ReturnType, Type};
 
 use crate::args::{Buckets, Text};
 use crate::crate_path;
-use crate::item::{begins_with_item, bound_names};
+use crate::item::{Function, begins_with_item, bound_names};
 use crate::model::{Plan, PlannedLabel, PlannedValue, Row, Shape, Value, can_be_named, erased, parameter_type};
 
 /// A span with the place of `at` and the hygiene of the macro.
-fn generated_at(at: Span) -> Span {
+pub(crate) fn generated_at(at: Span) -> Span {
     Span::mixed_site().located_at(at)
 }
 
@@ -73,9 +73,9 @@ pub(crate) fn call_over(words: &impl ToTokens, function: &TokenStream, arguments
 /// async fn f(a: A) -> R { BODY }
 ///
 /// async fn f(a: A) -> R {
-///     let call = { const __SITE: Site = Site { .. }; static __CALLSITE: Callsite = ..; .. __CALLSITE.enter() };
-///     let (returned, call) = tracked(call, async move { if false { return unreachable::<R>() } BODY }).await;
-///     if call.is_active() { call.finish(Probe(&returned).outcome(), None, &[]) }
+///     let mut call = { listed! { CALLSITES, static __CALLSITE: Callsite = ..; } __CALLSITE.enter() };
+///     let returned = tracked(&mut call, async move { if false { return unreachable::<R>() } BODY }).await;
+///     if call.is_active() { call.returned(Probe(&returned).outcome()) }
 ///     return returned;
 /// }
 /// ```
@@ -84,7 +84,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
     let call = Ident::new("call", Span::mixed_site());
     let signature = &plan.function.signature;
     // What returns it returns for the user's type.
-    let returned = Ident::new("returned", generated_at(output_span(plan)));
+    let returned = Ident::new("returned", generated_at(output_span(plan.function)));
     let body = &plan.function.body;
     let output = match &signature.output {
         ReturnType::Default => None,
@@ -98,10 +98,10 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         Shape::Async => {
             let enter = enter(plan, &private);
             let finish = finish(plan, &private, &call, &returned.to_token_stream());
-            let body = with_known_output(plan, output, body, &private);
+            let body = with_known_output(plan.function, output, &private);
             generate! {
-                let #call = #enter;
-                let (#returned, #call) = #private::tracked(#call, #block #body).await;
+                let mut #call = #enter;
+                let #returned = #private::tracked(&mut #call, #block #body).await;
                 #finish
                 return #returned;
             }
@@ -111,13 +111,13 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             let finish = finish(plan, &private, &call, &returned.to_token_stream());
             let output = match output {
                 Some(ty) => erased(ty).map(|ty| generate!(-> #ty)),
-                None => Some(quote_spanned!(generated_at(output_span(plan))=> -> ())),
+                None => Some(quote_spanned!(generated_at(output_span(plan.function))=> -> ())),
             };
             let settled = settled.then(|| settled_check(plan, &private, &returned));
             // A closure with a return type needs a block; without one the body is an expression all the same.
-            let body = grouped(body.span(), &captures(plan), body);
+            let body = grouped(body.span(), &captures(plan.function), body);
             generate! {
-                let #call = #enter;
+                let mut #call = #enter;
                 let #returned = #private::run(#closure #output #body);
                 #settled
                 #finish
@@ -126,9 +126,9 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         }
         Shape::Future { boxed } => {
             let (values, enter) = deferred(plan, &private);
-            let future = Ident::new("future", generated_at(output_span(plan)));
+            let future = Ident::new("future", generated_at(output_span(plan.function)));
             let output = output.and_then(erased).map(|ty| generate!(-> #ty));
-            let body = grouped(body.span(), &captures(plan), body);
+            let body = grouped(body.span(), &captures(plan.function), body);
             let finish = finish(plan, &private, &call, &generate!(*#returned));
             let recorded = generate!(#private::recorded(#future, move || #enter, move |#returned, #call| { #finish }));
             let recorded = match &signature.output {
@@ -143,14 +143,14 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         }
         Shape::Never { is_async: true } => {
             let enter = enter(plan, &private);
-            let captures = captures(plan);
-            let known = generate_at!(output_span(plan), private=>
+            let captures = captures(plan.function);
+            let known = generate_at!(output_span(plan.function), private=>
                 if false { return #private::unreachable::<::core::convert::Infallible>(); }
             );
             let body = grouped(body.span(), &generate!(#known #captures), body);
             generate! {
-                let #call = #enter;
-                match #private::tracked(#call, #block #body).await.0 {}
+                let mut #call = #enter;
+                match #private::tracked(&mut #call, #block #body).await {}
             }
         }
         Shape::Never { is_async: false } => {
@@ -163,9 +163,10 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
 
 /// The body of an async block, with its type known from the start, as that of a function body is: a `return` that is
 /// never reached tells it.
-fn with_known_output(plan: &Plan<'_>, output: Option<&Type>, body: &Group, private: &TokenStream) -> TokenStream {
+pub(crate) fn with_known_output(function: &Function, output: Option<&Type>, private: &TokenStream) -> TokenStream {
+    let body = &function.body;
     // At the type itself, so that "expected because of this" points there.
-    let at = output_span(plan);
+    let at = output_span(function);
     let known = match output {
         None => quote_spanned!(generated_at(at)=> if false { return; }),
         Some(ty) => match erased(ty) {
@@ -173,13 +174,13 @@ fn with_known_output(plan: &Plan<'_>, output: Option<&Type>, body: &Group, priva
             None => TokenStream::new(),
         },
     };
-    let captures = captures(plan);
+    let captures = captures(function);
     grouped(body.span(), &generate!(#known #captures), body)
 }
 
 /// Where the returned type stands, or would stand.
-fn output_span(plan: &Plan<'_>) -> Span {
-    let signature = &plan.function.signature;
+pub(crate) fn output_span(function: &Function) -> Span {
+    let signature = &function.signature;
     match &signature.output {
         ReturnType::Type(_, ty) => ty.span(),
         ReturnType::Default => signature.paren_token.span.close(),
@@ -217,8 +218,7 @@ fn grouped(span: Span, head: &TokenStream, body: &Group) -> TokenStream {
 /// Parameters are dropped in the reverse of their order. What a block captures is dropped in the order in which it is
 /// first named, field by field: so every parameter is named as a whole, in reverse. A reference has no drop to see. What
 /// no name holds (`_`, the rest of a pattern) cannot be captured: it stays in the function, and is dropped last.
-fn captures(plan: &Plan<'_>) -> TokenStream {
-    let function = plan.function;
+fn captures(function: &Function) -> TokenStream {
     let mut captures = Vec::new();
     for input in &function.signature.inputs {
         match input {
@@ -245,7 +245,7 @@ fn captures(plan: &Plan<'_>) -> TokenStream {
 }
 
 /// `_guard`: there for its drop, and without a warning.
-fn is_guard(name: &Ident) -> bool {
+pub(crate) fn is_guard(name: &Ident) -> bool {
     name.to_string().starts_with('_')
 }
 
@@ -336,13 +336,17 @@ fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let checks = checks(plan, private);
     let site = site(plan, private);
     let promise = plan.objective.map(|_| generate!(.promising(__OBJECTIVE)));
+    // An item less where nothing is checked: each costs the compiler some time.
+    let (checked, site) = if checks.is_empty() {
+        (None, site)
+    } else {
+        (Some(generate!(const __SITE: #private::Site = #site; #checks)), generate!(__SITE))
+    };
     generate! {
-        const __SITE: #private::Site = #site;
-        #checks
-        static __CALLSITE: #private::Callsite = #private::Callsite::new(__SITE) #promise;
-        #[#private::linkme::distributed_slice(#private::ENTRIES)]
-        #[linkme(crate = #private::linkme)]
-        static __ENTRY: &'static dyn #private::Declare = &__CALLSITE;
+        #checked
+        #private::listed! {
+            #private::CALLSITES, static __CALLSITE: #private::Callsite = #private::Callsite::new(#site) #promise;
+        }
     }
 }
 
@@ -365,7 +369,7 @@ pub(crate) fn unrecorded(plan: &Plan<'_>) -> TokenStream {
         let returned = generate!(returned);
         let finish = finish(plan, &private, &call, &returned);
         generate! {
-            let #call = #private::Call::disabled();
+            let mut #call = #private::Call::disabled();
             let #returned = #value;
             #finish
         }
@@ -382,23 +386,14 @@ pub(crate) fn unrecorded(plan: &Plan<'_>) -> TokenStream {
 }
 
 fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
-    let row = match plan.row {
-        Row::Own(row) => {
-            let row = Ident::new(row, Span::mixed_site());
-            generate!(#private::preset::#row)
-        }
-        Row::Users(path) => path.to_token_stream(),
+    // A user's row is a field, and no argument: the compiler has less to say about a field that does not fit.
+    let (row, users) = match plan.row {
+        Row::Own(row) => (row, None),
+        Row::Users(path) => ("TRACK", Some(quote_spanned!(generated_at(path.span())=> &#path))),
     };
-    let row = match plan.row {
-        Row::Own(_) => generate!(&#row),
-        Row::Users(path) => quote_spanned!(generated_at(path.span())=> &#row),
-    };
+    let row = Ident::new(row, Span::mixed_site());
     let label = &plan.label;
     let function = plan.function.name();
-    let name = optional(plan.name.map(text));
-    let help = optional(plan.help.as_ref().map(text));
-    let unit = optional(plan.unit.map(text));
-    let buckets = optional(plan.buckets.map(|buckets| bounds(buckets, private)));
     let labels = plan.labels.iter().map(|label| {
         let name = label.name.unraw().to_string();
         let known = known_values(plan, label, private);
@@ -409,24 +404,25 @@ fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         };
         generate!(#private::SiteLabel { name: #name, value: #private::SiteValue::#value })
     });
-    let (timed, in_flight, valued) = (plan.timed.is_some(), plan.in_flight.is_some(), plan.value.is_some());
-    generate! {
-        #private::Site {
-            preset: #row,
-            source: #private::Source::new(
-                ::core::file!(), ::core::line!(), ::core::module_path!(), #label,
-            ),
-            function: #function,
-            name: #name,
-            help: #help,
-            unit: #unit,
-            buckets: #buckets,
-            labels: &[#(#labels),*],
-            timed: #timed,
-            in_flight: #in_flight,
-            valued: #valued,
-        }
-    }
+    let labels: Vec<_> = labels.collect();
+    let some = |value: TokenStream| generate!(::core::option::Option::Some(#value));
+    let given = [
+        users.map(|row| generate!(preset: #row)),
+        (*label != function).then(|| generate!(function: #function)),
+        plan.name.map(text).map(some).map(|name| generate!(name: #name)),
+        plan.help.as_ref().map(text).map(some).map(|help| generate!(help: #help)),
+        plan.unit.map(text).map(some).map(|unit| generate!(unit: #unit)),
+        plan.buckets.map(|buckets| bounds(buckets, private)).map(some).map(|buckets| generate!(buckets: #buckets)),
+        (!labels.is_empty()).then(|| generate!(labels: &[#(#labels),*])),
+        plan.timed.is_some().then(|| generate!(timed: true)),
+        plan.in_flight.is_some().then(|| generate!(in_flight: true)),
+        plan.value.is_some().then(|| generate!(valued: true)),
+    ];
+    let given: Vec<_> = given.into_iter().flatten().collect();
+    let place = generate! {
+        #private::Site::new(&#private::preset::#row, ::core::file!(), ::core::line!(), ::core::module_path!(), #label)
+    };
+    if given.is_empty() { place } else { generate!(#private::Site { #(#given,)* ..#place }) }
 }
 
 fn known_values(plan: &Plan<'_>, label: &PlannedLabel<'_>, private: &TokenStream) -> TokenStream {
@@ -443,13 +439,6 @@ fn known_values(plan: &Plan<'_>, label: &PlannedLabel<'_>, private: &TokenStream
 /// All values of the type, or none where it is no label: of that, the value itself complains.
 pub(crate) fn values_of(ty: &Type, private: &TokenStream) -> TokenStream {
     generate!({ use #private::UnknownValues as _; #private::Known::<#ty>::VALUES })
-}
-
-fn optional(tokens: Option<TokenStream>) -> TokenStream {
-    match tokens {
-        Some(tokens) => generate!(::core::option::Option::Some(#tokens)),
-        None => generate!(::core::option::Option::None),
-    }
 }
 
 /// A `&'static str`, said to be one where a path may be something else.
@@ -536,7 +525,7 @@ pub(crate) fn bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
 }
 
 /// A number as f64: integers may be written without a point. The suffix is there for those who want one.
-fn bound(expr: &Expr) -> TokenStream {
+pub(crate) fn bound(expr: &Expr) -> TokenStream {
     if let Expr::Lit(literal) = expr {
         let digits = match &literal.lit {
             Lit::Float(float) if ["", "f64"].contains(&float.suffix()) => float.base10_digits(),
@@ -580,19 +569,25 @@ fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &Token
     };
     let outcome_lints = closure_lints(plan.decide.is_some());
     let value_lints = closure_lints(matches!(plan.value, Some(Value::Closure(_))));
-    let label_lints = closure_lints(plan.labels.iter().any(|l| matches!(l.value, PlannedValue::Returned(_))));
+    let has_labels = plan.labels.iter().any(|label| matches!(label.value, PlannedValue::Returned(_)));
+    let label_lints = closure_lints(has_labels);
     let decided = match plan.decide {
         Some((expr, wanted)) => call_over(expr, &generate!(#private::decided), generate!(&#returned, #expr, #wanted)),
         None => generate! {
             {
-                use #private::{
-                    OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _, OutcomeOfError as _,
-                    OutcomeOfResult as _, OutcomeOfValue as _,
-                };
+                use #private::OutcomeOf as _;
                 (&&&&&&#private::Probe(&#returned)).outcome()
             }
         },
     };
+    if plan.value.is_none() && !has_labels {
+        return generate! {
+            if #call.is_active() {
+                #outcome_lints
+                #call.returned(#decided);
+            }
+        };
+    }
     let value = match &plan.value {
         None => generate!(::core::option::Option::None),
         Some(Value::Ratio) => {

@@ -10,7 +10,7 @@ use quote::{ToTokens, quote};
 use syn::{Attribute, Item, Meta};
 
 use crate::grammar::{self, Grammar};
-use crate::{attribute, label_value, metrics_mod};
+use crate::{attribute, breaker, label_value, metrics_mod};
 
 /// The items that the item becomes, all attributes expanded.
 fn expanded(mut item: Item) -> Vec<Item> {
@@ -26,6 +26,7 @@ fn expanded(mut item: Item) -> Vec<Item> {
     let item = item.into_token_stream();
     let tokens = match Ours::of(&attribute) {
         Some(Ours::Recorded(grammar)) => attribute::attribute(grammar, arguments(attribute), item),
+        Some(Ours::Breaker) => breaker::attribute(&arguments(attribute), &item),
         Some(Ours::Metrics) => metrics_mod::expand(arguments(attribute), item),
         Some(Ours::LabelValue) => {
             let derived = label_value::expand(item.clone());
@@ -39,14 +40,17 @@ fn expanded(mut item: Item) -> Vec<Item> {
 
 enum Ours {
     Recorded(&'static Grammar),
+    Breaker,
     Metrics,
     LabelValue,
 }
 
 impl Ours {
     fn of(attribute: &Attribute) -> Option<Self> {
-        let is = |name: &str| attribute.path().is_ident(name);
+        // One that was moved has a path.
+        let is = |name: &str| attribute.path().segments.last().is_some_and(|segment| segment.ident == name);
         let recorded = grammar::ALL.into_iter().find(|grammar| is(grammar.attribute)).map(Self::Recorded);
+        let recorded = recorded.or(is(breaker::ATTRIBUTE).then_some(Self::Breaker));
         recorded.or(is("metrics").then_some(Self::Metrics)).or(is("derive").then_some(Self::LabelValue))
     }
 }

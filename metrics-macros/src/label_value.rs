@@ -65,13 +65,18 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let texts = texts(&input.data, &mut problems);
     let name = &input.ident;
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
-    let (errors, label) = match problems.into_result() {
+    let (errors, label, ordinal) = match problems.into_result() {
         Ok(()) => {
-            let arms = texts.iter().map(|(variant, text)| quote!(Self::#variant => #text,));
-            (None, quote!(#private::Label::from_static(match self { #(#arms)* })))
+            let labels = texts.iter().map(|(variant, text)| quote!(Self::#variant => #text,));
+            let ordinals = texts.iter().enumerate().map(|(i, (variant, _))| quote!(Self::#variant => #i,));
+            (
+                None,
+                quote!(#private::Label::from_static(match self { #(#labels)* })),
+                quote!(::core::option::Option::Some(match self { #(#ordinals)* })),
+            )
         }
         // Whoever uses it as a label has no error of their own.
-        Err(error) => (Some(error.into_compile_error()), quote!(loop {})),
+        Err(error) => (Some(error.into_compile_error()), quote!(loop {}), quote!(loop {})),
     };
     let texts = texts.iter().map(|(_, text)| text);
     quote! {
@@ -80,8 +85,14 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         impl #impl_generics #private::LabelValue for #name #ty_generics #where_clause {
             const VALUES: &'static [&'static ::core::primitive::str] = &[#(#texts),*];
 
+            #[inline]
             fn label(&self) -> #private::Label<'_> {
                 #label
+            }
+
+            #[inline]
+            fn ordinal(&self) -> ::core::option::Option<::core::primitive::usize> {
+                #ordinal
             }
         }
     }

@@ -4,6 +4,7 @@
 
 mod args;
 mod attribute;
+mod breaker;
 mod crate_path;
 mod expand;
 #[cfg(all(test, not(feature = "off")))]
@@ -279,6 +280,85 @@ pub fn track_compression(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::attribute(&grammar::STORAGE, args.into(), item.into()).into()
+}
+
+/// Puts an async function behind a circuit breaker: while the service that it calls fails, it is not called.
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `service = ".."` | the name; all functions that name it share one breaker | |
+/// | `failures = 5` | opens when so many calls in a row have failed | |
+/// | `ratio = 0.5, calls = 100` | opens when that part of the last so many calls has failed | |
+/// | `ratio = 0.5, window = "10s"` | opens when that part of the calls of the last while has failed | |
+/// | `minimum = 20` | how many calls a ratio takes to mean anything | `calls`; 10 with `window` |
+/// | `open = "30s"` | how long it stays open, before calls pass as probes | `"30s"` |
+/// | `max_open = "10m"` | up to which that doubles, each time it opens without having been closed | it does not |
+/// | `jitter = 0.1` | makes each time open longer by a random part of it, up to this | `0` |
+/// | `half_open = 1` | how many probes pass, and how many successes close it | `1` |
+/// | `lease = "60s"` | after which a probe that does not end loses its place | `"60s"` |
+/// | `breaker = expr` | a `CircuitBreaker` of one's own (`self.breaker`), instead of all of the above | |
+/// | `failure_if = \|error\| ..` | whether an error is a failure, as `bool` or `Verdict` | every error is |
+/// | `classify = \|result\| ..` | the same of the whole of what was returned | |
+/// | `on_reject = \|open\| ..` | the error of a call that is rejected | `E: From<CircuitOpen>` |
+/// | `fallback = path` | an async function that is called instead, with the same parameters by value, `self` first | |
+/// | `crate = path` | where `metrics_runtime` is | `::metrics_runtime` |
+///
+/// Numbers and durations can be paths to a `const`; of type `u32`, `f64` and `Duration`. Two attributes that name one
+/// service with different settings are an error at `install`. A breaker goes on breaking where metrics are switched off,
+/// by `METRICS_ENABLED` or by the feature `off`.
+///
+/// A call that is rejected does not run the body. The call that opens the circuit returns its own error. A call counts as
+/// a failure if it panics, and neither way if its future is dropped. `breaker = self.breaker` borrows `self` for the whole
+/// call: where the body gives `self` away, or is given it as `&mut self`, write `self.breaker.clone()`.
+///
+/// # With other attributes
+///
+/// The breaker is outside of what [`macro@track`] and its relatives record, in whatever order the attributes are written:
+/// `ryot_requests_total` counts calls that really went upstream, rejected ones are in `circuit_breaker_calls_total`. It
+/// knows them by their names, also behind paths and in `cfg_attr`; where one was imported under another name, write the
+/// breaker below it. Of other attributes (`tracing::instrument`), what is written below is around what is written above.
+///
+/// On a method behind `#[async_trait]` there is no `async fn` left to stand on: put the breaker on a function that the
+/// method calls.
+///
+/// ```
+/// use metrics_runtime::circuit_breaker::CircuitOpen;
+/// use metrics_runtime::{circuit_breaker, track_ryot};
+///
+/// #[derive(Debug)]
+/// enum RyotError { Open(CircuitOpen), Down, Refused }
+///
+/// impl From<CircuitOpen> for RyotError {
+///     fn from(open: CircuitOpen) -> Self {
+///         Self::Open(open)
+///     }
+/// }
+///
+/// #[circuit_breaker(service = "ryot", failures = 2, open = "30s", failure_if = |e| !matches!(e, RyotError::Refused))]
+/// #[track_ryot]
+/// async fn generate(prompt: &str) -> Result<String, RyotError> {
+///     if prompt.is_empty() { Err(RyotError::Refused) } else { Err(RyotError::Down) }
+/// }
+///
+/// # fn block_on<T>(future: impl Future<Output = T>) -> T {
+/// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     let std::task::Poll::Ready(value) = std::pin::pin!(future).poll(&mut context) else { panic!() };
+/// #     value
+/// # }
+/// # block_on(async {
+/// // A refusal is an answer: it ends a row of failures.
+/// for prompt in ["Once", "", "Once", "Once"] {
+///     assert!(!matches!(generate(prompt).await, Err(RyotError::Open(_))));
+/// }
+/// assert!(matches!(generate("Once").await, Err(RyotError::Open(_))));
+/// let page = metrics_runtime::Registry::global().render();
+/// assert!(page.contains("circuit_breaker_state{service=\"ryot\"} 1\n"));
+/// assert!(page.contains("circuit_breaker_calls_total{service=\"ryot\",result=\"rejected\"} 1\n"));
+/// # });
+/// ```
+#[proc_macro_attribute]
+pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
+    breaker::attribute(&args.into(), &item.into()).into()
 }
 
 /// Declares business metrics: every function without a body in the module is one, and hands out its series.

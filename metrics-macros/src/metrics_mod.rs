@@ -326,8 +326,11 @@ fn kind(ty: &Type) -> Result<Ident> {
 /// fn jobs_total(state: State) -> &'static Counter {
 ///     const __SITE: MetricSite = MetricSite { .. };
 ///     static __METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(__SITE);
-///     #[distributed_slice(ENTRIES)] static __ENTRY: &dyn Declare = &__METRIC;
-///     __METRIC.series(&[LabelValue::label(&state).as_str()])
+///     listed! { ENTRIES, static __ENTRY: &dyn Declare = &__METRIC; }
+///     match __METRIC.bounded(&[LabelValue::ordinal(&state)]) {
+///         Some(series) => series,
+///         None => __METRIC.series(&[LabelValue::label(&state).as_str()]),
+///     }
 /// }
 /// ```
 fn expand_one(declared: &Declared, prefix: &str, private: &TokenStream) -> TokenStream {
@@ -369,9 +372,13 @@ fn expand_one(declared: &Declared, prefix: &str, private: &TokenStream) -> Token
         let known = if can_be_named(ty, &probe) { values_of(ty, private) } else { generate!(&[]) };
         generate!((#name, #known))
     });
-    let values = labels.iter().map(|(label, ty)| {
+    let of_label = |(label, ty): &(Ident, Type), function: &TokenStream| {
         let value = call_over(ty, &generate!(&), label.to_token_stream());
-        let label = call_over(ty, &generate!(#private::LabelValue::label), value);
+        call_over(ty, function, value)
+    };
+    let ordinals = labels.iter().map(|label| of_label(label, &generate!(#private::LabelValue::ordinal)));
+    let values = labels.iter().map(|label| {
+        let label = of_label(label, &generate!(#private::LabelValue::label));
         generate!(#label.as_str())
     });
     let parameters = &signature.inputs;
@@ -391,10 +398,11 @@ fn expand_one(declared: &Declared, prefix: &str, private: &TokenStream) -> Token
             };
             #checks
             static __METRIC: #private::DeclaredMetric<#private::#kind> = #private::DeclaredMetric::new(__SITE);
-            #[#private::linkme::distributed_slice(#private::ENTRIES)]
-            #[linkme(crate = #private::linkme)]
-            static __ENTRY: &'static dyn #private::Declare = &__METRIC;
-            __METRIC.series(&[#(#values),*])
+            #private::listed! { #private::ENTRIES, static __ENTRY: &'static dyn #private::Declare = &__METRIC; }
+            match __METRIC.bounded(&[#(#ordinals),*]) {
+                ::core::option::Option::Some(series) => series,
+                ::core::option::Option::None => __METRIC.series(&[#(#values),*]),
+            }
         }
     }
 }

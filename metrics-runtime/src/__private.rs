@@ -5,24 +5,28 @@
 //!
 //! ```text
 //! async fn login(tenant: &str) -> R {
-//!     let call = {
-//!         const SITE: Site = Site { preset: &preset::TRACK_NAMED, source: Source::new(..), .. };
+//!     let mut call = {
+//!         const SITE: Site = Site { name: Some("login"), labels: .., ..Site::new(&preset::TRACK_NAMED, ..) };
 //!         const _: () = expect(SITE.check_label(0));   // at the word `tenant`; and so for every word
-//!         static CALLSITE: Callsite = Callsite::new(SITE);
-//!         #[distributed_slice(ENTRIES)] static ENTRY: &dyn Declare = &CALLSITE;
+//!         listed! { CALLSITES, static CALLSITE: Callsite = Callsite::new(SITE); }
 //!         if enabled() { CALLSITE.enter_with(&[LabelValue::label(&tenant).as_str()]) } else { Call::disabled() }
 //!     };
-//!     let (returned, call) = tracked(call, async move { BODY }).await;
-//!     if call.is_active() { call.finish(decided(&returned, |r| .., true), None, &[]) }
+//!     let returned = tracked(&mut call, async move { BODY }).await;
+//!     if call.is_active() { call.returned(decided(&returned, |r| .., true)) }
 //!     return returned;
 //! }
 //! ```
 //!
 //! In full: `metrics-macros/tests/golden`.
 
+pub use crate::__listed as listed;
 pub use crate::call::{Call, Callsite, enabled, recorded, run, tracked, unreachable};
-pub use crate::catalog::{Declare, ENTRIES};
+pub use crate::catalog::{CALLSITES, Declare, ENTRIES};
 pub use crate::cell::{Counter, Gauge, Histogram};
+pub use crate::circuit_breaker::declared::{
+    CallResult, DeclaredBreaker, FromCircuitOpen, classified, judged, judged_by, rejected, rejected_with,
+};
+pub use crate::circuit_breaker::{CircuitBreaker, Settings};
 pub use crate::declared::{DeclaredMetric, MetricSite};
 pub use crate::descriptor::{Kind, Source};
 pub use crate::family::Info;
@@ -30,12 +34,10 @@ pub use crate::label::{Known, Label, LabelValue, UnknownValues};
 pub use crate::name::{check_bound, check_buckets, check_exponential, check_linear, check_prefix, expect};
 pub use crate::objective::Objective;
 pub use crate::outcome::{
-    MaybeCompressionRatio, Measure, Outcome, OutcomeOfAny, OutcomeOfBoth, OutcomeOfClassified, OutcomeOfError,
-    OutcomeOfResult, OutcomeOfValue, Probe, ReturnedFuture, ReturnedValue, Settled, SuccessOfAny, SuccessOfResult,
-    decided, found,
+    MaybeCompressionRatio, Measure, Outcome, OutcomeOf, Probe, ReturnedFuture, ReturnedValue, Settled, SuccessOfAny,
+    SuccessOfResult, decided, found,
 };
 pub use crate::site::{Site, SiteLabel, SiteValue};
-pub use linkme;
 
 /// The rows of the attributes, those without a name of their own as well.
 pub mod preset {

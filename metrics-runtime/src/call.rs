@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use crate::catalog::{Declaration, Declare, each_tuple};
 use crate::cell::{Counter, Histogram, InFlight, Moment, Thread};
+use crate::exemplars::{self, Exemplar};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
 use crate::objective::Objective;
 use crate::outcome::Outcome;
@@ -240,6 +242,31 @@ impl Series {
         if let Some(calls) = self.found(&self.calls[outcome as usize], |families| &families.calls, outcome) {
             calls.inc_by_thread(thread);
         }
+        if exemplars::wanted() {
+            self.exemplify(outcome, nanos, value);
+        }
+    }
+
+    /// Keeps the trace of a call that has been recorded.
+    #[cold]
+    #[inline(never)]
+    fn exemplify(&self, outcome: Outcome, nanos: u64, value: Option<f64>) {
+        fn keep<M: Metric>(part: Option<&Part<M>>, found: &Found<M>, value: f64, exemplar: &(Exemplar, SystemTime)) {
+            // The overflow is never found, and has none.
+            if let (Some(part), Some(Some(series))) = (part, found.get()) {
+                part.family.exemplify(series, value, exemplar);
+            }
+        }
+        let Some(exemplar) = exemplars::current() else { return };
+        let families = self.families;
+        if outcome != Outcome::Cancelled {
+            keep(families.duration.as_ref(), &self.duration, nanos as f64 / 1e9, &exemplar);
+        }
+        if let (Some(value), Outcome::Success) = (value, outcome) {
+            keep(families.observed.as_ref(), &self.observed, value, &exemplar);
+            keep(families.added.as_ref(), &self.added, value, &exemplar);
+        }
+        keep(families.calls.as_ref(), &self.calls[outcome as usize], 1.0, &exemplar);
     }
 
     #[inline(never)]
@@ -307,9 +334,12 @@ impl Callsite {
     /// A call without labels that are evaluated before the body.
     #[inline]
     pub fn enter(&'static self) -> Call {
-        if !enabled() {
-            return Call::disabled();
-        }
+        if enabled() { self.begin() } else { Call::disabled() }
+    }
+
+    /// Stands here once, and not in every annotated function; so with all that is `inline(never)` below.
+    #[inline(never)]
+    fn begin(&'static self) -> Call {
         Call::begin(match self.fixed.get() {
             Some(series) => series,
             None => self.fix(),
@@ -362,28 +392,29 @@ impl Declare for Callsite {
     }
 }
 
-/// A call that is under way. Dropped before it is finished, it has panicked or was cancelled.
+/// A call that is under way. It is recorded when it is dropped, if it was not finished before.
 #[derive(Debug)]
 #[must_use = "a call that is dropped at once counts as a panic"]
 pub struct Call {
     /// Nothing if nothing is to be recorded.
     series: Option<&'static Series>,
     start: Moment,
-    /// Whether an async body has handed control back: dropped then, it is cancelled, else it has panicked.
-    suspended: bool,
+    /// What a drop records: a panic while the body runs, a cancellation while an async body waits to be polled, and at
+    /// last what the returned value says.
+    outcome: Outcome,
 }
 
 impl Call {
     #[inline]
     fn begin(series: &'static Series) -> Self {
         series.enter();
-        Self { series: Some(series), start: Moment::now(), suspended: false }
+        Self { series: Some(series), start: Moment::now(), outcome: Outcome::Panic }
     }
 
     /// A call that records nothing.
     #[inline]
     pub const fn disabled() -> Self {
-        Self { series: None, start: Moment::ZERO, suspended: false }
+        Self { series: None, start: Moment::ZERO, outcome: Outcome::Panic }
     }
 
     /// Whether anything is recorded, and so whether the outcome is worth finding out.
@@ -393,21 +424,43 @@ impl Call {
         self.series.is_some()
     }
 
+    /// The body has returned, and there is nothing to record but how.
+    #[inline]
+    pub fn returned(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
     /// The body has returned. `value` is recorded on success; `returned` are the values of the labels evaluated on what
     /// it returned, in the order of their declaration.
-    #[inline]
-    pub fn finish(mut self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+    #[inline(never)]
+    pub fn finish(&mut self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
         if let Some(series) = self.series.take() {
             series.end(self.start, outcome, value, returned);
         }
+    }
+
+    #[inline(never)]
+    fn record(&mut self) {
+        self.finish(self.outcome, None, &[]);
+    }
+
+    /// Polls the body. A panic in it leaves its outcome, wherever and whenever the future is dropped after it.
+    #[inline]
+    fn poll<F: Future>(&mut self, body: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.outcome = Outcome::Panic;
+        let polled = body.poll(cx);
+        if polled.is_pending() {
+            self.outcome = Outcome::Cancelled;
+        }
+        polled
     }
 }
 
 impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
-        if let Some(series) = self.series {
-            series.end(self.start, if self.suspended { Outcome::Cancelled } else { Outcome::Panic }, None, &[]);
+        if self.is_active() {
+            self.record();
         }
     }
 }
@@ -429,37 +482,29 @@ pub fn unreachable<T>() -> T {
 }
 
 pin_project_lite::pin_project! {
-    /// The body of an async call, and its guard.
+    /// The body of an async call, and its guard, which outlives it.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct Tracked<F> {
+    pub struct Tracked<'c, F> {
         #[pin]
         body: F,
-        call: Call,
+        call: &'c mut Call,
     }
 }
 
-/// Ties an async body to its guard; yields both when the body is done.
+/// Ties an async body to its guard.
 #[inline]
-pub fn tracked<F: Future>(call: Call, body: F) -> Tracked<F> {
+pub fn tracked<F: Future>(call: &mut Call, body: F) -> Tracked<'_, F> {
     Tracked { body, call }
 }
 
-impl<F: Future> Future for Tracked<F> {
-    type Output = (F::Output, Call);
+impl<F: Future> Future for Tracked<'_, F> {
+    type Output = F::Output;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // A panic in the body leaves this false, wherever and whenever the future is dropped after it.
-        this.call.suspended = false;
-        match this.body.poll(cx) {
-            Poll::Ready(returned) => Poll::Ready((returned, mem::replace(this.call, Call::disabled()))),
-            Poll::Pending => {
-                this.call.suspended = true;
-                Poll::Pending
-            }
-        }
+        this.call.poll(this.body, cx)
     }
 }
 
@@ -469,7 +514,8 @@ pin_project_lite::pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Recorded<F, E, X> {
         #[pin]
-        tracked: Tracked<F>,
+        body: F,
+        call: Call,
         enter: Option<E>,
         finish: Option<X>,
     }
@@ -482,23 +528,25 @@ pub fn recorded<F, E, X>(future: F, enter: E, finish: X) -> Recorded<F, E, X>
 where
     F: Future,
     E: FnOnce() -> Call,
-    X: FnOnce(&F::Output, Call),
+    X: FnOnce(&F::Output, &mut Call),
 {
-    Recorded { tracked: tracked(Call::disabled(), future), enter: Some(enter), finish: Some(finish) }
+    Recorded { body: future, call: Call::disabled(), enter: Some(enter), finish: Some(finish) }
 }
 
-impl<F: Future, E: FnOnce() -> Call, X: FnOnce(&F::Output, Call)> Future for Recorded<F, E, X> {
+impl<F: Future, E: FnOnce() -> Call, X: FnOnce(&F::Output, &mut Call)> Future for Recorded<F, E, X> {
     type Output = F::Output;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         if let Some(enter) = this.enter.take() {
-            *this.tracked.as_mut().project().call = enter();
+            *this.call = enter();
         }
-        let (returned, call) = std::task::ready!(this.tracked.poll(cx));
+        let returned = std::task::ready!(this.call.poll(this.body, cx));
+        // What is done is recorded now, not when the future is dropped.
+        let mut call = mem::replace(this.call, Call::disabled());
         if let Some(finish) = this.finish.take() {
-            finish(&returned, call);
+            finish(&returned, &mut call);
         }
         Poll::Ready(returned)
     }

@@ -5,6 +5,7 @@
 
 use linkme::distributed_slice;
 
+use crate::call::Callsite;
 use crate::descriptor::{Descriptor, Source};
 use crate::objective::Objective;
 use crate::registry::Registry;
@@ -18,9 +19,34 @@ pub trait Declare: Sync {
     fn declare(&'static self, registry: &Registry);
 }
 
-/// The link section.
+/// The annotated functions, in a link section.
+#[distributed_slice]
+pub static CALLSITES: [Callsite];
+
+/// Everything else that declares metrics, in another.
 #[distributed_slice]
 pub static ENTRIES: [&'static dyn Declare];
+
+/// Puts a static, which has the type of the elements, into a link section.
+///
+/// This is what the attribute `distributed_slice` becomes, without the function that it adds for the compiler to look at
+/// the type: generated code names the type itself, and that function would be a third of what an annotated function
+/// costs to check. `linkme` does not document this form, and so is required in the one version that is known to have it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __listed {
+    ($slice:path, $element:item) => {
+        $slice! {
+            #![linkme_macro = $slice]
+            $element
+        }
+    };
+}
+
+fn entries() -> impl Iterator<Item = &'static dyn Declare> {
+    let callsites = CALLSITES.iter().map(|callsite| -> &'static dyn Declare { callsite });
+    callsites.chain(ENTRIES.iter().copied())
+}
 
 /// One metric as one place in the program declares it.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,14 +79,14 @@ pub struct Declaration {
 /// ```
 #[must_use]
 pub fn catalog() -> Vec<Declaration> {
-    let mut all: Vec<_> = ENTRIES.iter().flat_map(|entry| entry.declarations()).collect();
+    let mut all: Vec<_> = entries().flat_map(Declare::declarations).collect();
     all.sort_by(|a, b| (&a.descriptor.name, a.source).cmp(&(&b.descriptor.name, b.source)));
     all
 }
 
 /// Declares every entry, in the order of their places, so that of two that differ it is always the same one that wins.
 pub(crate) fn declare_all(registry: &Registry) {
-    let mut entries: Vec<_> = ENTRIES.iter().map(|entry| (first_place(*entry), entry)).collect();
+    let mut entries: Vec<_> = entries().map(|entry| (first_place(entry), entry)).collect();
     entries.sort_by_key(|(place, _)| *place);
     for (_, entry) in entries {
         entry.declare(registry);

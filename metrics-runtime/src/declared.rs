@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use crate::catalog::{Declaration, Declare, each_tuple};
 use crate::descriptor::{Descriptor, Kind, Source};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric};
+use crate::label::tuple_ordinal;
 use crate::name::{self, Check};
 use crate::registry::Registry;
 
@@ -76,10 +77,22 @@ pub struct DeclaredMetric<M: Metric> {
 }
 
 #[derive(Debug)]
-struct Declared<M> {
-    family: Family<M>,
+struct Declared<M: 'static> {
+    family: &'static Family<M>,
     /// For each label of the family, the parameter it comes from; empty where the order is the same.
     order: Vec<usize>,
+    /// The series of all tuples of bounded values; empty where one of the labels is not bounded. Nothing stands for the
+    /// tuple that is the overflow, where every operation counts.
+    bounded: Box<[Option<&'static M>]>,
+}
+
+impl<M: Metric> Declared<M> {
+    /// The series of values that are in the order of the parameters, where the family has another.
+    #[cold]
+    fn rearranged(&self, values: &[&str]) -> &'static M {
+        let values: Vec<_> = self.order.iter().filter_map(|&i| values.get(i).copied()).collect();
+        self.family.series(&values)
+    }
 }
 
 impl<M: Metric> DeclaredMetric<M> {
@@ -89,31 +102,64 @@ impl<M: Metric> DeclaredMetric<M> {
         Self { site, family: OnceLock::new() }
     }
 
+    /// The series of values of which each knows where it stands among those of its type, in the order of the parameters.
+    /// Nothing where one does not, or where there are too many to have them all.
+    #[inline]
+    pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static M> {
+        // Of its types the compiler knows as much: nothing is left of this where one is a string.
+        if ordinals.contains(&None) {
+            return None;
+        }
+        let counts = self.site.labels.iter().map(|(_, known)| known.len());
+        let place = tuple_ordinal(counts, ordinals)?;
+        *self.declared().bounded.get(place)?
+    }
+
     /// The series of these values, in the order of the parameters.
     #[inline]
     pub fn series(&'static self, values: &[&str]) -> &'static M {
-        let declared = self.family.get().unwrap_or_else(|| {
-            // First of all, since building the registry resolves every metric in the catalog, this one too.
-            let registry = Registry::global();
-            self.family.get_or_init(|| self.resolve(registry))
-        });
-        if declared.order.is_empty() {
-            return declared.family.series(values);
-        }
-        let values: Vec<_> = declared.order.iter().filter_map(|&i| values.get(i).copied()).collect();
-        declared.family.series(&values)
+        let declared = self.declared();
+        if declared.order.is_empty() { declared.family.series(values) } else { declared.rearranged(values) }
     }
 
+    #[inline]
+    fn declared(&'static self) -> &'static Declared<M> {
+        self.family.get().unwrap_or_else(|| {
+            // First of all, since building the registry resolves every metric in the catalog, this one too.
+            let registry = Registry::global();
+            self.resolved(registry)
+        })
+    }
+
+    fn resolved(&self, registry: &Registry) -> &Declared<M> {
+        self.family.get_or_init(|| self.resolve(registry))
+    }
+
+    #[cold]
     fn resolve(&self, registry: &Registry) -> Declared<M> {
         let descriptor = self.descriptor();
         let family = registry.family_or_detached::<M>(&descriptor, self.site.source);
+        // A metric is static: its family lives as long as the program.
+        let family: &'static Family<M> = Box::leak(Box::new(family));
         let theirs = &family.descriptor().labels;
         let order = if *theirs == descriptor.labels {
             Vec::new()
         } else {
             theirs.iter().filter_map(|label| descriptor.labels.iter().position(|own| own == label)).collect()
         };
-        Declared { family, order }
+        let mut bounded = Vec::new();
+        // An info without labels would say nothing, and one with labels says what only its caller knows.
+        if self.site.kind != Kind::Info {
+            each_tuple(&self.known(), DEFAULT_SERIES_LIMIT, &mut |tuple| {
+                let arranged: Vec<_> = order.iter().filter_map(|&i| tuple.get(i).copied()).collect();
+                bounded.push(family.known_series(if order.is_empty() { tuple } else { &arranged }));
+            });
+        }
+        // As for a call site: of a function without labels there is one series only, which may have its memory from the start.
+        if let ([], [Some(series)]) = (self.site.labels, &*bounded) {
+            series.spread();
+        }
+        Declared { family, order, bounded: bounded.into_boxed_slice() }
     }
 
     fn descriptor(&self) -> Descriptor {
@@ -140,14 +186,6 @@ impl<M: Metric> Declare for DeclaredMetric<M> {
     }
 
     fn declare(&'static self, registry: &Registry) {
-        let Declared { family, order } = self.family.get_or_init(|| self.resolve(registry));
-        // An info without labels would say nothing, and one with labels says what only its caller knows.
-        if self.site.kind == Kind::Info {
-            return;
-        }
-        each_tuple(&self.known(), DEFAULT_SERIES_LIMIT, &mut |tuple| {
-            let arranged: Vec<_> = order.iter().filter_map(|&i| tuple.get(i).copied()).collect();
-            family.known_series(if order.is_empty() { tuple } else { &arranged });
-        });
+        self.resolved(registry);
     }
 }

@@ -3,6 +3,8 @@
 //! That model has two shapes: plain structs, and generated ones when anything in the dependency tree turns on the
 //! feature `protobuf`. Only what both have is used here, and the two accessors in which they differ are bridged.
 
+use std::collections::BTreeSet;
+
 use prometheus::proto;
 
 use crate::cell::Buckets;
@@ -10,6 +12,7 @@ use crate::descriptor::{Kind, Naming};
 use crate::encode::{Header, Page, Type};
 use crate::family::{AnyFamily, Sample};
 use crate::label;
+use crate::name;
 
 /// `Counter` and `Gauge` are read by `get_value()` in the plain model and by `value()` in the generated one. Where one
 /// of the two methods is the type's own, it hides the one of this trait, so each model finds its way to its own.
@@ -71,7 +74,7 @@ pub(crate) fn to_proto(family: &dyn AnyFamily, naming: &Naming) -> proto::Metric
         metrics.push(metric);
     });
     let mut out = proto::MetricFamily::default();
-    out.set_name(format!("{}{}", naming.prefix, descriptor.name));
+    out.set_name(format!("{}{}", family.prefix(naming), descriptor.name));
     out.set_help(descriptor.help.to_string());
     out.set_field_type(match descriptor.kind {
         Kind::Counter => proto::MetricType::COUNTER,
@@ -104,6 +107,33 @@ pub(crate) fn claims(family: &proto::MetricFamily) -> Vec<String> {
         _ => &[""],
     };
     suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect()
+}
+
+/// What is wrong with a foreign family, if anything: what no scraper could read, or would read as something else.
+pub(crate) fn problem(family: &proto::MetricFamily) -> Option<&'static str> {
+    let own = match family.get_field_type() {
+        proto::MetricType::HISTOGRAM => "le",
+        proto::MetricType::SUMMARY => "quantile",
+        _ => "",
+    };
+    if !name::is_word(family.name(), true) {
+        return Some("no metric can have this name");
+    }
+    let mut series = BTreeSet::new();
+    for metric in family.get_metric() {
+        let mut labels: Vec<_> = metric.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
+        if labels.iter().any(|(label, _)| !name::is_word(label, false) || *label == own) {
+            return Some("it has a label of a name that it cannot have");
+        }
+        labels.sort_unstable();
+        if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Some("a series has one label twice");
+        }
+        if !series.insert(labels) {
+            return Some("it has one series twice");
+        }
+    }
+    None
 }
 
 /// Writes a foreign family onto our page, as it is. A counter can be `untyped` instead.

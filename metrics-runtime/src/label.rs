@@ -39,6 +39,24 @@ pub trait LabelValue {
 
     /// The text of this value.
     fn label(&self) -> Label<'_>;
+
+    /// Where this value stands in [`VALUES`](Self::VALUES), if the type knows that without a look at its text. Series whose
+    /// labels all know it are found by an index, others by a hash of the texts.
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// The place of a tuple among all tuples of bounded values, in the order in which
+/// [`each_tuple`](crate::catalog::each_tuple) meets them. `counts` says how many values each label has.
+#[inline]
+pub(crate) fn tuple_ordinal(counts: impl Iterator<Item = usize>, ordinals: &[Option<usize>]) -> Option<usize> {
+    let mut place = 0;
+    for (count, ordinal) in counts.zip(ordinals) {
+        place = place * count + ordinal.filter(|&ordinal| ordinal < count)?;
+    }
+    Some(place)
 }
 
 /// The text of a label value: borrowed, owned, or a short one in place.
@@ -53,12 +71,14 @@ enum Repr<'a> {
 
 impl Label<'_> {
     /// A text of the program's own.
+    #[inline]
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         Self(Repr::Text(Cow::Borrowed(text)))
     }
 
     /// The text.
+    #[inline]
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
@@ -75,6 +95,7 @@ impl AsRef<str> for Label<'_> {
 }
 
 impl<'a> From<&'a str> for Label<'a> {
+    #[inline]
     fn from(text: &'a str) -> Self {
         Self(Repr::Text(Cow::Borrowed(text)))
     }
@@ -129,6 +150,7 @@ macro_rules! text_labels {
     ($($ty:ty),*) => {$(
         #[diagnostic::do_not_recommend]
         impl LabelValue for $ty {
+            #[inline]
             fn label(&self) -> Label<'_> {
                 let text: &str = self;
                 Label::from(text)
@@ -154,8 +176,14 @@ number_labels!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, c
 impl LabelValue for bool {
     const VALUES: &'static [&'static str] = &["false", "true"];
 
+    #[inline]
     fn label(&self) -> Label<'_> {
         Label::from(if *self { "true" } else { "false" })
+    }
+
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        Some(usize::from(*self))
     }
 }
 
@@ -163,8 +191,14 @@ impl LabelValue for bool {
 impl<T: LabelValue + ?Sized> LabelValue for &T {
     const VALUES: &'static [&'static str] = T::VALUES;
 
+    #[inline]
     fn label(&self) -> Label<'_> {
         T::label(self)
+    }
+
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        T::ordinal(self)
     }
 }
 
@@ -172,8 +206,14 @@ impl<T: LabelValue + ?Sized> LabelValue for &T {
 impl<T: LabelValue + ?Sized> LabelValue for &mut T {
     const VALUES: &'static [&'static str] = T::VALUES;
 
+    #[inline]
     fn label(&self) -> Label<'_> {
         T::label(self)
+    }
+
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        T::ordinal(self)
     }
 }
 
@@ -251,50 +291,55 @@ pub(crate) fn push_pair(out: &mut String, name: &str, value: &str) {
 /// The escaped text of one label set, `a="x",b="y"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LabelText {
-    text: Box<str>,
-    /// Whether any value had to be escaped; without escapes, a value is compared as it stands.
-    escaped: bool,
+    /// Behind a mark that says whether any value had to be escaped: beside the text, it would cost eight bytes.
+    marked: Box<str>,
 }
+
+/// No value is escaped: each is compared as it stands.
+const PLAIN: &str = "=";
+const ESCAPED: &str = "\\";
 
 impl LabelText {
     pub(crate) fn new<N: AsRef<str>>(names: &[N], values: &[&str]) -> Self {
+        let escaped = values.iter().any(|value| value.bytes().any(is_special));
         let len = names.iter().map(|name| name.as_ref().len() + 4).sum::<usize>()
             + values.iter().map(|value| value.len()).sum::<usize>();
-        let mut text = String::with_capacity(len);
+        let mut text = String::with_capacity(len + 1);
         for (name, value) in names.iter().zip(values) {
             push_pair(&mut text, name.as_ref(), value);
         }
-        let escaped = values.iter().any(|value| value.bytes().any(is_special));
-        Self { text: text.into_boxed_str(), escaped }
+        text.insert_str(0, if escaped { ESCAPED } else { PLAIN });
+        Self { marked: text.into_boxed_str() }
     }
 
+    #[inline]
     pub(crate) fn as_str(&self) -> &str {
-        &self.text
+        self.marked.get(PLAIN.len()..).unwrap_or_default()
     }
 
     /// Whether this is the label set of `values`, which go with `names`.
+    #[inline]
     pub(crate) fn is<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> bool {
-        if self.escaped {
+        if !self.marked.starts_with(PLAIN) {
             return self.values(names).iter().map(AsRef::as_ref).eq(values.iter().copied());
         }
-        let text = self.text.as_bytes();
-        let mut at = 0;
+        let mut rest = self.marked.as_bytes();
         for (name, value) in names.iter().zip(values) {
-            // `name="`, and the comma that ends the pair before.
-            at += name.as_ref().len() + 2 + usize::from(at > 0);
-            let end = at + value.len();
+            // The mark or the comma that ends the pair before, and `name="`.
+            let Some(pair) = rest.get(name.as_ref().len() + 3..) else { return false };
             // No value here holds a quote, so a quote behind the value ends it.
-            if text.get(at..end) != Some(value.as_bytes()) || text.get(end) != Some(&b'"') {
+            let Some((held, [b'"', behind @ ..])) = pair.split_at_checked(value.len()) else { return false };
+            if held != value.as_bytes() {
                 return false;
             }
-            at = end + 1;
+            rest = behind;
         }
-        at == text.len()
+        rest.len() <= PLAIN.len()
     }
 
     /// The values, read back from the text.
     pub(crate) fn values<N: AsRef<str>>(&self, names: &[N]) -> Vec<Cow<'_, str>> {
-        let mut rest: &str = &self.text;
+        let mut rest = self.as_str();
         let mut values = Vec::with_capacity(names.len());
         for name in names {
             rest = rest.strip_prefix(',').unwrap_or(rest);
@@ -379,6 +424,29 @@ mod tests {
         let text = LabelText::new(&names, &["ab", "c"]);
         assert!(!text.is(&names, &["a", "bc"]));
         assert_eq!(text.as_str(), r#"x="ab",y="c""#);
+    }
+
+    #[test]
+    fn the_ordinal_of_a_tuple_is_its_place_among_them_all() {
+        let lists = [vec!["a", "b"], vec!["x", "y", "z"], vec!["1", "2"]];
+        let mut place = 0;
+        crate::catalog::each_tuple(&lists, 12, &mut |tuple| {
+            let ordinals: Vec<_> =
+                lists.iter().zip(tuple).map(|(list, value)| list.iter().position(|other| other == value)).collect();
+            assert_eq!(tuple_ordinal(lists.iter().map(Vec::len), &ordinals), Some(place));
+            place += 1;
+        });
+        assert_eq!(place, 12);
+        assert_eq!(tuple_ordinal([2, 2].into_iter(), &[Some(0), Some(2)]), None, "no value is taken for another");
+        assert_eq!(tuple_ordinal([2, 2].into_iter(), &[None, Some(0)]), None);
+    }
+
+    #[test]
+    fn an_ordinal_is_the_place_of_the_text() {
+        for value in [false, true] {
+            assert_eq!(value.ordinal().map(|i| bool::VALUES[i]), Some(value.label().as_str()));
+        }
+        assert_eq!("text".ordinal(), None);
     }
 
     #[test]

@@ -29,8 +29,11 @@
 //!   [`macro@LabelValue`] for bounded labels. Each call that started counts exactly once, with its [`Outcome`]: returned,
 //!   failed, panicked, or cancelled.
 //! - [`Metrics`]: namespace, constant labels, environment, the page.
-//! - [`http`]: the middleware and the endpoint for axum (feature `axum`, on by default).
-//! - [`circuit_breaker`]: gauges for circuit breakers.
+//! - [`http`]: the middleware for tower services (feature `http`), and the endpoint for axum (feature `axum`, on by
+//!   default).
+//! - `push`: pushing to a Pushgateway, for jobs that do not live to be scraped (feature `push`).
+//! - [`exemplars`]: beside a number, the trace of a call that led to it.
+//! - [`mod@circuit_breaker`]: breakers, [`macro@circuit_breaker`] on a function, and gauges for the breakers of others.
 //! - [`Registry`] and [`Family`]: metrics without attributes, and the bridge to the `prometheus` crate.
 //! - [`catalog`]: everything the binary declares, before anything was called.
 //!
@@ -46,8 +49,17 @@
 //! | feature | |
 //! |---|---|
 //! | `axum` (default) | [`http`], [`Metrics::instrument`] |
-//! | `http` | `http`'s responses and status codes classify themselves, methods and codes are labels |
-//! | `off` | attributes leave functions as they are; arguments are still checked |
+//! | `gzip` (default) | pages in gzip |
+//! | `serve` (default) | `Metrics::serve`: the page on an address of its own |
+//! | `zstd` | pages in zstd, by the C library |
+//! | `http` | [`http`] without axum: the middleware for any tower service; `http`'s responses and status codes classify themselves, methods and codes are labels |
+//! | `tower` (part of `axum`) | [`circuit_breaker::CircuitBreakerLayer`] |
+//! | `failsafe`, `tower-resilience` | the circuit breakers of these crates on the page |
+//! | `push` | `push`: pushing to a Pushgateway |
+//! | `opentelemetry` | `exemplars::OpenTelemetry`: exemplars from the current span |
+//! | `process` | `Builder::process`: `process_*`, on Linux |
+//! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*` |
+//! | `off` | attributes leave functions as they are; arguments are still checked, circuit breakers go on breaking |
 //! | `export` | dashboard, rules, Kubernetes, reference, contract, lint |
 //! | `clap` | the commands of `export` as a subcommand of clap |
 
@@ -60,23 +72,31 @@ mod call;
 mod catalog;
 mod cell;
 pub mod circuit_breaker;
+mod collectors;
+mod computed;
 mod config;
 mod declared;
 mod descriptor;
 mod encode;
+pub mod exemplars;
 #[cfg(feature = "export")]
 pub mod export;
 mod family;
 mod foreign;
-#[cfg(feature = "axum")]
+#[cfg(feature = "http")]
 pub mod http;
 mod label;
 mod name;
 mod objective;
 mod outcome;
 mod preset;
+#[cfg(feature = "push")]
+pub mod push;
 mod registry;
+#[cfg(feature = "axum")]
+mod scrapes;
 mod site;
+mod standard;
 mod sync;
 
 pub use catalog::{Declaration, catalog};
@@ -85,17 +105,18 @@ pub use config::{Builder, EnvError, InstallError, Metrics, MetricsCollector};
 pub use descriptor::{Descriptor, Kind, Source};
 pub use encode::Format;
 pub use family::{Family, Info, LabelCountError, Metric};
-#[cfg(feature = "axum")]
+#[cfg(feature = "http")]
 pub use http::Http;
 pub use label::{Label, LabelValue};
 pub use metrics_macros::{
-    LabelValue, metrics, track, track_compression, track_counter, track_histogram, track_in_flight, track_ryot,
-    track_storage,
+    LabelValue, circuit_breaker, metrics, track, track_compression, track_counter, track_histogram, track_in_flight,
+    track_ryot, track_storage,
 };
 pub use name::NameError;
 pub use objective::Objective;
 pub use outcome::{Classify, CompressionRatio, Measure, Outcome};
 pub use registry::{Registry, RegistryError};
+pub use standard::BuildInfo;
 
 /// The rows that attributes record, and how to write one's own: see [`Preset`](presets::Preset).
 pub mod presets {

@@ -109,7 +109,7 @@ pub(crate) const fn problem(parts: &[&str]) -> Problem {
     Problem::new(parts)
 }
 
-const fn is_word(name: &str, colon: bool) -> bool {
+pub(crate) const fn is_word(name: &str, colon: bool) -> bool {
     let bytes = name.as_bytes();
     let mut i = 0;
     while i < bytes.len() {

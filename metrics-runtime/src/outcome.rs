@@ -197,15 +197,15 @@ impl<T: MaybeCompressionRatio, E> MaybeCompressionRatio for Result<T, E> {
 #[derive(Debug)]
 pub struct Probe<'r, T: ?Sized>(pub &'r T);
 
-macro_rules! answers {
-    ($($(#[$doc:meta])* $level:ident for $ty:ty [$($generics:tt)*] |$value:ident| $answer:expr;)*) => {$(
-        $(#[$doc])*
-        pub trait $level {
-            /// The outcome.
-            fn outcome(&self) -> Outcome;
-        }
+/// The outcome that a returned value tells. One trait for all, since each trait in scope is tried at each reference.
+pub trait OutcomeOf {
+    /// The outcome.
+    fn outcome(&self) -> Outcome;
+}
 
-        impl<$($generics)*> $level for $ty {
+macro_rules! answers {
+    ($($ty:ty [$($generics:tt)*] |$value:ident| $answer:expr;)*) => {$(
+        impl<$($generics)*> OutcomeOf for $ty {
             #[inline]
             fn outcome(&self) -> Outcome {
                 let $value = self.0;
@@ -223,23 +223,23 @@ fn either<T, E>(result: &Result<T, E>, ok: impl Fn(&T) -> Outcome, err: impl Fn(
 }
 
 answers! {
-    /// `Result` whose both sides classify themselves.
-    OutcomeOfBoth for &&&&&Probe<'_, Result<T, E>> [T: Classify, E: Classify]
+    // `Result` whose both sides classify themselves.
+    &&&&&Probe<'_, Result<T, E>> [T: Classify, E: Classify]
         |result| either(result, T::classify, E::classify);
-    /// `Result` whose error classifies itself.
-    OutcomeOfError for &&&&Probe<'_, Result<T, E>> [T, E: Classify]
+    // `Result` whose error classifies itself.
+    &&&&Probe<'_, Result<T, E>> [T, E: Classify]
         |result| either(result, |_| Outcome::Success, E::classify);
-    /// `Result` whose value classifies itself.
-    OutcomeOfValue for &&&Probe<'_, Result<T, E>> [T: Classify, E]
+    // `Result` whose value classifies itself.
+    &&&Probe<'_, Result<T, E>> [T: Classify, E]
         |result| either(result, T::classify, |_| Outcome::Error);
-    /// Any other `Result`.
-    OutcomeOfResult for &&Probe<'_, Result<T, E>> [T, E]
+    // Any other `Result`.
+    &&Probe<'_, Result<T, E>> [T, E]
         |result| Outcome::failed_if(result.is_err());
-    /// A value that classifies itself.
-    OutcomeOfClassified for &Probe<'_, T> [T: Classify + ?Sized]
+    // A value that classifies itself.
+    &Probe<'_, T> [T: Classify + ?Sized]
         |value| value.classify();
-    /// Everything else.
-    OutcomeOfAny for Probe<'_, T> [T: ?Sized]
+    // Everything else.
+    Probe<'_, T> [T: ?Sized]
         |_value| Outcome::Success;
 }
 

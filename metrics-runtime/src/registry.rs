@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(feature = "axum")]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -10,12 +11,19 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 
 use crate::cell::{Counter, First, Gauge, Histogram, InFlight, REJECTED, Striped, clock};
+use crate::collectors::{Cause, Collectors, Gathered};
+use crate::computed::{Computed, Group};
 use crate::descriptor::{Descriptor, Kind, Naming, Source};
 use crate::encode::{Format, Header, Number, Page, Type};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
 use crate::foreign;
 use crate::label;
 use crate::name::{self, NameError};
+#[cfg(feature = "axum")]
+use crate::{collectors::Patience, scrapes::Scrapes};
+
+/// Room for the comments of a family.
+const HEADERS: usize = 512;
 
 /// How the names of the toolkit's own metrics begin.
 const OWN: &str = "metrics_runtime_";
@@ -76,6 +84,22 @@ pub enum RegistryError {
         /// Where it is declared.
         source_place: Source,
     },
+    /// A service has a circuit breaker already, and it is another one.
+    #[error(
+        "circuit breaker `{service}` is declared twice, with different {what}: at {first} and at {second}; \
+         make the two agree, or give one of them another name"
+    )]
+    #[non_exhaustive]
+    Breaker {
+        /// The service.
+        service: String,
+        /// What differs: settings, or kind of breaker.
+        what: &'static str,
+        /// Where it was declared first.
+        first: Box<Source>,
+        /// Where it is declared again.
+        second: Box<Source>,
+    },
     /// The `prometheus` crate refused a collector.
     #[error("the collector was refused: {reason}")]
     #[non_exhaustive]
@@ -113,13 +137,15 @@ pub struct Registry {
 #[derive(Default)]
 struct Inner {
     families: Mutex<Families>,
-    collectors: prometheus::Registry,
-    included: Mutex<Vec<prometheus::Registry>>,
+    collectors: Collectors,
     limit: Arc<AtomicUsize>,
     errors: ScrapeErrors,
     /// What registered collectors say they will have, before they have a series.
     #[cfg(feature = "export")]
     described: Mutex<Vec<Described>>,
+    /// From when on there is an endpoint.
+    #[cfg(feature = "axum")]
+    scrapes: OnceLock<Scrapes>,
 }
 
 /// A metric as a foreign collector describes it.
@@ -134,6 +160,8 @@ pub(crate) struct Described {
 #[derive(Default)]
 struct Families {
     by_name: BTreeMap<String, Arc<dyn AnyFamily>>,
+    /// What computes the samples of families, which are in `by_name` without any.
+    computed: Vec<Group>,
     /// Every name that some family writes, with the name of the family.
     claims: BTreeMap<String, String>,
     /// What was declared and could not be registered.
@@ -145,6 +173,8 @@ struct Families {
 struct ScrapeErrors {
     panic: Counted,
     duplicate: Counted,
+    invalid: Counted,
+    timeout: Counted,
 }
 
 struct Counted {
@@ -155,6 +185,30 @@ struct Counted {
 impl Default for Counted {
     fn default() -> Self {
         Self { count: Striped::new(), warned: First::new() }
+    }
+}
+
+impl Families {
+    /// Whether all names that the metric would write are free.
+    fn check_claims(&self, descriptor: &Descriptor, source: Source) -> Result<(), RegistryError> {
+        let claims = descriptor.claims();
+        match claims.iter().find_map(|claim| self.claims.get_key_value(claim)) {
+            None => Ok(()),
+            Some((sample, other)) => Err(RegistryError::SampleTaken {
+                metric: descriptor.name.to_string(),
+                sample: sample.clone(),
+                other: other.clone(),
+                first: Box::new(self.by_name.get(other).map_or(source, |family| family.source())),
+                second: Box::new(source),
+            }),
+        }
+    }
+
+    fn insert(&mut self, family: Arc<dyn AnyFamily>) {
+        let descriptor = family.descriptor();
+        let name = descriptor.name.to_string();
+        self.claims.extend(descriptor.claims().into_iter().map(|claim| (claim, name.clone())));
+        self.by_name.insert(name, family);
     }
 }
 
@@ -189,6 +243,12 @@ impl Registry {
             registry
         });
         &GLOBAL
+    }
+
+    /// Whether this is the one of the whole program.
+    #[cfg(any(feature = "http", feature = "export"))]
+    pub(crate) fn is_global(&self) -> bool {
+        Arc::ptr_eq(&self.inner, &Self::global().inner)
     }
 
     /// A counter family. The same definition twice is the same family.
@@ -236,10 +296,17 @@ impl Registry {
         self.registered(descriptor)
     }
 
-    /// Here, other than in a declaration, the caller gives values by position: the order of the labels matters.
     #[track_caller]
     fn registered<M: Metric>(&self, descriptor: Descriptor) -> Result<Family<M>, RegistryError> {
-        let source = Source::caller();
+        self.registered_at(descriptor, Source::caller())
+    }
+
+    /// Here, other than in a declaration, the caller gives values by position: the order of the labels matters.
+    pub(crate) fn registered_at<M: Metric>(
+        &self,
+        descriptor: Descriptor,
+        source: Source,
+    ) -> Result<Family<M>, RegistryError> {
         let labels = descriptor.labels.clone();
         let family = self.family::<M>(descriptor, source)?;
         if family.descriptor().labels == labels {
@@ -274,33 +341,57 @@ impl Registry {
                 }),
             };
         }
-        let claims = descriptor.claims();
-        if let Some((sample, other)) = claims.iter().find_map(|claim| families.claims.get_key_value(claim)) {
-            return Err(RegistryError::SampleTaken {
-                metric: descriptor.name.to_string(),
-                sample: sample.clone(),
-                other: other.clone(),
-                first: Box::new(families.by_name.get(other).map_or(source, |family| family.source())),
-                second: Box::new(source),
-            });
-        }
+        families.check_claims(&descriptor, source)?;
         let family = Family::new(descriptor, source, Arc::clone(&self.inner.limit));
-        let name = family.descriptor().name.to_string();
-        families.claims.extend(claims.into_iter().map(|claim| (claim, name.clone())));
-        families.by_name.insert(name, Arc::new(family.clone()));
+        families.insert(Arc::new(family.clone()));
         Ok(family)
+    }
+
+    /// What computes families: the one of its type that this registry has, made now if it is the first time.
+    pub(crate) fn computed<C: Computed + Default>(&self, source: Source) -> Result<Arc<C>, RegistryError> {
+        let mut families = self.families();
+        if let Some(there) = families.computed.iter().find_map(Group::is::<C>) {
+            return Ok(there);
+        }
+        let computed = Arc::new(C::default());
+        let group = Group::new(Arc::clone(&computed) as _, source);
+        // Without samples, they are there for their names.
+        let placeholders = group.empty();
+        for family in &placeholders {
+            let descriptor = family.descriptor();
+            descriptor.check().map_err(|problem| RegistryError::Invalid { problem, source_place: source })?;
+            if let Some(there) = families.by_name.get(&*descriptor.name) {
+                return Err(RegistryError::Conflict {
+                    metric: descriptor.name.to_string(),
+                    what: there.descriptor().difference(descriptor).unwrap_or("kind of family"),
+                    first: Box::new(there.source()),
+                    second: Box::new(source),
+                });
+            }
+            families.check_claims(descriptor, source)?;
+        }
+        for family in placeholders {
+            families.insert(family);
+        }
+        families.computed.push(group);
+        Ok(computed)
     }
 
     /// The family of this definition. Where it cannot be registered, the problem is kept for [`problems`](Self::problems)
     /// and a family is returned that records as any other and is on no page.
     pub(crate) fn family_or_detached<M: Metric>(&self, descriptor: &Descriptor, source: Source) -> Family<M> {
         self.family(descriptor.clone(), source).unwrap_or_else(|problem| {
-            let mut families = self.families();
-            if !families.problems.contains(&problem) {
-                families.problems.push(problem);
-            }
+            self.keep_problem(problem);
             Family::new(descriptor.clone(), source, Arc::clone(&self.inner.limit))
         })
+    }
+
+    /// Keeps what [`problems`](Self::problems) lists.
+    pub(crate) fn keep_problem(&self, problem: RegistryError) {
+        let mut families = self.families();
+        if !families.problems.contains(&problem) {
+            families.problems.push(problem);
+        }
     }
 
     /// What this binary declares and cannot have: what `install` reports.
@@ -327,10 +418,8 @@ impl Registry {
     pub fn register(&self, collector: Box<dyn Collector>) -> Result<(), RegistryError> {
         #[cfg(feature = "export")]
         let described = described(&*collector);
-        self.inner
-            .collectors
-            .register(Box::new(Guarded { collector, registry: Arc::downgrade(&self.inner) }))
-            .map_err(|error| RegistryError::Collector { reason: error.to_string() })?;
+        let registered = self.inner.collectors.register(collector);
+        registered.map_err(|error| RegistryError::Collector { reason: error.to_string() })?;
         #[cfg(feature = "export")]
         self.inner.described.lock().unwrap_or_else(PoisonError::into_inner).extend(described);
         Ok(())
@@ -342,16 +431,10 @@ impl Registry {
         self.inner.described.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether attributes record into this one.
-    #[cfg(feature = "export")]
-    pub(crate) fn is_global(&self) -> bool {
-        Arc::ptr_eq(&self.inner, &Self::global().inner)
-    }
-
     /// Includes a whole registry of the `prometheus` crate, the default one for instance:
     /// `registry.include(prometheus::default_registry().clone())`.
     pub fn include(&self, registry: prometheus::Registry) {
-        self.inner.included.lock().unwrap_or_else(PoisonError::into_inner).push(registry);
+        self.inner.collectors.include(registry);
     }
 
     /// The page of this registry in the Prometheus text format 0.0.4, without namespace.
@@ -360,9 +443,23 @@ impl Registry {
         self.page(Format::Text, &Naming::default())
     }
 
-    /// All families, sorted by name.
-    pub(crate) fn snapshot(&self) -> Vec<Arc<dyn AnyFamily>> {
-        self.families().by_name.values().cloned().collect()
+    /// All families, sorted by name; those that are computed as they are now.
+    pub(crate) fn snapshot(&self) -> (Vec<Arc<dyn AnyFamily>>, bool) {
+        let mut whole = true;
+        let (mut by_name, groups) = {
+            let families = self.families();
+            (families.by_name.clone(), families.computed.clone())
+        };
+        for group in groups {
+            let (families, computed) = group.families();
+            whole &= computed;
+            if !computed {
+                let what = "a computed metric panicked; the rest of the page is served";
+                self.inner.errors.of(Cause::Panic).record(|| what.to_owned());
+            }
+            by_name.extend(families.into_iter().map(|family| (family.descriptor().name.to_string(), family)));
+        }
+        (by_name.into_values().collect(), whole)
     }
 
     fn families(&self) -> MutexGuard<'_, Families> {
@@ -370,25 +467,64 @@ impl Registry {
         self.inner.families.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The page. No lock is held while series are read or foreign collectors run.
+    /// The page, written here and now.
     pub(crate) fn page(&self, format: Format, naming: &Naming) -> String {
-        let mut page = Page::new(format);
-        let constant = naming.constant_text(&[]);
-        let families = self.snapshot();
-        let mut written: BTreeSet<String> = BTreeSet::new();
-        for family in &families {
-            written.extend(family.descriptor().claims().iter().map(|claim| format!("{}{claim}", naming.prefix)));
-            let own = naming.constant_text(&family.descriptor().labels);
-            write_family(&mut page, &**family, &naming.prefix, &own);
+        self.page_of(format, naming, self.inner.collectors.gather()).0
+    }
+
+    /// The foreign part of a page.
+    #[cfg(feature = "axum")]
+    pub(crate) fn gather_within(&self, patience: Patience) -> Gathered {
+        self.inner.collectors.gather_within(patience)
+    }
+
+    /// Whether no foreign collector is being called.
+    #[cfg(all(test, feature = "axum"))]
+    pub(crate) fn collectors_are_idle(&self) -> bool {
+        self.inner.collectors.are_idle()
+    }
+
+    /// What is counted of scrapes. It is on the page from the first call on.
+    #[cfg(feature = "axum")]
+    pub(crate) fn scrapes(&self) -> &Scrapes {
+        self.inner.scrapes.get_or_init(Scrapes::new)
+    }
+
+    /// The page with this foreign part, and whether all of that is on it. No lock is held while series are read.
+    pub(crate) fn page_of(&self, format: Format, naming: &Naming, gathered: Gathered) -> (String, bool) {
+        let (mut families, mut whole) = self.snapshot();
+        whole &= gathered.problems.is_empty();
+        for problem in gathered.problems {
+            self.inner.errors.of(problem.cause).record(|| format!("{}; the rest of the page is served", problem.what));
         }
-        let gathered = self.gather();
+        let gathered = gathered.families;
+        let constant = naming.constant_text(&[]);
+        // Those that keep their names come behind those with a namespace, which may make the same name.
+        families.sort_by_key(|family| family.prefix(naming).is_empty());
+        let beside =
+            |family: &dyn AnyFamily| family.prefix(naming).len() + family.descriptor().name.len() + constant.len();
+        // All of it at once: a page of many megabytes that grows is copied, and each time the kernel maps fresh memory.
+        let len = families.iter().map(|family| HEADERS + family.page_len(beside(&**family))).sum::<usize>();
+        let mut page = Page::new(format, HEADERS + len);
+        let mut written: BTreeSet<String> = BTreeSet::new();
+        families.retain(|family| {
+            let prefix = family.prefix(naming);
+            let claims: Vec<_> = family.descriptor().claims().iter().map(|claim| format!("{prefix}{claim}")).collect();
+            if claims.iter().any(|claim| written.contains(claim)) {
+                self.inner.errors.left_out(&family.descriptor().name);
+                whole = false;
+                return false;
+            }
+            written.extend(claims);
+            write_family(&mut page, &**family, prefix, &naming.constant_text(&family.descriptor().labels));
+            true
+        });
         let theirs: BTreeSet<&str> = gathered.iter().map(MetricFamily::name).collect();
         for family in &gathered {
             let claims = foreign::claims(family);
             if claims.iter().any(|claim| claim.starts_with(OWN) || written.contains(claim)) {
-                self.inner.errors.duplicate.record(|| {
-                    format!("a foreign collector's `{}` is left out: the page has that name already", family.name())
-                });
+                self.inner.errors.left_out(family.name());
+                whole = false;
                 continue;
             }
             // OpenMetrics calls a counter's family by the counter's name without `_total`. Where another has that name,
@@ -398,24 +534,11 @@ impl Registry {
             foreign::write(family, &mut page, format == Format::OpenMetrics && taken);
             written.extend(claims);
         }
-        self.write_self_metrics(&mut page, &families, &naming.prefix, &constant);
-        page.finish()
+        self.write_self_metrics(&mut page, &families, naming, &constant);
+        (page.finish(), whole)
     }
 
-    /// What the foreign collectors say, each guarded against the panics of the others.
-    fn gather(&self) -> Vec<MetricFamily> {
-        let mut gathered = self.inner.collectors.gather();
-        let included = self.inner.included.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for registry in included {
-            match catch_unwind(AssertUnwindSafe(|| registry.gather())) {
-                Ok(families) => gathered.extend(families),
-                Err(_) => self.inner.errors.panicked(),
-            }
-        }
-        gathered
-    }
-
-    fn write_self_metrics(&self, page: &mut Page, families: &[Arc<dyn AnyFamily>], prefix: &str, constant: &str) {
+    fn write_self_metrics(&self, page: &mut Page, families: &[Arc<dyn AnyFamily>], naming: &Naming, constant: &str) {
         let header = |name, help| Header { name, kind: Type::Counter, help, unit: None, constant };
         page.family(header(
             "metrics_runtime_label_overflow_total",
@@ -423,7 +546,7 @@ impl Registry {
         ));
         for family in families.iter().filter(|family| !family.descriptor().labels.is_empty()) {
             let mut labels = String::new();
-            label::push_pair(&mut labels, "metric", &format!("{prefix}{}", family.descriptor().name));
+            label::push_pair(&mut labels, "metric", &format!("{}{}", family.prefix(naming), family.descriptor().name));
             page.sample(&labels, Number::Whole(family.overflowed()));
         }
         page.family(header(
@@ -433,11 +556,21 @@ impl Registry {
         page.sample("", Number::Whole(REJECTED.sum()));
         page.family(header(
             "metrics_runtime_scrape_errors_total",
-            "Foreign collectors left out of a page: they panicked, or their name was taken.",
+            "What was left out of a page: collectors that panicked, did not answer in time or said what no page can \
+             have, and metrics whose name was taken.",
         ));
         let errors = &self.inner.errors;
-        for (cause, counted) in [("duplicate", &errors.duplicate), ("panic", &errors.panic)] {
+        for (cause, counted) in [
+            ("duplicate", &errors.duplicate),
+            ("invalid", &errors.invalid),
+            ("panic", &errors.panic),
+            ("timeout", &errors.timeout),
+        ] {
             page.sample(&format!("cause=\"{cause}\""), Number::Whole(counted.count.sum()));
+        }
+        #[cfg(feature = "axum")]
+        if let Some(scrapes) = self.inner.scrapes.get() {
+            scrapes.write(page, constant);
         }
     }
 }
@@ -476,8 +609,16 @@ fn wrong_kind(descriptor: &Descriptor, wanted: Kind) -> NameError {
 }
 
 impl ScrapeErrors {
-    fn panicked(&self) {
-        self.panic.record(|| "a foreign collector panicked; the rest of the page is served".to_owned());
+    fn of(&self, cause: Cause) -> &Counted {
+        match cause {
+            Cause::Panic => &self.panic,
+            Cause::Timeout => &self.timeout,
+            Cause::Invalid => &self.invalid,
+        }
+    }
+
+    fn left_out(&self, metric: &str) {
+        self.duplicate.record(|| format!("`{metric}` is left out: the page has that name already"));
     }
 }
 
@@ -487,26 +628,5 @@ impl Counted {
         if self.warned.is_now() {
             tracing::warn!("{}; further ones are only counted, in metrics_runtime_scrape_errors_total", what());
         }
-    }
-}
-
-/// A foreign collector whose panics cost its own families only.
-struct Guarded {
-    collector: Box<dyn Collector>,
-    registry: std::sync::Weak<Inner>,
-}
-
-impl Collector for Guarded {
-    fn desc(&self) -> Vec<&prometheus::core::Desc> {
-        self.collector.desc()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        catch_unwind(AssertUnwindSafe(|| self.collector.collect())).unwrap_or_else(|_| {
-            if let Some(registry) = self.registry.upgrade() {
-                registry.errors.panicked();
-            }
-            Vec::new()
-        })
     }
 }

@@ -67,6 +67,32 @@ pub struct Site {
     pub valued: bool,
 }
 
+impl Site {
+    /// A place of which the attribute says nothing.
+    #[must_use]
+    pub const fn new(
+        preset: &'static Preset,
+        file: &'static str,
+        line: u32,
+        module: &'static str,
+        function: &'static str,
+    ) -> Self {
+        Self {
+            preset,
+            source: Source::new(file, line, module, function),
+            function,
+            name: None,
+            help: None,
+            unit: None,
+            buckets: None,
+            labels: &[],
+            timed: false,
+            in_flight: false,
+            valued: false,
+        }
+    }
+}
+
 /// What the compiler checks, each at the word that it is about: generated code has a `const _` for every one.
 #[expect(clippy::result_large_err, reason = "as in `name`")]
 impl Site {

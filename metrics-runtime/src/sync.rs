@@ -19,6 +19,9 @@ mod standard {
     /// How few and how many threads can have a slot at a time.
     pub(crate) const SLOT_LIMITS: (usize, usize) = (16, 256);
 
+    /// How often a table can double: eight million entries are beyond any family.
+    pub(crate) const TABLE_SIZES: usize = 19;
+
     /// A static; in the models, one that every run begins anew.
     macro_rules! global {
         ($(#[$doc:meta])* static $name:ident: $ty:ty = $init:expr;) => {
@@ -37,7 +40,10 @@ mod models {
     pub(crate) use foldhash::fast::FixedState as HashState;
 
     /// So few that in a model, too, a thread can be left without one.
-    pub(crate) const SLOT_LIMITS: (usize, usize) = (2, 2);
+    pub(crate) const SLOT_LIMITS: (usize, usize) = (1, 2);
+
+    /// So few that a table finds room on the small stack of a thread.
+    pub(crate) const TABLE_SIZES: usize = 2;
 
     macro_rules! global {
         ($(#[$doc:meta])* static $name:ident: $ty:ty = $init:expr;) => {
@@ -91,7 +97,7 @@ mod models {
                 }
             )*};
         }
-        atomics!(AtomicBool: bool, AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize);
+        atomics!(AtomicBool: bool, AtomicU64: u64, AtomicUsize: usize);
     }
 
     /// The standard library's cell: loom has none. Readers reach the value by way of `is_set` alone, and so see it only

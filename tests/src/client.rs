@@ -221,7 +221,7 @@ fn invalid(what: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::canned;
+    use crate::{canned, server};
 
     fn read(response: &str) -> io::Result<Response> {
         read_response(response.as_bytes(), "GET")
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn nobody_listening_is_an_error() {
-        let address = canned::free_address();
+        let address = server::free_address();
         assert!(Client::new(address).try_request("GET", "/", &[], b"").is_err());
     }
 }

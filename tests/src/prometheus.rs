@@ -1,7 +1,7 @@
 //! A real Prometheus that scrapes what a test serves, and is asked over its query API.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::page::{Labels, Point};
 use crate::process::Process;
-use crate::wait;
+use crate::{server, wait};
 
 /// An installed Prometheus; [`tools::prometheus`](crate::tools::prometheus) gives it.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Prometheus {
 }
 
 /// What a server scrapes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Target<'a> {
     /// The value of the label `job`.
     pub job: &'a str,
@@ -29,13 +29,21 @@ pub struct Target<'a> {
     pub address: SocketAddr,
     /// Where its metrics are.
     pub path: &'a str,
+    /// More of the job's configuration, as it stands in Prometheus' own: `{"sample_limit": 100}`.
+    pub settings: Value,
 }
 
 impl<'a> Target<'a> {
     /// A target that serves its metrics on `/metrics`.
     #[must_use]
     pub fn new(job: &'a str, address: SocketAddr) -> Self {
-        Self { job, address, path: "/metrics" }
+        Self { job, address, path: "/metrics", settings: json!({}) }
+    }
+
+    /// The same, configured like this.
+    #[must_use]
+    pub fn with(self, settings: Value) -> Self {
+        Self { settings, ..self }
     }
 }
 
@@ -68,45 +76,29 @@ impl Prometheus {
     /// Starts a server and waits until it has scraped each target with success.
     #[must_use]
     pub fn scrape(&self, targets: &[Target<'_>]) -> Server {
-        let server = self.start(targets);
+        let server = self.watch(targets);
         let up = wait::try_until(|| server.targets_up());
         up.unwrap_or_else(|error| panic!("prometheus does not get the metrics: {error}"));
         server
     }
 
-    fn start(&self, targets: &[Target<'_>]) -> Server {
-        // Between finding a free port and listening on it, another process may take it.
-        for _ in 0..10 {
-            if let Some(server) = self.try_start(targets, free_port()) {
-                return server;
-            }
-        }
-        panic!("ten times in a row, prometheus found its port taken");
-    }
-
-    fn try_start(&self, targets: &[Target<'_>], port: u16) -> Option<Server> {
+    /// Starts a server, whatever comes of its scrapes.
+    #[must_use]
+    pub fn watch(&self, targets: &[Target<'_>]) -> Server {
         let folder = Folder::create();
         let config = folder.0.join("prometheus.json");
         fs::write(&config, configuration(targets).to_string()).unwrap();
-        let mut command = Command::new(&self.program);
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .arg("--log.level=warn");
-        let mut process = Process::start(&mut command);
-        let client = Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let started = wait::until("prometheus to be ready", || {
-            if let Some(status) = process.exited() {
-                process.join();
-                let log = process.stderr();
-                assert!(log.contains("address already in use"), "prometheus ended with {status}:\n{log}");
-                return Some(false);
-            }
-            let ready = client.try_request("GET", "/-/ready", &[], b"");
-            ready.is_ok_and(|response| response.status == 200).then_some(true)
+        let (process, client) = server::start("/-/ready", |address| {
+            let mut command = Command::new(&self.program);
+            command
+                .arg(format!("--config.file={}", config.display()))
+                .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
+                .arg(format!("--web.listen-address={address}"))
+                .arg("--enable-feature=exemplar-storage")
+                .arg("--log.level=warn");
+            command
         });
-        started.then_some(Server { _process: process, _folder: folder, client })
+        Server { _process: process, _folder: folder, client }
     }
 }
 
@@ -148,6 +140,22 @@ impl Server {
         held.unwrap_or_else(|found| panic!("{expression} never gave what was expected; at last {found:?}"));
     }
 
+    /// The exemplars of all series that an expression names: the labels of a series (`__name__` among them), and those of
+    /// the exemplar with its value.
+    #[must_use]
+    pub fn exemplars(&self, expression: &str) -> BTreeSet<(Labels, Labels, String)> {
+        // From ever until the year 2100.
+        let data =
+            self.get(&format!("/api/v1/query_exemplars?query={}&start=0&end=4102444800", percent_encode(expression)));
+        let all = data.as_array().expect("the API has a list").iter().flat_map(|series| {
+            let exemplars = series["exemplars"].as_array().expect("the API has a list").iter();
+            exemplars.map(|exemplar| {
+                (labels(&series["seriesLabels"]), labels(&exemplar["labels"]), text(&exemplar["value"]))
+            })
+        });
+        all.collect()
+    }
+
     /// Every series that a job's pages have at the moment, as the page has it: without the labels `job` and `instance`,
     /// and without what Prometheus itself says of a scrape.
     #[must_use]
@@ -170,10 +178,22 @@ impl Server {
         let data = self.get(&format!("/api/v1/targets/metadata?match_target={target}"));
         let entries = data.as_array().expect("the API has a list").iter();
         let entries = entries.map(|entry| {
-            let text = |field: &str| entry[field].as_str().expect("the API has text here").to_owned();
+            let text = |field: &str| text(&entry[field]);
             Metadata { family: text("metric"), kind: text("type"), help: text("help"), unit: text("unit") }
         });
         entries.collect()
+    }
+
+    /// Waits until a scrape of this job has failed, and says what Prometheus says of it.
+    #[must_use]
+    pub fn failure(&self, job: &str) -> String {
+        wait::until("a scrape to fail", || {
+            let targets = self.get("/api/v1/targets?state=active");
+            let targets = targets["activeTargets"].as_array().expect("the API has it");
+            let target = targets.iter().find(|target| target["labels"]["job"] == job)?;
+            let error = target["lastError"].as_str().filter(|error| !error.is_empty());
+            error.map(str::to_owned)
+        })
     }
 
     fn targets_up(&self) -> Result<(), String> {
@@ -190,30 +210,40 @@ impl Server {
 
 /// One entry of an instant vector: `{"metric": {..}, "value": [time, "text"]}`.
 fn series(entry: &Value) -> (Labels, f64) {
-    let text = |value: &Value| value.as_str().expect("the API has text here").to_owned();
-    let labels = entry["metric"].as_object().expect("the API has labels");
-    let labels = labels.iter().map(|(name, value)| (name.clone(), text(value))).collect();
-    (labels, text(&entry["value"][1]).parse().expect("the API has a number"))
+    (labels(&entry["metric"]), text(&entry["value"][1]).parse().expect("the API has a number"))
+}
+
+/// An object of names and texts, as the APIs of Prometheus and the Pushgateway have it.
+pub(crate) fn labels(object: &Value) -> Labels {
+    let pairs = object.as_object().expect("the API has labels").iter();
+    pairs.map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("the API has text here").to_owned()
 }
 
 /// JSON is YAML, and nothing in it has to be escaped by hand.
 fn configuration(targets: &[Target<'_>]) -> Value {
     // Several targets of one job are its instances.
-    let mut by_job: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    let mut jobs: BTreeMap<&str, Value> = BTreeMap::new();
     for target in targets {
-        by_job.entry((target.job, target.path)).or_default().push(target.address.to_string());
+        let job = jobs.entry(target.job).or_insert_with(|| {
+            let mut job = json!({
+                "job_name": target.job,
+                "metrics_path": target.path,
+                "static_configs": [{ "targets": [] }],
+            });
+            for (name, value) in target.settings.as_object().expect("settings have names") {
+                job[name] = value.clone();
+            }
+            job
+        });
+        let instances = job["static_configs"][0]["targets"].as_array_mut().expect("it was made so");
+        instances.push(target.address.to_string().into());
     }
-    let jobs: Vec<Value> = by_job
-        .iter()
-        .map(|((job, path), targets)| {
-            json!({ "job_name": job, "metrics_path": path, "static_configs": [{ "targets": targets }] })
-        })
-        .collect();
+    let jobs: Vec<Value> = jobs.into_values().collect();
     json!({ "global": { "scrape_interval": "1s", "scrape_timeout": "1s" }, "scrape_configs": jobs })
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn percent_encode(text: &str) -> String {
@@ -263,7 +293,7 @@ mod tests {
         );
         let server = prometheus.scrape(&[
             Target::new("text", text.address()),
-            Target { job: "openmetrics", address: openmetrics.address(), path: "/other" },
+            Target { path: "/other", ..Target::new("openmetrics", openmetrics.address()) },
         ]);
         assert!(openmetrics.last_request().starts_with("GET /other HTTP/1.1\r\n"));
 

@@ -16,8 +16,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::grafana::Grafana;
+use crate::program::Program;
 use crate::prometheus::Prometheus;
 use crate::promtool::Promtool;
+use crate::pushgateway::Pushgateway;
 use crate::python::Python;
 
 const REQUIRE: &str = "METRICS_TESTS_REQUIRE_TOOLS";
@@ -27,6 +29,13 @@ const VENV: &str = "METRICS_TESTS_VENV";
 #[must_use]
 pub fn prometheus() -> Option<Prometheus> {
     found("prometheus", on_path("prometheus")).map(Prometheus::new)
+}
+
+/// A Pushgateway that can be started.
+#[must_use]
+pub fn pushgateway() -> Option<Pushgateway> {
+    let program = on_path("prometheus-pushgateway").or_else(|| on_path("pushgateway"));
+    found("pushgateway", program).map(Pushgateway::new)
 }
 
 /// Prometheus's own checks.
@@ -45,6 +54,18 @@ pub fn python() -> Option<Python> {
 #[must_use]
 pub fn grafana() -> Option<Grafana> {
     found("python with grafana-foundation-sdk", venv_python().and_then(Grafana::new))
+}
+
+/// A client that everybody has.
+#[must_use]
+pub fn curl() -> Option<Program> {
+    found("curl", on_path("curl")).map(Program::new)
+}
+
+/// Clients that open many connections and are slow on each.
+#[must_use]
+pub fn slowhttptest() -> Option<Program> {
+    found("slowhttptest", on_path("slowhttptest")).map(Program::new)
 }
 
 fn found<T>(tool: &str, found: Option<T>) -> Option<T> {

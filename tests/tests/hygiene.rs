@@ -154,6 +154,12 @@ mod bare {
         async move { number }
     }
 
+    #[::metrics_runtime::circuit_breaker(service = "bare", failures = 1, on_reject = |_| 7, failure_if = |e| *e == 1)]
+    #[::metrics_runtime::track_counter(name = "bare_broken_total")]
+    pub(super) async fn broken(answer: u8) -> ::core::result::Result<u8, u8> {
+        ::core::result::Result::Err(answer)
+    }
+
     #[derive(::metrics_runtime::LabelValue, ::core::clone::Clone, ::core::marker::Copy)]
     pub(super) enum Kind {
         One = 1,
@@ -279,4 +285,26 @@ fn variables_of_the_body_are_the_users() {
     assert_eq!(variables(1, 2), 4);
     let labels = [("call", "1"), ("returned", "2"), ("other", "4"), ("status", "success")];
     assert_eq!(sample("variables_total", labels), 1.0);
+}
+
+mod behind_a_breaker {
+    use super::facade::telemetry::circuit_breaker::CircuitOpen;
+    use super::*;
+
+    // Above the attribute that records, which moves it: the path goes with it.
+    #[renamed::circuit_breaker(crate = super::facade::telemetry, service = "renamed", failures = 1)]
+    #[renamed::track_counter(crate = renamed, name = "renamed_broken_total")]
+    async fn moved(fail: Option<CircuitOpen>) -> Result<u8, CircuitOpen> {
+        fail.map_or(Ok(1), Err)
+    }
+
+    #[test]
+    fn names_are_found() {
+        assert_eq!(ready(moved(None)).unwrap(), 1);
+        assert_eq!(sample("renamed_broken_total", [("status", "success")]), 1.0);
+        for expected in [2, 1, 7] {
+            assert_eq!(ready(bare::broken(expected)), Err(expected));
+        }
+        assert_eq!(sample("bare_broken_total", [("status", "error")]), 2.0);
+    }
 }

@@ -68,9 +68,10 @@ use core::pin::Pin;
 use std::panic::{catch_unwind, resume_unwind};
 
 use futures::executor::block_on;
+use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen};
 use metrics_runtime::{
-    Classify, CompressionRatio, Info, LabelValue, Outcome, Registry, metrics, track, track_compression, track_counter,
-    track_histogram, track_in_flight, track_ryot, track_storage,
+    Classify, CompressionRatio, Info, LabelValue, Outcome, Registry, circuit_breaker, metrics, track,
+    track_compression, track_counter, track_histogram, track_in_flight, track_ryot, track_storage,
 };
 
 /// A future in a box, under another name.
@@ -325,9 +326,55 @@ fn unreachable_code() -> usize {
     return 2;
 }
 
+impl From<CircuitOpen> for Failure {
+    fn from(_open: CircuitOpen) -> Self {
+        return Self;
+    }
+}
+
+/// Calls a service, unless it is down.
+#[circuit_breaker(service = "lints", failures = 3, open = "1s", half_open = 1)]
+#[track]
+async fn ask(text: String, _times: u8) -> Result<String, Failure> {
+    return respond(&text, 1).await;
+}
+
+/// Has its own breaker.
+struct Client {
+    /// The breaker.
+    breaker: CircuitBreaker,
+}
+
+impl Client {
+    /// Calls a service, or does without.
+    #[circuit_breaker(breaker = self.breaker, failure_if = |error| matches!(*error, Failure), fallback = Self::without)]
+    async fn ask(&self, text: String, _times: u8) -> Result<String, Failure> {
+        return respond(&text, 1).await;
+    }
+
+    /// Does without.
+    #[circuit_breaker(service = "without", ratio = 0.5, calls = 5, classify = Result::is_err, on_reject = Failure::from)]
+    async fn without(&self, text: String, _times: u8) -> Result<String, Failure> {
+        return respond(&text, 1).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn behind_breakers_too() {
+        let found = CircuitBreaker::find("lints");
+        assert!(found.is_some(), "an attribute has made it");
+        let Some(breaker) = found else { return };
+        let client = Client { breaker };
+        block_on(async {
+            assert!(ask("a".to_owned(), 1).await.is_ok(), "declared");
+            assert!(client.ask("a".to_owned(), 1).await.is_ok(), "of its own");
+            assert!(client.without("a".to_owned(), 1).await.is_ok(), "the fallback");
+        });
+    }
 
     #[test]
     fn everything_still_runs() {

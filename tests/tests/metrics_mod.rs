@@ -253,6 +253,7 @@ mod known {
     pub(super) fn by_state_total(state: State) -> Counter;
     /// By two of them.
     pub(super) fn by_states(from: State, to: &State, final_step: bool) -> Gauge;
+    pub(super) fn by_other_states(from: State, to: &State, final_step: bool) -> Gauge;
     /// An info says something only when it is asked for.
     pub(super) fn facts_info(state: State) -> Info;
 }
@@ -270,6 +271,23 @@ fn series_of_bounded_labels_are_there_from_the_start() {
     known::facts_info(State::Done);
     assert_eq!(sample("known_by_state_total", [("state", "finished")]), 1.0);
     assert_eq!(sample("known_facts_info", [("state", "finished")]), 1.0);
+}
+
+#[test]
+fn each_tuple_of_bounded_values_has_its_own_series() {
+    let states = [(State::Queued, "queued"), (State::Done, "finished")];
+    let mut number = 0.0;
+    for (from, from_text) in states {
+        for (to, to_text) in states {
+            for (last, last_text) in [(false, "false"), (true, "true")] {
+                number += 1.0;
+                known::by_other_states(from, &to, last).set(number);
+                let labels = [("from", from_text), ("to", to_text), ("final_step", last_text)];
+                assert_eq!(sample("known_by_other_states", labels), number);
+            }
+        }
+    }
+    assert_eq!(page().series("known_by_other_states").len(), 8);
 }
 
 #[test]

@@ -7,6 +7,8 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::fmt::{Debug, Write as _};
+use std::sync::{Arc, Mutex};
 
 use metrics_runtime::{Descriptor, Format, Metrics, Registry};
 use prometheus::core::{Collector, Desc};
@@ -16,9 +18,37 @@ use prometheus::{
 };
 use support::{openmetrics_of, page_of, panics, quiet_panic};
 use tests::page::{Kind, Page, Point, difference};
+use tracing::field::Field;
+use tracing::span::{Attributes, Id, Record};
 
 fn counter(name: &str) -> IntCounter {
     IntCounter::new(name, format!("Help of {name}.")).unwrap()
+}
+
+/// What is logged while this runs, and what it gives.
+fn logged<T>(run: impl FnOnce() -> T) -> (Vec<String>, T) {
+    struct Messages(Arc<Mutex<Vec<String>>>);
+    impl tracing::Subscriber for Messages {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            let mut text = String::new();
+            event.record(&mut |_: &Field, value: &dyn Debug| write!(text, "{value:?}").unwrap());
+            self.0.lock().unwrap().push(text);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+    let messages = Arc::default();
+    let given = tracing::subscriber::with_default(Messages(Arc::clone(&messages)), run);
+    let messages = std::mem::take(&mut *messages.lock().unwrap());
+    (messages, given)
 }
 
 /// The page that the `prometheus` crate writes.
@@ -155,6 +185,29 @@ mod theirs_on_our_page {
     }
 
     #[test]
+    fn a_problem_is_logged_once_and_without_what_a_panic_said() {
+        struct Panics(Desc);
+        impl Collector for Panics {
+            fn desc(&self) -> Vec<&Desc> {
+                vec![&self.0]
+            }
+            fn collect(&self) -> Vec<MetricFamily> {
+                std::panic::resume_unwind(Box::new("a canary"))
+            }
+        }
+        let ours = Registry::new();
+        for name in ["first", "second"] {
+            let description = Desc::new(name.into(), "Panics.".into(), Vec::new(), [].into()).unwrap();
+            ours.register(Box::new(Panics(description))).unwrap();
+        }
+        let logged = logged(|| [page_of(&ours), page_of(&ours)].map(|page| errors(&page, "panic")));
+        assert_eq!(logged.1, [2.0, 4.0]);
+        assert_eq!(logged.0.len(), 1, "{:?}", logged.0);
+        assert!(logged.0[0].contains("the foreign collector of `first` panicked; the rest of the page is served"));
+        assert!(!logged.0[0].contains("canary"), "{:?}", logged.0);
+    }
+
+    #[test]
     fn a_name_that_is_taken_is_left_out_and_counted() {
         let ours = Registry::new();
         ours.counter(Descriptor::counter("taken_total", "Ours.")).unwrap().get(&[]).unwrap().inc_by(5);
@@ -199,7 +252,10 @@ mod theirs_on_our_page {
         let ours = Registry::new();
         ours.register(Box::new(counter("metrics_runtime_scrape_errors_total"))).unwrap();
         let page = page_of(&ours);
-        assert_eq!(page.series("metrics_runtime_scrape_errors_total").len(), 2);
+        assert_eq!(errors(&page, "duplicate"), 1.0);
+        assert!(
+            page.series("metrics_runtime_scrape_errors_total").iter().all(|series| series.labels.contains_key("cause"))
+        );
     }
 
     #[test]

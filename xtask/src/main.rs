@@ -34,7 +34,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "setup",
-        what: "install what the tests need beyond Rust: Prometheus, promtool, python's prometheus-client",
+        what: "install what the tests need beyond Rust: Prometheus, a Pushgateway, curl, slowhttptest, python's client",
         run: Run::Plain(setup),
     },
     Command {

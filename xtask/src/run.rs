@@ -13,7 +13,8 @@ use crate::steps::Step;
 const STRICT: (&str, &str) = ("METRICS_TESTS_REQUIRE_TOOLS", "1");
 
 /// A developer's own settings, which must decide nothing here.
-pub(crate) const REMOVED: &[&str] = &["BLESS", "TRYBUILD", "METRICS_ENABLED", "METRICS_PATH"];
+pub(crate) const REMOVED: &[&str] =
+    &["BLESS", "TRYBUILD", "METRICS_ENABLED", "METRICS_PATH", "METRICS_TOKEN", "METRICS_ALLOW", "METRICS_LISTEN"];
 
 /// What the test harnesses counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! What the tests need beyond Rust: Prometheus with promtool, and in an environment of Python's own under the target folder
-//! `prometheus-client` and Grafana's foundation SDK.
+//! What the tests need beyond Rust: Prometheus with promtool, a Pushgateway, curl, slowhttptest, and in an environment of
+//! Python's own under the target folder `prometheus-client` and Grafana's foundation SDK.
 //!
 //! Everything is looked for first, so a second run changes nothing. Packages come from apt where there is one and this
 //! runs as root; anywhere else, one line says what to install.
@@ -21,7 +21,14 @@ const PACKAGES: [(&str, &str); 2] = [("prometheus-client", "0.26.0"), ("grafana-
 pub(crate) fn run() -> Vec<String> {
     println!("==> setup");
     let mut missing = Vec::new();
-    for (name, found) in [("prometheus", prometheus()), ("python", python())] {
+    let tools = [
+        ("prometheus", PROMETHEUS.get()),
+        ("pushgateway", PUSHGATEWAY.get()),
+        ("curl", program("curl")),
+        ("slowhttptest", program("slowhttptest")),
+        ("python", python()),
+    ];
+    for (name, found) in tools {
         match found {
             Ok(what) => println!("{name}: {what}"),
             Err(how) => missing.push(how),
@@ -30,37 +37,65 @@ pub(crate) fn run() -> Vec<String> {
     missing
 }
 
-/// Both programs come in one package; each is asked, for it is both that the tests need.
-fn prometheus() -> Result<String, String> {
-    if let Some(version) = prometheus_version() {
-        return Ok(version);
+/// A program whose package is called as it is. Not every one ends well when it is only asked for its version.
+fn program(name: &str) -> Result<String, String> {
+    let found = || output(Command::new("sh").args(["-c", "command -v \"$0\"", name]));
+    found()
+        .or_else(|_| apt_install(&[name]).and_then(|()| found()))
+        .map_err(|why| format!("{name}: {why}; install it by `sudo apt-get install {name}` or `brew install {name}`"))
+}
+
+/// A package of the distribution, and the programs in it. Each is asked, for all of them are needed.
+struct Package {
+    name: &'static str,
+    /// The one whose version is shown comes last.
+    programs: &'static [&'static str],
+    /// Where there is no apt.
+    by_hand: &'static str,
+}
+
+const PROMETHEUS: Package = Package {
+    name: "prometheus",
+    programs: &["promtool", "prometheus"],
+    by_hand: "`sudo apt-get install prometheus` or `brew install prometheus`",
+};
+
+const PUSHGATEWAY: Package = Package {
+    name: "prometheus-pushgateway",
+    programs: &["prometheus-pushgateway"],
+    by_hand: "`sudo apt-get install prometheus-pushgateway`, or its release linked under that name",
+};
+
+impl Package {
+    fn get(&self) -> Result<String, String> {
+        if let Some(version) = self.version() {
+            return Ok(version);
+        }
+        apt_install(&[self.name])
+            .and_then(|()| {
+                self.stop_service();
+                self.version().ok_or_else(|| "not on the path after the installation".to_owned())
+            })
+            .map_err(|why| {
+                let programs = self.programs.join(" and ");
+                format!("{programs}: {why}; put what is missing on the path, for example by {}", self.by_hand)
+            })
     }
-    apt_install(&["prometheus"])
-        .and_then(|()| {
-            stop_service();
-            prometheus_version().ok_or_else(|| "not on the path after the installation".to_owned())
-        })
-        .map_err(|why| {
-            format!(
-                "prometheus and promtool: {why}; put both on the path, for example by \
-                 `sudo apt-get install prometheus` or `brew install prometheus`"
-            )
-        })
-}
 
-fn prometheus_version() -> Option<String> {
-    output(Command::new("promtool").arg("--version")).ok()?;
-    let version = output(Command::new("prometheus").arg("--version")).ok()?;
-    version.split(" (").next().map(str::to_owned)
-}
+    fn version(&self) -> Option<String> {
+        let versions = self.programs.iter().map(|program| output(Command::new(program).arg("--version")).ok());
+        let versions = versions.collect::<Option<Vec<_>>>()?;
+        versions.last()?.split(" (").next().map(str::to_owned)
+    }
 
-/// The package starts a server on its usual port. Nobody asked for one: it came with this installation.
-fn stop_service() {
-    if Path::new("/run/systemd/system").is_dir() {
-        let _ = output(Command::new("systemctl").args(["disable", "--now", "prometheus.service"]));
-    } else {
-        let _ = output(Command::new("service").args(["prometheus", "stop"]));
-        let _ = output(Command::new("update-rc.d").args(["prometheus", "disable"]));
+    /// The package starts a server on its usual port. Nobody asked for one: it came with this installation.
+    fn stop_service(&self) {
+        if Path::new("/run/systemd/system").is_dir() {
+            let _ = output(Command::new("systemctl").args(["disable", "--now", &format!("{}.service", self.name)]));
+        } else {
+            let _ = output(Command::new("service").args([self.name, "stop"]));
+            let _ = output(Command::new("update-rc.d").args([self.name, "disable"]));
+        }
     }
 }
 

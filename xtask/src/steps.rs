@@ -26,12 +26,22 @@ pub(crate) const STEPS: &[Step] = &[
         cargo: "clippy --package metrics-runtime --no-default-features -- -D warnings",
         ..PLAIN
     },
+    Step {
+        name: "lints, http without axum",
+        cargo: "clippy --package metrics-runtime --no-default-features --features http --all-targets -- -D warnings",
+        ..PLAIN
+    },
+    Step {
+        name: "lints, feature axum alone",
+        cargo: "clippy --package metrics-runtime --no-default-features --features axum -- -D warnings",
+        ..PLAIN
+    },
     // Unit, integration and compile-fail tests. Among them are the examples as their users run them, a real Prometheus,
     // promtool and the reference parsers.
     Step { name: "tests", cargo: "test --workspace --all-targets --no-fail-fast", tests: true, ..PLAIN },
     Step {
         name: "tests with attributes switched off",
-        cargo: "test --package tests --features off --test off",
+        cargo: "test --package tests --features off --test off --test circuit_breaker --test breaker_conflicts",
         tests: true,
         ..PLAIN
     },
@@ -47,6 +57,12 @@ pub(crate) const STEPS: &[Step] = &[
         tests: true,
         ..PLAIN
     },
+    Step {
+        name: "tests with the circuit breakers of other crates",
+        cargo: "test --package tests --features adapters --test adapted_breakers",
+        tests: true,
+        ..PLAIN
+    },
     // The parts without locks in every order, with loom: see `metrics-runtime/src/sync.rs`. The flag is another one for
     // every crate, so what is built with it has a folder of its own.
     Step {
@@ -55,6 +71,11 @@ pub(crate) const STEPS: &[Step] = &[
         env: &[("RUSTFLAGS", "--cfg models -D warnings"), ("CARGO_TARGET_DIR", "target/models")],
         tests: true,
     },
-    Step { name: "doc tests", cargo: "test --workspace --doc --no-fail-fast", tests: true, ..PLAIN },
+    Step {
+        name: "doc tests",
+        cargo: "test --workspace --doc --no-fail-fast --features tests/adapters",
+        tests: true,
+        ..PLAIN
+    },
     Step { name: "docs", cargo: "doc --workspace --no-deps", env: &[("RUSTDOCFLAGS", "-D warnings")], ..PLAIN },
 ];

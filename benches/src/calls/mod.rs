@@ -98,11 +98,11 @@ pub fn run_disabled(table: &mut Table, crew: &Crew) {
     ours::run_disabled(table, crew);
 }
 
-fn counted(threads: usize) -> &'static str {
+pub fn counted(threads: usize) -> &'static str {
     if threads == 1 { "1 thread" } else { "2 threads" }
 }
 
-fn compare(table: &mut Table, crew: &Crew, bench: String, ours: Contender, other: Contender, goal: Goal) {
+pub fn compare(table: &mut Table, crew: &Crew, bench: String, ours: Contender, other: Contender, goal: Goal) {
     if table.wants(&bench) {
         match crew.pair(ours, other) {
             Some(pair) => table.row_of_rounds(bench, pair.ours, pair.other, pair.ratio, goal),

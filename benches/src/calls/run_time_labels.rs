@@ -1,5 +1,5 @@
 //! A counter whose two labels are known at run time only: 6 routes and 3 kinds of errors, as in the benchmark that
-//! `measured` publishes.
+//! `measured` publishes. And the same where the routes are an enum as well, so that all series are known before.
 
 use std::hint::black_box;
 use std::sync::LazyLock;
@@ -41,10 +41,23 @@ impl Kind {
     }
 }
 
+#[derive(Clone, Copy, FixedCardinalityLabel, LabelValue)]
+enum Route {
+    Users,
+    User,
+    Products,
+    Product,
+    Owner,
+    Purchase,
+}
+
+const BOUNDED_ROUTES: [Route; 6] =
+    [Route::Users, Route::User, Route::Products, Route::Product, Route::Owner, Route::Purchase];
+
 /// Which tuple comes next: all 18 in turn.
 #[inline]
-fn tuples(calls: u64) -> impl Iterator<Item = (Kind, &'static str)> {
-    let routes: &[&str; 6] = black_box(&ROUTES);
+fn tuples<R: Copy>(calls: u64, routes: &'static [R; 6]) -> impl Iterator<Item = (Kind, R)> {
+    let routes: &[R; 6] = black_box(routes);
     let kinds: &[Kind; 3] = black_box(&KINDS);
     let (mut route, mut kind) = (0, 0);
     (0..calls).map(move |_| {
@@ -58,15 +71,24 @@ fn tuples(calls: u64) -> impl Iterator<Item = (Kind, &'static str)> {
 
 #[metrics]
 mod counters {
-    use super::Kind;
+    use super::{Kind, Route};
 
     /// Errors by kind and route.
     pub(super) fn http_request_errors_total(kind: Kind, route: &str) -> Counter;
+
+    /// Errors by kind and route, both bounded.
+    pub(super) fn bounded_errors_total(kind: Kind, route: Route) -> Counter;
 }
 
 fn ours(calls: u64) {
-    for (kind, route) in tuples(calls) {
+    for (kind, route) in tuples(calls, &ROUTES) {
         counters::http_request_errors_total(kind, route).inc();
+    }
+}
+
+fn ours_bounded(calls: u64) {
+    for (kind, route) in tuples(calls, &BOUNDED_ROUTES) {
+        counters::bounded_errors_total(kind, route).inc();
     }
 }
 
@@ -75,7 +97,7 @@ static PROMETHEUS: LazyLock<IntCounterVec> = LazyLock::new(|| {
 });
 
 fn prometheus(calls: u64) {
-    for (kind, route) in tuples(calls) {
+    for (kind, route) in tuples(calls, &ROUTES) {
         PROMETHEUS.with_label_values(&[kind.as_str(), route]).inc();
     }
 }
@@ -96,17 +118,38 @@ static MEASURED: LazyLock<CounterVec<LabelsSet>> = LazyLock::new(|| {
 });
 
 fn measured(calls: u64) {
-    for (kind, route) in tuples(calls) {
+    for (kind, route) in tuples(calls, &ROUTES) {
         MEASURED.inc(Labels { kind, route });
     }
 }
 
+#[derive(LabelGroup)]
+#[label(set = BoundedLabelsSet)]
+struct BoundedLabels {
+    kind: Kind,
+    route: Route,
+}
+
+static MEASURED_BOUNDED: LazyLock<CounterVec<BoundedLabelsSet>> = LazyLock::new(|| {
+    CounterVec::with_label_set(BoundedLabelsSet { kind: StaticLabelSet::new(), route: StaticLabelSet::new() })
+});
+
+fn measured_bounded(calls: u64) {
+    for (kind, route) in tuples(calls, &BOUNDED_ROUTES) {
+        MEASURED_BOUNDED.inc(BoundedLabels { kind, route });
+    }
+}
+
 pub(super) fn run(table: &mut Table, crew: &Crew) {
-    let peers: [(&str, Batch); 2] = [("measured", measured), ("prometheus", prometheus)];
-    for (name, batch) in peers {
+    let peers: [(&str, &str, Batch, Batch); 3] = [
+        ("run-time labels", "measured", ours, measured),
+        ("run-time labels", "prometheus", ours, prometheus),
+        ("bounded labels", "measured", ours_bounded, measured_bounded),
+    ];
+    for (labels, name, ours, other) in peers {
         for threads in [1, 2] {
-            let bench = format!("run-time labels, ns: {name}, {}", counted(threads));
-            let (ours, other) = (Contender { batch: ours, threads }, Contender { batch, threads });
+            let bench = format!("{labels}, ns: {name}, {}", counted(threads));
+            let (ours, other) = (Contender { batch: ours, threads }, Contender { batch: other, threads });
             compare(table, crew, bench, ours, other, Goal::Better);
         }
     }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use metrics_runtime::track_ryot;
+use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen};
+use metrics_runtime::{circuit_breaker, track_ryot};
 use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
-
-use crate::breaker::{Breaker, Rejected};
 
 /// A host that does not even take the connection by then is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,9 +46,12 @@ pub(crate) struct Completion {
     pub(crate) tokens: u64,
 }
 
-/// Why there is no completion although Ryot was asked.
+/// Why there is no completion.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RyotError {
+    /// Ryot was not asked.
+    #[error(transparent)]
+    Open(#[from] CircuitOpen),
     /// The request itself is at fault, so the client is told and the service is not to blame.
     #[error("Ryot does not take this request: {0}")]
     Refused(String),
@@ -61,14 +63,6 @@ pub(crate) enum RyotError {
     Unreachable(#[source] reqwest::Error),
     #[error("Ryot's answer is not a completion: {0}")]
     Malformed(String),
-}
-
-/// Why a call came to nothing.
-#[derive(Debug)]
-pub(crate) enum CallError {
-    /// The breaker is open: Ryot was not asked.
-    Open(Rejected),
-    Ryot(RyotError),
 }
 
 /// A URL that Ryot cannot be reached at.
@@ -127,13 +121,13 @@ pub(crate) struct Ryot {
     model: String,
     api_key: Option<String>,
     timeout: Duration,
-    breaker: Breaker,
+    breaker: CircuitBreaker,
 }
 
 impl Ryot {
     /// # Errors
     /// If the URL is not one that this build can speak to.
-    pub(crate) fn new(config: Config, breaker: Breaker) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: Config, breaker: CircuitBreaker) -> Result<Self, ConfigError> {
         match config.url.scheme() {
             "http" => {}
             "https" if cfg!(feature = "cloud") => {}
@@ -158,27 +152,18 @@ impl Ryot {
         })
     }
 
-    /// Asks Ryot for a completion, unless the breaker knows better.
+    /// Asks Ryot for a completion, unless the breaker knows better. A refusal is an answer: Ryot is well, the request is
+    /// not.
     ///
     /// # Errors
     /// If the breaker is open or Ryot gave no completion.
-    pub(crate) async fn generate(&self, prompt: &Prompt) -> Result<Completion, CallError> {
-        let permit = self.breaker.admit().map_err(CallError::Open)?;
-        let outcome = self.complete(prompt).await;
-        match &outcome {
-            // A refusal is an answer: Ryot is well, the request is not.
-            Ok(_) | Err(RyotError::Refused(_)) => permit.succeeded(),
-            Err(_) => permit.failed(),
-        }
-        outcome.map_err(CallError::Ryot)
-    }
-
+    #[circuit_breaker(breaker = self.breaker, failure_if = |error| !matches!(error, RyotError::Refused(_)))]
     #[track_ryot(
         model = self.model.as_str(),
         tokens = |completion| completion.tokens,
         objective(success = 99.0, latency(10, 95)),
     )]
-    async fn complete(&self, prompt: &Prompt) -> Result<Completion, RyotError> {
+    pub(crate) async fn generate(&self, prompt: &Prompt) -> Result<Completion, RyotError> {
         let mut request = self.http.post(self.endpoint.clone()).json(&Body { model: &self.model, prompt });
         if let Some(key) = &self.api_key {
             request = request.bearer_auth(key);
@@ -248,11 +233,10 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::breaker::Settings;
     use crate::ryot::server;
     use axum::Router;
     use axum::routing::post;
-    use metrics_runtime::circuit_breaker::BreakerHandle;
+    use metrics_runtime::circuit_breaker::Settings;
     use tokio::net::TcpListener;
 
     fn url(text: &str) -> Url {
@@ -264,9 +248,8 @@ mod tests {
     }
 
     fn ryot(config: Config) -> Result<Ryot, ConfigError> {
-        let gauge = BreakerHandle::register("test").expect("a handle");
-        let settings = Settings { failures: 2, cooldown: Duration::from_secs(60) };
-        Ryot::new(config, Breaker::new(settings, gauge))
+        let settings = Settings::consecutive(2).open(Duration::from_secs(60));
+        Ryot::new(config, CircuitBreaker::new("test", settings).expect("a breaker"))
     }
 
     fn prompt(max_tokens: u32) -> Prompt {
@@ -284,7 +267,7 @@ mod tests {
 
     async fn error_of(status: StatusCode, body: &'static str) -> RyotError {
         let client = ryot(config(answering(status, body).await)).expect("a client");
-        client.complete(&prompt(5)).await.expect_err("an error")
+        client.generate(&prompt(5)).await.expect_err("an error")
     }
 
     #[test]
@@ -327,7 +310,7 @@ mod tests {
         let client = ryot(config(url)).expect("a client");
         for _ in 0..5 {
             let error = client.generate(&prompt(u32::MAX)).await.expect_err("an error");
-            let CallError::Ryot(RyotError::Refused(reason)) = error else {
+            let RyotError::Refused(reason) = error else {
                 panic!("{error:?}");
             };
             assert!(reason.contains("max_tokens"), "{reason}");
@@ -342,10 +325,10 @@ mod tests {
         let client = ryot(config(url(&format!("http://{address}")))).expect("a client");
         for _ in 0..2 {
             let error = client.generate(&prompt(5)).await.expect_err("nobody there");
-            assert!(matches!(error, CallError::Ryot(RyotError::Unreachable(_))), "{error:?}");
+            assert!(matches!(error, RyotError::Unreachable(_)), "{error:?}");
         }
         let error = client.generate(&prompt(5)).await.expect_err("rejected");
-        assert!(matches!(error, CallError::Open(_)), "{error:?}");
+        assert!(matches!(error, RyotError::Open(_)), "{error:?}");
     }
 
     #[tokio::test]
@@ -353,7 +336,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let client = ryot(Config { timeout: Duration::from_millis(50), ..config(url(&format!("http://{address}"))) });
-        let error = client.expect("a client").complete(&prompt(5)).await;
+        let error = client.expect("a client").generate(&prompt(5)).await;
         assert!(matches!(error, Err(RyotError::TimedOut(_))), "{error:?}");
     }
 

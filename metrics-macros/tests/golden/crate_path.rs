@@ -1,31 +1,12 @@
 fn elsewhere() -> u8 {
-    let call = {
-        const __SITE: facade::telemetry::__private::Site = facade::telemetry::__private::Site {
-            preset: &facade::telemetry::__private::preset::TRACK,
-            source: facade::telemetry::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "elsewhere",
-            ),
-            function: "elsewhere",
-            name: ::core::option::Option::None,
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
-            labels: &[],
-            timed: false,
-            in_flight: false,
-            valued: false,
-        };
-        static __CALLSITE: facade::telemetry::__private::Callsite = facade::telemetry::__private::Callsite::new(
-            __SITE,
-        );
-        #[facade::telemetry::__private::linkme::distributed_slice(
-            facade::telemetry::__private::ENTRIES
-        )]
-        #[linkme(crate = facade::telemetry::__private::linkme)]
-        static __ENTRY: &'static dyn facade::telemetry::__private::Declare = &__CALLSITE;
+    let mut call = {
+        facade::telemetry::__private::listed! {
+            facade::telemetry::__private::CALLSITES, static __CALLSITE :
+            facade::telemetry::__private::Callsite =
+            facade::telemetry::__private::Callsite::new(facade::telemetry::__private::Site::new(&
+            facade::telemetry::__private::preset::TRACK, ::core::file!(),
+            ::core::line!(), ::core::module_path!(), "elsewhere"));
+        }
         __CALLSITE.enter()
     };
     let returned = facade::telemetry::__private::run(move || -> u8 { 1 });
@@ -36,15 +17,10 @@ fn elsewhere() -> u8 {
         );
     }
     if call.is_active() {
-        let outcome = {
-            use facade::telemetry::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+        call.returned({
+            use facade::telemetry::__private::OutcomeOf as _;
             (&&&&&&facade::telemetry::__private::Probe(&returned)).outcome()
-        };
-        let value = ::core::option::Option::None;
-        call.finish(outcome, value, &[]);
+        });
     }
     return returned;
 }

@@ -1,33 +1,16 @@
 impl<T> Storage for Store<T> {
     const NAME: &'static str = "store";
     fn get(&self) -> T {
-        let call = {
-            const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-                preset: &::metrics_runtime::__private::preset::TRACK,
-                source: ::metrics_runtime::__private::Source::new(
-                    ::core::file!(),
-                    ::core::line!(),
-                    ::core::module_path!(),
-                    "Store::get",
-                ),
-                function: "get",
-                name: ::core::option::Option::None,
-                help: ::core::option::Option::None,
-                unit: ::core::option::Option::None,
-                buckets: ::core::option::Option::None,
-                labels: &[],
-                timed: false,
-                in_flight: true,
-                valued: false,
-            };
-            static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-                __SITE,
-            );
-            #[::metrics_runtime::__private::linkme::distributed_slice(
-                ::metrics_runtime::__private::ENTRIES
-            )]
-            #[linkme(crate = ::metrics_runtime::__private::linkme)]
-            static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        let mut call = {
+            ::metrics_runtime::__private::listed! {
+                ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+                ::metrics_runtime::__private::Callsite =
+                ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
+                { function : "get", in_flight : true, ..
+                ::metrics_runtime::__private::Site::new(&
+                ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
+                ::core::line!(), ::core::module_path!(), "Store::get") });
+            }
             __CALLSITE.enter()
         };
         let returned = ::metrics_runtime::__private::run(move || -> T { self.0 });
@@ -38,15 +21,10 @@ impl<T> Storage for Store<T> {
             );
         }
         if call.is_active() {
-            let outcome = {
-                use ::metrics_runtime::__private::{
-                    OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                    OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-                };
+            call.returned({
+                use ::metrics_runtime::__private::OutcomeOf as _;
                 (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-            };
-            let value = ::core::option::Option::None;
-            call.finish(outcome, value, &[]);
+            });
         }
         return returned;
     }
@@ -54,43 +32,34 @@ impl<T> Storage for Store<T> {
         1
     }
     async fn put(self, value: String) {
-        let call = {
+        let mut call = {
             const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-                preset: &::metrics_runtime::__private::preset::TRACK_NAMED,
-                source: ::metrics_runtime::__private::Source::new(
-                    ::core::file!(),
-                    ::core::line!(),
-                    ::core::module_path!(),
-                    "Store::put",
-                ),
                 function: "put",
                 name: ::core::option::Option::Some("put"),
-                help: ::core::option::Option::None,
-                unit: ::core::option::Option::None,
-                buckets: ::core::option::Option::None,
                 labels: &[
                     ::metrics_runtime::__private::SiteLabel {
                         name: "size",
                         value: ::metrics_runtime::__private::SiteValue::Entry(&[]),
                     },
                 ],
-                timed: false,
-                in_flight: false,
-                valued: false,
+                ..::metrics_runtime::__private::Site::new(
+                    &::metrics_runtime::__private::preset::TRACK_NAMED,
+                    ::core::file!(),
+                    ::core::line!(),
+                    ::core::module_path!(),
+                    "Store::put",
+                )
             };
             const _: () = ::metrics_runtime::__private::expect(
                 __SITE.check_label(0usize),
             );
             const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
             const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-            static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-                __SITE,
-            );
-            #[::metrics_runtime::__private::linkme::distributed_slice(
-                ::metrics_runtime::__private::ENTRIES
-            )]
-            #[linkme(crate = ::metrics_runtime::__private::linkme)]
-            static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+            ::metrics_runtime::__private::listed! {
+                ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+                ::metrics_runtime::__private::Callsite =
+                ::metrics_runtime::__private::Callsite::new(__SITE);
+            }
             if ::metrics_runtime::__private::enabled() {
                 __CALLSITE
                     .enter_with(
@@ -105,8 +74,8 @@ impl<T> Storage for Store<T> {
                 ::metrics_runtime::__private::Call::disabled()
             }
         };
-        let (returned, call) = ::metrics_runtime::__private::tracked(
-                call,
+        let returned = ::metrics_runtime::__private::tracked(
+                &mut call,
                 async move {
                     if false {
                         return;
@@ -118,15 +87,10 @@ impl<T> Storage for Store<T> {
             )
             .await;
         if call.is_active() {
-            let outcome = {
-                use ::metrics_runtime::__private::{
-                    OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                    OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-                };
+            call.returned({
+                use ::metrics_runtime::__private::OutcomeOf as _;
                 (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-            };
-            let value = ::core::option::Option::None;
-            call.finish(outcome, value, &[]);
+            });
         }
         return returned;
     }

@@ -1,18 +1,7 @@
 fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
     let callsite: &'static ::metrics_runtime::__private::Callsite = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::TRACK_NAMED,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "later",
-            ),
-            function: "later",
             name: ::core::option::Option::Some("later"),
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
             labels: &[
                 ::metrics_runtime::__private::SiteLabel {
                     name: "kind",
@@ -22,21 +11,22 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
                     }),
                 },
             ],
-            timed: false,
-            in_flight: false,
-            valued: false,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::TRACK_NAMED,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "later",
+            )
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         &__CALLSITE
     };
     let labels = if ::metrics_runtime::__private::enabled() {
@@ -64,15 +54,10 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
         },
         move |returned, call| {
             if call.is_active() {
-                let outcome = {
-                    use ::metrics_runtime::__private::{
-                        OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                        OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-                    };
+                call.returned({
+                    use ::metrics_runtime::__private::OutcomeOf as _;
                     (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
-                };
-                let value = ::core::option::Option::None;
-                call.finish(outcome, value, &[]);
+                });
             }
         },
     );

@@ -2,20 +2,10 @@
 ///
 /// More about that.
 async fn login(tenant: &str, kind: Kind) -> Login {
-    let call = {
+    let mut call = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::TRACK_NAMED,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "login",
-            ),
-            function: "login",
             name: ::core::option::Option::Some("logins"),
             help: ::core::option::Option::Some("Logs a user in."),
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
             labels: &[
                 ::metrics_runtime::__private::SiteLabel {
                     name: "tenant",
@@ -51,9 +41,13 @@ async fn login(tenant: &str, kind: Kind) -> Login {
                     }),
                 },
             ],
-            timed: false,
-            in_flight: false,
-            valued: false,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::TRACK_NAMED,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "login",
+            )
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(1usize));
@@ -63,14 +57,11 @@ async fn login(tenant: &str, kind: Kind) -> Login {
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(5usize));
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         if ::metrics_runtime::__private::enabled() {
             __CALLSITE
                 .enter_with(
@@ -88,8 +79,8 @@ async fn login(tenant: &str, kind: Kind) -> Login {
             ::metrics_runtime::__private::Call::disabled()
         }
     };
-    let (returned, call) = ::metrics_runtime::__private::tracked(
-            call,
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
             async move {
                 if false {
                     return ::metrics_runtime::__private::unreachable::<Login>();
@@ -101,10 +92,7 @@ async fn login(tenant: &str, kind: Kind) -> Login {
         .await;
     if call.is_active() {
         let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
         let value = ::core::option::Option::None;

@@ -42,18 +42,31 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Counter,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
-        __METRIC
-            .series(
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
+        match __METRIC
+            .bounded(
                 &[
-                    ::metrics_runtime::__private::LabelValue::label(&(state)).as_str(),
-                    ::metrics_runtime::__private::LabelValue::label(&(tenant)).as_str(),
+                    ::metrics_runtime::__private::LabelValue::ordinal(&(state)),
+                    ::metrics_runtime::__private::LabelValue::ordinal(&(tenant)),
                 ],
             )
+        {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => {
+                __METRIC
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(state))
+                                .as_str(),
+                            ::metrics_runtime::__private::LabelValue::label(&(tenant))
+                                .as_str(),
+                        ],
+                    )
+            }
+        }
     }
     /// Users with a live session.
     pub fn active_users() -> &'static Gauge {
@@ -75,12 +88,14 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Gauge,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
-        __METRIC.series(&[])
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
+        match __METRIC.bounded(&[]) {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => __METRIC.series(&[]),
+        }
     }
     /// Size of an upload.
     pub fn upload_bytes() -> &'static Histogram {
@@ -111,12 +126,14 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Histogram,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
-        __METRIC.series(&[])
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
+        match __METRIC.bounded(&[]) {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => __METRIC.series(&[]),
+        }
     }
     pub fn waits() -> &'static Histogram {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
@@ -140,12 +157,14 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Histogram,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
-        __METRIC.series(&[])
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
+        match __METRIC.bounded(&[]) {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => __METRIC.series(&[]),
+        }
     }
     /// The version.
     pub fn version_info(version: &str) -> &'static Info {
@@ -176,15 +195,24 @@ pub(crate) mod business {
         static __METRIC: ::metrics_runtime::__private::DeclaredMetric<
             ::metrics_runtime::__private::Info,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__METRIC;
-        __METRIC
-            .series(
-                &[::metrics_runtime::__private::LabelValue::label(&(version)).as_str()],
-            )
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
+            ::metrics_runtime::__private::Declare = & __METRIC;
+        }
+        match __METRIC
+            .bounded(&[::metrics_runtime::__private::LabelValue::ordinal(&(version))])
+        {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => {
+                __METRIC
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(version))
+                                .as_str(),
+                        ],
+                    )
+            }
+        }
     }
     fn helper() -> u8 {
         1

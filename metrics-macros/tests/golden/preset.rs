@@ -1,18 +1,7 @@
 async fn ask(model: &str) -> Answer {
-    let call = {
+    let mut call = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
             preset: &crate::metrics::LLM,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "ask",
-            ),
-            function: "ask",
-            name: ::core::option::Option::None,
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
             labels: &[
                 ::metrics_runtime::__private::SiteLabel {
                     name: "model",
@@ -25,20 +14,24 @@ async fn ask(model: &str) -> Answer {
             timed: true,
             in_flight: true,
             valued: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::TRACK,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "ask",
+            )
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_timed());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_in_flight());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_value());
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         if ::metrics_runtime::__private::enabled() {
             __CALLSITE
                 .enter_with(
@@ -48,8 +41,8 @@ async fn ask(model: &str) -> Answer {
             ::metrics_runtime::__private::Call::disabled()
         }
     };
-    let (returned, call) = ::metrics_runtime::__private::tracked(
-            call,
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
             async move {
                 if false {
                     return ::metrics_runtime::__private::unreachable::<Answer>();
@@ -60,10 +53,7 @@ async fn ask(model: &str) -> Answer {
         .await;
     if call.is_active() {
         let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
         #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]

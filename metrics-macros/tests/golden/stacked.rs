@@ -1,72 +1,42 @@
 #[inline]
 async fn ask(question: &str) -> u8 {
-    let call = {
+    let mut call = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::COUNTER,
-            source: ::metrics_runtime::__private::Source::new(
+            name: ::core::option::Option::Some("questions_total"),
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::COUNTER,
                 ::core::file!(),
                 ::core::line!(),
                 ::core::module_path!(),
                 "ask",
-            ),
-            function: "ask",
-            name: ::core::option::Option::Some("questions_total"),
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
-            labels: &[],
-            timed: false,
-            in_flight: false,
-            valued: false,
+            )
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         __CALLSITE.enter()
     };
-    let (returned, call) = ::metrics_runtime::__private::tracked(
-            call,
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
             async move {
                 if false {
                     return ::metrics_runtime::__private::unreachable::<u8>();
                 }
-                let call = {
-                    const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-                        preset: &::metrics_runtime::__private::preset::RYOT,
-                        source: ::metrics_runtime::__private::Source::new(
-                            ::core::file!(),
-                            ::core::line!(),
-                            ::core::module_path!(),
-                            "ask",
-                        ),
-                        function: "ask",
-                        name: ::core::option::Option::None,
-                        help: ::core::option::Option::None,
-                        unit: ::core::option::Option::None,
-                        buckets: ::core::option::Option::None,
-                        labels: &[],
-                        timed: false,
-                        in_flight: false,
-                        valued: false,
-                    };
-                    static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-                        __SITE,
-                    );
-                    #[::metrics_runtime::__private::linkme::distributed_slice(
-                        ::metrics_runtime::__private::ENTRIES
-                    )]
-                    #[linkme(crate = ::metrics_runtime::__private::linkme)]
-                    static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+                let mut call = {
+                    ::metrics_runtime::__private::listed! {
+                        ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+                        ::metrics_runtime::__private::Callsite =
+                        ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
+                        ::metrics_runtime::__private::preset::RYOT, ::core::file!(),
+                        ::core::line!(), ::core::module_path!(), "ask"));
+                    }
                     __CALLSITE.enter()
                 };
-                let (returned, call) = ::metrics_runtime::__private::tracked(
-                        call,
+                let returned = ::metrics_runtime::__private::tracked(
+                        &mut call,
                         async move {
                             if false {
                                 return ::metrics_runtime::__private::unreachable::<u8>();
@@ -76,31 +46,20 @@ async fn ask(question: &str) -> u8 {
                     )
                     .await;
                 if call.is_active() {
-                    let outcome = {
-                        use ::metrics_runtime::__private::{
-                            OutcomeOfAny as _, OutcomeOfBoth as _,
-                            OutcomeOfClassified as _, OutcomeOfError as _,
-                            OutcomeOfResult as _, OutcomeOfValue as _,
-                        };
+                    call.returned({
+                        use ::metrics_runtime::__private::OutcomeOf as _;
                         (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-                    };
-                    let value = ::core::option::Option::None;
-                    call.finish(outcome, value, &[]);
+                    });
                 }
                 return returned;
             },
         )
         .await;
     if call.is_active() {
-        let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        };
-        let value = ::core::option::Option::None;
-        call.finish(outcome, value, &[]);
+        });
     }
     return returned;
 }

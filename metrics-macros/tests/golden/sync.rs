@@ -1,31 +1,13 @@
 fn longest<'a>(first: &'a str, second: &'a str) -> &'a str {
-    let call = {
-        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::TRACK,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "longest",
-            ),
-            function: "longest",
-            name: ::core::option::Option::None,
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
-            labels: &[],
-            timed: false,
-            in_flight: true,
-            valued: false,
-        };
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+    let mut call = {
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
+            { in_flight : true, .. ::metrics_runtime::__private::Site::new(&
+            ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
+            ::core::line!(), ::core::module_path!(), "longest") });
+        }
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> &'a str {
@@ -38,15 +20,10 @@ fn longest<'a>(first: &'a str, second: &'a str) -> &'a str {
         );
     }
     if call.is_active() {
-        let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        };
-        let value = ::core::option::Option::None;
-        call.finish(outcome, value, &[]);
+        });
     }
     return returned;
 }

@@ -1,31 +1,13 @@
 fn compress(data: &[u8]) -> Result<Compressed, Error> {
-    let call = {
-        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::COMPRESSION,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "compress",
-            ),
-            function: "compress",
-            name: ::core::option::Option::None,
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
-            labels: &[],
-            timed: false,
-            in_flight: false,
-            valued: true,
-        };
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+    let mut call = {
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
+            { valued : true, .. ::metrics_runtime::__private::Site::new(&
+            ::metrics_runtime::__private::preset::COMPRESSION, ::core::file!(),
+            ::core::line!(), ::core::module_path!(), "compress") });
+        }
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> Result<
@@ -40,10 +22,7 @@ fn compress(data: &[u8]) -> Result<Compressed, Error> {
     }
     if call.is_active() {
         let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
         let value = match outcome {
@@ -59,33 +38,15 @@ fn compress(data: &[u8]) -> Result<Compressed, Error> {
     return returned;
 }
 fn compress_fast(data: &[u8]) -> Compressed {
-    let call = {
-        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::COMPRESSION,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "compress_fast",
-            ),
-            function: "compress_fast",
-            name: ::core::option::Option::None,
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
-            labels: &[],
-            timed: false,
-            in_flight: false,
-            valued: true,
-        };
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+    let mut call = {
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
+            { valued : true, .. ::metrics_runtime::__private::Site::new(&
+            ::metrics_runtime::__private::preset::COMPRESSION, ::core::file!(),
+            ::core::line!(), ::core::module_path!(), "compress_fast") });
+        }
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> Compressed {
@@ -99,10 +60,7 @@ fn compress_fast(data: &[u8]) -> Compressed {
     }
     if call.is_active() {
         let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
         #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]

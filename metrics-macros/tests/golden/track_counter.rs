@@ -1,78 +1,53 @@
 fn job() {
-    let call = {
+    let mut call = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::COUNTER,
-            source: ::metrics_runtime::__private::Source::new(
+            name: ::core::option::Option::Some("jobs_total"),
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::COUNTER,
                 ::core::file!(),
                 ::core::line!(),
                 ::core::module_path!(),
                 "job",
-            ),
-            function: "job",
-            name: ::core::option::Option::Some("jobs_total"),
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
-            labels: &[],
-            timed: false,
-            in_flight: false,
-            valued: false,
+            )
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> () {});
     if call.is_active() {
-        let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        };
-        let value = ::core::option::Option::None;
-        call.finish(outcome, value, &[]);
+        });
     }
     return returned;
 }
 fn send() -> u64 {
-    let call = {
+    let mut call = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::COUNTER_OF_VALUE,
-            source: ::metrics_runtime::__private::Source::new(
+            name: ::core::option::Option::Some("sent_bytes_total"),
+            unit: ::core::option::Option::Some("bytes"),
+            valued: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::COUNTER_OF_VALUE,
                 ::core::file!(),
                 ::core::line!(),
                 ::core::module_path!(),
                 "send",
-            ),
-            function: "send",
-            name: ::core::option::Option::Some("sent_bytes_total"),
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::Some("bytes"),
-            buckets: ::core::option::Option::None,
-            labels: &[],
-            timed: false,
-            in_flight: false,
-            valued: true,
+            )
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> u64 { 1 });
@@ -84,10 +59,7 @@ fn send() -> u64 {
     }
     if call.is_active() {
         let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
         #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]

@@ -1,24 +1,19 @@
 fn analyze(log: &str) -> usize {
-    let call = {
+    let mut call = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::HISTOGRAM,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "analyze",
-            ),
-            function: "analyze",
             name: ::core::option::Option::Some("analysis_duration_seconds"),
             help: ::core::option::Option::Some("Duration."),
             unit: ::core::option::Option::Some("seconds"),
             buckets: ::core::option::Option::Some(
                 &[0.1f64, 1f64, (LIMIT) as ::core::primitive::f64],
             ),
-            labels: &[],
-            timed: false,
-            in_flight: false,
-            valued: false,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::HISTOGRAM,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "analyze",
+            )
         };
         const _: () = {
             ::metrics_runtime::__private::expect(
@@ -33,14 +28,11 @@ fn analyze(log: &str) -> usize {
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> usize { log.len() });
@@ -51,57 +43,43 @@ fn analyze(log: &str) -> usize {
         );
     }
     if call.is_active() {
-        let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        };
-        let value = ::core::option::Option::None;
-        call.finish(outcome, value, &[]);
+        });
     }
     return returned;
 }
 async fn upload() -> Result<Vec<u8>, Error> {
-    let call = {
+    let mut call = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::HISTOGRAM_OF_VALUE,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "upload",
-            ),
-            function: "upload",
-            name: ::core::option::Option::None,
-            help: ::core::option::Option::None,
             unit: ::core::option::Option::Some("bytes"),
             buckets: ::core::option::Option::Some(
                 &::metrics_runtime::__private::preset::exponential::<5>(1024f64, 4f64),
             ),
-            labels: &[],
-            timed: false,
-            in_flight: false,
             valued: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::HISTOGRAM_OF_VALUE,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "upload",
+            )
         };
         const _: () = ::metrics_runtime::__private::expect(
             ::metrics_runtime::__private::check_exponential(__SITE.bounds()),
         );
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         __CALLSITE.enter()
     };
-    let (returned, call) = ::metrics_runtime::__private::tracked(
-            call,
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
             async move {
                 if false {
                     return ::metrics_runtime::__private::unreachable::<
@@ -114,10 +92,7 @@ async fn upload() -> Result<Vec<u8>, Error> {
         .await;
     if call.is_active() {
         let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
         #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
@@ -145,44 +120,35 @@ async fn upload() -> Result<Vec<u8>, Error> {
     return returned;
 }
 fn size() -> usize {
-    let call = {
+    let mut call = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::HISTOGRAM_OF_VALUE,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "size",
-            ),
-            function: "size",
             name: ::core::option::Option::Some({
                 let text: &'static ::core::primitive::str = NAME;
                 text
             }),
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
             buckets: ::core::option::Option::Some({
                 let [bounds @ ..] = &limits::SIZES;
                 let bounds: &'static [::core::primitive::f64] = bounds;
                 bounds
             }),
-            labels: &[],
-            timed: false,
-            in_flight: false,
             valued: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::HISTOGRAM_OF_VALUE,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "size",
+            )
         };
         const _: () = ::metrics_runtime::__private::expect(
             ::metrics_runtime::__private::check_buckets(__SITE.bounds()),
         );
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> usize { 1 });
@@ -194,10 +160,7 @@ fn size() -> usize {
     }
     if call.is_active() {
         let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
         #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]

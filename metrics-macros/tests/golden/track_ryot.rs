@@ -1,35 +1,16 @@
 async fn generate(prompt: &str) -> Result<Completion, Error> {
-    let call = {
-        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::RYOT,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "generate",
-            ),
-            function: "generate",
-            name: ::core::option::Option::None,
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
-            labels: &[],
-            timed: false,
-            in_flight: false,
-            valued: false,
-        };
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+    let mut call = {
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
+            ::metrics_runtime::__private::preset::RYOT, ::core::file!(), ::core::line!(),
+            ::core::module_path!(), "generate"));
+        }
         __CALLSITE.enter()
     };
-    let (returned, call) = ::metrics_runtime::__private::tracked(
-            call,
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
             async move {
                 if false {
                     return ::metrics_runtime::__private::unreachable::<
@@ -41,52 +22,37 @@ async fn generate(prompt: &str) -> Result<Completion, Error> {
         )
         .await;
     if call.is_active() {
-        let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        };
-        let value = ::core::option::Option::None;
-        call.finish(outcome, value, &[]);
+        });
     }
     return returned;
 }
 async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
-    let call = {
+    let mut call = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::RYOT,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "generate_counted",
-            ),
-            function: "generate_counted",
-            name: ::core::option::Option::None,
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
             labels: &[
                 ::metrics_runtime::__private::SiteLabel {
                     name: "model",
                     value: ::metrics_runtime::__private::SiteValue::Entry(&[]),
                 },
             ],
-            timed: false,
-            in_flight: false,
             valued: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::RYOT,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "generate_counted",
+            )
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         if ::metrics_runtime::__private::enabled() {
             __CALLSITE
                 .enter_with(
@@ -96,8 +62,8 @@ async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
             ::metrics_runtime::__private::Call::disabled()
         }
     };
-    let (returned, call) = ::metrics_runtime::__private::tracked(
-            call,
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
             async move {
                 if false {
                     return ::metrics_runtime::__private::unreachable::<
@@ -110,10 +76,7 @@ async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
         .await;
     if call.is_active() {
         let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
         };
         #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]

@@ -1,18 +1,6 @@
 async fn store(key: &str) -> Result<(), Error> {
-    let call = {
+    let mut call = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &::metrics_runtime::__private::preset::STORAGE,
-            source: ::metrics_runtime::__private::Source::new(
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "store",
-            ),
-            function: "store",
-            name: ::core::option::Option::None,
-            help: ::core::option::Option::None,
-            unit: ::core::option::Option::None,
-            buckets: ::core::option::Option::None,
             labels: &[
                 ::metrics_runtime::__private::SiteLabel {
                     name: "operation",
@@ -20,22 +8,24 @@ async fn store(key: &str) -> Result<(), Error> {
                 },
             ],
             timed: true,
-            in_flight: false,
-            valued: false,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::STORAGE,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "store",
+            )
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
-        static __CALLSITE: ::metrics_runtime::__private::Callsite = ::metrics_runtime::__private::Callsite::new(
-            __SITE,
-        );
-        #[::metrics_runtime::__private::linkme::distributed_slice(
-            ::metrics_runtime::__private::ENTRIES
-        )]
-        #[linkme(crate = ::metrics_runtime::__private::linkme)]
-        static __ENTRY: &'static dyn ::metrics_runtime::__private::Declare = &__CALLSITE;
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
         __CALLSITE.enter()
     };
-    let (returned, call) = ::metrics_runtime::__private::tracked(
-            call,
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
             async move {
                 if false {
                     return ::metrics_runtime::__private::unreachable::<
@@ -47,15 +37,10 @@ async fn store(key: &str) -> Result<(), Error> {
         )
         .await;
     if call.is_active() {
-        let outcome = {
-            use ::metrics_runtime::__private::{
-                OutcomeOfAny as _, OutcomeOfBoth as _, OutcomeOfClassified as _,
-                OutcomeOfError as _, OutcomeOfResult as _, OutcomeOfValue as _,
-            };
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
             (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        };
-        let value = ::core::option::Option::None;
-        call.finish(outcome, value, &[]);
+        });
     }
     return returned;
 }

@@ -1,8 +1,7 @@
 //! A number that only goes up.
 
-use super::{Striped, Thread, add_f64, reject};
+use super::{Striped, Thread, reject};
 use crate::encode::Number;
-use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A counter: one series that only goes up.
 ///
@@ -10,31 +9,29 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// a function in a `#[metrics]` module.
 #[derive(Debug)]
 pub struct Counter {
-    whole: Striped,
-    /// The sum of what was added as f64, as its bits.
-    fraction: AtomicU64,
+    sum: Striped,
 }
 
 impl Counter {
     pub(crate) fn new() -> Self {
-        Self { whole: Striped::new(), fraction: AtomicU64::new(0) }
+        Self { sum: Striped::new() }
     }
 
     /// Adds one.
     #[inline]
     pub fn inc(&self) {
-        self.whole.add(1);
+        self.sum.add(1);
     }
 
     #[inline]
     pub(crate) fn inc_by_thread(&self, thread: Thread) {
-        self.whole.add_by(thread, 1);
+        self.sum.add_by(thread, 1);
     }
 
     /// Adds a whole number.
     #[inline]
     pub fn inc_by(&self, n: u64) {
-        self.whole.add(n);
+        self.sum.add(n);
     }
 
     /// Adds any amount that is not negative. A negative amount, NaN or infinity is refused: it changes nothing, is
@@ -44,9 +41,9 @@ impl Counter {
             reject("an increment of a counter that is negative or not finite was", amount);
         } else if amount.fract() == 0.0 && amount < 9_007_199_254_740_992.0 {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within 0..2^53")]
-            self.whole.add(amount as u64);
+            self.sum.add(amount as u64);
         } else {
-            add_f64(&self.fraction, amount);
+            self.sum.add_fraction(amount);
         }
     }
 
@@ -57,12 +54,12 @@ impl Counter {
     }
 
     pub(crate) fn spread(&self) {
-        self.whole.spread();
+        self.sum.spread();
     }
 
     pub(crate) fn number(&self) -> Number {
-        let whole = self.whole.sum();
-        let fraction = f64::from_bits(self.fraction.load(Ordering::Relaxed));
+        let whole = self.sum.sum();
+        let fraction = self.sum.fraction();
         if fraction == 0.0 { Number::Whole(whole) } else { Number::Float(whole as f64 + fraction) }
     }
 }

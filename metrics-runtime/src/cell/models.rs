@@ -22,6 +22,11 @@ pub(crate) fn thread<T: 'static, R: 'static>(shared: &Arc<T>, write: impl FnOnce
     })
 }
 
+/// For the thread that a model begins with, where it writes: its slot has to be given back before the model ends.
+pub(crate) fn give_back() {
+    SLOT.with(Slot::give_back);
+}
+
 fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
@@ -116,6 +121,22 @@ fn a_counter_and_a_gauge_lose_no_fraction() {
         });
         join(threads);
         assert_eq!((numbers.0.number(), numbers.1.get()), (Number::Float(0.75), -0.75));
+    });
+}
+
+#[test]
+fn threads_without_a_slot_lose_no_fraction() {
+    model(3, || {
+        let counter = Arc::new(Counter::new());
+        let threads = [0.5, 0.25].map(|n| {
+            thread(&counter, move |counter| {
+                counter.add(n);
+                give_back();
+                counter.add(n);
+            })
+        });
+        join(threads);
+        assert_eq!(counter.number(), Number::Float(1.5));
     });
 }
 

@@ -1,5 +1,6 @@
 //! A part of a value for each thread that writes it.
 
+use std::array;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::{LazyLock, PoisonError};
@@ -14,10 +15,34 @@ use crate::sync::{Mutex, OnceLock, SLOT_LIMITS, global, thread_local};
 /// for the type to keep its parts on cache lines of their own.
 #[derive(Debug)]
 pub(crate) struct Sharded<T> {
-    parts: OnceLock<Box<[Part<T>]>>,
+    parts: OnceLock<Box<Parts<T>>>,
 }
 
 type Part<T> = OnceLock<Box<T>>;
+
+/// How many slots every value has room for that has parts at all.
+const FIRST: usize = SLOT_LIMITS.0;
+
+/// The parts by slot, behind a thin pointer: a value that no two threads have met on is small.
+#[derive(Debug)]
+struct Parts<T> {
+    first: [Part<T>; FIRST],
+    /// Of the slots from there on, once a thread with one of them has come: on a machine of many cores they are many.
+    rest: OnceLock<Box<[Part<T>]>>,
+    /// Of all threads without a slot.
+    shared: Part<T>,
+}
+
+impl<T> Parts<T> {
+    fn beyond_first(&self, slot: usize) -> Option<&Part<T>> {
+        let slot = slot.checked_sub(FIRST).filter(|slot| *slot < NONE - FIRST)?;
+        self.rest.get_or_init(|| (FIRST..slot_count()).map(|_| OnceLock::new()).collect()).get(slot)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Part<T>> {
+        self.first.iter().chain(self.rest.get().into_iter().flatten()).chain([&self.shared])
+    }
+}
 
 impl<T> Sharded<T> {
     pub(crate) fn new() -> Self {
@@ -26,7 +51,13 @@ impl<T> Sharded<T> {
 
     /// From now on, threads have parts of their own.
     pub(crate) fn spread(&self) {
-        self.parts.get_or_init(|| (0..slot_count()).map(|_| OnceLock::new()).collect());
+        self.parts.get_or_init(|| {
+            Box::new(Parts {
+                first: array::from_fn(|_| OnceLock::new()),
+                rest: OnceLock::new(),
+                shared: OnceLock::new(),
+            })
+        });
     }
 
     /// Whether threads have parts of their own.
@@ -38,14 +69,19 @@ impl<T> Sharded<T> {
     /// This thread's part: nothing where there are none, or where the thread has no slot.
     #[inline]
     pub(crate) fn mine(&self, thread: Thread, make: impl FnOnce() -> T) -> Option<&T> {
-        let part = self.parts.get()?.get(thread.slot)?;
+        let parts = self.parts.get()?;
+        let part = parts.first.get(thread.slot).or_else(|| parts.beyond_first(thread.slot))?;
         Some(part.get_or_init(|| Box::new(make())))
+    }
+
+    /// The part of the threads that have no slot: nothing where there are no parts.
+    pub(crate) fn shared(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        Some(self.parts.get()?.shared.get_or_init(|| Box::new(make())))
     }
 
     /// The parts that were written.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        let parts = self.parts.get().map_or(&[][..], |parts| parts);
-        parts.iter().filter_map(|part| part.get().map(AsRef::as_ref))
+        self.parts.get().into_iter().flat_map(|parts| parts.iter()).filter_map(|part| part.get().map(AsRef::as_ref))
     }
 }
 

@@ -2,15 +2,27 @@
 
 use crossbeam_utils::CachePadded;
 
+use super::add_f64;
 use super::sharded::{Sharded, Thread};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A wrapping sum. It starts as one atomic; the first time two threads collide on it, each gets a part of its own, so
-/// that a series costs memory only where threads really meet (the idea of `java.util.concurrent`'s `Striped64`).
+/// that a series costs memory only where threads really meet (the idea of `java.util.concurrent`'s `Striped64`), or where
+/// it is [`BUSY`]: a part takes no locked instruction.
 #[derive(Debug)]
 pub(crate) struct Striped {
     base: AtomicU64,
-    parts: Sharded<CachePadded<AtomicU64>>,
+    parts: Sharded<CachePadded<Part>>,
+}
+
+/// A sum that has counted so far one by one has earned the few hundred bytes.
+const BUSY: u64 = 1 << 16;
+
+#[derive(Debug, Default)]
+struct Part {
+    whole: AtomicU64,
+    /// What was added as f64, as its bits. Few sums ever have one, so that it has no room in the base.
+    fraction: AtomicU64,
 }
 
 impl Striped {
@@ -26,7 +38,7 @@ impl Striped {
     #[inline]
     pub(crate) fn add_by(&self, thread: Thread, n: u64) {
         if let Some(part) = self.parts.mine(thread, CachePadded::default) {
-            add_alone(part, n);
+            add_alone(&part.whole, n);
         } else {
             self.add_shared(thread, n);
         }
@@ -38,17 +50,38 @@ impl Striped {
         } else if !try_add(&self.base, n) {
             self.parts.spread();
             self.add_by(thread, n);
+        } else if n == 1 && self.base.load(Ordering::Relaxed).is_multiple_of(BUSY) {
+            self.parts.spread();
+        }
+    }
+
+    /// Adds what is not whole.
+    pub(crate) fn add_fraction(&self, amount: f64) {
+        self.parts.spread();
+        if let Some(Part { fraction, .. }) =
+            self.parts.mine(Thread::current(), CachePadded::default).map(|part| &**part)
+        {
+            let sum = f64::from_bits(fraction.load(Ordering::Relaxed)) + amount;
+            fraction.store(sum.to_bits(), Ordering::Relaxed);
+        } else if let Some(part) = self.parts.shared(CachePadded::default) {
+            add_f64(&part.fraction, amount);
         }
     }
 
     /// Gives every thread a part of its own, without waiting for two to collide.
+    #[cold]
     pub(crate) fn spread(&self) {
         self.parts.spread();
     }
 
     pub(crate) fn sum(&self) -> u64 {
         let base = self.base.load(Ordering::Relaxed);
-        self.parts.iter().fold(base, |sum, part| sum.wrapping_add(part.load(Ordering::Relaxed)))
+        self.parts.iter().fold(base, |sum, part| sum.wrapping_add(part.whole.load(Ordering::Relaxed)))
+    }
+
+    /// The sum of what is not whole.
+    pub(crate) fn fraction(&self) -> f64 {
+        self.parts.iter().map(|part| f64::from_bits(part.fraction.load(Ordering::Relaxed))).sum()
     }
 }
 
@@ -93,6 +126,14 @@ mod tests {
             });
         }
         assert_eq!(sum.sum(), 20_000);
+    }
+
+    #[test]
+    fn a_number_that_one_thread_uses_much_has_its_part() {
+        let sum = Striped::new();
+        (0..BUSY + 10).for_each(|_| sum.add(1));
+        assert!(sum.parts.is_spread());
+        assert_eq!(sum.sum(), BUSY + 10);
     }
 
     #[test]

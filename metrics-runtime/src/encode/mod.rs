@@ -3,7 +3,7 @@
 //! Families hand their series to a [`Page`] one after the other; it knows the two formats and nothing of where the
 //! numbers come from.
 
-mod negotiate;
+pub(crate) mod negotiate;
 mod number;
 
 pub(crate) use number::Number;
@@ -17,7 +17,7 @@ use crate::label;
 use crate::name;
 
 /// An exposition format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Format {
     /// The Prometheus text format 0.0.4.
@@ -70,6 +70,8 @@ pub struct Page {
     /// How the lines of the current family begin.
     line: Opening,
     histogram: HistogramLines,
+    /// What stands behind the samples of the current series, by bucket; nothing where there is nothing for any.
+    exemplars: Vec<String>,
 }
 
 /// What is the same in every line of a family, put together once.
@@ -121,14 +123,16 @@ pub(crate) struct Header<'a> {
 }
 
 impl Page {
-    pub(crate) fn new(format: Format) -> Self {
+    /// An empty page with room for so many bytes.
+    pub(crate) fn new(format: Format, room: usize) -> Self {
         Self {
-            out: String::new(),
+            out: String::with_capacity(room),
             format,
             name: String::new(),
             constant: String::new(),
             line: Opening::default(),
             histogram: HistogramLines::default(),
+            exemplars: Vec::new(),
         }
     }
 
@@ -189,38 +193,56 @@ impl Page {
         lines.has_sum = self.format == Format::Text || bounds.first().is_none_or(|&bound| bound >= 0.0);
         lines.bounds.clear();
         for bound in bounds.iter().copied().chain([f64::INFINITY]) {
-            let mut text = String::from("le=\"");
+            let mut text = String::with_capacity(24);
+            text.push_str("le=\"");
             push_bound(&mut text, self.format, bound);
             text.push_str("\"} ");
             lines.bounds.push(text);
         }
     }
 
+    /// Whether the format has exemplars.
+    pub(crate) fn takes_exemplars(&self) -> bool {
+        self.format == Format::OpenMetrics
+    }
+
+    /// What stands behind the samples of the series that follow: of a counter, or of the buckets of a histogram.
+    pub(crate) fn exemplars(&mut self, texts: Vec<String>) {
+        self.exemplars = texts;
+    }
+
     /// One sample of the family. `labels` is escaped text.
     #[inline]
     pub(crate) fn sample(&mut self, labels: &str, value: Number) {
-        push_line(&mut self.out, &self.line, labels, value);
+        push_line(&mut self.out, &self.line, labels, value, self.exemplars.first());
     }
 
     /// One histogram of the family. `read` fills in what it holds.
     pub(crate) fn histogram(&mut self, labels: &str, read: impl FnOnce(&mut Buckets)) {
         let HistogramLines { bucket, sum, count, bounds, has_sum, read: held } = &mut self.histogram;
         read(held);
-        for (bound, count) in bounds.iter().zip(&held.cumulative) {
-            self.out.push_str(&bucket.labelled);
-            if !labels.is_empty() {
-                self.out.push_str(labels);
-                self.out.push(',');
+        let start = self.out.len();
+        self.out.push_str(&bucket.labelled);
+        if !labels.is_empty() {
+            self.out.push_str(labels);
+            self.out.push(',');
+        }
+        // Every line begins as the first one does.
+        let opening = start..self.out.len();
+        for (i, (bound, count)) in bounds.iter().zip(&held.cumulative).enumerate() {
+            if i > 0 {
+                self.out.extend_from_within(opening.clone());
             }
             self.out.push_str(bound);
             push_number(&mut self.out, Number::Whole(*count));
+            self.out.push_str(self.exemplars.get(i).map_or("", |text| text));
             self.out.push('\n');
         }
         // A foreign histogram can have a sum that is none.
         if *has_sum && (self.format == Format::Text || held.sum >= 0.0) {
-            push_line(&mut self.out, sum, labels, Number::Float(held.sum));
+            push_line(&mut self.out, sum, labels, Number::Float(held.sum), None);
             let total = held.cumulative.last().copied().unwrap_or(0);
-            push_line(&mut self.out, count, labels, Number::Whole(total));
+            push_line(&mut self.out, count, labels, Number::Whole(total), None);
         }
     }
 
@@ -239,7 +261,7 @@ impl Page {
         let mut opening = Opening::default();
         for (suffix, value) in [("_sum", Number::Float(sum)), ("_count", Number::Whole(count))] {
             opening.set(&self.name, suffix, &self.constant);
-            push_line(&mut self.out, &opening, labels, value);
+            push_line(&mut self.out, &opening, labels, value, None);
         }
     }
 
@@ -253,7 +275,7 @@ impl Page {
 }
 
 #[inline]
-fn push_line(out: &mut String, opening: &Opening, labels: &str, value: Number) {
+fn push_line(out: &mut String, opening: &Opening, labels: &str, value: Number, exemplar: Option<&String>) {
     if labels.is_empty() {
         out.push_str(&opening.bare);
     } else {
@@ -262,6 +284,9 @@ fn push_line(out: &mut String, opening: &Opening, labels: &str, value: Number) {
         out.push_str("} ");
     }
     push_number(out, value);
+    if let Some(exemplar) = exemplar {
+        out.push_str(exemplar);
+    }
     out.push('\n');
 }
 
@@ -301,7 +326,7 @@ mod tests {
 
     #[test]
     fn text_is_written_as_the_format_0_0_4_has_it() {
-        let mut page = Page::new(Format::Text);
+        let mut page = Page::new(Format::Text, 0);
         page.family(Header { constant: "region=\"eu\"", ..header("x_total", Type::Counter) });
         page.sample("", Number::Whole(1));
         page.sample("a=\"b\"", Number::Float(2.5));
@@ -320,7 +345,7 @@ mod tests {
 
     #[test]
     fn open_metrics_has_families_without_suffix_canonical_bounds_units_and_one_eof() {
-        let mut page = Page::new(Format::OpenMetrics);
+        let mut page = Page::new(Format::OpenMetrics, 0);
         page.family(Header { unit: Some("bytes"), ..header("x_bytes_total", Type::Counter) });
         page.sample("", Number::Whole(1));
         page.family(header("system_info", Type::Info));

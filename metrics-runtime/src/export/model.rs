@@ -131,10 +131,10 @@ impl Model {
         let global = metrics.registry().is_global();
         let declared = if global { catalog() } else { Vec::new() };
         let mut all = BTreeMap::new();
-        for family in metrics.registry().snapshot() {
+        for family in metrics.registry().snapshot().0 {
             let descriptor = family.descriptor();
             let ours: Vec<_> = declared.iter().filter(|own| own.descriptor.name == descriptor.name).collect();
-            let name = format!("{}{}", naming.prefix, descriptor.name);
+            let name = format!("{}{}", family.prefix(naming), descriptor.name);
             let metric = of_family(name.clone(), descriptor, family.source(), &ours);
             all.insert(name, metric);
         }

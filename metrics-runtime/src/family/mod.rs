@@ -1,5 +1,6 @@
 //! One metric with all its series.
 
+mod exemplars;
 #[cfg(all(test, models))]
 mod models;
 mod table;
@@ -10,10 +11,12 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use crate::cell::{Bounds, Buckets, Counter, First, Gauge, Histogram, InFlight, Striped};
 use crate::descriptor::{Descriptor, Kind, Naming, Source};
 use crate::encode::{Number, Page};
+use crate::exemplars::{Exemplar, Kept};
 use crate::label::LabelText;
 use crate::sync::OnceLock;
 
@@ -145,6 +148,7 @@ struct Inner<M> {
     overflow: OnceLock<(LabelText, M)>,
     overflowed: Striped,
     warned: First,
+    exemplars: exemplars::Exemplars,
     desc: prometheus::core::Desc,
 }
 
@@ -200,6 +204,7 @@ impl<M: Metric> Family<M> {
                 overflow: OnceLock::new(),
                 overflowed: Striped::new(),
                 warned: First::new(),
+                exemplars: exemplars::Exemplars::default(),
                 desc,
             }),
         }
@@ -222,18 +227,17 @@ impl<M: Metric> Family<M> {
     }
 
     /// Like [`get`](Self::get), for callers that have one value for each label.
+    #[inline]
     pub(crate) fn series(&self, values: &[&str]) -> &M {
         self.lookup(values).unwrap_or_else(|| self.overflow())
     }
 
     /// The series of these values, unless there is no room for it.
+    #[inline]
     pub(crate) fn lookup(&self, values: &[&str]) -> Option<&M> {
         let inner = &*self.inner;
         let names = &inner.descriptor.labels;
         debug_assert_eq!(names.len(), values.len());
-        if let Some(entry) = inner.table.get(names, values) {
-            return Some(&entry.value);
-        }
         let admit = |len: usize| {
             let counted = len.saturating_sub(inner.known.load(Ordering::Relaxed));
             counted < inner.limit.load(Ordering::Relaxed) && !is_overflow(values)
@@ -242,8 +246,23 @@ impl<M: Metric> Family<M> {
         entry.map(|entry| &entry.value)
     }
 
-    /// The series of values that the program itself bounds, such as a literal; the limit does not apply.
-    pub(crate) fn known_series(&self, values: &[&str]) -> &M {
+    /// The number of the series of these values, unless there is no room for it: for callers that remember it.
+    #[cfg(feature = "http")]
+    pub(crate) fn number(&self, values: &[&str]) -> Option<u32> {
+        self.lookup(values)?;
+        u32::try_from(self.inner.table.number(&self.inner.descriptor.labels, values)?).ok()
+    }
+
+    /// The series of a number that [`number`](Self::number) gave.
+    #[cfg(feature = "http")]
+    #[inline]
+    pub(crate) fn numbered(&self, number: u32) -> Option<&M> {
+        self.inner.table.numbered(number as usize).map(|entry| &entry.value)
+    }
+
+    /// The series of values that the program itself bounds, such as a literal; the limit does not apply. Nothing where they
+    /// are those of the overflow.
+    pub(crate) fn known_series(&self, values: &[&str]) -> Option<&M> {
         let inner = &*self.inner;
         let entry = inner.table.get_or_insert(
             &inner.descriptor.labels,
@@ -254,13 +273,24 @@ impl<M: Metric> Family<M> {
                 M::new(&inner.bounds)
             },
         );
-        entry.map_or_else(|| self.overflow(), |entry| &entry.value)
+        entry.map(|entry| &entry.value)
     }
 
     /// The series for what found no room. Every call counts one operation.
+    #[cold]
     pub(crate) fn overflow(&self) -> &M {
         self.inner.overflowed.add(1);
         self.overflow_series()
+    }
+
+    /// Keeps the trace of a call that has added `value` to one of this family's series before.
+    pub(crate) fn exemplify(&self, series: &M, value: f64, (exemplar, time): &(Exemplar, SystemTime)) {
+        let bounds = &self.inner.bounds;
+        // What was refused led to no number.
+        if bounds.accepts(value) {
+            let kept = Kept { exemplar: exemplar.clone(), value, time: *time };
+            self.inner.exemplars.keep(series, bounds.bucket(value), bounds.upper().len() + 1, kept);
+        }
     }
 
     /// Counts an operation on this series, if it is the one for what found no room.
@@ -306,12 +336,22 @@ fn unreachable_desc() -> prometheus::core::Desc {
     }
 }
 
+/// What a line has beside the name and the labels. The longest number is `18446744073709551615`; most are far from it.
+pub(crate) const LINE: usize = "{} \n".len() + 20;
+
 /// A family of any kind, as the registry keeps it.
 pub(crate) trait AnyFamily: Send + Sync {
     fn descriptor(&self) -> &Descriptor;
     fn source(&self) -> Source;
+    /// What the page puts in front of its name.
+    fn prefix<'a>(&self, naming: &'a Naming) -> &'a str {
+        &naming.prefix
+    }
     /// Writes every series, in the order in which they were made, the overflow last.
     fn write(&self, page: &mut Page);
+    /// How many bytes `write` takes on a page where this many stand beside the labels of each line: rather too many than
+    /// too few.
+    fn page_len(&self, beside: usize) -> usize;
     /// Every series, in the same order.
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample));
     fn bounds(&self) -> &[f64];
@@ -329,12 +369,28 @@ impl<M: Metric> AnyFamily for Family<M> {
     }
 
     fn write(&self, page: &mut Page) {
+        let exemplars = if page.takes_exemplars() { self.inner.exemplars.read() } else { None };
         for entry in self.inner.table.iter() {
+            if let Some(exemplars) = &exemplars {
+                // Read before the numbers, so that what led to an exemplar is counted in them.
+                page.exemplars(exemplars.texts(&entry.value));
+            }
             entry.value.write(entry.labels.as_str(), page);
         }
+        page.exemplars(Vec::new());
         if let Some((labels, series)) = self.inner.overflow.get() {
             series.write(labels.as_str(), page);
         }
+    }
+
+    fn page_len(&self, beside: usize) -> usize {
+        // Of a histogram, a line for each bucket, the last one included, the sum and the count, with a suffix and a bound.
+        let (lines, beside) = match M::KIND {
+            Kind::Histogram => (self.inner.bounds.upper().len() + 3, beside + "_bucket,le=\"0.0000\"".len()),
+            Kind::Counter | Kind::Gauge | Kind::Info => (1, beside),
+        };
+        let table = &self.inner.table;
+        (table.text_len() + (table.len() + 1) * (beside + LINE)) * lines
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
@@ -417,7 +473,7 @@ mod tests {
     fn series_the_program_bounds_do_not_use_up_the_limit() {
         let family = family(&["kind"], 1);
         for kind in ["a", "b", "c"] {
-            family.known_series(&[kind]).inc();
+            family.known_series(&[kind]).expect("not the overflow").inc();
         }
         family.series(&["d"]).inc();
         assert_eq!(samples(&family).len(), 4);

@@ -1,40 +1,45 @@
 //! An append-only map from label sets to values: looked up without a lock, without an allocation.
 
 use std::array;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::PoisonError;
 
 use crate::label::LabelText;
-use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use crate::sync::{HashState, Mutex, OnceLock};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{HashState, Mutex, OnceLock, TABLE_SIZES};
 
-/// The first index has this many slots, and each one after it twice as many; 2^28 entries are beyond any family.
-const FIRST_SLOTS: usize = 8;
-const LEVELS: usize = 27;
-/// The first chunk of entries has this many, and each one after it twice as many.
+/// The first chunks have this many entries.
 const FIRST_ENTRIES: usize = 4;
+/// After so many chunks, the next ones have twice as many entries: what has no entry yet is never more than a fifth.
+const CHUNKS_PER_SIZE: usize = 4;
+const CHUNKS: usize = TABLE_SIZES * CHUNKS_PER_SIZE;
+/// The first index has this many slots, and each one after it twice as many: more than there can be entries.
+const FIRST_SLOTS: usize = 8;
+const LEVELS: usize = TABLE_SIZES + 3;
 
 /// Entries are written once and never move: a reader may hold a reference as long as the table.
 ///
-/// A hash index of entry numbers stands beside them. When it is three quarters full, one of twice the size is filled
+/// A hash index of their places stands beside them. When it is seven eighths full, one of twice the size is filled
 /// and published; readers that still walk the old one miss new entries and fall back to the lock, where they look again.
+/// The index has the hashes too, so that nobody looks at an entry to find that it is another, nor to fill a wider index.
 #[derive(Debug)]
 pub(crate) struct Table<V> {
     hasher: HashState,
-    chunks: [Chunk<V>; LEVELS],
-    indexes: [OnceLock<Box<[AtomicU32]>>; LEVELS],
+    chunks: [Chunk<V>; CHUNKS],
+    indexes: [OnceLock<Box<[AtomicU64]>>; LEVELS],
     current: AtomicUsize,
     /// The number of entries; the lock admits one writer at a time.
     len: Mutex<usize>,
     /// The same number for readers: every entry below it is there.
     published: AtomicUsize,
+    /// Bytes of the label texts of all entries.
+    text: AtomicUsize,
 }
 
 type Chunk<V> = OnceLock<Box<[OnceLock<Entry<V>>]>>;
 
 #[derive(Debug)]
 pub(crate) struct Entry<V> {
-    hash: u64,
     pub(crate) labels: LabelText,
     pub(crate) value: V,
 }
@@ -48,26 +53,45 @@ impl<V> Table<V> {
             current: AtomicUsize::new(0),
             len: Mutex::new(0),
             published: AtomicUsize::new(0),
+            text: AtomicUsize::new(0),
         }
     }
 
     /// The entry of these label values.
     #[inline]
     pub(crate) fn get<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<&Entry<V>> {
-        self.find(self.hasher.hash_one(values), names, values)
+        self.find(self.hash(values), names, values)
     }
 
     /// The entry of these label values; made now, unless `admit` declines at the number of entries there are.
+    #[inline]
     pub(crate) fn get_or_insert<N: AsRef<str>>(
         &self,
         names: &[N],
         values: &[&str],
-        admit: impl FnOnce(usize) -> bool,
+        admit: impl Fn(usize) -> bool,
         value: impl FnOnce() -> V,
     ) -> Option<&Entry<V>> {
-        let hash = self.hasher.hash_one(values);
+        let hash = self.hash(values);
         if let Some(entry) = self.find(hash, names, values) {
             return Some(entry);
+        }
+        self.insert(hash, names, values, admit, value)
+    }
+
+    #[cold]
+    fn insert<N: AsRef<str>>(
+        &self,
+        hash: u32,
+        names: &[N],
+        values: &[&str],
+        admit: impl Fn(usize) -> bool,
+        value: impl FnOnce() -> V,
+    ) -> Option<&Entry<V>> {
+        // What is declined once would be declined under the lock too: there are never fewer entries. The one that is
+        // looked for may be among those that were counted.
+        if !admit(self.len()) {
+            return self.find(hash, names, values);
         }
         // A panic cannot happen between the steps below, so what a poisoned lock guards is whole.
         let mut len = self.len.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,86 +101,159 @@ impl<V> Table<V> {
         if !admit(*len) {
             return None;
         }
-        let entry = Entry { hash, labels: LabelText::new(names, values), value: value() };
-        let number = *len;
-        let (chunk, offset) = place(number);
-        let chunk =
-            self.chunks.get(chunk)?.get_or_init(|| (0..FIRST_ENTRIES << chunk).map(|_| OnceLock::new()).collect());
-        let entry = chunk.get(offset)?.get_or_init(|| entry);
-        self.index(number, hash)?;
-        *len = number + 1;
-        self.published.store(number + 1, Ordering::Release);
+        let entry = Entry { labels: LabelText::new(names, values), value: value() };
+        let (chunk, offset) = place(*len);
+        let entries = self.chunks.get(chunk)?.get_or_init(|| (0..chunk_len(chunk)).map(|_| OnceLock::new()).collect());
+        let entry = entries.get(offset)?.get_or_init(|| entry);
+        self.index(*len, slot(hash, chunk, offset))?;
+        *len += 1;
+        self.text.fetch_add(entry.labels.as_str().len(), Ordering::Relaxed);
+        self.published.store(*len, Ordering::Release);
         Some(entry)
     }
 
     /// All entries, in the order in which they were made.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry<V>> {
-        (0..self.len()).filter_map(|number| self.entry(number))
+        let chunks = self.chunks.iter().map_while(|chunk| chunk.get());
+        chunks.flatten().take(self.len()).filter_map(OnceLock::get)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.published.load(Ordering::Acquire)
     }
 
-    fn entry(&self, number: usize) -> Option<&Entry<V>> {
-        let (chunk, offset) = place(number);
+    /// How long the label texts of all entries are together.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn entry(&self, (chunk, offset): (usize, usize)) -> Option<&Entry<V>> {
         self.chunks.get(chunk)?.get()?.get(offset)?.get()
     }
 
-    fn find<N: AsRef<str>>(&self, hash: u64, names: &[N], values: &[&str]) -> Option<&Entry<V>> {
+    /// Seeded, since the values may be a client's. Each value is folded in by itself; what collides nevertheless is told
+    /// apart by the text.
+    #[inline]
+    fn hash(&self, values: &[&str]) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        for value in values {
+            hasher.write(value.as_bytes());
+        }
+        (hasher.finish() >> 32) as u32
+    }
+
+    /// The number of the entry of these label values: short, copied, and good for [`numbered`](Self::numbered) as long as
+    /// the table lives.
+    #[cfg(any(test, feature = "http"))]
+    pub(crate) fn number<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<usize> {
+        self.find_slot(self.hash(values), names, values).map(|(slot, _)| number_of(place_of(slot)))
+    }
+
+    /// The entry of a number.
+    #[cfg(any(test, feature = "http"))]
+    #[inline]
+    pub(crate) fn numbered(&self, number: usize) -> Option<&Entry<V>> {
+        self.entry(place(number))
+    }
+
+    #[inline]
+    fn find<N: AsRef<str>>(&self, hash: u32, names: &[N], values: &[&str]) -> Option<&Entry<V>> {
+        self.find_slot(hash, names, values).map(|(_, entry)| entry)
+    }
+
+    #[inline]
+    fn find_slot<N: AsRef<str>>(&self, hash: u32, names: &[N], values: &[&str]) -> Option<(u64, &Entry<V>)> {
         let index = self.indexes[self.current.load(Ordering::Acquire)].get()?;
         for slot in probe(index, hash) {
-            let number = match slot.load(Ordering::Acquire) {
-                0 => return None,
-                number => number as usize - 1,
-            };
-            let entry = self.entry(number)?;
-            if entry.hash == hash && entry.labels.is(names, values) {
-                return Some(entry);
+            let slot = slot.load(Ordering::Acquire);
+            if slot == FREE {
+                return None;
+            }
+            if hash_of(slot) == hash {
+                let entry = self.entry(place_of(slot))?;
+                if entry.labels.is(names, values) {
+                    return Some((slot, entry));
+                }
             }
         }
         None
     }
 
-    /// Makes the entry findable. Called under the lock.
-    fn index(&self, number: usize, hash: u64) -> Option<()> {
-        let mut level = self.current.load(Ordering::Relaxed);
-        let first = self.indexes[level].get_or_init(|| slots(level));
-        if (number + 1) * 4 > first.len() * 3 {
-            level += 1;
-            let wider = self.indexes.get(level)?.get_or_init(|| slots(level));
-            for earlier in 0..number {
-                fill(wider, earlier, self.entry(earlier)?.hash);
-            }
-            self.current.store(level, Ordering::Release);
+    /// Makes an entry findable, beside so many others. Called under the lock.
+    fn index(&self, others: usize, slot: u64) -> Option<()> {
+        let level = self.current.load(Ordering::Relaxed);
+        let index = self.indexes[level].get_or_init(|| slots(level));
+        if (others + 1) * 8 <= index.len() * 7 {
+            return fill(index, slot);
         }
-        fill(self.indexes[level].get()?, number, hash);
+        let wider = self.indexes.get(level + 1)?.get_or_init(|| slots(level + 1));
+        for earlier in index {
+            let earlier = earlier.load(Ordering::Relaxed);
+            if earlier != FREE {
+                fill(wider, earlier)?;
+            }
+        }
+        fill(wider, slot)?;
+        self.current.store(level + 1, Ordering::Release);
         Some(())
     }
 }
 
 /// The chunk of an entry, and its place in it.
 fn place(number: usize) -> (usize, usize) {
-    let chunk = (number / FIRST_ENTRIES + 1).ilog2() as usize;
-    (chunk, number - FIRST_ENTRIES * ((1 << chunk) - 1))
+    // Counted from here, the chunks of a size begin at a power of two.
+    let number = number + FIRST_ENTRIES * CHUNKS_PER_SIZE;
+    let size = (number / (FIRST_ENTRIES * CHUNKS_PER_SIZE)).ilog2() as usize;
+    let len = FIRST_ENTRIES << size;
+    (CHUNKS_PER_SIZE * size + number / len - CHUNKS_PER_SIZE, number % len)
 }
 
-fn slots(level: usize) -> Box<[AtomicU32]> {
-    (0..FIRST_SLOTS << level).map(|_| AtomicU32::new(0)).collect()
+/// The other way round.
+#[cfg(any(test, feature = "http"))]
+fn number_of((chunk, offset): (usize, usize)) -> usize {
+    (chunk % CHUNKS_PER_SIZE + CHUNKS_PER_SIZE) * chunk_len(chunk) + offset - FIRST_ENTRIES * CHUNKS_PER_SIZE
+}
+
+fn chunk_len(chunk: usize) -> usize {
+    FIRST_ENTRIES << (chunk / CHUNKS_PER_SIZE)
+}
+
+fn slots(level: usize) -> Box<[AtomicU64]> {
+    (0..FIRST_SLOTS << level).map(|_| AtomicU64::new(FREE)).collect()
 }
 
 /// The slots to look at, in order; the length is a power of two.
-#[expect(clippy::cast_possible_truncation, reason = "any bits of the hash will do")]
-fn probe(index: &[AtomicU32], hash: u64) -> impl Iterator<Item = &AtomicU32> {
+#[inline]
+fn probe(index: &[AtomicU64], hash: u32) -> impl Iterator<Item = &AtomicU64> {
     let mask = index.len() - 1;
     (0..index.len()).map(move |step| &index[(hash as usize).wrapping_add(step) & mask])
 }
 
-fn fill(index: &[AtomicU32], number: usize, hash: u64) {
-    let free = probe(index, hash).find(|slot| slot.load(Ordering::Relaxed) == 0);
-    if let (Some(slot), Ok(number)) = (free, u32::try_from(number + 1)) {
-        slot.store(number, Ordering::Release);
-    }
+/// A slot without an entry.
+const FREE: u64 = 0;
+
+/// What a slot holds: from the top, the hash of an entry, its place in its chunk, the chunk, and a bit that says that there
+/// is one.
+fn slot(hash: u32, chunk: usize, offset: usize) -> u64 {
+    u64::from(hash) << 32 | (offset as u64) << 8 | (chunk as u64) << 1 | 1
+}
+
+#[inline]
+fn hash_of(slot: u64) -> u32 {
+    (slot >> 32) as u32
+}
+
+#[inline]
+fn place_of(slot: u64) -> (usize, usize) {
+    ((slot >> 1 & 0x7f) as usize, (slot >> 8 & 0xff_ffff) as usize)
+}
+
+/// `None` where there is no room, which is never: an index that is full is not filled.
+fn fill(index: &[AtomicU64], slot: u64) -> Option<()> {
+    let free = probe(index, hash_of(slot)).find(|free| free.load(Ordering::Relaxed) == FREE)?;
+    free.store(slot, Ordering::Release);
+    Some(())
 }
 
 #[cfg(test)]
@@ -178,6 +275,8 @@ mod tests {
         for i in 0..5000usize {
             let (a, b) = (i.to_string(), (i / 7).to_string());
             assert_eq!(table.get(&NAMES, &[&a, &b]).map(|entry| entry.value), Some(i));
+            assert_eq!(table.number(&NAMES, &[&a, &b]), Some(i));
+            assert_eq!(table.numbered(i).map(|entry| entry.value), Some(i));
         }
         assert_eq!(table.iter().map(|entry| entry.value).collect::<Vec<_>>(), (0..5000).collect::<Vec<_>>());
         assert!(table.get(&NAMES, &["0", "1"]).is_none());

@@ -35,13 +35,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        this.guard.enter();
-        let polled = this.inner.poll(cx);
-        if polled.is_pending() {
-            this.guard.leave();
-        }
+        let polled = this.guard.run_service(|| this.inner.poll(cx));
         Poll::Ready(match ready!(polled) {
-            // Still inside: the body is asked how long it is.
             Ok(response) => Ok(TrackedBody::track(response, std::mem::take(this.guard))),
             Err(error) => {
                 this.guard.fail();

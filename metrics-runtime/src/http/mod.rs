@@ -1,7 +1,8 @@
 //! Requests, each counted once, and the page they are scraped from.
 //!
 //! [`Http`] says what is recorded and under which names, [`Http::layer`] makes the middleware of it. The middleware
-//! fits any [`tower_service::Service`] of [`http::Request`]s.
+//! fits any [`tower_service::Service`] of [`http::Request`]s; [`HttpLayer::install`] puts it into an axum router.
+//! [`HttpMetric`] lists what there is to record.
 //!
 //! # When a request is over, and what it counts as
 //!
@@ -15,6 +16,7 @@
 //! | the service or the body panicked | `500` | to the panic |
 //! | the body failed; the headers were out already, and said something else | `500` | to the error |
 //! | the client left, before the headers or inside the body | `499` | none |
+//! | the connection became another one: `101`, or `CONNECT` with 2xx | that of the response | none |
 //!
 //! `499` also is what a request counts as that something outside of the middleware gave up, a timeout for instance.
 //! Durations are those of requests that ran to their end: how long a client had patience says nothing about the service.
@@ -27,168 +29,124 @@
 //!
 //! No client can make them grow:
 //!
-//! - `method` is one of the nine methods of RFC 9110 and PATCH, or QUERY, and `_OTHER` for everything else.
-//! - `endpoint` is the route as the application wrote it, `/users/{id}`. It is known to a layer *inside* an
-//!   [`axum::Router`]: added with [`Router::layer`](axum::Router::layer) after all routes, as
-//!   [`Metrics::instrument`](crate::Metrics::instrument) does, not wrapped around the router. Where no route matched,
-//!   and for what [`nest_service`](axum::Router::nest_service) hides, it is `unmatched`; routes begin with `/`, so no
-//!   route reads like that. It never is the path that was asked for.
-//! - `status` is the three digits.
+//! - `method` is one of the methods of RFC 9110, PATCH or QUERY, and `_OTHER` for everything else.
+//! - `endpoint` is the route as the application wrote it, `/users/{id}`. It is known to a layer *inside* an axum router:
+//!   added after all routes, as `Metrics::instrument` and `HttpLayer::install` do, not wrapped around the router. Where
+//!   no route matched, and for what `nest_service` hides, it is `unmatched`; routes begin with `/`, so no route reads like
+//!   that. It never is the path that was asked for. Other services name their routes by [`Http::route`]. If the first 100
+//!   requests all match nothing, a warning is logged, once.
+//! - `status` is the three digits, or the class, `2xx`, with [`Http::status_classes`].
+//! - Labels of the application's own, by [`Http::request_label`] and [`Http::response_label`], have as many values as
+//!   was declared, one for all others, and the empty one.
+//!
+//! So `http_requests_total` has at most `(routes + 1) * 11 * statuses` series, times `values + 2` for each label of the
+//! application's own; and no more than [the registry's limit](crate::Registry::set_series_limit) in any case.
+//!
+//! # Left out
+//!
+//! Requests are left out by [`Http::leave_out_path`], [`Http::leave_out`], or the layer [`LeftOut`] on a route.
+//!
+//! # The endpoint
+//!
+//! [`Endpoint`] says how the page is served and to whom. It is mounted in a router by
+//! [`Metrics::instrument`](crate::Metrics::instrument), has an address of its own by `Metrics::serve` (feature `serve`),
+//! and is an [`EndpointService`] for everything else.
+//!
+//! | a request | is answered with |
+//! |---|---|
+//! | from an address that is not allowed, or without a valid token | 403, 401; nothing has been gathered then |
+//! | of another method than GET and HEAD | 405 and `Allow` |
+//! | beyond the limit of scrapes | 503 and `Retry-After` |
+//! | whatever it accepts | the page: text 0.0.4, or OpenMetrics 1.0 where `Accept` prefers it; in gzip (feature `gzip`) or zstd (feature `zstd`) where `Accept-Encoding` names it |
+//! | with `name[]` in its query, as often as one likes | the families that have one of these names, or a sample of one |
+//! | where a page is not whole, and has to be ([`strict`](Endpoint::strict)) | 500 |
+//!
+//! **Scrapes that come together share a page.** It is gathered, written and encoded once for all who ask for it until the
+//! toolkit's own numbers are read, so that none of these is from before it was asked for; who comes later shares the next
+//! one. Foreign numbers can be older than that, by as long as it took to gather them: a collector that is being called is
+//! not called again, its answer is taken for both. All of this is done by threads of its own: none of the runtime's workers
+//! waits.
+//!
+//! **A foreign collector costs no more than its own families.** One that panics, that has not answered when the page is
+//! due, or whose families no page could have, is left out, counted by cause in `metrics_runtime_scrape_errors_total`, and
+//! logged the first time. One that still has not answered is not asked again before it has. An included registry is one
+//! such collector.
+//!
+//! What the endpoint says of itself, on the page: `metrics_runtime_scrapes_total{code}` (499 is a scraper that left early),
+//! `metrics_runtime_scrapes_in_flight`, `metrics_runtime_scrape_duration_seconds`,
+//! `metrics_runtime_scrape_bytes_total{encoding}` and `metrics_runtime_scrape_series`.
 
+#[cfg(feature = "axum")]
+mod access;
+#[cfg(feature = "axum")]
+mod answer;
 mod body;
+#[cfg(feature = "axum")]
+mod compress;
+#[cfg(feature = "serve")]
+mod connections;
+mod custom;
+#[cfg(feature = "axum")]
 mod endpoint;
 mod future;
 mod guard;
+mod handle;
+mod head;
 mod labels;
 mod layer;
+mod left_out;
+mod metric;
+#[cfg(feature = "axum")]
+mod mount;
+#[cfg(feature = "axum")]
 mod path;
+#[cfg(feature = "axum")]
 mod probe;
+mod recorder;
+mod request_body;
+#[cfg(feature = "axum")]
+mod router;
+mod routes;
+#[cfg(feature = "axum")]
+mod scrape;
+#[cfg(feature = "axum")]
+mod select;
+#[cfg(feature = "serve")]
+mod serve;
 mod service;
-#[cfg(test)]
+mod settings;
+#[cfg(all(test, feature = "axum"))]
 mod tests;
+mod upgrade;
+mod values;
 
+#[cfg(feature = "axum")]
+pub use access::EndpointSettingError;
+#[cfg(feature = "axum")]
+pub use answer::PageBody;
 pub use body::TrackedBody;
-pub use endpoint::EndpointError;
-pub(crate) use endpoint::instrument;
+#[cfg(feature = "axum")]
+pub use endpoint::{Endpoint, EndpointService};
 pub use future::ResponseFuture;
+pub use head::{RequestHead, ResponseHead};
 pub use layer::HttpLayer;
+pub use left_out::{LeftOut, LeftOutFuture, LeftOutService};
+pub use metric::HttpMetric;
+#[cfg(feature = "axum")]
+pub use mount::EndpointError;
+#[cfg(feature = "axum")]
+pub(crate) use mount::instrument;
+#[cfg(feature = "axum")]
 pub use path::PathError;
+#[cfg(feature = "axum")]
 pub(crate) use path::check_path;
+pub use request_body::{RequestBody, RequestBodyLayer, RequestBodyService};
+#[cfg(feature = "axum")]
+pub(crate) use scrape::Scraper;
+#[cfg(feature = "serve")]
+pub use serve::{ServeError, Server};
+#[cfg(feature = "serve")]
+pub(crate) use serve::{check_exposure, serve};
 pub use service::HttpService;
-
-use std::borrow::Cow;
-
-use crate::descriptor::Descriptor;
-use crate::registry::{Registry, RegistryError};
-use guard::Recorder;
-
-/// What is recorded of every request, and under which names.
-///
-/// | metric | labels |
-/// |---|---|
-/// | counter `http_requests_total` | `method`, `endpoint`, `status` |
-/// | histogram `http_request_duration_seconds`, buckets 0.01 0.05 0.1 0.5 1 2.5 5 10 | `method`, `endpoint` |
-///
-/// All names, the names of the labels and the buckets can be chosen. [The module](self) says what the labels read and
-/// when a request counts.
-///
-/// ```
-/// use axum::{Router, routing::get};
-/// use metrics_runtime::{Registry, http::Http};
-///
-/// let registry = Registry::new();
-/// let layer = Http::new()
-///     .requests("requests_total")
-///     .duration("request_duration_seconds")
-///     .endpoint_label("path")
-///     .buckets(&[0.1, 1.0, 10.0])
-///     .layer(&registry)?;
-/// let app: Router = Router::new().route("/users/{id}", get(|| async { "hello" })).layer(layer);
-/// # Ok::<(), metrics_runtime::RegistryError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[must_use]
-pub struct Http {
-    requests: Cow<'static, str>,
-    duration: Cow<'static, str>,
-    method_label: Cow<'static, str>,
-    endpoint_label: Cow<'static, str>,
-    status_label: Cow<'static, str>,
-    duration_status: bool,
-    buckets: Cow<'static, [f64]>,
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Http {
-    /// The metrics in the table above.
-    pub const fn new() -> Self {
-        Self {
-            requests: Cow::Borrowed("http_requests_total"),
-            duration: Cow::Borrowed("http_request_duration_seconds"),
-            method_label: Cow::Borrowed("method"),
-            endpoint_label: Cow::Borrowed("endpoint"),
-            status_label: Cow::Borrowed("status"),
-            duration_status: false,
-            buckets: Cow::Borrowed(&[0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0]),
-        }
-    }
-
-    /// The name of the counter, without namespace. It ends in `_total`.
-    pub fn requests(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.requests = name.into();
-        self
-    }
-
-    /// The name of the histogram, without namespace. It ends in `_seconds`.
-    pub fn duration(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.duration = name.into();
-        self
-    }
-
-    /// The name of the label `method`.
-    pub fn method_label(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.method_label = name.into();
-        self
-    }
-
-    /// The name of the label `endpoint`.
-    pub fn endpoint_label(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.endpoint_label = name.into();
-        self
-    }
-
-    /// The name of the label `status`.
-    pub fn status_label(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.status_label = name.into();
-        self
-    }
-
-    /// Whether the histogram has the label `status` as well. Each status then costs a series for every bucket.
-    pub const fn duration_status(mut self, yes: bool) -> Self {
-        self.duration_status = yes;
-        self
-    }
-
-    /// The upper bounds of the histogram's buckets, in seconds, sorted, `+Inf` left out.
-    pub fn buckets(mut self, bounds: impl Into<Cow<'static, [f64]>>) -> Self {
-        self.buckets = bounds.into();
-        self
-    }
-
-    /// The bounds of the histogram's buckets.
-    pub(crate) fn bounds(&self) -> &[f64] {
-        &self.buckets
-    }
-
-    /// The middleware that records into this registry.
-    ///
-    /// Layers with the same definition and the same registry record into the same metrics.
-    ///
-    /// # Errors
-    /// A name, a label or the buckets are refused by Prometheus' rules, or another definition has the name.
-    #[track_caller]
-    pub fn layer(&self, registry: &Registry) -> Result<HttpLayer, RegistryError> {
-        let [method, endpoint, status] = [&self.method_label, &self.endpoint_label, &self.status_label].map(Cow::clone);
-        let mut timed = vec![method.clone(), endpoint.clone()];
-        if self.duration_status {
-            timed.push(status.clone());
-        }
-        let requests = Descriptor::counter(
-            self.requests.clone(),
-            "HTTP requests that are over, by method, route and status; 499 is a client that left early.",
-        );
-        let duration = Descriptor::histogram(
-            self.duration.clone(),
-            "Time from an HTTP request to the end of its response, in seconds; not observed where the client left early.",
-            self.buckets.clone(),
-        );
-        let requests = registry.counter(requests.labels([method, endpoint, status]))?;
-        let duration = registry.histogram(duration.labels(timed).unit("seconds"))?;
-        Ok(HttpLayer::new(Recorder { requests, duration, duration_status: self.duration_status }))
-    }
-}
+pub use settings::{Http, HttpError};
+pub use upgrade::OpenUpgrade;

@@ -1,6 +1,6 @@
 //! The service.
 
-use std::sync::Arc;
+use std::fmt;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -8,18 +8,40 @@ use tower_service::Service;
 
 use super::body::TrackedBody;
 use super::future::ResponseFuture;
-use super::guard::{Guard, Recorder};
+use super::guard::Guard;
+use super::handle::Handle;
+use super::routes::Shared;
 
 /// A service whose requests are counted, made by [`HttpLayer`](super::HttpLayer).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpService<S> {
     inner: S,
-    recorder: Option<Arc<Recorder>>,
+    shared: Option<Handle<Shared>>,
 }
 
 impl<S> HttpService<S> {
-    pub(super) fn new(inner: S, recorder: Option<Arc<Recorder>>) -> Self {
-        Self { inner, recorder }
+    pub(super) fn new(inner: S, shared: Option<Handle<Shared>>) -> Self {
+        Self { inner, shared }
+    }
+
+    #[inline]
+    pub(super) fn begin<B>(&self, request: &mut Request<B>) -> Guard {
+        self.shared.as_ref().map_or_else(Guard::default, |shared| Guard::begin(shared, request))
+    }
+
+    /// Calls the service, which may panic before there is a future.
+    #[inline]
+    pub(super) fn call_inner<B>(&mut self, guard: &mut Guard, request: Request<B>) -> S::Future
+    where
+        S: Service<Request<B>>,
+    {
+        guard.run_service(|| self.inner.call(request))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for HttpService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpService").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
@@ -36,13 +58,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let recorder = self.recorder.as_ref();
-        let mut guard = recorder.map_or_else(Guard::default, |recorder| Guard::begin(recorder, &request));
-        // A service may panic before there is a future.
-        guard.enter();
-        let inner = self.inner.call(request);
-        guard.leave();
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let mut guard = self.begin(&mut request);
+        let inner = self.call_inner(&mut guard, request);
         ResponseFuture::new(inner, guard)
     }
 }

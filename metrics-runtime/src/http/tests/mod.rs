@@ -1,9 +1,20 @@
 //! Requests against real routers and real sockets, and what the page says of them.
 
+mod bounded;
 mod endings;
+mod labels;
+mod left_out;
+mod life;
+mod logs;
 mod page;
+mod resets;
 mod routes;
+mod scrapes;
+#[cfg(feature = "serve")]
+mod serve;
 mod sockets;
+mod stubborn;
+mod upgrades;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -15,14 +26,24 @@ use axum::response::Response;
 use http::{HeaderMap, Request};
 use http_body::{Frame, SizeHint};
 
-use super::{Http, HttpLayer};
+use super::{Http, HttpLayer, HttpMetric};
 use crate::registry::Registry;
 
 /// A registry, and a layer that records into it under the default names.
 fn instruments() -> (Registry, HttpLayer) {
+    instruments_of(&Http::new())
+}
+
+/// A registry, and this layer.
+fn instruments_of(http: &Http) -> (Registry, HttpLayer) {
     let registry = Registry::new();
-    let layer = Http::new().layer(&registry).expect("the defaults are valid");
+    let layer = http.layer(&registry).expect("valid");
     (registry, layer)
+}
+
+/// Everything there is to record.
+fn everything() -> Http {
+    HttpMetric::ALL.iter().fold(Http::new(), |http, &metric| http.with(metric))
 }
 
 fn request(method: &str, uri: &str) -> Request<Body> {
@@ -39,6 +60,15 @@ fn requests(registry: &Registry, method: &str, endpoint: &str, status: &str) -> 
 /// How many requests were counted.
 fn all_requests(registry: &Registry) -> u64 {
     sum(registry, "http_requests_total{")
+}
+
+/// The value of this sample; 0 if it is not there.
+fn value(registry: &Registry, sample: &str) -> f64 {
+    let page = registry.render();
+    let mut values = page.lines().filter_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+    let value = values.next().map_or(0.0, |value| value.parse().expect("a number"));
+    assert_eq!(values.next(), None, "{sample} is there once");
+    value
 }
 
 /// How many durations were observed.

@@ -7,6 +7,7 @@ use http::Request;
 use tower::ServiceExt;
 
 use super::*;
+use crate::http::HttpError;
 use crate::registry::RegistryError;
 
 async fn ok() -> &'static str {
@@ -14,7 +15,7 @@ async fn ok() -> &'static str {
 }
 
 /// Sends one request and reads the response to its end.
-async fn send(app: &Router, method: &str, uri: &str) -> StatusCode {
+pub(super) async fn send(app: &Router, method: &str, uri: &str) -> StatusCode {
     let response = app.clone().oneshot(request(method, uri)).await.expect("routers do not fail");
     let status = response.status();
     axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
@@ -146,11 +147,11 @@ fn definitions_that_cannot_be_are_errors() {
         Http::new().buckets(&[2.0, 1.0]),
     ] {
         let error = wrong.layer(&registry).expect_err("wrong");
-        assert!(matches!(error, RegistryError::Invalid { .. }), "{wrong:?}: {error}");
+        assert!(matches!(error, HttpError::Registry(RegistryError::Invalid { .. })), "{wrong:?}: {error}");
     }
     Http::new().layer(&registry).expect("valid");
     let other = Http::new().buckets(&[1.0]).layer(&registry).expect_err("other buckets");
-    assert!(matches!(other, RegistryError::Conflict { what: "buckets", .. }), "{other}");
+    assert!(matches!(other, HttpError::Registry(RegistryError::Conflict { what: "buckets", .. })), "{other}");
     // The error names the place of the caller.
     assert!(other.to_string().contains(file!()), "{other}");
 }

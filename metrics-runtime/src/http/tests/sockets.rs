@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
+use http::header::CONTENT_LENGTH;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::*;
 
 /// Serves until the test's runtime ends.
-async fn serve(app: Router) -> SocketAddr {
+pub(super) async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -199,24 +199,6 @@ async fn a_handler_that_panics_is_a_500_though_the_client_sees_a_closed_connecti
     client.read_to("500 Internal Server Error").await;
     eventually("caught", || requests(&registry, "GET", "/handler", "500") == 2).await;
     assert_eq!(all_requests(&registry), 4);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_upgrade_completes_with_its_headers() {
-    let (registry, layer) = instruments();
-    let upgrade = || async {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("echo"));
-        response
-    };
-    let address = serve(Router::new().route("/ws", get(upgrade)).layer(layer)).await;
-    let mut client = Client::connect(address).await;
-    let head = "GET /ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
-    client.0.write_all(head.as_bytes()).await.expect("sent");
-    client.read_to("101 Switching Protocols").await;
-    eventually("101", || requests(&registry, "GET", "/ws", "101") == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,166 @@
+//! One request through an axum router that answers at once: what recording it adds. Counted by method, route and
+//! status, and timed by method and route: the same metrics for everybody.
+
+use std::hint::black_box;
+use std::pin::{Pin, pin};
+use std::sync::LazyLock;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{MatchedPath, Request};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::get;
+use metrics_runtime::{Http, Registry};
+use prometheus::{HistogramVec, IntCounterVec, histogram_opts, register_histogram_vec, register_int_counter_vec};
+use tower_layer::layer_fn;
+use tower_service::Service as _;
+
+use crate::measure::{Batch, Contender, Crew, median};
+use crate::memory::allocations;
+use crate::table::{Goal, Table};
+
+const BUCKETS: [f64; 8] = [0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+fn routes() -> Router {
+    Router::new()
+        .route("/users/{id}", get(|| async { "hello" }))
+        .route("/gone", get(|| async { StatusCode::NO_CONTENT }))
+}
+
+/// `axum::serve` gives a router its state, which makes its handlers ready, once for each connection: so here.
+static BARE: LazyLock<Router> = LazyLock::new(|| routes().with_state(()));
+
+/// A layer that does nothing. Axum keeps every layered service in a box of its own, and so every layer costs this.
+static IDENTITY: LazyLock<Router> = LazyLock::new(|| routes().layer(layer_fn(|service| service)).with_state(()));
+
+static OURS: LazyLock<Router> = LazyLock::new(|| {
+    let layer = Http::new().layer(Registry::global()).expect("the defaults are valid");
+    layer.install(routes()).with_state(())
+});
+
+static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let labels = &["method", "endpoint", "status"];
+    register_int_counter_vec!("http_requests_total", "Requests.", labels).expect("a name of its own")
+});
+static DURATION: LazyLock<HistogramVec> = LazyLock::new(|| {
+    let opts = histogram_opts!("http_request_duration_seconds", "Duration of requests.", BUCKETS.to_vec());
+    register_histogram_vec!(opts, &["method", "endpoint"]).expect("a name of its own")
+});
+
+/// What one finds in most services.
+async fn hand_written(request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    REQUESTS.with_label_values(&[method.as_str(), &path, response.status().as_str()]).inc();
+    DURATION.with_label_values(&[method.as_str(), &path]).observe(start.elapsed().as_secs_f64());
+    response
+}
+
+static HAND_WRITTEN: LazyLock<Router> = LazyLock::new(|| routes().layer(from_fn(hand_written)).with_state(()));
+
+static AXUM_PROMETHEUS: LazyLock<Router> = LazyLock::new(|| {
+    let (layer, _) = axum_prometheus::PrometheusMetricLayerBuilder::new()
+        .with_metrics_from_fn(|| {
+            metrics_exporter_prometheus::PrometheusBuilder::new()
+                .set_buckets(&BUCKETS)
+                .expect("there are buckets")
+                .install_recorder()
+                .expect("no recorder is installed before")
+        })
+        .build_pair();
+    routes().layer(layer).with_state(())
+});
+
+/// Sends requests, and takes the responses as a server does: until the body says that it is at its end.
+fn drive(router: &Router, uri: &'static str, requests: u64) {
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut router, uri) = (router.clone(), Uri::from_static(uri));
+    for _ in 0..requests {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = black_box(&uri).clone();
+        let Poll::Ready(Ok(response)) = pin!(router.call(request)).poll(&mut context) else {
+            unreachable!("nothing here waits")
+        };
+        let mut body = black_box(response).into_body();
+        while !body.is_end_stream() {
+            match Pin::new(&mut body).poll_frame(&mut context) {
+                Poll::Ready(Some(frame)) => _ = black_box(frame),
+                Poll::Ready(None) => break,
+                Poll::Pending => unreachable!("nothing here waits"),
+            }
+        }
+    }
+}
+
+macro_rules! batches {
+    ($($batch:ident: $router:ident, $uri:literal;)*) => {$(
+        fn $batch(requests: u64) {
+            drive(&$router, $uri, requests);
+        }
+    )*};
+}
+batches! {
+    bare: BARE, "/users/7";
+    identity: IDENTITY, "/users/7";
+    ours: OURS, "/users/7";
+    hand_written_: HAND_WRITTEN, "/users/7";
+    axum_prometheus_: AXUM_PROMETHEUS, "/users/7";
+    identity_empty: IDENTITY, "/gone";
+    ours_empty: OURS, "/gone";
+}
+
+/// For callgrind.
+pub const ALONE: [(&str, Batch); 4] =
+    [("http: bare", bare), ("http: identity", identity), ("http: ours", ours), ("http: hand-written", hand_written_)];
+
+pub fn run(table: &mut Table, crew: &Crew) {
+    let peers: [(&str, Batch, Goal); 3] = [
+        ("a hand-written middleware", hand_written_, Goal::AtMost(1.0 / 3.0)),
+        ("axum-prometheus", axum_prometheus_, Goal::AtMost(0.1)),
+        ("a layer that does nothing", identity, Goal::Reported),
+    ];
+    for threads in [1, 2] {
+        for (name, batch, goal) in peers {
+            let count = if threads == 1 { "1 thread" } else { "2 threads" };
+            let bench = format!("http request, ns added: {name}, {count}");
+            if table.wants(&bench) {
+                added(table, crew, bench, [bare, ours, batch].map(|batch| Contender { batch, threads }), goal);
+            }
+        }
+    }
+    // Axum puts every body that is not its own into a box, and one that is watched is not: the one allocation.
+    for (name, batch, other, goal) in [
+        ("the bare router", ours as Batch, bare as Batch, Goal::Reported),
+        ("a layer that does nothing", ours, identity, Goal::Adds(1.0)),
+        ("a layer that does nothing, no body", ours_empty, identity_empty, Goal::Adds(0.0)),
+        ("a hand-written middleware", ours, hand_written_, Goal::Better),
+        ("axum-prometheus", ours, axum_prometheus_, Goal::Better),
+    ] {
+        let bench = format!("http request, allocations: {name}");
+        if table.wants(&bench) {
+            table.row(bench, allocated(batch), allocated(other), goal);
+        }
+    }
+}
+
+/// What ours and the other add to the first.
+fn added(table: &mut Table, crew: &Crew, bench: String, contenders: [Contender; 3], goal: Goal) {
+    let Some(rounds) = crew.rounds(contenders) else {
+        return table.unmeasured(format!("{bench}: the threads did not run side by side; is the machine busy?"));
+    };
+    let added = |i: usize| median(rounds.iter().map(|round| round[i] - round[0]));
+    // A quotient of two differences of one round is wild where one of them was disturbed: the medians are divided.
+    table.row(bench, added(1), added(2), goal);
+}
+
+fn allocated(batch: Batch) -> f64 {
+    const REQUESTS: u64 = 1_000;
+    batch(REQUESTS);
+    allocations(|| batch(REQUESTS)) / REQUESTS as f64
+}

@@ -1,0 +1,253 @@
+//! The endpoint as real clients meet it: curl, Prometheus with its limits and its token, Python's parsers, and
+//! slowhttptest, on an address of its own.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use metrics_runtime::http::Endpoint;
+use metrics_runtime::{Descriptor, Metrics, Registry};
+use serde_json::json;
+use tests::client::Client;
+use tests::page::{Page, difference};
+use tests::prometheus::Target;
+use tests::service::{Service, Stopped};
+use tests::{tools, wait};
+
+const NEURECTOMY: &str = env!("CARGO_BIN_EXE_neurectomy");
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// A page of 20,000 series and what else there is on it.
+fn large(endpoint: Endpoint) -> Metrics {
+    let registry = Registry::new();
+    registry.set_series_limit(20_000);
+    let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["job"])).unwrap();
+    for job in 0..20_000 {
+        jobs.get(&[&job.to_string()]).unwrap().inc_by(job);
+    }
+    Metrics::builder().registry(&registry).endpoint(endpoint).build().unwrap()
+}
+
+/// Serves it for as long as the test's process lives.
+fn serve(metrics: Metrics) -> Client {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let server = metrics.serve((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            send.send(server.address()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    Client::new(receive.recv_timeout(wait::DEADLINE).unwrap())
+}
+
+/// Every sample but those of the toolkit itself, which are others on every page.
+fn jobs(page: &Page) -> std::collections::BTreeSet<tests::page::Point> {
+    page.points().into_iter().filter(|point| point.name == "jobs_total").collect()
+}
+
+#[test]
+fn curl_gets_the_page_in_every_form() {
+    let Some(curl) = tools::curl() else { return };
+    let client = serve(large(Endpoint::new()));
+    let url = format!("http://{}/metrics", client.address());
+    let ask = |arguments: &[&str]| curl.text(&[&["--silent", "--show-error"], arguments, &[&url]].concat());
+    let head = |arguments: &[&str]| {
+        ask(&[&["--dump-header", "-", "--output", "/dev/null"], arguments].concat()).to_lowercase()
+    };
+
+    let plain = jobs(&Page::parse_text(&ask(&[])).unwrap());
+    assert_eq!(plain.len(), 20_000);
+    for coding in ["gzip", "zstd"] {
+        let header = format!("Accept-Encoding: {coding}");
+        let arguments = ["--header", &header];
+        assert!(head(&arguments).contains(&format!("\r\ncontent-encoding: {coding}\r\n")), "{coding}");
+        let decoded = ask(&[&["--compressed"], &arguments[..]].concat());
+        assert_eq!(difference(&plain, &jobs(&Page::parse_text(&decoded).unwrap())), "", "{coding}");
+        let sent = curl.run(&["--silent", "--header", &header, &url]).stdout.len();
+        assert!(sent * 5 < decoded.len(), "{sent} bytes of {coding} for {}", decoded.len());
+    }
+    // As it asks by itself: everything it can decode.
+    assert!(head(&["--compressed"]).contains("\r\ncontent-encoding: zstd\r\n"));
+    assert!(!head(&["--header", "Accept-Encoding: gzip;q=0, zstd;q=0"]).contains("content-encoding"));
+
+    let of_head = ask(&["--head"]).to_lowercase();
+    assert!(of_head.starts_with("http/1.1 200 ok\r\n") && of_head.contains("\r\nvary: accept, accept-encoding\r\n"));
+    let length = of_head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    assert!(length.parse::<usize>().unwrap() > 500_000, "{length}");
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
+        let refused = head(&["--request", method]);
+        assert!(refused.starts_with("http/1.1 405 "), "{refused}");
+        assert!(refused.contains("\r\nallow: get,head\r\n"), "{refused}");
+    }
+    let selected =
+        curl.text(&["--silent", "--get", "--data-urlencode", "name[]=metrics_runtime_scrapes_in_flight", &url]);
+    assert_eq!(Page::parse_text(&selected).unwrap().points().len(), 1, "{selected}");
+    let health = format!("http://{}/health", client.address());
+    assert_eq!(curl.text(&["--silent", "--fail", &health]), "ok\n");
+}
+
+#[test]
+fn prometheus_gets_what_its_limits_and_its_token_allow() {
+    let Some(prometheus) = tools::prometheus() else { return };
+    let client = serve(large(Endpoint::new().token("s3cr3t").allow(["127.0.0.1"])));
+    let bearer = |token: &str| json!({ "authorization": { "credentials": token } });
+    let with = |limit: &str, value: serde_json::Value| {
+        let mut settings = bearer("s3cr3t");
+        settings[limit] = value;
+        settings
+    };
+    let of = |job| Target::new(job, client.address());
+    let server = prometheus.watch(&[
+        of("whole").with(with("sample_limit", json!(30_000))),
+        of("in_bytes").with(with("body_size_limit", json!("2MB"))),
+        of("too_many").with(with("sample_limit", json!(10_000))),
+        of("too_large").with(with("body_size_limit", json!("100KB"))),
+        of("wrong").with(bearer("s3cr3")),
+        of("none"),
+        of("selected").with(with("params", json!({ "name[]": ["metrics_runtime_scrapes_total"] }))),
+    ]);
+    for job in ["whole", "in_bytes"] {
+        server.wait_until(&format!("count(jobs_total{{job={job:?}}})"), |found| found.values().eq([&20_000.0]));
+        let sum = server.value(&format!("sum(jobs_total{{job={job:?}}})"));
+        assert!((sum - 199_990_000.0).abs() < 0.5, "{sum}");
+    }
+    assert!(server.failure("too_many").contains("sample limit exceeded"));
+    assert!(server.failure("too_large").contains("body size limit exceeded"));
+    for job in ["wrong", "none"] {
+        assert!(server.failure(job).contains("401 Unauthorized"), "{job}");
+    }
+    server.wait_until("count({job=\"selected\", __name__=~\"metrics.*\"})", |found| found.values().eq([&7.0]));
+    // And the endpoint has counted them: those who had the page, and those who had none.
+    server.wait_until("metrics_runtime_scrapes_total{job=\"selected\", code=\"200\"}", |found| {
+        found.values().all(|n| *n > 0.0)
+    });
+    server.wait_until("metrics_runtime_scrapes_total{job=\"selected\", code=\"401\"}", |found| {
+        found.values().all(|n| *n > 0.0)
+    });
+}
+
+#[test]
+fn what_prometheus_asks_for_is_openmetrics_in_gzip_and_python_reads_both_formats() {
+    let Some(python) = tools::python() else { return };
+    let client = serve(large(Endpoint::new()));
+    // The header of Prometheus 2.42, and that of 3.
+    for accept in [
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+         text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;\
+         version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+    ] {
+        let answer = client.request("GET", "/metrics", &[("accept", accept)], b"").expect(200);
+        assert_eq!(answer.header("content-type"), Some(OPENMETRICS));
+        let ours = Page::parse_openmetrics(answer.text()).unwrap().points();
+        assert_eq!(difference(&ours, &python.parse_openmetrics(answer.text()).unwrap()), "");
+        let gzip =
+            client.request("GET", "/metrics", &[("accept", accept), ("accept-encoding", "gzip")], b"").expect(200);
+        assert_eq!(gzip.header("content-encoding"), Some("gzip"));
+        assert!(gzip.body.starts_with(&[0x1f, 0x8b]));
+    }
+    let answer = client.get("/metrics").expect(200);
+    assert_eq!(answer.header("content-type"), Some(TEXT));
+    let ours = Page::parse_text(answer.text()).unwrap().points();
+    assert_eq!(difference(&ours, &python.parse_text(answer.text()).unwrap()), "");
+}
+
+#[test]
+fn slow_clients_keep_nobody_from_the_page() {
+    let Some(slowhttptest) = tools::slowhttptest() else { return };
+    let client = serve(large(Endpoint::new()));
+    let url = format!("http://{}/metrics", client.address());
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let scraping = scope.spawn(|| {
+            let mut pages = 0;
+            while !over.load(Ordering::Relaxed) || pages == 0 {
+                let page = client.get("/metrics").expect(200);
+                assert_eq!(jobs(&Page::parse_text(page.text()).unwrap()).len(), 20_000);
+                pages += 1;
+            }
+        });
+        // More connections than there may be whose heads never end, and whose bodies never end; and as many pages that
+        // are read a few bytes at a time as leave a scrape its place.
+        let crowd = ["-c", "300", "-r", "200", "-i", "1"];
+        let attacks: Vec<_> =
+            [("-H", &crowd[..]), ("-B", &crowd), ("-X", &["-c", "30", "-r", "30", "-z", "5", "-n", "1"])]
+                .into_iter()
+                .map(|(mode, how)| {
+                    let arguments = [&[mode, "-l", "6", "-p", "5", "-u", &url], how].concat();
+                    let slowhttptest = &slowhttptest;
+                    scope.spawn(move || (arguments.join(" "), slowhttptest.run(&arguments)))
+                })
+                .collect();
+        let attacks: Vec<_> = attacks.into_iter().map(|attack| attack.join().unwrap()).collect();
+        over.store(true, Ordering::Relaxed);
+        scraping.join().unwrap();
+        for (arguments, ran) in attacks {
+            let report = String::from_utf8_lossy(&ran.stdout).into_owned() + &ran.stderr;
+            assert!(report.contains("YES") && !report.contains("NO\n"), "{arguments}:\n{report}");
+        }
+    });
+    assert_eq!(client.get("/health").expect(200).text(), "ok\n");
+}
+
+/// Where Neurectomy says its metrics are.
+fn announced(service: &Service) -> SocketAddr {
+    wait::until("the address of the metrics", || {
+        let stdout = service.stdout();
+        let line = stdout.lines().find_map(|line| line.strip_prefix("metrics on http://"))?;
+        Some(line.strip_suffix("/metrics")?.parse().unwrap())
+    })
+}
+
+fn start(env: &[(&str, &str)]) -> Service {
+    let env: Vec<_> = [("SIGMAVAULT_URL", "memory:///")].iter().chain(env).copied().collect();
+    Service::start(NEURECTOMY, &["--listen", "127.0.0.1:0"], &env)
+}
+
+#[test]
+fn neurectomy_serves_its_metrics_on_an_address_of_their_own() {
+    let service = start(&[("METRICS_LISTEN", "0"), ("METRICS_TOKEN", "s3cr3t")]);
+    let metrics = Client::new(announced(&service));
+    let _ = service.get("/metrics").expect(404);
+    let _ = metrics.get("/metrics").expect(401);
+    let authorization = [("authorization", "Bearer s3cr3t")];
+    let page = metrics.request("GET", "/metrics", &authorization, b"").expect(200);
+    let page = Page::parse_text(page.text()).unwrap();
+    let unmatched = [("method", "GET"), ("endpoint", "unmatched"), ("status", "404")];
+    assert!((page.value("neurectomy_http_requests_total", unmatched) - 1.0).abs() < 1e-9);
+    assert_eq!(metrics.get("/health").expect(200).text(), "ok\n");
+    let Stopped { status, stderr, .. } = service.stop();
+    assert!(status.success() && !stderr.contains("s3cr3t"), "{stderr}");
+}
+
+#[test]
+fn neurectomy_asks_for_a_token_and_an_address_on_its_own_port() {
+    let service = start(&[("METRICS_TOKEN", "s3cr3t"), ("METRICS_ALLOW", "127.0.0.0/8")]);
+    let _ = service.get("/metrics").expect(401);
+    let _ = service.request("GET", "/metrics", &[("authorization", "Bearer s3cr3t")], b"").expect(200);
+    let elsewhere = start(&[("METRICS_ALLOW", "10.0.0.0/8")]);
+    let _ = elsewhere.get("/metrics").expect(403);
+    let _ = elsewhere.get("/health").expect(200);
+}
+
+#[test]
+fn neurectomy_does_not_start_with_a_page_that_nobody_or_everybody_could_have() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (env, expected) in [
+        ([("METRICS_TOKEN", ""), ("METRICS_LISTEN", "0")], "METRICS_TOKEN: the bearer token is empty"),
+        ([("METRICS_ALLOW", "home"), ("METRICS_LISTEN", "0")], "METRICS_ALLOW: \"home\" is no network"),
+        ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", "0.0.0.0:0")], "can be reached from elsewhere"),
+        ([("METRICS_PATH", "/health"), ("METRICS_LISTEN", "0")], "cannot have the path `/health`"),
+        ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", "localhost")], "METRICS_LISTEN is \"localhost\""),
+        ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", &taken)], "METRICS_LISTEN takes another address"),
+    ] {
+        let Stopped { status, stderr, .. } = Service::run(NEURECTOMY, &["--listen", "127.0.0.1:0"], &env);
+        assert_eq!(status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+}

@@ -1,0 +1,230 @@
+//! What is on the page, and what listeners are told.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{MS, manual};
+use crate::circuit_breaker::State::{Closed, Disabled, ForcedOpen, HalfOpen, Open};
+use crate::circuit_breaker::{
+    BreakerError, BreakerHandle, BreakerSource, CircuitBreaker, Settings, SettingsError, Snapshot, State, show_in,
+};
+use crate::registry::{Registry, RegistryError};
+
+#[track_caller]
+fn assert_has(page: &str, samples: &[&str]) {
+    for sample in samples {
+        assert!(page.contains(&format!("circuit_breaker_{sample}\n")), "{sample} is missing:\n{page}");
+    }
+}
+
+#[test]
+fn everything_is_there_at_zero_and_gone_with_the_breaker() {
+    let registry = Registry::new();
+    let breaker = CircuitBreaker::register_in(&registry, "s", Settings::ratio_of_calls(0.5, 2)).unwrap();
+    let page = registry.render();
+    assert_has(
+        &page,
+        &[
+            "state{service=\"s\"} 0",
+            "failures_total{service=\"s\"} 0",
+            "last_transition_timestamp_seconds{service=\"s\"} 0",
+            "failure_ratio_threshold{service=\"s\"} 0.5",
+            "probes_in_flight{service=\"s\"} 0",
+        ],
+    );
+    for result in ["success", "failure", "ignored", "cancelled", "rejected"] {
+        assert_has(&page, &[&format!("calls_total{{service=\"s\",result=\"{result}\"}} 0")]);
+    }
+    for (from, to) in [("closed", "open"), ("open", "half_open"), ("half_open", "open"), ("half_open", "closed")] {
+        assert_has(&page, &[&format!("transitions_total{{service=\"s\",from=\"{from}\",to=\"{to}\"}} 0")]);
+    }
+    assert_eq!(page.matches("_transitions_total{").count(), 15);
+    assert!(!page.contains("failure_ratio{"), "there is no ratio below the minimum:\n{page}");
+    assert!(page.contains("0 closed, 1 open, 2 half-open, 3 disabled, 4 forced open."));
+
+    breaker.acquire().unwrap().failure();
+    breaker.acquire().unwrap().success();
+    assert_has(&registry.render(), &["failure_ratio{service=\"s\"} 0.5"]);
+    let clone = breaker.clone();
+    drop(breaker);
+    assert_has(&registry.render(), &["failures_total{service=\"s\"} 1"]);
+    drop(clone);
+    assert!(!registry.render().contains("service=\"s\""));
+}
+
+#[test]
+fn a_scrape_shows_what_time_has_done_and_changes_nothing() {
+    let registry = Registry::new();
+    let (breaker, clock) = manual(Settings::consecutive(1).open(Duration::from_secs(30)));
+    breaker.show_in(&registry).unwrap();
+    clock.advance(Duration::from_secs(100));
+    breaker.acquire().unwrap().failure();
+    let open = ["state{service=\"s\"} 1", "last_transition_timestamp_seconds{service=\"s\"} 100"];
+    assert_has(&registry.render(), &open);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    breaker.on_transition(move |transition| listener.lock().unwrap().push((transition.from, transition.to)));
+    clock.advance(Duration::from_secs(35));
+    let half_open = [
+        "state{service=\"s\"} 2",
+        "transitions_total{service=\"s\",from=\"open\",to=\"half_open\"} 1",
+        // When it became so, not when somebody looked.
+        "last_transition_timestamp_seconds{service=\"s\"} 130",
+    ];
+    for _ in 0..2 {
+        assert_has(&registry.render(), &half_open);
+        assert_eq!(*told.lock().unwrap(), []);
+    }
+    let probe = breaker.acquire().unwrap();
+    assert_eq!(*told.lock().unwrap(), [(Open, HalfOpen)]);
+    assert_has(&registry.render(), &half_open);
+    assert_has(&registry.render(), &["probes_in_flight{service=\"s\"} 1"]);
+    probe.success();
+    assert_has(&registry.render(), &["state{service=\"s\"} 0", "last_transition_timestamp_seconds{service=\"s\"} 135"]);
+}
+
+#[test]
+fn states_by_hand_have_values_of_their_own() {
+    let registry = Registry::new();
+    let breaker = CircuitBreaker::register_in(&registry, "s", Settings::consecutive(1)).unwrap();
+    breaker.disable();
+    assert_has(&registry.render(), &["state{service=\"s\"} 3"]);
+    breaker.force_open();
+    assert_has(&registry.render(), &["state{service=\"s\"} 4"]);
+    breaker.acquire().unwrap_err();
+    breaker.reset();
+    let counted = ["state{service=\"s\"} 0", "calls_total{service=\"s\",result=\"rejected\"} 1"];
+    assert_has(&registry.render(), &counted);
+    for (state, value) in State::ALL.into_iter().zip([0.0, 1.0, 2.0, 3.0, 4.0]) {
+        assert_eq!(state.value(), value);
+    }
+}
+
+#[test]
+fn a_service_has_one_breaker() {
+    let registry = Registry::new();
+    let settings = Settings::consecutive(2);
+    let first = CircuitBreaker::register_in(&registry, "s", settings).unwrap();
+    let second = CircuitBreaker::register_in(&registry, "s", settings).unwrap();
+    first.acquire().unwrap().failure();
+    second.acquire().unwrap().failure();
+    assert_eq!((first.state(), second.state()), (Open, Open));
+    assert_eq!(CircuitBreaker::find_in(&registry, "s").map(|found| found.state()), Some(Open));
+    assert!(CircuitBreaker::find_in(&registry, "other").is_none());
+
+    let other = CircuitBreaker::register_in(&registry, "s", Settings::consecutive(3)).unwrap_err();
+    let BreakerError::Registry(RegistryError::Breaker { what: "settings", .. }) = other else { panic!("{other}") };
+    assert_eq!(other.to_string().matches(file!()).count(), 2, "{other}");
+    assert!(matches!(BreakerHandle::register_in(&registry, "s"), Err(RegistryError::Breaker { .. })));
+    assert!(show_in(&registry, "s", Stuck).is_err());
+    let unshown = CircuitBreaker::new("s", settings).unwrap();
+    assert!(unshown.show_in(&registry).is_err());
+    first.show_in(&registry).unwrap();
+    let bad = CircuitBreaker::register_in(&registry, "t", Settings::consecutive(0)).unwrap_err();
+    assert_eq!(bad, BreakerError::Settings(SettingsError::Failures));
+
+    drop((first, second));
+    CircuitBreaker::register_in(&registry, "s", Settings::consecutive(3)).unwrap();
+}
+
+struct Stuck;
+
+impl BreakerSource for Stuck {
+    fn snapshot(&self) -> Snapshot {
+        // The same pair twice would be the same series twice.
+        Snapshot::new(HalfOpen).transition(Closed, Open, 1).transition(Closed, Open, 2)
+    }
+}
+
+#[test]
+fn a_breaker_of_others_shows_what_is_known_of_it() {
+    let registry = Registry::new();
+    let shown = show_in(&registry, "theirs", Stuck).unwrap();
+    let page = registry.render();
+    let samples: Vec<_> = page.lines().filter(|line| line.contains("theirs")).collect();
+    let transition = "circuit_breaker_transitions_total{service=\"theirs\",from=\"closed\",to=\"open\"} 1";
+    assert_eq!(samples, ["circuit_breaker_state{service=\"theirs\"} 2", transition]);
+    drop(shown);
+    assert!(!registry.render().contains("theirs"));
+    show_in(&registry, "theirs", Stuck).unwrap().forever();
+    assert!(registry.render().contains("theirs"));
+}
+
+#[test]
+fn listeners_are_told_in_order_and_may_use_the_breaker() {
+    let (breaker, clock) = manual(Settings::consecutive(1).open(MS));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (inside, listener) = (breaker.clone(), Arc::clone(&told));
+    breaker.on_transition(move |transition| {
+        // Without a lock: it can be asked, and changed.
+        assert!(inside.snapshot().calls.failure.is_some());
+        if transition.to == Open {
+            inside.disable();
+        }
+        listener.lock().unwrap().push((transition.from, transition.to));
+    });
+    breaker.on_transition(|_| std::panic::resume_unwind(Box::new("quiet")));
+    let last = Arc::clone(&told);
+    breaker.on_transition(move |transition| last.lock().unwrap().push((transition.from, transition.to)));
+    breaker.acquire().unwrap().failure();
+    assert_eq!(breaker.state(), Disabled);
+    clock.advance(MS);
+    breaker.force_open();
+    let each = [(Closed, Open), (Open, Disabled), (Disabled, ForcedOpen)];
+    let expected: Vec<_> = each.into_iter().flat_map(|transition| [transition; 2]).collect();
+    assert_eq!(*told.lock().unwrap(), expected);
+}
+
+#[test]
+fn from_many_threads_listeners_hear_of_each_transition_once_and_in_order() {
+    let breaker = CircuitBreaker::new("s", Settings::consecutive(1).open(Duration::from_nanos(1))).unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    breaker.on_transition(move |transition| listener.lock().unwrap().push((transition.from, transition.to)));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    if let Ok(permit) = breaker.acquire() {
+                        permit.failure();
+                    }
+                    if let Ok(permit) = breaker.acquire() {
+                        permit.success();
+                    }
+                }
+            });
+        }
+    });
+    let told = told.lock().unwrap();
+    for pair in told.windows(2) {
+        assert_eq!(pair[0].1, pair[1].0, "one begins where the one before it ended");
+    }
+    let counted: u64 = breaker.snapshot().transitions.iter().map(|(.., times)| times).sum();
+    // The last can be one that time alone has done.
+    assert!([counted, counted - 1].contains(&(told.len() as u64)), "{counted}, {}", told.len());
+}
+
+#[test]
+fn thirty_two_at_a_half_open_breaker_and_as_many_admitted_as_there_are_places() {
+    for places in [1, 5] {
+        let (breaker, clock) = manual(Settings::consecutive(1).open(MS).half_open(places));
+        breaker.acquire().unwrap().failure();
+        clock.advance(MS);
+        let barrier = std::sync::Barrier::new(32);
+        let admitted = std::thread::scope(|scope| {
+            let tasks: Vec<_> = (0..32)
+                .map(|_| {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        breaker.acquire().ok()
+                    })
+                })
+                .collect();
+            tasks.into_iter().filter_map(|task| task.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(admitted.len(), places as usize);
+        assert_eq!(breaker.snapshot().probes_in_flight, Some(places.into()));
+        admitted.into_iter().for_each(crate::circuit_breaker::Permit::success);
+        assert_eq!(breaker.state(), Closed);
+    }
+}

@@ -1,0 +1,105 @@
+//! The layer in an axum router.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::body::TrackedBody;
+use super::guard::Guard;
+use super::layer::HttpLayer;
+use super::request_body::RequestBody;
+use super::service::HttpService;
+
+impl HttpLayer {
+    /// Puts the layer around every route of a router and around its fallbacks. Call it after all routes were added: a
+    /// layer around a finished router, or one added before, does not know the routes.
+    ///
+    /// [`Metrics::instrument`](crate::Metrics::instrument) does this, and mounts the page. This is for a registry of one's
+    /// own, and for layers beside the first. It is cheaper than [`Router::layer`]: bodies that are over with their headers
+    /// stay as they are.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use metrics_runtime::{Registry, http::Http};
+    ///
+    /// let layer = Http::new().layer(&Registry::new())?;
+    /// let app: Router = layer.install(Router::new().route("/users/{id}", get(|| async { "hello" })));
+    /// # Ok::<(), metrics_runtime::http::HttpError>(())
+    /// ```
+    pub fn install<S>(self, router: Router<S>) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        if self.shared.is_none() {
+            return router;
+        }
+        router.layer(RouterLayer(self))
+    }
+}
+
+/// [`HttpLayer`] between services that know one type of body only.
+#[derive(Clone)]
+struct RouterLayer(HttpLayer);
+
+impl<S> Layer<S> for RouterLayer {
+    type Service = RouterService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RouterService(self.0.layer(inner))
+    }
+}
+
+#[derive(Clone)]
+struct RouterService<S>(HttpService<S>);
+
+impl<S> Service<Request> for RouterService<S>
+where
+    S: Service<Request, Response = Response>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = RouterFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Service::<Request>::poll_ready(&mut self.0, cx)
+    }
+
+    #[inline]
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let mut guard = self.0.begin(&mut request);
+        RequestBody::count_in_place(&mut request);
+        RouterFuture { inner: self.0.call_inner(&mut guard, request), guard }
+    }
+}
+
+pin_project! {
+    struct RouterFuture<F> {
+        #[pin]
+        inner: F,
+        guard: Guard,
+    }
+}
+
+impl<F, E> Future for RouterFuture<F>
+where
+    F: Future<Output = Result<Response, E>>,
+{
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut polled = ready!(this.guard.run_service(|| this.inner.poll(cx)));
+        match &mut polled {
+            Ok(response) => TrackedBody::track_in_place(response, std::mem::take(this.guard)),
+            Err(_) => this.guard.fail(),
+        }
+        Poll::Ready(polled)
+    }
+}

@@ -1,0 +1,104 @@
+//! A hundred thousand requests of clients that make everything up.
+
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use axum::Router;
+use axum::routing::any;
+use http::StatusCode;
+use tower::{Service, ServiceExt};
+
+use super::resets::Numbers;
+use super::*;
+use crate::http::RequestHead;
+use crate::label::Label;
+
+const ROUTES: usize = 3;
+const METHODS: usize = 11;
+const PLANS: usize = 4;
+
+static STATUS: AtomicU16 = AtomicU16::new(200);
+
+async fn any_status() -> StatusCode {
+    StatusCode::from_u16(STATUS.load(Ordering::Relaxed)).expect("a status")
+}
+
+fn word(numbers: &mut Numbers) -> String {
+    (0..=numbers.below(8)).map(|_| char::from(b"abcxyzABCXYZ0189-._~"[numbers.below(20)])).collect()
+}
+
+fn any_request(numbers: &mut Numbers) -> Request<Body> {
+    let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
+    let method = if numbers.below(3) == 0 { word(numbers) } else { known[numbers.below(10)].to_owned() };
+    let path = match numbers.below(4) {
+        0 => format!("/users/{}", word(numbers)),
+        1 => format!("/shops/{}/items/{}", word(numbers), word(numbers)),
+        2 => format!("/files/{}/{}", word(numbers), word(numbers)),
+        _ => format!("/{}/{}", word(numbers), word(numbers)),
+    };
+    Request::builder()
+        .method(method.as_str())
+        .uri(format!("http://{}:80{path}?{}={}", numbers.below(1 << 20), word(numbers), word(numbers)))
+        .header("x-plan", word(numbers))
+        .body(Body::empty())
+        .expect("a request")
+}
+
+#[tokio::test]
+async fn the_number_of_series_stays_within_the_formula() {
+    fn plan(request: RequestHead<'_>) -> Option<Label<'_>> {
+        Some(Label::from(request.headers().get("x-plan")?.to_str().ok()?))
+    }
+    let statuses = [200, 201, 204, 301, 404, 429, 500, 503];
+    let registry = Registry::new();
+    registry.set_series_limit(1_000_000);
+    let plain = everything().layer(&registry).expect("valid");
+    let labelled = Registry::new();
+    labelled.set_series_limit(1_000_000);
+    let with_label = Http::new().request_label("plan", PLANS, plan).layer(&labelled).expect("valid");
+    let items = Router::new().route("/items/{item}", any(any_status));
+    let app = Router::new()
+        .route("/users/{id}", any(any_status))
+        .route("/files/{*path}", any(any_status))
+        .nest("/shops/{shop}", items);
+    let mut app = with_label.clone().install(plain.clone().install(app));
+    let mut numbers = Numbers(4);
+    let mut known = 0;
+    for i in 0..100_000 {
+        STATUS.store(statuses[numbers.below(statuses.len())], Ordering::Relaxed);
+        let response = app.as_service().ready().await.expect("ready").call(any_request(&mut numbers)).await;
+        drop(response.expect("routers do not fail"));
+        if i == 20_000 {
+            known = layer_size(&plain) + layer_size(&with_label);
+        }
+    }
+    assert_eq!((all_requests(&registry), all_requests(&labelled)), (100_000, 100_000));
+    let count = |registry: &Registry, metric: &str| {
+        let page = registry.render();
+        page.lines().filter(|line| line.starts_with(&format!("{metric}{{"))).count()
+    };
+    let route_methods = (ROUTES + 1) * METHODS;
+    // The application's own, and that of a client that has left: none here.
+    assert!(count(&registry, "http_requests_total") <= route_methods * (statuses.len() + 1));
+    assert!(count(&labelled, "http_requests_total") <= route_methods * (statuses.len() + 1) * (PLANS + 2));
+    for metric in [
+        "http_requests_in_flight",
+        "http_request_duration_seconds_count",
+        "http_response_first_byte_seconds_count",
+        "http_request_body_size_bytes_count",
+        "http_response_body_size_bytes_count",
+        "http_upgrades_total",
+    ] {
+        let series = count(&registry, metric);
+        assert!(series > 0 && series <= route_methods, "{metric}: {series}");
+    }
+    assert!(count(&registry, "http_server_request_duration_seconds_count") <= route_methods * (statuses.len() + 1));
+    assert_eq!(sum(&registry, "http_requests_in_flight{"), 0);
+    // Nothing that a request leaves behind has grown since the first fifth.
+    assert_eq!(layer_size(&plain) + layer_size(&with_label), known);
+    assert_eq!(known, 2 * (ROUTES + 1) + PLANS);
+}
+
+/// Routes and values that a layer remembers.
+fn layer_size(layer: &HttpLayer) -> usize {
+    layer.shared.as_ref().map_or(0, |shared| shared.known())
+}

@@ -1,0 +1,226 @@
+//! Names and labels that can be chosen.
+
+use std::convert::Infallible;
+use std::future::ready;
+
+use axum::Router;
+use axum::routing::get;
+use http::StatusCode;
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+use super::endings::{Seen, answer, poll_once, step};
+use super::routes::send;
+use super::*;
+use crate::http::{HttpError, RequestHead, ResponseHead};
+use crate::label::Label;
+
+/// The samples of this metric, without values.
+fn series(registry: &Registry, metric: &str) -> Vec<String> {
+    let page = registry.render();
+    let mut series: Vec<_> = page
+        .lines()
+        .filter(|line| line.starts_with(&format!("{metric}{{")))
+        .filter_map(|line| Some(line.rsplit_once(' ')?.0[metric.len()..].to_owned()))
+        .collect();
+    series.sort();
+    series
+}
+
+fn with_status(status: u16) -> http::Response<Script> {
+    let mut response = http::Response::new(Script::default().sized());
+    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+    response
+}
+
+#[tokio::test]
+async fn everything_can_be_switched_off_and_renamed() {
+    let off = HttpMetric::ALL.iter().fold(Http::new(), |http, &metric| http.without(metric));
+    let (registry, layer) = instruments_of(&off);
+    let app = layer.install(Router::new().route("/", get(|| async {})));
+    assert_eq!(send(&app, "GET", "/").await, StatusCode::OK);
+    assert!(!registry.render().contains("http"), "{}", registry.render());
+
+    let (registry, layer) = instruments_of(&off.named(HttpMetric::InFlight, "open_requests"));
+    let app = layer.install(Router::new().route("/", get(|| async {})));
+    send(&app, "GET", "/").await;
+    assert_eq!(series(&registry, "open_requests"), [r#"{method="GET",endpoint="/"}"#]);
+}
+
+#[test]
+fn statuses_can_be_classes() {
+    let (registry, layer) = instruments_of(&Http::new().status_classes(true).duration_status(true));
+    for status in [200, 201, 302, 404, 418, 503, 999] {
+        drop(answer(&layer, "GET", with_status(status)));
+    }
+    // Left early.
+    drop(answer(&layer, "GET", http::Response::new(Script::new([Step::Stall]))));
+    for (class, count) in [("2xx", 2), ("3xx", 1), ("4xx", 3), ("5xx", 1), ("9xx", 1)] {
+        assert_eq!(requests(&registry, "GET", "unmatched", class), count, "{class}");
+    }
+    assert_eq!(all_requests(&registry), 8);
+    let count = r#"http_request_duration_seconds_count{method="GET",endpoint="unmatched",status="4xx"}"#;
+    assert_eq!(value(&registry, count), 2.0);
+}
+
+#[tokio::test]
+async fn opentelemetry_names_alone_or_beside_the_own() {
+    let name = "http_server_request_duration_seconds_count";
+    let (registry, layer) = instruments_of(&Http::opentelemetry());
+    let (other_registry, both) = instruments_of(&Http::new().with(HttpMetric::OpenTelemetry));
+    for (layer, registry) in [(layer, &registry), (both, &other_registry)] {
+        let app = Router::new()
+            .route("/users/{id}", get(|| async { "hello" }))
+            .route("/broken", get(|| async { StatusCode::BAD_GATEWAY }));
+        let app = layer.install(app);
+        for (method, path) in
+            [("GET", "/users/1"), ("GET", "/users/2"), ("BREW", "/users/3"), ("GET", "/broken"), ("GET", "/x")]
+        {
+            send(&app, method, path).await;
+        }
+        assert_eq!(
+            series(registry, name),
+            [
+                r#"{http_request_method="GET",http_route="",http_response_status_code="404",error_type=""}"#,
+                r#"{http_request_method="GET",http_route="/broken",http_response_status_code="502",error_type="502"}"#,
+                r#"{http_request_method="GET",http_route="/users/{id}",http_response_status_code="200",error_type=""}"#,
+                r#"{http_request_method="_OTHER",http_route="/users/{id}",http_response_status_code="405",error_type=""}"#,
+            ]
+        );
+        let buckets =
+            registry.render().lines().filter(|line| line.contains("_bucket{http_request_method=\"_OTHER\"")).count();
+        assert_eq!(buckets, 15);
+    }
+    assert_eq!(all_requests(&registry), 0);
+    assert_eq!(all_requests(&other_registry), 5);
+}
+
+#[test]
+fn opentelemetry_says_why_a_response_did_not_come() {
+    let (registry, layer) = instruments_of(&Http::opentelemetry());
+    let mut failing = layer.layer(service_fn(|_| ready(Err::<Response, _>("refused"))));
+    drop(poll_once(std::pin::pin!(failing.call(request("GET", "/")))));
+    let mut silent = layer.layer(service_fn(|_| std::future::pending::<Result<Response, Infallible>>()));
+    drop(silent.call(request("GET", "/")));
+    for broken in [Step::Stall, Step::Error, Step::Panic] {
+        let mut body = answer(&layer, "GET", http::Response::new(Script::new([broken]))).into_body();
+        assert_ne!(step(&mut body), Seen::Frame);
+    }
+    let found = series(&registry, "http_server_request_duration_seconds_count");
+    let reasons: Vec<_> =
+        found.iter().filter_map(|labels| labels.split_once("http_response")?.1.strip_suffix('}')).collect();
+    assert_eq!(
+        reasons,
+        [
+            r#"_status_code="",error_type="_OTHER""#,
+            r#"_status_code="",error_type="cancelled""#,
+            r#"_status_code="200",error_type="_OTHER""#,
+            r#"_status_code="200",error_type="cancelled""#,
+            r#"_status_code="200",error_type="panic""#,
+        ]
+    );
+}
+
+fn plan(request: RequestHead<'_>) -> Option<Label<'_>> {
+    Some(Label::from(request.headers().get("x-plan")?.to_str().ok()?))
+}
+
+fn cache(response: ResponseHead<'_>) -> Option<Label<'_>> {
+    Some(Label::from(response.headers().get("x-cache")?.to_str().ok()?))
+}
+
+#[tokio::test]
+async fn labels_of_the_application_have_as_many_values_as_was_said() {
+    let http = Http::new().request_label("plan", 2, plan).response_label("cache", 1, cache);
+    let (registry, layer) = instruments_of(&http);
+    let app = layer.install(Router::new().route("/", get(|| async { [("x-cache", "hit")] })));
+    let long = "x".repeat(129);
+    for plan in [long.as_str(), "_overflow", "free", "paid", "free", "made-up", "", "free"] {
+        let mut request = request("GET", "/");
+        request.headers_mut().insert("x-plan", plan.parse().expect("a value"));
+        drop(app.clone().oneshot(request).await.expect("routers do not fail"));
+    }
+    send(&app, "GET", "/nowhere").await;
+    let of = |endpoint: &str, status: u16, plan: &str, cache: &str| {
+        let labels = format!(r#"method="GET",endpoint="{endpoint}",status="{status}",plan="{plan}",cache="{cache}""#);
+        value(&registry, &format!("http_requests_total{{{labels}}}"))
+    };
+    assert_eq!(of("/", 200, "free", "hit"), 3.0);
+    assert_eq!(of("/", 200, "paid", "hit"), 1.0);
+    assert_eq!(of("/", 200, "_overflow", "hit"), 3.0);
+    assert_eq!(of("/", 200, "", "hit"), 1.0);
+    assert_eq!(of("unmatched", 404, "", ""), 1.0);
+    assert_eq!(all_requests(&registry), 9);
+    let count = r#"http_request_duration_seconds_count{method="GET",endpoint="/",plan="free",cache="hit"}"#;
+    assert_eq!(value(&registry, count), 3.0);
+}
+
+#[tokio::test]
+async fn an_extractor_that_panics_costs_its_label_only() {
+    fn bomb(_: RequestHead<'_>) -> Option<Label<'_>> {
+        panic!("as told")
+    }
+    let http = Http::new().request_label("bomb", 2, bomb).route(bomb).leave_out(|_| panic!("as told"));
+    let (registry, layer) = instruments_of(&http);
+    let app = layer.install(Router::new().route("/", get(|| async {})));
+    assert_eq!(send(&app, "GET", "/").await, StatusCode::OK);
+    let sample = r#"http_requests_total{method="GET",endpoint="/",status="200",bomb=""}"#;
+    assert_eq!(value(&registry, sample), 1.0);
+}
+
+#[tokio::test]
+async fn services_without_a_router_name_their_routes() {
+    fn grpc(request: RequestHead<'_>) -> Option<Label<'_>> {
+        ["/shop.Cart/Add", "/shop.Cart/Pay"].into_iter().find(|known| *known == request.uri().path()).map(Label::from)
+    }
+    let (registry, layer) = instruments_of(&Http::new().route(grpc));
+    let service = layer.layer(service_fn(|_| ready(Ok::<_, Infallible>(Script::default().sized().response()))));
+    for path in ["/shop.Cart/Add", "/shop.Cart/Add", "/shop.Cart/Pay", "/shop.Cart/Steal"] {
+        drop(service.clone().oneshot(request("POST", path)).await.expect("it does not fail"));
+    }
+    for (endpoint, count) in [("/shop.Cart/Add", 2), ("/shop.Cart/Pay", 1), ("unmatched", 1)] {
+        assert_eq!(requests(&registry, "POST", endpoint, "200"), count, "{endpoint}");
+    }
+}
+
+#[tokio::test]
+async fn routes_that_an_extractor_makes_up_are_bounded() {
+    #[expect(clippy::unnecessary_wraps, reason = "what an extractor returns")]
+    fn path(request: RequestHead<'_>) -> Option<Label<'_>> {
+        Some(Label::from(request.uri().path()))
+    }
+    let (registry, layer) = instruments_of(&Http::new().route(path));
+    let service = layer.layer(service_fn(|_| ready(Ok::<_, Infallible>(Script::default().sized().response()))));
+    for i in 0..1_500 {
+        drop(service.clone().oneshot(request("GET", &format!("/{i}"))).await.expect("it does not fail"));
+    }
+    drop(service.clone().oneshot(request("GET", "/999")).await.expect("it does not fail"));
+    assert_eq!(requests(&registry, "GET", "/999", "200"), 2);
+    assert_eq!(requests(&registry, "GET", "_overflow", "200"), 500);
+    assert_eq!(all_requests(&registry), 1_501);
+}
+
+#[test]
+fn what_cannot_be_is_an_error_at_build() {
+    let registry = Registry::new();
+    let message = |http: Http| http.layer(&registry).expect_err("wrong").to_string();
+    assert_eq!(
+        message(Http::new().leave_out_path("health")),
+        "the requests to leave out cannot be \"health\": it has to start with `/` or `*`, as in `/health` or `/internal/*`"
+    );
+    assert!(message(Http::new().leave_out_path("/users/{id}")).contains("no parameters"));
+    assert!(message(Http::new().request_label("plan", 0, plan)).contains("`plan` may have 0 values"));
+    let five = ["a", "b", "c", "d", "e"].into_iter().fold(Http::new(), |http, name| http.request_label(name, 1, plan));
+    assert!(message(five).contains("5 labels are added to the HTTP metrics (a, b, c, d, e), and 4 are allowed"));
+    for wrong in [
+        Http::new().request_label("status", 1, plan),
+        Http::new().request_label("le", 1, plan),
+        Http::new().request_label("a", 1, plan).response_label("a", 1, cache),
+        Http::new().named(HttpMetric::ResponseBodySize, "http_response_size"),
+        Http::new().named(HttpMetric::Aborted, "aborted"),
+        Http::new().with(HttpMetric::RequestBodySize).size_buckets(&[]),
+        Http::new().named(HttpMetric::Upgrades, "upgrades-total"),
+    ] {
+        let error = wrong.layer(&registry).expect_err("wrong");
+        assert!(matches!(error, HttpError::Registry(_)), "{error}");
+    }
+}

@@ -1,0 +1,148 @@
+//! What the layer says, and what it never says.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::routing::{get, post};
+use http::StatusCode;
+use tower::{Service, ServiceExt};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use super::routes::send;
+use super::*;
+use crate::http::RequestHead;
+use crate::label::Label;
+
+/// Everything that is logged, of every level and with all fields, by the threads that have it.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().expect("no panic").clone()
+    }
+
+    fn write(&self, record: impl FnOnce(&mut Line)) {
+        let mut line = Line(String::new());
+        record(&mut line);
+        self.0.lock().expect("no panic").push(line.0);
+    }
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.write(|line| span.record(line));
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        self.write(|line| values.record(line));
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        self.write(|line| event.record(line));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn a_layer_that_sees_no_routes_says_so_once() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let (_registry, layer) = instruments();
+    // Around the router, where no route is known.
+    let mut around = tower::Layer::layer(&layer, Router::new().route("/users/{id}", get(|| async { "hello" })));
+    for i in 0..250 {
+        around.call(request("GET", &format!("/users/{i}"))).await.expect("routers do not fail");
+    }
+    let warnings: Vec<_> = log.lines().into_iter().filter(|line| line.contains("matched a route")).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("none of the first 100 HTTP requests"), "{warnings:?}");
+    assert!(warnings[0].contains("HttpLayer::install"), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_layer_that_sees_one_route_says_nothing() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let (_registry, layer) = instruments();
+    let app = layer.install(Router::new().route("/", get(|| async { "hello" })));
+    for i in 0..99 {
+        send(&app, "GET", &format!("/missing/{i}")).await;
+    }
+    send(&app, "GET", "/").await;
+    for i in 0..250 {
+        send(&app, "GET", &format!("/missing/{i}")).await;
+    }
+    assert_eq!(log.lines(), [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn what_a_client_sends_is_in_no_metric_and_no_log() {
+    const CANARY: &str = "CANARY-7f3a";
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let http = everything()
+        .leave_out_path("/left-out")
+        .leave_out(|_| false)
+        .route(|_: RequestHead<'_>| -> Option<Label<'_>> { None });
+    let (registry, layer) = instruments_of(&http);
+    let repeat = |body: String| async move { body };
+    let fail = |body: String| async move { (StatusCode::INTERNAL_SERVER_ERROR, body) };
+    let panic = |body: String| async move { panic!("{body}") as &'static str };
+    let broken = |_: String| async { Script::new([Step::Data(CANARY), Step::Error]).response() };
+    let app = Router::new()
+        .route("/repeat/{it}", post(repeat))
+        .route("/fail/{it}", post(fail))
+        .route("/panic/{it}", post(panic))
+        .route("/broken/{it}", post(broken));
+    let app = layer.clone().install(app).layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
+        let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        Response::new(Body::from(text))
+    }));
+    // Enough of them to have every warning there is.
+    registry.set_series_limit(2);
+    for path in ["repeat", "fail", "panic", "broken", "nowhere"] {
+        for method in ["POST", CANARY] {
+            for _ in 0..30 {
+                let request = Request::builder()
+                    .method(method)
+                    .uri(format!("http://{CANARY}/{path}/{CANARY}?{CANARY}={CANARY}"))
+                    .header("host", CANARY)
+                    .header("x-canary", CANARY)
+                    .header("user-agent", CANARY)
+                    .header("upgrade", CANARY);
+                let request = request.body(Body::from(CANARY)).expect("a request");
+                let response = app.clone().oneshot(request).await.expect("routers do not fail");
+                let _ = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+            }
+        }
+    }
+    assert_eq!(all_requests(&registry), 300);
+    assert!(!registry.render().contains(CANARY), "{}", registry.render());
+    assert!(!format!("{registry:?} {layer:?} {http:?}").contains(CANARY));
+    let lines = log.lines();
+    assert!(lines.iter().any(|line| line.contains("limit of series")), "something was logged: {lines:?}");
+    assert!(lines.iter().all(|line| !line.contains(CANARY)), "{lines:?}");
+}

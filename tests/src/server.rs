@@ -1,0 +1,42 @@
+//! Starting a server that only listens where it is told to.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::Command;
+
+use crate::client::Client;
+use crate::process::Process;
+use crate::wait;
+
+/// Starts the command that `command` makes for an address, and waits until the server answers with 200 on `ready`.
+pub(crate) fn start(ready: &str, mut command: impl FnMut(SocketAddr) -> Command) -> (Process, Client) {
+    // Between finding a free port and listening on it, another process may take it.
+    for _ in 0..10 {
+        let address = free_address();
+        let client = Client::new(address);
+        if let Some(process) = try_start(&mut command(address), &client, ready) {
+            return (process, client);
+        }
+    }
+    panic!("ten times in a row, a server found its port taken");
+}
+
+fn try_start(command: &mut Command, client: &Client, ready: &str) -> Option<Process> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut process = Process::start(command);
+    let started = wait::until(&format!("{name} to be ready"), || {
+        if let Some(status) = process.exited() {
+            process.join();
+            let log = process.stderr();
+            assert!(log.contains("address already in use"), "{name} ended with {status}:\n{log}");
+            return Some(false);
+        }
+        let ready = client.try_request("GET", ready, &[], b"");
+        ready.is_ok_and(|response| response.status == 200).then_some(true)
+    });
+    started.then_some(process)
+}
+
+/// An address nobody listens on.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}

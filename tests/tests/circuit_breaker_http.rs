@@ -1,0 +1,221 @@
+//! Circuit breakers and HTTP: rejected calls are answered 503, and one breaker stands before clients and routes.
+#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+#![cfg(not(feature = "off"))]
+#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+
+mod support;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode, header};
+use axum::response::{IntoResponse, Response as AnyResponse};
+use axum::routing::get;
+use axum::{Router, extract::Path};
+use metrics_runtime::circuit_breaker::{
+    CircuitBreaker, CircuitBreakerLayer, CircuitOpen, ManualClock, Settings, State, Verdict,
+};
+use metrics_runtime::{circuit_breaker, track_ryot};
+use support::{abandon, panics_async, quiet_panic, sample};
+use tower::{Layer as _, Service};
+use tracing::instrument;
+
+enum AppError {
+    Open(CircuitOpen),
+    Upstream,
+}
+
+impl From<CircuitOpen> for AppError {
+    fn from(open: CircuitOpen) -> Self {
+        Self::Open(open)
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> AnyResponse {
+        match self {
+            Self::Open(open) => open.into_response(),
+            Self::Upstream => StatusCode::BAD_GATEWAY.into_response(),
+        }
+    }
+}
+
+#[circuit_breaker(service = "ryot", failures = 2, open = "1m")]
+#[instrument(skip_all)]
+#[track_ryot]
+async fn generate(Path(prompt): Path<String>) -> Result<String, AppError> {
+    if prompt == "down" { Err(AppError::Upstream) } else { Ok(prompt) }
+}
+
+async fn answer<S>(app: &mut S, path: &str) -> (StatusCode, Option<String>)
+where
+    S: Service<Request<Body>, Response = AnyResponse, Error = Infallible>,
+{
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let response = app.call(request).await.unwrap();
+    let retry_after = response.headers().get(header::RETRY_AFTER);
+    (response.status(), retry_after.map(|value| value.to_str().unwrap().to_owned()))
+}
+
+#[tokio::test]
+async fn a_handler_behind_a_breaker_answers_503() {
+    let mut app: Router = Router::new().route("/generate/{prompt}", get(generate));
+    assert_eq!(answer(&mut app, "/generate/once").await, (StatusCode::OK, None));
+    for _ in 0..2 {
+        assert_eq!(answer(&mut app, "/generate/down").await, (StatusCode::BAD_GATEWAY, None));
+    }
+    for _ in 0..3 {
+        let rejected = answer(&mut app, "/generate/once").await;
+        assert_eq!(rejected, (StatusCode::SERVICE_UNAVAILABLE, Some("60".to_owned())));
+    }
+    // The breaker is outside: calls that really went upstream, and those that were rejected.
+    assert_eq!(sample("ryot_requests_total", [("status", "success")]), 1.0);
+    assert_eq!(sample("ryot_requests_total", [("status", "error")]), 2.0);
+    assert_eq!(sample("circuit_breaker_calls_total", [("service", "ryot"), ("result", "rejected")]), 3.0);
+
+    // Who forced it open says when it closes; nobody else knows.
+    CircuitBreaker::find("ryot").unwrap().force_open();
+    assert_eq!(answer(&mut app, "/generate/once").await, (StatusCode::SERVICE_UNAVAILABLE, None));
+}
+
+fn manual(service: &'static str) -> (CircuitBreaker, ManualClock) {
+    let clock = ManualClock::new();
+    let settings = Settings::consecutive(2).open(Duration::from_millis(2500));
+    (CircuitBreaker::with_clock(service, settings, clock.clone()).unwrap(), clock)
+}
+
+#[tokio::test]
+async fn a_layer_stands_before_routes() {
+    let (breaker, clock) = manual("routes");
+    let status = |Path(code): Path<u16>| async move { StatusCode::from_u16(code).unwrap() };
+    let router: Router = Router::new().route("/status/{code}", get(status));
+    let mut app = router.route_layer(CircuitBreakerLayer::for_routes(breaker.clone()));
+    for code in [500, 404, 500, 200] {
+        assert_eq!(answer(&mut app, &format!("/status/{code}")).await.0.as_u16(), code);
+    }
+    for code in [503, 500] {
+        assert_eq!(answer(&mut app, &format!("/status/{code}")).await.0.as_u16(), code);
+    }
+    assert_eq!(breaker.state(), State::Open);
+    // Rounded up: whoever obeys does not come too early.
+    let rejected = (StatusCode::SERVICE_UNAVAILABLE, Some("3".to_owned()));
+    assert_eq!(answer(&mut app, "/status/200").await, rejected);
+    // What has no route has no breaker either.
+    assert_eq!(answer(&mut app, "/elsewhere").await, (StatusCode::NOT_FOUND, None));
+    clock.advance(Duration::from_millis(2500));
+    assert_eq!(answer(&mut app, "/status/200").await, (StatusCode::OK, None));
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+/// A client whose calls go as they are told.
+#[derive(Clone, Default)]
+struct Client {
+    calls: Arc<AtomicU32>,
+}
+
+#[derive(Debug, PartialEq)]
+enum ClientError {
+    Open(State),
+    Down,
+}
+
+impl From<CircuitOpen> for ClientError {
+    fn from(open: CircuitOpen) -> Self {
+        Self::Open(open.state())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Ask {
+    Ok,
+    Fail,
+    Panic,
+    PanicAtOnce,
+    Hang,
+}
+
+impl Service<Ask> for Client {
+    type Response = u32;
+    type Error = ClientError;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<u32, ClientError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, ask: Ask) -> Self::Future {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        if matches!(ask, Ask::PanicAtOnce) {
+            quiet_panic()
+        }
+        Box::pin(async move {
+            match ask {
+                Ask::Ok | Ask::PanicAtOnce => Ok(call),
+                Ask::Fail => Err(ClientError::Down),
+                Ask::Panic => quiet_panic(),
+                Ask::Hang => std::future::pending().await,
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_layer_stands_before_clients() {
+    let (breaker, clock) = manual("client");
+    let client = Client::default();
+    let mut service = CircuitBreakerLayer::new(breaker.clone()).layer(client.clone());
+    assert_eq!(service.call(Ask::Ok).await, Ok(0));
+    abandon(service.call(Ask::Hang));
+    drop(service.call(Ask::Fail));
+    let _ = panics_async(service.call(Ask::Panic)).await;
+    let mut clone = service.clone();
+    let _ = support::panics(|| clone.call(Ask::PanicAtOnce));
+    assert_eq!(breaker.state(), State::Open, "two panics, the dropped calls counting neither way");
+    assert_eq!(service.call(Ask::Ok).await, Err(ClientError::Open(State::Open)));
+    assert_eq!(client.calls.load(Ordering::Relaxed), 5);
+
+    clock.advance(Duration::from_secs(3));
+    // One probe, and while it is under way no other.
+    let mut probe = Box::pin(service.call(Ask::Hang));
+    assert!(futures::poll!(&mut probe).is_pending());
+    assert_eq!(clone.call(Ask::Ok).await, Err(ClientError::Open(State::HalfOpen)));
+    drop(probe);
+    assert_eq!(clone.call(Ask::Ok).await, Ok(6));
+    assert_eq!(breaker.state(), State::Closed);
+    let calls = breaker.snapshot().calls;
+    assert_eq!((calls.success, calls.failure, calls.cancelled, calls.rejected), (Some(2), Some(2), Some(3), Some(2)));
+}
+
+#[tokio::test]
+async fn closures_decide_what_fails_and_what_is_answered() {
+    let (breaker, _clock) = manual("closures");
+    let layer = CircuitBreakerLayer::new(breaker.clone())
+        .classify(|returned: &Result<u32, ClientError>| match returned {
+            Ok(0) => Verdict::Ignored,
+            Ok(_) => Verdict::Failure,
+            Err(_) => Verdict::Success,
+        })
+        .on_reject(|open: CircuitOpen| Ok::<_, ClientError>(u32::from(open.service() == "closures") * 8));
+    let mut service = layer.layer(Client::default());
+    assert_eq!(service.call(Ask::Ok).await, Ok(0));
+    assert_eq!(service.call(Ask::Fail).await, Err(ClientError::Down));
+    assert_eq!((service.call(Ask::Ok).await, service.call(Ask::Ok).await), (Ok(2), Ok(3)));
+    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(service.call(Ask::Ok).await, Ok(8));
+    assert_eq!(breaker.snapshot().calls.ignored, Some(1));
+}
+
+#[test]
+fn the_response_is_plain() {
+    let (breaker, _clock) = manual("plain");
+    breaker.force_open();
+    let open = breaker.acquire().unwrap_err();
+    assert_eq!(open.to_string(), "the circuit breaker of `plain` is forced open");
+    let response: Response<Body> = open.into_response();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers().get(header::RETRY_AFTER), None);
+}

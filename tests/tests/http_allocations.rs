@@ -1,0 +1,135 @@
+//! What the HTTP layer takes of memory: nothing for a request, and no more after a hundred thousand that were made up.
+//!
+//! One test, since everything that the process allocates is counted.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use axum::body::{Bytes, HttpBody};
+use axum::http::{Method, Request, Response, Uri};
+use metrics_runtime::http::{Http, HttpLayer, RequestHead};
+use metrics_runtime::{Label, Registry};
+use tower::{Layer, Service};
+
+struct Counting;
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[expect(unsafe_code, reason = "an allocator can only be written so")]
+// SAFETY: everything is left to the system's allocator, with the arguments as they came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+/// A body of one frame, which allocates nothing.
+struct Hello(Option<Bytes>);
+
+impl HttpBody for Hello {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|data| Ok(http_body::Frame::data(data))))
+    }
+}
+
+#[derive(Clone)]
+struct Answer;
+
+impl Service<Request<()>> for Answer {
+    type Response = Response<Hello>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Hello>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        ready(Ok(Response::new(Hello(Some(Bytes::from_static(b"hello"))))))
+    }
+}
+
+/// Sends a request, and reads the response to its end, if at all.
+fn send(service: &mut impl Service<Request<()>, Response = Response<impl HttpBody>>, request: Request<()>, read: bool) {
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(Ok(response)) = pin!(service.call(request)).poll(&mut context) else {
+        panic!("it answers at once")
+    };
+    let mut body = pin!(response.into_body());
+    while read && !matches!(body.as_mut().poll_frame(&mut context), Poll::Ready(None)) {}
+}
+
+/// One of two known routes, or none.
+fn route(request: RequestHead<'_>) -> Option<Label<'_>> {
+    ["/a", "/b"].into_iter().find(|route| request.uri().path().starts_with(route)).map(Label::from)
+}
+
+fn plan(request: RequestHead<'_>) -> Option<Label<'_>> {
+    Some(Label::from(request.uri().query()?))
+}
+
+fn allocations_of_a_request(layer: &HttpLayer) -> usize {
+    let (mut service, uri) = (layer.layer(Answer), Uri::from_static("/a?free"));
+    let mut run = |requests: usize| {
+        let before = CALLS.load(Ordering::Relaxed);
+        for i in 0..requests {
+            let mut request = Request::new(());
+            *request.uri_mut() = uri.clone();
+            send(&mut service, request, i % 3 > 0);
+        }
+        CALLS.load(Ordering::Relaxed) - before
+    };
+    run(100);
+    run(1_000)
+}
+
+#[test]
+fn a_request_allocates_nothing_and_leaves_nothing_behind() {
+    let registry = Registry::new();
+    let layer = Http::new().route(route).layer(&registry).expect("valid");
+    assert_eq!(allocations_of_a_request(&layer), 0);
+    let labelled = Http::new().requests("labelled_total").duration("labelled_seconds");
+    let labelled = labelled.route(route).request_label("plan", 3, plan).layer(&registry).expect("valid");
+    assert_eq!(allocations_of_a_request(&labelled), 0, "with a label of one's own");
+
+    let mut service = layer.layer(labelled.layer(Answer));
+    let mut made_up = |from: usize, to: usize| {
+        for i in from..to {
+            let uri = format!("http://host{i}/{}/{i}?plan{i}", ["a", "b", "x"][i % 3]);
+            let mut request = Request::new(());
+            *request.method_mut() = Method::from_bytes(format!("M{i}").as_bytes()).expect("a method");
+            *request.uri_mut() = uri.parse().expect("an address");
+            send(&mut service, request, i % 2 == 0);
+        }
+        LIVE.load(Ordering::Relaxed)
+    };
+    let after_some = made_up(0, 1_000);
+    assert_eq!(made_up(1_000, 101_000), after_some, "bytes that stay");
+    let page = registry.render();
+    let series = |metric: &str| page.lines().filter(|line| line.starts_with(&format!("{metric}{{"))).count();
+    // GET of the warm-up and what is made up; two routes and none; handed over or left; three plans, the rest.
+    assert_eq!((series("http_requests_total"), series("labelled_total") <= 2 * 3 * 2 * 5), (8, true), "{page}");
+}

@@ -1,0 +1,151 @@
+//! What the page says of the process is what the operating system says elsewhere.
+//!
+//! All of it in one test: what another would open or start in the meantime would be counted as well.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+
+use std::fs::{self, File};
+use std::process::Command;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use metrics_runtime::{Format, Metrics, Registry};
+use tests::page::{Kind, Page};
+use tests::tools;
+
+#[test]
+fn the_page_says_of_the_process_what_the_system_says() {
+    check_numbers();
+    check_names();
+}
+
+fn check_numbers() {
+    let started_before = unix_seconds();
+    let metrics = Metrics::builder().registry(&Registry::new()).namespace("shop").process().build().unwrap();
+    let read = |name: &str| Page::parse_text(&metrics.render()).unwrap().value(name, []);
+
+    let before = read("process_open_fds");
+    let files: Vec<File> = (0..10).map(|_| File::open("/dev/null").unwrap()).collect();
+    assert_eq!(read("process_open_fds"), before + 10.0);
+    drop(files);
+    assert_eq!(read("process_open_fds"), before);
+    assert_eq!(read("process_open_fds"), fs::read_dir("/proc/self/fd").unwrap().count() as f64 - 1.0);
+    assert_eq!(read("process_max_fds"), limit("Max open files"));
+    assert_eq!(read("process_virtual_memory_max_bytes"), limit("Max address space"));
+
+    let before = read("process_threads");
+    let barrier = Barrier::new(6);
+    thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| {
+                barrier.wait();
+                barrier.wait();
+            });
+        }
+        barrier.wait();
+        assert_eq!(read("process_threads"), before + 5.0);
+        assert_eq!(read("process_threads"), status("Threads"));
+        barrier.wait();
+    });
+
+    // 64 MiB that are really touched, of which at least half stay in memory.
+    let (resident, mapped) = (read("process_resident_memory_bytes"), read("process_virtual_memory_bytes"));
+    let touched = vec![1_u8; 64 << 20];
+    let grown = read("process_resident_memory_bytes") - resident;
+    assert!(grown > f64::from(32 << 20), "{grown} of {} bytes", touched.len());
+    assert!(read("process_virtual_memory_bytes") - mapped >= f64::from(63 << 20));
+    drop(touched);
+
+    // Work of a known time on the processor, as ticks of the kernel's other account say it.
+    let (cpu, ticks) = (read("process_cpu_seconds_total"), cpu_by_ticks());
+    let wall = Instant::now();
+    let mut sum = 0_u64;
+    while cpu_by_ticks() - ticks < 0.1 {
+        (0..10_000_u64).for_each(|n| sum = std::hint::black_box(sum.wrapping_add(n)));
+    }
+    let used = read("process_cpu_seconds_total") - cpu;
+    let wall = wall.elapsed().as_secs_f64();
+    // Both accounts cut to ticks, of user and system time each.
+    assert!(used >= 0.1 - 0.04, "{used} s");
+    // One thread was at work; the harness's own waits.
+    assert!(used <= wall + 0.04, "{used} s in {wall} s");
+    assert_ne!(read("process_cpu_seconds_total").fract(), 0.0, "a fraction of a second is not lost");
+
+    // The kernel says when it started in whole seconds, and how much later this process did in ticks.
+    let start = read("process_start_time_seconds");
+    let expected = boot_seconds() + stat(22) / ticks_per_second();
+    assert!((start - expected).abs() < 1.1, "{start}, not {expected}");
+    assert!(start <= started_before, "it was there before the test");
+    assert_eq!(read("process_start_time_seconds"), start, "it never changes");
+}
+
+/// Kinds and units too.
+fn check_names() {
+    let builder = Metrics::builder().registry(&Registry::new()).namespace("shop").process();
+    let metrics = builder.build().unwrap();
+    let page = Page::parse_openmetrics(&metrics.render_as(Format::OpenMetrics)).unwrap();
+    let cpu = page.family("process_cpu_seconds").unwrap();
+    assert_eq!((cpu.kind, cpu.unit.as_deref()), (Kind::Counter, Some("seconds")));
+    let names: Vec<_> = page.names().into_iter().filter(|name| name.starts_with("process_")).collect();
+    assert_eq!(
+        names,
+        [
+            "process_cpu_seconds",
+            "process_max_fds",
+            "process_open_fds",
+            "process_resident_memory_bytes",
+            "process_start_time_seconds",
+            "process_threads",
+            "process_virtual_memory_bytes",
+            "process_virtual_memory_max_bytes",
+        ]
+    );
+    let Some(promtool) = tools::promtool() else {
+        return;
+    };
+    assert_eq!(promtool.check_metrics(&metrics.render()), Ok(()));
+}
+
+fn unix_seconds() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+/// A line of `/proc/self/limits`: `Max open files  1024  4096  files`.
+fn limit(name: &str) -> f64 {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap();
+    let soft = limits.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()).unwrap();
+    // What the kernel has for it, and what client_golang shows.
+    if soft == "unlimited" { u64::MAX as f64 } else { soft.parse().unwrap() }
+}
+
+/// A line of `/proc/self/status`: `Threads:  3`.
+fn status(name: &str) -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+    value.trim().parse().unwrap()
+}
+
+/// A field of `/proc/self/stat`, by its number in the manual page. The name of this program has no blank.
+fn stat(field: usize) -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    stat.split_whitespace().nth(field - 1).unwrap().parse().unwrap()
+}
+
+fn cpu_by_ticks() -> f64 {
+    (stat(14) + stat(15)) / ticks_per_second()
+}
+
+fn boot_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap();
+    stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap().parse().unwrap()
+}
+
+fn ticks_per_second() -> f64 {
+    static TICKS: std::sync::OnceLock<f64> = std::sync::OnceLock::new();
+    *TICKS.get_or_init(|| {
+        let output = Command::new("getconf").arg("CLK_TCK").output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    })
+}

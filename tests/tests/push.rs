@@ -1,0 +1,331 @@
+//! Metrics of jobs that end, pushed to a real Pushgateway, and to servers that are none.
+#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use metrics_runtime::push::{ConfigError, Method, Push, PushError};
+use metrics_runtime::{Counter, Descriptor, Family, Metrics, Registry};
+use tests::page::Labels;
+use tests::pushgateway::Gateway;
+use tests::{tools, wait};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+/// Shorter than any push takes, so that pushes follow each other as fast as they can.
+const AT_ONCE: Duration = Duration::from_millis(1);
+/// Longer than any test.
+const NEVER: Duration = Duration::from_secs(100_000);
+
+fn metrics() -> (Metrics, Family<Counter>) {
+    let metrics = Metrics::builder().registry(&Registry::new()).namespace("import").build().unwrap();
+    let rows = metrics.registry().counter(Descriptor::counter("rows_total", "Rows.").labels(["table"])).unwrap();
+    rows.get(&["users"]).unwrap().inc_by(3);
+    (metrics, rows)
+}
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn rows(gateway: &Gateway) -> Option<f64> {
+    let labels = [("table", "users"), ("job", "nightly"), ("instance", "")];
+    gateway.page().sample("import_rows_total", labels)
+}
+
+/// Waits for what a gateway has; the page is read off the runtime's threads.
+fn until(gateway: &Gateway, what: &str, condition: impl Fn(&Gateway) -> bool) {
+    tokio::task::block_in_place(|| wait::until(what, || condition(gateway).then_some(())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn put_replaces_the_group_post_the_names_and_delete_all() {
+    let Some(pushgateway) = tools::pushgateway() else { return };
+    let gateway = pushgateway.start();
+    let push = Push::new(&gateway.url(), "nightly").unwrap();
+    let (metrics, users) = metrics();
+    push.put(&metrics).await.unwrap();
+    assert_eq!(rows(&gateway), Some(3.0));
+    assert_eq!(gateway.groups(), [labels(&[("job", "nightly")])]);
+
+    let other = Metrics::builder().registry(&Registry::new()).build().unwrap();
+    other.registry().gauge(Descriptor::gauge("depth", "Depth.")).unwrap().get(&[]).unwrap().set(7.5);
+    push.post(&other).await.unwrap();
+    let depth = || gateway.page().sample("depth", [("job", "nightly"), ("instance", "")]);
+    assert_eq!((rows(&gateway), depth()), (Some(3.0), Some(7.5)));
+
+    users.get(&["users"]).unwrap().inc();
+    push.put(&metrics).await.unwrap();
+    assert_eq!((rows(&gateway), depth()), (Some(4.0), None));
+
+    push.delete().await.unwrap();
+    assert_eq!((rows(&gateway), gateway.groups().len()), (None, 0));
+    push.delete().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_grouping_key_arrives_as_it_was_said() {
+    let Some(pushgateway) = tools::pushgateway() else { return };
+    let gateway = pushgateway.start();
+    let (metrics, _) = metrics();
+    let values = [
+        "",
+        "/",
+        "/var/tmp",
+        "a b",
+        "a+b%20c",
+        "größe 漢",
+        ".",
+        "..",
+        "a?b#c&d=e",
+        "\"quoted\"\n\\",
+        "@base64",
+        "=",
+        "??>>//~~",
+    ];
+    let mut expected = Vec::new();
+    for value in values {
+        // An empty job is refused; everything else is possible everywhere.
+        let job = if value.is_empty() { "job" } else { value };
+        let push = Push::new(&gateway.url(), job).unwrap();
+        let push = push.grouping("instance", value).unwrap().grouping("last", "x").unwrap();
+        push.put(&metrics).await.unwrap_or_else(|error| panic!("{value:?}: {error}"));
+        let key = labels(&[("job", job), ("instance", value), ("last", "x")]);
+        let found = gateway.page();
+        let sample = key.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([("table", "users")]);
+        assert_eq!(found.sample("import_rows_total", sample), Some(3.0), "{value:?}");
+        expected.push(key);
+    }
+    let mut found = gateway.groups();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    for value in values {
+        let job = if value.is_empty() { "job" } else { value };
+        let push = Push::new(&gateway.url(), job).unwrap();
+        push.grouping("instance", value).unwrap().grouping("last", "x").unwrap().delete().await.unwrap();
+    }
+    assert_eq!(gateway.groups(), Vec::<Labels>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_gateway_refuses_says_why() {
+    let Some(pushgateway) = tools::pushgateway() else { return };
+    let gateway = pushgateway.start();
+    let (metrics, _) = metrics();
+    Push::new(&gateway.url(), "nightly").unwrap().put(&metrics).await.unwrap();
+    // The same name with another type, from another job.
+    let other = Metrics::builder().registry(&Registry::new()).build().unwrap();
+    let gauge = prometheus::Gauge::new("import_rows_total", "Rows.").unwrap();
+    other.registry().register(Box::new(gauge)).unwrap();
+    let push = Push::new(&gateway.url(), "other").unwrap();
+    match push.put(&other).await {
+        Err(PushError::Refused { status, body, url, .. }) => {
+            assert_eq!((status, url), (400, format!("{}/metrics/job/other", gateway.url())));
+            assert!(body.contains("import_rows_total"), "{body}");
+        }
+        answer => panic!("{answer:?}"),
+    }
+    assert_eq!(rows(&gateway), Some(3.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_finishes_loses_nothing() {
+    let Some(pushgateway) = tools::pushgateway() else { return };
+    let gateway = pushgateway.start();
+    let (metrics, table) = metrics();
+    let push = Push::new(&gateway.url(), "nightly").unwrap();
+
+    let pushing = push.every(AT_ONCE, Method::Put, &metrics).unwrap();
+    until(&gateway, "the first push", |gateway| rows(gateway) == Some(3.0));
+    table.get(&["users"]).unwrap().inc_by(10);
+    until(&gateway, "the next push", |gateway| rows(gateway) == Some(13.0));
+    for _ in 0..50 {
+        table.get(&["users"]).unwrap().inc();
+        tokio::task::yield_now().await;
+    }
+    pushing.finish().await.unwrap();
+    assert_eq!(rows(&gateway), Some(63.0));
+
+    // A job that is over before its first interval is.
+    let pushing = push.every(NEVER, Method::Post, &metrics).unwrap();
+    table.get(&["users"]).unwrap().inc();
+    pushing.finish().await.unwrap();
+    assert_eq!(rows(&gateway), Some(64.0));
+
+    // Not finished, but dropped while the runtime lives on.
+    let pushing = push.every(NEVER, Method::Put, &metrics).unwrap();
+    table.get(&["users"]).unwrap().inc();
+    drop(pushing);
+    until(&gateway, "the push of what was dropped", |gateway| rows(gateway) == Some(65.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_gets_what_was_pushed_once_the_job_is_gone() {
+    let (Some(pushgateway), Some(prometheus)) = (tools::pushgateway(), tools::prometheus()) else { return };
+    let gateway = pushgateway.start();
+    let (metrics, _) = metrics();
+    let push = Push::new(&gateway.url(), "nightly").unwrap().grouping("path", "/var/tmp").unwrap();
+    push.every(NEVER, Method::Put, &metrics).unwrap().finish().await.unwrap();
+    tokio::task::block_in_place(|| {
+        let server = prometheus.scrape(&[tests::prometheus::Target::new("gateway", gateway.address())]);
+        let query = "import_rows_total{table=\"users\", exported_job=\"nightly\", path=\"/var/tmp\"}";
+        server.wait_until(query, |found| found.values().eq([&3.0]));
+    });
+}
+
+/// A server of one connection: gives what it was sent, and answers with this.
+async fn answering(answer: Vec<u8>) -> (String, oneshot::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sent, received) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let request = read_request(&mut stream).await;
+        let _ = sent.send(request);
+        // The client may hang up before it has read all.
+        let _ = stream.write_all(&answer).await;
+        let _ = stream.read(&mut [0]).await;
+    });
+    (url, received)
+}
+
+async fn read_request(stream: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&request).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return text;
+            }
+        }
+        assert!(stream.read_buf(&mut request).await.unwrap() > 0, "half a request: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_the_page_the_credentials_and_nothing_else() {
+    let (url, received) = answering(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
+    let (metrics, _) = metrics();
+    let push = Push::new(&format!("{url}/prefix"), "nightly").unwrap().basic_auth("me", "secret:ü");
+    assert!(!format!("{push:?}").contains("secret"));
+    push.post(&metrics).await.unwrap();
+    let request = received.await.unwrap();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    assert_eq!(lines.next(), Some("POST /prefix/metrics/job/nightly HTTP/1.1"));
+    let headers: BTreeMap<_, _> = lines.filter_map(|line| line.split_once(": ")).collect();
+    assert_eq!(headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(headers["authorization"], "Basic bWU6c2VjcmV0OsO8");
+    assert_eq!(body, metrics.render());
+}
+
+#[tokio::test]
+async fn an_error_keeps_no_more_than_the_beginning_of_an_answer_without_end() {
+    let mut answer = b"HTTP/1.1 503 Service Unavailable\r\n\r\nbusy ".to_vec();
+    answer.resize(10 << 20, b'x');
+    let (url, _received) = answering(answer).await;
+    let (metrics, _) = metrics();
+    match Push::new(&url, "nightly").unwrap().put(&metrics).await {
+        Err(PushError::Refused { status: 503, body, .. }) => {
+            assert_eq!(body.len(), 1024);
+            assert!(body.starts_with("busy xxx"), "{body}");
+        }
+        answer => panic!("{answer:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_never_answers_costs_the_timeout_and_one_that_is_away_says_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (metrics, _) = metrics();
+    let push = Push::new(&format!("http://{address}"), "nightly").unwrap().timeout(Duration::from_millis(50));
+    let error = push.put(&metrics).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("pushing to http://{address}/metrics/job/nightly was not done after 50ms"));
+    // And so the end of a job does not hang.
+    let finished = push.every(NEVER, Method::Put, &metrics).unwrap().finish().await;
+    assert!(matches!(finished, Err(PushError::TimedOut { .. })), "{finished:?}");
+
+    drop(listener);
+    let push = push.timeout(Duration::from_secs(60));
+    let error = push.delete().await.unwrap_err();
+    assert!(matches!(error, PushError::Failed { .. }), "{error:?}");
+    let begin = format!("cannot push to http://{address}/metrics/job/nightly: Connection refused");
+    assert!(error.to_string().starts_with(&begin), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[tokio::test]
+async fn a_push_under_way_is_never_behind_the_last() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (metrics, table) = metrics();
+    let pushing = Push::new(&url, "nightly").unwrap().every(AT_ONCE, Method::Put, &metrics).unwrap();
+    let (mut first, _) = listener.accept().await.unwrap();
+    assert!(read_request(&mut first).await.contains("import_rows_total{table=\"users\"} 3\n"));
+    table.get(&["users"]).unwrap().inc();
+    let finished = tokio::spawn(pushing.finish());
+    // The last one waits for the answer to the one before.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!finished.is_finished());
+    let ok = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    first.write_all(ok).await.unwrap();
+    let (mut last, _) = listener.accept().await.unwrap();
+    assert!(read_request(&mut last).await.contains("import_rows_total{table=\"users\"} 4\n"));
+    last.write_all(ok).await.unwrap();
+    finished.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_label_of_the_grouping_key_is_never_overwritten() {
+    // Nobody listens: nothing is sent.
+    let (metrics, _) = metrics();
+    let push = Push::new("http://127.0.0.1:9", "nightly").unwrap().grouping("table", "x").unwrap();
+    let error = push.put(&metrics).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "metric `import_rows_total` has the label `table`, which the gateway would overwrite with that of the grouping \
+         key; rename one of the two"
+    );
+}
+
+#[tokio::test]
+async fn what_is_switched_off_pushes_nothing() {
+    let metrics = Metrics::builder().registry(&Registry::new()).enabled(false).build().unwrap();
+    Push::new("http://127.0.0.1:9", "nightly").unwrap().put(&metrics).await.unwrap();
+}
+
+#[test]
+fn what_cannot_be_set_up_is_an_error() {
+    let (metrics, _) = metrics();
+    let push = Push::new("http://127.0.0.1:9", "nightly").unwrap();
+    assert_eq!(push.every(NEVER, Method::Put, &metrics).unwrap_err(), ConfigError::NoRuntime);
+    assert_eq!(push.every(Duration::ZERO, Method::Put, &metrics).unwrap_err(), ConfigError::Interval);
+    let error = Push::new("https://gateway", "nightly").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the push address \"https://gateway\" is not plain http; for TLS, see `Push::with_connector`; it has to be like \
+         http://pushgateway:9091"
+    );
+}
+
+#[test]
+fn a_runtime_that_ends_first_is_said() {
+    let (metrics, _) = metrics();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let push = Push::new("http://127.0.0.1:9", "nightly").unwrap();
+    let pushing = {
+        let _guard = runtime.enter();
+        push.every(NEVER, Method::Put, &metrics).unwrap()
+    };
+    drop(runtime);
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let finished = other.block_on(pushing.finish());
+    assert!(matches!(finished, Err(PushError::Stopped)), "{finished:?}");
+}
