@@ -5,7 +5,7 @@ use std::fs;
 
 use metrics_runtime::circuit_breaker::BreakerHandle;
 use metrics_runtime::export::Export;
-use metrics_runtime::{Descriptor, Metrics, Registry};
+use metrics_runtime::{Metrics, Registry};
 use serde_json::{Value, json};
 use tests::tools;
 
@@ -17,7 +17,7 @@ struct Rules {
     text: String,
 }
 
-/// Both services, and a catalog with what they do not have: a breaker that counts calls and transitions, a process.
+/// Both services, and a catalog with what they do not have: a process.
 fn all() -> Vec<Rules> {
     let examples = EXAMPLES.iter().map(|example| Rules { service: example.name, text: example.document("rules") });
     examples.chain([everything()]).collect()
@@ -26,12 +26,6 @@ fn all() -> Vec<Rules> {
 fn everything() -> Rules {
     let registry = Registry::new();
     BreakerHandle::register_in(&registry, "ryot").unwrap();
-    for (name, labels) in [
-        ("circuit_breaker_calls_total", &["service", "result"][..]),
-        ("circuit_breaker_transitions_total", &["service", "from", "to"][..]),
-    ] {
-        registry.counter(Descriptor::counter(name, "A counter.").labels(labels.iter().copied())).unwrap();
-    }
     for name in ["process_open_fds", "process_max_fds", "process_start_time_seconds"] {
         registry.register(Box::new(prometheus::Gauge::new(name, "A gauge.").unwrap())).unwrap();
     }

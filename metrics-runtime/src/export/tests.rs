@@ -19,12 +19,7 @@ fn everything() -> Registry {
     let gauge = |name: &'static str, labels: &[&'static str]| {
         registry.gauge(Descriptor::gauge(name, "A gauge.").labels(labels.iter().copied())).map(drop).unwrap();
     };
-    let counter = |name: &'static str, labels: &[&'static str]| {
-        registry.counter(Descriptor::counter(name, "A counter.").labels(labels.iter().copied())).map(drop).unwrap();
-    };
     BreakerHandle::register_in(&registry, "ryot").unwrap();
-    counter("circuit_breaker_calls_total", &["service", "result"]);
-    counter("circuit_breaker_transitions_total", &["service", "from", "to"]);
     gauge("http_requests_in_flight", &[]);
     gauge("tokio_workers", &[]);
     gauge("last_backup_timestamp_seconds", &[]);
