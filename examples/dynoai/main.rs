@@ -43,6 +43,9 @@ async fn dynoai(args: Args) -> Result<(), Box<dyn Error>> {
         )
         .from_env()?
         .install()?;
+    if let Some(command) = args.metrics {
+        return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
+    }
     let _page = serve_metrics(&metrics).await?;
     let app = metrics.instrument(app::router())?;
     let listener = listen(args.listen).await?;

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use examples::run::{Args, Cli, run};
 use examples::serve::{listen, serve, serve_metrics};
-use metrics_runtime::Metrics;
 use metrics_runtime::circuit_breaker::CircuitBreaker;
+use metrics_runtime::{Metrics, Objective};
 
 use crate::app::App;
 use crate::config::Config;
@@ -46,9 +46,14 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     let metrics = Metrics::builder()
         .namespace("neurectomy")
         .info("system", [("version", env!("CARGO_PKG_VERSION")), ("os", OS), ("arch", ARCH)])
+        .objective("/v1/files/{*path}", Objective::new().success(99.9).latency(0.5, 99.0))
         .from_env()?
         .install()?;
     let config = Config::from_env()?;
+    let breaker = CircuitBreaker::register("ryot", config.ryot_breaker)?;
+    if let Some(command) = args.metrics {
+        return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
+    }
     let listener = listen(args.listen).await?;
     let address = listener.local_addr()?;
 
@@ -58,7 +63,6 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     };
     let ryot =
         client::Config { url, model: config.ryot_model, api_key: config.ryot_api_key, timeout: config.ryot_timeout };
-    let breaker = CircuitBreaker::register("ryot", config.ryot_breaker)?;
     let app = Arc::new(App {
         ryot: Ryot::new(ryot, breaker)?,
         vault: Vault::open(config.vault)?,

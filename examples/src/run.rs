@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
+use metrics_runtime::export;
 
 /// What [`run`] hands to a service.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Args {
     pub listen: SocketAddr,
     /// Requests a second that the service shall send itself.
     pub traffic: u32,
+    /// What the service shall say of its metrics, instead of serving anything.
+    pub metrics: Option<export::Command>,
 }
 
 /// What a service's command line looks like.
@@ -62,7 +65,7 @@ impl From<lexopt::Error> for Stop {
 
 impl Cli {
     fn parse(&self, args: impl IntoIterator<Item = OsString>) -> Result<Args, Stop> {
-        let mut parsed = Args { listen: self.listen, traffic: 0 };
+        let mut parsed = Args { listen: self.listen, traffic: 0, metrics: None };
         let mut parser = lexopt::Parser::from_args(args);
         while let Some(argument) = parser.next()? {
             match argument {
@@ -82,6 +85,10 @@ impl Cli {
                     })?;
                 }
                 Short('h') | Long("help") => return Err(Stop::Help),
+                Value(word) if word == "metrics" => {
+                    let command = export::Command::parse(parser.raw_args()?);
+                    parsed.metrics = Some(command.map_err(|error| Stop::Wrong(error.to_string()))?);
+                }
                 other => return Err(other.unexpected().into()),
             }
         }
@@ -91,13 +98,18 @@ impl Cli {
     fn help(&self) -> String {
         let Self { name, about, listen, .. } = self;
         let mut help = format!(
-            "{about}\n\nUsage: {name} [OPTIONS]\n\nOptions:\n  \
+            "{about}\n\nUsage: {name} [OPTIONS]\n       {name} metrics COMMAND\n\nOptions:\n  \
              --listen ADDR   where to listen [default: {listen}]; port 0 takes a free one\n"
         );
         if self.traffic {
             help.push_str("  --traffic N     send itself N requests a second, so that its numbers move\n");
         }
-        help.push_str("  -h, --help      this text\n\nEnvironment:\n");
+        help.push_str("  -h, --help      this text\n\nCommands:\n");
+        for line in export::USAGE.lines() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(help, "{}{line}", if line.is_empty() { "" } else { "  " });
+        }
+        help.push_str("\nEnvironment:\n");
         let variables = || self.environment.iter().chain(METRICS);
         let width = variables().map(|(name, _)| name.len()).max().unwrap_or_default();
         for (name, meaning) in variables() {
@@ -178,13 +190,13 @@ mod tests {
 
     #[test]
     fn without_arguments_the_defaults_hold() {
-        let expected = Args { listen: SocketAddr::from(([127, 0, 0, 1], 8000)), traffic: 0 };
+        let expected = Args { listen: SocketAddr::from(([127, 0, 0, 1], 8000)), traffic: 0, metrics: None };
         assert_eq!(parse(&[]), Ok(expected));
     }
 
     #[test]
     fn both_spellings_of_a_value() {
-        let expected = Args { listen: SocketAddr::from(([0, 0, 0, 0], 0)), traffic: 5 };
+        let expected = Args { listen: SocketAddr::from(([0, 0, 0, 0], 0)), traffic: 5, metrics: None };
         assert_eq!(parse(&["--listen", "0.0.0.0:0", "--traffic=5"]), Ok(expected));
     }
 
@@ -205,6 +217,14 @@ mod tests {
         let quiet = Cli { traffic: false, ..cli() };
         let args = ["--traffic", "1"].map(OsString::from);
         assert!(matches!(quiet.parse(args), Err(Stop::Wrong(_))));
+    }
+
+    #[test]
+    fn commands_about_metrics_take_what_stands_behind_them() {
+        let rules = parse(&["metrics", "rules", "--job", "shop"]).expect("a command");
+        assert_eq!(rules.metrics, export::Command::parse(["rules", "--job", "shop"]).ok());
+        assert!(problem(&["metrics", "ruls"]).contains("unknown command `ruls`"));
+        assert!(problem(&["metrics"]).contains("no command is given"));
     }
 
     #[test]

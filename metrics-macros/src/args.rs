@@ -8,6 +8,7 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprClosure, Ident, Lit, LitInt, LitStr, Path, Result, Token, Type};
 
 use crate::grammar::{self, Grammar, Positional};
+use crate::objective::Objective;
 use crate::problems::{Problems, did_you_mean};
 
 /// What leaves a method of an annotated impl block out.
@@ -31,7 +32,7 @@ macro_rules! keys {
 keys! {
     Name "name", Help "help", Unit "unit", Labels "labels", Buckets "buckets", Value "value", OkIf "ok_if",
     ErrorIf "error_if", InFlight "in_flight", Timed "timed", Returns "returns", Crate "crate", Preset "preset",
-    Model "model", Tokens "tokens", Ratio "ratio",
+    Model "model", Tokens "tokens", Ratio "ratio", Objective "objective",
 }
 
 /// A value and the key it was given by.
@@ -63,6 +64,7 @@ pub(crate) struct Args {
     pub(crate) returns: Slot<Returns>,
     pub(crate) krate: Slot<Path>,
     pub(crate) preset: Slot<Path>,
+    pub(crate) objective: Slot<Objective>,
     /// The keys that were given, with their spans.
     pub(crate) given: Vec<(Key, Span)>,
 }
@@ -281,6 +283,7 @@ impl Args {
             Key::InFlight => self.in_flight = given(span, flag(input, &word)?),
             Key::Timed => self.timed = given(span, flag(input, &word)?),
             Key::Labels => self.labels = given(span, labels(input, &word)?),
+            Key::Objective => self.objective = given(span, Objective::parse(input, &word)?),
             _ => {
                 assigned(input, &word, "")?;
                 match key {
@@ -295,7 +298,7 @@ impl Args {
                     Key::Crate => self.krate = given(span, path(input, "where the toolkit is")?),
                     Key::Preset => self.preset = given(span, path(input, "a `const` of type `Preset`")?),
                     Key::Model => self.model = given(span, input.parse()?),
-                    Key::InFlight | Key::Timed | Key::Labels => {}
+                    Key::InFlight | Key::Timed | Key::Labels | Key::Objective => {}
                 }
             }
         }

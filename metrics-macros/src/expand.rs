@@ -335,6 +335,7 @@ fn label_of(private: &TokenStream, label: &PlannedLabel<'_>, expr: &Expr) -> Tok
 fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let checks = checks(plan, private);
     let site = site(plan, private);
+    let promise = plan.objective.map(|_| generate!(.promising(__OBJECTIVE)));
     // An item less where nothing is checked: each costs the compiler some time.
     let (checked, site) = if checks.is_empty() {
         (None, site)
@@ -344,7 +345,7 @@ fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     generate! {
         #checked
         #private::listed! {
-            #private::CALLSITES, static __CALLSITE: #private::Callsite = #private::Callsite::new(#site);
+            #private::CALLSITES, static __CALLSITE: #private::Callsite = #private::Callsite::new(#site) #promise;
         }
     }
 }
@@ -488,6 +489,7 @@ fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
             out.extend(asked.into_iter().filter_map(|(key, tokens)| Some(check(key.as_ref()?, private, tokens))));
         }
     }
+    out.extend(plan.objective.map(|objective| objective.constant(private)));
     out
 }
 

@@ -59,6 +59,7 @@ pub(crate) const TRACK: Grammar = Grammar {
         Key::Preset,
         Key::Value,
         Key::Timed,
+        Key::Objective,
     ],
     needs: &[
         (Key::Labels, Key::Name, "without a name, all functions share one family; labels make it another"),
@@ -85,6 +86,7 @@ pub(crate) const HISTOGRAM: Grammar = Grammar {
         Key::ErrorIf,
         Key::Returns,
         Key::Crate,
+        Key::Objective,
     ],
     needs: &[],
     positional: None,
@@ -104,6 +106,7 @@ pub(crate) const COUNTER: Grammar = Grammar {
         Key::ErrorIf,
         Key::Returns,
         Key::Crate,
+        Key::Objective,
     ],
     needs: &[],
     positional: None,
@@ -122,7 +125,7 @@ pub(crate) const IN_FLIGHT: Grammar = Grammar {
 
 pub(crate) const RYOT: Grammar = Grammar {
     attribute: "track_ryot",
-    accepts: &[Key::Model, Key::Tokens, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate],
+    accepts: &[Key::Model, Key::Tokens, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate, Key::Objective],
     needs: &[
         (Key::Tokens, Key::Model, "tokens are counted by model"),
         (Key::Model, Key::Tokens, "the model is a label of the tokens, and of nothing else"),
@@ -143,7 +146,7 @@ pub(crate) const COMPRESSION: Grammar = Grammar {
 
 pub(crate) const STORAGE: Grammar = Grammar {
     attribute: "track_storage",
-    accepts: &[Key::Timed, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate],
+    accepts: &[Key::Timed, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate, Key::Objective],
     needs: &[],
     positional: Some(Positional { label: "operation", example: "\"store\"" }),
     rows: Rows::One("STORAGE"),

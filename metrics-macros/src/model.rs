@@ -11,6 +11,7 @@ use syn::{
 use crate::args::{Args, Buckets, Key, Label, LabelValue, Returns, Text};
 use crate::grammar::{EXCLUSIVE, Grammar, Rows};
 use crate::item::{Function, first_paragraph};
+use crate::objective::Objective;
 use crate::problems::Problems;
 
 /// What is generated for one function.
@@ -36,6 +37,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) value_key: Option<Ident>,
     /// `ok_if` (true) or `error_if` (false).
     pub(crate) decide: Option<(&'a Expr, bool)>,
+    pub(crate) objective: Option<&'a Objective>,
 }
 
 /// The row of the runtime.
@@ -149,6 +151,7 @@ pub(crate) fn plan<'a>(
         value,
         value_key: args.key(Key::Value),
         decide,
+        objective: args.objective.as_ref().map(|objective| &objective.value),
     }
 }
 

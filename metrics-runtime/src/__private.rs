@@ -32,6 +32,7 @@ pub use crate::descriptor::{Kind, Source};
 pub use crate::family::Info;
 pub use crate::label::{Known, Label, LabelValue, UnknownValues};
 pub use crate::name::{check_bound, check_buckets, check_exponential, check_linear, check_prefix, expect};
+pub use crate::objective::Objective;
 pub use crate::outcome::{
     MaybeCompressionRatio, Measure, Outcome, OutcomeOf, Probe, ReturnedFuture, ReturnedValue, Settled, SuccessOfAny,
     SuccessOfResult, decided, found,

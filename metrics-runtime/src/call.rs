@@ -11,6 +11,7 @@ use crate::catalog::{Declaration, Declare, each_tuple};
 use crate::cell::{Counter, Histogram, InFlight, Moment, Thread};
 use crate::exemplars::{self, Exemplar};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
+use crate::objective::Objective;
 use crate::outcome::Outcome;
 use crate::registry::Registry;
 use crate::site::{MAX_LABELS, Role, Site, Want};
@@ -33,6 +34,7 @@ pub fn enabled() -> bool {
 #[derive(Debug)]
 pub struct Callsite {
     site: Site,
+    objective: Option<Objective>,
     families: OnceLock<Families>,
     /// The series of a call site without run-time labels.
     fixed: OnceLock<Series>,
@@ -318,7 +320,7 @@ impl Callsite {
     /// A call site that was not called yet.
     #[must_use]
     pub const fn new(site: Site) -> Self {
-        Self { site, families: OnceLock::new(), fixed: OnceLock::new() }
+        Self { site, objective: None, families: OnceLock::new(), fixed: OnceLock::new() }
     }
 
     fn families(&'static self) -> &'static Families {
@@ -350,6 +352,13 @@ impl Callsite {
         self.fixed.get_or_init(|| Series::new(families, Some(&[])))
     }
 
+    /// The same with what the attribute promises.
+    #[must_use]
+    pub const fn promising(mut self, objective: Objective) -> Self {
+        self.objective = Some(objective);
+        self
+    }
+
     /// A call with the values of the labels that are evaluated before the body, in the order of their declaration.
     pub fn enter_with(&'static self, values: &[&str]) -> Call {
         if !enabled() {
@@ -368,6 +377,7 @@ impl Declare for Callsite {
                 descriptor: site.descriptor(role, &instrument),
                 source: site.source,
                 values: site.wants(role, &instrument).into_iter().map(|(_, want)| want.known()).collect(),
+                objective: self.objective.filter(|_| matches!(role, Role::Calls | Role::Duration)),
             })
             .collect()
     }

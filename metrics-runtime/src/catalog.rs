@@ -7,6 +7,7 @@ use linkme::distributed_slice;
 
 use crate::call::Callsite;
 use crate::descriptor::{Descriptor, Source};
+use crate::objective::Objective;
 use crate::registry::Registry;
 
 /// What generated code puts into the catalog.
@@ -57,6 +58,8 @@ pub struct Declaration {
     pub source: Source,
     /// For each label, in order, the values known at compile time; empty where any value is possible.
     pub values: Vec<Vec<&'static str>>,
+    /// What the attribute promises of the calls that this metric records.
+    pub objective: Option<Objective>,
 }
 
 /// Every metric that this binary declares with attributes and `#[metrics]` modules, sorted by name and place.

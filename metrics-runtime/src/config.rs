@@ -22,6 +22,9 @@ use crate::http::{Http, HttpError, HttpLayer};
 #[cfg(feature = "serve")]
 use crate::http::{ServeError, Server, check_exposure, serve};
 use crate::name::{self, NameError};
+#[cfg(feature = "axum")]
+use crate::objective::Objective;
+use crate::objective::RouteObjective;
 use crate::registry::{Registry, RegistryError};
 use crate::standard::Standard;
 
@@ -110,6 +113,15 @@ pub enum InstallError {
     #[cfg(feature = "axum")]
     #[error("path: {0}")]
     Path(PathError),
+    /// The objective of a route that no alert can follow from.
+    #[error("objective of {route}: {problem}")]
+    #[non_exhaustive]
+    Objective {
+        /// The route.
+        route: String,
+        /// What is wrong with it.
+        problem: NameError,
+    },
     /// A setting of the endpoint cannot be followed.
     #[cfg(feature = "axum")]
     #[error("endpoint: {0}")]
@@ -161,6 +173,7 @@ pub struct Builder {
     namespace: String,
     constant: Vec<(String, String)>,
     infos: Vec<(String, Vec<(String, String)>)>,
+    objectives: Vec<RouteObjective>,
     pub(crate) standard: Standard,
     enabled: bool,
     #[cfg(feature = "http")]
@@ -180,6 +193,7 @@ impl Builder {
             namespace: String::new(),
             constant: Vec::new(),
             infos: Vec::new(),
+            objectives: Vec::new(),
             standard: Standard::default(),
             enabled: true,
             #[cfg(feature = "http")]
@@ -214,6 +228,22 @@ impl Builder {
     ) -> Self {
         let facts = facts.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         self.infos.push((name.into(), facts));
+        self
+    }
+
+    /// What an HTTP route promises, by the route as the application writes it. Alert rules follow from it, see the feature
+    /// `export`; a latency is one of the bounds of [`Http::buckets`].
+    ///
+    /// ```
+    /// use metrics_runtime::{Metrics, Objective};
+    ///
+    /// let metrics = Metrics::builder().objective("/users/{id}", Objective::new().success(99.9).latency(0.5, 99.0));
+    /// # metrics.build()?;
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// ```
+    #[cfg(feature = "axum")]
+    pub fn objective(mut self, route: impl Into<String>, objective: Objective) -> Self {
+        self.objectives.push(RouteObjective { route: route.into(), objective });
         self
     }
 
@@ -336,6 +366,10 @@ impl Builder {
         #[cfg(feature = "axum")]
         check_path(&self.path).map_err(InstallError::Path)?;
         #[cfg(feature = "axum")]
+        for promise in &self.objectives {
+            let checked = promise.objective.check(self.http.bounds());
+            checked.map_err(|problem| InstallError::Objective { route: promise.route.clone(), problem })?;
+        }
         let access = self.endpoint.check().map_err(InstallError::Endpoint)?;
         for (name, facts) in &self.infos {
             let descriptor = Descriptor::info(format!("{name}_info"), format!("Facts about the {name}."));
@@ -363,6 +397,7 @@ impl Builder {
             inner: Arc::new(Inner {
                 registry: self.registry,
                 naming,
+                objectives: self.objectives,
                 enabled: self.enabled,
                 #[cfg(feature = "http")]
                 http,
@@ -417,6 +452,8 @@ pub struct Metrics {
 struct Inner {
     registry: Registry,
     naming: Naming,
+    #[allow(dead_code, reason = "what is promised is read by the feature `export`")]
+    objectives: Vec<RouteObjective>,
     enabled: bool,
     #[cfg(feature = "http")]
     http: HttpLayer,
@@ -479,6 +516,18 @@ impl Metrics {
     #[must_use]
     pub fn collector(&self) -> MetricsCollector {
         MetricsCollector { metrics: self.clone(), description: describe(&self.inner.naming.prefix) }
+    }
+
+    /// How the page names what the registry holds.
+    #[cfg(feature = "export")]
+    pub(crate) fn naming(&self) -> &Naming {
+        &self.inner.naming
+    }
+
+    /// What routes promise.
+    #[cfg(feature = "export")]
+    pub(crate) fn objectives(&self) -> &[RouteObjective] {
+        &self.inner.objectives
     }
 
     /// Where the page is served.

@@ -181,7 +181,8 @@ impl<M: Metric> DeclaredMetric<M> {
 
 impl<M: Metric> Declare for DeclaredMetric<M> {
     fn declarations(&self) -> Vec<Declaration> {
-        vec![Declaration { descriptor: self.descriptor(), source: self.site.source, values: self.known() }]
+        let Self { site, .. } = self;
+        vec![Declaration { descriptor: self.descriptor(), source: site.source, values: self.known(), objective: None }]
     }
 
     fn declare(&'static self, registry: &Registry) {

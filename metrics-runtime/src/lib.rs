@@ -60,6 +60,8 @@
 //! | `process` | `Builder::process`: `process_*`, on Linux |
 //! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*` |
 //! | `off` | attributes leave functions as they are; arguments are still checked, circuit breakers go on breaking |
+//! | `export` | dashboard, rules, Kubernetes, reference, contract, lint |
+//! | `clap` | the commands of `export` as a subcommand of clap |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "what is tested is that numbers are exact"))]
@@ -77,12 +79,15 @@ mod declared;
 mod descriptor;
 mod encode;
 pub mod exemplars;
+#[cfg(feature = "export")]
+pub mod export;
 mod family;
 mod foreign;
 #[cfg(feature = "http")]
 pub mod http;
 mod label;
 mod name;
+mod objective;
 mod outcome;
 mod preset;
 #[cfg(feature = "push")]
@@ -108,6 +113,7 @@ pub use metrics_macros::{
     track_ryot, track_storage,
 };
 pub use name::NameError;
+pub use objective::Objective;
 pub use outcome::{Classify, CompressionRatio, Measure, Outcome};
 pub use registry::{Registry, RegistryError};
 pub use standard::BuildInfo;

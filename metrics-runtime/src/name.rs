@@ -104,6 +104,11 @@ pub const fn expect(check: Check) {
     }
 }
 
+/// A problem of these parts, for the rules that stand elsewhere.
+pub(crate) const fn problem(parts: &[&str]) -> Problem {
+    Problem::new(parts)
+}
+
 pub(crate) const fn is_word(name: &str, colon: bool) -> bool {
     let bytes = name.as_bytes();
     let mut i = 0;

@@ -140,9 +140,21 @@ struct Inner {
     collectors: Collectors,
     limit: Arc<AtomicUsize>,
     errors: ScrapeErrors,
+    /// What registered collectors say they will have, before they have a series.
+    #[cfg(feature = "export")]
+    described: Mutex<Vec<Described>>,
     /// From when on there is an endpoint.
     #[cfg(feature = "axum")]
     scrapes: OnceLock<Scrapes>,
+}
+
+/// A metric as a foreign collector describes it.
+#[cfg(feature = "export")]
+#[derive(Debug, Clone)]
+pub(crate) struct Described {
+    pub(crate) name: String,
+    pub(crate) help: String,
+    pub(crate) labels: Vec<String>,
 }
 
 #[derive(Default)]
@@ -234,7 +246,7 @@ impl Registry {
     }
 
     /// Whether this is the one of the whole program.
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "http", feature = "export"))]
     pub(crate) fn is_global(&self) -> bool {
         Arc::ptr_eq(&self.inner, &Self::global().inner)
     }
@@ -404,8 +416,19 @@ impl Registry {
     /// # Errors
     /// The collector describes what another one does already.
     pub fn register(&self, collector: Box<dyn Collector>) -> Result<(), RegistryError> {
+        #[cfg(feature = "export")]
+        let described = described(&*collector);
         let registered = self.inner.collectors.register(collector);
-        registered.map_err(|error| RegistryError::Collector { reason: error.to_string() })
+        registered.map_err(|error| RegistryError::Collector { reason: error.to_string() })?;
+        #[cfg(feature = "export")]
+        self.inner.described.lock().unwrap_or_else(PoisonError::into_inner).extend(described);
+        Ok(())
+    }
+
+    /// What the registered collectors have said of themselves.
+    #[cfg(feature = "export")]
+    pub(crate) fn described(&self) -> Vec<Described> {
+        self.inner.described.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Includes a whole registry of the `prometheus` crate, the default one for instance:
@@ -550,6 +573,19 @@ impl Registry {
             scrapes.write(page, constant);
         }
     }
+}
+
+#[cfg(feature = "export")]
+fn described(collector: &dyn Collector) -> Vec<Described> {
+    let described = collector.desc().into_iter().map(|desc| {
+        let constant = desc.const_label_pairs.iter().map(|pair| pair.name().to_owned());
+        Described {
+            name: desc.fq_name.clone(),
+            help: desc.help.clone(),
+            labels: constant.chain(desc.variable_labels.iter().cloned()).collect(),
+        }
+    });
+    described.collect()
 }
 
 /// A family without a series yet has its header all the same: whoever looks at the page sees what there will be.

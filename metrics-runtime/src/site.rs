@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use crate::descriptor::{Descriptor, Kind, Source};
-use crate::name::{self, Check};
+use crate::name::{self, Check, Problem};
+use crate::objective::Objective;
 use crate::outcome::Outcome;
 use crate::preset::{Instrument, Labels, Name, Preset};
 
@@ -12,6 +13,12 @@ use crate::preset::{Instrument, Labels, Name, Preset};
 pub(crate) const MAX_LABELS: usize = 12;
 
 const STATUS: &str = "status";
+
+const NO_CALLS: Problem = name::problem(&["success is promised of calls, and this attribute does not count them"]);
+
+const NO_DURATION: Problem = name::problem(&[
+    "a latency is promised of durations, and this attribute records none: add `timed` where it takes that, or leave the latency out",
+]);
 
 /// A label that an attribute declares, and where its value comes from.
 #[derive(Clone, Copy, Debug)]
@@ -191,6 +198,32 @@ impl Site {
         asked(self.valued, self.preset.value, "value", "value")
     }
 
+    /// `objective(success = ..)`.
+    ///
+    /// # Errors
+    /// The row does not count calls by status, or no alert can follow.
+    pub const fn check_success(&self, objective: &Objective) -> Check {
+        match self.instrument(Role::Calls) {
+            Some(_) => objective.check_success(),
+            None => Err(NO_CALLS),
+        }
+    }
+
+    /// `objective(latency(..))`.
+    ///
+    /// # Errors
+    /// The row times no calls, no bucket ends at the promised time, or no alert can follow.
+    pub const fn check_latency(&self, objective: &Objective) -> Check {
+        let Some(duration) = self.instrument(Role::Duration) else {
+            return Err(NO_DURATION);
+        };
+        let fixed = matches!(duration.name, Name::Fixed(_));
+        objective.check_latency(match self.buckets {
+            Some(bounds) if !fixed => bounds,
+            _ => duration.buckets,
+        })
+    }
+
     const fn has(&self, label: &str) -> bool {
         let mut i = 0;
         while i < self.labels.len() {
@@ -249,7 +282,7 @@ impl Site {
     }
 
     /// The instrument of this role, if it is recorded.
-    pub(crate) fn instrument(&self, role: Role) -> Option<Instrument> {
+    pub(crate) const fn instrument(&self, role: Role) -> Option<Instrument> {
         self.instruments()[role as usize]
     }
 

@@ -3,9 +3,10 @@
 //! - [`page`]: a strict parser of both exposition formats into a model that is asked by name and labels
 //! - [`client`]: HTTP over a loopback socket
 //! - [`service`]: a binary of this workspace, started, asked and stopped
-//! - [`tools`]: Prometheus, promtool, a Pushgateway, Python's reference parsers, curl and slowhttptest, where they are
-//!   installed
-//! - [`promtool`], [`python`], [`prometheus`], [`pushgateway`], [`program`]: what each of those tools is asked
+//! - [`tools`]: Prometheus, promtool, a Pushgateway, Python's reference parsers and Grafana's schema, curl and
+//!   slowhttptest, where they are installed
+//! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`pushgateway`], [`program`]: what each of those tools is
+//!   asked
 //! - [`wait`]: conditions with a deadline, in place of sleeps
 //!
 //! Every helper fails the test it is called from, by a panic that says what was found.
@@ -17,6 +18,7 @@
 #![allow(clippy::doc_markdown, reason = "OpenMetrics is the name of a format, not code")]
 
 pub mod client;
+pub mod grafana;
 pub mod page;
 mod process;
 pub mod program;

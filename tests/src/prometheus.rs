@@ -225,20 +225,24 @@ fn text(value: &Value) -> String {
 
 /// JSON is YAML, and nothing in it has to be escaped by hand.
 fn configuration(targets: &[Target<'_>]) -> Value {
-    let jobs: Vec<Value> = targets
-        .iter()
-        .map(|target| {
+    // Several targets of one job are its instances.
+    let mut jobs: BTreeMap<&str, Value> = BTreeMap::new();
+    for target in targets {
+        let job = jobs.entry(target.job).or_insert_with(|| {
             let mut job = json!({
                 "job_name": target.job,
                 "metrics_path": target.path,
-                "static_configs": [{ "targets": [target.address.to_string()] }],
+                "static_configs": [{ "targets": [] }],
             });
             for (name, value) in target.settings.as_object().expect("settings have names") {
                 job[name] = value.clone();
             }
             job
-        })
-        .collect();
+        });
+        let instances = job["static_configs"][0]["targets"].as_array_mut().expect("it was made so");
+        instances.push(target.address.to_string().into());
+    }
+    let jobs: Vec<Value> = jobs.into_values().collect();
     json!({ "global": { "scrape_interval": "1s", "scrape_timeout": "1s" }, "scrape_configs": jobs })
 }
 

@@ -1,8 +1,8 @@
-//! `promtool check metrics`: Prometheus's own opinion of a page in the text format.
+//! Prometheus's own opinion: of a page in the text format, of a file of rules, and of what its alerts do.
 
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 /// An installed promtool; [`tools::promtool`](crate::tools::promtool) gives it.
 #[derive(Clone, Debug)]
@@ -26,13 +26,39 @@ impl Promtool {
         // It may give up on a bad page before it has read all of it.
         let _ = child.stdin.take().unwrap().write_all(page.as_bytes());
         let output = child.wait_with_output().unwrap();
-        let complaints = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned();
+        let complaints = said(&output);
         match (complaints.is_empty(), output.status.success()) {
             (true, true) => Ok(()),
             (true, false) => Err(format!("promtool ended with {}", output.status)),
             (false, _) => Err(complaints),
         }
     }
+
+    /// `promtool check rules`: syntax, names, templates.
+    ///
+    /// # Errors
+    /// What it printed.
+    pub fn check_rules(&self, file: &Path) -> Result<(), String> {
+        self.ask(&["check", "rules"], file)
+    }
+
+    /// `promtool test rules`: evaluates rules on the series that a file of tests describes.
+    ///
+    /// # Errors
+    /// What it printed.
+    pub fn test_rules(&self, file: &Path) -> Result<(), String> {
+        self.ask(&["test", "rules"], file)
+    }
+
+    fn ask(&self, command: &[&str], file: &Path) -> Result<(), String> {
+        let output = Command::new(&self.program).args(command).arg(file).stdin(Stdio::null()).output().unwrap();
+        if output.status.success() { Ok(()) } else { Err(said(&output)) }
+    }
+}
+
+fn said(output: &Output) -> String {
+    let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    String::from_utf8_lossy(&both).trim().to_owned()
 }
 
 #[cfg(test)]

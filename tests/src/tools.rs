@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use crate::grafana::Grafana;
 use crate::program::Program;
 use crate::prometheus::Prometheus;
 use crate::promtool::Promtool;
@@ -49,6 +50,12 @@ pub fn python() -> Option<Python> {
     found("python with prometheus-client", venv_python()).map(|program| Python::new(&program))
 }
 
+/// Grafana's schema of dashboards, as its foundation SDK has it.
+#[must_use]
+pub fn grafana() -> Option<Grafana> {
+    found("python with grafana-foundation-sdk", venv_python().and_then(Grafana::new))
+}
+
 /// A client that everybody has.
 #[must_use]
 pub fn curl() -> Option<Program> {
@@ -61,15 +68,15 @@ pub fn slowhttptest() -> Option<Program> {
     found("slowhttptest", on_path("slowhttptest")).map(Program::new)
 }
 
-fn found(tool: &str, path: Option<PathBuf>) -> Option<PathBuf> {
-    if path.is_none() {
+fn found<T>(tool: &str, found: Option<T>) -> Option<T> {
+    if found.is_none() {
         let message = format!("{} needs {tool}; run `cargo xtask setup`", test_name());
         let set_to = |name: &str, value: &str| env::var_os(name).is_some_and(|set| set == value);
         assert!(!set_to("CI", "true") && !set_to(REQUIRE, "1"), "{message}");
         // Not `eprintln`, which the test harness keeps to itself unless the test fails.
         let _ = writeln!(io::stderr(), "SKIPPED: {message}");
     }
-    path
+    found
 }
 
 /// The harness names a test's thread after the test.

@@ -1,6 +1,5 @@
-//! What the tests need beyond Rust: Prometheus with promtool, a Pushgateway, curl, slowhttptest, and Python's
-//! `prometheus-client` in an
-//! environment of its own under the target folder.
+//! What the tests need beyond Rust: Prometheus with promtool, a Pushgateway, curl, slowhttptest, and in an environment of
+//! Python's own under the target folder `prometheus-client` and Grafana's foundation SDK.
 //!
 //! Everything is looked for first, so a second run changes nothing. Packages come from apt where there is one and this
 //! runs as root; anywhere else, one line says what to install.
@@ -15,8 +14,8 @@ use crate::cargo;
 /// Tells the tests where the environment is.
 pub(crate) const VENV_VARIABLE: &str = "METRICS_TESTS_VENV";
 
-const CLIENT: &str = "prometheus-client";
-const CLIENT_VERSION: &str = "0.26.0";
+/// Packages of Python with their versions: the reference parsers, and Grafana's schema of dashboards.
+const PACKAGES: [(&str, &str); 2] = [("prometheus-client", "0.26.0"), ("grafana-foundation-sdk", "1769699379!11.6.0")];
 
 /// Says what is there, installs what is not. Gives a line for everything that is still missing.
 pub(crate) fn run() -> Vec<String> {
@@ -103,28 +102,35 @@ impl Package {
 fn python() -> Result<String, String> {
     let venv = venv();
     let program = venv.join("bin").join("python");
-    if client_version(&program).is_some_and(|version| version == CLIENT_VERSION) {
-        return Ok(format!("{CLIENT} {CLIENT_VERSION}"));
+    let names = PACKAGES.map(|(package, version)| format!("{package} {version}")).join(", ");
+    if are_installed(&program) {
+        return Ok(names);
     }
-    let requirement = format!("{CLIENT}=={CLIENT_VERSION}");
+    let requirements = PACKAGES.map(|(package, version)| format!("{package}=={version}"));
     let install = || {
         let mut pip = Command::new(&program);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", &requirement]);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]).args(&requirements);
         output(&mut pip).map(drop)
     };
     // An environment that is there may still be one that a newer Python has left behind.
     install().or_else(|_| create_venv(&venv).and_then(|()| install())).map_err(|why| {
-        format!("{CLIENT}: {why}; run `python3 -m venv {0} && {0}/bin/pip install {requirement}`", venv.display())
+        let requirements = requirements.join("' '");
+        format!("{names}: {why}; run `python3 -m venv {0} && {0}/bin/pip install '{requirements}'`", venv.display())
     })?;
-    match client_version(&program) {
-        Some(version) => Ok(format!("{CLIENT} {version}")),
-        None => Err(format!("{CLIENT}: installed in {}, but not to be imported", venv.display())),
+    if are_installed(&program) {
+        Ok(names)
+    } else {
+        Err(format!("{names}: installed in {}, but not to be imported", venv.display()))
     }
 }
 
-fn client_version(python: &Path) -> Option<String> {
-    let script = format!("import importlib.metadata as m, prometheus_client; print(m.version('{CLIENT}'))");
-    output(Command::new(python).args(["-c", &script])).ok()
+/// Whether each package is there in its version, and can be imported.
+fn are_installed(python: &Path) -> bool {
+    PACKAGES.iter().all(|(package, version)| {
+        let module = package.replace('-', "_");
+        let script = format!("import importlib.metadata as m, {module}; print(m.version('{package}'))");
+        output(Command::new(python).args(["-c", &script])).is_ok_and(|found| found == *version)
+    })
 }
 
 fn create_venv(venv: &Path) -> Result<(), String> {

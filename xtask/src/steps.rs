@@ -46,6 +46,12 @@ pub(crate) const STEPS: &[Step] = &[
         ..PLAIN
     },
     Step {
+        name: "tests of the commands as a subcommand of clap",
+        cargo: "test --package metrics-runtime --features clap --lib export::",
+        tests: true,
+        ..PLAIN
+    },
+    Step {
         name: "tests with prometheus' feature protobuf",
         cargo: "test --package tests --features protobuf --test registry",
         tests: true,

@@ -158,7 +158,11 @@ impl Ryot {
     /// # Errors
     /// If the breaker is open or Ryot gave no completion.
     #[circuit_breaker(breaker = self.breaker, failure_if = |error| !matches!(error, RyotError::Refused(_)))]
-    #[track_ryot(model = self.model.as_str(), tokens = |completion| completion.tokens)]
+    #[track_ryot(
+        model = self.model.as_str(),
+        tokens = |completion| completion.tokens,
+        objective(success = 99.0, latency(10, 95)),
+    )]
     pub(crate) async fn generate(&self, prompt: &Prompt) -> Result<Completion, RyotError> {
         let mut request = self.http.post(self.endpoint.clone()).json(&Body { model: &self.model, prompt });
         if let Some(key) = &self.api_key {

@@ -61,6 +61,7 @@ impl Declare for DeclaredBreaker {
         let declared = descriptors().into_iter().map(|descriptor| Declaration {
             values: descriptor.labels.iter().map(|label| known(label)).collect(),
             source: self.source,
+            objective: None,
             descriptor,
         });
         declared.collect()

@@ -189,6 +189,12 @@ impl Http {
         self
     }
 
+    /// The bounds of the buckets for durations.
+    #[cfg(feature = "axum")]
+    pub(crate) fn bounds(&self) -> &[f64] {
+        &self.buckets
+    }
+
     /// The upper bounds of the buckets for durations and times to the first byte, in seconds, sorted, `+Inf` left out.
     /// OpenTelemetry's are fixed.
     pub fn buckets(mut self, bounds: impl Into<Cow<'static, [f64]>>) -> Self {

@@ -1,0 +1,257 @@
+//! Every alert, on made-up series: promtool evaluates the rules of both services, and those of one that has everything.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use metrics_runtime::circuit_breaker::BreakerHandle;
+use metrics_runtime::export::Export;
+use metrics_runtime::{Metrics, Registry};
+use serde_json::{Value, json};
+use tests::tools;
+
+use crate::{EXAMPLES, NEURECTOMY};
+
+/// Whose rules are tested.
+struct Rules {
+    service: &'static str,
+    text: String,
+}
+
+/// Both services, and a catalog with what they do not have: a process.
+fn all() -> Vec<Rules> {
+    let examples = EXAMPLES.iter().map(|example| Rules { service: example.name, text: example.document("rules") });
+    examples.chain([everything()]).collect()
+}
+
+fn everything() -> Rules {
+    let registry = Registry::new();
+    BreakerHandle::register_in(&registry, "ryot").unwrap();
+    for name in ["process_open_fds", "process_max_fds", "process_start_time_seconds"] {
+        registry.register(Box::new(prometheus::Gauge::new(name, "A gauge.").unwrap())).unwrap();
+    }
+    let metrics = Metrics::builder().namespace("neurectomy").registry(&registry).build().unwrap();
+    Rules { service: "neurectomy", text: Export::new(&metrics).rules() }
+}
+
+/// Series that make an alert fire, and when it does. In `{}` the labels that every series has are added.
+struct Fires {
+    /// The name without that of the service.
+    alert: &'static str,
+    series: &'static [(&'static str, &'static str)],
+    at: &'static str,
+}
+
+/// What no alert is about: the series of a service as it should be.
+const HEALTHY: &[(&str, &str)] = &[
+    ("up{}", "1x300"),
+    ("SERVICE_requests_total{status=\"200\"}", "0+60x300"),
+    ("SERVICE_request_duration_seconds_count{}", "0+60x300"),
+    ("SERVICE_request_duration_seconds_bucket{le=\"0.5\"}", "0+60x300"),
+    ("SERVICE_request_duration_seconds_bucket{le=\"+Inf\"}", "0+60x300"),
+    ("SERVICE_ryot_requests_total{status=\"success\"}", "0+60x300"),
+    ("SERVICE_ryot_requests_total{status=\"error\"}", "0x300"),
+    ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "0x300"),
+    ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"success\"}", "0+60x300"),
+    ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"rejected\"}", "0x300"),
+    ("SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}", "0x300"),
+    ("metrics_runtime_label_overflow_total{metric=\"a\"}", "0x300"),
+    ("metrics_runtime_scrape_errors_total{cause=\"panic\"}", "0x300"),
+    ("process_open_fds{}", "10x300"),
+    ("process_max_fds{}", "1000x300"),
+    ("process_start_time_seconds{}", "1000x300"),
+];
+
+const FAILING_REQUESTS: &[(&str, &str)] =
+    &[("SERVICE_requests_total{status=\"200\"}", "0+60x300"), ("SERVICE_requests_total{status=\"500\"}", "0+60x300")];
+
+const SLOW_REQUESTS: &[(&str, &str)] = &[
+    ("SERVICE_request_duration_seconds_bucket{le=\"0.5\"}", "0x300"),
+    ("SERVICE_request_duration_seconds_bucket{le=\"5\"}", "0x300"),
+    ("SERVICE_request_duration_seconds_bucket{le=\"10\"}", "0+60x300"),
+    ("SERVICE_request_duration_seconds_bucket{le=\"+Inf\"}", "0+60x300"),
+    ("SERVICE_request_duration_seconds_count{}", "0+60x300"),
+];
+
+const FAILING_RYOT: &[(&str, &str)] = &[
+    ("SERVICE_ryot_requests_total{status=\"success\"}", "0+6x300"),
+    ("SERVICE_ryot_requests_total{status=\"error\"}", "0+6x300"),
+];
+
+const SLOW_RYOT: &[(&str, &str)] = &[
+    ("SERVICE_ryot_request_duration_seconds_bucket{le=\"10\"}", "0x300"),
+    ("SERVICE_ryot_request_duration_seconds_bucket{le=\"30\"}", "0+6x300"),
+    ("SERVICE_ryot_request_duration_seconds_bucket{le=\"+Inf\"}", "0+6x300"),
+    ("SERVICE_ryot_request_duration_seconds_count{}", "0+6x300"),
+];
+
+const OPEN_BREAKER: &[(&str, &str)] = &[
+    ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "1 1 2 1 2 1x100"),
+    ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"rejected\"}", "0+5x100"),
+];
+
+const FLAPPING_BREAKER: &[(&str, &str)] = &[
+    ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "0 1 0 1 0 1 0 1 0 1 0 1 0x100"),
+    ("SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}", "0+1x20"),
+];
+
+#[rustfmt::skip]
+const FIRES: &[Fires] = &[
+    Fires { alert: "TargetDown", series: &[("up{}", "1 0x20")], at: "8m" },
+    Fires { alert: "TargetAbsent", series: &[], at: "8m" },
+    Fires { alert: "HttpErrorRatio", series: FAILING_REQUESTS, at: "15m" },
+    Fires { alert: "HttpLatency", series: SLOW_REQUESTS, at: "30m" },
+    Fires { alert: "RyotRequestsErrorRatio", series: FAILING_RYOT, at: "15m" },
+    Fires { alert: "RyotRequestsLatency", series: SLOW_RYOT, at: "30m" },
+    Fires { alert: "SigmavaultOperationsErrorRatio", series: &[("SERVICE_sigmavault_operations_total{operation=\"store\", status=\"panic\"}", "0+6x60")], at: "15m" },
+    Fires { alert: "BreakerRejecting", series: OPEN_BREAKER, at: "20m" },
+    Fires { alert: "BreakerFlapping", series: FLAPPING_BREAKER, at: "14m" },
+    Fires { alert: "BreakerStuckHalfOpen", series: &[("SERVICE_circuit_breaker_state{service=\"ryot\"}", "2x30")], at: "12m" },
+    Fires { alert: "LabelOverflow", series: &[("metrics_runtime_label_overflow_total{metric=\"a\"}", "0 0 1 1 1")], at: "4m" },
+    Fires { alert: "ScrapeErrors", series: &[("metrics_runtime_scrape_errors_total{cause=\"panic\"}", "0 0 1 1 1")], at: "4m" },
+    Fires { alert: "FileDescriptors", series: &[("process_open_fds{}", "900x30"), ("process_max_fds{}", "1000x30")], at: "15m" },
+    Fires { alert: "Restarts", series: &[("process_start_time_seconds{}", "1 2 3 4 4 4 4")], at: "5m" },
+];
+
+/// The name as the service has it, with the labels of a target, and of a route where there is one.
+fn metric(service: &str, series: &str) -> String {
+    let (requests, route) =
+        if service == "neurectomy" { ("neurectomy_http_request", "endpoint") } else { ("dynoai_request", "path") };
+    let series = series.replace("SERVICE_request", requests).replace("SERVICE", service);
+    let (metric, labels) = series.split_once('{').unwrap();
+    let route = if metric.starts_with(requests) { format!(", {route}=\"/v1/files/{{*path}}\"") } else { String::new() };
+    let target = format!("job=\"{service}\", instance=\"a\"{route}");
+    let separator = if labels == "}" { "" } else { ", " };
+    format!("{metric}{{{target}{separator}{labels}")
+}
+
+impl Rules {
+    fn alerts(&self) -> BTreeSet<String> {
+        let alerts = self.text.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+        alerts.map(str::to_owned).collect()
+    }
+}
+
+/// One scenario: the series, and of each alert whether it fires at this time.
+fn scenario(rules: &Rules, series: &[(&str, &str)], at: &str, firing: &[String], silent: &[String]) -> Value {
+    let series: Vec<_> = series
+        .iter()
+        .map(|(name, values)| json!({ "series": metric(rules.service, name), "values": values }))
+        .collect();
+    let fires = |alert: &String| {
+        let alerts = format!("count(ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}}) > bool 0");
+        json!({ "expr": alerts, "eval_time": at, "exp_samples": [{ "labels": "{}", "value": 1 }] })
+    };
+    let is_silent = |alert: &String| {
+        let alerts = format!("ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}}");
+        json!({ "expr": alerts, "eval_time": at, "exp_samples": [] })
+    };
+    let tests: Vec<_> = firing.iter().map(fires).chain(silent.iter().map(is_silent)).collect();
+    json!({ "interval": "1m", "input_series": series, "promql_expr_test": tests })
+}
+
+fn test(rules: &Rules, scenarios: &[Value]) {
+    let Some(promtool) = tools::promtool() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rules.yaml"), &rules.text).unwrap();
+    let file = folder.path().join("tests.json");
+    let content = json!({ "rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": scenarios });
+    fs::write(&file, content.to_string()).unwrap();
+    promtool.test_rules(&file).unwrap_or_else(|said| panic!("{}:\n{said}", rules.service));
+}
+
+#[test]
+fn promtool_accepts_the_rules() {
+    let Some(promtool) = tools::promtool() else {
+        return;
+    };
+    for example in EXAMPLES {
+        promtool.check_rules(&example.kept("rules")).unwrap();
+    }
+}
+
+#[test]
+fn every_alert_fires_when_it_should() {
+    for rules in all() {
+        let service = camel(rules.service);
+        let mut all = rules.alerts();
+        let mut scenarios = Vec::new();
+        for Fires { alert, series, at } in FIRES {
+            let name = format!("{service}{alert}");
+            if all.remove(&name) {
+                scenarios.push(scenario(&rules, series, at, &[name], &[]));
+            }
+        }
+        let burns: Vec<_> = all.iter().filter(|name| name.contains("Burn")).cloned().collect();
+        let (slow, failing): (Vec<_>, _) = burns.into_iter().partition(|name| name.contains("Latency"));
+        let series = |of: &[&[(&'static str, &'static str)]]| of.concat();
+        scenarios.push(scenario(&rules, &series(&[FAILING_REQUESTS, FAILING_RYOT]), "4h", &failing, &slow));
+        scenarios.push(scenario(&rules, &series(&[SLOW_REQUESTS, SLOW_RYOT]), "4h", &slow, &failing));
+        all.retain(|name| !name.contains("Burn"));
+        assert!(all.is_empty(), "no scenario says when these fire: {all:?}");
+        test(&rules, &scenarios);
+    }
+}
+
+#[test]
+fn every_alert_is_silent_when_it_should_be() {
+    for rules in all() {
+        let alerts: Vec<_> = rules.alerts().into_iter().collect();
+        let idle: Vec<_> = HEALTHY
+            .iter()
+            .map(|(series, values)| (*series, if values.contains('+') { "0x300" } else { *values }))
+            .collect();
+        // One failed request of three, two minutes in.
+        let replaced = |with: &[(&'static str, &'static str)]| {
+            let mut series = idle.clone();
+            series.retain(|(name, _)| !with.iter().any(|(own, _)| own == name));
+            series.extend(with);
+            series
+        };
+        let one_of_three = replaced(&[
+            ("SERVICE_requests_total{status=\"200\"}", "0 0 2x298"),
+            ("SERVICE_requests_total{status=\"500\"}", "0 0 1x298"),
+            ("SERVICE_ryot_requests_total{status=\"success\"}", "0 0 2x298"),
+            ("SERVICE_ryot_requests_total{status=\"error\"}", "0 0 1x298"),
+        ]);
+        // A deployment: counters begin again, the process is a new one, one scrape fails.
+        let restart = replaced(&[
+            ("up{}", "1x5 0 1x290"),
+            ("SERVICE_requests_total{status=\"200\"}", "0+60x5 0+60x290"),
+            ("SERVICE_ryot_requests_total{status=\"success\"}", "0+60x5 0+60x290"),
+            ("process_start_time_seconds{}", "1000x5 1300x290"),
+        ]);
+        let mut scenarios = Vec::new();
+        for series in [HEALTHY, &idle, &one_of_three, &restart] {
+            for at in ["4m", "10m", "20m", "4h"] {
+                scenarios.push(scenario(&rules, series, at, &[], &alerts));
+            }
+        }
+        test(&rules, &scenarios);
+    }
+}
+
+#[test]
+fn objectives_have_an_alert_for_each_pair_of_windows() {
+    let rules = |text| Rules { service: "neurectomy", text };
+    let alerts = rules(NEURECTOMY.document("rules")).alerts();
+    for objective in ["RyotRequestsSuccess", "RyotRequestDurationSecondsLatency", "HttpV1FilesPathSuccess"] {
+        for window in ["1h", "6h", "1d", "3d"] {
+            assert!(alerts.contains(&format!("Neurectomy{objective}Burn{window}")), "{objective} {window}: {alerts:?}");
+        }
+    }
+    assert!(!everything().alerts().iter().any(|alert| alert.contains("Burn")), "nothing is promised there");
+}
+
+#[test]
+fn every_scenario_is_about_an_alert_that_there_is() {
+    let all: BTreeSet<_> = all().iter().flat_map(Rules::alerts).collect();
+    for Fires { alert, .. } in FIRES {
+        assert!(all.contains(&format!("Neurectomy{alert}")), "{alert}");
+    }
+}
+
+fn camel(name: &str) -> String {
+    name[..1].to_uppercase() + &name[1..]
+}

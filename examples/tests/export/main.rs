@@ -1,0 +1,50 @@
+//! What the services say of their own metrics: the committed documents are theirs, Grafana and Prometheus accept them,
+//! every panel has data, and every alert fires when it should and is silent when it should be.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
+
+mod alerts;
+mod documents;
+mod panels;
+
+use std::path::{Path, PathBuf};
+
+use tests::service::{Service, Stopped};
+
+/// A service of this workspace.
+struct Example {
+    name: &'static str,
+    binary: &'static str,
+}
+
+const NEURECTOMY: Example = Example { name: "neurectomy", binary: env!("CARGO_BIN_EXE_neurectomy") };
+const DYNOAI: Example = Example { name: "dynoai", binary: env!("CARGO_BIN_EXE_dynoai") };
+const EXAMPLES: [Example; 2] = [NEURECTOMY, DYNOAI];
+
+impl Example {
+    /// `service metrics ..`
+    fn metrics(&self, arguments: &[&str]) -> Stopped {
+        Service::run(self.binary, &[&["metrics"], arguments].concat(), &[])
+    }
+
+    /// A document as the service writes it.
+    fn document(&self, command: &str) -> String {
+        let written = self.metrics(&[command]);
+        assert!(written.status.success(), "{command}: {}", written.stderr);
+        written.stdout
+    }
+
+    /// Where the document is kept.
+    fn kept(&self, command: &str) -> PathBuf {
+        let name = self.name;
+        let file = match command {
+            "dashboard" => format!("grafana/{name}-dashboard.json"),
+            "rules" => format!("prometheus/{name}-rules.yaml"),
+            "kubernetes" => format!("kubernetes/{name}.yaml"),
+            "docs" => "METRICS.md".to_owned(),
+            "lock" => "metrics.lock".to_owned(),
+            other => panic!("`{other}` writes nothing that is kept"),
+        };
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(name).join(file)
+    }
+}

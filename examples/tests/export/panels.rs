@@ -1,0 +1,155 @@
+//! Two instances of each service, a real Prometheus, and every query of every panel.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::Value;
+use tests::client::Client;
+use tests::page::Page;
+use tests::prometheus::{Server, Target};
+use tests::service::Service;
+use tests::{tools, wait};
+
+use crate::{DYNOAI, Example, NEURECTOMY};
+
+fn start(example: &Example, arguments: &[&str]) -> Service {
+    let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
+    Service::start(example.binary, &arguments, &[("SIGMAVAULT_URL", "memory:///")])
+}
+
+/// What `DynoAI` does in a day: a log that is fine, one that is not, a run.
+fn use_dynoai(service: &Client) {
+    let form = |content: &str| {
+        format!(
+            "--edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n{content}\r\n--edge--\r\n"
+        )
+    };
+    let _ = service.get("/api/health");
+    for log in ["rpm,load,measured_afr,target_afr\n3000,80,12.6,12\n", "a,b\n1,2\n"] {
+        let _ = service.post("/api/analyze", "multipart/form-data; boundary=edge", form(log));
+    }
+    let sample = serde_json::json!({ "rpm": 3000, "load": 80, "measured_afr": 12.6, "target_afr": 12 });
+    let _ = service.post_json("/api/jetstream/run", &serde_json::json!({ "samples": [sample] }));
+}
+
+/// The queries of the panels, with what Grafana puts in for its variables.
+fn queries(example: &Example, instances: &[&Service]) -> BTreeMap<String, Vec<String>> {
+    let dashboard: Value = serde_json::from_str(&example.document("dashboard")).unwrap();
+    let addresses: Vec<_> = instances.iter().map(|instance| instance.address().to_string()).collect();
+    let all = format!("({})", addresses.join("|").replace('.', "\\\\."));
+    let panels = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
+    let panels = panels.map(|panel| {
+        let targets = panel["targets"].as_array().unwrap().iter();
+        let queries = targets.map(|target| {
+            let query = target["expr"].as_str().unwrap().replace("$__rate_interval", "20s");
+            query.replace("$instance", &all).replace("$job", example.name).replace("$route", ".+")
+        });
+        (panel["title"].as_str().unwrap().to_owned(), queries.collect())
+    });
+    panels.collect()
+}
+
+fn assert_every_panel_has_data(server: &Server, example: &Example, instances: &[&Service]) {
+    for (panel, queries) in queries(example, instances) {
+        // Neurectomy's breaker counts failures in a row: it has no ratio, and none is on the page.
+        if panel.starts_with("Circuit breaker failure ratio") {
+            continue;
+        }
+        for query in queries {
+            let asked = wait::try_until(|| if server.query(&query).is_empty() { Err(()) } else { Ok(()) });
+            assert!(asked.is_ok(), "{}: the panel `{panel}` has no data: {query}", example.name);
+        }
+    }
+}
+
+#[test]
+fn every_panel_has_data_of_two_instances() {
+    let Some(prometheus) = tools::prometheus() else {
+        return;
+    };
+    let [a, b] = [0, 1].map(|_| start(&NEURECTOMY, &["--traffic", "20"]));
+    let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[]));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                use_dynoai(&c);
+                use_dynoai(&d);
+            }
+        });
+        // Also where an assertion fails: the thread must see the end of it.
+        let _ended = Ended(&done);
+        let target = |example: &Example, service: &Service| Target::new(example.name, service.address());
+        let server = prometheus.scrape(&[
+            target(&NEURECTOMY, &a),
+            target(&NEURECTOMY, &b),
+            target(&DYNOAI, &c),
+            target(&DYNOAI, &d),
+        ]);
+        assert_every_panel_has_data(&server, &NEURECTOMY, &[&a, &b]);
+        assert_every_panel_has_data(&server, &DYNOAI, &[&c, &d]);
+    });
+}
+
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The sum of every sample over both pages, by its name. What a scrape itself moves is left out.
+fn sums(pages: &[Page]) -> BTreeMap<String, f64> {
+    let mut sums = BTreeMap::new();
+    for point in pages.iter().flat_map(Page::points) {
+        let moves =
+            ["metrics_runtime_scrape", "process_", "tokio_"].iter().any(|prefix| point.name.starts_with(prefix));
+        if !moves {
+            *sums.entry(point.name).or_insert(0.0) += point.value.parse::<f64>().unwrap();
+        }
+    }
+    sums
+}
+
+#[test]
+fn sums_over_instances_are_those_of_the_pages() {
+    let Some(prometheus) = tools::prometheus() else {
+        return;
+    };
+    let [a, b] = [0, 1].map(|_| start(&NEURECTOMY, &[]));
+    let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[]));
+    for (times, service) in [(1, &a), (2, &b)] {
+        for _ in 0..times {
+            let _ = service.get("/health").expect(200);
+            let _ = service.post("/v1/compress", "text/plain", "a counter only goes up. ".repeat(99)).expect(200);
+            let _ = service.post_json("/v1/keys", &serde_json::json!({ "user": "ada" })).expect(201);
+        }
+    }
+    use_dynoai(&c);
+    use_dynoai(&d);
+    use_dynoai(&d);
+    for (example, instances) in [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d])] {
+        let targets = instances.map(|service| Target::new(example.name, service.address()));
+        let server = prometheus.scrape(&targets);
+        let page = |service: &&Service| Page::parse_text(service.get("/metrics").expect(200).text()).unwrap();
+        let equal = wait::try_until(|| {
+            let ours = sums(&instances.each_ref().map(page));
+            let own = "up|scrape_.*|metrics_runtime_scrape.*|process_.*|tokio_.*";
+            let theirs =
+                server.query(&format!("sum by (__name__) ({{job=\"{}\", __name__!~\"{own}\"}})", example.name));
+            let theirs: BTreeMap<_, _> =
+                theirs.into_iter().map(|(mut labels, sum)| (labels.remove("__name__").unwrap(), sum)).collect();
+            let close = |a: f64, b: f64| (a - b).abs() <= a.abs() * 1e-9;
+            let same = ours.len() == theirs.len()
+                && ours.iter().all(|(name, sum)| theirs.get(name).is_some_and(|theirs| close(*sum, *theirs)));
+            if same { Ok(()) } else { Err((ours, theirs)) }
+        });
+        equal.unwrap_or_else(|sums| panic!("{}: {sums:#?}", example.name));
+        // And a panel shows that sum.
+        if let Some(query) = queries(example, &instances).get("Api keys active") {
+            assert_eq!(server.value(&query[0]), 3.0);
+        }
+    }
+}

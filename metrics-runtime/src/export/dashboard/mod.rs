@@ -1,0 +1,193 @@
+//! The dashboard: rows for what the service has, each query restricted to the chosen job and instances and summed over
+//! them.
+
+mod panel;
+mod rows;
+
+use std::collections::BTreeSet;
+
+use super::model::{Model, Role};
+use super::node::{Node, list, map};
+use super::promql::{Expr, Scope, aggregate};
+use panel::{Panel, datasource, place};
+
+/// The version of the model that Grafana 12 writes; older ones read it, newer ones migrate it.
+const SCHEMA: i64 = 42;
+
+/// How long an identifier may be: `uid` in
+/// <https://grafana.com/docs/grafana/latest/developers/http_api/dashboard/#identifier-id-vs-unique-identifier-uid>.
+const LONGEST_UID: usize = 40;
+
+/// All rows that have something in them.
+fn rows(model: &Model) -> Vec<(&'static str, Vec<Panel>)> {
+    let mut rows = vec![("Overview", rows::overview(model))];
+    rows.extend(Role::ALL.map(|(role, title)| {
+        let panels = match role {
+            Role::Http => rows::http(model),
+            Role::Function => rows::functions(model),
+            Role::Breaker => rows::breakers(model),
+            Role::Business | Role::Process | Role::Own => rows::generic(model, role, &[]),
+        };
+        (title, panels)
+    }));
+    rows.retain(|(_, panels)| !panels.is_empty());
+    rows
+}
+
+pub(crate) fn node(model: &Model) -> Node {
+    let service = &model.service;
+    map([
+        ("uid", uid(service).into()),
+        ("title", format!("{service} metrics").into()),
+        ("description", "Written by the command `metrics dashboard` from what the binary declares.".into()),
+        ("tags", list(["metrics-runtime", service.as_str()])),
+        ("schemaVersion", SCHEMA.into()),
+        ("version", 1.into()),
+        ("editable", false.into()),
+        ("graphTooltip", 1.into()),
+        ("timezone", "browser".into()),
+        ("refresh", "30s".into()),
+        ("time", map([("from", "now-1h".into()), ("to", "now".into())])),
+        ("annotations", map([("list", list([restarts(model)]))])),
+        ("templating", map([("list", variables(model))])),
+        ("panels", panels(&rows(model))),
+    ])
+}
+
+/// Panels with ids and places: from left to right, a new line where the next one does not fit.
+fn panels(rows: &[(&str, Vec<Panel>)]) -> Node {
+    let mut out = Vec::new();
+    let mut ids = BTreeSet::new();
+    let mut y = 0;
+    for (title, panels) in rows {
+        out.push(map([
+            ("id", id(&mut ids, title).into()),
+            ("type", "row".into()),
+            ("title", (*title).into()),
+            ("collapsed", false.into()),
+            ("gridPos", place(0, y, 24, 1)),
+            ("panels", Node::List(Vec::new())),
+        ]));
+        y += 1;
+        let (mut x, mut height) = (0, 0);
+        for panel in panels {
+            if x + panel.width > 24 {
+                y += height;
+                (x, height) = (0, 0);
+            }
+            out.push(panel.node(id(&mut ids, &panel.identity()), x, y));
+            x += panel.width;
+            height = height.max(panel.height);
+        }
+        y += height;
+    }
+    out.into()
+}
+
+/// A panel keeps its id, whichever others come and go: links and alerts point at it.
+fn id(taken: &mut BTreeSet<i64>, identity: &str) -> i64 {
+    let mut id = i64::from(u32::try_from(hash(identity) >> 33).unwrap_or_default()).max(1);
+    while !taken.insert(id) {
+        id += 1;
+    }
+    id
+}
+
+/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>): the same in every build, which the hash of the standard library
+/// does not promise.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn uid(service: &str) -> String {
+    let uid = format!("{}-metrics", service.replace([':', '_'], "-"));
+    if uid.len() <= LONGEST_UID {
+        return uid;
+    }
+    let hash = format!("{:016x}", hash(service));
+    // Names of metrics are ASCII, so every byte is a character.
+    format!("{}-{hash}", uid.get(..LONGEST_UID - hash.len() - 1).unwrap_or_default())
+}
+
+/// A line where a process has started.
+fn restarts(model: &Model) -> Node {
+    let scope = Scope::dashboard();
+    let start = model.metrics.iter().find(|metric| metric.base == "process_start_time_seconds");
+    let expr = match (start, &model.http) {
+        (Some(start), _) => scope.windowed("changes", &start.name),
+        // A counter that goes back to zero says the same, once it was above.
+        (None, Some(http)) => scope.windowed("resets", &http.requests),
+        (None, None) => scope.windowed("changes", "up"),
+    };
+    let expr = aggregate("max", &["job", "instance"], expr).binary(">", Expr::Number(0.0));
+    map([
+        ("name", "Restarts".into()),
+        ("datasource", datasource()),
+        ("enable", true.into()),
+        ("iconColor", "blue".into()),
+        ("expr", expr.to_string().into()),
+    ])
+}
+
+fn variables(model: &Model) -> Node {
+    let source = map([
+        ("type", "datasource".into()),
+        ("name", "datasource".into()),
+        ("label", "Data source".into()),
+        ("query", "prometheus".into()),
+        ("refresh", 1.into()),
+        ("hide", 0.into()),
+        ("includeAll", false.into()),
+        ("multi", false.into()),
+        ("options", Node::List(Vec::new())),
+        ("regex", "".into()),
+    ]);
+    // Something that every instance has from the start.
+    let known = model.metrics.iter().find(|metric| metric.family && metric.labels.is_empty());
+    let known = known.or_else(|| model.find("metrics_runtime_rejected_values_total"));
+    let root = known.map_or("up", |metric| metric.name.as_str());
+    let mut variables = vec![
+        source,
+        variable("job", "Job", &format!("label_values({root}, job)")),
+        variable("instance", "Instance", &format!("label_values({root}{{job=~\"$job\"}}, instance)")),
+    ];
+    if let Some(http) = &model.http {
+        let requests = Scope::dashboard().now(&http.requests);
+        variables.push(variable("route", "Route", &format!("label_values({requests}, {})", http.route)));
+    }
+    variables.into()
+}
+
+/// A variable that Prometheus answers, several values or all of them, asked again when the time range changes.
+fn variable(name: &str, label: &str, query: &str) -> Node {
+    let all = map([("selected", true.into()), ("text", list(["All"])), ("value", list(["$__all"]))]);
+    map([
+        ("type", "query".into()),
+        ("name", name.into()),
+        ("label", label.into()),
+        ("datasource", datasource()),
+        ("query", query.into()),
+        ("refresh", 2.into()),
+        ("sort", 1.into()),
+        ("hide", 0.into()),
+        ("includeAll", true.into()),
+        ("multi", true.into()),
+        ("allValue", ".+".into()),
+        ("current", all),
+        ("options", Node::List(Vec::new())),
+        ("regex", "".into()),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_too_long_for_a_uid_is_hashed() {
+        assert_eq!(uid("my_shop"), "my-shop-metrics");
+        let long = uid(&"shop_".repeat(20));
+        assert_eq!(long.len(), LONGEST_UID);
+        assert_ne!(long, uid(&"shop_".repeat(21)));
+    }
+}

@@ -1,0 +1,284 @@
+//! Panels, as the classic model of Grafana's dashboards has them
+//! (<https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/>).
+
+use super::super::model::Metric;
+use super::super::node::{Node, list, map};
+use super::super::promql::Expr;
+
+/// How a panel draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Draw {
+    Lines,
+    Stacked,
+    Stat,
+    Heatmap,
+    /// A line of colours over time; `true` with the states of a circuit breaker.
+    States,
+    Table,
+}
+
+/// One query.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) expr: Expr,
+    pub(super) legend: String,
+}
+
+/// A panel without its place.
+#[derive(Clone, Debug)]
+pub(super) struct Panel {
+    pub(super) title: String,
+    pub(super) description: String,
+    pub(super) draw: Draw,
+    pub(super) unit: &'static str,
+    pub(super) targets: Vec<Target>,
+    /// Of 24 columns.
+    pub(super) width: i64,
+    pub(super) height: i64,
+    /// Above the first, the value is yellow; above the second, red.
+    pub(super) limits: Option<(f64, f64)>,
+}
+
+impl Panel {
+    pub(super) fn new(title: impl Into<String>, draw: Draw, unit: &'static str) -> Self {
+        let (width, height) = match draw {
+            Draw::Stat => (4, 4),
+            Draw::Table => (24, 5),
+            Draw::States => (24, 6),
+            Draw::Lines | Draw::Stacked | Draw::Heatmap => (8, 8),
+        };
+        let (title, description, targets) = (title.into(), String::new(), Vec::new());
+        Self { title, description, draw, unit, targets, width, height, limits: None }
+    }
+
+    /// What it shows, in words of this toolkit.
+    pub(super) fn about(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.description);
+        self
+    }
+
+    /// What a metric's HELP says, and where it is declared.
+    pub(super) fn help(self, metric: &Metric) -> Self {
+        let places = metric.places.iter().map(|place| plain(place));
+        let names = [metric.name.clone()].into_iter().chain(places).map(|name| format!("`{name}`"));
+        let text: Vec<_> = [plain(&metric.help)].into_iter().chain(names).collect();
+        self.about(text.join("\n\n").trim_start())
+    }
+
+    pub(super) fn query(mut self, expr: Expr, legend: impl Into<String>) -> Self {
+        self.targets.push(Target { expr, legend: legend.into() });
+        self
+    }
+
+    /// The query by these labels, which are its legend; without any, the legend is `otherwise`.
+    pub(super) fn query_by<L: AsRef<str>>(self, expr: Expr, by: &[L], otherwise: &str) -> Self {
+        self.query(expr, legend(by, otherwise))
+    }
+
+    pub(super) fn sized(self, width: i64, height: i64) -> Self {
+        Self { width, height, ..self }
+    }
+
+    pub(super) fn limits(self, yellow: f64, red: f64) -> Self {
+        Self { limits: Some((yellow, red)), ..self }
+    }
+
+    /// What tells this panel from every other one, whatever else the dashboard has.
+    pub(super) fn identity(&self) -> String {
+        let queries: Vec<_> = self.targets.iter().map(|target| target.expr.to_string()).collect();
+        format!("{}\n{}", self.title, queries.join("\n"))
+    }
+
+    pub(super) fn node(&self, id: i64, x: i64, y: i64) -> Node {
+        let kind = match self.draw {
+            Draw::Lines | Draw::Stacked => "timeseries",
+            Draw::Stat => "stat",
+            Draw::Heatmap => "heatmap",
+            Draw::States => "state-timeline",
+            Draw::Table => "table",
+        };
+        let mut panel = map([
+            ("id", id.into()),
+            ("type", kind.into()),
+            ("title", self.title.as_str().into()),
+            ("description", self.description.as_str().into()),
+            ("datasource", datasource()),
+            ("gridPos", place(x, y, self.width, self.height)),
+            ("fieldConfig", map([("defaults", self.defaults()), ("overrides", Node::List(Vec::new()))])),
+            ("options", self.options()),
+        ]);
+        if self.draw == Draw::Table {
+            let exclude = map([("Time", true.into()), ("Value", true.into())]);
+            let organize = map([("id", "organize".into()), ("options", map([("excludeByName", exclude)]))]);
+            panel = panel.with("transformations", list([organize]));
+        }
+        let targets = self.targets.iter().enumerate().map(|(i, target)| self.target(i, target));
+        panel.with("targets", list(targets))
+    }
+
+    fn target(&self, index: usize, target: &Target) -> Node {
+        let instant = self.draw == Draw::Table;
+        let format = match self.draw {
+            Draw::Table => "table",
+            Draw::Heatmap => "heatmap",
+            _ => "time_series",
+        };
+        // No panel here has as many queries as the alphabet has letters.
+        let letter = char::from(b'A'.saturating_add(u8::try_from(index).unwrap_or(25)));
+        map([
+            ("refId", letter.to_string().into()),
+            ("datasource", datasource()),
+            ("expr", target.expr.to_string().into()),
+            ("legendFormat", target.legend.as_str().into()),
+            ("format", format.into()),
+            ("instant", instant.into()),
+            ("range", (!instant).into()),
+            ("editorMode", "code".into()),
+        ])
+    }
+
+    fn defaults(&self) -> Node {
+        let mut steps = vec![step("green", Node::Null)];
+        if let Some((yellow, red)) = self.limits {
+            steps.extend([step("yellow", yellow.into()), step("red", red.into())]);
+        }
+        let thresholds = map([("mode", "absolute".into()), ("steps", steps.into())]);
+        let colour = match (self.draw, self.limits) {
+            (Draw::Stat | Draw::States, _) => "thresholds",
+            _ => "palette-classic",
+        };
+        let mut defaults = map([
+            ("unit", self.unit.into()),
+            ("color", map([("mode", colour.into())])),
+            ("thresholds", thresholds),
+            ("mappings", if self.draw == Draw::States { breaker_states() } else { Node::List(Vec::new()) }),
+        ]);
+        if self.draw == Draw::Stat {
+            defaults = defaults.with("noValue", "none");
+        }
+        match self.draw {
+            Draw::Lines | Draw::Stacked => {
+                let stacked = self.draw == Draw::Stacked;
+                let mode = if stacked { "normal" } else { "none" };
+                let custom = map([
+                    ("drawStyle", "line".into()),
+                    ("lineWidth", 1.into()),
+                    ("fillOpacity", if stacked { 30 } else { 5 }.into()),
+                    ("showPoints", "never".into()),
+                    ("stacking", map([("mode", mode.into()), ("group", "A".into())])),
+                ]);
+                defaults.with("min", 0).with("custom", custom)
+            }
+            _ => defaults,
+        }
+    }
+
+    fn options(&self) -> Node {
+        let tooltip = map([("mode", "multi".into()), ("sort", "desc".into())]);
+        let legend = map([
+            ("displayMode", "list".into()),
+            ("placement", "bottom".into()),
+            ("showLegend", true.into()),
+            ("calcs", Node::List(Vec::new())),
+        ]);
+        match self.draw {
+            Draw::Lines | Draw::Stacked => map([("legend", legend), ("tooltip", tooltip)]),
+            Draw::Stat => {
+                let reduce = map([("calcs", list(["lastNotNull"])), ("fields", "".into()), ("values", false.into())]);
+                map([
+                    ("reduceOptions", reduce),
+                    ("colorMode", "value".into()),
+                    ("graphMode", "area".into()),
+                    ("justifyMode", "auto".into()),
+                    ("orientation", "auto".into()),
+                    ("textMode", "auto".into()),
+                ])
+            }
+            Draw::Heatmap => map([
+                ("calculate", false.into()),
+                ("color", map([("mode", "scheme".into()), ("scheme", "Spectral".into()), ("steps", 64.into())])),
+                ("cellGap", 1.into()),
+                ("yAxis", map([("axisPlacement", "left".into()), ("unit", self.unit.into())])),
+                ("tooltip", map([("mode", "single".into()), ("showColorScale", true.into())])),
+                ("legend", map([("show", true.into())])),
+            ]),
+            Draw::States => map([
+                ("mergeValues", true.into()),
+                ("showValue", "auto".into()),
+                ("rowHeight", 0.9.into()),
+                ("legend", legend),
+                ("tooltip", map([("mode", "single".into()), ("sort", "none".into())])),
+            ]),
+            Draw::Table => map([("showHeader", true.into()), ("cellHeight", "sm".into())]),
+        }
+    }
+}
+
+fn step(colour: &str, value: Node) -> Node {
+    map([("color", colour.into()), ("value", value)])
+}
+
+/// The states of a circuit breaker in words and colours, as `circuit_breaker_state`'s HELP has them.
+fn breaker_states() -> Node {
+    let states = [
+        ("closed", "green"),
+        ("open", "red"),
+        ("half-open", "yellow"),
+        ("disabled", "blue"),
+        ("forced open", "purple"),
+    ];
+    let options = states.iter().enumerate().map(|(value, (text, colour))| {
+        let index = Node::Int(i64::try_from(value).unwrap_or_default());
+        let state = map([("text", (*text).into()), ("color", (*colour).into()), ("index", index)]);
+        (value.to_string(), state)
+    });
+    list([map([("type", "value".into()), ("options", Node::Map(options.collect()))])])
+}
+
+pub(super) fn datasource() -> Node {
+    map([("type", "prometheus".into()), ("uid", "${datasource}".into())])
+}
+
+pub(super) fn place(x: i64, y: i64, w: i64, h: i64) -> Node {
+    map([("x", x.into()), ("y", y.into()), ("w", w.into()), ("h", h.into())])
+}
+
+pub(super) fn legend<L: AsRef<str>>(by: &[L], otherwise: &str) -> String {
+    if by.is_empty() {
+        return otherwise.to_owned();
+    }
+    let labels: Vec<_> = by.iter().map(|label| format!("{{{{{}}}}}", label.as_ref())).collect();
+    labels.join(" ")
+}
+
+/// Text of others inside of a description, which is Markdown with variables: neither markup nor a variable.
+fn plain(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('$', "&#36;").replace(['\n', '\r'], " ")
+}
+
+/// Grafana's word for a unit (<https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts>).
+pub(super) fn unit(unit: Option<&str>) -> &'static str {
+    match unit {
+        Some("seconds") => "s",
+        Some("bytes") => "bytes",
+        Some("celsius") => "celsius",
+        Some("meters") => "lengthm",
+        Some("volts") => "volt",
+        Some("amperes") => "amp",
+        Some("joules") => "joule",
+        Some("grams") => "massg",
+        // A ratio may be one of 30, which as a percentage nobody would recognize.
+        Some("ratio") => "none",
+        _ => "short",
+    }
+}
+
+/// The same per second.
+pub(super) fn rate_unit(unit: Option<&str>) -> &'static str {
+    match unit {
+        Some("bytes") => "Bps",
+        // Seconds a second: how many of them at a time.
+        Some("seconds") => "short",
+        _ => "cps",
+    }
+}

@@ -1,0 +1,53 @@
+//! Grafana's published schema of dashboards: its foundation SDK for Python.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// An installed SDK; [`tools::grafana`](crate::tools::grafana) gives it.
+#[derive(Clone, Debug)]
+pub struct Grafana {
+    python: PathBuf,
+}
+
+impl Grafana {
+    /// The SDK, if this Python has it.
+    pub(crate) fn new(python: PathBuf) -> Option<Self> {
+        let found = Command::new(&python).args(["-c", "import grafana_foundation_sdk"]).output().ok()?;
+        found.status.success().then_some(Self { python })
+    }
+
+    /// Reads a dashboard and writes it again: what the schema does not know is lost on the way.
+    ///
+    /// # Errors
+    /// Each field that is not in the schema or is read as something else, a line each.
+    pub fn check_dashboard(&self, file: &Path) -> Result<(), String> {
+        let mut command = Command::new(&self.python);
+        let output = command.args(["-X", "utf8", "-c", include_str!("check_dashboard.py")]).arg(file).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        if said.is_empty() && output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&said).into_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, process};
+
+    use crate::tools;
+
+    #[test]
+    fn a_field_that_is_not_in_the_schema_is_named() {
+        let Some(grafana) = tools::grafana() else {
+            return;
+        };
+        let file = env::temp_dir().join(format!("dashboard-{}.json", process::id()));
+        fs::write(&file, r#"{"title": "Shop", "titel": 1, "time": {"from": "now-1h", "too": "now"}}"#).unwrap();
+        let checked = grafana.check_dashboard(&file);
+        fs::remove_file(&file).unwrap();
+        let lost = checked.unwrap_err();
+        assert!(lost.contains("dashboard.titel is not") && lost.contains("dashboard.time.too is not"), "{lost}");
+    }
+}
