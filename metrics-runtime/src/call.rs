@@ -35,7 +35,8 @@ pub fn enabled() -> bool {
 pub struct Callsite {
     site: Site,
     objective: Option<Objective>,
-    families: OnceLock<Families>,
+    /// Boxed: a call site stands in the data of the program.
+    families: OnceLock<Box<Families>>,
     /// The series of a call site without run-time labels.
     fixed: OnceLock<Series>,
 }
@@ -50,10 +51,10 @@ struct Families {
     in_flight: Option<Part<InFlight>>,
     entry_labels: Vec<&'static str>,
     all_labels: Vec<&'static str>,
-    /// By the values of the labels that are evaluated before the body.
-    by_entry: Table<Series>,
+    /// By the values of the labels that are evaluated before the body. Boxed, as the next: most have no such labels.
+    by_entry: OnceLock<Box<Table<Series>>>,
     /// By those, and the values of the labels that are evaluated on what the body returned.
-    by_all: Table<Series>,
+    by_all: OnceLock<Box<Table<Series>>>,
     /// Where calls go whose labels found no room.
     overflow: OnceLock<Series>,
 }
@@ -151,8 +152,8 @@ impl Families {
             in_flight: Part::new(site, Role::InFlight, registry),
             entry_labels,
             all_labels,
-            by_entry: Table::new(),
-            by_all: Table::new(),
+            by_entry: OnceLock::new(),
+            by_all: OnceLock::new(),
             overflow: OnceLock::new(),
         }
     }
@@ -161,12 +162,15 @@ impl Families {
         self.find(&self.by_entry, &self.entry_labels, values)
     }
 
-    fn find(&'static self, table: &'static Table<Series>, names: &[&str], values: &[&str]) -> &'static Series {
-        if let Some(entry) = table.get(names, values) {
-            return &entry.value;
-        }
-        let limit = Registry::global().series_limit();
-        let entry = table.get_or_insert(names, values, |len| len < limit, || Series::new(self, Some(values)));
+    fn find(
+        &'static self,
+        table: &'static OnceLock<Box<Table<Series>>>,
+        names: &[&str],
+        values: &[&str],
+    ) -> &'static Series {
+        let table = table.get_or_init(|| Box::new(Table::new()));
+        let admit = |len: usize| len < Registry::global().series_limit();
+        let entry = table.get_or_insert(names, values, admit, || Series::new(self, Some(values)));
         entry.map_or_else(|| self.overflow.get_or_init(|| Series::new(self, None)), |entry| &entry.value)
     }
 }
@@ -327,7 +331,7 @@ impl Callsite {
         self.families.get().unwrap_or_else(|| {
             // First of all, since building the registry resolves every call site in the catalog, this one too.
             let registry = Registry::global();
-            self.families.get_or_init(|| Families::new(&self.site, registry))
+            self.families.get_or_init(|| Box::new(Families::new(&self.site, registry)))
         })
     }
 
@@ -383,7 +387,7 @@ impl Declare for Callsite {
     }
 
     fn declare(&'static self, registry: &Registry) {
-        let families = self.families.get_or_init(|| Families::new(&self.site, registry));
+        let families = self.families.get_or_init(|| Box::new(Families::new(&self.site, registry)));
         families.calls.iter().for_each(Part::declare_known_series);
         families.duration.iter().for_each(Part::declare_known_series);
         families.observed.iter().for_each(Part::declare_known_series);
