@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::hint::black_box;
 use std::pin::pin;
 use std::sync::LazyLock;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use failsafe::failure_policy::{ConsecutiveFailures, SuccessRateOverTimeWindow};
@@ -46,7 +46,7 @@ fn drive<F: Future>(calls: u64, mut call: impl FnMut(u64) -> F) {
     let mut context = Context::from_waker(Waker::noop());
     for prompt in 0..calls {
         let mut call = pin!(call(black_box(prompt)));
-        while let Poll::Pending = call.as_mut().poll(&mut context).map(|completion| _ = black_box(completion)) {
+        while call.as_mut().poll(&mut context).map(|completion| _ = black_box(completion)).is_pending() {
             std::hint::spin_loop();
         }
     }
@@ -164,6 +164,7 @@ fn failsafe_sync(calls: u64) {
 }
 
 fn recloser() -> Recloser {
+    #[expect(clippy::cast_possible_truncation, reason = "a half is one in both")]
     let builder = Recloser::custom().error_rate(RATIO as f32).closed_len(CALLS as usize);
     builder.half_open_len(1).open_wait(WAIT).build()
 }

@@ -19,11 +19,12 @@ use prometheus::{HistogramVec, IntCounterVec, histogram_opts, register_histogram
 use tower_layer::layer_fn;
 use tower_service::Service as _;
 
+use crate::calls::metrics::RECORDER;
 use crate::measure::{Batch, Contender, Crew, median};
 use crate::memory::allocations;
 use crate::table::{Goal, Table};
 
-const BUCKETS: [f64; 8] = [0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
+pub const BUCKETS: [f64; 8] = [0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 fn routes() -> Router {
     Router::new()
@@ -65,15 +66,8 @@ async fn hand_written(request: Request, next: Next) -> Response {
 static HAND_WRITTEN: LazyLock<Router> = LazyLock::new(|| routes().layer(from_fn(hand_written)).with_state(()));
 
 static AXUM_PROMETHEUS: LazyLock<Router> = LazyLock::new(|| {
-    let (layer, _) = axum_prometheus::PrometheusMetricLayerBuilder::new()
-        .with_metrics_from_fn(|| {
-            metrics_exporter_prometheus::PrometheusBuilder::new()
-                .set_buckets(&BUCKETS)
-                .expect("there are buckets")
-                .install_recorder()
-                .expect("no recorder is installed before")
-        })
-        .build_pair();
+    let (layer, _) =
+        axum_prometheus::PrometheusMetricLayerBuilder::new().with_metrics_from_fn(|| RECORDER.clone()).build_pair();
     routes().layer(layer).with_state(())
 });
 

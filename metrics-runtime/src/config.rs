@@ -370,6 +370,7 @@ impl Builder {
             let checked = promise.objective.check(self.http.bounds());
             checked.map_err(|problem| InstallError::Objective { route: promise.route.clone(), problem })?;
         }
+        #[cfg(feature = "axum")]
         let access = self.endpoint.check().map_err(InstallError::Endpoint)?;
         for (name, facts) in &self.infos {
             let descriptor = Descriptor::info(format!("{name}_info"), format!("Facts about the {name}."));

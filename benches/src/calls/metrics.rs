@@ -4,20 +4,26 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::{BUCKETS, Failed, drive};
+use crate::http;
 
-/// The exporter with the upkeep that its documentation asks for, in the interval that is its default.
-static RECORDER: LazyLock<()> = LazyLock::new(|| {
+/// The exporter with the upkeep that its documentation asks for, in the interval that is its default. A program has one,
+/// so `axum-prometheus` records into it as well, with buckets of its own.
+pub static RECORDER: LazyLock<PrometheusHandle> = LazyLock::new(|| {
+    let requests = Matcher::Full(axum_prometheus::AXUM_HTTP_REQUESTS_DURATION_SECONDS.to_owned());
     let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).expect("there are buckets");
+    let builder = builder.set_buckets_for_metric(requests, &http::BUCKETS).expect("there are buckets");
     let handle = builder.install_recorder().expect("no other recorder");
+    let upkeep = handle.clone();
     thread::spawn(move || {
         loop {
             thread::sleep(Duration::from_secs(5));
-            handle.run_upkeep();
+            upkeep.run_upkeep();
         }
     });
+    handle
 });
 
 async fn generate(prompt: u64) -> Result<u64, Failed> {

@@ -4,7 +4,7 @@
 mod autometrics;
 mod measured;
 mod metered;
-mod metrics;
+pub mod metrics;
 mod ours;
 mod prometheus;
 mod prometheus_client;

@@ -58,6 +58,7 @@ impl<V> Table<V> {
     }
 
     /// The entry of these label values.
+    #[cfg(any(test, feature = "http"))]
     #[inline]
     pub(crate) fn get<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<&Entry<V>> {
         self.find(self.hash(values), names, values)
