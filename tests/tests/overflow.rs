@@ -9,7 +9,7 @@ mod support;
 use std::sync::Once;
 
 use metrics_runtime::{LabelValue, Registry, metrics, track, track_counter, track_histogram, track_in_flight};
-use support::{page, quiet_panic, sample};
+use support::{OnEvent, page, quiet_panic, sample};
 
 const LIMIT: usize = 10;
 const OVERFLOW: &str = "_overflow";
@@ -165,26 +165,6 @@ fn a_value_that_reads_overflow_is_no_way_to_a_second_such_series() {
 /// The warning about a metric that has reached its limit may itself be counted by that metric.
 #[test]
 fn a_subscriber_that_records_what_is_logged_is_no_deadlock() {
-    use tracing::span::{Attributes, Id, Record};
-
-    struct CountsEvents;
-    impl tracing::Subscriber for CountsEvents {
-        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-            true
-        }
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
-            Id::from_u64(1)
-        }
-        fn record(&self, _: &Id, _: &Record<'_>) {}
-        fn record_follows_from(&self, _: &Id, _: &Id) {}
-        fn event(&self, event: &tracing::Event<'_>) {
-            logged(event.metadata().target());
-            measured("another", f64::NAN);
-        }
-        fn enter(&self, _: &Id) {}
-        fn exit(&self, _: &Id) {}
-    }
-
     #[track_counter(name = "logged_total", labels(target = target))]
     fn logged(target: &str) -> usize {
         target.len()
@@ -196,7 +176,11 @@ fn a_subscriber_that_records_what_is_logged_is_no_deadlock() {
     }
 
     limited();
-    tracing::subscriber::with_default(CountsEvents, || {
+    let counts_events = OnEvent(|event: &tracing::Event<'_>| {
+        logged(event.metadata().target());
+        measured("another", f64::NAN);
+    });
+    tracing::subscriber::with_default(counts_events, || {
         for target in 0..=LIMIT {
             logged(&target.to_string());
         }

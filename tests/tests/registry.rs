@@ -16,10 +16,9 @@ use prometheus::proto::MetricFamily;
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, default_registry,
 };
-use support::{openmetrics_of, page_of, panics, quiet_panic};
+use support::{OnEvent, openmetrics_of, page_of, panics, quiet_panic};
 use tests::page::{Kind, Page, Point, difference};
 use tracing::field::Field;
-use tracing::span::{Attributes, Id, Record};
 
 fn counter(name: &str) -> IntCounter {
     IntCounter::new(name, format!("Help of {name}.")).unwrap()
@@ -27,26 +26,14 @@ fn counter(name: &str) -> IntCounter {
 
 /// What is logged while this runs, and what it gives.
 fn logged<T>(run: impl FnOnce() -> T) -> (Vec<String>, T) {
-    struct Messages(Arc<Mutex<Vec<String>>>);
-    impl tracing::Subscriber for Messages {
-        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-            true
-        }
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
-            Id::from_u64(1)
-        }
-        fn record(&self, _: &Id, _: &Record<'_>) {}
-        fn record_follows_from(&self, _: &Id, _: &Id) {}
-        fn event(&self, event: &tracing::Event<'_>) {
-            let mut text = String::new();
-            event.record(&mut |_: &Field, value: &dyn Debug| write!(text, "{value:?}").unwrap());
-            self.0.lock().unwrap().push(text);
-        }
-        fn enter(&self, _: &Id) {}
-        fn exit(&self, _: &Id) {}
-    }
-    let messages = Arc::default();
-    let given = tracing::subscriber::with_default(Messages(Arc::clone(&messages)), run);
+    let messages: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&messages);
+    let keeps_messages = OnEvent(move |event: &tracing::Event<'_>| {
+        let mut text = String::new();
+        event.record(&mut |_: &Field, value: &dyn Debug| write!(text, "{value:?}").unwrap());
+        kept.lock().unwrap().push(text);
+    });
+    let given = tracing::subscriber::with_default(keeps_messages, run);
     let messages = std::mem::take(&mut *messages.lock().unwrap());
     (messages, given)
 }
@@ -153,22 +140,29 @@ mod theirs_on_our_page {
         assert_eq!(page.value("app_own_total", [("region", "eu")]), 1.0);
     }
 
+    struct Panics {
+        desc: Desc,
+        panic: fn() -> Vec<MetricFamily>,
+    }
+
+    impl Collector for Panics {
+        fn desc(&self) -> Vec<&Desc> {
+            vec![&self.desc]
+        }
+        fn collect(&self) -> Vec<MetricFamily> {
+            (self.panic)()
+        }
+    }
+
+    fn panicking(name: &str, panic: fn() -> Vec<MetricFamily>) -> Box<dyn Collector> {
+        Box::new(Panics { desc: Desc::new(name.into(), "Panics.".into(), Vec::new(), [].into()).unwrap(), panic })
+    }
+
     #[test]
     fn a_collector_that_panics_costs_its_own_metrics_only() {
-        struct Panics(Desc);
-        impl Collector for Panics {
-            fn desc(&self) -> Vec<&Desc> {
-                vec![&self.0]
-            }
-            fn collect(&self) -> Vec<MetricFamily> {
-                quiet_panic()
-            }
-        }
-        let panicking =
-            |name: &str| Box::new(Panics(Desc::new(name.into(), "Panics.".into(), Vec::new(), [].into()).unwrap()));
         let ours = Registry::new();
         ours.gauge(Descriptor::gauge("own", "Own.")).unwrap().get(&[]).unwrap().set(1.0);
-        ours.register(panicking("panics")).unwrap();
+        ours.register(panicking("panics", || quiet_panic())).unwrap();
         ours.register(Box::new(counter("healthy_total"))).unwrap();
         let page = page_of(&ours);
         assert_eq!(page.value("own", []), 1.0);
@@ -177,7 +171,7 @@ mod theirs_on_our_page {
         // One more for each page; what is on a page was counted when it was written.
         let before = errors(&page, "panic");
         let other = prometheus::Registry::new();
-        other.register(panicking("included")).unwrap();
+        other.register(panicking("included", || quiet_panic())).unwrap();
         panics(|| other.gather());
         ours.include(other);
         assert_eq!(errors(&page_of(&ours), "panic"), before + 2.0);
@@ -186,19 +180,9 @@ mod theirs_on_our_page {
 
     #[test]
     fn a_problem_is_logged_once_and_without_what_a_panic_said() {
-        struct Panics(Desc);
-        impl Collector for Panics {
-            fn desc(&self) -> Vec<&Desc> {
-                vec![&self.0]
-            }
-            fn collect(&self) -> Vec<MetricFamily> {
-                std::panic::resume_unwind(Box::new("a canary"))
-            }
-        }
         let ours = Registry::new();
         for name in ["first", "second"] {
-            let description = Desc::new(name.into(), "Panics.".into(), Vec::new(), [].into()).unwrap();
-            ours.register(Box::new(Panics(description))).unwrap();
+            ours.register(panicking(name, || std::panic::resume_unwind(Box::new("a canary")))).unwrap();
         }
         let logged = logged(|| [page_of(&ours), page_of(&ours)].map(|page| errors(&page, "panic")));
         assert_eq!(logged.1, [2.0, 4.0]);

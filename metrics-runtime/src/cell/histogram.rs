@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use super::sharded::{Sharded, Thread};
-use super::striped::{add_alone, try_add};
+use super::striped::{add_alone, add_f64_alone, try_add};
 use super::{add_f64, reject};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -111,10 +111,7 @@ impl Shard {
                     add_alone(self.number(NANOS_CARRY), 1);
                 }
             }
-            Amount::Value(value) => {
-                let sum = f64::from_bits(self.number(VALUES).load(Ordering::Relaxed));
-                self.number(VALUES).store((sum + value).to_bits(), Ordering::Relaxed);
-            }
+            Amount::Value(value) => add_f64_alone(self.number(VALUES), value),
         }
     }
 

@@ -61,8 +61,7 @@ impl Striped {
         if let Some(Part { fraction, .. }) =
             self.parts.mine(Thread::current(), CachePadded::default).map(|part| &**part)
         {
-            let sum = f64::from_bits(fraction.load(Ordering::Relaxed)) + amount;
-            fraction.store(sum.to_bits(), Ordering::Relaxed);
+            add_f64_alone(fraction, amount);
         } else if let Some(part) = self.parts.shared(CachePadded::default) {
             add_f64(&part.fraction, amount);
         }
@@ -89,6 +88,13 @@ impl Striped {
 #[inline]
 pub(crate) fn add_alone(number: &AtomicU64, n: u64) {
     number.store(number.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+}
+
+/// Adds to an f64, kept as its bits, that no other thread writes.
+#[inline]
+pub(crate) fn add_f64_alone(bits: &AtomicU64, value: f64) {
+    let sum = f64::from_bits(bits.load(Ordering::Relaxed)) + value;
+    bits.store(sum.to_bits(), Ordering::Relaxed);
 }
 
 /// Adds, unless another thread changed the number at the same moment.

@@ -11,6 +11,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use futures::FutureExt as _;
 use metrics_runtime::{Metrics, Outcome, Registry};
 use tests::page::Page;
+use tracing::span::{Attributes, Id, Record};
+
+/// A subscriber that hands over every event.
+pub(crate) struct OnEvent<F>(pub(crate) F);
+
+impl<F: Fn(&tracing::Event<'_>) + Send + Sync + 'static> tracing::Subscriber for OnEvent<F> {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        (self.0)(event);
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
 
 /// The page of everything that this test binary declares, without contradictions.
 #[track_caller]
