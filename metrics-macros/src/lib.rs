@@ -16,6 +16,7 @@ mod metrics_mod;
 mod model;
 mod objective;
 mod problems;
+mod tokens;
 
 use proc_macro::TokenStream;
 

@@ -1,7 +1,7 @@
 //! `#[metrics] mod`: every function without a body declares a metric and hands out its series.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, TokenStreamExt as _, quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens as _, TokenStreamExt as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
@@ -11,10 +11,13 @@ use syn::{
 
 use crate::args::{Buckets, Text, assigned, each_item, path};
 use crate::crate_path;
-use crate::expand::{bounds, call_over, check, check_bounds, generate, text, values_of};
+use crate::expand::buckets::{bounds, check_bounds};
+use crate::expand::checks::check;
+use crate::expand::site::values_of;
 use crate::item::{Function, first_paragraph};
 use crate::model::can_be_named;
 use crate::problems::{Problems, did_you_mean};
+use crate::tokens::{call_over, generate, text};
 
 /// The arguments of `#[metrics(..)]`.
 #[derive(Default)]

@@ -1,15 +1,15 @@
 //! `objective(success = 99.9, latency(0.5, 99.0))`: what calls promise. The numbers are checked by the runtime, at the
 //! word that promises them.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
+use proc_macro2::TokenStream;
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
 use syn::{Error, Ident, Lit, Result, Token};
 
 use crate::args::{assigned, each_item};
-use crate::expand::{check, generate};
+use crate::expand::checks::check;
 use crate::problems::{Problems, did_you_mean};
+use crate::tokens::generate;
 
 const FORM: &str = "write `objective(success = 99.9, latency(0.5, 99.0))`, or one of the two";
 

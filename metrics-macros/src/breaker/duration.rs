@@ -1,12 +1,12 @@
 //! Spans of time as people write them: `30s`, `500ms`, `1m30s`.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::ToTokens as _;
 use syn::parse::ParseStream;
 use syn::{Error, Expr, Ident, Lit, LitStr, Result};
 
 use crate::args::ungrouped;
-use crate::expand::generate;
+use crate::tokens::generate;
 
 /// What is told of every duration that is none.
 const FORM: &str = "write a number and a unit (`ns`, `us`, `ms`, `s`, `m`, `h`), such as `30s`, `500ms`, `1m30s`";

@@ -5,7 +5,8 @@ use quote::{ToTokens, quote_spanned};
 
 use super::plan::{Breaker, Judge, Plan, Reject};
 use crate::crate_path;
-use crate::expand::{call_over, generate, generated_at, is_guard, output_span, text, with_known_output};
+use crate::expand::body::{is_guard, output_span, with_known_output};
+use crate::tokens::{call_over, generate, generated_at, text};
 
 /// The function of the plan, behind its breaker.
 ///

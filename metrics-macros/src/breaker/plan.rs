@@ -1,15 +1,16 @@
 //! Arguments x function -> plan: everything is decided here.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
+use quote::ToTokens;
 use syn::{Error, Expr, FnArg, Ident, Pat, Path, ReturnType, Type};
 
 use super::ATTRIBUTE;
 use super::args::Args;
 use crate::args::Text;
-use crate::expand::{bound, generate};
+use crate::expand::buckets::bound;
 use crate::item::Function;
 use crate::problems::Problems;
+use crate::tokens::generate;
 
 /// What is generated for one function.
 pub(crate) struct Plan<'a> {

@@ -1,0 +1,150 @@
+//! Plan -> tokens. Takes no decision and cannot fail.
+
+pub(crate) mod body;
+pub(crate) mod buckets;
+pub(crate) mod checks;
+mod entry;
+mod returned;
+pub(crate) mod site;
+
+use body::{after, captures, grouped, output_span, with_known_output};
+use checks::checks;
+use entry::{deferred, enter, entry_labels, label_of};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, quote_spanned};
+use returned::{finish, settled_check};
+use site::site;
+use syn::ReturnType;
+
+use crate::crate_path;
+use crate::model::{Plan, Shape, erased};
+use crate::tokens::{call_over, generate, generate_at, generated_at};
+
+/// The function of the plan, recorded.
+///
+/// ```text
+/// async fn f(a: A) -> R { BODY }
+///
+/// async fn f(a: A) -> R {
+///     let mut call = { listed! { CALLSITES, static __CALLSITE: Callsite = ..; } __CALLSITE.enter() };
+///     let returned = tracked(&mut call, async move { if false { return unreachable::<R>() } BODY }).await;
+///     if call.is_active() { call.returned(Probe(&returned).outcome()) }
+///     return returned;
+/// }
+/// ```
+pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
+    let private = crate_path::private(plan.krate);
+    let call = Ident::new("call", Span::mixed_site());
+    let signature = &plan.function.signature;
+    // What returns it returns for the user's type.
+    let returned = Ident::new("returned", generated_at(output_span(plan.function)));
+    let body = &plan.function.body;
+    let output = match &signature.output {
+        ReturnType::Default => None,
+        ReturnType::Type(_, ty) => Some(&**ty),
+    };
+    // What runs the body is the function, as far as the compiler's notes are concerned.
+    let at = generated_at(signature.ident.span());
+    let block = quote_spanned!(at=> async move);
+    let closure = quote_spanned!(at=> move ||);
+    let tokens = match &plan.shape {
+        Shape::Async => {
+            let enter = enter(plan, &private);
+            let finish = finish(plan, &private, &call, &returned.to_token_stream());
+            let body = with_known_output(plan.function, output, &private);
+            generate! {
+                let mut #call = #enter;
+                let #returned = #private::tracked(&mut #call, #block #body).await;
+                #finish
+                return #returned;
+            }
+        }
+        Shape::Sync { settled } => {
+            let enter = enter(plan, &private);
+            let finish = finish(plan, &private, &call, &returned.to_token_stream());
+            let output = match output {
+                Some(ty) => erased(ty).map(|ty| generate!(-> #ty)),
+                None => Some(quote_spanned!(generated_at(output_span(plan.function))=> -> ())),
+            };
+            let settled = settled.then(|| settled_check(plan, &private, &returned));
+            // A closure with a return type needs a block; without one the body is an expression all the same.
+            let body = grouped(body.span(), &captures(plan.function), body);
+            generate! {
+                let mut #call = #enter;
+                let #returned = #private::run(#closure #output #body);
+                #settled
+                #finish
+                return #returned;
+            }
+        }
+        Shape::Future { boxed } => {
+            let (values, enter) = deferred(plan, &private);
+            let future = Ident::new("future", generated_at(output_span(plan.function)));
+            let output = output.and_then(erased).map(|ty| generate!(-> #ty));
+            let body = grouped(body.span(), &captures(plan.function), body);
+            let finish = finish(plan, &private, &call, &generate!(*#returned));
+            let recorded = generate!(#private::recorded(#future, move || #enter, move |#returned, #call| { #finish }));
+            let recorded = match &signature.output {
+                ReturnType::Type(_, ty) if *boxed => call_over(ty, &generate!(::std::boxed::Box::pin), recorded),
+                _ => recorded,
+            };
+            generate! {
+                #values
+                let #future = #private::run(#closure #output #body);
+                return #recorded;
+            }
+        }
+        Shape::Never { is_async: true } => {
+            let enter = enter(plan, &private);
+            let captures = captures(plan.function);
+            let known = generate_at!(output_span(plan.function), private=>
+                if false { return #private::unreachable::<::core::convert::Infallible>(); }
+            );
+            let body = grouped(body.span(), &generate!(#known #captures), body);
+            generate! {
+                let mut #call = #enter;
+                match #private::tracked(&mut #call, #block #body).await {}
+            }
+        }
+        Shape::Never { is_async: false } => {
+            let enter = enter(plan, &private);
+            after(&generate!(let #call = #enter;), body)
+        }
+    };
+    plan.function.with_body(&tokens)
+}
+
+/// The body with nothing recorded, but all that can be checked still checked, and nothing unused that is used otherwise.
+pub(crate) fn unrecorded(plan: &Plan<'_>) -> TokenStream {
+    let private = crate_path::private(plan.krate);
+    let checks = checks(plan, &private);
+    let site = site(plan, &private);
+    let entry = entry_labels(plan).map(|(label, expr)| label_of(&private, label, expr));
+    let returned = match (&plan.shape, &plan.function.signature.output) {
+        (Shape::Async | Shape::Sync { .. }, ReturnType::Default) => Some(generate!(())),
+        // Where an `impl Trait` hides a part of the type, it cannot be asked for.
+        (Shape::Async | Shape::Sync { .. }, ReturnType::Type(_, ty)) => erased(ty)
+            .filter(|erased| erased.to_token_stream().to_string() == ty.to_token_stream().to_string())
+            .map(|ty| generate!(#private::unreachable::<#ty>())),
+        (Shape::Future { .. } | Shape::Never { .. }, _) => None,
+    };
+    let finish = returned.map(|value| {
+        let call = Ident::new("call", Span::mixed_site());
+        let returned = generate!(returned);
+        let finish = finish(plan, &private, &call, &returned);
+        generate! {
+            let mut #call = #private::Call::disabled();
+            let #returned = #value;
+            #finish
+        }
+    });
+    let body = &plan.function.body;
+    plan.function.with_body(&generate! {
+        const _: () = { const __SITE: #private::Site = #site; #checks };
+        if false {
+            #(let _ = #entry;)*
+            #finish
+        }
+        #body
+    })
+}

@@ -1,0 +1,124 @@
+//! The way out of a call: what its outcome, its value and its labels are, by what the body returned.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens as _;
+use syn::{Expr, ReturnType, Type};
+
+use crate::model::{Plan, PlannedValue, Value};
+use crate::tokens::{call_over, generate};
+
+/// Records what was returned; `returned` is the place it is in.
+pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &TokenStream) -> TokenStream {
+    let outcome = Ident::new("outcome", Span::mixed_site());
+    // A closure says that its value comes from what was returned; a path would say something else.
+    let closure_lints = |has_closure: bool| {
+        has_closure.then(|| generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]))
+    };
+    let outcome_lints = closure_lints(plan.decide.is_some());
+    let value_lints = closure_lints(matches!(plan.value, Some(Value::Closure(_))));
+    let has_labels = plan.labels.iter().any(|label| matches!(label.value, PlannedValue::Returned(_)));
+    let label_lints = closure_lints(has_labels);
+    let decided = match plan.decide {
+        Some((expr, wanted)) => call_over(expr, &generate!(#private::decided), generate!(&#returned, #expr, #wanted)),
+        None => generate! {
+            {
+                use #private::OutcomeOf as _;
+                (&&&&&&#private::Probe(&#returned)).outcome()
+            }
+        },
+    };
+    if plan.value.is_none() && !has_labels {
+        return generate! {
+            if #call.is_active() {
+                #outcome_lints
+                #call.returned(#decided);
+            }
+        };
+    }
+    let value = match &plan.value {
+        None => generate!(::core::option::Option::None),
+        Some(Value::Ratio) => {
+            // The type that has no ratio is the returned one: complain there.
+            let ratio = generate!(#private::MaybeCompressionRatio::maybe_ratio);
+            let ratio = match &plan.function.signature.output {
+                ReturnType::Type(_, ty) => call_over(ty, &ratio, call_over(ty, &generate!(&), returned.clone())),
+                ReturnType::Default => call_over(&plan.function.signature.ident, &ratio, generate!(&#returned)),
+            };
+            on_success(private, &outcome, &ratio)
+        }
+        Some(Value::Closure(expr)) => {
+            let success = Ident::new("success", Span::mixed_site());
+            let found = found(expr, private, None, &success.to_token_stream());
+            let value = call_over(yielded(expr), &generate!(#private::Measure::measure), found);
+            on_success(
+                private,
+                &outcome,
+                &generate! {
+                    {
+                        use #private::{SuccessOfAny as _, SuccessOfResult as _};
+                        match (&&#private::Probe(&#returned)).success() {
+                            ::core::option::Option::Some(#success) => #value,
+                            ::core::option::Option::None => ::core::option::Option::None,
+                        }
+                    }
+                },
+            )
+        }
+    };
+    let labels = plan.labels.iter().filter_map(|label| match label.value {
+        PlannedValue::Returned(closure) => {
+            let expr = Expr::Closure(closure.clone());
+            let found = found(&expr, private, label.ty.filter(|_| label.typed), &generate!(&#returned));
+            let value = call_over(&closure.body, &generate!(&), found);
+            let label = call_over(&closure.body, &generate!(#private::LabelValue::label), value);
+            Some(generate!(#label.as_str()))
+        }
+        _ => None,
+    });
+    generate! {
+        if #call.is_active() {
+            #outcome_lints
+            let #outcome = #decided;
+            #value_lints
+            let value = #value;
+            #label_lints
+            #call.finish(#outcome, value, &[#(#labels),*]);
+        }
+    }
+}
+
+/// Fails to compile where a future is returned that the signature does not show.
+pub(super) fn settled_check(plan: &Plan<'_>, private: &TokenStream, returned: &Ident) -> TokenStream {
+    let settled = generate!(#private::Settled::settled);
+    let ReturnType::Type(_, ty) = &plan.function.signature.output else { return TokenStream::new() };
+    let kind = call_over(ty, &generate!((&&#private::Probe(&#returned)).returned), TokenStream::new());
+    let check = call_over(ty, &settled, kind);
+    generate! {
+        {
+            use #private::{ReturnedFuture as _, ReturnedValue as _};
+            #check;
+        }
+    }
+}
+
+/// What the closure finds in what was returned, at what the closure yields: there is what has to be a number or a label.
+fn found(closure: &Expr, private: &TokenStream, ty: Option<&Type>, returned: &TokenStream) -> TokenStream {
+    let generics = ty.map(|ty| generate!(::<_, #ty>));
+    call_over(yielded(closure), &generate!(#private::found #generics), generate!(#returned, #closure))
+}
+
+fn yielded(closure: &Expr) -> &Expr {
+    match closure {
+        Expr::Closure(closure) => &closure.body,
+        path => path,
+    }
+}
+
+fn on_success(private: &TokenStream, outcome: &Ident, value: &TokenStream) -> TokenStream {
+    generate! {
+        match #outcome {
+            #private::Outcome::Success => #value,
+            _ => ::core::option::Option::None,
+        }
+    }
+}
