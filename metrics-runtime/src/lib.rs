@@ -78,6 +78,7 @@ mod config;
 mod declared;
 mod descriptor;
 mod encode;
+mod error;
 pub mod exemplars;
 #[cfg(feature = "export")]
 pub mod export;

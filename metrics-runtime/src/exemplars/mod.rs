@@ -31,8 +31,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::config::debug_as_display;
 use crate::encode::{Number, push_number};
+use crate::error::debug_as_display;
 use crate::label;
 use crate::name::{self, NameError};
 

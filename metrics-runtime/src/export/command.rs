@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::Export;
 use super::lock::{Contract, Reader};
-use crate::config::{Metrics, debug_as_display};
+use crate::config::Metrics;
+use crate::error::debug_as_display;
 
 /// The lock file where none is named.
 const LOCK: &str = "metrics.lock";

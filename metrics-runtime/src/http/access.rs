@@ -46,7 +46,7 @@ pub enum EndpointSettingError {
     Deadline,
 }
 
-crate::config::debug_as_display!(EndpointSettingError);
+crate::error::debug_as_display!(EndpointSettingError);
 
 /// A secret: it is shown nowhere.
 #[derive(Clone, PartialEq, Eq)]

@@ -40,7 +40,7 @@ pub enum EndpointError {
     },
 }
 
-crate::config::debug_as_display!(EndpointError);
+crate::error::debug_as_display!(EndpointError);
 
 /// Instruments every route of the router and its fallbacks, and mounts the metrics page at `path`.
 ///

@@ -79,7 +79,7 @@ pub enum ServeError {
     NoRuntime,
 }
 
-crate::config::debug_as_display!(ServeError);
+crate::error::debug_as_display!(ServeError);
 
 fn hint(kind: io::ErrorKind) -> &'static str {
     match kind {

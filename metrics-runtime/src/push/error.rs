@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use crate::config::debug_as_display;
+use crate::error::debug_as_display;
 use crate::name::NameError;
 
 /// Why a push cannot be set up.
