@@ -90,6 +90,7 @@ mod label;
 mod name;
 mod objective;
 mod outcome;
+mod polled;
 mod preset;
 #[cfg(feature = "push")]
 pub mod push;

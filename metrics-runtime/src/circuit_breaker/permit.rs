@@ -3,12 +3,13 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::breaker::{CircuitBreaker, Inner};
 use super::machine::Ticket;
 use super::open::CircuitOpen;
 use super::{Ended, Verdict};
+use crate::polled::poll_flagged;
 
 /// Leave to make one call, from [`CircuitBreaker::acquire`](super::CircuitBreaker::acquire). Whoever has it says how the
 /// call went.
@@ -82,6 +83,11 @@ impl<'breaker> Permit<'breaker> {
     }
 
     #[inline]
+    fn poll<F: Future>(&mut self, call: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        poll_flagged(&mut self.runs, Runs::Now, Runs::Later, call, cx)
+    }
+
+    #[inline]
     fn end(&mut self, ended: Ended) {
         if let Some(ticket) = self.ticket.take() {
             match &self.breaker {
@@ -129,23 +135,10 @@ impl<'breaker, F: Future> Future for Guarded<'breaker, F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // A panic in the call leaves this, wherever and whenever the future is dropped after it.
-        if let Some(permit) = this.permit {
-            permit.runs = Runs::Now;
-        }
-        match (this.call.poll(cx), &mut *this.permit) {
-            (Poll::Ready(returned), permit) => match permit.take() {
-                Some(permit) => Poll::Ready((returned, permit)),
-                // Polled again after it was done, which no caller may do.
-                None => Poll::Pending,
-            },
-            (Poll::Pending, permit) => {
-                if let Some(permit) = permit {
-                    permit.runs = Runs::Later;
-                }
-                Poll::Pending
-            }
-        }
+        // Without a permit it is polled again after it was done, which no caller may do.
+        let Some(permit) = this.permit else { return Poll::Pending };
+        let returned = ready!(permit.poll(this.call, cx));
+        this.permit.take().map_or(Poll::Pending, |permit| Poll::Ready((returned, permit)))
     }
 }
 
@@ -188,19 +181,11 @@ where
                 Err(open) => return Poll::Ready(Err(open.into())),
             },
         };
-        permit.runs = Runs::Now;
-        match this.call.poll(cx) {
-            Poll::Ready(returned) => {
-                permit.runs = Runs::Somewhere;
-                if let Some(judge) = this.judge.take() {
-                    permit.end(judge(&returned).into());
-                }
-                Poll::Ready(returned)
-            }
-            Poll::Pending => {
-                permit.runs = Runs::Later;
-                Poll::Pending
-            }
+        let returned = ready!(permit.poll(this.call, cx));
+        permit.runs = Runs::Somewhere;
+        if let Some(judge) = this.judge.take() {
+            permit.end(judge(&returned).into());
         }
+        Poll::Ready(returned)
     }
 }

@@ -1,0 +1,94 @@
+//! The body of a call, run or polled beside its guard.
+
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::guard::Call;
+
+/// Runs a synchronous body. The bound makes the closure one that may give away what it captured.
+#[inline]
+pub fn run<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// The value of a `return` that is never reached and only tells a type.
+///
+/// # Panics
+/// Whenever it is called, which generated code never does.
+#[cold]
+#[must_use]
+pub fn unreachable<T>() -> T {
+    unreachable!("generated code asks only for the type")
+}
+
+pin_project_lite::pin_project! {
+    /// The body of an async call, and its guard, which outlives it.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Tracked<'c, F> {
+        #[pin]
+        body: F,
+        call: &'c mut Call,
+    }
+}
+
+/// Ties an async body to its guard.
+#[inline]
+pub fn tracked<F: Future>(call: &mut Call, body: F) -> Tracked<'_, F> {
+    Tracked { body, call }
+}
+
+impl<F: Future> Future for Tracked<'_, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.call.poll(this.body, cx)
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A future that a function returned, recorded from its first poll.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Recorded<F, E, X> {
+        #[pin]
+        body: F,
+        call: Call,
+        enter: Option<E>,
+        finish: Option<X>,
+    }
+}
+
+/// Ties a future to a guard that is made when the future is polled first, and that `finish` is given with what it
+/// yields. No `async` block, which would keep the future twice: as what it captured, and where it is awaited.
+#[inline]
+pub fn recorded<F, E, X>(future: F, enter: E, finish: X) -> Recorded<F, E, X>
+where
+    F: Future,
+    E: FnOnce() -> Call,
+    X: FnOnce(&F::Output, &mut Call),
+{
+    Recorded { body: future, call: Call::disabled(), enter: Some(enter), finish: Some(finish) }
+}
+
+impl<F: Future, E: FnOnce() -> Call, X: FnOnce(&F::Output, &mut Call)> Future for Recorded<F, E, X> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Some(enter) = this.enter.take() {
+            *this.call = enter();
+        }
+        let returned = std::task::ready!(this.call.poll(this.body, cx));
+        // What is done is recorded now, not when the future is dropped.
+        let mut call = mem::replace(this.call, Call::disabled());
+        if let Some(finish) = this.finish.take() {
+            finish(&returned, &mut call);
+        }
+        Poll::Ready(returned)
+    }
+}
