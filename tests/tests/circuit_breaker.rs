@@ -120,6 +120,15 @@ mod one_service {
         assert_eq!((calls("ended"), state("ended")), ([0.0, 1.0, 0.0, 1.0, 0.0], 1.0));
     }
 
+    #[test]
+    fn a_permit_that_came_back_from_its_call_and_says_nothing_was_cancelled() {
+        let breaker = CircuitBreaker::new("silent", Settings::consecutive(1)).unwrap();
+        let (returned, permit) = ready(breaker.acquire().unwrap().guard(async { 1 }));
+        drop(permit);
+        assert_eq!((returned, breaker.state()), (1, State::Closed));
+        assert_eq!(breaker.snapshot().calls.cancelled, Some(1));
+    }
+
     static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
 
     #[circuit_breaker(service = "for ever", failures = 1)]

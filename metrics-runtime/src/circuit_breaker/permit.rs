@@ -84,7 +84,11 @@ impl<'breaker> Permit<'breaker> {
 
     #[inline]
     fn poll<F: Future>(&mut self, call: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        poll_flagged(&mut self.runs, Runs::Now, Runs::Later, call, cx)
+        let polled = poll_flagged(&mut self.runs, Runs::Now, Runs::Later, call, cx);
+        if polled.is_ready() {
+            self.runs = Runs::Somewhere;
+        }
+        polled
     }
 
     #[inline]
@@ -182,7 +186,6 @@ where
             },
         };
         let returned = ready!(permit.poll(this.call, cx));
-        permit.runs = Runs::Somewhere;
         if let Some(judge) = this.judge.take() {
             permit.end(judge(&returned).into());
         }
