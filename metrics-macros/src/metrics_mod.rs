@@ -1,6 +1,6 @@
 //! `#[metrics] mod`: every function without a body declares a metric and hands out its series.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, TokenStreamExt as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
@@ -13,6 +13,7 @@ use crate::args::{Buckets, Text, assigned, each_item, path};
 use crate::crate_path;
 use crate::expand::buckets::{bounds, check_bounds};
 use crate::expand::checks::check;
+use crate::expand::entry::series;
 use crate::expand::site::values_of;
 use crate::item::{Function, first_paragraph};
 use crate::model::can_be_named;
@@ -375,14 +376,11 @@ fn expand_one(declared: &Declared, prefix: &str, private: &TokenStream) -> Token
         let known = if can_be_named(ty, &probe) { values_of(ty, private) } else { generate!(&[]) };
         generate!((#name, #known))
     });
-    let of_label = |(label, ty): &(Ident, Type), function: &TokenStream| {
+    let series = series(&generate!(__METRIC), labels.len(), |i, method| {
+        let (label, ty) = &labels[i];
+        let method = Ident::new(method, Span::mixed_site());
         let value = call_over(ty, &generate!(&), label.to_token_stream());
-        call_over(ty, function, value)
-    };
-    let ordinals = labels.iter().map(|label| of_label(label, &generate!(#private::LabelValue::ordinal)));
-    let values = labels.iter().map(|label| {
-        let label = of_label(label, &generate!(#private::LabelValue::label));
-        generate!(#label.as_str())
+        call_over(ty, &generate!(#private::LabelValue::#method), value)
     });
     let parameters = &signature.inputs;
     let generics = &signature.generics;
@@ -402,10 +400,7 @@ fn expand_one(declared: &Declared, prefix: &str, private: &TokenStream) -> Token
             #checks
             static __METRIC: #private::DeclaredMetric<#private::#kind> = #private::DeclaredMetric::new(__SITE);
             #private::listed! { #private::ENTRIES, static __ENTRY: &'static dyn #private::Declare = &__METRIC; }
-            match __METRIC.bounded(&[#(#ordinals),*]) {
-                ::core::option::Option::Some(series) => series,
-                ::core::option::Option::None => __METRIC.series(&[#(#values),*]),
-            }
+            #series
         }
     }
 }

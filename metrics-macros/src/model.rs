@@ -40,6 +40,30 @@ pub(crate) struct Plan<'a> {
     pub(crate) objective: Option<&'a Objective>,
 }
 
+impl<'a> Plan<'a> {
+    /// The type of a label, where an item outside of the function can name it.
+    pub(crate) fn type_of(&self, label: &PlannedLabel<'a>) -> Option<&'a Type> {
+        let ty = match label.value {
+            PlannedValue::Entry(expr) => label.ty.or_else(|| parameter_type(expr, self.function)),
+            PlannedValue::Literal(_) | PlannedValue::Returned(_) => label.ty,
+        };
+        ty.filter(|ty| can_be_named(ty, self.function))
+    }
+
+    /// Whether the labels that are evaluated before the body may all be of types with few and known values.
+    pub(crate) fn may_be_bounded(&self) -> bool {
+        let mut entries = self.labels.iter().filter(|label| matches!(label.value, PlannedValue::Entry(_)));
+        entries.all(|label| self.type_of(label).is_some_and(|ty| words(ty.to_token_stream(), &mut is_none_of_many)))
+    }
+}
+
+/// Whether the word is none of the types that have any number of values. What it does not know costs the compiler some
+/// time, and nothing else.
+fn is_none_of_many(word: &Ident) -> bool {
+    let many = ["str", "String", "char", "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize"];
+    many.iter().all(|ty| word != ty)
+}
+
 /// The row of the runtime.
 pub(crate) enum Row<'a> {
     Own(&'static str),
@@ -272,7 +296,7 @@ fn bare_word(expr: &Expr) -> Option<&Ident> {
 }
 
 /// The type of the parameter that the expression is, if an item outside of the function can name it.
-pub(crate) fn parameter_type<'f>(expr: &Expr, function: &'f Function) -> Option<&'f Type> {
+fn parameter_type<'f>(expr: &Expr, function: &'f Function) -> Option<&'f Type> {
     let word = bare_word(expr)?;
     // The generics of an impl block cannot be seen from a method.
     if function.signature.receiver().is_some() {

@@ -53,14 +53,19 @@ fn end_of(tokens: &impl ToTokens) -> Span {
 
 /// `function(arguments)` at the user's words, from the first to the last: the function and the whole call.
 pub(crate) fn call_over(words: &impl ToTokens, function: &TokenStream, arguments: TokenStream) -> TokenStream {
-    let end = end_of(words);
-    let mut function: Vec<_> = placed(function, words.span()).into_iter().collect();
-    if let [_, .., last] = function.as_mut_slice() {
-        last.set_span(last.span().located_at(end));
-    }
+    let function = stretched(words, function);
     let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
-    arguments.set_span(generated_at(end));
-    generate!(#(#function)* #arguments)
+    arguments.set_span(generated_at(end_of(words)));
+    generate!(#function #arguments)
+}
+
+/// The same tokens over the user's words, from the first to the last.
+pub(crate) fn stretched(words: &impl ToTokens, tokens: &TokenStream) -> TokenStream {
+    let mut tokens: Vec<_> = placed(tokens, words.span()).into_iter().collect();
+    if let [_, .., last] = tokens.as_mut_slice() {
+        last.set_span(last.span().located_at(end_of(words)));
+    }
+    tokens.into_iter().collect()
 }
 
 /// A `&'static str`, said to be one where a path may be something else.

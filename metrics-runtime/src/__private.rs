@@ -9,7 +9,7 @@
 //!         const SITE: Site = Site { name: Some("login"), labels: .., ..Site::new(&preset::TRACK_NAMED, ..) };
 //!         const _: () = expect(SITE.check_label(0));   // at the word `tenant`; and so for every word
 //!         listed! { CALLSITES, static CALLSITE: Callsite = Callsite::new(SITE); }
-//!         if enabled() { CALLSITE.enter_with(&[LabelValue::label(&tenant).as_str()]) } else { Call::disabled() }
+//!         Call::of(if enabled() { Some(CALLSITE.series(&[LabelValue::label(&tenant).as_str()])) } else { None })
 //!     };
 //!     let returned = tracked(&mut call, async move { BODY }).await;
 //!     if call.is_active() { call.returned(decided(&returned, |r| .., true)) }
@@ -30,7 +30,7 @@ pub use crate::circuit_breaker::{CircuitBreaker, Settings};
 pub use crate::declared::{DeclaredMetric, MetricSite};
 pub use crate::descriptor::{Kind, Source};
 pub use crate::family::Info;
-pub use crate::label::{Known, Label, LabelValue, UnknownValues};
+pub use crate::label::{Known, Label, LabelValue, UnknownValues, typed};
 pub use crate::name::{check_bound, check_buckets, check_exponential, check_linear, check_prefix, expect};
 pub use crate::objective::Objective;
 pub use crate::outcome::{

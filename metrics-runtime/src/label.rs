@@ -48,6 +48,12 @@ pub trait LabelValue {
     }
 }
 
+/// The value itself, which has to be of the type that the attribute names.
+#[inline]
+pub const fn typed<T: ?Sized>(value: &T) -> &T {
+    value
+}
+
 /// The place of a tuple among all tuples of bounded values, in the order in which
 /// [`each_tuple`](crate::catalog::each_tuple) meets them. `counts` says how many values each label has.
 #[inline]

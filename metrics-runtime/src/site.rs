@@ -368,6 +368,15 @@ impl Site {
         };
         (names(|value| matches!(value, SiteValue::Entry(_))), names(|value| matches!(value, SiteValue::Returned(_))))
     }
+
+    /// The known values of each label that is evaluated before the body.
+    pub(crate) fn entry_values(&self) -> Vec<Vec<&'static str>> {
+        let known = self.labels.iter().filter_map(|label| match label.value {
+            SiteValue::Entry(known) => Some(known.to_vec()),
+            SiteValue::Literal(_) | SiteValue::Returned(_) => None,
+        });
+        known.collect()
+    }
 }
 
 #[expect(clippy::result_large_err, reason = "as in `name`")]

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::future::pending;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use metrics_runtime::{Label, LabelValue, track, track_counter, track_histogram, track_in_flight};
@@ -371,6 +372,191 @@ mod known_from_the_start {
         assert_eq!(label_sets("unknown_total").len(), 0);
         unknown(Source::Http, "a");
         assert_eq!(label_sets("unknown_total").len(), 1);
+    }
+}
+
+/// Where all labels before the body are of types with few and known values, a series is found by its place among them.
+mod bounded {
+    use super::*;
+
+    fn noted(log: &Cell<Vec<&'static str>>, what: &'static str) {
+        let mut all = log.take();
+        all.push(what);
+        log.set(all);
+    }
+
+    #[test]
+    fn expressions_are_evaluated_once_in_their_order_and_before_the_body() {
+        #[track_counter(
+            name = "bounded_once_total",
+            labels(
+                source: Source = { noted(log, "source"); Source::Http },
+                flag: bool = { noted(log, "flag"); true },
+                other: &Source = { noted(log, "other"); &Source::Terminal },
+            )
+        )]
+        fn once(log: &Cell<Vec<&'static str>>) {
+            noted(log, "body");
+        }
+        let log = Cell::default();
+        once(&log);
+        assert_eq!(log.take(), ["source", "flag", "other", "body"]);
+        let labels = [("source", "http"), ("flag", "true"), ("other", "CLI v2"), ("status", "success")];
+        assert_eq!(sample("bounded_once_total", labels), 1.0);
+        assert_eq!(total("bounded_once_total"), 1.0);
+    }
+
+    #[test]
+    fn they_may_borrow_what_the_body_moves_and_what_they_make_themselves() {
+        struct Job {
+            source: Source,
+            boxed: Box<Source>,
+            lock: Mutex<Source>,
+        }
+        #[track_counter(
+            name = "bounded_borrows_total",
+            labels(own: Source = job.source, boxed: Source = job.boxed, guarded: Source = *job.lock.lock().unwrap())
+        )]
+        fn borrows(job: Job) -> Source {
+            // A guard that outlived the labels would lock this up.
+            let guarded = *job.lock.lock().unwrap();
+            drop(job);
+            guarded
+        }
+        borrows(Job { source: Source::BulkImport, boxed: Box::new(Source::Terminal), lock: Mutex::new(Source::Http) });
+        let labels = [("own", "bulk_import"), ("boxed", "CLI v2"), ("guarded", "http"), ("status", "success")];
+        assert_eq!(sample("bounded_borrows_total", labels), 1.0);
+    }
+
+    #[test]
+    fn every_tuple_and_outcome_is_its_own_series() {
+        #[track(name = "bounded_calls", in_flight, labels(source: Source = source, flag = flag))]
+        async fn call(source: Source, flag: bool, how: u8) -> Result<u8, u8> {
+            match how {
+                0 => Ok(0),
+                1 => Err(1),
+                2 => quiet_panic(),
+                _ => pending().await,
+            }
+        }
+        let mut calls = 0;
+        for source in [Source::Http, Source::BulkImport, Source::Terminal] {
+            for flag in [false, true] {
+                calls += 1;
+                for _ in 0..calls {
+                    assert_eq!(ready(call(source, flag, 0)), Ok(0));
+                    assert_eq!(ready(call(source, flag, 1)), Err(1));
+                    assert_eq!(ready(panics_async(call(source, flag, 2))), Payload(7));
+                    abandon(call(source, flag, 3));
+                }
+            }
+        }
+        let mut calls = 0.0;
+        for source in ["http", "bulk_import", "CLI v2"] {
+            for flag in ["false", "true"] {
+                calls += 1.0;
+                for status in ["success", "error", "panic", "cancelled"] {
+                    let labels = [("source", source), ("flag", flag), ("status", status)];
+                    assert_eq!(sample("bounded_calls_total", labels), calls, "{labels:?}");
+                }
+                let labels = [("source", source), ("flag", flag)];
+                assert_eq!(sample("bounded_calls_in_flight", labels), 0.0);
+                assert_eq!(sample("bounded_calls_duration_seconds_count", labels), 3.0 * calls);
+            }
+        }
+    }
+
+    /// What a call that returns a future reads, it reads when it is called.
+    #[test]
+    fn a_future_is_counted_where_it_was_made() {
+        #[track_counter(name = "bounded_later_total", labels(source: Source = source.get()))]
+        fn later(source: &Cell<Source>) -> impl Future<Output = ()> + use<> {
+            std::future::ready(())
+        }
+        let source = Cell::new(Source::Terminal);
+        let (first, second) = (later(&source), later(&source));
+        source.set(Source::Http);
+        ready(first);
+        drop(second);
+        assert_eq!(sample("bounded_later_total", [("source", "CLI v2"), ("status", "success")]), 1.0);
+        assert_eq!(total("bounded_later_total"), 1.0);
+    }
+
+    #[test]
+    fn beside_labels_that_are_read_from_the_result() {
+        #[track_counter(name = "bounded_result_total", labels(source: Source = source, size = |size: &usize| *size))]
+        fn sized(source: Source, text: &str) -> usize {
+            if source == Source::Terminal { quiet_panic() } else { text.len() }
+        }
+        sized(Source::Http, "four");
+        sized(Source::BulkImport, "four");
+        sized(Source::BulkImport, "four");
+        panics(|| sized(Source::Terminal, ""));
+        let calls = |source: &'static str, size: &'static str, status: &'static str| {
+            sample("bounded_result_total", [("source", source), ("size", size), ("status", status)])
+        };
+        assert_eq!(calls("http", "4", "success"), 1.0);
+        assert_eq!(calls("bulk_import", "4", "success"), 2.0);
+        assert_eq!(calls("CLI v2", "panic", "panic"), 1.0);
+    }
+
+    #[test]
+    fn a_value_that_does_not_know_its_place_is_found_by_its_text() {
+        #[derive(Clone, Copy)]
+        enum Level {
+            Known(bool),
+            Other(u8),
+        }
+        impl LabelValue for Level {
+            const VALUES: &'static [&'static str] = &["low", "high"];
+
+            fn label(&self) -> Label<'_> {
+                match self {
+                    Self::Known(high) => Label::from_static(if *high { "high" } else { "low" }),
+                    Self::Other(level) => Label::from(format!("level {level}")),
+                }
+            }
+
+            fn ordinal(&self) -> Option<usize> {
+                match self {
+                    Self::Known(high) => Some(usize::from(*high)),
+                    Self::Other(level) => Some(usize::from(*level)).filter(|_| *level > 9),
+                }
+            }
+        }
+        #[track_counter(name = "bounded_levels_total", labels(level: Level = level, flag = flag))]
+        fn levels(level: Level, flag: bool) -> u8 {
+            match level {
+                Level::Known(_) => u8::from(flag),
+                Level::Other(level) => level,
+            }
+        }
+        // One has no place, another one where there is none.
+        for level in [Level::Known(true), Level::Other(1), Level::Other(10), Level::Other(1)] {
+            levels(level, true);
+        }
+        for (level, calls) in [("low", 0.0), ("high", 1.0), ("level 1", 2.0), ("level 10", 1.0)] {
+            let labels = [("level", level), ("flag", "true"), ("status", "success")];
+            assert_eq!(sample("bounded_levels_total", labels), calls, "{level}");
+        }
+        assert_eq!(total("bounded_levels_total"), 4.0);
+    }
+
+    #[test]
+    fn more_tuples_than_there_may_be_series_are_made_as_they_come() {
+        #[track_counter(
+            name = "bounded_many_total",
+            labels(a: bool = of[0], b: bool = of[1], c: bool = of[2], d: bool = of[3], e: bool = of[4], f: bool = of[5], g: bool = of[6], h: bool = of[7], i: bool = of[8], j: bool = of[9], k: bool = of[10])
+        )]
+        fn many(of: [bool; 11]) -> usize {
+            of.len()
+        }
+        assert_eq!(label_sets("bounded_many_total").len(), 0);
+        many([true; 11]);
+        many([true; 11]);
+        many([false; 11]);
+        assert_eq!(label_sets("bounded_many_total").len(), 2);
+        assert_eq!(total("bounded_many_total"), 3.0);
     }
 }
 

@@ -106,7 +106,7 @@ fn panics_and_cancellations_of_what_found_no_room_count_too() {
     assert_eq!(total("ended_in_flight"), 0.0);
 }
 
-#[derive(LabelValue)]
+#[derive(Clone, Copy, LabelValue)]
 enum Kind {
     A,
     B,
@@ -142,6 +142,30 @@ fn series_that_the_program_bounds_do_not_count() {
     assert_eq!(total("unbounded_total"), 46.0);
     assert_eq!(sample("unbounded_total", [("kind", OVERFLOW), ("tenant", OVERFLOW)]), 32.0);
     assert_eq!(overflowed("unbounded_total"), 16.0);
+}
+
+#[test]
+fn calls_whose_labels_the_program_bounds_do_not_count_either() {
+    #[track_counter(name = "bounded_calls_total", labels(kind: Kind = kinds.0, other: Kind = kinds.1))]
+    fn bounded(kinds: (Kind, Kind)) -> usize {
+        size_of_val(&kinds)
+    }
+    limited();
+    let kinds = [Kind::A, Kind::B, Kind::C, Kind::D, Kind::E, Kind::F];
+    for kind in kinds {
+        for other in kinds {
+            bounded((kind, other));
+        }
+    }
+    let page = page();
+    assert_eq!(page.series("bounded_calls_total").len(), 36 * 4);
+    let succeeded = |kind, other| [("kind", kind), ("other", other), ("status", "success")];
+    for kind in ["a", "b", "c", "d", "e", "f"] {
+        for other in ["a", "b", "c", "d", "e", "f"] {
+            assert_eq!(page.value("bounded_calls_total", succeeded(kind, other)), 1.0, "{kind} {other}");
+        }
+    }
+    assert_eq!(overflowed("bounded_calls_total"), 0.0);
 }
 
 #[test]

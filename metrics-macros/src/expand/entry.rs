@@ -2,65 +2,107 @@
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::ToTokens as _;
-use syn::Expr;
 use syn::spanned::Spanned as _;
+use syn::{Expr, Type};
 
 use super::site::statics;
 use crate::model::{Plan, PlannedLabel, PlannedValue};
-use crate::tokens::{call_over, generate, generate_at};
+use crate::tokens::{call_over, generate, generate_at, stretched};
 
 /// An expression of type `Call`.
 pub(super) fn enter(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
-    let statics = statics(plan, private);
-    let values: Vec<_> = entry_labels(plan)
-        .map(|(label, expr)| {
-            let label = label_of(private, label, expr);
-            generate!(#label.as_str())
-        })
-        .collect();
-    if values.is_empty() {
-        return generate!({ #statics __CALLSITE.enter() });
-    }
-    generate! {
-        {
-            #statics
-            if #private::enabled() { __CALLSITE.enter_with(&[#(#values),*]) } else { #private::Call::disabled() }
+    match entered(plan, private) {
+        Some(entered) => generate!(#private::Call::of(#entered)),
+        None => {
+            let statics = statics(plan, private);
+            generate!({ #statics __CALLSITE.enter() })
         }
     }
 }
 
-/// For a future that is polled later: statements that keep the values of its labels, and an expression of type `Call`
-/// for when it is polled first.
+/// For a future that is polled later: a statement that evaluates its labels, and an expression of type `Call` for when it
+/// is polled first.
 pub(super) fn deferred(plan: &Plan<'_>, private: &TokenStream) -> (TokenStream, TokenStream) {
-    let statics = statics(plan, private);
-    let values: Vec<_> = entry_labels(plan).map(|(label, expr)| label_of(private, label, expr)).collect();
-    let callsite = Ident::new("callsite", Span::mixed_site());
-    let callsite_static = generate! {
-        let #callsite: &'static #private::Callsite = { #statics &__CALLSITE };
-    };
-    if values.is_empty() {
-        return (callsite_static, generate!(#callsite.enter()));
+    match entered(plan, private) {
+        Some(entered) => {
+            let series = Ident::new("series", Span::mixed_site());
+            (generate!(let #series = #entered;), generate!(#private::Call::of(#series)))
+        }
+        None => {
+            let statics = statics(plan, private);
+            let callsite = Ident::new("callsite", Span::mixed_site());
+            let place = generate!(let #callsite: &'static #private::Callsite = { #statics &__CALLSITE };);
+            (place, generate!(#callsite.enter()))
+        }
     }
-    let kept = Ident::new("labels", Span::mixed_site());
-    let count = values.len();
-    let places = 0..count;
-    let places = places.map(Literal::usize_unsuffixed);
-    (
-        generate! {
-            #callsite_static
-            let #kept = if #private::enabled() {
-                ::core::option::Option::Some([#(::std::borrow::ToOwned::to_owned(#values.as_str())),*])
+}
+
+/// Where there are labels that are evaluated before the body: what the call records into, or nothing if nothing is
+/// recorded.
+fn entered(plan: &Plan<'_>, private: &TokenStream) -> Option<TokenStream> {
+    let entries: Vec<_> = entry_labels(plan).collect();
+    if entries.is_empty() {
+        return None;
+    }
+    let statics = statics(plan, private);
+    let series = if plan.may_be_bounded() { bounded(private, &entries) } else { unbounded(private, &entries) };
+    Some(generate! {
+        {
+            #statics
+            if #private::enabled() {
+                ::core::option::Option::Some(#series)
             } else {
                 ::core::option::Option::None
-            };
-        },
-        generate! {
-            match &#kept {
-                ::core::option::Option::Some(#kept) => #callsite.enter_with(&[#(#kept[#places].as_str()),*]),
-                ::core::option::Option::None => #private::Call::disabled(),
             }
-        },
-    )
+        }
+    })
+}
+
+fn unbounded(private: &TokenStream, entries: &[(&PlannedLabel<'_>, &Expr)]) -> TokenStream {
+    let texts = entries.iter().map(|(label, expr)| {
+        let label = label_of(private, label, expr);
+        generate!(#label.as_str())
+    });
+    generate!(__CALLSITE.series(&[#(#texts),*]))
+}
+
+/// Each expression stands there once, in the head of a `match`, where it may borrow from what it makes.
+fn bounded(private: &TokenStream, entries: &[(&PlannedLabel<'_>, &Expr)]) -> TokenStream {
+    let labels = Ident::new("labels", Span::mixed_site());
+    let values = entries.iter().map(|(label, expr)| {
+        let value = call_over(*expr, &generate!(&), expr.to_token_stream());
+        match typed(label) {
+            Some(ty) => call_over(*expr, &generate!(#private::typed::<#ty>), value),
+            None => value,
+        }
+    });
+    let series = series(&generate!(__CALLSITE), entries.len(), |i, method| {
+        let (label, expr) = entries[i];
+        let mut place = Literal::usize_unsuffixed(i);
+        place.set_span(Span::mixed_site());
+        label_method(private, label, expr, method, stretched(expr, &generate!(#labels.#place)))
+    });
+    generate!(match (#(#values,)*) { #labels => #series })
+}
+
+/// The series of labels in a static: by the places of their values among those of their types, and where one of them does
+/// not know its place, by their texts. `of_label` calls a method of `LabelValue`.
+pub(crate) fn series(
+    of: &TokenStream,
+    labels: usize,
+    of_label: impl Fn(usize, &'static str) -> TokenStream,
+) -> TokenStream {
+    let ordinals = (0..labels).map(|i| of_label(i, "ordinal"));
+    let texts = (0..labels).map(|i| {
+        let label = of_label(i, "label");
+        generate!(#label.as_str())
+    });
+    generate! {
+        match #of.bounded(&[#(#ordinals),*]) {
+            ::core::option::Option::Some(series) => series,
+            ::core::option::Option::None => #of.series(&[#(#texts),*]),
+        }
+    }
 }
 
 pub(super) fn entry_labels<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = (&'p PlannedLabel<'p>, &'p Expr)> {
@@ -70,10 +112,25 @@ pub(super) fn entry_labels<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = (&'p 
     })
 }
 
+/// The label of an expression that is evaluated here.
 pub(super) fn label_of(private: &TokenStream, label: &PlannedLabel<'_>, expr: &Expr) -> TokenStream {
-    let value = call_over(expr, &generate!(&), expr.to_token_stream());
-    match (label.ty, label.typed) {
-        (Some(ty), true) => generate_at!(expr.span(), private=> <#ty as #private::LabelValue>::label(#value)),
-        _ => call_over(expr, &generate!(#private::LabelValue::label), value),
+    label_method(private, label, expr, "label", call_over(expr, &generate!(&), expr.to_token_stream()))
+}
+
+fn label_method(
+    private: &TokenStream,
+    label: &PlannedLabel<'_>,
+    expr: &Expr,
+    method: &str,
+    value: TokenStream,
+) -> TokenStream {
+    let method = Ident::new(method, Span::mixed_site());
+    match typed(label) {
+        Some(ty) => generate_at!(expr.span(), private=> <#ty as #private::LabelValue>::#method(#value)),
+        None => call_over(expr, &generate!(#private::LabelValue::#method), value),
     }
+}
+
+fn typed<'p>(label: &PlannedLabel<'p>) -> Option<&'p Type> {
+    label.ty.filter(|_| label.typed)
 }

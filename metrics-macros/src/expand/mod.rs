@@ -3,7 +3,7 @@
 pub(crate) mod body;
 pub(crate) mod buckets;
 pub(crate) mod checks;
-mod entry;
+pub(crate) mod entry;
 mod returned;
 pub(crate) mod site;
 

@@ -8,7 +8,7 @@ use syn::spanned::Spanned as _;
 
 use super::buckets::bounds;
 use super::checks::checks;
-use crate::model::{Plan, PlannedLabel, PlannedValue, Row, can_be_named, parameter_type};
+use crate::model::{Plan, PlannedLabel, PlannedValue, Row};
 use crate::tokens::{generate, generated_at, text};
 
 /// The call site, its entry in the catalog, and the checks that the compiler makes, each at the word it is about.
@@ -71,11 +71,7 @@ pub(super) fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
 }
 
 fn known_values(plan: &Plan<'_>, label: &PlannedLabel<'_>, private: &TokenStream) -> TokenStream {
-    let ty = match label.value {
-        PlannedValue::Entry(expr) => label.ty.or_else(|| parameter_type(expr, plan.function)),
-        _ => label.ty,
-    };
-    match ty.filter(|ty| can_be_named(ty, plan.function)) {
+    match plan.type_of(label) {
         Some(ty) => values_of(ty, private),
         None => generate!(&[]),
     }

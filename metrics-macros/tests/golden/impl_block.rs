@@ -32,7 +32,7 @@ impl<T> Storage for Store<T> {
         1
     }
     async fn put(self, value: String) {
-        let mut call = {
+        let mut call = ::metrics_runtime::__private::Call::of({
             const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
                 function: "put",
                 name: ::core::option::Option::Some("put"),
@@ -61,19 +61,21 @@ impl<T> Storage for Store<T> {
                 ::metrics_runtime::__private::Callsite::new(__SITE);
             }
             if ::metrics_runtime::__private::enabled() {
-                __CALLSITE
-                    .enter_with(
-                        &[
-                            ::metrics_runtime::__private::LabelValue::label(
-                                    &(value.len()),
-                                )
-                                .as_str(),
-                        ],
-                    )
+                ::core::option::Option::Some(
+                    __CALLSITE
+                        .series(
+                            &[
+                                ::metrics_runtime::__private::LabelValue::label(
+                                        &(value.len()),
+                                    )
+                                    .as_str(),
+                            ],
+                        ),
+                )
             } else {
-                ::metrics_runtime::__private::Call::disabled()
+                ::core::option::Option::None
             }
-        };
+        });
         let returned = ::metrics_runtime::__private::tracked(
                 &mut call,
                 async move {

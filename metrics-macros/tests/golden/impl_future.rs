@@ -1,5 +1,5 @@
 fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
-    let callsite: &'static ::metrics_runtime::__private::Callsite = {
+    let series = {
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
             name: ::core::option::Option::Some("later"),
             labels: &[
@@ -27,16 +27,34 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
             ::metrics_runtime::__private::Callsite =
             ::metrics_runtime::__private::Callsite::new(__SITE);
         }
-        &__CALLSITE
-    };
-    let labels = if ::metrics_runtime::__private::enabled() {
-        ::core::option::Option::Some([
-            ::std::borrow::ToOwned::to_owned(
-                ::metrics_runtime::__private::LabelValue::label(&(kind)).as_str(),
-            ),
-        ])
-    } else {
-        ::core::option::Option::None
+        if ::metrics_runtime::__private::enabled() {
+            ::core::option::Option::Some(
+                match (&(kind),) {
+                    labels => {
+                        match __CALLSITE
+                            .bounded(
+                                &[
+                                    ::metrics_runtime::__private::LabelValue::ordinal(labels.0),
+                                ],
+                            )
+                        {
+                            ::core::option::Option::Some(series) => series,
+                            ::core::option::Option::None => {
+                                __CALLSITE
+                                    .series(
+                                        &[
+                                            ::metrics_runtime::__private::LabelValue::label(labels.0)
+                                                .as_str(),
+                                        ],
+                                    )
+                            }
+                        }
+                    }
+                },
+            )
+        } else {
+            ::core::option::Option::None
+        }
     };
     let future = ::metrics_runtime::__private::run(move || {
         let _ = &text;
@@ -44,14 +62,7 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
     });
     return ::metrics_runtime::__private::recorded(
         future,
-        move || match &labels {
-            ::core::option::Option::Some(labels) => {
-                callsite.enter_with(&[labels[0].as_str()])
-            }
-            ::core::option::Option::None => {
-                ::metrics_runtime::__private::Call::disabled()
-            }
-        },
+        move || ::metrics_runtime::__private::Call::of(series),
         move |returned, call| {
             if call.is_active() {
                 call.returned({

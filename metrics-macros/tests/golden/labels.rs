@@ -2,7 +2,7 @@
 ///
 /// More about that.
 async fn login(tenant: &str, kind: Kind) -> Login {
-    let mut call = {
+    let mut call = ::metrics_runtime::__private::Call::of({
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
             name: ::core::option::Option::Some("logins"),
             help: ::core::option::Option::Some("Logs a user in."),
@@ -63,22 +63,25 @@ async fn login(tenant: &str, kind: Kind) -> Login {
             ::metrics_runtime::__private::Callsite::new(__SITE);
         }
         if ::metrics_runtime::__private::enabled() {
-            __CALLSITE
-                .enter_with(
-                    &[
-                        ::metrics_runtime::__private::LabelValue::label(&(tenant))
-                            .as_str(),
-                        <Kind as ::metrics_runtime::__private::LabelValue>::label(
-                                &(kind),
-                            )
-                            .as_str(),
-                        ::metrics_runtime::__private::LabelValue::label(&(TYPE)).as_str(),
-                    ],
-                )
+            ::core::option::Option::Some(
+                __CALLSITE
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(tenant))
+                                .as_str(),
+                            <Kind as ::metrics_runtime::__private::LabelValue>::label(
+                                    &(kind),
+                                )
+                                .as_str(),
+                            ::metrics_runtime::__private::LabelValue::label(&(TYPE))
+                                .as_str(),
+                        ],
+                    ),
+            )
         } else {
-            ::metrics_runtime::__private::Call::disabled()
+            ::core::option::Option::None
         }
-    };
+    });
     let returned = ::metrics_runtime::__private::tracked(
             &mut call,
             async move {

@@ -1,5 +1,5 @@
 async fn ask(model: &str) -> Answer {
-    let mut call = {
+    let mut call = ::metrics_runtime::__private::Call::of({
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
             preset: &crate::metrics::LLM,
             labels: &[
@@ -33,14 +33,19 @@ async fn ask(model: &str) -> Answer {
             ::metrics_runtime::__private::Callsite::new(__SITE);
         }
         if ::metrics_runtime::__private::enabled() {
-            __CALLSITE
-                .enter_with(
-                    &[::metrics_runtime::__private::LabelValue::label(&(model)).as_str()],
-                )
+            ::core::option::Option::Some(
+                __CALLSITE
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(model))
+                                .as_str(),
+                        ],
+                    ),
+            )
         } else {
-            ::metrics_runtime::__private::Call::disabled()
+            ::core::option::Option::None
         }
-    };
+    });
     let returned = ::metrics_runtime::__private::tracked(
             &mut call,
             async move {

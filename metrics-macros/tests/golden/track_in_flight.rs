@@ -1,5 +1,5 @@
 async fn handle(tenant: &str) {
-    let mut call = {
+    let mut call = ::metrics_runtime::__private::Call::of({
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
             labels: &[
                 ::metrics_runtime::__private::SiteLabel {
@@ -27,17 +27,19 @@ async fn handle(tenant: &str) {
             ::metrics_runtime::__private::Callsite::new(__SITE);
         }
         if ::metrics_runtime::__private::enabled() {
-            __CALLSITE
-                .enter_with(
-                    &[
-                        ::metrics_runtime::__private::LabelValue::label(&(tenant))
-                            .as_str(),
-                    ],
-                )
+            ::core::option::Option::Some(
+                __CALLSITE
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(tenant))
+                                .as_str(),
+                        ],
+                    ),
+            )
         } else {
-            ::metrics_runtime::__private::Call::disabled()
+            ::core::option::Option::None
         }
-    };
+    });
     let returned = ::metrics_runtime::__private::tracked(
             &mut call,
             async move {

@@ -30,7 +30,7 @@ async fn generate(prompt: &str) -> Result<Completion, Error> {
     return returned;
 }
 async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
-    let mut call = {
+    let mut call = ::metrics_runtime::__private::Call::of({
         const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
             labels: &[
                 ::metrics_runtime::__private::SiteLabel {
@@ -54,14 +54,19 @@ async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
             ::metrics_runtime::__private::Callsite::new(__SITE);
         }
         if ::metrics_runtime::__private::enabled() {
-            __CALLSITE
-                .enter_with(
-                    &[::metrics_runtime::__private::LabelValue::label(&(MODEL)).as_str()],
-                )
+            ::core::option::Option::Some(
+                __CALLSITE
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(MODEL))
+                                .as_str(),
+                        ],
+                    ),
+            )
         } else {
-            ::metrics_runtime::__private::Call::disabled()
+            ::core::option::Option::None
         }
-    };
+    });
     let returned = ::metrics_runtime::__private::tracked(
             &mut call,
             async move {

@@ -65,12 +65,23 @@ impl Callsite {
         self
     }
 
-    /// A call with the values of the labels that are evaluated before the body, in the order of their declaration.
-    pub fn enter_with(&'static self, values: &[&str]) -> Call {
-        if !enabled() {
-            return Call::disabled();
-        }
-        Call::begin(self.families().entered(values))
+    /// The series of labels that are evaluated before the body, of whose values each knows where it stands among those of
+    /// its type, in the order of their declaration. Nothing where one does not, or where there are too many to have them
+    /// all.
+    #[inline]
+    pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
+        // Of its types the compiler knows as much: nothing is left of this where one is a string.
+        if ordinals.contains(&None) { None } else { self.placed(ordinals) }
+    }
+
+    #[inline(never)]
+    fn placed(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
+        self.families().bounded(ordinals)
+    }
+
+    /// The series of these values of the labels that are evaluated before the body, in the order of their declaration.
+    pub fn series(&'static self, values: &[&str]) -> &'static Series {
+        self.families().entered(values)
     }
 }
 

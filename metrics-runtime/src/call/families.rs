@@ -6,6 +6,7 @@ use super::series::Series;
 use crate::catalog::each_tuple;
 use crate::cell::{Counter, Histogram, InFlight};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
+use crate::label::tuple_ordinal;
 use crate::outcome::Outcome;
 use crate::registry::Registry;
 use crate::site::{MAX_LABELS, Role, Site, Want};
@@ -19,7 +20,11 @@ pub(super) struct Families {
     pub(super) added: Option<Part<Counter>>,
     pub(super) in_flight: Option<Part<InFlight>>,
     pub(super) entry_labels: Vec<&'static str>,
+    entry_values: Vec<Vec<&'static str>>,
     pub(super) all_labels: Vec<&'static str>,
+    /// By the place of a tuple among all tuples of labels that are evaluated before the body; empty where one of them is
+    /// not bounded.
+    by_place: OnceLock<Box<[Series]>>,
     /// By the values of the labels that are evaluated before the body. Boxed, as the next: most have no such labels.
     by_entry: OnceLock<Box<Table<Series>>>,
     /// By those, and the values of the labels that are evaluated on what the body returned.
@@ -104,11 +109,26 @@ impl Families {
             added: Part::new(site, Role::Value, registry),
             in_flight: Part::new(site, Role::InFlight, registry),
             entry_labels,
+            entry_values: site.entry_values(),
             all_labels,
+            by_place: OnceLock::new(),
             by_entry: OnceLock::new(),
             by_all: OnceLock::new(),
             overflow: OnceLock::new(),
         }
+    }
+
+    /// The series of values that each know where they stand among those of their type.
+    pub(super) fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
+        let place = tuple_ordinal(self.entry_values.iter().map(Vec::len), ordinals)?;
+        self.by_place.get_or_init(|| self.all_bounded()).get(place)
+    }
+
+    #[cold]
+    fn all_bounded(&'static self) -> Box<[Series]> {
+        let mut all = Vec::new();
+        each_tuple(&self.entry_values, DEFAULT_SERIES_LIMIT, &mut |tuple| all.push(Series::new(self, Some(tuple))));
+        all.into_boxed_slice()
     }
 
     pub(super) fn entered(&'static self, values: &[&str]) -> &'static Series {

@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 
 /// The series of one set of label values.
 #[derive(Debug)]
-pub(super) struct Series {
+pub struct Series {
     families: &'static Families,
     /// The entry and returned values, or nothing for the overflow.
     values: Option<Box<[Box<str>]>>,
