@@ -23,8 +23,7 @@ pub struct Call {
 impl Call {
     #[inline]
     pub(super) fn begin(series: &'static Series) -> Self {
-        series.enter();
-        Self { series: Some(series), start: Moment::now(), outcome: Outcome::Panic }
+        Self { series: Some(series), start: series.enter(), outcome: Outcome::Panic }
     }
 
     /// A call that records into these series, or nothing.

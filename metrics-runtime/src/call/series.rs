@@ -13,6 +13,10 @@ use crate::outcome::Outcome;
 #[derive(Debug)]
 pub struct Series {
     families: &'static Families,
+    /// Whether anybody asks how long calls take: nobody looks at the clock otherwise.
+    timed: bool,
+    /// Whether calls under way are counted.
+    gauged: bool,
     /// The entry and returned values, or nothing for the overflow.
     values: Option<Box<[Box<str>]>>,
     calls: [Found<Counter>; Outcome::ALL.len()],
@@ -29,6 +33,8 @@ impl Series {
     pub(super) fn new(families: &'static Families, values: Option<&[&str]>) -> Self {
         Self {
             families,
+            timed: families.duration.is_some(),
+            gauged: families.in_flight.is_some(),
             values: values.map(|values| values.iter().map(|value| Box::from(*value)).collect()),
             calls: [const { OnceLock::new() }; Outcome::ALL.len()],
             duration: OnceLock::new(),
@@ -45,11 +51,13 @@ impl Series {
         self.values.as_deref().map_or(self, |entry| self.families.returned(entry, returned))
     }
 
+    /// When the call starts, if it is timed.
     #[inline]
-    pub(super) fn enter(&'static self) {
-        if !matches!(self.in_flight.get(), Some(None)) {
+    pub(super) fn enter(&'static self) -> Moment {
+        if self.gauged {
             self.enter_gauge();
         }
+        if self.timed { Moment::now() } else { Moment::ZERO }
     }
 
     #[inline(never)]
@@ -67,14 +75,16 @@ impl Series {
 
     #[inline]
     fn exit(&self) {
-        if let Some(Some(gauge)) = self.in_flight.get() {
+        if self.gauged
+            && let Some(Some(gauge)) = self.in_flight.get()
+        {
             gauge.exit();
         }
     }
 
     #[inline]
     pub(super) fn end(&'static self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
-        let nanos = start.elapsed_nanos();
+        let nanos = if self.timed { start.elapsed_nanos() } else { 0 };
         self.exit();
         let series = if returned.is_empty() { self } else { self.returned(returned) };
         series.record(outcome, nanos, value);
