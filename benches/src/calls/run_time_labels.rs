@@ -1,5 +1,6 @@
 //! A counter whose two labels are known at run time only: 6 routes and 3 kinds of errors, as in the benchmark that
-//! `measured` publishes. And the same where the routes are an enum as well, so that all series are known before.
+//! `measured` publishes. And the same where the routes are an enum as well, so that all series are known before; by an
+//! attribute, which counts by how the call ended, too.
 
 use std::hint::black_box;
 use std::sync::LazyLock;
@@ -7,10 +8,10 @@ use std::sync::LazyLock;
 use lasso::{Rodeo, RodeoReader, Spur};
 use measured::label::StaticLabelSet;
 use measured::{CounterVec, FixedCardinalityLabel, LabelGroup};
-use metrics_runtime::{LabelValue, metrics};
+use metrics_runtime::{LabelValue, metrics, track_counter};
 use prometheus::{IntCounterVec, register_int_counter_vec};
 
-use super::{compare, counted};
+use super::{Failed, compare, counted};
 use crate::measure::{Batch, Contender, Crew};
 use crate::table::{Goal, Table};
 
@@ -92,6 +93,18 @@ fn ours_bounded(calls: u64) {
     }
 }
 
+#[track_counter(name = "bounded_calls_total", labels(kind: Kind = kind, route: Route = route))]
+fn bounded_call(kind: Kind, route: Route) -> Result<(), Failed> {
+    black_box((kind, route));
+    Ok(())
+}
+
+fn ours_of_calls(calls: u64) {
+    for (kind, route) in tuples(calls, &BOUNDED_ROUTES) {
+        black_box(bounded_call(kind, route)).ok();
+    }
+}
+
 static PROMETHEUS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!("http_request_errors_total", "Errors.", &["kind", "route"]).expect("a name of its own")
 });
@@ -140,17 +153,55 @@ fn measured_bounded(calls: u64) {
     }
 }
 
+#[derive(Clone, Copy, FixedCardinalityLabel)]
+enum Status {
+    Success,
+    Error,
+}
+
+#[derive(LabelGroup)]
+#[label(set = CallLabelsSet)]
+struct CallLabels {
+    kind: Kind,
+    route: Route,
+    status: Status,
+}
+
+static MEASURED_CALLS: LazyLock<CounterVec<CallLabelsSet>> = LazyLock::new(|| {
+    CounterVec::with_label_set(CallLabelsSet {
+        kind: StaticLabelSet::new(),
+        route: StaticLabelSet::new(),
+        status: StaticLabelSet::new(),
+    })
+});
+
+fn measured_call(kind: Kind, route: Route) -> Result<(), Failed> {
+    black_box((kind, route));
+    let returned = Ok(());
+    let status = if returned.is_ok() { Status::Success } else { Status::Error };
+    MEASURED_CALLS.inc(CallLabels { kind, route, status });
+    returned
+}
+
+fn measured_of_calls(calls: u64) {
+    for (kind, route) in tuples(calls, &BOUNDED_ROUTES) {
+        black_box(measured_call(kind, route)).ok();
+    }
+}
+
 pub(super) fn run(table: &mut Table, crew: &Crew) {
-    let peers: [(&str, &str, Batch, Batch); 3] = [
-        ("run-time labels", "measured", ours, measured),
-        ("run-time labels", "prometheus", ours, prometheus),
-        ("bounded labels", "measured", ours_bounded, measured_bounded),
+    let peers: [(&str, &str, Batch, Batch, Goal); 4] = [
+        ("run-time labels", "measured", ours, measured, Goal::Better),
+        ("run-time labels", "prometheus", ours, prometheus, Goal::Better),
+        ("bounded labels", "measured", ours_bounded, measured_bounded, Goal::Better),
+        // A call that is told from one that panicked costs more than an increment.
+        ("bounded labels of an attribute", "measured", ours_of_calls, measured_of_calls, Goal::Reported),
     ];
-    for (labels, name, ours, other) in peers {
+    for (labels, name, ours, other, goal) in peers {
         for threads in [1, 2] {
             let bench = format!("{labels}, ns: {name}, {}", counted(threads));
             let (ours, other) = (Contender { batch: ours, threads }, Contender { batch: other, threads });
-            compare(table, crew, bench, ours, other, Goal::Better);
+            compare(table, crew, bench, ours, other, goal);
         }
     }
 }
