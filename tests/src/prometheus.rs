@@ -1,13 +1,13 @@
 //! A real Prometheus that scrapes what a test serves, and is asked over its query API.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, fs, io};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::page::{Labels, Point};
@@ -60,11 +60,22 @@ pub struct Metadata {
     pub unit: String,
 }
 
+/// From when to when a query is evaluated, and how often: seconds since 1970, and seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The first moment.
+    pub from: u64,
+    /// The last one.
+    pub to: u64,
+    /// From one to the next.
+    pub step: u64,
+}
+
 /// A running server with a data folder of its own; both are gone when this is dropped.
 pub struct Server {
     // Dropped first: the process writes into the folder.
     _process: Process,
-    _folder: Folder,
+    _folder: TempDir,
     client: Client,
 }
 
@@ -85,14 +96,14 @@ impl Prometheus {
     /// Starts a server, whatever comes of its scrapes.
     #[must_use]
     pub fn watch(&self, targets: &[Target<'_>]) -> Server {
-        let folder = Folder::create();
-        let config = folder.0.join("prometheus.json");
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("prometheus.json");
         fs::write(&config, configuration(targets).to_string()).unwrap();
         let (process, client) = server::start("/-/ready", |address| {
             let mut command = Command::new(&self.program);
             command
                 .arg(format!("--config.file={}", config.display()))
-                .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
+                .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
                 .arg(format!("--web.listen-address={address}"))
                 .arg("--enable-feature=exemplar-storage")
                 .arg("--log.level=warn");
@@ -118,6 +129,14 @@ impl Server {
         let vector = data["result"].as_array().filter(|_| data["resultType"] == "vector");
         let vector = vector.unwrap_or_else(|| panic!("{expression} gives no vector: {data}"));
         vector.iter().map(series).collect()
+    }
+
+    /// The series of a range query as the API has them: `[{"metric": {..}, "values": [[time, "text"], ..]}, ..]`.
+    #[must_use]
+    pub fn query_range(&self, expression: &str, range: Range) -> Value {
+        let Range { from, to, step } = range;
+        let query = percent_encode(expression);
+        self.get(&format!("/api/v1/query_range?query={query}&start={from}&end={to}&step={step}"))["result"].take()
     }
 
     /// The value of an expression that gives one series.
@@ -250,30 +269,6 @@ fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
-}
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn create() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        loop {
-            let next = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path = env::temp_dir().join(format!("prometheus-{}-{next}", std::process::id()));
-            match fs::create_dir(&path) {
-                Ok(()) => return Self(path),
-                // Left by a process that had this id before.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => panic!("{}: {error}", path.display()),
-            }
-        }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[cfg(test)]

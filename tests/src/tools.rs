@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::grafana::Grafana;
+use crate::picture::Painter;
 use crate::program::Program;
 use crate::prometheus::Prometheus;
 use crate::promtool::Promtool;
@@ -54,6 +55,14 @@ pub fn python() -> Option<Python> {
 #[must_use]
 pub fn grafana() -> Option<Grafana> {
     found("python with grafana-foundation-sdk", venv_python().and_then(Grafana::new))
+}
+
+/// A browser that draws dashboards.
+#[must_use]
+pub fn painter() -> Option<Painter> {
+    let chromium = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
+    let painter = chromium.zip(venv_python()).and_then(|(chromium, python)| Painter::new(chromium, &python));
+    found("chromium and python with plotly", painter)
 }
 
 /// A client that everybody has.

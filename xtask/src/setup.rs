@@ -1,5 +1,5 @@
-//! What the tests need beyond Rust: Prometheus with promtool, a Pushgateway, curl, slowhttptest, and in an environment of
-//! Python's own under the target folder `prometheus-client` and Grafana's foundation SDK.
+//! What the tests need beyond Rust: Prometheus with promtool, a Pushgateway, curl, slowhttptest, Chromium, and in an
+//! environment of Python's own under the target folder `prometheus-client`, Grafana's foundation SDK and plotly.
 //!
 //! Everything is looked for first, so a second run changes nothing. Packages come from apt where there is one and this
 //! runs as root; anywhere else, one line says what to install.
@@ -14,8 +14,10 @@ use crate::cargo;
 /// Tells the tests where the environment is.
 pub(crate) const VENV_VARIABLE: &str = "METRICS_TESTS_VENV";
 
-/// Packages of Python with their versions: the reference parsers, and Grafana's schema of dashboards.
-const PACKAGES: [(&str, &str); 2] = [("prometheus-client", "0.26.0"), ("grafana-foundation-sdk", "1769699379!11.6.0")];
+/// Packages of Python with their versions: the reference parsers, Grafana's schema of dashboards, and the library that
+/// pictures of dashboards are drawn with.
+const PACKAGES: [(&str, &str); 3] =
+    [("prometheus-client", "0.26.0"), ("grafana-foundation-sdk", "1769699379!11.6.0"), ("plotly", "7.1.0")];
 
 /// Says what is there, installs what is not. Gives a line for everything that is still missing.
 pub(crate) fn run() -> Vec<String> {
@@ -26,6 +28,7 @@ pub(crate) fn run() -> Vec<String> {
         ("pushgateway", PUSHGATEWAY.get()),
         ("curl", program("curl")),
         ("slowhttptest", program("slowhttptest")),
+        ("chromium", program("chromium")),
         ("python", python()),
     ];
     for (name, found) in tools {

@@ -1,0 +1,448 @@
+//! Looks up every metric and label that dashboards and rules name: in queries, legends, variables and annotations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use promql_parser::label::{Labels as Listed, MatchOp};
+use promql_parser::parser::token::{T_BOTTOMK, T_LOR, T_TOPK};
+use promql_parser::parser::value::ValueType;
+use promql_parser::parser::{
+    AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector, parse,
+};
+use serde_json::Value;
+use yaml_rust2::{Yaml, YamlLoader};
+
+/// The labels of the series of a metric or of the result of a query.
+type Labels = BTreeSet<String>;
+
+/// What Prometheus puts on every series that it scrapes.
+const TARGET: [&str; 2] = ["job", "instance"];
+
+/// Every name that a query can ask for, with its labels.
+#[derive(Clone, Debug)]
+pub struct Names(BTreeMap<String, Labels>);
+
+impl Names {
+    /// What a service promises in its `metrics.lock`, and what Prometheus has of itself.
+    #[must_use]
+    pub fn of_lock(lock: &str) -> Self {
+        let mut names = BTreeMap::from([
+            ("up".to_owned(), labels(TARGET)),
+            ("ALERTS".to_owned(), labels(["alertname", "alertstate", "severity"].into_iter().chain(TARGET))),
+        ]);
+        let (mut constant, mut current) = (Labels::new(), Vec::new());
+        for line in lock.lines() {
+            let words: Vec<_> = line.split_whitespace().collect();
+            match (line.starts_with(' '), words.as_slice()) {
+                (_, [] | ["#", ..]) | (false, ["version", _]) | (true, ["unit" | "buckets", ..]) => {}
+                (false, ["constant", names @ ..]) => constant = labels(names.iter().copied()),
+                (true, ["labels", own @ ..]) => {
+                    for name in &current {
+                        names.entry(String::clone(name)).or_default().extend(labels(own.iter().copied()));
+                    }
+                }
+                (false, [kind, name]) => {
+                    let samples = samples(kind);
+                    current = samples.iter().map(|(suffix, _)| format!("{name}{suffix}")).collect();
+                    for (name, (_, own)) in current.iter().zip(samples) {
+                        let all = labels(TARGET.iter().chain(*own).copied());
+                        names.insert(name.clone(), &all | &constant);
+                    }
+                }
+                _ => panic!("no line of a lock file: {line}"),
+            }
+        }
+        Self(names)
+    }
+
+    /// The same where a target has this label as well: the operator of Kubernetes gives each its `namespace`.
+    #[must_use]
+    pub fn with_target(mut self, label: &str) -> Self {
+        for own in self.0.values_mut() {
+            own.insert(label.to_owned());
+        }
+        self
+    }
+
+    /// What is wrong with the rules in a file of Prometheus' or in objects of Kubernetes. Those that record are known
+    /// from then on, by the labels that they keep.
+    pub fn rules(&mut self, text: &str) -> Vec<String> {
+        let documents = YamlLoader::load_from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
+        let groups = documents.iter().flat_map(|document| [&document["groups"], &document["spec"]["groups"]]);
+        let groups = groups.filter_map(Yaml::as_vec).flatten();
+        let rules: Vec<_> = groups.filter_map(|group| group["rules"].as_vec()).flatten().collect();
+        let mut problems = Vec::new();
+        for rule in &rules {
+            if let Some(name) = rule["record"].as_str() {
+                match self.query(string(&rule["expr"])) {
+                    Ok(kept) => {
+                        let kept = &kept | &labels(entries(&rule["labels"]).map(|(label, _)| label));
+                        let recorded = self.0.get(name).map_or(kept.clone(), |before| before & &kept);
+                        self.0.insert(name.to_owned(), recorded);
+                    }
+                    Err(problem) => problems.push(format!("rule `{name}`: {problem}")),
+                }
+            }
+        }
+        for rule in rules {
+            let Some(name) = rule["alert"].as_str() else { continue };
+            let texts = entries(&rule["annotations"]).chain(entries(&rule["labels"])).map(|(_, text)| text);
+            match self.query(string(&rule["expr"])) {
+                Ok(has) => problems.extend(
+                    texts
+                        .flat_map(braces)
+                        .flat_map(of_labels)
+                        .filter(|label| !has.contains(*label))
+                        .map(|label| format!("alert `{name}`: its query gives no label `{label}`")),
+                ),
+                Err(problem) => problems.push(format!("alert `{name}`: {problem}")),
+            }
+        }
+        problems
+    }
+
+    /// What is wrong with a dashboard: its panels, variables and annotations.
+    #[must_use]
+    pub fn dashboard(&self, text: &str) -> Vec<String> {
+        let dashboard: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
+        let variables: Vec<_> = list(&dashboard["templating"]["list"]).collect();
+        let known = |name: &str| name.starts_with("__") || variables.iter().any(|variable| variable["name"] == name);
+        let mut problems = Vec::new();
+        let mut check = |place: String, query: &Value, legends: &[&Value]| {
+            let query = query.as_str().unwrap_or_default();
+            let unknown = unknown_variable(query, known).map(|name| format!("{query}: there is no variable `{name}`"));
+            problems.extend(unknown.map(|problem| format!("{place}: {problem}")));
+            match self.query(query) {
+                Ok(has) => problems.extend(
+                    legends
+                        .iter()
+                        .filter_map(|legend| legend.as_str())
+                        .flat_map(braces)
+                        .filter(|label| !has.contains(*label))
+                        .map(|label| format!("{place}: {query} gives no label `{label}`")),
+                ),
+                Err(problem) => problems.push(format!("{place}: {problem}")),
+            }
+        };
+        for annotation in list(&dashboard["annotations"]["list"]) {
+            let texts = ["titleFormat", "textFormat"].map(|key| &annotation[key]);
+            check(format!("annotation {}", annotation["name"]), &annotation["expr"], &texts);
+        }
+        for panel in list(&dashboard["panels"]).flat_map(|panel| list(&panel["panels"]).chain([panel])) {
+            for target in list(&panel["targets"]) {
+                check(format!("panel {}", panel["title"]), &target["expr"], &[&target["legendFormat"]]);
+            }
+        }
+        for variable in variables.iter().filter(|variable| variable["type"] == "query") {
+            let place = format!("variable {}", variable["name"]);
+            let query = variable["query"].as_str().unwrap_or_default();
+            let inner = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
+            match inner.and_then(|inner| inner.rsplit_once(", ")) {
+                Some((selector, label)) => {
+                    check(place, &selector.into(), &[&format!("{{{{{label}}}}}").into()]);
+                }
+                None => check(place, &Value::Null, &[]),
+            }
+        }
+        problems
+    }
+
+    /// The labels that the result of a query has.
+    ///
+    /// # Errors
+    /// It is none, or names what is not there.
+    pub fn query(&self, query: &str) -> Result<Labels, String> {
+        let windows = ["$__rate_interval", "$__interval", "$__range"];
+        let filled = windows.iter().fold(query.to_owned(), |query, window| query.replace(window, "5m"));
+        let labels = parse(&filled).and_then(|parsed| self.labels(&parsed));
+        labels.map_err(|problem| format!("{query}: {problem}"))
+    }
+
+    fn labels(&self, expr: &Expr) -> Result<Labels, String> {
+        match expr {
+            Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => Ok(Labels::new()),
+            Expr::Paren(paren) => self.labels(&paren.expr),
+            Expr::Unary(unary) => self.labels(&unary.expr),
+            Expr::Subquery(subquery) => self.labels(&subquery.expr),
+            Expr::VectorSelector(selector) => self.selected(selector),
+            Expr::MatrixSelector(matrix) => self.selected(&matrix.vs),
+            Expr::Aggregate(aggregate) => self.aggregated(aggregate),
+            Expr::Call(call) => self.called(call),
+            Expr::Binary(binary) => self.joined(binary),
+        }
+    }
+
+    fn selected(&self, selector: &VectorSelector) -> Result<Labels, String> {
+        let name = selector.name.as_deref().ok_or("a selector has no name")?;
+        let labels = self.0.get(name).ok_or_else(|| format!("there is no `{name}`"))?;
+        let matchers = &selector.matchers;
+        for matcher in matchers.matchers.iter().chain(matchers.or_matchers.iter().flatten()) {
+            has(labels, &matcher.name).map_err(|problem| format!("`{name}`: {problem}"))?;
+        }
+        Ok(labels.clone())
+    }
+
+    fn aggregated(&self, aggregate: &AggregateExpr) -> Result<Labels, String> {
+        let labels = self.labels(&aggregate.expr)?;
+        let given = aggregate.modifier.as_ref().map(|modifier| listed(modifier.labels()));
+        given.iter().flatten().try_for_each(|label| has(&labels, label))?;
+        // They pick series and leave them as they are.
+        if [T_TOPK, T_BOTTOMK].contains(&aggregate.op.id()) {
+            return Ok(labels);
+        }
+        Ok(match (&aggregate.modifier, given) {
+            (Some(LabelModifier::Exclude(_)), Some(given)) => &labels - &given,
+            (_, given) => given.unwrap_or_default(),
+        })
+    }
+
+    fn called(&self, call: &Call) -> Result<Labels, String> {
+        let arguments = &call.args.args;
+        let labels: Vec<_> = arguments.iter().map(|argument| self.labels(argument)).collect::<Result<_, _>>()?;
+        let texts: Vec<_> = arguments.iter().map(|argument| text(argument)).collect();
+        let mut all: Labels = labels.into_iter().flatten().collect();
+        match (call.func.name, texts.as_slice()) {
+            ("label_replace", [_, Some(new), _, Some(source), _]) => {
+                has(&all, source)?;
+                all.insert((*new).to_owned());
+            }
+            ("label_join", [_, Some(new), _, sources @ ..]) => {
+                sources.iter().flatten().try_for_each(|source| has(&all, source))?;
+                all.insert((*new).to_owned());
+            }
+            ("histogram_quantile", _) => {
+                has(&all, "le")?;
+                all.remove("le");
+            }
+            ("absent" | "absent_over_time", _) => all = arguments.iter().flat_map(|argument| fixed(argument)).collect(),
+            ("vector" | "scalar", _) => all.clear(),
+            _ => {}
+        }
+        Ok(all)
+    }
+
+    fn joined(&self, binary: &BinaryExpr) -> Result<Labels, String> {
+        let (left, right) = (self.labels(&binary.lhs)?, self.labels(&binary.rhs)?);
+        let is_vector = |side: &Expr| side.value_type() == ValueType::Vector;
+        match (is_vector(&binary.lhs), is_vector(&binary.rhs)) {
+            (true, true) => {}
+            (_, false) => return Ok(left),
+            (false, true) => return Ok(right),
+        }
+        if binary.op.id() == T_LOR {
+            return Ok(&left & &right);
+        }
+        let modifier = binary.modifier.as_ref();
+        let by = match modifier.and_then(|modifier| modifier.matching.as_ref()) {
+            Some(LabelModifier::Include(on)) => {
+                let on = listed(on);
+                on.iter().try_for_each(|label| has(&left, label).and(has(&right, label)))?;
+                on
+            }
+            ignoring => {
+                let ignored = ignoring.map(|ignoring| listed(ignoring.labels())).unwrap_or_default();
+                ignored.iter().try_for_each(|label| has(&(&left | &right), label))?;
+                let (left, right) = (&left - &ignored, &right - &ignored);
+                if left != right {
+                    return Err(format!("`{}` finds no pair: one side has {left:?}, the other {right:?}", binary.op));
+                }
+                left
+            }
+        };
+        let (many, one, taken) = match modifier.map(|modifier| &modifier.card) {
+            Some(VectorMatchCardinality::ManyToOne(taken)) => (left, right, listed(taken)),
+            Some(VectorMatchCardinality::OneToMany(taken)) => (right, left, listed(taken)),
+            _ if binary.op.is_set_operator() => return Ok(left),
+            _ => return Ok(by),
+        };
+        taken.iter().try_for_each(|label| has(&one, label))?;
+        Ok(&many | &taken)
+    }
+}
+
+/// The samples of a metric of this kind: what their names end in, and which labels of their own they have.
+fn samples(kind: &str) -> &'static [(&'static str, &'static [&'static str])] {
+    match kind {
+        "histogram" => &[("_bucket", &["le"]), ("_sum", &[]), ("_count", &[])],
+        "summary" => &[("", &["quantile"]), ("_sum", &[]), ("_count", &[])],
+        _ => &[("", &[])],
+    }
+}
+
+fn labels<'l>(names: impl IntoIterator<Item = &'l str>) -> Labels {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+fn listed(listed: &Listed) -> Labels {
+    listed.labels.iter().cloned().collect()
+}
+
+fn has(labels: &Labels, label: &str) -> Result<(), String> {
+    if labels.contains(label) { Ok(()) } else { Err(format!("there is no label `{label}` among {labels:?}")) }
+}
+
+fn text(expr: &Expr) -> Option<&str> {
+    if let Expr::StringLiteral(text) = expr { Some(&text.val) } else { None }
+}
+
+/// The labels of what a selector does not find.
+fn fixed(expr: &Expr) -> Labels {
+    let selector = match expr {
+        Expr::VectorSelector(selector) => selector,
+        Expr::MatrixSelector(matrix) => &matrix.vs,
+        _ => return Labels::new(),
+    };
+    let equal = selector.matchers.matchers.iter().filter(|matcher| matches!(matcher.op, MatchOp::Equal));
+    equal.map(|matcher| matcher.name.clone()).collect()
+}
+
+/// What stands in double braces.
+fn braces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (_, inside) = rest.split_once("{{")?;
+        let (inside, after) = inside.split_once("}}")?;
+        rest = after;
+        Some(inside.trim())
+    })
+}
+
+/// The labels that an action of a template names.
+fn of_labels(action: &str) -> impl Iterator<Item = &str> {
+    let after = ["$labels.", ".Labels."].into_iter().flat_map(|before| action.split(before).skip(1));
+    after.map(|rest| &rest[..word(rest)])
+}
+
+/// How long the word at the beginning is.
+fn word(text: &str) -> usize {
+    text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len())
+}
+
+/// The first variable in a query, as a whole string of its own, that is not known.
+fn unknown_variable(query: &str, known: impl Fn(&str) -> bool) -> Option<&str> {
+    let names = query.split("\"$").skip(1).map(|rest| &rest[..word(rest)]);
+    names.filter(|name| !name.is_empty()).find(|name| !known(name))
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn entries(map: &Yaml) -> impl Iterator<Item = (&str, &str)> {
+    map.as_hash().into_iter().flatten().map(|(key, value)| (string(key), string(value)))
+}
+
+fn string(value: &Yaml) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: &str = "# comment\nversion 1\nconstant region\n\ncounter calls_total\n  labels model status\n\n\
+                        gauge depth\n  unit bytes\n\nhistogram wait_seconds\n  labels model\n  buckets 0.1 1\n";
+
+    fn names() -> Names {
+        Names::of_lock(LOCK)
+    }
+
+    fn gives(query: &str) -> Vec<String> {
+        names().query(query).unwrap_or_else(|problem| panic!("{problem}")).into_iter().collect()
+    }
+
+    #[test]
+    fn a_query_gives_the_labels_that_it_keeps() {
+        assert_eq!(gives("depth"), ["instance", "job", "region"]);
+        assert_eq!(gives("sum by (model) (rate(calls_total{status=\"error\"}[5m]))"), ["model"]);
+        assert_eq!(gives("topk by (model) (10, sum by (model, status) (calls_total))"), ["model", "status"]);
+        assert_eq!(gives("sum without (status, region) (calls_total)"), ["instance", "job", "model"]);
+        assert_eq!(gives("histogram_quantile(0.9, sum by (model, le) (rate(wait_seconds_bucket[5m])))"), ["model"]);
+        assert_eq!(gives("absent(up{job=\"a\"})"), ["job"]);
+        assert_eq!(gives("time() - max by (job) (depth)"), ["job"]);
+        assert_eq!(
+            gives("label_replace(sum by (status) (calls_total), \"class\", \"$1\", \"status\", \"(.).*\")").len(),
+            2
+        );
+        let ratio =
+            "sum by (model, status) (calls_total) / ignoring (status) group_left () sum by (model) (calls_total)";
+        assert_eq!(gives(ratio), ["model", "status"]);
+        assert_eq!(gives("depth * on (job) group_left (model) sum by (job, model) (calls_total)").len(), 4);
+        assert_eq!(gives("calls_total unless on (job) depth").len(), 5);
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_found_wherever_it_stands() {
+        for wrong in [
+            "call_total",
+            "wait_seconds",
+            "wait_seconds_buckets",
+            "calls_total{stauts=\"error\"}",
+            "sum by (modle) (calls_total)",
+            "sum by (model) (sum by (status) (calls_total))",
+            "topk by (modle) (10, calls_total)",
+            "sum without (modle) (calls_total)",
+            "calls_total / on (modle) calls_total",
+            "sum by (model) (calls_total) / sum by (status) (calls_total)",
+            "calls_total and depth",
+            "sum by (model) (calls_total) / ignoring (stauts) sum by (model) (calls_total)",
+            "depth * on (job) group_left (modle) sum by (job, model) (calls_total)",
+            "label_replace(depth, \"a\", \"$1\", \"modle\", \"(.*)\")",
+            "histogram_quantile(0.9, sum by (model) (rate(wait_seconds_bucket[5m])))",
+            "max_over_time(call_total[5m:1m])",
+            "rate(calls_total[5m]",
+        ] {
+            assert!(names().query(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rules_and_their_templates_are_looked_up() {
+        let rules = |from: &str, to: &str| {
+            let good = "groups:\n- rules:\n  - record: job:calls:rate\n    expr: sum by (job) (rate(calls_total[5m]))\n    \
+                        labels: {slo: x}\n  - alert: Slow\n    expr: job:calls:rate{slo=\"x\"} > 1\n    \
+                        annotations: {summary: 'at {{ $labels.job }}, {{ \"{{\" }} $labels.other }}'}\n";
+            assert!(good.contains(from));
+            let text = good.replace(from, to);
+            let nested = format!("spec:\n  {}", text.replace('\n', "\n  "));
+            let problems = names().rules(&text);
+            assert_eq!(names().rules(&nested), problems);
+            problems
+        };
+        assert_eq!(rules("", ""), [""; 0]);
+        assert_eq!(rules("$labels.job", "$labels.instance"), ["alert `Slow`: its query gives no label `instance`"]);
+        assert_eq!(rules("{slo=", "{sol=").len(), 1);
+        assert_eq!(rules("job:calls:rate{", "job:call:rate{").len(), 1);
+        assert_eq!(rules("rate(calls_total", "rate(call_total").len(), 2);
+    }
+
+    #[test]
+    fn every_part_of_a_dashboard_is_looked_up() {
+        let dashboard = |from: &str, to: &str| {
+            let good = r#"{
+                "annotations": {"list": [{"name": "a", "expr": "changes(depth[$__rate_interval]) > 0"}]},
+                "templating": {"list": [
+                    {"name": "job", "type": "query", "query": "label_values(depth{region=\"x\"}, job)"}
+                ]},
+                "panels": [{"title": "row", "panels": [{"title": "p", "targets": [
+                    {"expr": "sum by (model) (calls_total{job=~\"$job\"})", "legendFormat": "of {{model}}"}
+                ]}]}]
+            }"#;
+            assert!(good.contains(from));
+            names().dashboard(&good.replace(from, to))
+        };
+        assert_eq!(dashboard("", ""), [""; 0]);
+        for (from, to) in [
+            ("changes(depth", "changes(dept"),
+            ("(depth{", "(dept{"),
+            ("{region", "{regoin"),
+            (", job)", ", jbo)"),
+            ("label_values", "label_value"),
+            ("calls_total", "call_total"),
+            ("{{model}}", "{{modle}}"),
+            ("{{model}}", "{{status}}"),
+            ("\\\"$job", "\\\"$jbo"),
+        ] {
+            assert_eq!(dashboard(from, to).len(), 1, "{from}");
+        }
+    }
+}

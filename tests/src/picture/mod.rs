@@ -1,0 +1,202 @@
+//! A dashboard as one sees it: drawn by a page of this crate's own, in headless Chromium.
+//!
+//! Grafana itself is no part of it. The page follows what the model says of a panel (type, unit, legend, thresholds,
+//! mappings, stacking) and draws it with plotly.js, as the package `plotly` of Python brings it along.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{fs, io};
+
+use serde_json::{Value, json};
+
+use crate::prometheus::Range;
+
+/// A browser and what it draws with; [`tools::painter`](crate::tools::painter) gives it.
+#[derive(Clone, Debug)]
+pub struct Painter {
+    chromium: PathBuf,
+    plotly: PathBuf,
+}
+
+/// What the page says of a panel that it has drawn.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// The panel's `id`.
+    pub panel: i64,
+    /// Series with data, or lines of a table.
+    pub series: u64,
+    /// Lines, areas, bars, cells, numbers that are really there.
+    pub marks: u64,
+    /// The names that stand in its legend or beside its values.
+    pub names: Vec<String>,
+}
+
+/// Pixels.
+const WIDTH: u32 = 1400;
+
+/// A browser that is asked for nothing but this page: no sandbox, since tests may run as root, and no calls home.
+const FLAGS: [&str; 11] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--virtual-time-budget=30000",
+];
+
+impl Painter {
+    /// The painter, if this Python has the library.
+    pub(crate) fn new(chromium: PathBuf, python: &Path) -> Option<Self> {
+        let script =
+            "import pathlib, plotly; print(pathlib.Path(plotly.__file__).parent / 'package_data/plotly.min.js')";
+        let output = Command::new(python).args(["-c", script]).output().ok()?;
+        let plotly = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+        plotly.is_file().then_some(Self { chromium, plotly })
+    }
+
+    /// Draws a dashboard down to the row of the grid `until`, and writes the picture to `file`.
+    ///
+    /// `data` has the answers of Prometheus by the panel's `id`, in the order of its queries:
+    /// `{"id": [[{"metric": {..}, "values": [[time, "text"], ..]}, ..], ..], ..}`.
+    ///
+    /// # Errors
+    /// What went wrong in the page.
+    pub fn draw(
+        &self,
+        dashboard: &Value,
+        data: &Value,
+        range: Range,
+        until: u32,
+        file: &Path,
+    ) -> Result<Vec<Drawn>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let Range { from, to, step } = range;
+        let job = json!({ "dashboard": dashboard, "data": data, "from": from, "to": to, "step": step });
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("page.html", include_str!("page.html"));
+        write("page.css", include_str!("page.css"));
+        write("page.js", include_str!("page.js"));
+        write("job.js", &format!("const JOB = {job};"));
+        link(&self.plotly, &folder.path().join("plotly.js")).unwrap();
+        if let Some(parent) = file.parent() {
+            fs::create_dir_all(parent).unwrap();
+        }
+        // A picture of an earlier run must not pass for this one's.
+        let _ = fs::remove_file(file);
+
+        let mut command = Command::new(&self.chromium);
+        command
+            .args(FLAGS)
+            .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+            .arg(format!("--window-size={WIDTH},{}", HEADER + until * CELL))
+            .arg(format!("--screenshot={}", file.display()))
+            .arg("--dump-dom")
+            .arg(format!("file://{}", folder.path().join("page.html").display()));
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let page = String::from_utf8_lossy(&output.stdout);
+        let said = || format!("chromium ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        let report = page.split_once(REPORT).and_then(|(_, rest)| rest.split_once("</script>"));
+        let report: Value = report.and_then(|(json, _)| serde_json::from_str(json).ok()).ok_or_else(said)?;
+        let errors = texts(&report["errors"]);
+        if !errors.is_empty() {
+            return Err(errors.join("\n"));
+        }
+        let (width, height) = fs::read(file).ok().as_deref().and_then(size).ok_or_else(said)?;
+        if (width, height) != (WIDTH, HEADER + until * CELL) {
+            return Err(format!("the picture has {width} x {height} pixels, not {WIDTH} x {}", HEADER + until * CELL));
+        }
+        let drawn = report["panels"].as_array().expect("the page writes a list").iter();
+        Ok(drawn.map(Drawn::read).collect())
+    }
+}
+
+/// The pixels of a line of the grid and of what stands above it; `page.css` has them too.
+const CELL: u32 = 38;
+const HEADER: u32 = 48;
+
+/// Where the page says what it has drawn.
+const REPORT: &str = r#"<script id="drawn" type="application/json">"#;
+
+impl Drawn {
+    fn read(report: &Value) -> Self {
+        Self {
+            panel: report["panel"].as_i64().expect("the page has it"),
+            series: report["series"].as_u64().expect("the page counts"),
+            marks: report["marks"].as_u64().expect("the page counts"),
+            names: texts(&report["names"]),
+        }
+    }
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// The width and height that a PNG says it has (<https://www.w3.org/TR/png-3/#11IHDR>).
+fn size(png: &[u8]) -> Option<(u32, u32)> {
+    let head = png.strip_prefix(b"\x89PNG\r\n\x1a\n")?.get(8..16)?;
+    let (width, height) = head.split_at(4);
+    Some((u32::from_be_bytes(width.try_into().ok()?), u32::from_be_bytes(height.try_into().ok()?)))
+}
+
+#[cfg(unix)]
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(from, to)
+}
+
+#[cfg(not(unix))]
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(from, to).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools;
+
+    const RANGE: Range = Range { from: 100, to: 110, step: 1 };
+
+    fn panel(id: i64, kind: &str, legend: &str) -> Value {
+        json!({
+            "id": id, "type": kind, "title": "a </script> title", "gridPos": { "x": 0, "y": 0, "w": 12, "h": 8 },
+            "fieldConfig": { "defaults": { "unit": "s" } }, "options": {},
+            "targets": [{ "expr": "x", "legendFormat": legend }]
+        })
+    }
+
+    #[test]
+    fn what_is_drawn_is_counted_and_what_is_not_is_not() {
+        let Some(painter) = tools::painter() else {
+            return;
+        };
+        let dashboard = json!({ "title": "Shop", "panels": [
+            panel(1, "timeseries", "{{status}} of {{nothing}}"), panel(2, "timeseries", "x"), panel(3, "stat", "x"),
+        ]});
+        let series = |values: Value| json!([[{ "metric": { "status": "<b>ok</b>" }, "values": values }]]);
+        let data = json!({
+            "1": series(json!([[100, "1"], [101, "2.5"], [102, "NaN"], [103, "3"]])),
+            "2": [[]],
+            "3": series(json!([[100, "NaN"]])),
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let drawn = painter.draw(&dashboard, &data, RANGE, 10, &folder.path().join("a.png")).unwrap();
+        let drawn: Vec<_> = drawn.iter().map(|drawn| (drawn.panel, drawn.series, drawn.marks > 0)).collect();
+        assert_eq!(drawn, [(1, 1, true), (2, 0, false), (3, 0, false)]);
+    }
+
+    #[test]
+    fn a_panel_that_the_page_cannot_draw_is_an_error() {
+        let Some(painter) = tools::painter() else {
+            return;
+        };
+        let dashboard = json!({ "title": "Shop", "panels": [panel(1, "candlestick", "x")] });
+        let folder = tempfile::tempdir().unwrap();
+        let drawn = painter.draw(&dashboard, &json!({ "1": [[]] }), RANGE, 10, &folder.path().join("a.png"));
+        assert!(drawn.unwrap_err().contains("candlestick"));
+    }
+}
