@@ -20,7 +20,6 @@ use crate::registry::{Registry, RegistryError};
 pub(crate) struct Standard {
     build: Option<BuildInfo>,
     #[cfg(feature = "process")]
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux says it"))]
     process: bool,
     #[cfg(feature = "tokio-runtime")]
     runtimes: Vec<(String, tokio::runtime::Handle)>,
@@ -28,14 +27,14 @@ pub(crate) struct Standard {
 
 impl Standard {
     #[cfg_attr(
-        not(any(all(feature = "process", target_os = "linux"), feature = "tokio-runtime")),
+        not(any(feature = "process", feature = "tokio-runtime")),
         expect(unused_variables, reason = "the place is that of computed families")
     )]
     pub(crate) fn register(&self, registry: &Registry, source: Source) -> Result<(), RegistryError> {
         if let Some(build) = &self.build {
             build.register(registry)?;
         }
-        #[cfg(all(feature = "process", target_os = "linux"))]
+        #[cfg(feature = "process")]
         if self.process {
             let _ = registry.computed::<process::Process>(source)?;
         }
@@ -80,7 +79,7 @@ impl Builder {
     /// | gauge `process_threads` | threads of the operating system |
     /// | gauge `process_start_time_seconds` | when the process started, in seconds since 1970; never changes |
     ///
-    /// Linux alone has them: elsewhere this does nothing. What cannot be read (no `/proc`) is left out.
+    /// Linux alone says it: elsewhere the families have no series. What cannot be read (no `/proc`) is left out.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};

@@ -1,9 +1,4 @@
-//! `process_*`: what Linux says of this process.
-//!
-//! Names and help texts are those of `client_golang`'s process collector, `process_threads` that of the `prometheus`
-//! crate. CPU time is read from a clock of nanoseconds rather than from `/proc/self/stat`, whose ticks of 10 ms would
-//! make nothing of a short job.
-#![cfg(target_os = "linux")]
+//! What Linux says, most of it in `/proc/self`.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -11,8 +6,7 @@ use std::sync::OnceLock;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use crate::computed::{Computed, Samples};
-use crate::descriptor::Descriptor;
+use crate::computed::Samples;
 use crate::encode::Number;
 
 const CPU: usize = 0;
@@ -24,49 +18,21 @@ const MAX_FDS: usize = 5;
 const THREADS: usize = 6;
 const START: usize = 7;
 
-#[derive(Debug, Default)]
-pub(super) struct Process {
-    /// Worked out once: the clock of the machine may be set, and a process that seems to have started again is an alert.
-    start: OnceLock<f64>,
-}
-
-impl Computed for Process {
-    fn descriptors(&self) -> Vec<Descriptor> {
-        let gauge = |name, help| Descriptor::gauge(name, help);
-        // In the order of the constants above.
-        vec![
-            Descriptor::counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.")
-                .unit("seconds"),
-            gauge("process_resident_memory_bytes", "Resident memory size in bytes.").unit("bytes"),
-            gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.").unit("bytes"),
-            gauge("process_virtual_memory_max_bytes", "Maximum amount of virtual memory available in bytes.")
-                .unit("bytes"),
-            gauge("process_open_fds", "Number of open file descriptors."),
-            gauge("process_max_fds", "Maximum number of open file descriptors."),
-            gauge("process_threads", "Number of OS threads in the process."),
-            gauge("process_start_time_seconds", "Start time of the process since unix epoch in seconds.")
-                .unit("seconds"),
-        ]
+/// `begun` is worked out once: the clock of the machine may be set, and a process that seems to have started again is an
+/// alert.
+pub(super) fn compute(begun: &OnceLock<f64>, samples: &mut Samples) {
+    let mut add = |family, number| samples.add(family, &[], number);
+    add(CPU, Number::Float(seconds(clock_gettime(ClockId::ProcessCPUTime))));
+    add(VIRTUAL_MAX, limit(Resource::As));
+    add(MAX_FDS, limit(Resource::Nofile));
+    if let Some(open) = open_fds() {
+        add(OPEN_FDS, Number::Whole(open));
     }
-
-    fn is_namespaced(&self) -> bool {
-        false
-    }
-
-    fn compute(&self, samples: &mut Samples) {
-        let mut add = |family, number| samples.add(family, &[], number);
-        add(CPU, Number::Float(seconds(clock_gettime(ClockId::ProcessCPUTime))));
-        add(VIRTUAL_MAX, limit(Resource::As));
-        add(MAX_FDS, limit(Resource::Nofile));
-        if let Some(open) = open_fds() {
-            add(OPEN_FDS, Number::Whole(open));
-        }
-        if let Some(stat) = fs::read_to_string("/proc/self/stat").ok().and_then(|text| Stat::parse(&text)) {
-            add(RESIDENT, Number::Whole(stat.resident_pages.saturating_mul(rustix::param::page_size() as u64)));
-            add(VIRTUAL, Number::Whole(stat.virtual_bytes));
-            add(THREADS, Number::Whole(stat.threads));
-            add(START, Number::Float(*self.start.get_or_init(|| stat.start())));
-        }
+    if let Some(stat) = fs::read_to_string("/proc/self/stat").ok().and_then(|text| Stat::parse(&text)) {
+        add(RESIDENT, Number::Whole(stat.resident_pages.saturating_mul(rustix::param::page_size() as u64)));
+        add(VIRTUAL, Number::Whole(stat.virtual_bytes));
+        add(THREADS, Number::Whole(stat.threads));
+        add(START, Number::Float(*begun.get_or_init(|| stat.start())));
     }
 }
 
