@@ -427,4 +427,22 @@ impl Want {
             Self::Status => Outcome::ALL.map(Outcome::as_str).to_vec(),
         }
     }
+
+    /// What the label can say beside what is there from the start: where nothing was returned, why not. None if it can
+    /// say anything.
+    pub(crate) fn possible(self, role: Role) -> Vec<&'static str> {
+        let missing: &[Outcome] = match (self, role) {
+            (Self::Returned(..), Role::Calls) => &[Outcome::Panic, Outcome::Cancelled],
+            // Calls that were cancelled have no duration, and there is no value of what was not returned.
+            (Self::Returned(..), Role::Duration) => &[Outcome::Panic],
+            _ => &[],
+        };
+        let mut values = self.known();
+        if !values.is_empty() {
+            let missing = missing.iter().map(|outcome| outcome.as_str()).filter(|missing| !values.contains(missing));
+            let missing: Vec<_> = missing.collect();
+            values.extend(missing);
+        }
+        values
+    }
 }

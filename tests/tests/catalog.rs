@@ -15,7 +15,7 @@ use support::page;
 
 const STATUSES: [&str; 4] = ["success", "error", "panic", "cancelled"];
 
-#[derive(LabelValue)]
+#[derive(Clone, Copy, LabelValue)]
 enum Kind2 {
     One,
     Two,
@@ -166,6 +166,20 @@ fn a_help_text_is_there_without_a_doc_comment() {
 }
 
 /// The first call resolves what the catalog has declared; what was called first makes no difference.
+#[track_counter(name = "verdicts_total", labels(verdict: Kind2 = |kind| *kind))]
+#[track_histogram(name = "verdict_seconds", buckets = [1], labels(verdict: Kind2 = |kind| *kind))]
+fn judge() -> Kind2 {
+    Kind2::One
+}
+
+#[test]
+fn a_label_of_the_result_also_says_why_there_is_none() {
+    assert_eq!(the_one("verdicts_total").values[0], ["one", "two", "panic", "cancelled"]);
+    assert_eq!(the_one("verdict_seconds").values[0], ["one", "two", "panic"]);
+    let verdicts = page().series("verdicts_total").len();
+    assert_eq!(verdicts, 2 * STATUSES.len(), "what need not come is not there from the start");
+}
+
 #[test]
 fn outcomes_are_all_known() {
     assert_eq!(Outcome::ALL.map(Outcome::as_str), STATUSES);

@@ -93,7 +93,7 @@ impl Declare for Callsite {
             .map(|(role, instrument)| Declaration {
                 descriptor: site.descriptor(role, &instrument),
                 source: site.source,
-                values: site.wants(role, &instrument).into_iter().map(|(_, want)| want.known()).collect(),
+                values: site.wants(role, &instrument).into_iter().map(|(_, want)| want.possible(role)).collect(),
                 objective: self.objective.filter(|_| matches!(role, Role::Calls | Role::Duration)),
             })
             .collect()
