@@ -65,7 +65,7 @@ use proc_macro::TokenStream;
 /// | `buckets = [0.1, 1, 10]` | bounds without `+Inf`, integers or floats; or a path to a `const`, `linear(start, width, count)`, `exponential(start, factor, count)` | 0.005 to 10, for seconds |
 /// | `ok_if = \|r\| bool`, `error_if = \|r\| bool` | decides between `success` and `error` | `Result`; the code of an HTTP response; `impl Classify` |
 /// | `in_flight` | calls in flight, as a gauge | not recorded |
-/// | `objective(success = 99.9, latency(0.5, 99.0))` | what is promised over 30 days, for alert rules: the percentage of calls that succeed, and of those that take at most so many seconds, which is the bound of a bucket | nothing |
+/// | `objective(success = 99.9, latency(0.5, 99.0))` | what is promised over 30 days, for alert rules: the percentage of calls that succeed, and of those that take at most so many seconds, which is the bound of a bucket; functions that record into the same series promise the same | nothing |
 /// | `returns = future`, `value` | whether the future that is returned is recorded, or its construction | what the signature shows |
 /// | `crate = path` | where `metrics_runtime` is | `::metrics_runtime` |
 /// | `preset = path` | a `const` of type `presets::Preset` says what is recorded; with it, `value = \|r\| ..` and `timed` | |

@@ -7,7 +7,7 @@ use linkme::distributed_slice;
 
 use crate::call::Callsite;
 use crate::descriptor::{Descriptor, Source};
-use crate::objective::Objective;
+use crate::objective::{self, Objective};
 use crate::registry::Registry;
 
 /// What generated code puts into the catalog.
@@ -56,10 +56,34 @@ pub struct Declaration {
     pub descriptor: Descriptor,
     /// Where it is declared.
     pub source: Source,
-    /// For each label, in order, the values known at compile time; empty where any value is possible.
+    /// For each label, in order, the values it can have as far as they are known at compile time, `panic` and `cancelled`
+    /// of a label that is read from the result among them; empty where any value is possible.
     pub values: Vec<Vec<&'static str>>,
     /// What the attribute promises of the calls that this metric records.
     pub objective: Option<Objective>,
+}
+
+impl Declaration {
+    /// The labels that have one value here, which the attribute fixes, in order.
+    pub(crate) fn fixed(&self) -> Vec<(&str, &'static str)> {
+        let labels = self.descriptor.labels.iter().zip(&self.values);
+        let fixed = labels.filter_map(|(label, values)| match values.as_slice() {
+            [value] => Some((&**label, *value)),
+            _ => None,
+        });
+        fixed.collect()
+    }
+
+    /// Whether what is recorded here may be in the series that the fixed labels of `other` select.
+    #[cfg(feature = "export")]
+    pub(crate) fn shares_series(&self, other: &Self) -> bool {
+        let may_be = |label: &str, value| {
+            let at = self.descriptor.labels.iter().position(|own| own == label);
+            at.and_then(|at| self.values.get(at)).is_some_and(|values| values.is_empty() || values.contains(&value))
+        };
+        self.descriptor.name == other.descriptor.name
+            && other.fixed().into_iter().all(|(label, value)| may_be(label, value))
+    }
 }
 
 /// Every metric that this binary declares with attributes and `#[metrics]` modules, sorted by name and place.
@@ -86,15 +110,14 @@ pub fn catalog() -> Vec<Declaration> {
 
 /// Declares every entry, in the order of their places, so that of two that differ it is always the same one that wins.
 pub(crate) fn declare_all(registry: &Registry) {
-    let mut entries: Vec<_> = entries().map(|entry| (first_place(entry), entry)).collect();
-    entries.sort_by_key(|(place, _)| *place);
-    for (_, entry) in entries {
+    let mut entries: Vec<_> = entries().map(|entry| (entry.declarations(), entry)).collect();
+    entries.sort_by_key(|(declared, _)| declared.first().map(|declaration| declaration.source));
+    for (_, entry) in &entries {
         entry.declare(registry);
     }
-}
-
-fn first_place(entry: &dyn Declare) -> Option<Source> {
-    entry.declarations().first().map(|declaration| declaration.source)
+    for problem in objective::contradictions(entries.iter().flat_map(|(declared, _)| declared)) {
+        registry.keep_problem(problem);
+    }
 }
 
 /// Calls `each` with every tuple that takes one value from each list; with none if that would be more than `limit`.

@@ -23,21 +23,31 @@ pub(crate) trait Computed: Any + Send + Sync {
         true
     }
 
+    /// All values that a label of the families can have; none where any is possible.
+    #[cfg(feature = "export")]
+    fn values(&self, _label: &str) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// Where those that it shows come from; nothing where that is where it was registered.
+    #[cfg(feature = "export")]
+    fn places(&self) -> Vec<Source> {
+        Vec::new()
+    }
+
     /// Adds the samples that there are now. May run the user's code: a panic leaves the families empty for this once.
     fn compute(&self, samples: &mut Samples);
 }
 
 /// The samples of one page, by the place of their family in [`Computed::descriptors`].
-#[derive(Debug)]
 pub(crate) struct Samples {
     families: Vec<Filled>,
 }
 
-#[derive(Debug)]
 struct Filled {
     descriptor: Descriptor,
     source: Source,
-    namespaced: bool,
+    computed: Arc<dyn Computed>,
     samples: Vec<(LabelText, Number)>,
 }
 
@@ -80,9 +90,12 @@ impl Group {
     }
 
     fn nothing(&self) -> Samples {
-        let (source, namespaced) = (self.source, self.computed.is_namespaced());
-        let families = self.computed.descriptors().into_iter();
-        let families = families.map(|descriptor| Filled { descriptor, source, namespaced, samples: Vec::new() });
+        let families = self.computed.descriptors().into_iter().map(|descriptor| Filled {
+            descriptor,
+            source: self.source,
+            computed: Arc::clone(&self.computed),
+            samples: Vec::new(),
+        });
         Samples { families: families.collect() }
     }
 
@@ -107,7 +120,12 @@ impl AnyFamily for Filled {
     }
 
     fn prefix<'a>(&self, naming: &'a Naming) -> &'a str {
-        if self.namespaced { &naming.prefix } else { "" }
+        if self.computed.is_namespaced() { &naming.prefix } else { "" }
+    }
+
+    #[cfg(feature = "export")]
+    fn computed(&self) -> Option<&dyn Computed> {
+        Some(&*self.computed)
     }
 
     fn write(&self, page: &mut Page) {

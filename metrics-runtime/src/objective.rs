@@ -1,6 +1,11 @@
 //! What a service promises: how many calls succeed, and how many are fast enough.
 
+use std::collections::BTreeMap;
+
+use crate::catalog::Declaration;
+use crate::descriptor::Kind;
 use crate::name::{Check, Problem, problem};
+use crate::registry::RegistryError;
 
 /// The fastest of the alerts on an objective fires where errors come at this many times the rate that would just use up
 /// the budget of 30 days: the first row of the table in
@@ -30,7 +35,9 @@ impl Objective {
         Self { success: None, latency: None }
     }
 
-    /// This percentage of calls succeeds. Calls that were cancelled are neither a success nor a failure of the service.
+    /// This percentage of calls succeeds. Calls that were cancelled are neither a success nor a failure of the service, and
+    /// neither are requests whose client left early (499); with `Http::status_classes` those cannot be told from other
+    /// `4xx`, and are successes. Calls of a function that its circuit breaker rejected never began, and are not counted.
     pub const fn success(mut self, percent: f64) -> Self {
         self.success = Some(percent);
         self
@@ -89,9 +96,44 @@ impl Objective {
     }
 }
 
+/// What functions that no label tells apart promise differently, of success where it is calls that their metric counts,
+/// and of latency where it is their duration.
+pub(crate) fn contradictions<'d>(declared: impl IntoIterator<Item = &'d Declaration>) -> Vec<RegistryError> {
+    let mut promised = BTreeMap::new();
+    let mut problems = Vec::new();
+    for declared in declared {
+        let Some(objective) = &declared.objective else { continue };
+        let words = match declared.descriptor.kind {
+            Kind::Counter => objective.success.map(|percent| format!("{percent}% succeed")),
+            Kind::Histogram => objective.latency.map(|(seconds, percent)| format!("{percent}% within {seconds} s")),
+            _ => None,
+        };
+        let Some(words) = words else { continue };
+        let mut fixed = declared.fixed();
+        fixed.sort_unstable();
+        let (first, place) =
+            promised.entry((&*declared.descriptor.name, fixed)).or_insert_with(|| (words.clone(), declared.source));
+        if *first != words {
+            problems.push(RegistryError::Objectives {
+                metric: declared.descriptor.name.to_string(),
+                promised: first.clone(),
+                other: words,
+                first: Box::new(*place),
+                second: Box::new(declared.source),
+            });
+        }
+    }
+    problems
+}
+
 const NO_SUCH_BUCKET: Problem =
     problem(&["no bucket of the duration ends at this time, so the calls beyond it cannot be counted: \
      take one of the histogram's bounds, or give it one with `buckets = [..]`"]);
+
+/// What is wrong with a second objective of a route.
+#[cfg(feature = "axum")]
+pub(crate) const PROMISED_TWICE: Problem =
+    problem(&["the route has one already: say success and latency in one objective, or leave one out"]);
 
 const UNREACHABLE: Problem = problem(&[
     "an objective is a percentage below 100 and above 93.06: the fastest alert fires at 14.4 times the rate of errors \

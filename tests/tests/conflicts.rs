@@ -7,7 +7,7 @@
 mod support;
 
 use metrics_runtime::{
-    Descriptor, InstallError, Metrics, Registry, RegistryError, metrics, track_counter, track_histogram,
+    Descriptor, InstallError, Metrics, Registry, RegistryError, metrics, track, track_counter, track_histogram,
     track_in_flight,
 };
 use support::page_of;
@@ -38,6 +38,25 @@ async fn other_list() {}
 
 #[track_in_flight(name = "kinds", help = "Kinds.")]
 fn one_kind() {}
+
+/// Promised.
+#[track(name = "promised", labels(kind = "a"), objective(success = 99.9, latency(0.5, 99.0)))]
+fn one_objective() {}
+
+// Only what is said of success is another.
+/// Promised.
+#[track(name = "promised", labels(kind = "a"), objective(success = 99.0, latency(0.5, 99.0)))]
+fn other_objective() {}
+
+// In the same series as those, of which it promises nothing else.
+/// Promised.
+#[track(name = "promised", labels(kind = "a"), objective(latency(0.5, 99.0)))]
+fn no_other_objective() {}
+
+// Of series of its own.
+/// Promised.
+#[track(name = "promised", labels(kind = "b"), objective(success = 95.0))]
+fn objective_apart() {}
 
 #[metrics]
 mod business {
@@ -77,7 +96,15 @@ fn each_names_the_metric_what_differs_and_both_places() {
     let taken: Vec<_> = problems.iter().filter(taken).map(ToString::to_string).collect();
     assert_eq!(taken.len(), 1, "{taken:?}");
     assert!(taken[0].contains("`labels`") && taken[0].contains("`labels_total`"), "{}", taken[0]);
-    assert_eq!(problems.len(), 5);
+    let objectives = |problem: &&RegistryError| matches!(problem, RegistryError::Objectives { .. });
+    let objectives: Vec<_> = problems.iter().filter(objectives).map(ToString::to_string).collect();
+    assert_eq!(objectives.len(), 1, "{objectives:?}");
+    let starts = "metric `promised_total` has two objectives for the same series: 99.9% succeed at ";
+    assert!(objectives[0].starts_with(starts), "{}", objectives[0]);
+    for said in ["::one_objective) and 99% succeed at ", "::other_objective); make the two agree"] {
+        assert!(objectives[0].contains(said), "{said}: {}", objectives[0]);
+    }
+    assert_eq!(problems.len(), 6);
 }
 
 #[test]
@@ -101,6 +128,10 @@ fn calls_go_on_and_the_first_definition_records() {
     one_list();
     support::ready(other_list());
     one_kind();
+    one_objective();
+    other_objective();
+    no_other_objective();
+    objective_apart();
     business::kinds().set(5.0);
     business::labels().observe(1.0);
     let page = page_of(Registry::global());

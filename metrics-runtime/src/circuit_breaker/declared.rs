@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::Verdict;
 use super::breaker::CircuitBreaker;
 use super::clock::Clock;
-use super::metrics::{RESULTS, descriptors};
+use super::metrics::{descriptors, values};
 use super::open::CircuitOpen;
 use super::settings::Settings;
-use super::{State, Verdict};
 use crate::catalog::{Declaration, Declare};
 use crate::descriptor::Source;
 use crate::registry::Registry;
@@ -55,8 +55,7 @@ impl Declare for DeclaredBreaker {
     fn declarations(&self) -> Vec<Declaration> {
         let known = |label: &str| match label {
             "service" => vec![self.service],
-            "result" => RESULTS.to_vec(),
-            _ => State::ALL.map(State::as_str).to_vec(),
+            label => values(label),
         };
         let declared = descriptors().into_iter().map(|descriptor| Declaration {
             values: descriptor.labels.iter().map(|label| known(label)).collect(),

@@ -1,5 +1,6 @@
 //! The families of all breakers.
 
+use super::State;
 use super::source::{Calls, Snapshot};
 use crate::computed::Samples;
 use crate::descriptor::Descriptor;
@@ -18,7 +19,16 @@ mod family {
 }
 
 /// The values of the label `result`.
-pub(super) const RESULTS: [&str; 5] = ["success", "failure", "ignored", "cancelled", "rejected"];
+const RESULTS: [&str; 5] = ["success", "failure", "ignored", "cancelled", "rejected"];
+
+/// All values that a label of the families can have; none for the service, of which there may be any number.
+pub(super) fn values(label: &str) -> Vec<&'static str> {
+    match label {
+        "result" => RESULTS.to_vec(),
+        "from" | "to" => State::ALL.map(State::as_str).to_vec(),
+        _ => Vec::new(),
+    }
+}
 
 /// The families of all breakers, each with the label `service` first.
 pub(super) fn descriptors() -> Vec<Descriptor> {

@@ -211,6 +211,16 @@ impl Computed for Breakers {
         descriptors()
     }
 
+    #[cfg(feature = "export")]
+    fn values(&self, label: &str) -> Vec<&'static str> {
+        super::metrics::values(label)
+    }
+
+    #[cfg(feature = "export")]
+    fn places(&self) -> Vec<Source> {
+        self.entries().iter().filter(|entry| entry.held.source().is_some()).map(|entry| entry.place).collect()
+    }
+
     fn compute(&self, samples: &mut Samples) {
         let there = |entry: &Entry| Some((Arc::clone(&entry.service), entry.held.source()?));
         let sources: Vec<_> = self.entries().iter().filter_map(there).collect();

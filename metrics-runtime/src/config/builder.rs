@@ -80,7 +80,8 @@ impl Builder {
     }
 
     /// What an HTTP route promises, by the route as the application writes it. Alert rules follow from it, see the feature
-    /// `export`; a latency is one of the bounds of [`Http::buckets`].
+    /// `export`; a latency is one of the bounds of [`Http::buckets`]. A second objective of a route is an error at
+    /// [`build`](Self::build), as a second constant label of a name is.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Objective};

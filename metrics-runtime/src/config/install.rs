@@ -16,6 +16,8 @@ use crate::http::{HttpError, HttpLayer};
 #[cfg(feature = "serve")]
 use crate::http::{ServeError, check_exposure};
 use crate::name::{self, NameError};
+#[cfg(feature = "axum")]
+use crate::objective::PROMISED_TWICE;
 use crate::registry::RegistryError;
 
 /// Why metrics cannot be installed.
@@ -32,7 +34,7 @@ pub enum InstallError {
     #[cfg(feature = "axum")]
     #[error("path: {0}")]
     Path(PathError),
-    /// The objective of a route that no alert can follow from.
+    /// The objective of a route that no alert can follow from, or a second one.
     #[error("objective of {route}: {problem}")]
     #[non_exhaustive]
     Objective {
@@ -106,8 +108,10 @@ impl Builder {
         #[cfg(feature = "axum")]
         check_path(&self.path).map_err(InstallError::Path)?;
         #[cfg(feature = "axum")]
-        for promise in &self.objectives {
-            let checked = promise.objective.check(self.http.bounds());
+        for (i, promise) in self.objectives.iter().enumerate() {
+            let once = self.objectives[..i].iter().all(|earlier| earlier.route != promise.route);
+            let once = if once { Ok(()) } else { Err(PROMISED_TWICE.into()) };
+            let checked = once.and_then(|()| promise.objective.check(self.http.bounds()));
             checked.map_err(|problem| InstallError::Objective { route: promise.route.clone(), problem })?;
         }
         #[cfg(feature = "axum")]

@@ -121,6 +121,18 @@ impl Metrics {
         &self.inner.objectives
     }
 
+    /// Whether scrapers have to show a token.
+    #[cfg(all(feature = "export", feature = "axum"))]
+    pub(crate) fn asks_for_token(&self) -> bool {
+        self.inner.scraper.asks_for_token()
+    }
+
+    /// Whether the page has an address of its own.
+    #[cfg(all(feature = "export", feature = "serve"))]
+    pub(crate) fn is_apart(&self) -> bool {
+        self.inner.listen.is_some()
+    }
+
     /// Where the page is served.
     #[cfg(feature = "axum")]
     #[must_use]

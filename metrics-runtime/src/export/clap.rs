@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PathBufValueParser, StringValueParser};
+use clap::builder::{NonEmptyStringValueParser, PathBufValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Error, FromArgMatches, Subcommand};
 
@@ -50,8 +50,9 @@ fn subcommand(action: Action, name: &'static str) -> clap::Command {
             .arg(Arg::new("files").num_args(0..).value_parser(PathBufValueParser::new()).value_name("FILE")),
         Action::Rules | Action::Kubernetes => command
             .arg(path("output"))
-            .arg(Arg::new("job").long("job").value_parser(StringValueParser::new()).value_name("NAME")),
-        Action::Dashboard | Action::Docs | Action::Lock | Action::Lint => command.arg(path("output")),
+            .arg(Arg::new("job").long("job").value_parser(NonEmptyStringValueParser::new()).value_name("NAME")),
+        // Help is clap's own.
+        Action::Dashboard | Action::Docs | Action::Lock | Action::Lint | Action::Help => command.arg(path("output")),
     }
 }
 
@@ -96,7 +97,19 @@ mod tests {
         ] {
             assert_eq!(parse(args).ok(), Command::parse(args.iter().copied()).ok(), "{args:?}");
         }
-        for wrong in [&["dashbord"][..], &[], &["docs", "--job", "shop"], &["lock", "file"]] {
+        for wrong in [
+            &["dashbord"][..],
+            &[],
+            &["docs", "--job", "shop"],
+            &["lock", "file"],
+            &["rules", "--output", "--job"],
+            &["rules", "--output", "--job=shop"],
+            &["rules", "--output"],
+            &["rules", "--output="],
+            &["rules", "--job", ""],
+            &["check", "--lock="],
+            &["check", ""],
+        ] {
             assert!(parse(wrong).is_err() && Command::parse(wrong.iter().copied()).is_err(), "{wrong:?}");
         }
         assert!(Command::has_subcommand("lock") && !Command::has_subcommand("look"));

@@ -1,13 +1,13 @@
 //! `myservice metrics ..`
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::Export;
 use super::lock::{Contract, Reader};
+use super::{Export, JobError};
 use crate::config::Metrics;
 use crate::error::debug_as_display;
 
@@ -18,7 +18,7 @@ const LOCK: &str = "metrics.lock";
 pub const USAGE: &str = "\
 metrics dashboard    a dashboard for Grafana (JSON)
 metrics rules        recording and alerting rules for Prometheus (YAML)
-metrics kubernetes   a PrometheusRule and a ServiceMonitor (YAML)
+metrics kubernetes   a PrometheusRule and a ServiceMonitor (YAML), for the page as METRICS_* have it
 metrics docs         a reference of all metrics (Markdown)
 metrics lock         what dashboards may rely on, for metrics.lock
 metrics check        compares with metrics.lock; fails where something would break
@@ -39,6 +39,8 @@ pub(super) enum Action {
     Lock,
     Check,
     Lint,
+    /// None of them, but what says which there are.
+    Help,
 }
 
 impl Action {
@@ -95,6 +97,9 @@ pub enum CommandError {
     /// Switched off, the catalog is not whole.
     #[error("metrics are switched off, so what would be recorded is not known: unset METRICS_ENABLED for this command")]
     Disabled,
+    /// Objects of Kubernetes cannot have the job as a label.
+    #[error("{0}; name another with --job")]
+    Job(#[from] JobError),
     /// A file cannot be read or written.
     #[error("{}: {error}", path.display())]
     #[non_exhaustive]
@@ -119,7 +124,7 @@ pub enum CommandError {
     },
     /// The lock file is not one.
     #[error(
-        "`{}`, {problem}; restore it, or write it anew with `metrics lock --output {0}` and look at the difference",
+        "`{}`: {problem}; restore it, or write it anew with `metrics lock --output {0}` and look at the difference",
         path.display()
     )]
     #[non_exhaustive]
@@ -147,6 +152,30 @@ pub enum CommandError {
 
 debug_as_display!(CommandError);
 
+fn is_help(word: &OsStr) -> bool {
+    word == "--help" || word == "-h"
+}
+
+/// What is wrong with an option that is not UTF-8.
+fn not_text(arg: &OsStr) -> CommandError {
+    let arg = arg.to_string_lossy();
+    usage(match arg.split_once('=') {
+        Some(("--job", _)) => "--job takes a name in UTF-8".to_owned(),
+        Some((option @ ("--output" | "--lock"), _)) => {
+            format!("behind `=`, {option} takes a name in UTF-8; give any other as an argument of its own")
+        }
+        _ => format!("unknown option `{arg}`"),
+    })
+}
+
+/// A reader that left early, as in `metrics dashboard | head -1`, had what it wanted.
+fn unless_left(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 fn usage(problem: impl Into<String>) -> CommandError {
     CommandError::Usage { problem: problem.into() }
 }
@@ -156,34 +185,47 @@ impl Command {
         Self { action, output: None, job: None, lock: None, files: Vec::new() }
     }
 
-    /// Reads what stands behind `metrics` on the command line.
+    /// Reads what stands behind `metrics` on the command line. `help`, `--help` and `-h` give a command that writes
+    /// [`USAGE`].
     ///
     /// # Errors
     /// [`CommandError::Usage`]: no or an unknown command, an unknown option, one without a value, or one that the command
     /// does not take.
     pub fn parse<S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Result<Self, CommandError> {
-        let mut args = args.into_iter().map(Into::into);
+        let mut args = args.into_iter().map(Into::into).peekable();
         let word: OsString = args.next().ok_or_else(|| usage("no command is given"))?;
+        if word == "help" || is_help(&word) {
+            return Ok(Self::new(Action::Help));
+        }
         let action = word.to_str().and_then(Action::named);
         let mut command = Self::new(action.ok_or_else(|| usage(format!("unknown command `{}`", word.display())))?);
         while let Some(arg) = args.next() {
-            let text = arg.to_str().unwrap_or_default().to_owned();
-            if !text.starts_with('-') {
+            if is_help(&arg) {
+                return Ok(Self::new(Action::Help));
+            }
+            if arg.is_empty() {
+                return Err(usage("the name of a file is empty"));
+            }
+            // A file may have any name that the system lets it have; an option may not.
+            if !arg.as_encoded_bytes().starts_with(b"-") {
                 command.files.push(arg.into());
                 continue;
             }
+            let text = arg.into_string().map_err(|arg| not_text(&arg))?;
             let (option, inline) = match text.split_once('=') {
                 Some((option, value)) => (option.to_owned(), Some(OsString::from(value))),
                 None => (text, None),
             };
-            let mut value =
-                || inline.clone().or_else(|| args.next()).ok_or_else(|| usage(format!("{option} takes a value")));
+            let mut value = || {
+                let value = inline.clone().or_else(|| args.next_if(|next| !next.as_encoded_bytes().starts_with(b"-")));
+                value.filter(|value| !value.is_empty()).ok_or_else(|| usage(format!("{option} takes a value")))
+            };
             match option.as_str() {
                 "--output" => command.output = Some(value()?.into()),
                 "--lock" => command.lock = Some(value()?.into()),
                 "--job" => {
                     let job = value()?.into_string().map_err(|_| usage("--job takes a name in UTF-8"))?;
-                    command.job = Some(job).filter(|job| !job.is_empty());
+                    command.job = Some(job);
                 }
                 other => return Err(usage(format!("unknown option `{other}`"))),
             }
@@ -208,35 +250,46 @@ impl Command {
         Ok(self)
     }
 
-    /// Runs it: writes the document, or what was found.
+    /// Runs it: writes the document, or what was found. A reader that leaves before the end, as `head` does, is no
+    /// failure.
     ///
     /// # Errors
-    /// Metrics are switched off, a file cannot be read or written, `check` finds what breaks or no lock file it could read,
-    /// or `lint` finds something. A service ends with a code other than zero then.
+    /// Metrics are switched off, the job is no label of Kubernetes, a file cannot be read or written, `check` finds
+    /// what breaks or no lock file it could read, or `lint` finds something. A service ends with a code other than zero
+    /// then.
     pub fn run(&self, metrics: &Metrics, out: &mut dyn Write) -> Result<(), CommandError> {
-        if !metrics.is_enabled() {
-            return Err(CommandError::Disabled);
-        }
-        let mut export = Export::new(metrics);
-        if let Some(job) = &self.job {
-            export = export.job(job);
-        }
-        let text = match self.action {
-            Action::Dashboard => export.dashboard(),
-            Action::Rules => export.rules(),
-            Action::Kubernetes => export.kubernetes(),
-            Action::Docs => export.docs(),
-            Action::Lock => export.lock(),
-            Action::Lint => export.series(),
-            Action::Check => self.check(&export)?,
+        // Only what asks for the catalog gathers it: help is the same whatever the metrics are.
+        let export = || match (metrics.is_enabled(), &self.job) {
+            (false, _) => Err(CommandError::Disabled),
+            (true, None) => Ok(Export::new(metrics)),
+            (true, Some(job)) => Ok(Export::new(metrics).job(job)),
         };
+        let mut findings = Vec::new();
+        let text = match self.action {
+            Action::Dashboard => export()?.dashboard(),
+            Action::Rules => export()?.rules(),
+            Action::Kubernetes => export()?.kubernetes()?,
+            Action::Docs => export()?.docs(),
+            Action::Lock => export()?.lock(),
+            Action::Lint => {
+                let export = export()?;
+                findings = export.lint();
+                export.series()
+            }
+            Action::Check => self.check(&export()?)?,
+            Action::Help => USAGE.to_owned(),
+        };
+        self.write(&text, out)?;
+        if findings.is_empty() { Ok(()) } else { Err(CommandError::Lint { findings }) }
+    }
+
+    fn write(&self, text: &str, out: &mut dyn Write) -> Result<(), CommandError> {
         match &self.output {
-            Some(path) => fs::write(path, text).map_err(|error| CommandError::File { path: path.clone(), error })?,
-            None => out.write_all(text.as_bytes())?,
-        }
-        match export.lint() {
-            findings if self.action == Action::Lint && !findings.is_empty() => Err(CommandError::Lint { findings }),
-            _ => Ok(()),
+            Some(path) => {
+                unless_left(fs::write(path, text)).map_err(|error| CommandError::File { path: path.clone(), error })
+            }
+            // What is still in a buffer at the end of the process is lost without a word.
+            None => Ok(unless_left(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?),
         }
     }
 
@@ -253,18 +306,29 @@ impl Command {
         let locked = Contract::read(&text)
             .map_err(|broken| CommandError::BrokenLock { path: path.clone(), problem: broken.to_string() })?;
         let difference = locked.difference(&Contract::of(&export.model));
-        if difference.breaks.is_empty() {
-            return Ok(difference.added() + "nothing breaks\n");
+        let (mut readers, mut unread) = (Vec::new(), Vec::new());
+        for file in &self.files {
+            match reader(file) {
+                Ok(reader) => readers.push(reader),
+                Err(error) => unread.push(error),
+            }
         }
-        let readers: Result<Vec<_>, _> = self.files.iter().map(|file| reader(file)).collect();
-        let readers = readers?;
+        if difference.breaks.is_empty() {
+            // A file that is not there is a mistake in the command, also where nothing is to be looked for in it.
+            return unread.into_iter().next().map_or_else(|| Ok(difference.added() + "nothing breaks\n"), Err);
+        }
+        let promises = locked.promises(&export.model.service);
         let mut report = format!("the metrics are no longer what `{}` says:\n", path.display());
         for (metric, what) in &difference.breaks {
             // Writing to a string cannot fail.
             let _ = writeln!(report, "  {metric}: {what}");
-            for usage in readers.iter().flat_map(|reader| reader.uses(metric)) {
+            let metric = locked.sought(metric, &export.model.service, &promises);
+            for usage in readers.iter().flat_map(|reader| reader.uses(&metric)) {
                 let _ = writeln!(report, "    breaks {usage}");
             }
+        }
+        for error in &unread {
+            let _ = writeln!(report, "not searched: {error}");
         }
         if self.files.is_empty() {
             report.push_str("every dashboard and rule that names them breaks; name the files, and it is said which\n");
@@ -282,4 +346,124 @@ impl Command {
 fn reader(file: &Path) -> Result<Reader, CommandError> {
     let text = fs::read_to_string(file).map_err(|error| CommandError::File { path: file.to_owned(), error })?;
     Ok(Reader { file: file.display().to_string(), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use prometheus::core::{Collector, Desc};
+    use prometheus::proto::MetricFamily;
+
+    use super::*;
+    use crate::{Descriptor, Registry};
+
+    fn metrics(registry: &Registry) -> Metrics {
+        Metrics::builder().namespace("shop").registry(registry).build().unwrap()
+    }
+
+    fn run(metrics: &Metrics, args: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+        Command::parse(args.iter().copied()).and_then(|command| command.run(metrics, out))
+    }
+
+    /// A pipe whose reader takes so many bytes and leaves.
+    struct Left(usize);
+
+    impl Write for Left {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            let taken = text.len().min(self.0);
+            self.0 -= taken;
+            if taken == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(taken) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            if self.0 == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+        }
+    }
+
+    #[test]
+    fn a_reader_may_leave_before_the_end() {
+        let registry = Registry::new();
+        let metrics = metrics(&registry);
+        for command in ["dashboard", "rules", "docs", "lock", "lint", "help"] {
+            run(&metrics, &[command], &mut Left(10)).unwrap_or_else(|error| panic!("{command}: {error}"));
+        }
+        let mut held_back = io::BufWriter::with_capacity(1 << 20, Left(0));
+        assert!(run(&metrics, &["lock"], &mut held_back).is_ok());
+        // What lint has found is said all the same.
+        registry.gauge(Descriptor::gauge("queueDepth", "Jobs that wait.")).unwrap();
+        assert!(matches!(run(&metrics, &["lint"], &mut Left(10)), Err(CommandError::Lint { .. })));
+    }
+
+    /// A disk that is full shows when the buffer is written out.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said() {
+        let error = run(&metrics(&Registry::new()), &["lock"], &mut Full).unwrap_err();
+        assert!(error.to_string().starts_with("the output cannot be written: "), "{error}");
+    }
+
+    /// Says whether anybody has asked for it.
+    struct Asked(Arc<AtomicBool>);
+
+    impl Collector for Asked {
+        fn desc(&self) -> Vec<&Desc> {
+            Vec::new()
+        }
+
+        fn collect(&self) -> Vec<MetricFamily> {
+            self.0.store(true, Ordering::Relaxed);
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn help_asks_no_metric() {
+        let asked = Arc::new(AtomicBool::new(false));
+        let registry = Registry::new();
+        registry.register(Box::new(Asked(Arc::clone(&asked)))).unwrap();
+        let metrics = metrics(&registry);
+        asked.store(false, Ordering::Relaxed);
+        let mut said = Vec::new();
+        run(&metrics, &["help"], &mut said).unwrap();
+        assert_eq!((said, asked.load(Ordering::Relaxed)), (USAGE.into(), false));
+        run(&metrics, &["lock"], &mut Vec::new()).unwrap();
+        assert!(asked.load(Ordering::Relaxed));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn options_are_text_and_files_may_be_anything() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let parse = |args: &[&[u8]]| Command::parse(args.iter().map(|arg| OsString::from_vec(arg.to_vec())));
+        let problem = |args: &[&[u8]]| match parse(args) {
+            Err(CommandError::Usage { problem }) => problem,
+            other => panic!("{other:?}"),
+        };
+        for command in [&b"rules"[..], b"check"] {
+            assert_eq!(problem(&[command, b"--job=\xff"]), "--job takes a name in UTF-8");
+        }
+        assert_eq!(problem(&[b"rules", b"--job", b"\xff"]), "--job takes a name in UTF-8");
+        assert_eq!(problem(&[b"check", b"--\xff"]), "unknown option `--\u{fffd}`");
+        assert_eq!(
+            problem(&[b"check", b"--lock=\xff"]),
+            "behind `=`, --lock takes a name in UTF-8; give any other as an argument of its own"
+        );
+        let file = |name: &[u8]| PathBuf::from(OsString::from_vec(name.to_vec()));
+        let command = parse(&[b"check", b"--lock", b"\xff", b"\xfe"]).unwrap();
+        assert_eq!((command.lock, command.files), (Some(file(b"\xff")), vec![file(b"\xfe")]));
+    }
 }

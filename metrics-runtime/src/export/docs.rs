@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::lint;
 use super::model::{Metric, Model, Role};
 use super::node::number;
 
@@ -57,7 +56,7 @@ fn row(out: &mut String, metric: &Metric) {
         labels.join("<br>"),
         metric.unit.clone().unwrap_or_default(),
         text(&metric.help),
-        lint::worst_case(metric).to_string(),
+        metric.series.to_string(),
         places.join("<br>"),
     ];
     let _ = writeln!(out, "| {} |", cells.join(" | "));

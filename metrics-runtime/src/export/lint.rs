@@ -1,12 +1,20 @@
-//! What `promtool check metrics` would say of the page, said of the catalog; and how many series a metric can have.
+//! What `promtool check metrics` would say of the page, said of the catalog.
 //!
 //! The rules are those of Prometheus' naming conventions (<https://prometheus.io/docs/practices/naming/>) as promlint
-//! checks them, where the types of this crate leave anything to check.
+//! checks them (`prometheus/testutil/promlint` in `prometheus/client_golang`, the same from 1.20 to 1.24.1). A
+//! `promtool` is as strict as the `client_golang` inside of it: that of Prometheus 2.42 has 1.14, which differs in
+//! three things.
+//!
+//! - It forbids the word for any type in any name (`g_counter`, `c_gauge_total`, `h_summary`); since 1.20, a name may
+//!   have every word but that of the metric's own type, and what has no type may have all of them.
+//! - Of several units in one name it judges any; since 1.16 it is the first.
+//! - It does not know that a series can be there twice, which no page of a registry has.
+//!
+//! Two rules are beside promlint's: that labels are not those of targets, and `mebi` (promlint has `mibi`).
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use super::model::{Kind, Metric, Model};
-use crate::family::DEFAULT_SERIES_LIMIT;
 
 /// One complaint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,46 +31,82 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Units that have a base unit, with it.
-const OTHER_UNITS: &[(&str, &str)] = &[
-    ("nanoseconds", "seconds"),
-    ("microseconds", "seconds"),
-    ("milliseconds", "seconds"),
+/// Units, each with its base unit; base units with themselves.
+const UNITS: &[(&str, &str)] = &[
+    ("amperes", "amperes"),
+    ("bytes", "bytes"),
+    ("celsius", "celsius"),
+    ("grams", "grams"),
+    ("joules", "joules"),
+    ("kelvin", "kelvin"),
+    ("meters", "meters"),
+    ("metres", "metres"),
+    ("seconds", "seconds"),
+    ("volts", "volts"),
     ("minutes", "seconds"),
     ("hours", "seconds"),
     ("days", "seconds"),
-    ("kilobytes", "bytes"),
-    ("megabytes", "bytes"),
-    ("gigabytes", "bytes"),
-    ("kibibytes", "bytes"),
-    ("mebibytes", "bytes"),
-    ("gibibytes", "bytes"),
-    ("bits", "bytes"),
-    ("percent", "ratio"),
+    ("weeks", "seconds"),
+    ("kelvins", "kelvin"),
     ("fahrenheit", "celsius"),
-    ("kelvin", "celsius"),
-    ("kilograms", "grams"),
-    ("kilometers", "meters"),
+    ("rankine", "celsius"),
+    ("inches", "meters"),
+    ("yards", "meters"),
+    ("miles", "meters"),
+    ("bits", "bytes"),
+    ("calories", "joules"),
+    ("pounds", "grams"),
+    ("ounces", "grams"),
 ];
 
-/// Abbreviations of units, with the word.
+/// What can stand before a unit. promlint has `mibi` for `mebi`; both are found here.
+const PREFIXES: &[&str] = &[
+    "", "pico", "nano", "micro", "milli", "centi", "deci", "deca", "hecto", "kilo", "kibi", "mega", "mebi", "mibi",
+    "giga", "gibi", "tera", "tebi", "peta", "pebi",
+];
+
+/// Abbreviations of units, with what to write.
 const SHORT_UNITS: &[(&str, &str)] = &[
     ("s", "seconds"),
-    ("sec", "seconds"),
-    ("secs", "seconds"),
     ("ms", "seconds"),
     ("us", "seconds"),
     ("ns", "seconds"),
+    ("sec", "seconds"),
     ("b", "bytes"),
     ("kb", "bytes"),
     ("mb", "bytes"),
     ("gb", "bytes"),
-    ("pct", "ratio"),
+    ("tb", "bytes"),
+    ("pb", "bytes"),
+    ("m", "seconds or meters"),
+    ("h", "seconds"),
+    ("d", "seconds"),
 ];
+
+/// Labels that targets have and documents go by, with who sets them. The operator sets others as well (`endpoint`,
+/// `service`, `pod`, `container`), which the documents leave to metrics.
+const TARGET_LABELS: &[(&str, &str)] =
+    &[("job", "Prometheus' own"), ("instance", "Prometheus' own"), ("namespace", "the Prometheus operator's")];
+
+/// The first unit in the name, with its base unit.
+fn unit(name: &str) -> Option<(&str, &str)> {
+    let base = |word: &str| UNITS.iter().find(|(unit, _)| *unit == word).map(|(_, base)| *base);
+    name.split('_').find_map(|word| {
+        let base = PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix).and_then(base))?;
+        Some((word, base))
+    })
+}
+
+fn is_camel_case(name: &str) -> bool {
+    name.as_bytes().windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
+}
 
 /// Everything that is not as Prometheus wants it, by metric.
 pub(crate) fn findings(model: &Model) -> Vec<Finding> {
     let mut found = Vec::new();
+    for problem in model.constant.iter().flat_map(|label| label_problems(label)) {
+        found.push(Finding { metric: "every metric".to_owned(), problem, place: None });
+    }
     for metric in &model.metrics {
         for problem in problems(metric) {
             let place = metric.places.first().cloned();
@@ -75,104 +119,68 @@ pub(crate) fn findings(model: &Model) -> Vec<Finding> {
 fn problems(metric: &Metric) -> Vec<String> {
     let mut problems = Vec::new();
     let mut add = |problem: String| problems.push(problem);
-    let stem = metric.base.trim_end_matches("_total");
-    let words: Vec<_> = stem.split('_').collect();
+    let (name, kind) = (metric.name.as_str(), metric.kind);
     if metric.help.trim().is_empty() {
         add("no help text".to_owned());
     }
-    if metric.kind == Kind::Counter && !metric.name.ends_with("_total") {
+    if kind == Kind::Counter && !name.ends_with("_total") {
         add("a counter's name ends in `_total`".to_owned());
     }
-    if metric.kind != Kind::Counter && metric.kind != Kind::Unknown && metric.name.ends_with("_total") {
-        add("only a counter's name ends in `_total`".to_owned());
-    }
-    if metric.name.chars().any(|c| c.is_ascii_uppercase()) {
+    if is_camel_case(name) {
         add("names are snake_case".to_owned());
     }
-    if metric.name.contains(':') {
+    if name.contains(':') {
         add("colons are for recording rules".to_owned());
     }
-    let kinds = ["counter", "gauge", "histogram", "summary"];
-    if let Some(kind) = words.iter().skip(1).chain([&words[0]]).find(|word| kinds.contains(word)) {
-        add(format!("the kind `{kind}` is no part of the name"));
-    }
-    if let Some((unit, base)) = OTHER_UNITS.iter().find(|(unit, _)| words.contains(unit)) {
+    if let Some((unit, base)) = unit(name).filter(|(unit, base)| unit != base) {
         add(format!("the unit {unit} is no base unit: use {base}"));
     }
-    let last = words.last().copied().unwrap_or_default();
-    if let Some((unit, base)) = SHORT_UNITS.iter().find(|(unit, _)| words.len() > 1 && *unit == last) {
+    let lower = name.to_lowercase();
+    let later = || lower.split('_').skip(1);
+    for (unit, base) in SHORT_UNITS.iter().filter(|(unit, _)| later().any(|word| word == *unit)) {
         add(format!("the unit `{unit}` is an abbreviation: use {base}"));
     }
-    if matches!(metric.kind, Kind::Counter | Kind::Gauge)
-        && let Some(suffix) = ["_bucket", "_count", "_sum"].iter().find(|suffix| metric.name.ends_with(**suffix))
-    {
-        add(format!("`{suffix}` is for histograms"));
+    // What has no type on the page may be anything.
+    if kind != Kind::Unknown {
+        // In the text format, an info is a gauge.
+        let word = if kind == Kind::Info { Kind::Gauge } else { kind }.as_str();
+        if later().any(|part| part == word) {
+            add(format!("the kind `{word}` is no part of the name"));
+        }
+        let counted = [Kind::Histogram, Kind::Summary];
+        for (suffix, kinds, what) in [
+            ("_total", &[Kind::Counter][..], "counters"),
+            ("_bucket", &counted[..1], "histograms"),
+            ("_count", &counted, "histograms and summaries"),
+            ("_sum", &counted, "histograms and summaries"),
+        ] {
+            if name.ends_with(suffix) && !kinds.contains(&kind) {
+                add(format!("`{suffix}` is for {what}"));
+            }
+        }
+        for (label, only, what) in [("le", Kind::Histogram, "histograms"), ("quantile", Kind::Summary, "summaries")] {
+            if metric.has(label) && kind != only {
+                add(format!("label `{label}` is for {what}"));
+            }
+        }
     }
-    for label in &metric.labels {
-        if label.name.chars().any(|c| c.is_ascii_uppercase()) {
-            add(format!("label `{}` is not snake_case", label.name));
-        }
-        if ["le", "quantile"].contains(&label.name.as_str()) {
-            add(format!("label `{}` is for histograms and summaries", label.name));
-        }
-        if ["job", "instance"].contains(&label.name.as_str()) {
-            add(format!("label `{}` is Prometheus' own: it would come as `exported_{0}`", label.name));
-        }
-    }
+    problems.extend(metric.labels.iter().flat_map(|label| label_problems(&label.name)));
     problems
 }
 
-/// How many series of a metric one instance can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WorstCase {
-    /// As many as its labels have combinations of known values.
-    Exactly(usize),
-    /// Values come at run time, up to the limit of the family and one series for the rest.
-    Limited(usize),
-    /// A foreign collector's own business.
-    Unknown,
-}
-
-impl fmt::Display for WorstCase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exactly(series) => write!(f, "{series}"),
-            Self::Limited(series) => write!(f, "up to {series}"),
-            Self::Unknown => f.write_str("not known"),
-        }
+fn label_problems(label: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    if is_camel_case(label) {
+        problems.push(format!("label `{label}` is not snake_case"));
     }
-}
-
-/// The worst case of one metric. A histogram has a series for each bucket, `+Inf`, its sum and its count.
-pub(crate) fn worst_case(metric: &Metric) -> WorstCase {
-    let each = if metric.kind == Kind::Histogram { metric.buckets.len() + 3 } else { 1 };
-    if metric.labels.is_empty() {
-        return WorstCase::Exactly(each);
+    // In a cluster, `namespace` is what the rules tell staging and production apart by.
+    if let Some((_, whose)) = TARGET_LABELS.iter().find(|(name, _)| *name == label) {
+        problems.push(format!(
+            "label `{label}` is {whose}: it would come as `exported_{label}` or, where labels are honored, take the place \
+             of the target's, which rules and dashboards go by"
+        ));
     }
-    if !metric.family {
-        return WorstCase::Unknown;
-    }
-    let known = metric.labels.iter().map(|label| label.values.as_ref().map(Vec::len));
-    let known = known.reduce(|a, b| a?.checked_mul(b?)).flatten();
-    match known {
-        Some(tuples) => WorstCase::Exactly(tuples.saturating_mul(each)),
-        None => WorstCase::Limited((DEFAULT_SERIES_LIMIT + 1).saturating_mul(each)),
-    }
-}
-
-/// The series of every metric, the most first.
-pub(crate) fn series(model: &Model) -> String {
-    let mut rows: Vec<_> = model.metrics.iter().map(|metric| (worst_case(metric), metric.name.as_str())).collect();
-    let weight = |case: WorstCase| match case {
-        WorstCase::Exactly(series) | WorstCase::Limited(series) => series,
-        WorstCase::Unknown => 0,
-    };
-    rows.sort_by_key(|(case, name)| (std::cmp::Reverse(weight(*case)), *name));
-    rows.iter().fold(String::new(), |mut out, (case, name)| {
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "{name}: {case} series");
-        out
-    })
+    problems
 }
 
 #[cfg(test)]
@@ -215,7 +223,63 @@ mod tests {
             lint(Descriptor::gauge("depth", "D.").labels(["queueName"])),
             ["label `queueName` is not snake_case"]
         );
+        let lint_name = |name: &'static str| lint(Descriptor::gauge(name, "D."));
+        for (name, unit, base) in [
+            ("disk_terabytes", "terabytes", "bytes"),
+            ("mem_tebibytes", "tebibytes", "bytes"),
+            ("mem_mebibytes", "mebibytes", "bytes"),
+            ("age_weeks", "weeks", "seconds"),
+            ("road_miles", "miles", "meters"),
+            ("centimeters_of_jobs", "centimeters", "meters"),
+        ] {
+            assert_eq!(lint_name(name), [format!("the unit {unit} is no base unit: use {base}")]);
+        }
+        for (name, unit, base) in
+            [("disk_TB", "tb", "bytes"), ("age_d", "d", "seconds"), ("wait_ms_max", "ms", "seconds")]
+        {
+            assert_eq!(lint_name(name), [format!("the unit `{unit}` is an abbreviation: use {base}")]);
+        }
+        // The words of other types are no complaint since client_golang 1.20; to promtool 2.42 they are.
+        for name in ["g_counter", "g_summary", "g_histogram"] {
+            assert_eq!(lint_name(name), [""; 0], "{name}");
+        }
+        assert_eq!(lint(Descriptor::counter("c_gauge_total", "C.")), [""; 0]);
+        assert_eq!(lint(Descriptor::histogram("h_summary", "H.", &[1.0][..])), [""; 0]);
+        for name in ["light_kelvin", "road_metres", "seconds_of_days", "d_depth", "gauge_depth", "load_ratio"] {
+            assert_eq!(lint_name(name), [""; 0], "{name}");
+        }
         assert_eq!(lint(Descriptor::gauge("depth", "D.")), [""; 0]);
+    }
+
+    fn of_target(label: &str, whose: &str) -> String {
+        format!(
+            "label `{label}` is {whose}: it would come as `exported_{label}` or, where labels are honored, take the place \
+             of the target's, which rules and dashboards go by"
+        )
+    }
+
+    #[test]
+    fn labels_on_everything_are_linted_once() {
+        let builder = Metrics::builder().registry(&Registry::new()).constant_label("regionName", "eu");
+        let builder = builder.constant_label("job", "shop").constant_label("namespace", "staging");
+        let model = Model::new(&builder.build().unwrap());
+        let found: Vec<_> = findings(&model).iter().map(ToString::to_string).collect();
+        let expected = [
+            "label `regionName` is not snake_case".to_owned(),
+            of_target("job", "Prometheus' own"),
+            of_target("namespace", "the Prometheus operator's"),
+        ];
+        assert_eq!(found, expected.map(|problem| format!("every metric: {problem}")));
+    }
+
+    #[test]
+    fn labels_of_targets_are_none_of_metrics() {
+        let lint_label = |label: &'static str| lint(Descriptor::gauge("depth", "D.").labels([label]));
+        assert_eq!(lint_label("instance"), [of_target("instance", "Prometheus' own")]);
+        assert_eq!(lint_label("namespace"), [of_target("namespace", "the Prometheus operator's")]);
+        for label in ["endpoint", "service", "pod", "exported_job", "job_kind"] {
+            assert_eq!(lint_label(label), [""; 0], "{label}");
+        }
     }
 
     #[test]
@@ -226,17 +290,5 @@ mod tests {
         });
         let found: Vec<_> = findings(&model).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["theirs: a counter's name ends in `_total`"]);
-    }
-
-    #[test]
-    fn the_worst_case_counts_buckets_and_known_values() {
-        let model = model(|registry| {
-            registry.histogram(Descriptor::histogram("wait_seconds", "W.", &[1.0, 2.0][..])).unwrap();
-            registry.gauge(Descriptor::gauge("depth", "D.").labels(["queue"])).unwrap();
-        });
-        let case = |base: &str| worst_case(model.find(base).unwrap());
-        assert_eq!(case("wait_seconds"), WorstCase::Exactly(5));
-        assert_eq!(case("depth"), WorstCase::Limited(2001));
-        assert!(series(&model).contains("depth: up to 2001 series\n"));
     }
 }

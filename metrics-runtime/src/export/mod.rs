@@ -33,12 +33,13 @@ mod page;
 mod parts;
 mod promql;
 mod rules;
-#[cfg(test)]
-mod tests;
+mod series;
 
 pub use command::{Command, CommandError, USAGE};
+pub use kubernetes::JobError;
 
 use model::Model;
+use rules::Target;
 
 use crate::config::Metrics;
 
@@ -88,14 +89,24 @@ impl Export {
     }
 
     /// A file of recording and alerting rules for Prometheus, in YAML.
+    ///
+    /// All of a job is one service to them: staging and production need two jobs, and a file each. Where targets have
+    /// labels that metrics have themselves (`endpoint`, `service`), they are scraped with `honor_labels: true`.
     #[must_use]
     pub fn rules(&self) -> String {
-        rules::node(&rules::groups(&self.model, &self.job)).yaml()
+        rules::node(&rules::groups(&self.model, Target::job(&self.job))).yaml()
     }
 
-    /// A `PrometheusRule` with the same rules and a `ServiceMonitor`, for the Prometheus operator, in YAML.
-    #[must_use]
-    pub fn kubernetes(&self) -> String {
+    /// A `PrometheusRule` with the same rules, for each namespace apart, and a `ServiceMonitor`, for the Prometheus
+    /// operator, in YAML. The job is the value of the label `app.kubernetes.io/name`; token, port and path are asked for
+    /// as these metrics are configured.
+    ///
+    /// That a service has no targets in one namespace, while it has some in another, is known from those it had: the
+    /// alert `TargetAbsent` is about a namespace for an hour, and says nothing of one where the service never was.
+    ///
+    /// # Errors
+    /// The job is no value that a label of Kubernetes can have.
+    pub fn kubernetes(&self) -> Result<String, JobError> {
         kubernetes::yaml(&self.model, &self.job)
     }
 
@@ -120,6 +131,12 @@ impl Export {
     /// How many series each metric can have on one instance, a line each, the most first.
     #[must_use]
     pub fn series(&self) -> String {
-        lint::series(&self.model)
+        series::listing(&self.model)
     }
+}
+
+/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>): the same in every build, which the hash of the standard library
+/// does not promise.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

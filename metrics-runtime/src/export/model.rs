@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::page;
 pub(crate) use super::parts::{Function, Http, Role, STATUS};
-use super::parts::{functions, http, own_label, role};
+use super::parts::{functions, http, is_common, is_own, own_label, role};
+use super::promql::Owner;
+use super::series::{self, WorstCase};
 use crate::catalog::{Declaration, catalog};
+use crate::computed::Computed;
 use crate::config::Metrics;
-use crate::descriptor::{self, Descriptor, Source};
+use crate::descriptor::{self, Source};
+use crate::family::AnyFamily;
 use crate::objective::RouteObjective;
 use crate::outcome::Outcome;
 
@@ -81,8 +85,9 @@ pub(crate) struct Metric {
     pub(crate) role: Role,
     /// Whether it counts calls by [`Outcome`].
     pub(crate) outcomes: bool,
-    /// Whether it is one of this toolkit's families, which carry namespace, constant labels and a limit of series.
+    /// Whether it is one of this toolkit's families, which carry namespace and constant labels.
     pub(crate) family: bool,
+    pub(crate) series: WorstCase,
 }
 
 impl Metric {
@@ -95,7 +100,7 @@ impl Metric {
         self.labels.iter().map(|label| label.name.as_str()).find(|name| labels.contains(name))
     }
 
-    /// The labels whose values the program bounds: those that series may be told apart by in a panel.
+    /// The labels whose values the program bounds: those that rules, and panels of all series, may tell apart by.
     pub(crate) fn bounded(&self) -> Vec<&str> {
         self.labels.iter().filter(|label| label.values.is_some()).map(|label| label.name.as_str()).collect()
     }
@@ -112,13 +117,20 @@ pub(crate) struct Model {
     pub(crate) service: String,
     /// Where the page is served.
     pub(crate) path: String,
+    /// Whether scrapers have to show a token.
+    pub(crate) token: bool,
+    /// Whether the page has an address of its own.
+    pub(crate) apart: bool,
     /// The names of the labels on every sample.
     pub(crate) constant: Vec<String>,
     /// Sorted by name.
     pub(crate) metrics: Vec<Metric>,
+    /// What tells this service's instances from others; nothing where all that it has is what others have as well.
+    pub(crate) owner: Option<Owner>,
     pub(crate) http: Option<Http>,
     pub(crate) functions: Vec<Function>,
-    /// The objectives of functions, with the metric and the literal labels they are about.
+    /// Everything that attributes and modules declare, with the labels' known values and the objective where there is
+    /// one; nothing of a registry that is not the global one.
     pub(crate) declared: Vec<Declaration>,
     /// The objectives of routes.
     pub(crate) routes: Vec<RouteObjective>,
@@ -130,12 +142,13 @@ impl Model {
         let constant: Vec<_> = naming.constant.iter().map(|(name, _)| name.clone()).collect();
         let global = metrics.registry().is_global();
         let declared = if global { catalog() } else { Vec::new() };
+        let limit = metrics.registry().series_limit();
         let mut all = BTreeMap::new();
         for family in metrics.registry().snapshot().0 {
             let descriptor = family.descriptor();
             let ours: Vec<_> = declared.iter().filter(|own| own.descriptor.name == descriptor.name).collect();
             let name = format!("{}{}", family.prefix(naming), descriptor.name);
-            let metric = of_family(name.clone(), descriptor, family.source(), &ours);
+            let metric = of_family(name.clone(), &*family, &ours, limit);
             all.insert(name, metric);
         }
         let mut listed = page::families(&metrics.render());
@@ -143,7 +156,9 @@ impl Model {
             let kind = if described.name.ends_with("_total") { Kind::Counter } else { Kind::Unknown };
             let listed = listed.entry(described.name).or_insert_with(|| page::Listed { kind, ..Default::default() });
             listed.help = described.help;
-            listed.labels.extend(described.labels);
+            for label in described.labels {
+                listed.labels.entry(label).or_default();
+            }
         }
         for (name, listed) in listed {
             all.entry(name.clone()).or_insert_with(|| of_page(name, &naming.prefix, listed, &constant));
@@ -158,7 +173,16 @@ impl Model {
             path: metrics.path().to_owned(),
             #[cfg(not(feature = "axum"))]
             path: "/metrics".to_owned(),
+            #[cfg(feature = "axum")]
+            token: metrics.asks_for_token(),
+            #[cfg(not(feature = "axum"))]
+            token: false,
+            #[cfg(feature = "serve")]
+            apart: metrics.is_apart(),
+            #[cfg(not(feature = "serve"))]
+            apart: false,
             constant,
+            owner: owner(&all, &naming.prefix, http.as_ref()),
             metrics: all,
             http,
             functions,
@@ -177,10 +201,36 @@ impl Model {
     }
 }
 
-fn of_family(name: String, descriptor: &Descriptor, source: Source, declared: &[&Declaration]) -> Metric {
-    let mut labels: Vec<_> = descriptor.labels.iter().map(|label| known(label, declared)).collect();
+/// Something that every instance has, and nothing else: a gauge or an info that is there from the start, a counter that
+/// is, or what counts requests.
+fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner> {
+    let own = |name: &str| name.starts_with(prefix) && !is_common(name);
+    let there = |metric: &&Metric| {
+        metric.family && own(&metric.name) && (metric.labels.is_empty() || metric.kind == Kind::Info)
+    };
+    let there: Vec<_> = metrics.iter().filter(there).collect();
+    let rises = |metric: &Metric| matches!(metric.kind, Kind::Counter | Kind::Histogram);
+    let counter = there.first().map(|metric| match metric.kind {
+        // No series has the name alone.
+        Kind::Histogram => format!("{}_count", metric.name),
+        _ => metric.name.clone(),
+    });
+    let requests = || http.map(|http| http.requests.clone()).filter(|name| own(name));
+    let owner = |series, counter| Owner { series, counter, prefix: prefix.to_owned() };
+    let still = there.iter().find(|metric| !rises(metric));
+    still.map(|metric| owner(metric.name.clone(), false)).or_else(|| Some(owner(counter.or_else(requests)?, true)))
+}
+
+fn of_family(name: String, family: &dyn AnyFamily, declared: &[&Declaration], limit: usize) -> Metric {
+    let descriptor = family.descriptor();
+    let label = |name: &std::borrow::Cow<'static, str>| match family.computed() {
+        Some(computed) => bounded(name, computed.values(name)),
+        None => known(name, declared),
+    };
+    let mut labels: Vec<_> = descriptor.labels.iter().map(label).collect();
     labels.sort_by(|a, b| a.name.cmp(&b.name));
-    let places: BTreeSet<_> = declared.iter().map(|own| place(&own.source)).collect();
+    let own = family.computed().map(Computed::places).unwrap_or_default();
+    let places: BTreeSet<_> = declared.iter().map(|declared| &declared.source).chain(&own).map(place).collect();
     let outcomes = descriptor.kind == descriptor::Kind::Counter
         && labels.iter().any(|label| {
             let all: BTreeSet<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
@@ -189,17 +239,24 @@ fn of_family(name: String, descriptor: &Descriptor, source: Source, declared: &[
         });
     Metric {
         role: role(&descriptor.name, &labels),
+        series: series::of_family(family, &labels, declared, limit),
         base: descriptor.name.to_string(),
         kind: descriptor.kind.into(),
         unit: descriptor.unit.as_ref().map(ToString::to_string).or_else(|| unit(&descriptor.name)),
         help: descriptor.help.to_string(),
         labels,
         buckets: descriptor.buckets.to_vec(),
-        places: if places.is_empty() { vec![place(&source)] } else { places.into_iter().collect() },
+        places: if places.is_empty() { vec![place(&family.source())] } else { places.into_iter().collect() },
         outcomes,
         family: true,
         name,
     }
+}
+
+/// The label with these values, if there are any.
+fn bounded<V: Into<String>>(label: &str, values: impl IntoIterator<Item = V>) -> Label {
+    let values: BTreeSet<String> = values.into_iter().map(Into::into).collect();
+    Label { name: label.to_owned(), values: (!values.is_empty()).then(|| values.into_iter().collect()) }
 }
 
 /// The label with all the values that its declarations know; with none if one of them knows none.
@@ -218,11 +275,24 @@ fn known(label: &str, declared: &[&Declaration]) -> Label {
 
 fn of_page(name: String, prefix: &str, listed: page::Listed, constant: &[String]) -> Metric {
     let base = name.strip_prefix(prefix).unwrap_or(&name).to_owned();
-    let own = own_label(&base).map(str::to_owned);
-    let names: BTreeSet<_> = listed.labels.into_iter().chain(own).filter(|name| !constant.contains(name)).collect();
-    let labels: Vec<_> = names.into_iter().map(|name| Label { name, values: None }).collect();
+    let own = is_own(&base);
+    let mut found = listed.labels;
+    if let Some(label) = own_label(&base) {
+        found.entry(label.to_owned()).or_default();
+    }
+    found.retain(|name, _| !constant.contains(name));
+    // All series of the toolkit's own metrics are on every page.
+    let label = |(name, values): (String, BTreeSet<String>)| bounded(&name, values.into_iter().filter(|_| own));
+    let labels: Vec<_> = found.into_iter().map(label).collect();
+    let series = match listed.kind {
+        _ if own => WorstCase::Exactly(listed.samples),
+        Kind::Summary => WorstCase::Unknown,
+        kind if labels.is_empty() => WorstCase::Exactly(series::lines(kind, listed.buckets.len())),
+        _ => WorstCase::Unknown,
+    };
     Metric {
         role: role(&base, &labels),
+        series,
         kind: listed.kind,
         unit: unit(&base),
         help: listed.help,
@@ -299,8 +369,8 @@ mod tests {
     fn parts_are_told_by_names_and_labels() {
         let registry = Registry::new();
         crate::circuit_breaker::BreakerHandle::register_in(&registry, "x").unwrap();
-        registry.gauge(Descriptor::gauge("process_open_fds", "Open.")).unwrap();
-        registry.gauge(Descriptor::gauge("stock", "Stock.")).unwrap();
+        registry.gauge(crate::Descriptor::gauge("process_open_fds", "Open.")).unwrap();
+        registry.gauge(crate::Descriptor::gauge("stock", "Stock.")).unwrap();
         let model = Model::new(&metrics(&registry));
         let role = |base: &str| model.find(base).map(|metric| metric.role);
         assert_eq!(role("circuit_breaker_state"), Some(Role::Breaker));

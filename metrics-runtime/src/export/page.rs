@@ -13,8 +13,9 @@ use super::model::Kind;
 pub(crate) struct Listed {
     pub(crate) kind: Kind,
     pub(crate) help: String,
-    /// The labels of its samples, without `le` and `quantile`; empty as long as there are none.
-    pub(crate) labels: BTreeSet<String>,
+    pub(crate) samples: usize,
+    /// The labels of its samples with their values, without `le` and `quantile`; empty as long as there are none.
+    pub(crate) labels: BTreeMap<String, BTreeSet<String>>,
     /// The bounds of a histogram, `+Inf` left out.
     pub(crate) buckets: Vec<f64>,
 }
@@ -40,6 +41,7 @@ pub(crate) fn families(page: &str) -> BTreeMap<String, Listed> {
 }
 
 fn sample(line: &str, family: &mut Listed) {
+    family.samples += 1;
     let Some((_, labels)) = line.split_once('{') else { return };
     let mut rest = labels;
     while let Some((name, value)) = rest.split_once("=\"") {
@@ -53,7 +55,7 @@ fn sample(line: &str, family: &mut Listed) {
             }
             (Kind::Summary, "quantile") => {}
             _ => {
-                family.labels.insert(name.to_owned());
+                family.labels.entry(name.to_owned()).or_default().insert(unescape(&value[..end]));
             }
         }
         rest = value[end..].trim_start_matches('"').trim_start_matches(',');
@@ -85,9 +87,9 @@ fn unescape(text: &str) -> String {
                 chars.next();
                 out.push('\n');
             }
-            ('\\', Some('\\')) => {
+            ('\\', Some(c @ ('\\' | '"'))) => {
                 chars.next();
-                out.push('\\');
+                out.push(c);
             }
             _ => out.push(c),
         }
@@ -110,10 +112,11 @@ mod tests {
         let families = families(page);
         let a = &families["a_total"];
         assert_eq!((a.kind, a.help.as_str()), (Kind::Counter, "A \\ and\na line."));
-        assert!(a.labels.iter().eq(["x", "y"]));
+        let values = |label: &str| a.labels[label].iter().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!((a.samples, values("x"), values("y")), (1, vec!["}\",le=\""], vec![""]));
         let b = &families["b_seconds"];
         assert_eq!((b.kind, b.buckets.as_slice()), (Kind::Histogram, &[0.5][..]));
-        assert!(b.labels.iter().eq(["z"]));
+        assert!(b.samples == 4 && b.labels.keys().eq(["z"]));
         assert_eq!(families["c_info"].kind, Kind::Info);
     }
 }

@@ -2,6 +2,7 @@
 //! alerts come with it.
 
 use super::model::{Kind, Label, Metric};
+use super::promql::{Compare, Matcher, matcher};
 use crate::catalog::Declaration;
 
 /// The part a metric plays: the row of the dashboard it belongs to.
@@ -39,6 +40,13 @@ pub(crate) struct Http {
     pub(crate) in_flight: Option<String>,
 }
 
+impl Http {
+    /// A server that failed; a client that left early (499) or asked for the wrong thing is none.
+    pub(crate) fn failed(&self) -> Matcher {
+        matcher(&self.status, Compare::Matches, "5..|5xx")
+    }
+}
+
 /// The calls of one or more functions: their counter by outcome and their duration.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Function {
@@ -51,6 +59,16 @@ impl Function {
     pub(crate) fn by(&self) -> Vec<&str> {
         self.calls.bounded().into_iter().filter(|label| *label != STATUS).collect()
     }
+
+    /// Of what the calls are told apart by, that which their duration has as well.
+    pub(crate) fn timed_by(&self, duration: &Metric) -> Vec<&str> {
+        self.by().into_iter().filter(|label| duration.has(label)).collect()
+    }
+}
+
+/// Calls that failed. Cancelled ones were given up by their callers, and are told apart.
+pub(crate) fn failed_calls() -> Matcher {
+    matcher(STATUS, Compare::Matches, "error|panic")
 }
 
 /// The label of the outcome of a call.
@@ -60,24 +78,30 @@ const METHOD_LABELS: &[&str] = &["method", "http_request_method", "http_method",
 pub(super) const ROUTE_LABELS: &[&str] = &["endpoint", "path", "route", "http_route", "handler", "uri"];
 const STATUS_LABELS: &[&str] = &["status", "status_code", "code", "http_response_status_code", "status_class"];
 
-/// The labels of the toolkit's own metrics, which may have no series yet that would show them.
+/// The label of the one metric of the toolkit's own that may have no series yet to show it: no family has labels.
 pub(super) fn own_label(base: &str) -> Option<&'static str> {
-    match base {
-        "metrics_runtime_label_overflow_total" => Some("metric"),
-        "metrics_runtime_scrape_errors_total" => Some("cause"),
-        "metrics_runtime_scrapes_total" => Some("code"),
-        _ => None,
-    }
+    (base == "metrics_runtime_label_overflow_total").then_some("metric")
 }
+
+/// Whether it is one of the toolkit's own metrics.
+pub(super) fn is_own(base: &str) -> bool {
+    base.starts_with("metrics_runtime_")
+}
+
+/// Whether any service may have a metric of this name, by which libraries it uses.
+pub(super) fn is_common(name: &str) -> bool {
+    name == "up" || is_own(name) || PROCESS.iter().any(|prefix| name.starts_with(prefix))
+}
+
+const PROCESS: [&str; 3] = ["process_", "tokio_", "promhttp_"];
 
 pub(super) fn role(base: &str, labels: &[Label]) -> Role {
     let has = |names: &[&str]| labels.iter().any(|label| names.contains(&label.name.as_str()));
-    if base.starts_with("metrics_runtime_") {
+    if is_own(base) {
         Role::Own
     } else if base.starts_with("circuit_breaker_") {
         Role::Breaker
-    } else if ["process_", "tokio_", "promhttp_"].iter().any(|prefix| base.starts_with(prefix)) || base == "build_info"
-    {
+    } else if PROCESS.iter().any(|prefix| base.starts_with(prefix)) || base == "build_info" {
         Role::Process
     } else if base.starts_with("http_") || base == "requests_in_flight" || has(METHOD_LABELS) && has(ROUTE_LABELS) {
         Role::Http

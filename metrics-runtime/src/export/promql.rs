@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::node::number;
+use super::parts::is_common;
 
 /// How a matcher compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +39,8 @@ pub(crate) enum Expr {
     Series { metric: String, matchers: Vec<Matcher>, window: Option<String> },
     /// A function.
     Call { function: &'static str, arguments: Vec<Expr> },
-    /// `sum by (labels) (of)`.
-    Aggregate { operator: &'static str, by: Vec<String>, of: Box<Expr> },
+    /// `sum by (labels) (of)`, `topk by (labels) (number, of)`.
+    Aggregate { operator: &'static str, by: Vec<String>, number: Option<u32>, of: Box<Expr> },
     /// Two sides; `modifier` is what stands behind the operator, `bool` or `on (..) group_left ()`.
     Binary { left: Box<Expr>, operator: &'static str, modifier: String, right: Box<Expr> },
 }
@@ -50,7 +51,14 @@ pub(crate) fn call(function: &'static str, arguments: impl IntoIterator<Item = E
 
 /// `sum`, `max`, .. by these labels; by none, over everything.
 pub(crate) fn aggregate<L: AsRef<str>>(operator: &'static str, by: &[L], of: Expr) -> Expr {
-    Expr::Aggregate { operator, by: by.iter().map(|label| label.as_ref().to_owned()).collect(), of: Box::new(of) }
+    let by = by.iter().map(|label| label.as_ref().to_owned()).collect();
+    Expr::Aggregate { operator, by, number: None, of: Box::new(of) }
+}
+
+/// The largest series of each group by these labels; by none, of all.
+pub(crate) fn largest<L: AsRef<str>>(number: u32, by: &[L], of: Expr) -> Expr {
+    let by = by.iter().map(|label| label.as_ref().to_owned()).collect();
+    Expr::Aggregate { operator: "topk", by, number: Some(number), of: Box::new(of) }
 }
 
 impl Expr {
@@ -108,12 +116,15 @@ impl fmt::Display for Expr {
                 }
                 f.write_str(")")
             }
-            Self::Aggregate { operator, by, of } => {
+            Self::Aggregate { operator, by, number, of } => {
                 f.write_str(operator)?;
                 if !by.is_empty() {
                     write!(f, " by ({}) ", by.join(", "))?;
                 }
-                write!(f, "({of})")
+                match number {
+                    Some(number) => write!(f, "({number}, {of})"),
+                    None => write!(f, "({of})"),
+                }
             }
             Self::Binary { left, operator, modifier, right } => {
                 side(f, left)?;
@@ -159,23 +170,48 @@ fn quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_str("\"")
 }
 
+/// What tells one service's instances from others.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Owner {
+    /// A series that each of them has, and no other service.
+    pub(crate) series: String,
+    /// Whether it is one that only goes up.
+    pub(crate) counter: bool,
+    /// What the names of its own metrics begin with; empty where it has no namespace.
+    pub(crate) prefix: String,
+}
+
+impl Owner {
+    /// Whether other services have metrics of this name as well.
+    fn shares(&self, metric: &str) -> bool {
+        if self.prefix.is_empty() { is_common(metric) } else { !metric.starts_with(&self.prefix) }
+    }
+}
+
+/// The quantiles that are drawn and recorded, with their names.
+pub(crate) const QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")];
+
 /// What the selectors of one document have in common: whose series, over which window.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
     matchers: Vec<Matcher>,
     window: String,
+    /// Whose instances are meant, where the choice of jobs may be all of them.
+    owner: Option<(Owner, Vec<Matcher>)>,
 }
 
 impl Scope {
-    /// The panels of a dashboard: the job and the instances that were chosen, the window that Grafana finds.
-    pub(crate) fn dashboard() -> Self {
-        let matchers = ["job", "instance"].map(|name| matcher(name, Compare::Matches, &format!("${name}")));
-        Self { matchers: matchers.into(), window: "$__rate_interval".to_owned() }
+    /// The panels of a dashboard: the job and the instances that were chosen, the window that Grafana finds. All jobs
+    /// are those of the owner.
+    pub(crate) fn dashboard(owner: Option<&Owner>) -> Self {
+        let matchers = ["job", "instance"].map(|name| matcher(name, Compare::Matches, &format!("${name}"))).to_vec();
+        let owner = owner.map(|owner| (owner.clone(), matchers.clone()));
+        Self { matchers, window: "$__rate_interval".to_owned(), owner }
     }
 
     /// The rules for one job.
     pub(crate) fn job(job: &str, window: &str) -> Self {
-        Self { matchers: vec![matcher("job", Compare::Is, job)], window: window.to_owned() }
+        Self { matchers: vec![matcher("job", Compare::Is, job)], window: window.to_owned(), owner: None }
     }
 
     /// The same with further matchers.
@@ -187,13 +223,30 @@ impl Scope {
 
     /// The series as they are.
     pub(crate) fn now(&self, metric: &str) -> Expr {
-        Expr::Series { metric: metric.to_owned(), matchers: self.matchers.clone(), window: None }
+        self.owned(metric, self.series(metric, None))
     }
 
     /// `function(metric[window])`.
     pub(crate) fn windowed(&self, function: &'static str, metric: &str) -> Expr {
-        let window = Some(self.window.clone());
-        call(function, [Expr::Series { metric: metric.to_owned(), matchers: self.matchers.clone(), window }])
+        self.owned(metric, call(function, [self.series(metric, Some(self.window.clone()))]))
+    }
+
+    fn series(&self, metric: &str, window: Option<String>) -> Expr {
+        Expr::Series { metric: metric.to_owned(), matchers: self.matchers.clone(), window }
+    }
+
+    /// Of a metric that others have as well, only what stands beside a series of the owner.
+    fn owned(&self, metric: &str, expr: Expr) -> Expr {
+        match &self.owner {
+            Some((owner, matchers)) if owner.shares(metric) => {
+                let window = owner.counter.then(|| self.window.clone());
+                let series = Expr::Series { metric: owner.series.clone(), matchers: matchers.clone(), window };
+                // Grafana's linter takes no counter without its rate.
+                let series = if owner.counter { call("rate", [series]) } else { series };
+                expr.modified("and", "on (job, instance)", series)
+            }
+            _ => expr,
+        }
     }
 
     /// `sum by (by) (rate(metric[window]))`; counters only.
@@ -206,10 +259,13 @@ impl Scope {
         aggregate("sum", by, self.windowed("increase", metric))
     }
 
-    /// A quantile of the buckets of all instances together.
+    /// A quantile of the buckets of all instances together. Where nothing was observed there is none, rather than the NaN
+    /// that buckets without a rate have.
     pub(crate) fn quantile<L: AsRef<str>>(&self, quantile: f64, histogram: &str, by: &[L]) -> Expr {
+        let observed = self.rate(&format!("{histogram}_count"), by).compared(">", 0.0);
         let by: Vec<_> = by.iter().map(AsRef::as_ref).chain(["le"]).collect();
-        call("histogram_quantile", [Expr::Number(quantile), self.rate(&format!("{histogram}_bucket"), &by)])
+        let buckets = self.rate(&format!("{histogram}_bucket"), &by);
+        call("histogram_quantile", [Expr::Number(quantile), buckets]).binary("and", observed)
     }
 
     /// The mean of what was observed.
@@ -239,11 +295,32 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_come_from_summed_buckets() {
+    fn what_others_have_as_well_is_the_owners_alone() {
+        let owner = |prefix: &str| Owner { series: "shop_open".to_owned(), counter: false, prefix: prefix.to_owned() };
+        let rate = |owner: Owner, metric: &str| {
+            let scope = Scope::dashboard(Some(&owner)).with([matcher("cause", Compare::Is, "panic")]);
+            scope.rate(metric, &["instance"]).to_string().replace("{job=~\"$job\", instance=~\"$instance\"", "{..")
+        };
+        let shared = |metric: &str| {
+            format!(
+                "sum by (instance) (rate({metric}{{.., cause=\"panic\"}}[$__rate_interval]) \
+                 and on (job, instance) shop_open{{..}})"
+            )
+        };
+        let own = |metric: &str| format!("sum by (instance) (rate({metric}{{.., cause=\"panic\"}}[$__rate_interval]))");
+        assert_eq!(rate(owner("shop_"), "metrics_runtime_a_total"), shared("metrics_runtime_a_total"));
+        assert_eq!(rate(owner("shop_"), "shop_a_total"), own("shop_a_total"));
+        assert_eq!(rate(owner(""), "up"), shared("up"));
+        assert_eq!(rate(owner(""), "a_total"), own("a_total"));
+    }
+
+    #[test]
+    fn quantiles_come_from_summed_buckets_and_are_absent_where_nothing_was_observed() {
         assert_eq!(
-            Scope::dashboard().quantile(0.95, "wait_seconds", &["route"]).to_string(),
+            Scope::dashboard(None).quantile(0.95, "wait_seconds", &["route"]).to_string(),
             "histogram_quantile(0.95, sum by (route, le) \
-             (rate(wait_seconds_bucket{job=~\"$job\", instance=~\"$instance\"}[$__rate_interval])))"
+             (rate(wait_seconds_bucket{job=~\"$job\", instance=~\"$instance\"}[$__rate_interval]))) and \
+             (sum by (route) (rate(wait_seconds_count{job=~\"$job\", instance=~\"$instance\"}[$__rate_interval])) > 0)"
         );
     }
 

@@ -347,6 +347,11 @@ pub(crate) trait AnyFamily: Send + Sync {
     fn prefix<'a>(&self, naming: &'a Naming) -> &'a str {
         &naming.prefix
     }
+    /// What computes its samples, if they are computed; then no limit applies.
+    #[cfg(feature = "export")]
+    fn computed(&self) -> Option<&dyn crate::computed::Computed> {
+        None
+    }
     /// Writes every series, in the order in which they were made, the overflow last.
     fn write(&self, page: &mut Page);
     /// How many bytes `write` takes on a page where this many stand beside the labels of each line: rather too many than

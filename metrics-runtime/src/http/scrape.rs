@@ -71,6 +71,10 @@ impl fmt::Debug for Scraper {
 
 impl Scraper {
     pub(crate) fn new(registry: Registry, naming: Naming, endpoint: Endpoint, access: Access, enabled: bool) -> Self {
+        if enabled {
+            // From the start, so that whoever looks at the page before its first scrape sees what every scrape brings.
+            registry.scrapes();
+        }
         let (places, flights, writing, no_peer) = (Arc::default(), Mutex::default(), Mutex::default(), First::new());
         Self { registry, naming, endpoint, access, enabled, places, flights, writing, no_peer }
     }
@@ -79,6 +83,11 @@ impl Scraper {
     #[cfg(feature = "serve")]
     pub(crate) fn may_be_public(&self) -> bool {
         self.access.is_restricted() || self.endpoint.is_open()
+    }
+
+    #[cfg(feature = "export")]
+    pub(crate) fn asks_for_token(&self) -> bool {
+        !self.access.tokens.is_empty()
     }
 
     #[cfg(feature = "serve")]

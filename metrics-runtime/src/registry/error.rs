@@ -75,6 +75,24 @@ pub enum RegistryError {
         /// Where it is declared again.
         second: Box<Source>,
     },
+    /// Two functions that record into the same series promise different things of them.
+    #[error(
+        "metric `{metric}` has two objectives for the same series: {promised} at {first} and {other} at {second}; \
+         make the two agree, or tell the functions apart by the metric's name or by a label with a fixed value"
+    )]
+    #[non_exhaustive]
+    Objectives {
+        /// The metric, without namespace.
+        metric: String,
+        /// What was promised first.
+        promised: String,
+        /// What is promised again.
+        other: String,
+        /// Where it was promised first.
+        first: Box<Source>,
+        /// Where it is promised again.
+        second: Box<Source>,
+    },
     /// The `prometheus` crate refused a collector.
     #[error("the collector was refused: {reason}")]
     #[non_exhaustive]

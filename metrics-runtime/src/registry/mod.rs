@@ -65,7 +65,7 @@ struct Inner {
     /// What registered collectors say they will have, before they have a series.
     #[cfg(feature = "export")]
     described: Mutex<Vec<Described>>,
-    /// From when on there is an endpoint.
+    /// From when on there are metrics that have an endpoint.
     #[cfg(feature = "axum")]
     scrapes: OnceLock<Scrapes>,
 }

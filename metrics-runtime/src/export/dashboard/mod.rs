@@ -6,6 +6,7 @@ mod rows;
 
 use std::collections::BTreeSet;
 
+use super::hash;
 use super::model::{Model, Role};
 use super::node::{Node, list, map};
 use super::promql::{Expr, Scope, aggregate};
@@ -26,7 +27,8 @@ fn rows(model: &Model) -> Vec<(&'static str, Vec<Panel>)> {
             Role::Http => rows::http(model),
             Role::Function => rows::functions(model),
             Role::Breaker => rows::breakers(model),
-            Role::Business | Role::Process | Role::Own => rows::generic(model, role, &[]),
+            Role::Process => rows::process(model),
+            Role::Business | Role::Own => rows::generic(model, role, &[]),
         };
         (title, panels)
     }));
@@ -75,7 +77,7 @@ fn panels(rows: &[(&str, Vec<Panel>)]) -> Node {
                 y += height;
                 (x, height) = (0, 0);
             }
-            out.push(panel.node(id(&mut ids, &panel.identity()), x, y));
+            out.push(panel.node(id(&mut ids, &format!("{title}\n{}", panel.identity())), x, y));
             x += panel.width;
             height = height.max(panel.height);
         }
@@ -93,12 +95,6 @@ fn id(taken: &mut BTreeSet<i64>, identity: &str) -> i64 {
     id
 }
 
-/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>): the same in every build, which the hash of the standard library
-/// does not promise.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
 fn uid(service: &str) -> String {
     let uid = format!("{}-metrics", service.replace([':', '_'], "-"));
     if uid.len() <= LONGEST_UID {
@@ -109,13 +105,21 @@ fn uid(service: &str) -> String {
     format!("{}-{hash}", uid.get(..LONGEST_UID - hash.len() - 1).unwrap_or_default())
 }
 
+/// The instances that were chosen.
+fn chosen(model: &Model) -> Scope {
+    Scope::dashboard(model.owner.as_ref())
+}
+
 /// A line where a process has started.
 fn restarts(model: &Model) -> Node {
-    let scope = Scope::dashboard();
+    let scope = chosen(model);
     let start = model.metrics.iter().find(|metric| metric.base == "process_start_time_seconds");
     let expr = match (start, &model.http) {
         (Some(start), _) => scope.windowed("changes", &start.name),
-        // A counter that goes back to zero says the same, once it was above.
+        // A counter that goes back to zero says the same, once it was above; and Prometheus asks for pages all the time.
+        (None, _) if model.find("metrics_runtime_scrapes_total").is_some() => {
+            scope.windowed("resets", "metrics_runtime_scrapes_total")
+        }
         (None, Some(http)) => scope.windowed("resets", &http.requests),
         (None, None) => scope.windowed("changes", "up"),
     };
@@ -126,6 +130,9 @@ fn restarts(model: &Model) -> Node {
         ("enable", true.into()),
         ("iconColor", "blue".into()),
         ("expr", expr.to_string().into()),
+        ("titleFormat", "Restart".into()),
+        ("textFormat", "{{job}} {{instance}}".into()),
+        ("tagKeys", "job,instance".into()),
     ])
 }
 
@@ -142,17 +149,15 @@ fn variables(model: &Model) -> Node {
         ("options", Node::List(Vec::new())),
         ("regex", "".into()),
     ]);
-    // Something that every instance has from the start.
-    let known = model.metrics.iter().find(|metric| metric.family && metric.labels.is_empty());
-    let known = known.or_else(|| model.find("metrics_runtime_rejected_values_total"));
-    let root = known.map_or("up", |metric| metric.name.as_str());
+    let known = model.find("metrics_runtime_rejected_values_total").map(|metric| metric.name.as_str());
+    let root = model.owner.as_ref().map(|owner| owner.series.as_str()).or(known).unwrap_or("up");
     let mut variables = vec![
         source,
         variable("job", "Job", &format!("label_values({root}, job)")),
         variable("instance", "Instance", &format!("label_values({root}{{job=~\"$job\"}}, instance)")),
     ];
     if let Some(http) = &model.http {
-        let requests = Scope::dashboard().now(&http.requests);
+        let requests = Scope::dashboard(None).now(&http.requests);
         variables.push(variable("route", "Route", &format!("label_values({requests}, {})", http.route)));
     }
     variables.into()

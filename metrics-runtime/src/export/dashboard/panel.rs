@@ -3,7 +3,10 @@
 
 use super::super::model::Metric;
 use super::super::node::{Node, list, map};
-use super::super::promql::Expr;
+use super::super::promql::{Expr, largest};
+
+/// How many series stand for all of a metric whose label values come at run time.
+pub(super) const LARGEST: u32 = 10;
 
 /// How a panel draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +15,7 @@ pub(super) enum Draw {
     Stacked,
     Stat,
     Heatmap,
-    /// A line of colours over time; `true` with the states of a circuit breaker.
+    /// A line of colours over time: the states of a circuit breaker.
     States,
     Table,
 }
@@ -29,6 +32,8 @@ pub(super) struct Target {
 pub(super) struct Panel {
     pub(super) title: String,
     pub(super) description: String,
+    /// The metric that it is about, if it is one.
+    pub(super) metric: String,
     pub(super) draw: Draw,
     pub(super) unit: &'static str,
     pub(super) targets: Vec<Target>,
@@ -37,6 +42,8 @@ pub(super) struct Panel {
     pub(super) height: i64,
     /// Above the first, the value is yellow; above the second, red.
     pub(super) limits: Option<(f64, f64)>,
+    /// Whether values may be below zero.
+    pub(super) signed: bool,
 }
 
 impl Panel {
@@ -47,8 +54,8 @@ impl Panel {
             Draw::States => (24, 6),
             Draw::Lines | Draw::Stacked | Draw::Heatmap => (8, 8),
         };
-        let (title, description, targets) = (title.into(), String::new(), Vec::new());
-        Self { title, description, draw, unit, targets, width, height, limits: None }
+        let (title, description, metric, targets) = (title.into(), String::new(), String::new(), Vec::new());
+        Self { title, description, metric, draw, unit, targets, width, height, limits: None, signed: false }
     }
 
     /// What it shows, in words of this toolkit.
@@ -58,11 +65,18 @@ impl Panel {
     }
 
     /// What a metric's HELP says, and where it is declared.
-    pub(super) fn help(self, metric: &Metric) -> Self {
+    pub(super) fn help(mut self, metric: &Metric) -> Self {
+        metric.name.clone_into(&mut self.metric);
         let places = metric.places.iter().map(|place| plain(place));
         let names = [metric.name.clone()].into_iter().chain(places).map(|name| format!("`{name}`"));
         let text: Vec<_> = [plain(&metric.help)].into_iter().chain(names).collect();
         self.about(text.join("\n\n").trim_start())
+    }
+
+    /// What it shows, a word more.
+    pub(super) fn note(mut self, text: &str) -> Self {
+        self.description = format!("{}\n\n{text}", self.description);
+        self
     }
 
     pub(super) fn query(mut self, expr: Expr, legend: impl Into<String>) -> Self {
@@ -75,18 +89,37 @@ impl Panel {
         self.query(expr, legend(by, otherwise))
     }
 
+    /// The same for a metric of which only the labels in `few` have few values. Where there are others, the largest
+    /// series are shown for each value of those few: else what is rare, an error for instance, would never be among them.
+    pub(super) fn query_by_any(mut self, expr: Expr, by: &[&str], few: &[&str], otherwise: &str) -> Self {
+        let few: Vec<_> = by.iter().copied().filter(|label| few.contains(label)).collect();
+        if few.len() == by.len() {
+            return self.query_by(expr, by, otherwise);
+        }
+        let each = if few.is_empty() { String::new() } else { format!(" for each {}", codes(&few)) };
+        self = self.note(&format!("At each moment the {LARGEST} largest are shown{each}."));
+        if self.draw == Draw::Stacked {
+            // On top of each other they would pass for the whole.
+            self.draw = Draw::Lines;
+        }
+        self.query_by(largest(LARGEST, &few, expr), by, otherwise)
+    }
+
     pub(super) fn sized(self, width: i64, height: i64) -> Self {
         Self { width, height, ..self }
+    }
+
+    pub(super) fn signed(self) -> Self {
+        Self { signed: true, ..self }
     }
 
     pub(super) fn limits(self, yellow: f64, red: f64) -> Self {
         Self { limits: Some((yellow, red)), ..self }
     }
 
-    /// What tells this panel from every other one, whatever else the dashboard has.
+    /// What tells this panel from every other one of its row, whatever else the dashboard has and however it asks.
     pub(super) fn identity(&self) -> String {
-        let queries: Vec<_> = self.targets.iter().map(|target| target.expr.to_string()).collect();
-        format!("{}\n{}", self.title, queries.join("\n"))
+        format!("{}\n{}", self.title, self.metric)
     }
 
     pub(super) fn node(&self, id: i64, x: i64, y: i64) -> Node {
@@ -117,7 +150,8 @@ impl Panel {
     }
 
     fn target(&self, index: usize, target: &Target) -> Node {
-        let instant = self.draw == Draw::Table;
+        // As it is now: over a range the last value is that of a time when there still was one.
+        let instant = matches!(self.draw, Draw::Table | Draw::Stat);
         let format = match self.draw {
             Draw::Table => "table",
             Draw::Heatmap => "heatmap",
@@ -143,8 +177,8 @@ impl Panel {
             steps.extend([step("yellow", yellow.into()), step("red", red.into())]);
         }
         let thresholds = map([("mode", "absolute".into()), ("steps", steps.into())]);
-        let colour = match (self.draw, self.limits) {
-            (Draw::Stat | Draw::States, _) => "thresholds",
+        let colour = match self.draw {
+            Draw::Stat | Draw::States => "thresholds",
             _ => "palette-classic",
         };
         let mut defaults = map([
@@ -167,7 +201,11 @@ impl Panel {
                     ("showPoints", "never".into()),
                     ("stacking", map([("mode", mode.into()), ("group", "A".into())])),
                 ]);
-                defaults.with("min", 0).with("custom", custom)
+                if self.signed {
+                    defaults.with("custom", custom.with("axisSoftMin", 0))
+                } else {
+                    defaults.with("min", 0).with("custom", custom)
+                }
             }
             _ => defaults,
         }
@@ -188,7 +226,7 @@ impl Panel {
                 map([
                     ("reduceOptions", reduce),
                     ("colorMode", "value".into()),
-                    ("graphMode", "area".into()),
+                    ("graphMode", "none".into()),
                     ("justifyMode", "auto".into()),
                     ("orientation", "auto".into()),
                     ("textMode", "auto".into()),
@@ -249,6 +287,10 @@ pub(super) fn legend<L: AsRef<str>>(by: &[L], otherwise: &str) -> String {
     }
     let labels: Vec<_> = by.iter().map(|label| format!("{{{{{}}}}}", label.as_ref())).collect();
     labels.join(" ")
+}
+
+fn codes(labels: &[&str]) -> String {
+    labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Text of others inside of a description, which is Markdown with variables: neither markup nor a variable.

@@ -2,24 +2,28 @@
 
 use super::super::model::{Kind, Metric, Model};
 use super::super::node::number;
-use super::super::promql::{Compare, Expr, Scope, aggregate, call, matcher};
-use super::recording::{failed_calls, failed_requests, levels};
-use super::{Alert, LEAST_FAILURES, Rule, camel, label_list, template_text};
+use super::super::parts::failed_calls;
+use super::super::promql::{Compare, Expr, Matcher, Scope, aggregate, call, matcher};
+use super::{Alert, LEAST_FAILURES, Rule, Target, camel, label_list, rejected_are_not_counted, template_text};
 
 /// The share of failures that is too many where nobody has promised anything.
 const HIGHEST_ERROR_RATIO: f64 = 0.05;
 
-/// How many observations a quantile is taken of.
+/// How many observations, about, a quantile is taken of.
 const LEAST_OBSERVATIONS: f64 = 20.0;
+
+/// The window of what has to go on while an alert is pending for five minutes: shorter than those, so that what has
+/// happened once does not hold until then; and of three scrapes, where one a minute is done.
+const GOES_ON: &str = "3m";
 
 struct Alerts<'a> {
     model: &'a Model,
-    job: &'a str,
+    target: Target<'a>,
     rules: Vec<Rule>,
 }
 
-pub(super) fn rules(model: &Model, job: &str) -> Vec<Rule> {
-    let mut alerts = Alerts { model, job, rules: Vec::new() };
+pub(super) fn rules(model: &Model, target: Target<'_>) -> Vec<Rule> {
+    let mut alerts = Alerts { model, target, rules: Vec::new() };
     alerts.target();
     alerts.http();
     alerts.functions();
@@ -31,7 +35,7 @@ pub(super) fn rules(model: &Model, job: &str) -> Vec<Rule> {
 
 impl Alerts<'_> {
     fn over(&self, window: &str) -> Scope {
-        Scope::job(self.job, window)
+        self.target.over(window)
     }
 
     fn page(&mut self, name: &str, expr: Expr, holds: &'static str, summary: &str, description: &str) {
@@ -56,156 +60,167 @@ impl Alerts<'_> {
             "{{ $labels.instance }} of {{ $labels.job }} cannot be scraped",
             "Prometheus has had no page of this instance for five minutes.",
         );
-        let job = template_text(self.job);
-        self.page(
-            "TargetAbsent",
-            call("absent", [up]),
-            "5m",
-            &format!("no instance of {job} is known"),
-            "Prometheus finds no target for this job: the service is gone, or its discovery.",
-        );
+        let job = template_text(self.target.job);
+        let absent = call("absent", [up.clone()]);
+        let by = self.target.by([]);
+        if by == ["job"] {
+            self.page(
+                "TargetAbsent",
+                absent,
+                "5m",
+                &format!("no instance of {job} is known"),
+                "Prometheus finds no target for this job: the service is gone, or its discovery.",
+            );
+        } else {
+            // A selector that nothing matches has no namespaces to tell apart, and one that another namespace matches is
+            // not absent: which there are is known from those that there were.
+            let were = aggregate("group", &by, self.over("1h").windowed("present_over_time", "up"));
+            let gone = were.binary("unless", aggregate("group", &by, up));
+            self.page(
+                "TargetAbsent",
+                gone.binary("or", absent),
+                "5m",
+                &format!("no instance of {job} is known in a namespace, or in any"),
+                "Prometheus finds no target for this job: the service is gone, or its discovery. The label `namespace` is \
+                 where it has been within the last hour; without that label, there is none in any namespace.",
+            );
+        }
     }
 
     fn http(&mut self) {
         let Some(http) = self.model.http.clone() else { return };
-        let by = ["job", http.route.as_str()];
-        let place = label_list(&by);
-        self.error_ratio(
-            "Http",
-            "HTTP requests",
-            &http.requests,
-            &by,
-            |scope| scope.with([failed_requests(&http)]),
-            &place,
-        );
+        let by = self.target.by([http.route.as_str()]);
+        self.error_ratio("Http", "HTTP requests", "", &http.requests, &by, http.failed());
         if let Some(duration) = &http.duration {
-            self.latency("Http", "HTTP requests", duration, &by, &place);
+            self.latency("Http", "HTTP requests", duration, &by);
         }
     }
 
     fn functions(&mut self) {
+        let rejected = rejected_are_not_counted(self.model);
         for function in self.model.functions.clone() {
-            let by = levels(&function);
             let name = camel(function.calls.base.trim_end_matches("_total"));
             let what = template_text(&function.calls.help);
             let what = what.trim_end_matches('.');
-            let place = label_list(&by);
-            self.error_ratio(&name, what, &function.calls.name, &by, |scope| scope.with([failed_calls()]), &place);
+            let by = self.target.by(function.by());
+            self.error_ratio(&name, what, rejected, &function.calls.name, &by, failed_calls());
             if let Some(duration) = &function.duration {
-                let by: Vec<_> = by.iter().copied().filter(|label| *label == "job" || duration.has(label)).collect();
-                self.latency(&name, what, duration, &by, &label_list(&by));
+                self.latency(&name, what, duration, &self.target.by(function.timed_by(duration)));
             }
         }
     }
 
-    fn error_ratio(
-        &mut self,
-        name: &str,
-        what: &str,
-        metric: &str,
-        by: &[&str],
-        failed: impl Fn(Scope) -> Scope,
-        place: &str,
-    ) {
+    fn error_ratio(&mut self, name: &str, what: &str, note: &str, metric: &str, by: &[&str], failed: Matcher) {
         let scope = self.over("5m");
-        let failures = failed(scope.clone());
+        let failures = scope.with([failed]);
         let ratio = failures.rate(metric, by).ratio(&scope.rate(metric, by)).compared(">", HIGHEST_ERROR_RATIO);
         let enough = failures.increase(metric, by).compared(">=", LEAST_FAILURES);
         self.page(
             &format!("{name}ErrorRatio"),
             ratio.binary("and", enough),
             "5m",
-            &format!("more than 5% fail: {what}{place}"),
-            "{{ $value | humanizePercentage }} failed over the last five minutes, and at least five of them.",
+            &format!("more than 5% fail: {what}{}", label_list(by)),
+            &format!("{{{{ $value | humanizePercentage }}}} failed within the last five minutes.{note}"),
         );
     }
 
-    fn latency(&mut self, name: &str, what: &str, duration: &Metric, by: &[&str], place: &str) {
+    fn latency(&mut self, name: &str, what: &str, duration: &Metric, by: &[&str]) {
         // The buckets stand around what was expected. In the last of them, it no longer is.
         let [.., bound, _] = duration.buckets.as_slice() else { return };
         let scope = self.over("5m");
         let slow = scope.quantile(0.95, &duration.name, by).compared(">", *bound);
         let enough = scope.increase(&format!("{}_count", duration.name), by).compared(">=", LEAST_OBSERVATIONS);
         let bound = number(*bound);
+        // Above its bound the quantile is no more than a guess, and beyond the last bucket not even that.
         self.ticket(
             &format!("{name}Latency"),
             slow.binary("and", enough),
             "10m",
-            &format!("slower than the buckets expect: {what}{place}"),
-            &format!("One of twenty took longer than {{{{ $value | humanizeDuration }}}}; expected were {bound} s."),
+            &format!("slower than the buckets expect: {what}{}", label_list(by)),
+            &format!("More than one of twenty took longer than {bound} s within the last five minutes."),
         );
     }
 
     fn breakers(&mut self) {
-        let by = ["job", "service"];
-        let state = self.model.find("circuit_breaker_state").map(|metric| metric.name.clone());
         let calls = self.model.find("circuit_breaker_calls_total").filter(|metric| metric.has("result"));
-        let rejecting = match (calls, &state) {
-            (Some(calls), _) => {
-                let rejected = self.over("5m").with([matcher("result", Compare::Is, "rejected")]);
-                Some(rejected.rate(&calls.name, &by).compared(">", 0.0))
-            }
-            // Open and half-open take turns as long as the service is away. Whoever disabled a breaker (3) knows.
-            (None, Some(state)) => {
-                let not_closed = self.over("5m").windowed("min_over_time", state).compared(">", 0.0);
-                let disabled = self.over("5m").now(state).compared("==", 3.0);
-                Some(aggregate("max", &by, not_closed.binary("unless", disabled)))
-            }
-            (None, None) => None,
-        };
-        if let Some(rejecting) = rejecting {
+        let rejected = calls.map(|calls| {
+            let scope = self.over(GOES_ON).with([matcher("result", Compare::Is, "rejected")]);
+            move |by: &[&str]| scope.increase(&calls.name, by)
+        });
+        if let Some(rejected) = &rejected {
             self.page(
                 "BreakerRejecting",
-                rejecting,
+                rejected(&self.target.by(["service"])).compared(">=", LEAST_FAILURES),
                 "5m",
                 "the circuit breaker of {{ $labels.service }} rejects calls",
-                "For five minutes calls to {{ $labels.service }} have been answered without it.",
+                "For five minutes calls to {{ $labels.service }} have been answered without it, about \
+                 {{ $value | printf \"%.0f\" }} of them within the last three.",
             );
         }
-        let Some(state) = state else { return };
-        let transitions = self.model.find("circuit_breaker_transitions_total").filter(|metric| metric.has("to"));
-        let flapping = match transitions {
-            Some(transitions) => {
-                let opened = self.over("15m").with([matcher("to", Compare::Is, "open")]);
-                opened.increase(&transitions.name, &["job", "instance", "service"]).compared(">", 3.0)
-            }
-            None => self.over("15m").windowed("changes", &state).compared(">", 6.0),
-        };
-        self.ticket(
-            "BreakerFlapping",
-            flapping,
-            "",
-            "the circuit breaker of {{ $labels.service }} opens again and again",
-            "On {{ $labels.instance }} it has opened more than three times within fifteen minutes.",
+        let by = self.target.by(["instance", "service"]);
+        let transitions = self
+            .model
+            .find("circuit_breaker_transitions_total")
+            .filter(|metric| metric.has("from") && metric.has("to"));
+        if let Some(transitions) = transitions {
+            // How often a scrape has seen more openings than the one before. A counter that begins again changes as well.
+            // A probe that fails opens it as well, and in one outage that is as many times as somebody looks.
+            let moved = [("from", "closed"), ("to", "open")].map(|(label, state)| matcher(label, Compare::Is, state));
+            let opened = self.over("15m").with(moved);
+            let opened =
+                opened.windowed("changes", &transitions.name).binary("-", opened.windowed("resets", &transitions.name));
+            self.ticket(
+                "BreakerFlapping",
+                aggregate("sum", &by, opened).compared(">", 3.0),
+                "",
+                "the circuit breaker of {{ $labels.service }} opens again and again",
+                "On {{ $labels.instance }} it has gone from closed to open more than three times within fifteen minutes, \
+                 probes that failed in between not counted.",
+            );
+        }
+        let gauge = |base| self.model.find(base).map(|metric| self.over("").now(&metric.name));
+        let (state, probes, last) = (
+            gauge("circuit_breaker_state"),
+            gauge("circuit_breaker_probes_in_flight"),
+            gauge("circuit_breaker_last_transition_timestamp_seconds"),
         );
+        let (Some(state), Some(probes), Some(last), Some(rejected)) = (state, probes, last, rejected) else { return };
+        // Half-open is what an idle breaker shows once its wait is over: somebody has to want the service. And it may be
+        // what every look happens to see of one that opens in between. Both conditions hold for five minutes, so at
+        // their end the last transition is ten minutes ago.
+        let on = format!("on ({})", by.join(", "));
+        let wanted = probes.compared(">", 0.0).binary("or", rejected(&by).compared(">", 0.0));
+        let recent = call("time", []).binary("-", last).compared("<", 300.0);
+        let half_open = state.compared("==", 2.0);
         self.ticket(
             "BreakerStuckHalfOpen",
-            self.over("").now(&state).compared("==", 2.0),
-            "10m",
+            half_open.modified("and", &on, wanted).modified("unless", &on, recent),
+            "5m",
             "the circuit breaker of {{ $labels.service }} stays half-open",
-            "On {{ $labels.instance }} no probe has decided for ten minutes whether the service is back.",
+            "On {{ $labels.instance }} no probe has decided for ten minutes whether the service is back, though calls \
+             are under way or were rejected.",
         );
     }
 
     fn toolkit(&mut self) {
         if let Some(metric) = self.model.find("metrics_runtime_label_overflow_total") {
-            let by = ["job", "metric"];
             self.ticket(
                 "LabelOverflow",
-                self.over("15m").increase(&metric.name, &by).compared(">", 0.0),
+                self.over("15m").increase(&metric.name, &self.target.by(["metric"])).compared(">", 0.0),
                 "",
                 "{{ $labels.metric }} has more label values than it may",
                 "Further values are counted in the series `_overflow`: look for a label that a client decides.",
             );
         }
         if let Some(metric) = self.model.find("metrics_runtime_scrape_errors_total") {
-            let by = [vec!["job", "instance"], metric.first_of(&["cause"]).into_iter().collect()].concat();
+            let by = self.target.by(["instance"].into_iter().chain(metric.first_of(&["cause"])));
             self.ticket(
                 "ScrapeErrors",
                 self.over("15m").increase(&metric.name, &by).compared(">", 0.0),
                 "",
-                "the page of {{ $labels.instance }} lacks metrics",
-                "Collectors were left out of the page: they panicked, or their name was taken. The log says which.",
+                "a page of {{ $labels.instance }} lacked metrics",
+                "Collectors or metrics were left out within the last fifteen minutes ({{ $labels.cause }}). The log says \
+                 which was the first.",
             );
         }
     }
@@ -233,7 +248,7 @@ impl Alerts<'_> {
                 self.over("15m").windowed("changes", &start).compared(">", 2.0),
                 "",
                 "{{ $labels.instance }} restarts again and again",
-                "The process has started {{ $value }} times within fifteen minutes.",
+                "The process has started at least {{ $value }} times within fifteen minutes.",
             );
         }
     }

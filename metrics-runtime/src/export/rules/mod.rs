@@ -4,6 +4,10 @@
 //! Rules are for one job, and their names begin with the service, so that the rules of many services fit into one
 //! Prometheus. An alert on a ratio asks for a handful of failures besides: of three requests one may fail, and nobody
 //! is woken.
+//!
+//! What an alert says is true whenever it fires. `increase` extrapolates to the whole of its window: with a scrape a
+//! minute, four events within five minutes are five to it. So its results are called `about`, or not told, and what is
+//! told as a number is what `changes` has seen, which has happened at least.
 
 mod alerts;
 mod burn;
@@ -11,10 +15,40 @@ mod recording;
 
 use super::model::Model;
 use super::node::{Node, list, map};
-use super::promql::Expr;
+use super::promql::{Expr, Scope};
 
-/// How many failures there have to be before a ratio of them says anything.
+/// How many failures, about, there have to be before a ratio of them says anything.
 const LEAST_FAILURES: f64 = 5.0;
+
+/// Whose rules they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    job: &'a str,
+    /// The labels that tell apart what is deployed twice.
+    by: &'static [&'static str],
+}
+
+impl<'a> Target<'a> {
+    /// Wherever it runs: all of a job is one service.
+    pub(crate) const fn job(job: &'a str) -> Self {
+        Self { job, by: &["job"] }
+    }
+
+    /// In a cluster, where staging and production are two namespaces and one job. Every target that the Prometheus
+    /// operator finds has the label.
+    pub(crate) const fn in_namespaces(job: &'a str) -> Self {
+        Self { job, by: &["namespace", "job"] }
+    }
+
+    fn over(self, window: &str) -> Scope {
+        Scope::job(self.job, window)
+    }
+
+    /// What tells services apart, and `more`.
+    fn by<'l>(self, more: impl IntoIterator<Item = &'l str>) -> Vec<&'l str> {
+        self.by.iter().copied().chain(more).collect()
+    }
+}
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,14 +107,14 @@ impl Rule {
     }
 }
 
-/// All groups of a service that is scraped as this job.
-pub(crate) fn groups(model: &Model, job: &str) -> Vec<Group> {
+/// All groups of a service.
+pub(crate) fn groups(model: &Model, target: Target<'_>) -> Vec<Group> {
     let objectives = burn::objectives(model);
     let all = [
-        ("recording", recording::rules(model, job)),
-        ("alerts", alerts::rules(model, job)),
-        ("objectives.recording", burn::recording(&objectives, job)),
-        ("objectives.alerts", burn::alerts(model, &objectives, job)),
+        ("recording", recording::rules(model, target)),
+        ("alerts", alerts::rules(model, target)),
+        ("objectives.recording", burn::recording(&objectives, target)),
+        ("objectives.alerts", burn::alerts(model, &objectives, target)),
     ];
     let groups = all.into_iter().filter(|(_, rules)| !rules.is_empty());
     groups.map(|(name, rules)| Group { name: format!("{}.{name}", model.service), rules }).collect()
@@ -93,6 +127,16 @@ pub(crate) fn node(groups: &[Group]) -> Node {
         map([("name", group.name.as_str().into()), ("rules", rules.into())])
     });
     map([("groups", list(groups))])
+}
+
+/// What has to be said of calls where a breaker may stand in front of them: it is outside of what records them, so that
+/// nothing but its own metrics knows of what it rejected.
+fn rejected_are_not_counted(model: &Model) -> &'static str {
+    if model.find("circuit_breaker_calls_total").is_some() {
+        " Calls that a circuit breaker rejected before they began are not among them."
+    } else {
+        ""
+    }
 }
 
 /// Text of others inside of a template: what looks like an action is printed as it is.

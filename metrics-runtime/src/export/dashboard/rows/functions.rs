@@ -1,0 +1,58 @@
+//! Calls of functions by their outcome.
+
+use super::super::super::model::{Function, Model, Role, STATUS};
+use super::super::super::promql::{Compare, Scope, matcher};
+use super::super::chosen;
+use super::super::panel::{Draw, Panel, legend};
+use super::{generic, quantiles, title};
+
+pub(crate) fn functions(model: &Model) -> Vec<Panel> {
+    let mut panels = Vec::new();
+    let mut shown = Vec::new();
+    for function in &model.functions {
+        shown.push(function.calls.name.clone());
+        shown.extend(function.duration.iter().map(|duration| duration.name.clone()));
+        panels.extend(calls(&chosen(model), function));
+    }
+    panels.extend(generic(model, Role::Function, &shown));
+    panels
+}
+
+fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
+    let Function { calls, duration } = function;
+    let name = title(calls);
+    let by = function.by();
+    let with_status = [by.clone(), vec![STATUS]].concat();
+    let total = scope.rate(&calls.name, &by);
+    let errors = scope.with([matcher(STATUS, Compare::Is, "error")]).rate(&calls.name, &by).ratio(&total);
+    let apart = scope.with([matcher(STATUS, Compare::Matches, "panic|cancelled")]).rate(&calls.name, &with_status);
+    let apart = apart.modified("/", "ignoring (status) group_left ()", total.clone().compared(">", 0.0));
+    // A share of few calls or a quantile of them says little, and would be among the largest: by run-time labels there is
+    // the rate alone.
+    let all: Vec<_> = calls.label_names().into_iter().filter(|label| *label != STATUS).collect();
+    let rate = scope.rate(&calls.name, &all);
+    let mut panels = vec![
+        Panel::new(name.clone(), Draw::Stacked, "cps").help(calls).query_by_any(rate, &all, &by, "calls"),
+        Panel::new(format!("{name}: errors"), Draw::Lines, "percentunit")
+            .about("The share of calls that ended in an error; nothing where there were no calls.")
+            .query_by(errors, &by, "errors"),
+        Panel::new(format!("{name}: panicked, cancelled"), Draw::Lines, "percentunit")
+            .about("The share of calls that panicked, and of those whose caller gave up.")
+            .query_by(apart, &with_status, "calls"),
+    ];
+    if let Some(duration) = duration {
+        let by = function.timed_by(duration);
+        let panel = Panel::new(title(duration), Draw::Lines, "s").help(duration);
+        panels.push(if by.is_empty() {
+            quantiles(panel, scope, &duration.name)
+        } else {
+            let expr = scope.quantile(0.95, &duration.name, &by);
+            panel.query(expr, format!("p95 {}", legend(&by, "")))
+        });
+        // Four in a line.
+        for panel in &mut panels {
+            panel.width = 6;
+        }
+    }
+    panels
+}

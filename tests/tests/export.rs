@@ -1,0 +1,561 @@
+//! Every document of a catalog that has one of each kind, and of catalogs with the strangest texts that are allowed.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use metrics_runtime::circuit_breaker::BreakerHandle;
+use metrics_runtime::export::{Command, Export};
+use metrics_runtime::{Descriptor, Kind, Metrics, Objective, Registry};
+use promql_parser::label::MatchOp;
+use promql_parser::parser::{Expr, VectorSelector, parse};
+use proptest::prelude::*;
+use serde_json::Value;
+use tests::lookup::Names;
+use yaml_rust2::{Yaml, YamlLoader};
+
+/// A registry with what other parts of the toolkit bring: breakers, a process, a runtime, foreign collectors.
+fn everything() -> Registry {
+    let registry = Registry::new();
+    let gauge = |name: &'static str, labels: &[&'static str]| {
+        registry.gauge(Descriptor::gauge(name, "A gauge.").labels(labels.iter().copied())).map(drop).unwrap();
+    };
+    BreakerHandle::register_in(&registry, "ryot").unwrap();
+    gauge("http_requests_in_flight", &[]);
+    gauge("tokio_workers", &[]);
+    gauge("last_backup_timestamp_seconds", &[]);
+    let sizes = Descriptor::histogram("http_response_size_bytes", "Sizes.", &[1e3, 1e6][..]).labels(["endpoint"]);
+    registry.histogram(sizes.unit("bytes")).unwrap();
+    registry.info(Descriptor::info("build_info", "The build.").labels(["version"])).unwrap();
+    let theirs = |name: &str| prometheus::Gauge::new(name, "Theirs.").unwrap();
+    for name in ["process_open_fds", "process_max_fds", "process_start_time_seconds"] {
+        registry.register(Box::new(theirs(name))).unwrap();
+    }
+    let cpu = prometheus::Counter::new("process_cpu_seconds_total", "CPU.").unwrap();
+    registry.register(Box::new(cpu)).unwrap();
+    registry
+}
+
+fn export_of(registry: &Registry) -> Export {
+    Export::new(&Metrics::builder().namespace("shop").registry(registry).build().unwrap())
+}
+
+fn selectors<'e>(expr: &'e Expr, found: &mut Vec<(&'e VectorSelector, bool)>) {
+    match expr {
+        Expr::Aggregate(aggregate) => selectors(&aggregate.expr, found),
+        Expr::Unary(unary) => selectors(&unary.expr, found),
+        Expr::Binary(binary) => {
+            selectors(&binary.lhs, found);
+            selectors(&binary.rhs, found);
+        }
+        Expr::Paren(paren) => selectors(&paren.expr, found),
+        Expr::Subquery(subquery) => selectors(&subquery.expr, found),
+        Expr::MatrixSelector(matrix) => found.push((&matrix.vs, true)),
+        Expr::VectorSelector(selector) => found.push((selector, false)),
+        Expr::Call(call) => call.args.args.iter().for_each(|argument| selectors(argument, found)),
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+    }
+}
+
+/// What every query of a dashboard or of rules has, whatever it asks for: the job, and the chosen instances.
+fn check_query(query: &str, dashboard: bool) {
+    let parsed = parse(&query.replace("$__rate_interval", "5m")).unwrap_or_else(|error| panic!("{query}: {error}"));
+    let mut found = Vec::new();
+    selectors(&parsed, &mut found);
+    assert!(!found.is_empty(), "{query} asks for no series");
+    for (selector, ranged) in found {
+        let has = |label: &str, regex: bool| {
+            let matchers = selector.matchers.matchers.iter();
+            matchers.clone().any(|m| m.name == label && matches!(m.op, MatchOp::Re(_)) == regex)
+        };
+        assert!(has("job", dashboard), "{query}: no job");
+        assert!(!dashboard || has("instance", true), "{query}: no instance");
+        // dashboard-linter's target-counter-agg-rule: a counter is only of interest by how fast it rises.
+        let name = selector.name.as_deref().unwrap_or_default();
+        let counter = ["_total", "_bucket", "_sum", "_count"].iter().any(|suffix| name.ends_with(suffix));
+        assert!(!counter || ranged, "{query}: the counter `{name}` without a rate");
+    }
+}
+
+/// Every panel, rows left out.
+fn panels(dashboard: &Value) -> Vec<&Value> {
+    let panels = dashboard["panels"].as_array().expect("there are panels");
+    panels.iter().filter(|panel| panel["type"] != "row").collect()
+}
+
+fn queries(rules: &Yaml) -> Vec<(String, String)> {
+    let groups = rules["groups"].as_vec().into_iter().flatten();
+    let rules = groups.flat_map(|group| group["rules"].as_vec().into_iter().flatten());
+    let name = |rule: &Yaml| rule["alert"].as_str().or(rule["record"].as_str()).unwrap_or_default().to_owned();
+    rules.map(|rule| (name(rule), rule["expr"].as_str().unwrap_or_default().to_owned())).collect()
+}
+
+/// Names and labels of rules that are there twice, which promtool's `check rules` refuses.
+fn duplicates(rules: &Yaml) -> Vec<String> {
+    let groups = rules["groups"].as_vec().into_iter().flatten();
+    let rules = groups.flat_map(|group| group["rules"].as_vec().into_iter().flatten());
+    let mut met = BTreeSet::new();
+    let keys = rules.map(|rule| format!("{:?} {:?} {:?}", rule["alert"], rule["record"], rule["labels"]));
+    keys.filter(|key| !met.insert(key.clone())).collect()
+}
+
+fn yaml(text: &str) -> Vec<Yaml> {
+    YamlLoader::load_from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
+}
+
+/// Everything that holds of every document, whatever the catalog.
+fn check(export: &Export) {
+    let mut names = Names::of_lock(&export.lock());
+    let problems = [names.rules(&export.rules()), names.dashboard(&export.dashboard())].concat();
+    assert!(problems.is_empty(), "{problems:#?}");
+    let dashboard: Value = serde_json::from_str(&export.dashboard()).unwrap();
+    for panel in panels(&dashboard) {
+        for target in panel["targets"].as_array().expect("a panel has queries") {
+            check_query(target["expr"].as_str().unwrap(), true);
+        }
+    }
+    lint(&dashboard);
+    let rules = yaml(&export.rules());
+    assert_eq!(duplicates(&rules[0]), [""; 0]);
+    for (name, query) in queries(&rules[0]) {
+        assert!(!name.is_empty());
+        check_query(&query, false);
+    }
+    // The same rules, of each namespace by itself.
+    let cluster = export.clone().job("shop");
+    let objects = cluster.kubernetes().unwrap().replace("namespace, job", "job").replace("namespace_job", "job");
+    let objects = yaml(&objects);
+    let without_absent = |rules: &Yaml| {
+        let mut queries = queries(rules);
+        queries.retain(|(name, _)| !name.ends_with("TargetAbsent"));
+        queries
+    };
+    assert_eq!(without_absent(&objects[0]["spec"]), without_absent(&yaml(&cluster.rules())[0]));
+    assert_eq!(objects[1]["kind"].as_str(), Some("ServiceMonitor"));
+    let cells = export
+        .docs()
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .map(|line| line.replace("\\|", "").matches('|').count())
+        .collect::<BTreeSet<_>>();
+    assert_eq!(cells, BTreeSet::from([8]), "{}", export.docs());
+}
+
+/// The rules of grafana/dashboard-linter, in its strict mode: warnings are errors.
+fn lint(dashboard: &Value) {
+    assert_eq!(dashboard["editable"], false, "template-uneditable-rule");
+    let variables = dashboard["templating"]["list"].as_array().expect("there are variables");
+    let variable = |name: &str| variables.iter().find(|variable| variable["name"] == name);
+    let datasource = variable("datasource").expect("template-datasource-rule");
+    assert_eq!((&datasource["type"], &datasource["label"]), (&"datasource".into(), &"Data source".into()));
+    assert_eq!(datasource["query"], "prometheus");
+    for (name, label) in [("job", "Job"), ("instance", "Instance")] {
+        let variable = variable(name).unwrap_or_else(|| panic!("template-{name}-rule"));
+        assert_eq!(variable["label"], label);
+        assert_eq!((&variable["multi"], &variable["allValue"]), (&true.into(), &".+".into()));
+    }
+    for variable in variables.iter().filter(|variable| variable["type"] == "query") {
+        assert_eq!(variable["datasource"]["uid"], "${datasource}");
+        assert_eq!(variable["refresh"], 2, "template-on-time-change-reload-rule");
+        let query = variable["query"].as_str().unwrap();
+        let inner = query.strip_prefix("label_values(").and_then(|rest| rest.rsplit_once(", "));
+        let (selector, _) = inner.unwrap_or_else(|| panic!("template-label-promql-rule: {query}"));
+        assert!(parse(selector).is_ok(), "template-label-promql-rule: {query}");
+    }
+    let mut ids = BTreeSet::new();
+    for panel in panels(dashboard) {
+        assert!(ids.insert(panel["id"].as_i64().unwrap()), "two panels have one id");
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "panel-datasource-rule");
+        for text in ["title", "description"] {
+            assert!(panel[text].as_str().is_some_and(|text| !text.is_empty()), "panel-title-description-rule: {panel}");
+        }
+        let unit = panel["fieldConfig"]["defaults"]["unit"].as_str().unwrap_or_default();
+        let units = [
+            "s",
+            "bytes",
+            "Bps",
+            "cps",
+            "reqps",
+            "percentunit",
+            "short",
+            "none",
+            "celsius",
+            "lengthm",
+            "volt",
+            "amp",
+            "joule",
+            "massg",
+        ];
+        assert!(units.contains(&unit), "panel-units-rule: {unit}");
+        for target in panel["targets"].as_array().expect("panel-no-targets-rule") {
+            let query = target["expr"].as_str().unwrap();
+            assert!(!query.contains('[') || query.contains("[$__rate_interval]"), "target-rate-interval-rule: {query}");
+        }
+    }
+    let places: Vec<_> = dashboard["panels"].as_array().unwrap().iter().map(|panel| &panel["gridPos"]).collect();
+    for (i, a) in places.iter().enumerate() {
+        let of = |place: &Value, key: &str| place[key].as_i64().unwrap();
+        assert!(of(a, "x") + of(a, "w") <= 24);
+        for b in &places[i + 1..] {
+            let apart =
+                |at: &str, size: &str| of(a, at) + of(a, size) <= of(b, at) || of(b, at) + of(b, size) <= of(a, at);
+            assert!(apart("x", "w") || apart("y", "h"), "two panels overlap: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn rows_and_alerts_appear_with_the_metrics_they_are_about() {
+    let all = export_of(&everything());
+    check(&all);
+    let dashboard: Value = serde_json::from_str(&all.dashboard()).unwrap();
+    let rows = |dashboard: &Value| -> Vec<String> {
+        let panels = dashboard["panels"].as_array().unwrap().iter();
+        panels.filter(|panel| panel["type"] == "row").map(|row| row["title"].as_str().unwrap().to_owned()).collect()
+    };
+    let expected =
+        ["Overview", "HTTP", "Circuit breakers", "Business", "Process and runtime", "The metrics themselves"];
+    assert_eq!(rows(&dashboard), expected);
+    let rules = all.rules();
+    for alert in [
+        "TargetDown",
+        "TargetAbsent",
+        "BreakerRejecting",
+        "BreakerFlapping",
+        "BreakerStuckHalfOpen",
+        "LabelOverflow",
+        "ScrapeErrors",
+        "FileDescriptors",
+        "Restarts",
+    ] {
+        assert!(rules.contains(&format!("alert: Shop{alert}\n")), "{alert}:\n{rules}");
+    }
+    assert!(rules.contains(r#"circuit_breaker_calls_total{job="shop", result="rejected"}"#), "{rules}");
+    let bare: Value = serde_json::from_str(&export_of(&Registry::new()).dashboard()).unwrap();
+    assert!(!rows(&bare).iter().any(|row| row == "Circuit breakers" || row == "Business"));
+    assert!(!export_of(&Registry::new()).rules().contains("Breaker"));
+}
+
+#[test]
+fn what_others_have_as_well_is_asked_for_by_what_is_the_services_own() {
+    let asked = |own: &[&'static str]| {
+        let registry = Registry::new();
+        for name in ["process_open_fds", "process_start_time_seconds"] {
+            registry.register(Box::new(prometheus::Gauge::new(name, "A gauge.").unwrap())).unwrap();
+        }
+        for name in own {
+            if name.ends_with("_total") {
+                registry.counter(Descriptor::counter(*name, "A counter.")).unwrap();
+            } else {
+                registry.gauge(Descriptor::gauge(*name, "A gauge.")).unwrap();
+            }
+        }
+        let export = Export::new(&Metrics::builder().namespace("quick").registry(&registry).build().unwrap());
+        check(&export);
+        let dashboard: Value = serde_json::from_str(&export.dashboard()).unwrap();
+        let panel = |title| panels(&dashboard).into_iter().find(|panel| panel["title"] == title).unwrap();
+        [
+            dashboard["templating"]["list"][1]["query"].as_str().unwrap().to_owned(),
+            panel("Instances")["targets"][0]["expr"].as_str().unwrap().to_owned(),
+            panel("Process open fds")["targets"][0]["expr"].as_str().unwrap().to_owned(),
+        ]
+    };
+    let target = r#"{job=~"$job", instance=~"$instance"}"#;
+    let beside = |owner: &str| {
+        [
+            format!("sum(up{target} and on (job, instance) {owner})"),
+            format!("sum by (instance) (process_open_fds{target} and on (job, instance) {owner})"),
+        ]
+    };
+    // Any name that sorts behind `process_`.
+    let [job, instances, fds] = asked(&["a_total", "sessions"]);
+    assert_eq!(
+        (job.as_str(), [instances, fds]),
+        ("label_values(quick_sessions, job)", beside(&format!("quick_sessions{target}")))
+    );
+    let [job, instances, fds] = asked(&["a_total"]);
+    let rate = format!("rate(quick_a_total{target}[$__rate_interval])");
+    assert_eq!((job.as_str(), [instances, fds]), ("label_values(quick_a_total, job)", beside(&rate)));
+}
+
+#[test]
+fn what_may_be_below_zero_is_not_cut_off_there() {
+    let registry = Registry::new();
+    registry.gauge(Descriptor::gauge("balance", "B.")).unwrap();
+    registry.counter(Descriptor::counter("sales_total", "S.")).unwrap();
+    let dashboard: Value = serde_json::from_str(&export_of(&registry).dashboard()).unwrap();
+    let defaults = |title| {
+        let panel = panels(&dashboard).into_iter().find(|panel| panel["title"] == title).unwrap();
+        panel["fieldConfig"]["defaults"].clone()
+    };
+    assert_eq!((&defaults("Balance")["min"], &defaults("Balance")["custom"]["axisSoftMin"]), (&Value::Null, &0.into()));
+    assert_eq!((&defaults("Sales")["min"], &defaults("Sales")["custom"]["axisSoftMin"]), (&0.into(), &Value::Null));
+}
+
+#[test]
+fn a_moment_that_has_not_come_is_not_long_past() {
+    let registry = Registry::new();
+    BreakerHandle::register_in(&registry, "ryot").unwrap();
+    registry.gauge(Descriptor::gauge("backup_timestamp_seconds", "B.").unit("seconds")).unwrap();
+    let dashboard: Value = serde_json::from_str(&export_of(&registry).dashboard()).unwrap();
+    for title in ["Time since the last change", "Backup timestamp: time since"] {
+        let panel = panels(&dashboard).into_iter().find(|panel| panel["title"] == title).unwrap();
+        let query = panel["targets"][0]["expr"].as_str().unwrap();
+        assert!(query.starts_with("time() - max") && query.ends_with(" > 0)"), "{query}");
+    }
+}
+
+#[test]
+fn the_same_catalog_gives_the_same_bytes() {
+    let documents = || {
+        let export = export_of(&everything());
+        let kubernetes = export.kubernetes().unwrap();
+        [export.dashboard(), export.rules(), kubernetes, export.docs(), export.lock(), export.series()]
+    };
+    assert_eq!(documents(), documents());
+}
+
+#[test]
+fn a_panel_keeps_its_id_when_others_come() {
+    let ids = |registry: &Registry| -> BTreeMap<String, i64> {
+        let dashboard: Value = serde_json::from_str(&export_of(registry).dashboard()).unwrap();
+        let id = |panel: &&Value| (panel["title"].as_str().unwrap().to_owned(), panel["id"].as_i64().unwrap());
+        panels(&dashboard).iter().map(id).collect()
+    };
+    let few = ids(&Registry::new());
+    let all = ids(&everything());
+    assert!(few.iter().all(|(title, id)| all[title] == *id));
+}
+
+#[test]
+fn values_that_come_at_run_time_are_shown_by_the_largest() {
+    let registry = Registry::new();
+    let (model, wait) =
+        (Descriptor::counter("tokens_total", "Tokens."), Descriptor::histogram("wait", "W.", &[1.0][..]));
+    registry.counter(model.labels(["model"])).unwrap();
+    registry.gauge(Descriptor::gauge("depth", "D.").unit("bytes").labels(["queue", "zone"])).unwrap_err();
+    registry.gauge(Descriptor::gauge("depth_bytes", "D.").unit("bytes").labels(["queue", "zone"])).unwrap();
+    registry.histogram(wait.labels(["queue"])).unwrap();
+    let theirs = prometheus::GaugeVec::new(prometheus::Opts::new("theirs", "T."), &["kind"]).unwrap();
+    registry.register(Box::new(theirs)).unwrap();
+    BreakerHandle::register_in(&registry, "ryot").unwrap();
+    let metrics = Metrics::builder().constant_label("region", "eu").registry(&registry).build().unwrap();
+    let export = Export::new(&metrics);
+    check(&export);
+    let dashboard: Value = serde_json::from_str(&export.dashboard()).unwrap();
+    let panel = |title: &str| {
+        let panel = panels(&dashboard).into_iter().find(|panel| panel["title"] == title).unwrap();
+        let target = &panel["targets"][0];
+        let [expr, legend] = ["expr", "legendFormat"].map(|key| target[key].as_str().unwrap().to_owned());
+        (expr, legend, panel["description"].as_str().unwrap().contains("the 10 largest are shown"))
+    };
+    let largest = |inner: &str, legend: &str| (format!("topk(10, {inner})"), legend.to_owned(), true);
+    let target = r#"job=~"$job", instance=~"$instance""#;
+    let rate = format!("sum by (model) (rate(tokens_total{{{target}}}[$__rate_interval]))");
+    assert_eq!(panel("Tokens"), largest(&rate, "{{model}}"));
+    let sum = format!("sum by (queue, zone) (depth_bytes{{{target}}})");
+    assert_eq!(panel("Depth bytes"), largest(&sum, "{{queue}} {{zone}}"));
+    assert_eq!(panel("Theirs"), largest(&format!("sum by (kind) (theirs{{{target}}})"), "{{kind}}"));
+    for title in ["Wait", "State", "Failures", "Requests"] {
+        let (expr, _, limited) = panel(title);
+        assert!(!expr.contains("topk") && !limited, "{title}: {expr}");
+    }
+}
+
+/// Calls for somebody.
+#[metrics_runtime::track(name = "calls", labels(tenant = tenant, kind = "read"))]
+fn call(tenant: &str) {
+    let _ = tenant;
+}
+
+#[metrics_runtime::metrics]
+mod business {
+    use metrics_runtime::Counter;
+
+    #[derive(metrics_runtime::LabelValue)]
+    pub(super) enum Phase {
+        Begun,
+        Done,
+    }
+
+    /// Jobs by phase.
+    pub(super) fn jobs_total(phase: Phase, owner: &str) -> Counter;
+}
+
+#[test]
+fn values_that_are_known_stay_whatever_comes_at_run_time() {
+    call("ada");
+    business::jobs_total(business::Phase::Begun, "ada").inc();
+    business::jobs_total(business::Phase::Done, "ada").inc();
+    let export = Export::new(&Metrics::builder().build().unwrap());
+    check(&export);
+    let (dashboard, rules) = (export.dashboard(), export.rules());
+    let query = |start: &str| dashboard.contains(&format!("\"expr\": \"{start} (rate("));
+    assert!(query("topk by (kind) (10, sum by (kind, tenant)"), "{dashboard}");
+    assert!(query("topk by (phase) (10, sum by (owner, phase)"), "{dashboard}");
+    assert!(dashboard.contains("the 10 largest are shown for each `phase`."));
+    // Shares, quantiles and rules are by what the program bounds.
+    assert!(query("histogram_quantile(0.95, sum by (kind, le)") && !rules.contains("tenant"), "{rules}");
+}
+
+#[test]
+fn a_route_that_promises_has_its_alerts() {
+    let promise = Objective::new().success(99.9).latency(1.0, 99.0);
+    let build = |promise| {
+        Metrics::builder().namespace("shop").registry(&Registry::new()).objective("/buy/{id}", promise).build()
+    };
+    let export = Export::new(&build(promise).unwrap());
+    check(&export);
+    let rules = export.rules();
+    for window in ["1h", "6h", "1d", "3d"] {
+        for promise in ["Success", "Latency"] {
+            assert!(rules.contains(&format!("alert: ShopHttpBuyId{promise}Burn{window}\n")), "{rules}");
+        }
+    }
+    assert!(rules.contains(r#"le=~"1|1\\.0""#), "both spellings of a whole number:\n{rules}");
+    assert!(rules.contains("14.4 * 0.001"), "{rules}");
+    let error = build(Objective::new().latency(0.3, 99.0)).map(drop).unwrap_err();
+    assert!(
+        error.to_string().starts_with("objective of /buy/{id}: no bucket of the duration ends at this time"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_route_promises_once() {
+    let promise = Objective::new().success(99.9);
+    let twice = Metrics::builder().registry(&Registry::new()).objective("/buy/{id}", promise);
+    let error = twice.objective("/sell", promise).objective("/buy/{id}", promise.latency(1.0, 99.0)).build();
+    assert_eq!(
+        error.map(drop).unwrap_err().to_string(),
+        "objective of /buy/{id}: the route has one already: say success and latency in one objective, or leave one out"
+    );
+}
+
+/// The `slo` of each set of rules.
+fn slos(rules: &str) -> BTreeSet<&str> {
+    rules.lines().filter_map(|line| line.trim().strip_prefix("slo: ")).collect()
+}
+
+#[test]
+fn routes_that_read_the_same_have_rules_of_their_own() {
+    let promise = Objective::new().success(99.9).latency(1.0, 99.0);
+    let of = |routes: &[&str]| {
+        let builder = Metrics::builder().namespace("shop").registry(&Registry::new());
+        let export =
+            Export::new(&routes.iter().fold(builder, |b, route| b.objective(*route, promise)).build().unwrap());
+        check(&export);
+        export.rules()
+    };
+    let rules = of(&["/a/{id}", "/a/id", "/A/Id", "/b"]);
+    let found = slos(&rules);
+    assert_eq!(found.len(), 8, "{found:?}");
+    assert!(found.contains("http_b_success") && !found.contains("http_a_id_success"), "{found:?}");
+    let alerts: BTreeSet<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert_eq!(alerts.iter().filter(|alert| alert.contains("Burn1h")).count(), 8, "{alerts:?}");
+    // Whatever the order, and as long as the rules are kept.
+    assert_eq!(found, slos(&of(&["/b", "/A/Id", "/a/id", "/a/{id}"])));
+    assert!(found.contains("http_a_id_eaaf0d95_success"), "{found:?}");
+    assert_eq!(slos(&of(&["/a/{id}"])), BTreeSet::from(["http_a_id_success", "http_a_id_latency"]));
+}
+
+#[test]
+fn a_request_whose_client_left_is_neither_good_nor_bad() {
+    let builder = Metrics::builder().namespace("shop").registry(&Registry::new());
+    let rules = Export::new(&builder.objective("/buy", Objective::new().success(99.9)).build().unwrap()).rules();
+    let totals = rules.matches(r#"{job="shop", endpoint="/buy", status!="499"}"#).count();
+    assert!(totals > 0 && !rules.contains(r#"{job="shop", endpoint="/buy"}"#), "{rules}");
+}
+
+/// Work.
+#[metrics_runtime::track(name = "work", objective(success = 99.9, latency(0.5, 99.0)))]
+fn promised_work() {}
+
+/// Work.
+#[metrics_runtime::track(name = "work", objective(success = 99.9, latency(0.5, 99.0)))]
+fn same_work() {}
+
+/// Work.
+#[metrics_runtime::track(name = "half_promised", labels(kind = "a"), objective(success = 99.9))]
+fn half_promised() {}
+
+/// Work.
+#[metrics_runtime::track(name = "half_promised", labels(kind = kind))]
+fn any_kind(kind: &str) {
+    let _ = kind;
+}
+
+/// Work.
+#[metrics_runtime::track(name = "half_promised", labels(kind = "b"))]
+fn other_kind() {}
+
+#[test]
+fn one_promise_of_two_functions_has_one_set_of_rules_that_names_both() {
+    promised_work();
+    same_work();
+    half_promised();
+    any_kind("a");
+    other_kind();
+    let export = Export::new(&Metrics::builder().build().unwrap());
+    check(&export);
+    let rules = export.rules();
+    for said in [
+        "too many calls of promised_work and same_work fail: 99.9% should not",
+        "too many calls of promised_work and same_work take longer than 0.5 s: 99% should not",
+        "too many calls of half_promised and any_kind fail: 99.9% should not",
+    ] {
+        assert_eq!(rules.matches(said).count(), 4, "{said}:\n{rules}");
+    }
+    assert!(!rules.contains("circuit breaker"), "there is none:\n{rules}");
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[ -~\\n\\t\"'{}$\\\\:#|äΣ]{0,30}", any::<String>(), Just("{{ $labels.x }} ${job} `|`\n".to_owned())]
+}
+
+fn descriptor() -> impl Strategy<Value = Descriptor> {
+    let labels = proptest::collection::btree_set("[a-zA-Z_][a-zA-Z0-9_]{0,6}", 0..4);
+    let name = "(circuit_breaker_|process_|http_|)[a-zA-Z_:][a-zA-Z0-9_:]{0,40}";
+    (name, text(), labels, 0..4).prop_map(|(name, help, labels, kind)| {
+        let descriptor = match kind {
+            0 => Descriptor::counter(format!("{name}_total"), help),
+            1 => Descriptor::histogram(name, help, vec![-1.0, 0.25, 3.0, 1e12]),
+            2 => Descriptor::info(format!("{name}_info"), help),
+            _ => Descriptor::gauge(name, help),
+        };
+        descriptor.labels(labels)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn strange_texts_give_documents_that_can_be_read(
+        descriptors in proptest::collection::vec(descriptor(), 0..6),
+        job in text(),
+        namespace in "[a-z_]{1,60}",
+    ) {
+        let registry = Registry::new();
+        for descriptor in descriptors {
+            // What the registry refuses is in no document.
+            let _ = match descriptor.kind {
+                Kind::Counter => registry.counter(descriptor).map(drop),
+                Kind::Histogram => registry.histogram(descriptor).map(drop),
+                Kind::Info => registry.info(descriptor).map(drop),
+                _ => registry.gauge(descriptor).map(drop),
+            };
+        }
+        if let Ok(metrics) = Metrics::builder().namespace(namespace).registry(&registry).build() {
+            let export = Export::new(&metrics).job(job);
+            check(&export);
+            let dashboard: Value = serde_json::from_str(&export.dashboard()).unwrap();
+            prop_assert!(dashboard["uid"].as_str().is_some_and(|uid| uid.len() <= 40));
+            let lock = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(&lock, export.lock()).unwrap();
+            let command = Command::parse(["check".as_ref(), "--lock".as_ref(), lock.path().as_os_str()]).unwrap();
+            let mut said = Vec::new();
+            command.run(&metrics, &mut said).unwrap();
+            prop_assert_eq!(said, b"nothing breaks\n");
+        }
+    }
+}
