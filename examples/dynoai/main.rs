@@ -34,6 +34,7 @@ async fn dynoai(args: Args) -> Result<(), Box<dyn Error>> {
     let metrics = Metrics::builder()
         .namespace("dynoai")
         .info("app", [("version", env!("CARGO_PKG_VERSION"))])
+        .process()
         .http(
             Http::new()
                 .requests("requests_total")

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use examples::error::{ApiError, Checked};
 use examples::run::chain;
+use metrics_runtime::circuit_breaker::CircuitOpen;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -51,14 +52,17 @@ pub(crate) async fn generate(
     Ok(Json(app.ryot.generate(&prompt).await?))
 }
 
+/// What a circuit breaker did not let through.
+fn rejected(service: &str, open: &CircuitOpen) -> ApiError {
+    let message = format!("{service} failed too often and is given time to recover");
+    let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message);
+    open.retry_after().into_iter().fold(error, ApiError::retry_after)
+}
+
 impl From<RyotError> for ApiError {
     fn from(error: RyotError) -> Self {
         let status = match &error {
-            RyotError::Open(open) => {
-                let message = "Ryot failed too often and is given time to recover";
-                let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, message);
-                return open.retry_after().into_iter().fold(error, Self::retry_after);
-            }
+            RyotError::Open(open) => return rejected("Ryot", open),
             RyotError::Refused(_) => StatusCode::BAD_REQUEST,
             RyotError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
             RyotError::Status(..) | RyotError::Unreachable(_) | RyotError::Malformed(_) => StatusCode::BAD_GATEWAY,
@@ -119,6 +123,7 @@ pub(crate) async fn delete_file(
 impl From<VaultError> for ApiError {
     fn from(error: VaultError) -> Self {
         let status = match error {
+            VaultError::Open(open) => return rejected("ΣVAULT", &open),
             VaultError::Path(_) => StatusCode::BAD_REQUEST,
             VaultError::NotFound => StatusCode::NOT_FOUND,
             VaultError::Conflict => StatusCode::CONFLICT,

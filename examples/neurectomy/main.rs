@@ -46,6 +46,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     let metrics = Metrics::builder()
         .namespace("neurectomy")
         .info("system", [("version", env!("CARGO_PKG_VERSION")), ("os", OS), ("arch", ARCH)])
+        .process()
         .objective("/v1/files/{*path}", Objective::new().success(99.9).latency(0.5, 99.0))
         .from_env()?
         .install()?;

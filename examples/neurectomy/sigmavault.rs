@@ -1,11 +1,13 @@
-//! ΣVAULT: files in an object store: a local folder, memory, or with the feature `cloud` S3, Google Cloud and Azure.
+//! ΣVAULT: files in an object store, behind a circuit breaker: a local folder, memory, or with the feature `cloud` S3,
+//! Google Cloud and Azure.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use metrics_runtime::track_storage;
+use metrics_runtime::circuit_breaker::CircuitOpen;
+use metrics_runtime::{circuit_breaker, track_storage};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -51,6 +53,9 @@ fn supported() -> &'static str {
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VaultError {
+    /// The store was not asked.
+    #[error(transparent)]
+    Open(#[from] CircuitOpen),
     #[error("this path names no file: {0}")]
     Path(String),
     #[error("there is no file at this path")]
@@ -61,6 +66,13 @@ pub(crate) enum VaultError {
     TooLarge(u64),
     #[error("the store failed")]
     Store(#[source] object_store::Error),
+}
+
+impl VaultError {
+    /// Whether the store is to blame: everything else is an answer.
+    fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
 }
 
 impl From<object_store::Error> for VaultError {
@@ -128,13 +140,15 @@ impl Vault {
         }
     }
 
-    #[track_storage("store")]
+    #[circuit_breaker(service = "sigmavault", ratio = 0.5, calls = 20, open = "5s", failure_if = VaultError::is_outage)]
+    #[track_storage("store", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
     pub(crate) async fn store(&self, file: &Path, content: Bytes) -> Result<(), VaultError> {
         self.store.put(file, content.into()).await?;
         Ok(())
     }
 
-    #[track_storage("retrieve")]
+    #[circuit_breaker(service = "sigmavault", ratio = 0.5, calls = 20, open = "5s", failure_if = VaultError::is_outage)]
+    #[track_storage("retrieve", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
     pub(crate) async fn retrieve(&self, file: &Path) -> Result<Bytes, VaultError> {
         let found = self.store.get(file).await.map_err(absent)?;
         // Others may put files into the same bucket, and this one goes through memory.
@@ -144,7 +158,8 @@ impl Vault {
         found.bytes().await.map_err(absent)
     }
 
-    #[track_storage("delete")]
+    #[circuit_breaker(service = "sigmavault", ratio = 0.5, calls = 20, open = "5s", failure_if = VaultError::is_outage)]
+    #[track_storage("delete", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
     pub(crate) async fn delete(&self, file: &Path) -> Result<(), VaultError> {
         // Half of the stores say nothing about a file that was not there, so each of them is asked first.
         self.store.head(file).await.map_err(absent)?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand::RngExt as _;
-use rand::seq::IndexedRandom as _;
+use rand::seq::{IndexedRandom as _, IteratorRandom as _};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -42,9 +42,9 @@ enum Step {
 const MIX: [(Step, u32); 9] = [
     (Step::Generate, 25),
     (Step::Compress, 15),
-    (Step::Store, 15),
+    (Step::Store, 19),
     (Step::Retrieve, 20),
-    (Step::Delete, 5),
+    (Step::Delete, 1),
     (Step::IssueKey, 3),
     (Step::OpenSession, 7),
     (Step::Health, 7),
@@ -103,12 +103,22 @@ fn step() -> Step {
     MIX.choose_weighted(&mut rand::rng(), |(_, weight)| *weight).map_or(Step::Health, |(step, _)| *step)
 }
 
+/// Something that somebody wrote: words in any order, a few or many, and some of it more than once. It shrinks to a
+/// third or to a fortieth.
+fn text() -> String {
+    let mut rng = rand::rng();
+    let words = 1 << rng.random_range(5..14);
+    let words = (0..words).filter_map(|_| PROMPTS.choose(&mut rng)?.split(' ').choose(&mut rng));
+    let text = words.collect::<Vec<_>>().join(" ");
+    text.repeat(rng.random_range(1..8))
+}
+
 impl Traffic {
     async fn take(&self, step: Step) -> Result<(), reqwest::Error> {
         // Numbers first: a generator of this thread must not be held across an await.
         let [number, length] = {
             let mut rng = rand::rng();
-            [rng.random_range(0..20), rng.random_range(5..120)]
+            [rng.random_range(0..20), rng.random_range(5..600)]
         };
         let prompt = PROMPTS[number % PROMPTS.len()];
         let file = format!("/v1/files/traffic/{number}.txt");
@@ -118,12 +128,10 @@ impl Traffic {
                 self.post("/v1/generate").json(&body).send().await?;
             }
             Step::Compress => {
-                let body = prompt.repeat(length);
-                self.post("/v1/compress").body(body).send().await?;
+                self.post("/v1/compress").body(text()).send().await?;
             }
             Step::Store => {
-                let body = prompt.repeat(length);
-                self.to(Method::PUT, &file).body(body).send().await?;
+                self.to(Method::PUT, &file).body(text()).send().await?;
             }
             Step::Retrieve => {
                 self.to(Method::GET, &file).send().await?;
@@ -146,7 +154,7 @@ impl Traffic {
     async fn issue_key(&self, number: usize) -> Result<(), reqwest::Error> {
         let body = json!({ "user": format!("traffic-{}", number % 6) });
         let answer = self.post("/v1/keys").json(&body).send().await?;
-        let key = text(&answer.json().await?, "key");
+        let key = field(&answer.json().await?, "key");
         let oldest = self.with_held(|held| hold(&mut held.keys, key));
         if let Some(key) = oldest {
             let path = format!("/v1/keys/{key}");
@@ -164,7 +172,7 @@ impl Traffic {
             return self.issue_key(number).await;
         };
         let request = self.post("/v1/sessions").bearer_auth(key);
-        let session = text(&request.send().await?.json().await?, "session");
+        let session = field(&request.send().await?.json().await?, "session");
         let oldest = self.with_held(|held| hold(&mut held.sessions, session));
         if let Some(session) = oldest {
             let path = format!("/v1/sessions/{session}");
@@ -193,8 +201,8 @@ fn hold(held: &mut Vec<String>, new: Option<String>) -> Option<String> {
     (held.len() > KEPT).then(|| held.remove(0))
 }
 
-fn text(answer: &Value, field: &str) -> Option<String> {
-    Some(answer.get(field)?.as_str()?.to_owned())
+fn field(answer: &Value, name: &str) -> Option<String> {
+    Some(answer.get(name)?.as_str()?.to_owned())
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ where
         }
         Err(Stop::Wrong(problem)) => {
             let name = cli.name;
-            eprintln!("{name}: {problem}\n`{name} --help` lists what it takes");
+            complain(&format!("{name}: {problem}\n`{name} --help` lists what it takes"));
             return ExitCode::from(2);
         }
     };
@@ -142,10 +142,16 @@ where
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}: {}", cli.name, chain(error.as_ref()));
+            complain(&format!("{}: {}", cli.name, chain(error.as_ref())));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes to the standard error. `eprintln!` panics where nobody reads it any more, and the exit code would be that of a
+/// panic.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// An error with its causes, leaving out those that the text already holds.

@@ -11,6 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use serde_json::{Value, json};
+use tests::canned::{self, COMPLETION};
 use tests::client::{Client, Response};
 use tests::page::{Kind, Page};
 use tests::prometheus::Target;
@@ -89,6 +90,7 @@ fn every_metric_of_the_design_is_there_before_the_first_request() {
         ("neurectomy_circuit_breaker_transitions_total", Kind::Counter),
         ("neurectomy_circuit_breaker_last_transition_timestamp_seconds", Kind::Gauge),
         ("neurectomy_circuit_breaker_probes_in_flight", Kind::Gauge),
+        ("neurectomy_circuit_breaker_failure_ratio_threshold", Kind::Gauge),
         ("neurectomy_active_users", Kind::Gauge),
         ("neurectomy_api_keys_active", Kind::Gauge),
         ("neurectomy_system_info", Kind::Gauge),
@@ -203,13 +205,59 @@ fn files_come_back_and_each_operation_is_counted() {
             page.value("neurectomy_sigmavault_operations_total", labels)
         })
     };
+    // That a file is not there is an answer.
     assert_eq!(operations("store"), [2.0, 0.0]);
-    assert_eq!(operations("retrieve"), [1.0, 1.0]);
-    assert_eq!(operations("delete"), [1.0, 1.0]);
+    assert_eq!(operations("retrieve"), [2.0, 0.0]);
+    assert_eq!(operations("delete"), [2.0, 0.0]);
 
     let _ = service.stop();
     let service = Service::start(BINARY, &ANY_PORT, &env);
     assert_eq!(service.get("/v1/files/kept").expect(200).text(), "!");
+}
+
+#[test]
+fn while_the_store_fails_its_breaker_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    // A link to itself: nothing below it can be opened, whoever asks.
+    let broken = folder.path().join("broken");
+    std::os::unix::fs::symlink(&broken, &broken).unwrap();
+    let service = Service::start(BINARY, &ANY_PORT, &[("SIGMAVAULT_DIR", folder.path().to_str().unwrap())]);
+    let breaker = || {
+        let page = page(&service);
+        let of = |name: &str| page.sample(&format!("neurectomy_circuit_breaker_{name}"), [("service", "sigmavault")]);
+        (of("state"), of("failures_total"), of("failure_ratio"))
+    };
+    // That a file is not there is an answer.
+    for _ in 0..10 {
+        assert_error(&service.get("/v1/files/missing"), 404);
+    }
+    for failures in 1..=10u8 {
+        assert_eq!(breaker(), (Some(0.0), Some(f64::from(failures - 1)), None));
+        assert_error(&service.get("/v1/files/broken/file"), 500);
+    }
+    assert_eq!(breaker(), (Some(1.0), Some(10.0), None));
+    for rejected in [service.get("/v1/files/missing"), put(&service, "/v1/files/new", "!")] {
+        assert_error(&rejected, 503);
+        let seconds: u8 = rejected.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=5).contains(&seconds), "{seconds}");
+    }
+    // The other breaker is another one.
+    let _ = generate(&service, 5).expect(200);
+
+    let _ = wait::until("the store to be asked again", || {
+        let stored = put(&service, "/v1/files/new", "!");
+        (stored.status == 201).then_some(stored)
+    });
+    assert_eq!(breaker().0, Some(0.0));
+    let page = page(&service);
+    let operations = |operation| {
+        let labels = [("operation", operation), ("status", "error")];
+        page.value("neurectomy_sigmavault_operations_total", labels)
+    };
+    // Those that the breaker rejected never were operations of the store.
+    assert_eq!((operations("store"), operations("retrieve")), (0.0, 10.0));
+    let threshold = page.value("neurectomy_circuit_breaker_failure_ratio_threshold", [("service", "sigmavault")]);
+    assert_eq!(threshold, 0.5);
 }
 
 #[test]
@@ -286,13 +334,8 @@ impl Ryot {
 fn answer(stream: &mut TcpStream) {
     let mut request = [0; 4096];
     let _ = stream.read(&mut request);
-    let body = json!({
-        "choices": [{ "text": "so it is.", "finish_reason": "stop" }],
-        "usage": { "completion_tokens": 4 }
-    })
-    .to_string();
-    let length = body.len();
-    let _ = write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    let length = COMPLETION.len();
+    let _ = write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{COMPLETION}");
 }
 
 fn listener() -> (TcpListener, SocketAddr) {
@@ -337,54 +380,11 @@ fn while_ryot_is_down_the_breaker_is_open() {
     assert_eq!(tokens, 4.0);
 }
 
-/// A Ryot that can be killed, and started again at its address.
-struct Mortal {
-    address: SocketAddr,
-    listener: Option<(Arc<AtomicBool>, thread::JoinHandle<()>)>,
-}
-
-impl Mortal {
-    fn start() -> Self {
-        let (listener, address) = listener();
-        let mut ryot = Self { address, listener: None };
-        ryot.live(listener);
-        ryot
-    }
-
-    fn live(&mut self, listener: TcpListener) {
-        let dies = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&dies);
-        let answering = thread::spawn(move || {
-            for stream in listener.incoming() {
-                if told.load(Ordering::SeqCst) {
-                    return;
-                }
-                answer(&mut stream.unwrap());
-            }
-        });
-        self.listener = Some((dies, answering));
-    }
-
-    /// From here on, connections are refused.
-    fn kill(&mut self) {
-        let (dies, answering) = self.listener.take().unwrap();
-        dies.store(true, Ordering::SeqCst);
-        // It looks up when somebody comes.
-        let _ = TcpStream::connect(self.address);
-        answering.join().unwrap();
-    }
-
-    fn restart(&mut self) {
-        let listener = wait::until("its address to be free", || TcpListener::bind(self.address).ok());
-        self.live(listener);
-    }
-}
-
 #[test]
 fn prometheus_sees_ryot_die_and_come_back() {
     let Some(prometheus) = tools::prometheus() else { return };
-    let mut ryot = Mortal::start();
-    let url = format!("http://{}", ryot.address);
+    let mut ryot = canned::Server::start("application/json", COMPLETION);
+    let url = format!("http://{}", ryot.address());
     let service = start(&[("RYOT_URL", &url), ("RYOT_COOLDOWN", "2")]);
     let server = prometheus.scrape(&[Target::new("neurectomy", service.address())]);
     let _ = generate(&service, 5).expect(200);
@@ -408,7 +408,9 @@ fn prometheus_sees_ryot_die_and_come_back() {
     ryot.restart();
     let _ = generate(&service, 5).expect(200);
     server.wait_until(state, is(0.0));
-    let counted = |name: &str, labels: &str| server.value(&format!("neurectomy_circuit_breaker_{name}{{{labels}}}"));
+    let counted = |name: &str, labels: &str| {
+        server.value(&format!("neurectomy_circuit_breaker_{name}{{service=\"ryot\",{labels}}}"))
+    };
     assert_eq!(counted("transitions_total", "from=\"closed\",to=\"open\""), 1.0);
     assert_eq!(counted("transitions_total", "from=\"half_open\",to=\"closed\""), 1.0);
     assert_eq!(counted("calls_total", "result=\"success\""), 2.0);
@@ -678,19 +680,20 @@ fn traffic_moves_every_family_that_work_can_move() {
     });
     let page = page.unwrap_or_else(|still| panic!("the traffic does not move {still:?}"));
     // What else there is stands still because nothing fails, and nothing is on the page unnoticed.
-    let others = page.names().into_iter().filter(|name| !moves.contains(name) && !name.starts_with("metrics_runtime_"));
-    let others: BTreeSet<_> = others.collect();
+    let ours = |name: &&str| name.starts_with("neurectomy_") && !moves.contains(name);
+    let others: BTreeSet<_> = page.names().into_iter().filter(ours).collect();
     let breaker =
         ["failures_total", "state", "transitions_total", "last_transition_timestamp_seconds", "probes_in_flight"];
-    // Its policy has no ratio, so these have no series.
+    // The ratio is there from the twentieth call of the store on.
     let ratio = ["failure_ratio", "failure_ratio_threshold"];
     let names = breaker.iter().chain(&ratio).map(|name| format!("neurectomy_circuit_breaker_{name}"));
     let names: BTreeSet<_> = names.chain(["neurectomy_system_info".to_owned()]).collect();
     assert_eq!(others.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), names);
-    for name in breaker.iter().chain(&ratio) {
+    for name in breaker.into_iter().chain(["failure_ratio"]) {
         let series = page.series(&format!("neurectomy_circuit_breaker_{name}"));
         assert!(series.iter().all(|sample| sample.value == 0.0), "{series:?}");
-        assert_eq!(series.is_empty(), ratio.contains(name), "{name}");
+        let services: BTreeSet<_> = series.iter().map(|sample| sample.labels["service"].as_str()).collect();
+        assert!(name == "failure_ratio" || services.into_iter().eq(["ryot", "sigmavault"]), "{name}: {series:?}");
     }
     assert_eq!(service.stop().status.code(), Some(0));
 }

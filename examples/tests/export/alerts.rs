@@ -12,9 +12,9 @@ use tests::tools;
 use crate::{EXAMPLES, NEURECTOMY};
 
 /// Whose rules are tested.
-struct Rules {
-    service: &'static str,
-    text: String,
+pub(crate) struct Rules {
+    pub(crate) service: &'static str,
+    pub(crate) text: String,
 }
 
 /// Both services, and a catalog with what they do not have: a process.
@@ -51,6 +51,8 @@ const HEALTHY: &[(&str, &str)] = &[
     ("SERVICE_ryot_requests_total{status=\"success\"}", "0+60x300"),
     ("SERVICE_ryot_requests_total{status=\"error\"}", "0x300"),
     ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "0x300"),
+    ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0x300"),
+    ("SERVICE_circuit_breaker_probes_in_flight{service=\"ryot\"}", "0x300"),
     ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"success\"}", "0+60x300"),
     ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"rejected\"}", "0x300"),
     ("SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}", "0x300"),
@@ -94,6 +96,18 @@ const FLAPPING_BREAKER: &[(&str, &str)] = &[
     ("SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}", "0+1x20"),
 ];
 
+const HANGING_PROBE: &[(&str, &str)] = &[
+    ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "2x30"),
+    ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0x30"),
+    ("SERVICE_circuit_breaker_probes_in_flight{service=\"ryot\"}", "1x30"),
+];
+
+const WANTED_BREAKER: &[(&str, &str)] = &[
+    ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "2x30"),
+    ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0x30"),
+    ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"rejected\"}", "0+1x30"),
+];
+
 #[rustfmt::skip]
 const FIRES: &[Fires] = &[
     Fires { alert: "TargetDown", series: &[("up{}", "1 0x20")], at: "8m" },
@@ -105,7 +119,8 @@ const FIRES: &[Fires] = &[
     Fires { alert: "SigmavaultOperationsErrorRatio", series: &[("SERVICE_sigmavault_operations_total{operation=\"store\", status=\"panic\"}", "0+6x60")], at: "15m" },
     Fires { alert: "BreakerRejecting", series: OPEN_BREAKER, at: "20m" },
     Fires { alert: "BreakerFlapping", series: FLAPPING_BREAKER, at: "14m" },
-    Fires { alert: "BreakerStuckHalfOpen", series: &[("SERVICE_circuit_breaker_state{service=\"ryot\"}", "2x30")], at: "12m" },
+    Fires { alert: "BreakerStuckHalfOpen", series: HANGING_PROBE, at: "12m" },
+    Fires { alert: "BreakerStuckHalfOpen", series: WANTED_BREAKER, at: "12m" },
     Fires { alert: "LabelOverflow", series: &[("metrics_runtime_label_overflow_total{metric=\"a\"}", "0 0 1 1 1")], at: "4m" },
     Fires { alert: "ScrapeErrors", series: &[("metrics_runtime_scrape_errors_total{cause=\"panic\"}", "0 0 1 1 1")], at: "4m" },
     Fires { alert: "FileDescriptors", series: &[("process_open_fds{}", "900x30"), ("process_max_fds{}", "1000x30")], at: "15m" },
@@ -131,25 +146,23 @@ impl Rules {
     }
 }
 
-/// One scenario: the series, and of each alert whether it fires at this time.
-fn scenario(rules: &Rules, series: &[(&str, &str)], at: &str, firing: &[String], silent: &[String]) -> Value {
-    let series: Vec<_> = series
-        .iter()
-        .map(|(name, values)| json!({ "series": metric(rules.service, name), "values": values }))
-        .collect();
-    let fires = |alert: &String| {
-        let alerts = format!("count(ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}}) > bool 0");
-        json!({ "expr": alerts, "eval_time": at, "exp_samples": [{ "labels": "{}", "value": 1 }] })
-    };
-    let is_silent = |alert: &String| {
-        let alerts = format!("ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}}");
-        json!({ "expr": alerts, "eval_time": at, "exp_samples": [] })
-    };
-    let tests: Vec<_> = firing.iter().map(fires).chain(silent.iter().map(is_silent)).collect();
-    json!({ "interval": "1m", "input_series": series, "promql_expr_test": tests })
+/// One scenario: the series, one sample a minute, and what is asked of them.
+pub(crate) fn scenario(rules: &Rules, series: &[(&str, &str)], asked: &[Value]) -> Value {
+    let series = series.iter().map(|(name, values)| json!({ "series": metric(rules.service, name), "values": values }));
+    json!({ "interval": "1m", "input_series": series.collect::<Vec<_>>(), "promql_expr_test": asked })
 }
 
-fn test(rules: &Rules, scenarios: &[Value]) {
+fn fires(alert: &str, at: &str) -> Value {
+    let alerts = format!("count(ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}}) > bool 0");
+    json!({ "expr": alerts, "eval_time": at, "exp_samples": [{ "labels": "{}", "value": 1 }] })
+}
+
+/// No series matches this at that time.
+fn nothing(selector: &str, at: &str) -> Value {
+    json!({ "expr": selector, "eval_time": at, "exp_samples": [] })
+}
+
+pub(crate) fn test(rules: &Rules, scenarios: &[Value]) {
     let Some(promtool) = tools::promtool() else {
         return;
     };
@@ -179,15 +192,20 @@ fn every_alert_fires_when_it_should() {
         let mut scenarios = Vec::new();
         for Fires { alert, series, at } in FIRES {
             let name = format!("{service}{alert}");
-            if all.remove(&name) {
-                scenarios.push(scenario(&rules, series, at, &[name], &[]));
+            if rules.alerts().contains(&name) {
+                all.remove(&name);
+                scenarios.push(scenario(&rules, series, &[fires(&name, at)]));
             }
         }
         let burns: Vec<_> = all.iter().filter(|name| name.contains("Burn")).cloned().collect();
         let (slow, failing): (Vec<_>, _) = burns.into_iter().partition(|name| name.contains("Latency"));
         let series = |of: &[&[(&'static str, &'static str)]]| of.concat();
-        scenarios.push(scenario(&rules, &series(&[FAILING_REQUESTS, FAILING_RYOT]), "4h", &failing, &slow));
-        scenarios.push(scenario(&rules, &series(&[SLOW_REQUESTS, SLOW_RYOT]), "4h", &slow, &failing));
+        let only = |firing: &[String], silent: &str| {
+            let silent = format!("ALERTS{{alertname=~\".*{silent}Burn.*\", alertstate=\"firing\"}}");
+            firing.iter().map(|alert| fires(alert, "4h")).chain([nothing(&silent, "4h")]).collect::<Vec<_>>()
+        };
+        scenarios.push(scenario(&rules, &series(&[FAILING_REQUESTS, FAILING_RYOT]), &only(&failing, "Latency")));
+        scenarios.push(scenario(&rules, &series(&[SLOW_REQUESTS, SLOW_RYOT]), &only(&slow, "Success")));
         all.retain(|name| !name.contains("Burn"));
         assert!(all.is_empty(), "no scenario says when these fire: {all:?}");
         test(&rules, &scenarios);
@@ -197,7 +215,6 @@ fn every_alert_fires_when_it_should() {
 #[test]
 fn every_alert_is_silent_when_it_should_be() {
     for rules in all() {
-        let alerts: Vec<_> = rules.alerts().into_iter().collect();
         let idle: Vec<_> = HEALTHY
             .iter()
             .map(|(series, values)| (*series, if values.contains('+') { "0x300" } else { *values }))
@@ -222,14 +239,117 @@ fn every_alert_is_silent_when_it_should_be() {
             ("SERVICE_ryot_requests_total{status=\"success\"}", "0+60x5 0+60x290"),
             ("process_start_time_seconds{}", "1000x5 1300x290"),
         ]);
+        // Open once, and nobody has called since: its wait over, it shows half-open.
+        let idle_breaker = replaced(&[
+            ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "0 0 1 2x298"),
+            ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0 0 120x298"),
+            ("SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}", "0 0 1x298"),
+        ]);
+        // Every scrape happens to see a probe, and each of them decides.
+        let probed_breaker = replaced(&[
+            ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "2x300"),
+            ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0+60x300"),
+            ("SERVICE_circuit_breaker_probes_in_flight{service=\"ryot\"}", "1x300"),
+        ]);
+        // Two calls, four minutes apart, among hundreds.
+        let rejected = replaced(&[
+            ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"success\"}", "0+60x300"),
+            ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"rejected\"}", "0 0 1 1 1 1 2x294"),
+        ]);
+        // Enough of them for an alert, in one scrape.
+        let rejected_at_once =
+            replaced(&[("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"rejected\"}", "0 0 200x298")]);
+        let opened = |values| {
+            let opened = "SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}";
+            replaced(&[(opened, values)])
+        };
+        // Three times, the last of them in another process.
+        let (thrice, restarted) = (opened("0 0 0 1 1 2 2 3x293"), opened("6 7 8 0x8 1x288"));
+        // One outage of two and a half minutes: every ten seconds a probe fails and opens the circuit again.
+        let outage = replaced(&[
+            ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "0 0 1 1 1 0x295"),
+            ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0 0 115 175 235 275x295"),
+            ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"success\"}", "0+60x2 120 120 130+60x295"),
+            ("SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}", "0 0 1x298"),
+            (
+                "SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"half_open\", to=\"open\"}",
+                "0 0 2 8 14 15x295",
+            ),
+        ]);
         let mut scenarios = Vec::new();
-        for series in [HEALTHY, &idle, &one_of_three, &restart] {
-            for at in ["4m", "10m", "20m", "4h"] {
-                scenarios.push(scenario(&rules, series, at, &[], &alerts));
-            }
+        let breakers = [idle_breaker, probed_breaker, rejected, rejected_at_once, thrice, restarted, outage];
+        let services =
+            [HEALTHY, &idle, &one_of_three, &restart].map(|series| (series, &["4m", "10m", "20m", "4h"][..]));
+        let breakers = breakers.iter().map(|series| (series.as_slice(), &["4m", "10m", "20m"][..]));
+        for (series, at) in services.into_iter().chain(breakers) {
+            let silent =
+                |at: &[&str]| at.iter().map(|at| nothing("ALERTS{alertstate=\"firing\"}", at)).collect::<Vec<_>>();
+            scenarios.push(scenario(&rules, series, &silent(at)));
+            // Where scrapes and evaluations fall together, `increase` has nothing to extrapolate.
+            let mut apart = scenario(&rules, series, &silent(&["8m", "12m"]));
+            apart["interval"] = "55s".into();
+            scenarios.push(apart);
         }
         test(&rules, &scenarios);
     }
+}
+
+/// Of the few whose clients stayed every third fails, among many whose clients left.
+#[test]
+fn who_leaves_early_does_not_hide_who_is_failed() {
+    let rules = Rules { service: "neurectomy", text: NEURECTOMY.document("rules") };
+    let series = [
+        ("SERVICE_requests_total{status=\"499\"}", "0+6000x300"),
+        ("SERVICE_requests_total{status=\"200\"}", "0+2x300"),
+        ("SERVICE_requests_total{status=\"500\"}", "0+1x300"),
+    ];
+    test(&rules, &[scenario(&rules, &series, &[fires("NeurectomyHttpV1FilesPathSuccessBurn1h", "2h")])]);
+}
+
+#[test]
+fn nothing_is_recorded_where_nothing_is_called() {
+    for rules in all().into_iter().filter(|rules| rules.text.contains("record: ")) {
+        let series: Vec<_> = SLOW_REQUESTS.iter().chain(SLOW_RYOT).map(|(name, _)| (*name, "7x30")).collect();
+        let recorded = r#"{__name__=~".+:(p50|p95|p99|error_ratio)_rate5m|slo:.+"}"#;
+        test(&rules, &[scenario(&rules, &series, &[nothing(recorded, "20m")])]);
+    }
+}
+
+#[test]
+fn an_alert_says_what_was_the_case() {
+    let rules = Rules { service: "neurectomy", text: NEURECTOMY.document("rules") };
+    let said = |alert: &str, labels: Value, summary: &str, description: &str| {
+        let annotations = json!({ "summary": summary, "description": description });
+        let alerts = json!([{ "exp_labels": labels, "exp_annotations": annotations }]);
+        json!([{ "alertname": alert, "eval_time": "20m", "exp_alerts": alerts }])
+    };
+    let mut rejecting = scenario(&rules, OPEN_BREAKER, &[]);
+    rejecting["alert_rule_test"] = said(
+        "NeurectomyBreakerRejecting",
+        json!({ "severity": "page", "job": "neurectomy", "service": "ryot" }),
+        "the circuit breaker of ryot rejects calls",
+        "For five minutes calls to ryot have been answered without it, about 15 of them within the last three.",
+    );
+    let mut burning = scenario(&rules, SLOW_REQUESTS, &[]);
+    let slo = "http_v1_files_path_latency";
+    burning["alert_rule_test"] = said(
+        "NeurectomyHttpV1FilesPathLatencyBurn3d",
+        json!({ "severity": "ticket", "job": "neurectomy", "slo": slo, "window": "3d" }),
+        "too many requests to /v1/files/{*path} take longer than 0.5 s: 99% should not",
+        "100% did within the last 3d: the budget of 30 days burns faster than would just use it up.",
+    );
+    let rejected = "Calls that a circuit breaker rejected before they began are not among them.";
+    let mut failing = scenario(&rules, FAILING_RYOT, &[]);
+    failing["alert_rule_test"] = said(
+        "NeurectomyRyotRequestsErrorRatio",
+        json!({ "severity": "page", "job": "neurectomy" }),
+        "more than 5% fail: Calls to the Ryot language model, by status (job neurectomy)",
+        &format!("50% failed within the last five minutes. {rejected}"),
+    );
+    test(&rules, &[rejecting, burning, failing]);
+    let lines: Vec<_> = rules.text.lines().collect();
+    let calls = lines.windows(2).filter(|pair| pair[0].contains("too many calls of "));
+    assert!(calls.clone().count() > 0 && calls.into_iter().all(|pair| pair[1].contains(rejected)), "{}", rules.text);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What the services say of their own metrics: the committed documents are theirs, Grafana and Prometheus accept them,
-//! every panel has data, and every alert fires when it should and is silent when it should be.
+//! every panel has data and can be seen, and every alert fires when it should and is silent when it should be.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
 
 mod alerts;
 mod documents;
+mod kubernetes;
 mod panels;
+mod picture;
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +41,7 @@ impl Example {
         let name = self.name;
         let file = match command {
             "dashboard" => format!("grafana/{name}-dashboard.json"),
+            "picture" => format!("grafana/{name}-dashboard.png"),
             "rules" => format!("prometheus/{name}-rules.yaml"),
             "kubernetes" => format!("kubernetes/{name}.yaml"),
             "docs" => "METRICS.md".to_owned(),

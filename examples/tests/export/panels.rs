@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use tests::client::Client;
@@ -13,13 +14,13 @@ use tests::{tools, wait};
 
 use crate::{DYNOAI, Example, NEURECTOMY};
 
-fn start(example: &Example, arguments: &[&str]) -> Service {
+pub(crate) fn start(example: &Example, arguments: &[&str], env: &[(&str, &str)]) -> Service {
     let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
-    Service::start(example.binary, &arguments, &[("SIGMAVAULT_URL", "memory:///")])
+    Service::start(example.binary, &arguments, &[&[("SIGMAVAULT_URL", "memory:///")], env].concat())
 }
 
 /// What `DynoAI` does in a day: a log that is fine, one that is not, a run.
-fn use_dynoai(service: &Client) {
+pub(crate) fn use_dynoai(service: &Client) {
     let form = |content: &str| {
         format!(
             "--edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n{content}\r\n--edge--\r\n"
@@ -33,8 +34,35 @@ fn use_dynoai(service: &Client) {
     let _ = service.post_json("/api/jetstream/run", &serde_json::json!({ "samples": [sample] }));
 }
 
-/// The queries of the panels, with what Grafana puts in for its variables.
-fn queries(example: &Example, instances: &[&Service]) -> BTreeMap<String, Vec<String>> {
+/// Does this while others use these instances of `DynoAI`.
+pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
+    struct Ended<'a>(&'a AtomicBool);
+
+    impl Drop for Ended<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                for instance in instances {
+                    use_dynoai(instance);
+                }
+                // Others need the machine as well.
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+        // Also where an assertion fails: the thread must see the end of it.
+        let _ended = Ended(&done);
+        act();
+    });
+}
+
+/// The dashboard's panels, each with its queries as Grafana asks them: with its variables filled in.
+pub(crate) fn panels(example: &Example, instances: &[&Service]) -> Vec<(Value, Vec<String>)> {
     let dashboard: Value = serde_json::from_str(&example.document("dashboard")).unwrap();
     let addresses: Vec<_> = instances.iter().map(|instance| instance.address().to_string()).collect();
     let all = format!("({})", addresses.join("|").replace('.', "\\\\."));
@@ -45,17 +73,18 @@ fn queries(example: &Example, instances: &[&Service]) -> BTreeMap<String, Vec<St
             let query = target["expr"].as_str().unwrap().replace("$__rate_interval", "20s");
             query.replace("$instance", &all).replace("$job", example.name).replace("$route", ".+")
         });
-        (panel["title"].as_str().unwrap().to_owned(), queries.collect())
+        (panel.clone(), queries.collect())
     });
     panels.collect()
 }
 
+fn queries(example: &Example, instances: &[&Service]) -> BTreeMap<String, Vec<String>> {
+    let panels = panels(example, instances).into_iter();
+    panels.map(|(panel, queries)| (panel["title"].as_str().unwrap().to_owned(), queries)).collect()
+}
+
 fn assert_every_panel_has_data(server: &Server, example: &Example, instances: &[&Service]) {
     for (panel, queries) in queries(example, instances) {
-        // Neurectomy's breaker counts failures in a row: it has no ratio, and none is on the page.
-        if panel.starts_with("Circuit breaker failure ratio") {
-            continue;
-        }
         for query in queries {
             let asked = wait::try_until(|| if server.query(&query).is_empty() { Err(()) } else { Ok(()) });
             assert!(asked.is_ok(), "{}: the panel `{panel}` has no data: {query}", example.name);
@@ -68,19 +97,12 @@ fn every_panel_has_data_of_two_instances() {
     let Some(prometheus) = tools::prometheus() else {
         return;
     };
-    let [a, b] = [0, 1].map(|_| start(&NEURECTOMY, &["--traffic", "20"]));
-    let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[]));
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                use_dynoai(&c);
-                use_dynoai(&d);
-            }
-        });
-        // Also where an assertion fails: the thread must see the end of it.
-        let _ended = Ended(&done);
-        let target = |example: &Example, service: &Service| Target::new(example.name, service.address());
+    // One of them has no Ryot: breakers have something to tell.
+    let [a, b] =
+        [&[][..], &[("RYOT_URL", "http://127.0.0.1:1")]].map(|env| start(&NEURECTOMY, &["--traffic", "20"], env));
+    let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[], &[]));
+    let target = |example: &Example, service: &Service| Target::new(example.name, service.address());
+    while_used(&[&c, &d], || {
         let server = prometheus.scrape(&[
             target(&NEURECTOMY, &a),
             target(&NEURECTOMY, &b),
@@ -90,14 +112,6 @@ fn every_panel_has_data_of_two_instances() {
         assert_every_panel_has_data(&server, &NEURECTOMY, &[&a, &b]);
         assert_every_panel_has_data(&server, &DYNOAI, &[&c, &d]);
     });
-}
-
-struct Ended<'a>(&'a AtomicBool);
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// The sum of every sample over both pages, by its name. What a scrape itself moves is left out.
@@ -118,8 +132,8 @@ fn sums_over_instances_are_those_of_the_pages() {
     let Some(prometheus) = tools::prometheus() else {
         return;
     };
-    let [a, b] = [0, 1].map(|_| start(&NEURECTOMY, &[]));
-    let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[]));
+    let [a, b] = [0, 1].map(|_| start(&NEURECTOMY, &[], &[]));
+    let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[], &[]));
     for (times, service) in [(1, &a), (2, &b)] {
         for _ in 0..times {
             let _ = service.get("/health").expect(200);

@@ -1,0 +1,119 @@
+//! The dashboards as one sees them: drawn with what a real Prometheus says of two instances, one of which loses its
+//! language model for a while. The pictures are `dashboards/*.png` in the target folder.
+//!
+//! `BLESS=1 cargo test -p examples --test export picture` takes some minutes for it, and also writes the README's.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+use tests::canned::{self, COMPLETION};
+use tests::picture::{Drawn, Painter};
+use tests::prometheus::{Range, Server, Target};
+use tests::service::Service;
+use tests::tools;
+
+use crate::panels::{panels, start, while_used};
+use crate::{DYNOAI, Example, NEURECTOMY};
+
+/// The picture in the README ends above this row: the whole dashboard is more than one wants to scroll past.
+const README_ENDS_ABOVE: &str = "Failure ratio and its threshold";
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn artefact(example: &Example) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("dashboards").join(format!("{}.png", example.name))
+}
+
+/// A dashboard, and what Prometheus answers to each query of each panel.
+struct Seen {
+    dashboard: Value,
+    data: Value,
+    range: Range,
+}
+
+impl Seen {
+    fn new(server: &Server, example: &Example, instances: &[&Service], range: Range) -> Self {
+        let answers = panels(example, instances).into_iter().map(|(panel, queries)| {
+            let answers = queries.iter().map(|query| server.query_range(query, range)).collect();
+            (panel["id"].to_string(), Value::Array(answers))
+        });
+        let data = Value::Object(answers.collect::<Map<_, _>>());
+        Self { dashboard: serde_json::from_str(&example.document("dashboard")).unwrap(), data, range }
+    }
+
+    fn panels(&self) -> impl Iterator<Item = &Value> {
+        self.dashboard["panels"].as_array().unwrap().iter()
+    }
+
+    /// Draws all of it, or what stands above the panel of this title.
+    fn draw(&self, painter: &Painter, above: Option<&str>, file: &Path) -> Vec<Drawn> {
+        let line = |panel: &Value, part: &str| panel["gridPos"][part].as_u64().unwrap();
+        let found = above.map(|title| self.panels().find(|panel| panel["title"] == title).expect("there is one"));
+        let bottoms = self.panels().map(|panel| line(panel, "y") + line(panel, "h"));
+        let until = found.map_or_else(|| bottoms.max().unwrap(), |panel| line(panel, "y"));
+        painter.draw(&self.dashboard, &self.data, self.range, u32::try_from(until).unwrap(), file).unwrap()
+    }
+
+    fn assert_all_is_drawn(&self, drawn: &[Drawn]) {
+        for panel in self.panels().filter(|panel| panel["type"] != "row") {
+            let title = &panel["title"];
+            let drawn = drawn.iter().find(|drawn| panel["id"] == drawn.panel);
+            let drawn = drawn.unwrap_or_else(|| panic!("{title} is missing"));
+            assert!(drawn.series > 0 && drawn.marks > 0, "nothing is to be seen of {title}: {drawn:?}");
+            // A legend that says the same of two lines says nothing.
+            let mut names = drawn.names.clone();
+            names.sort_unstable();
+            names.dedup();
+            assert!(panel["type"] == "table" || names.len() == drawn.names.len(), "{title}: {:?}", drawn.names);
+        }
+    }
+}
+
+#[test]
+fn every_panel_can_be_seen() {
+    let (Some(prometheus), Some(painter)) = (tools::prometheus(), tools::painter()) else {
+        return;
+    };
+    let bless = env::var_os("BLESS").is_some();
+
+    let mut ryot = canned::Server::start("application/json", COMPLETION);
+    let url = format!("http://{}", ryot.address());
+    let a = start(&NEURECTOMY, &["--traffic", "20"], &[]);
+    let b = start(&NEURECTOMY, &["--traffic", "20"], &[("RYOT_URL", &url), ("RYOT_COOLDOWN", "5")]);
+    let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[], &[]));
+    let targets = [(&NEURECTOMY, &a), (&NEURECTOMY, &b), (&DYNOAI, &c), (&DYNOAI, &d)]
+        .map(|(example, service)| Target::new(example.name, service.address()));
+    while_used(&[&c, &d], || {
+        let from = now();
+        let server = prometheus.scrape(&targets);
+        let mut scrapes = 0.0;
+        let mut while_it_goes_on = || {
+            for _ in 0..if bless { 9 } else { 1 } {
+                scrapes += 8.0;
+                server.wait_until("count_over_time(up[1h])", |counts| counts.values().all(|count| *count >= scrapes));
+            }
+        };
+        let state = format!("neurectomy_circuit_breaker_state{{service=\"ryot\",instance=\"{}\"}}", b.address());
+        while_it_goes_on();
+        ryot.kill();
+        server.wait_until(&state, |found| found.values().eq([&1.0]));
+        while_it_goes_on();
+        ryot.restart();
+        server.wait_until(&state, |found| found.values().eq([&0.0]));
+        while_it_goes_on();
+
+        let range = Range { from, to: now(), step: if bless { 2 } else { 1 } };
+        for (example, instances) in [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d])] {
+            let seen = Seen::new(&server, example, &instances, range);
+            let drawn = seen.draw(&painter, None, &artefact(example));
+            seen.assert_all_is_drawn(&drawn);
+            if bless && example.name == NEURECTOMY.name {
+                let _ = seen.draw(&painter, Some(README_ENDS_ABOVE), &example.kept("picture"));
+            }
+        }
+    });
+}
