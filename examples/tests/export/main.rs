@@ -11,6 +11,7 @@ mod picture;
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tests::service::{Service, Stopped};
 
 /// A service of this workspace.
@@ -34,6 +35,11 @@ impl Example {
         let written = self.metrics(&[command]);
         assert!(written.status.success(), "{command}: {}", written.stderr);
         written.stdout
+    }
+
+    /// The dashboard as the service writes it.
+    fn dashboard(&self) -> Value {
+        serde_json::from_str(&self.document("dashboard")).unwrap()
     }
 
     /// Where the document is kept.

@@ -62,8 +62,7 @@ pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
 }
 
 /// The dashboard's panels, each with its queries as Grafana asks them: with its variables filled in.
-pub(crate) fn panels(example: &Example, instances: &[&Service]) -> Vec<(Value, Vec<String>)> {
-    let dashboard: Value = serde_json::from_str(&example.document("dashboard")).unwrap();
+pub(crate) fn panels(dashboard: &Value, example: &Example, instances: &[&Service]) -> Vec<(Value, Vec<String>)> {
     let addresses: Vec<_> = instances.iter().map(|instance| instance.address().to_string()).collect();
     let all = format!("({})", addresses.join("|").replace('.', "\\\\."));
     let panels = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
@@ -79,7 +78,7 @@ pub(crate) fn panels(example: &Example, instances: &[&Service]) -> Vec<(Value, V
 }
 
 fn queries(example: &Example, instances: &[&Service]) -> BTreeMap<String, Vec<String>> {
-    let panels = panels(example, instances).into_iter();
+    let panels = panels(&example.dashboard(), example, instances).into_iter();
     panels.map(|(panel, queries)| (panel["title"].as_str().unwrap().to_owned(), queries)).collect()
 }
 

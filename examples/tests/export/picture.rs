@@ -37,12 +37,13 @@ struct Seen {
 
 impl Seen {
     fn new(server: &Server, example: &Example, instances: &[&Service], range: Range) -> Self {
-        let answers = panels(example, instances).into_iter().map(|(panel, queries)| {
+        let dashboard = example.dashboard();
+        let answers = panels(&dashboard, example, instances).into_iter().map(|(panel, queries)| {
             let answers = queries.iter().map(|query| server.query_range(query, range)).collect();
             (panel["id"].to_string(), Value::Array(answers))
         });
         let data = Value::Object(answers.collect::<Map<_, _>>());
-        Self { dashboard: serde_json::from_str(&example.document("dashboard")).unwrap(), data, range }
+        Self { dashboard, data, range }
     }
 
     fn panels(&self) -> impl Iterator<Item = &Value> {

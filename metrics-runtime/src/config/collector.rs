@@ -37,18 +37,13 @@ impl Collector for MetricsCollector {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Metrics;
+    use crate::config::shop;
     use crate::descriptor::Descriptor;
     use crate::registry::Registry;
 
     #[test]
     fn a_prometheus_registry_shows_what_our_page_shows() {
-        let metrics = Metrics::builder()
-            .registry(&Registry::new())
-            .namespace("shop")
-            .constant_label("region", "eu")
-            .build()
-            .unwrap();
+        let metrics = shop(&Registry::new());
         let sizes = Descriptor::histogram("size_bytes", "Sizes.", &[1.0, 2.0][..]).labels(["kind"]);
         metrics.registry().histogram(sizes).unwrap().get(&["a\"b"]).unwrap().observe(1.5);
         let theirs = prometheus::Registry::new();

@@ -109,10 +109,11 @@ impl Builder {
         check_path(&self.path).map_err(InstallError::Path)?;
         #[cfg(feature = "axum")]
         for (i, promise) in self.objectives.iter().enumerate() {
-            let once = self.objectives[..i].iter().all(|earlier| earlier.route != promise.route);
-            let once = if once { Ok(()) } else { Err(PROMISED_TWICE.into()) };
-            let checked = once.and_then(|()| promise.objective.check(self.http.bounds()));
-            checked.map_err(|problem| InstallError::Objective { route: promise.route.clone(), problem })?;
+            let wrong = |problem| InstallError::Objective { route: promise.route.clone(), problem };
+            if self.objectives[..i].iter().any(|earlier| earlier.route == promise.route) {
+                return Err(wrong(PROMISED_TWICE.into()));
+            }
+            promise.objective.check(self.http.bounds()).map_err(wrong)?;
         }
         #[cfg(feature = "axum")]
         let access = self.endpoint.check().map_err(InstallError::Endpoint)?;

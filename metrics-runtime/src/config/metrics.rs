@@ -227,18 +227,13 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Metrics;
+    use crate::config::shop;
     use crate::descriptor::Descriptor;
     use crate::registry::Registry;
 
     #[test]
     fn namespace_and_constant_labels_are_on_every_sample_but_never_twice() {
-        let metrics = Metrics::builder()
-            .registry(&Registry::new())
-            .namespace("shop")
-            .constant_label("region", "eu")
-            .build()
-            .unwrap();
+        let metrics = shop(&Registry::new());
         let jobs = metrics.registry().counter(Descriptor::counter("jobs_total", "").labels(["kind"])).unwrap();
         jobs.get(&["x"]).unwrap().inc();
         let own = metrics.registry().counter(Descriptor::counter("own_total", "").labels(["region"])).unwrap();

@@ -156,11 +156,13 @@ fn is_help(word: &OsStr) -> bool {
     word == "--help" || word == "-h"
 }
 
+const JOB_IS_TEXT: &str = "--job takes a name in UTF-8";
+
 /// What is wrong with an option that is not UTF-8.
 fn not_text(arg: &OsStr) -> CommandError {
     let arg = arg.to_string_lossy();
     usage(match arg.split_once('=') {
-        Some(("--job", _)) => "--job takes a name in UTF-8".to_owned(),
+        Some(("--job", _)) => JOB_IS_TEXT.to_owned(),
         Some((option @ ("--output" | "--lock"), _)) => {
             format!("behind `=`, {option} takes a name in UTF-8; give any other as an argument of its own")
         }
@@ -224,7 +226,7 @@ impl Command {
                 "--output" => command.output = Some(value()?.into()),
                 "--lock" => command.lock = Some(value()?.into()),
                 "--job" => {
-                    let job = value()?.into_string().map_err(|_| usage("--job takes a name in UTF-8"))?;
+                    let job = value()?.into_string().map_err(|_| usage(JOB_IS_TEXT))?;
                     command.job = Some(job);
                 }
                 other => return Err(usage(format!("unknown option `{other}`"))),

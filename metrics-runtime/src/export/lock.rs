@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::model::{Kind, Label, Model, Role};
 use super::node::number;
-use super::parts::{ROUTE_LABELS, role};
+use super::parts::{ROUTE_LABELS, promised_name, recorded_name, role};
 
 const VERSION: &str = "version 1";
 
@@ -429,7 +429,7 @@ impl Contract {
         let recorded = metric.filter(|metric| matches!(metric.kind, Kind::Counter | Kind::Histogram));
         Sought {
             name,
-            recorded: recorded.map(|_| name.trim_end_matches("_total").replace(':', "_")),
+            recorded: recorded.map(|_| recorded_name(name)),
             promises: metric.and_then(|metric| metric.promises(name, service)),
             all,
         }
@@ -448,7 +448,7 @@ impl Promise {
         let base = name.strip_prefix(service).and_then(|name| name.strip_prefix('_')).unwrap_or(name);
         let labels: Vec<_> = self.labels.iter().map(|name| Label { name: name.clone(), values: None }).collect();
         let routed = role(base, &labels) == Role::Http && ROUTE_LABELS.iter().any(|label| self.labels.contains(*label));
-        let start = if routed { "http".to_owned() } else { base.replacen("_total", "", 1) };
+        let start = if routed { "http".to_owned() } else { promised_name(self.kind, base) };
         Some(Promises { start, end })
     }
 }

@@ -205,20 +205,17 @@ impl Model {
 /// is, or what counts requests.
 fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner> {
     let own = |name: &str| name.starts_with(prefix) && !is_common(name);
-    let there = |metric: &&Metric| {
-        metric.family && own(&metric.name) && (metric.labels.is_empty() || metric.kind == Kind::Info)
-    };
-    let there: Vec<_> = metrics.iter().filter(there).collect();
     let rises = |metric: &Metric| matches!(metric.kind, Kind::Counter | Kind::Histogram);
-    let counter = there.first().map(|metric| match metric.kind {
-        // No series has the name alone.
-        Kind::Histogram => format!("{}_count", metric.name),
-        _ => metric.name.clone(),
-    });
-    let requests = || http.map(|http| http.requests.clone()).filter(|name| own(name));
+    let there = metrics
+        .iter()
+        .filter(|metric| metric.family && own(&metric.name) && (metric.labels.is_empty() || metric.kind == Kind::Info));
     let owner = |series, counter| Owner { series, counter, prefix: prefix.to_owned() };
-    let still = there.iter().find(|metric| !rises(metric));
-    still.map(|metric| owner(metric.name.clone(), false)).or_else(|| Some(owner(counter.or_else(requests)?, true)))
+    match there.clone().find(|metric| !rises(metric)).or_else(|| there.clone().next()) {
+        // No series has the name alone.
+        Some(metric) if metric.kind == Kind::Histogram => Some(owner(format!("{}_count", metric.name), true)),
+        Some(metric) => Some(owner(metric.name.clone(), rises(metric))),
+        None => http.filter(|http| own(&http.requests)).map(|http| owner(http.requests.clone(), true)),
+    }
 }
 
 fn of_family(name: String, family: &dyn AnyFamily, declared: &[&Declaration], limit: usize) -> Metric {
@@ -335,6 +332,7 @@ fn place(source: &Source) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::shop;
     use crate::registry::Registry;
 
     #[test]
@@ -347,17 +345,13 @@ mod tests {
         assert_eq!(place(&Source::new("src/a.rs", 1, "m", "Cart::add")), "src/a.rs:1 (Cart::add)");
     }
 
-    fn metrics(registry: &Registry) -> Metrics {
-        Metrics::builder().namespace("shop").constant_label("region", "eu").registry(registry).build().unwrap()
-    }
-
     #[test]
     fn foreign_collectors_are_seen_before_they_have_a_series() {
         let registry = Registry::new();
         let options = prometheus::Opts::new("theirs_total", "Theirs.");
         let theirs = prometheus::IntCounterVec::new(options, &["kind"]).unwrap();
         registry.register(Box::new(theirs)).unwrap();
-        let metrics = metrics(&registry);
+        let metrics = shop(&registry);
         let model = Model::new(&metrics);
         let theirs = model.find("theirs_total").expect("the collector describes it");
         assert_eq!((theirs.kind, theirs.help.as_str()), (Kind::Counter, "Theirs."));
@@ -371,7 +365,7 @@ mod tests {
         crate::circuit_breaker::BreakerHandle::register_in(&registry, "x").unwrap();
         registry.gauge(crate::Descriptor::gauge("process_open_fds", "Open.")).unwrap();
         registry.gauge(crate::Descriptor::gauge("stock", "Stock.")).unwrap();
-        let model = Model::new(&metrics(&registry));
+        let model = Model::new(&shop(&registry));
         let role = |base: &str| model.find(base).map(|metric| metric.role);
         assert_eq!(role("circuit_breaker_state"), Some(Role::Breaker));
         assert_eq!(role("process_open_fds"), Some(Role::Process));

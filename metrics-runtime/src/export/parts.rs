@@ -71,6 +71,16 @@ pub(crate) fn failed_calls() -> Matcher {
     matcher(STATUS, Compare::Matches, "error|panic")
 }
 
+/// What stands for a metric in the names of recording rules, `level:metric:operations`.
+pub(crate) fn recorded_name(metric: &str) -> String {
+    metric.trim_end_matches("_total").replace(':', "_")
+}
+
+/// What the promises about a function begin with, by the metric without namespace that its calls are recorded in.
+pub(crate) fn promised_name(kind: Kind, base: &str) -> String {
+    if kind == Kind::Counter { base.replacen("_total", "", 1) } else { base.to_owned() }
+}
+
 /// The label of the outcome of a call.
 pub(crate) const STATUS: &str = "status";
 

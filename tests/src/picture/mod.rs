@@ -89,11 +89,12 @@ impl Painter {
         // A picture of an earlier run must not pass for this one's.
         let _ = fs::remove_file(file);
 
+        let height = HEADER + until * CELL;
         let mut command = Command::new(&self.chromium);
         command
             .args(FLAGS)
             .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
-            .arg(format!("--window-size={WIDTH},{}", HEADER + until * CELL))
+            .arg(format!("--window-size={WIDTH},{height}"))
             .arg(format!("--screenshot={}", file.display()))
             .arg("--dump-dom")
             .arg(format!("file://{}", folder.path().join("page.html").display()));
@@ -106,9 +107,9 @@ impl Painter {
         if !errors.is_empty() {
             return Err(errors.join("\n"));
         }
-        let (width, height) = fs::read(file).ok().as_deref().and_then(size).ok_or_else(said)?;
-        if (width, height) != (WIDTH, HEADER + until * CELL) {
-            return Err(format!("the picture has {width} x {height} pixels, not {WIDTH} x {}", HEADER + until * CELL));
+        let drawn = fs::read(file).ok().as_deref().and_then(size).ok_or_else(said)?;
+        if drawn != (WIDTH, height) {
+            return Err(format!("the picture has {} x {} pixels, not {WIDTH} x {height}", drawn.0, drawn.1));
         }
         let drawn = report["panels"].as_array().expect("the page writes a list").iter();
         Ok(drawn.map(Drawn::read).collect())

@@ -130,16 +130,11 @@ const DRAW = {
   stat(panel, box, all) {
     const { unit, thresholds } = panel.fieldConfig.defaults;
     const stats = element(box, 'div', 'stats');
-    for (const { name, x, y } of all) {
+    for (const { name, y } of all) {
       const value = y.findLast((value) => value !== null);
       const step = thresholds?.steps.findLast((step) => step.value === null || value >= step.value);
       const colour = COLOURS[step?.color] ?? COLOURS.green;
       const stat = element(stats, 'div', 'stat');
-      if (panel.options.graphMode === 'area') {
-        const line = { x, y, mode: 'lines', line: { color: colour, width: 1 }, fill: 'tozeroy', fillcolor: `${colour}22` };
-        const bare = { visible: false };
-        plot(stat, [line], { margin: { l: 0, r: 0, t: 2, b: 0 }, xaxis: bare, yaxis: { ...bare, rangemode: 'tozero' } });
-      }
       if (all.length > 1) element(stat, 'small', '', name);
       element(stat, 'b', '', shown(value, unit)).style.color = colour;
     }

@@ -10,7 +10,7 @@ use std::slice;
 use super::super::hash;
 use super::super::model::{Http, Metric, Model, STATUS};
 use super::super::node::number;
-use super::super::parts::failed_calls;
+use super::super::parts::{failed_calls, promised_name};
 use super::super::promql::{Compare, Expr, Matcher, aggregate, matcher};
 use super::{Alert, LEAST_FAILURES, Rule, Target, camel, rejected_are_not_counted, template_text};
 use crate::catalog::Declaration;
@@ -155,11 +155,7 @@ fn function(model: &Model, declared: &Declaration) -> Option<Promise> {
     let matchers: Vec<_> = fixed.iter().map(|(label, value)| matcher(label, Compare::Is, value)).collect();
     let mut sorted: Vec<_> = matchers.iter().map(ToString::to_string).collect();
     sorted.sort();
-    let stem = if declared.descriptor.kind == Kind::Counter {
-        metric.base.replacen("_total", "", 1)
-    } else {
-        metric.base.clone()
-    };
+    let stem = promised_name(metric.kind, &metric.base);
     let subject = Subject {
         key: format!("{}{{{}}}", metric.base, sorted.join(",")),
         name: fixed.iter().fold(stem, |name, (_, value)| format!("{name}_{}", word(value))),

@@ -2,7 +2,7 @@
 //! <https://prometheus.io/docs/practices/rules/> asks for: `level:metric:operations`.
 
 use super::super::model::{Metric, Model};
-use super::super::parts::failed_calls;
+use super::super::parts::{failed_calls, recorded_name};
 use super::super::promql::{Matcher, QUANTILES, Scope};
 use super::{Rule, Target};
 
@@ -42,6 +42,5 @@ fn quantiles(rules: &mut Vec<Rule>, histogram: &Metric, by: &[&str], scope: &Sco
 }
 
 fn name(metric: &str, by: &[&str], operation: &str) -> String {
-    let metric = metric.trim_end_matches("_total").replace(':', "_");
-    format!("{}:{metric}:{operation}", by.join("_"))
+    format!("{}:{}:{operation}", by.join("_"), recorded_name(metric))
 }

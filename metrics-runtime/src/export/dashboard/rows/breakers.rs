@@ -1,10 +1,10 @@
 //! Circuit breakers: their state over time, what they let through, and why they changed.
 
 use super::super::super::model::{Metric, Model, Role};
-use super::super::super::promql::{Compare, aggregate, call, matcher};
+use super::super::super::promql::{Compare, aggregate, matcher};
 use super::super::chosen;
 use super::super::panel::{Draw, Panel};
-use super::generic;
+use super::{generic, time_since};
 
 const BY: [&str; 1] = ["service"];
 
@@ -50,10 +50,8 @@ pub(crate) fn breakers(model: &Model) -> Vec<Panel> {
         panels.push(panel.note("Within the window of each point.").query(expr, "{{service}} to {{to}}"));
     }
     if let Some(last) = find("circuit_breaker_last_transition_timestamp_seconds", &[]) {
-        // Zero is no moment: before its first change a breaker has none.
-        let latest = aggregate("max", &BY, scope.now(&last.name).compared(">", 0.0));
         let panel = Panel::new("Time since the last change", Draw::Lines, "s").help(last);
-        panels.push(panel.query_by(call("time", []).binary("-", latest), &BY, "time"));
+        panels.push(panel.query_by(time_since(&scope, &last.name, &BY), &BY, "time"));
     }
     if let Some(probes) = find("circuit_breaker_probes_in_flight", &[]) {
         let expr = aggregate("sum", &BY, scope.now(&probes.name));

@@ -3,16 +3,17 @@
 use super::super::super::model::{Function, Model, Role, STATUS};
 use super::super::super::promql::{Compare, Scope, matcher};
 use super::super::chosen;
-use super::super::panel::{Draw, Panel, legend};
+use super::super::panel::{Draw, Panel};
 use super::{generic, quantiles, title};
 
 pub(crate) fn functions(model: &Model) -> Vec<Panel> {
+    let scope = chosen(model);
     let mut panels = Vec::new();
     let mut shown = Vec::new();
     for function in &model.functions {
         shown.push(function.calls.name.clone());
         shown.extend(function.duration.iter().map(|duration| duration.name.clone()));
-        panels.extend(calls(&chosen(model), function));
+        panels.extend(calls(&scope, function));
     }
     panels.extend(generic(model, Role::Function, &shown));
     panels
@@ -43,12 +44,7 @@ fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
     if let Some(duration) = duration {
         let by = function.timed_by(duration);
         let panel = Panel::new(title(duration), Draw::Lines, "s").help(duration);
-        panels.push(if by.is_empty() {
-            quantiles(panel, scope, &duration.name)
-        } else {
-            let expr = scope.quantile(0.95, &duration.name, &by);
-            panel.query(expr, format!("p95 {}", legend(&by, "")))
-        });
+        panels.push(quantiles(panel, scope, &duration.name, &by));
         // Four in a line.
         for panel in &mut panels {
             panel.width = 6;

@@ -1,19 +1,15 @@
 //! HTTP requests: how many, how many failed, how long they took.
 
-use super::super::super::model::{Http, Model, Role};
-use super::super::super::promql::{Compare, Expr, Scope, aggregate, call, matcher};
+use super::super::super::model::{Model, Role};
+use super::super::super::promql::{Compare, Expr, aggregate, call, matcher};
 use super::super::chosen;
 use super::super::panel::{Draw, Panel};
 use super::{NONE, generic, quantiles, value};
 
-/// The scope of the HTTP rows: the routes that were chosen.
-fn routes(model: &Model, http: &Http) -> Scope {
-    chosen(model).with([matcher(&http.route, Compare::Matches, "$route")])
-}
-
 pub(crate) fn http(model: &Model) -> Vec<Panel> {
     let Some(http) = &model.http else { return generic(model, Role::Http, &[]) };
-    let scope = routes(model, http);
+    let all = chosen(model);
+    let scope = all.with([matcher(&http.route, Compare::Matches, "$route")]);
     let by = [http.route.as_str()];
     let rate = scope.rate(&http.requests, &by);
     let by_status = scope.rate(&http.requests, &[&http.status]);
@@ -33,7 +29,7 @@ pub(crate) fn http(model: &Model) -> Vec<Panel> {
     if let Some(duration) = &http.duration {
         shown.push(duration.name.clone());
         let panel = Panel::new("Duration", Draw::Lines, "s").help(duration);
-        panels.push(quantiles(panel, &scope, &duration.name));
+        panels.push(quantiles(panel, &scope, &duration.name, NONE));
         panels.push(Panel::new("Duration by route (p95)", Draw::Lines, "s").help(duration).query_by(
             scope.quantile(0.95, &duration.name, &by),
             &by,
@@ -48,7 +44,7 @@ pub(crate) fn http(model: &Model) -> Vec<Panel> {
     }
     shown.extend(http.in_flight.clone());
     if let Some(gauge) = model.metrics.iter().find(|metric| Some(&metric.name) == http.in_flight.as_ref()) {
-        panels.push(value(&chosen(model), gauge, NONE, NONE));
+        panels.push(value(&all, gauge, NONE, NONE));
     }
     panels.extend(generic(model, Role::Http, &shown));
     panels

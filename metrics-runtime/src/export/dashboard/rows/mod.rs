@@ -7,7 +7,7 @@ mod process;
 
 use super::super::model::{Kind, Metric, Model, Role};
 use super::super::parts::ROUTE_LABELS;
-use super::super::promql::{QUANTILES, Scope, aggregate, call};
+use super::super::promql::{Expr, QUANTILES, Scope, aggregate, call};
 use super::chosen;
 use super::panel::{Draw, LARGEST, Panel, legend, rate_unit, unit};
 pub(super) use breakers::breakers;
@@ -17,11 +17,18 @@ pub(super) use process::process;
 
 const NONE: &[&str] = &[];
 
-fn quantiles(mut panel: Panel, scope: &Scope, histogram: &str) -> Panel {
-    for (quantile, name) in QUANTILES {
-        panel = panel.query(scope.quantile(quantile, histogram, NONE), name);
+/// The quantiles of a histogram; where labels tell its series apart, the p95 of each.
+fn quantiles(panel: Panel, scope: &Scope, histogram: &str, by: &[&str]) -> Panel {
+    if !by.is_empty() {
+        return panel.query(scope.quantile(0.95, histogram, by), format!("p95 {}", legend(by, "")));
     }
-    panel
+    let query = |panel: Panel, (quantile, name)| panel.query(scope.quantile(quantile, histogram, NONE), name);
+    QUANTILES.into_iter().fold(panel, query)
+}
+
+/// How long the latest of these moments is past. Zero stands for one that has not come.
+fn time_since(scope: &Scope, moment: &str, by: &[&str]) -> Expr {
+    call("time", []).binary("-", aggregate("max", by, scope.now(moment).compared(">", 0.0)))
 }
 
 pub(super) fn overview(model: &Model) -> Vec<Panel> {
@@ -41,7 +48,7 @@ pub(super) fn overview(model: &Model) -> Vec<Panel> {
         );
         if let Some(duration) = &http.duration {
             let panel = Panel::new("Duration", Draw::Stat, "s").about("To the end of the response.").sized(8, 4);
-            panels.push(quantiles(panel, &all, &duration.name));
+            panels.push(quantiles(panel, &all, &duration.name, NONE));
         }
         if let Some(gauge) = &http.in_flight {
             let expr = aggregate("sum", NONE, all.now(gauge));
@@ -108,14 +115,7 @@ fn value(scope: &Scope, metric: &Metric, by: &[&str], few: &[&str]) -> Panel {
             let panel = Panel::new(title(metric), Draw::Stacked, rate_unit(metric.unit.as_deref()));
             panel.help(metric).query_by_any(scope.rate(name, by), by, few, "rate")
         }
-        Kind::Histogram => {
-            let panel = Panel::new(title(metric), Draw::Lines, shown).help(metric);
-            if few.is_empty() {
-                quantiles(panel, scope, name)
-            } else {
-                panel.query(scope.quantile(0.95, name, few), format!("p95 {}", legend(few, "")))
-            }
-        }
+        Kind::Histogram => quantiles(Panel::new(title(metric), Draw::Lines, shown).help(metric), scope, name, few),
         Kind::Summary => {
             let panel = Panel::new(format!("{} (mean)", title(metric)), Draw::Lines, shown).help(metric);
             panel.query_by(scope.mean(name, few), few, "mean")
@@ -123,13 +123,12 @@ fn value(scope: &Scope, metric: &Metric, by: &[&str], few: &[&str]) -> Panel {
         Kind::Gauge | Kind::Info | Kind::Unknown => {
             // A moment is only of interest by how long it is past, a share or a temperature does not add up.
             let moment = metric.base.ends_with("_timestamp_seconds") || metric.base.ends_with("start_time_seconds");
-            let adds_up = !moment && matches!(metric.unit.as_deref(), None | Some("bytes"));
-            let now = scope.now(name);
-            // Zero stands for a moment that has not come.
-            let now = if moment { now.compared(">", 0.0) } else { now };
-            let all = aggregate(if adds_up { "sum" } else { "max" }, by, now);
-            let expr = if moment { call("time", []).binary("-", all) } else { all };
-            let title = if moment { format!("{}: time since", title(metric)) } else { title(metric) };
+            let adds_up = matches!(metric.unit.as_deref(), None | Some("bytes"));
+            let (title, expr) = if moment {
+                (format!("{}: time since", title(metric)), time_since(scope, name, by))
+            } else {
+                (title(metric), aggregate(if adds_up { "sum" } else { "max" }, by, scope.now(name)))
+            };
             let panel = Panel::new(title, Draw::Lines, shown).signed();
             panel.help(metric).query_by_any(expr, by, few, "value")
         }
