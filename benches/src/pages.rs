@@ -49,10 +49,10 @@ pub fn ours(size: Size) -> Page {
     let histogram = Descriptor::histogram(HISTOGRAM, "Their duration.", BUCKETS.to_vec()).labels(LABELS);
     let histograms = registry.histogram(histogram).expect("a good name");
     for i in 0..size.counters {
-        counters.get(&values(i).each_ref().map(String::as_str)).expect("three labels").inc_by(count(i));
+        counters.get_or_create(&values(i).each_ref().map(String::as_str)).expect("three labels").inc_by(count(i));
     }
     for i in 0..size.histograms {
-        histograms.get(&values(i).each_ref().map(String::as_str)).expect("three labels").observe(observation(i));
+        histograms.get_or_create(&values(i).each_ref().map(String::as_str)).expect("three labels").observe(observation(i));
     }
     Box::new(move || registry.render())
 }

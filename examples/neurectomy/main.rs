@@ -47,7 +47,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
         .namespace("neurectomy")
         .info("system", [("version", env!("CARGO_PKG_VERSION")), ("os", OS), ("arch", ARCH)])
         .process()
-        .objective("/v1/files/{*path}", Objective::new().success(99.9).latency(0.5, 99.0))
+        .objective("/v1/files/{*path}", Objective::new().success(99.9).latency(Duration::from_millis(500), 99.0))
         .from_env()?
         .install()?;
     let config = Config::from_env()?;

@@ -400,26 +400,26 @@ fn every_kind() -> Metrics {
     let counter = Descriptor::counter("jobs_done_total", help).labels(["kind"]);
     let counter = registry.counter(counter).unwrap();
     for (count, label) in (1..).zip(labels) {
-        counter.get(&[label]).unwrap().inc_by(count);
+        counter.get_or_create(&[label]).unwrap().inc_by(count);
     }
     let bytes = registry.counter(Descriptor::counter("sent_bytes_total", help).unit("bytes")).unwrap();
-    bytes.get(&[]).unwrap().inc_by((1 << 53) + 1);
+    bytes.get_or_create(&[]).unwrap().inc_by((1 << 53) + 1);
     let seconds = registry.counter(Descriptor::counter("busy_seconds_total", help).unit("seconds")).unwrap();
-    seconds.get(&[]).unwrap().add(0.1);
+    seconds.get_or_create(&[]).unwrap().add(0.1);
     let gauge = registry.gauge(Descriptor::gauge("level_ratio", help).labels(["kind"]).unit("ratio")).unwrap();
     for (kind, value) in [("below", -0.5), ("most", f64::INFINITY), ("least", f64::NEG_INFINITY), ("none", f64::NAN)] {
-        gauge.get(&[kind]).unwrap().set(value);
+        gauge.get_or_create(&[kind]).unwrap().set(value);
     }
-    let _ = registry.in_flight(Descriptor::gauge("jobs_in_flight", help)).unwrap().get(&[]);
+    let _ = registry.in_flight(Descriptor::gauge("jobs_in_flight", help)).unwrap().get_or_create(&[]);
     let duration = Descriptor::histogram("wait_seconds", help, &[1e-6, 0.25, 1.0, 1e6][..]).unit("seconds");
     let duration = registry.histogram(duration.labels(["kind"])).unwrap();
     for (label, value) in labels.into_iter().flat_map(|label| [0.0, 1e-6, 0.3, 2e6].map(|value| (label, value))) {
-        duration.get(&[label]).unwrap().observe(value);
+        duration.get_or_create(&[label]).unwrap().observe(value);
     }
     let below = Descriptor::histogram("temperature_celsius", help, &[-10.0, 0.0, 10.0][..]);
     let below = registry.histogram(below.unit("celsius")).unwrap();
     for value in [-20.0, -10.0, 5.0, 50.0] {
-        below.get(&[]).unwrap().observe(value);
+        below.get_or_create(&[]).unwrap().observe(value);
     }
 
     let theirs = prometheus::IntCounterVec::new(prometheus::Opts::new("theirs_total", help), &["kind"]).unwrap();

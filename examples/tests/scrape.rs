@@ -26,7 +26,7 @@ fn large(endpoint: Endpoint) -> Metrics {
     registry.set_series_limit(20_000);
     let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["job"])).unwrap();
     for job in 0..20_000 {
-        jobs.get(&[&job.to_string()]).unwrap().inc_by(job);
+        jobs.get_or_create(&[&job.to_string()]).unwrap().inc_by(job);
     }
     Metrics::builder().registry(&registry).endpoint(endpoint).build().unwrap()
 }

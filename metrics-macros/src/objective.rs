@@ -81,7 +81,11 @@ impl Objective {
     /// The constant `__OBJECTIVE`, and the checks of its numbers against `__SITE`.
     pub(crate) fn constant(&self, private: &TokenStream) -> TokenStream {
         let success = self.success.as_ref().map(|(_, percent)| generate!(.success(#percent)));
-        let latency = self.latency.as_ref().map(|(_, seconds, percent)| generate!(.latency(#seconds, #percent)));
+        let latency = self.latency.as_ref().map(|(_, seconds, percent)| {
+            let nanos = std::time::Duration::try_from_secs_f64(*seconds).map_or(0, |time| time.as_nanos());
+            let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
+            generate!(.latency(::core::time::Duration::from_nanos(#nanos), #percent))
+        });
         let mut out = generate! {
             const __OBJECTIVE: #private::Objective = #private::Objective::new() #success #latency;
         };

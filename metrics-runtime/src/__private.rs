@@ -20,32 +20,32 @@
 //! In full: `metrics-macros/tests/golden`.
 
 pub use crate::__listed as listed;
-pub use crate::call::{Call, Callsite, enabled, recorded, run, tracked, unreachable};
-pub use crate::catalog::{CALLSITES, Declare, ENTRIES};
-pub use crate::cell::{Counter, Gauge, Histogram};
-pub use crate::circuit_breaker::declared::{
+pub use crate::circuit_breaker::attribute::{
     CallResult, DeclaredBreaker, FromCircuitOpen, classified, judged, judged_by, rejected, rejected_with,
 };
 pub use crate::circuit_breaker::{CircuitBreaker, Settings};
-pub use crate::declared::{DeclaredMetric, MetricSite};
-pub use crate::descriptor::{Kind, Source};
 pub use crate::family::Info;
-pub use crate::label::{Known, Label, LabelValue, UnknownValues, typed};
-pub use crate::name::{check_bound, check_buckets, check_exponential, check_linear, check_prefix, expect};
-pub use crate::objective::Objective;
-pub use crate::outcome::{
+pub use crate::instrument::catalog::{CALLSITES, Declare, ENTRIES};
+pub use crate::instrument::metrics_mod::{DeclaredMetric, MetricSite};
+pub use crate::instrument::site::{Site, SiteLabel, SiteValue};
+pub use crate::instrument::{Call, Callsite, enabled, recorded, run, tracked, unreachable};
+pub use crate::metric::{Counter, Gauge, Histogram};
+pub use crate::schema::label::{Known, Label, LabelValue, UnknownValues, typed};
+pub use crate::schema::name::{check_bound, check_buckets, check_exponential, check_linear, check_prefix, expect};
+pub use crate::schema::objective::Objective;
+pub use crate::schema::outcome::{
     MaybeCompressionRatio, Measure, Outcome, OutcomeOf, Probe, ReturnedFuture, ReturnedValue, Settled, SuccessOfAny,
     SuccessOfResult, decided, found,
 };
-pub use crate::site::{Site, SiteLabel, SiteValue};
+pub use crate::schema::{Kind, Source};
 
 /// The rows of the attributes, those without a name of their own as well.
 pub mod preset {
-    pub use crate::preset::*;
+    pub use crate::instrument::preset::*;
 }
 
 /// What the functions of a `#[metrics]` module return.
 pub mod kinds {
-    pub use crate::cell::{Counter, Gauge, Histogram};
     pub use crate::family::Info;
+    pub use crate::metric::{Counter, Gauge, Histogram};
 }

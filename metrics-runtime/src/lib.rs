@@ -68,59 +68,44 @@
 
 #[doc(hidden)]
 pub mod __private;
-mod call;
-mod catalog;
-mod cell;
 pub mod circuit_breaker;
 mod collectors;
-mod computed;
 mod config;
-mod declared;
-mod descriptor;
 mod encode;
 mod error;
 pub mod exemplars;
 #[cfg(feature = "export")]
 pub mod export;
 mod family;
-mod foreign;
 #[cfg(feature = "http")]
 pub mod http;
-mod label;
-mod name;
-mod objective;
-mod outcome;
-mod polled;
-mod preset;
+mod instrument;
+mod metric;
 #[cfg(feature = "push")]
 pub mod push;
 mod registry;
-#[cfg(feature = "axum")]
-mod scrapes;
-mod site;
-mod standard;
-mod sync;
+mod schema;
 
-pub use catalog::{Declaration, catalog};
-pub use cell::{Counter, Gauge, Histogram, InFlight};
+pub use collectors::BuildInfo;
 pub use config::{Builder, EnvError, InstallError, Metrics, MetricsCollector};
-pub use descriptor::{Descriptor, Kind, Source};
 pub use encode::Format;
 pub use family::{Family, Info, LabelCountError, Metric};
 #[cfg(feature = "http")]
 pub use http::Http;
-pub use label::{Label, LabelValue};
+pub use instrument::{Declaration, catalog};
+pub use metric::{Counter, Gauge, Histogram, InFlight};
 pub use metrics_macros::{
     LabelValue, circuit_breaker, metrics, track, track_compression, track_counter, track_histogram, track_in_flight,
     track_ryot, track_storage,
 };
-pub use name::NameError;
-pub use objective::Objective;
-pub use outcome::{Classify, CompressionRatio, Measure, Outcome};
 pub use registry::{Registry, RegistryError};
-pub use standard::BuildInfo;
+pub use schema::{
+    Classify, CompressionRatio, Descriptor, Kind, Label, LabelValue, Measure, NameError, Objective, Outcome, Source,
+};
 
 /// The rows that attributes record, and how to write one's own: see [`Preset`](presets::Preset).
 pub mod presets {
-    pub use crate::preset::{COMPRESSION, Instrument, Preset, RYOT, SECONDS, STORAGE, TRACK, exponential, linear};
+    pub use crate::instrument::preset::{
+        COMPRESSION, Instrument, Preset, RYOT, SECONDS, STORAGE, TRACK, exponential, linear,
+    };
 }

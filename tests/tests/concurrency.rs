@@ -159,7 +159,11 @@ fn assert_families_are_exact(limit: usize) {
     let values = values();
     let series = |value: usize| {
         let value = [values[value].as_str()];
-        (counter.get(&value).unwrap(), gauge.get(&value).unwrap(), histogram.get(&value).unwrap())
+        (
+            counter.get_or_create(&value).unwrap(),
+            gauge.get_or_create(&value).unwrap(),
+            histogram.get_or_create(&value).unwrap(),
+        )
     };
     let old: Vec<_> = (0..OLD).map(series).collect();
 

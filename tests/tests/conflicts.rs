@@ -148,8 +148,8 @@ fn calls_go_on_and_the_first_definition_records() {
 fn what_is_registered_at_run_time_is_told_at_once() {
     let registry = Registry::new();
     let counter = |help: &'static str| registry.counter(Descriptor::counter("run_total", help).labels(["a", "b"]));
-    counter("One.").unwrap().get(&["1", "2"]).unwrap().inc();
-    counter("One.").unwrap().get(&["1", "2"]).unwrap().inc();
+    counter("One.").unwrap().get_or_create(&["1", "2"]).unwrap().inc();
+    counter("One.").unwrap().get_or_create(&["1", "2"]).unwrap().inc();
     assert_eq!(page_of(&registry).value("run_total", [("a", "1"), ("b", "2")]), 2.0);
     let error = counter("Two.").unwrap_err();
     assert!(matches!(error, RegistryError::Conflict { what: "help", .. }));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use metrics_runtime::circuit_breaker::BreakerHandle;
 use metrics_runtime::export::{Command, Export};
@@ -399,7 +400,7 @@ fn values_that_are_known_stay_whatever_comes_at_run_time() {
 
 #[test]
 fn a_route_that_promises_has_its_alerts() {
-    let promise = Objective::new().success(99.9).latency(1.0, 99.0);
+    let promise = Objective::new().success(99.9).latency(Duration::from_secs(1), 99.0);
     let build = |promise| {
         Metrics::builder().namespace("shop").registry(&Registry::new()).objective("/buy/{id}", promise).build()
     };
@@ -413,7 +414,7 @@ fn a_route_that_promises_has_its_alerts() {
     }
     assert!(rules.contains(r#"le=~"1|1\\.0""#), "both spellings of a whole number:\n{rules}");
     assert!(rules.contains("14.4 * 0.001"), "{rules}");
-    let error = build(Objective::new().latency(0.3, 99.0)).map(drop).unwrap_err();
+    let error = build(Objective::new().latency(Duration::from_millis(300), 99.0)).map(drop).unwrap_err();
     assert!(
         error.to_string().starts_with("objective of /buy/{id}: no bucket of the duration ends at this time"),
         "{error}"
@@ -424,7 +425,8 @@ fn a_route_that_promises_has_its_alerts() {
 fn a_route_promises_once() {
     let promise = Objective::new().success(99.9);
     let twice = Metrics::builder().registry(&Registry::new()).objective("/buy/{id}", promise);
-    let error = twice.objective("/sell", promise).objective("/buy/{id}", promise.latency(1.0, 99.0)).build();
+    let error =
+        twice.objective("/sell", promise).objective("/buy/{id}", promise.latency(Duration::from_secs(1), 99.0)).build();
     assert_eq!(
         error.map(drop).unwrap_err().to_string(),
         "objective of /buy/{id}: the route has one already: say success and latency in one objective, or leave one out"
@@ -438,7 +440,7 @@ fn slos(rules: &str) -> BTreeSet<&str> {
 
 #[test]
 fn routes_that_read_the_same_have_rules_of_their_own() {
-    let promise = Objective::new().success(99.9).latency(1.0, 99.0);
+    let promise = Objective::new().success(99.9).latency(Duration::from_secs(1), 99.0);
     let of = |routes: &[&str]| {
         let builder = Metrics::builder().namespace("shop").registry(&Registry::new());
         let export =

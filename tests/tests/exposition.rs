@@ -204,7 +204,7 @@ impl Family {
             Recorded::Counter(series) => {
                 let family = registry.counter(complete(Descriptor::counter(name, help))).unwrap();
                 for (values, (whole, fraction)) in series {
-                    let counter = family.get(&refs(values)).unwrap();
+                    let counter = family.get_or_create(&refs(values)).unwrap();
                     for n in whole {
                         counter.inc_by(*n);
                     }
@@ -214,14 +214,14 @@ impl Family {
             Recorded::Gauge(series) => {
                 let family = registry.gauge(complete(Descriptor::gauge(name, help))).unwrap();
                 for (values, value) in series {
-                    family.get(&refs(values)).unwrap().set(*value);
+                    family.get_or_create(&refs(values)).unwrap().set(*value);
                 }
             }
             Recorded::Histogram(bounds, series) => {
                 let descriptor = Descriptor::histogram(name, help, bounds.clone());
                 let family = registry.histogram(complete(descriptor)).unwrap();
                 for (values, observed) in series {
-                    let histogram = family.get(&refs(values)).unwrap();
+                    let histogram = family.get_or_create(&refs(values)).unwrap();
                     for number in observed {
                         histogram.observe(quarters(*number));
                     }
@@ -230,7 +230,7 @@ impl Family {
             Recorded::Info(series) => {
                 let family = registry.info(complete(Descriptor::info(name, help))).unwrap();
                 for (values, ()) in series {
-                    family.get(&refs(values)).unwrap();
+                    family.get_or_create(&refs(values)).unwrap();
                 }
             }
         }
@@ -389,7 +389,7 @@ fn an_empty_registry_makes_a_page_that_can_be_read() {
 fn numbers_above_what_a_float_holds_keep_their_digits() {
     let registry = Registry::new();
     let counter = registry.counter(Descriptor::counter("large_total", "Large.")).unwrap();
-    counter.get(&[]).unwrap().inc_by(u64::MAX - 1);
+    counter.get_or_create(&[]).unwrap().inc_by(u64::MAX - 1);
     assert_eq!(support::page_of(&registry).text("large_total", []), "18446744073709551614");
     assert_eq!(support::openmetrics_of(&registry).text("large_total", []), "18446744073709551614");
 }

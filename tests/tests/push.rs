@@ -22,7 +22,7 @@ const NEVER: Duration = Duration::from_secs(100_000);
 fn metrics() -> (Metrics, Family<Counter>) {
     let metrics = Metrics::builder().registry(&Registry::new()).namespace("import").build().unwrap();
     let rows = metrics.registry().counter(Descriptor::counter("rows_total", "Rows.").labels(["table"])).unwrap();
-    rows.get(&["users"]).unwrap().inc_by(3);
+    rows.get_or_create(&["users"]).unwrap().inc_by(3);
     (metrics, rows)
 }
 
@@ -51,12 +51,12 @@ async fn put_replaces_the_group_post_the_names_and_delete_all() {
     assert_eq!(gateway.groups(), [labels(&[("job", "nightly")])]);
 
     let other = Metrics::builder().registry(&Registry::new()).build().unwrap();
-    other.registry().gauge(Descriptor::gauge("depth", "Depth.")).unwrap().get(&[]).unwrap().set(7.5);
+    other.registry().gauge(Descriptor::gauge("depth", "Depth.")).unwrap().get_or_create(&[]).unwrap().set(7.5);
     push.post(&other).await.unwrap();
     let depth = || gateway.page().sample("depth", [("job", "nightly"), ("instance", "")]);
     assert_eq!((rows(&gateway), depth()), (Some(3.0), Some(7.5)));
 
-    users.get(&["users"]).unwrap().inc();
+    users.get_or_create(&["users"]).unwrap().inc();
     push.put(&metrics).await.unwrap();
     assert_eq!((rows(&gateway), depth()), (Some(4.0), None));
 
@@ -141,10 +141,10 @@ async fn a_job_that_finishes_loses_nothing() {
 
     let pushing = push.every(AT_ONCE, Method::Put, &metrics).unwrap();
     until(&gateway, "the first push", |gateway| rows(gateway) == Some(3.0));
-    table.get(&["users"]).unwrap().inc_by(10);
+    table.get_or_create(&["users"]).unwrap().inc_by(10);
     until(&gateway, "the next push", |gateway| rows(gateway) == Some(13.0));
     for _ in 0..50 {
-        table.get(&["users"]).unwrap().inc();
+        table.get_or_create(&["users"]).unwrap().inc();
         tokio::task::yield_now().await;
     }
     pushing.finish().await.unwrap();
@@ -152,13 +152,13 @@ async fn a_job_that_finishes_loses_nothing() {
 
     // A job that is over before its first interval is.
     let pushing = push.every(NEVER, Method::Post, &metrics).unwrap();
-    table.get(&["users"]).unwrap().inc();
+    table.get_or_create(&["users"]).unwrap().inc();
     pushing.finish().await.unwrap();
     assert_eq!(rows(&gateway), Some(64.0));
 
     // Not finished, but dropped while the runtime lives on.
     let pushing = push.every(NEVER, Method::Put, &metrics).unwrap();
-    table.get(&["users"]).unwrap().inc();
+    table.get_or_create(&["users"]).unwrap().inc();
     drop(pushing);
     until(&gateway, "the push of what was dropped", |gateway| rows(gateway) == Some(65.0));
 }
@@ -268,7 +268,7 @@ async fn a_push_under_way_is_never_behind_the_last() {
     let pushing = Push::new(&url, "nightly").unwrap().every(AT_ONCE, Method::Put, &metrics).unwrap();
     let (mut first, _) = listener.accept().await.unwrap();
     assert!(read_request(&mut first).await.contains("import_rows_total{table=\"users\"} 3\n"));
-    table.get(&["users"]).unwrap().inc();
+    table.get_or_create(&["users"]).unwrap().inc();
     let finished = tokio::spawn(pushing.finish());
     // The last one waits for the answer to the one before.
     for _ in 0..100 {

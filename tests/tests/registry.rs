@@ -132,7 +132,7 @@ mod theirs_on_our_page {
     fn they_keep_their_names_whatever_the_namespace() {
         let registry = Registry::new();
         registry.register(Box::new(counter("foreign_total"))).unwrap();
-        registry.counter(Descriptor::counter("own_total", "Own.")).unwrap().get(&[]).unwrap().inc();
+        registry.counter(Descriptor::counter("own_total", "Own.")).unwrap().get_or_create(&[]).unwrap().inc();
         let metrics =
             Metrics::builder().registry(&registry).namespace("app").constant_label("region", "eu").build().unwrap();
         let page = Page::parse_text(&metrics.render()).unwrap();
@@ -161,7 +161,7 @@ mod theirs_on_our_page {
     #[test]
     fn a_collector_that_panics_costs_its_own_metrics_only() {
         let ours = Registry::new();
-        ours.gauge(Descriptor::gauge("own", "Own.")).unwrap().get(&[]).unwrap().set(1.0);
+        ours.gauge(Descriptor::gauge("own", "Own.")).unwrap().get_or_create(&[]).unwrap().set(1.0);
         ours.register(panicking("panics", || quiet_panic())).unwrap();
         ours.register(Box::new(counter("healthy_total"))).unwrap();
         let page = page_of(&ours);
@@ -194,9 +194,9 @@ mod theirs_on_our_page {
     #[test]
     fn a_name_that_is_taken_is_left_out_and_counted() {
         let ours = Registry::new();
-        ours.counter(Descriptor::counter("taken_total", "Ours.")).unwrap().get(&[]).unwrap().inc_by(5);
+        ours.counter(Descriptor::counter("taken_total", "Ours.")).unwrap().get_or_create(&[]).unwrap().inc_by(5);
         let histogram = Descriptor::histogram("seconds", "Ours.", vec![1.0]);
-        ours.histogram(histogram).unwrap().get(&[]).unwrap().observe(0.5);
+        ours.histogram(histogram).unwrap().get_or_create(&[]).unwrap().observe(0.5);
         let duplicate = counter("taken_total");
         duplicate.inc();
         ours.register(Box::new(duplicate)).unwrap();
@@ -221,7 +221,7 @@ mod theirs_on_our_page {
     #[test]
     fn a_name_that_is_taken_in_openmetrics_only() {
         let ours = Registry::new();
-        ours.gauge(Descriptor::gauge("jobs", "Ours.")).unwrap().get(&[]).unwrap().set(2.0);
+        ours.gauge(Descriptor::gauge("jobs", "Ours.")).unwrap().get_or_create(&[]).unwrap().set(2.0);
         ours.register(Box::new(counter("jobs_total"))).unwrap();
         ours.register(Box::new(counter("others_total"))).unwrap();
         ours.register(Box::new(IntGauge::new("others", "Theirs.").unwrap())).unwrap();
@@ -273,19 +273,19 @@ mod ours_in_their_registry {
     fn every_kind_reads_as_it_does_here() {
         let (ours, other) = (Registry::new(), prometheus::Registry::new());
         let counter = ours.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["z", "a"])).unwrap();
-        counter.get(&["1", "2\"\\\n"]).unwrap().inc_by(3);
-        counter.get(&["", ""]).unwrap().add(0.5);
+        counter.get_or_create(&["1", "2\"\\\n"]).unwrap().inc_by(3);
+        counter.get_or_create(&["", ""]).unwrap().add(0.5);
         let gauge = ours.gauge(Descriptor::gauge("depth", "Depth.")).unwrap();
-        gauge.get(&[]).unwrap().set(-2.5);
+        gauge.get_or_create(&[]).unwrap().set(-2.5);
         let under_way = ours.in_flight(Descriptor::gauge("under_way", "Under way.").labels(["kind"])).unwrap();
-        under_way.get(&["x"]).unwrap();
+        under_way.get_or_create(&["x"]).unwrap();
         let sizes =
             ours.histogram(Descriptor::histogram("sizes", "Sizes.", vec![-1.0, 1.0, 2.5]).labels(["kind"])).unwrap();
         for value in [-2.0, 1.0, 2.0, 100.0] {
-            sizes.get(&["x"]).unwrap().observe(value);
+            sizes.get_or_create(&["x"]).unwrap().observe(value);
         }
         let info = ours.info(Descriptor::info("build_info", "Build.").labels(["version"])).unwrap();
-        info.get(&["1"]).unwrap();
+        info.get_or_create(&["1"]).unwrap();
         other.register(Box::new(counter)).unwrap();
         other.register(Box::new(gauge)).unwrap();
         other.register(Box::new(under_way)).unwrap();
@@ -306,11 +306,11 @@ mod ours_in_their_registry {
             .build()
             .unwrap();
         let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["kind"])).unwrap();
-        jobs.get(&["a"]).unwrap().inc();
+        jobs.get_or_create(&["a"]).unwrap().inc();
         let other = prometheus::Registry::new();
         other.register(Box::new(metrics.collector())).unwrap();
         // Declared after the collector was registered.
-        registry.gauge(Descriptor::gauge("late", "Late.")).unwrap().get(&[]).unwrap().set(1.0);
+        registry.gauge(Descriptor::gauge("late", "Late.")).unwrap().get_or_create(&[]).unwrap().set(1.0);
         let ours = Page::parse_text(&metrics.render_as(Format::Text)).unwrap();
         assert_eq!(difference(&points(&ours), &theirs(&other).points()), "");
         assert_eq!(theirs(&other).value("app_jobs_total", [("kind", "a"), ("region", "eu")]), 1.0);
@@ -323,7 +323,7 @@ mod ours_in_their_registry {
         let silent = ours.counter(Descriptor::counter("silent_total", "").labels(["kind"])).unwrap();
         other.register(Box::new(silent.clone())).unwrap();
         assert_eq!(theirs(&other).names(), [""; 0]);
-        silent.get(&["a"]).unwrap().inc();
+        silent.get_or_create(&["a"]).unwrap().inc();
         assert_eq!(theirs(&other).value("silent_total", [("kind", "a")]), 1.0);
     }
 
@@ -332,7 +332,7 @@ mod ours_in_their_registry {
     fn there_and_back_again() {
         let (ours, other) = (Registry::new(), prometheus::Registry::new());
         let jobs = ours.counter(Descriptor::counter("jobs_total", "Jobs.")).unwrap();
-        jobs.get(&[]).unwrap().inc();
+        jobs.get_or_create(&[]).unwrap().inc();
         other.register(Box::new(jobs)).unwrap();
         ours.include(other);
         let page = page_of(&ours);
@@ -346,7 +346,7 @@ mod ours_in_their_registry {
         ours.set_series_limit(2);
         let jobs = ours.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["kind"])).unwrap();
         for kind in ["a", "b", "c", "d"] {
-            jobs.get(&[kind]).unwrap().inc();
+            jobs.get_or_create(&[kind]).unwrap().inc();
         }
         other.register(Box::new(jobs)).unwrap();
         assert_eq!(theirs(&other).value("jobs_total", [("kind", "_overflow")]), 2.0);

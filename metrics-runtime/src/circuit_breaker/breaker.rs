@@ -15,9 +15,9 @@ use super::settings::{Policy, Settings, SettingsError};
 use super::source::{BreakerSource, Calls, Snapshot};
 use super::window::Successes;
 use super::{Ended, State, Transition, Verdict};
-use crate::cell::Striped;
-use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::metric::Striped;
+use crate::metric::sync::Mutex;
+use crate::metric::sync::atomic::{AtomicU64, Ordering};
 
 /// A circuit breaker: stops calls to a service that fails, and finds out by few calls whether it is back. Cheap to
 /// clone: clones are the same breaker.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::cell::Moment;
+use crate::metric::Moment;
 
 /// The time that a breaker goes by: monotonic, so that setting the system's clock opens and closes nothing.
 ///

@@ -7,8 +7,8 @@ use super::State;
 use super::clock::Clock;
 use super::registered::{Breakers, Held, KIND, Live};
 use super::source::{BreakerSource, Snapshot};
-use crate::descriptor::Source;
 use crate::registry::{Registry, RegistryError};
+use crate::schema::Source;
 
 /// The gauges of a circuit breaker that somebody else runs and that cannot be asked: it is told. Where it can be asked,
 /// a [`BreakerSource`] is true at any moment. Cheap to clone: clones show the same breaker, whose series go with the last

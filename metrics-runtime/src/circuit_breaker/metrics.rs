@@ -2,9 +2,9 @@
 
 use super::State;
 use super::source::{Calls, Snapshot};
-use crate::computed::Samples;
-use crate::descriptor::Descriptor;
-use crate::encode::Number;
+use crate::family::computed::Samples;
+use crate::schema::Descriptor;
+use crate::schema::Number;
 
 /// The places of the families in what [`descriptors`] returns.
 mod family {

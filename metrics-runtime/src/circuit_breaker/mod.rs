@@ -37,9 +37,9 @@
 //! They are computed when the page is written, and computing them changes nothing: a breaker whose wait has passed shows
 //! half-open with no call made. All are there at zero from registration, and gone when the breaker is dropped.
 
+pub(crate) mod attribute;
 mod breaker;
 mod clock;
-pub(crate) mod declared;
 #[cfg(feature = "failsafe")]
 pub mod failsafe;
 mod handle;

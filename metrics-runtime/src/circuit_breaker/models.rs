@@ -1,12 +1,12 @@
-//! Threads at one breaker, in every order: see [`crate::sync`].
+//! Threads at one breaker, in every order: see [`crate::metric::sync`].
 #![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{CircuitBreaker, ManualClock, Permit, Settings, State};
-use crate::cell::models::{give_back, thread};
-use crate::sync;
+use crate::metric::models::{give_back, thread};
+use crate::metric::sync;
 
 /// This thread, too, counts calls.
 fn model(interruptions: usize, run: impl Fn() + Send + Sync + 'static) {

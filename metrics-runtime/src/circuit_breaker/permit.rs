@@ -9,7 +9,7 @@ use super::breaker::{CircuitBreaker, Inner};
 use super::machine::Ticket;
 use super::open::CircuitOpen;
 use super::{Ended, Verdict};
-use crate::polled::poll_flagged;
+use crate::instrument::poll::poll_flagged;
 
 /// Leave to make one call, from [`CircuitBreaker::acquire`](super::CircuitBreaker::acquire). Whoever has it says how the
 /// call went.

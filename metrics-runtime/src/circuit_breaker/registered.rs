@@ -8,9 +8,9 @@ use super::handle::Manual;
 use super::metrics::{add, descriptors};
 use super::settings::{Settings, SettingsError};
 use super::source::BreakerSource;
-use crate::computed::{Computed, Samples};
-use crate::descriptor::{Descriptor, Source};
+use crate::family::computed::{Computed, Samples};
 use crate::registry::{Registry, RegistryError};
+use crate::schema::{Descriptor, Source};
 
 /// Why there is no breaker.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::name;
+use crate::schema::name;
 
 /// When a breaker opens, for how long, and how it finds its way back: plain data that a `const` can hold.
 ///

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::State;
 use super::registered::{Breakers, Held, KIND};
-use crate::descriptor::Source;
 use crate::registry::{Registry, RegistryError};
+use crate::schema::Source;
 
 /// A circuit breaker that can say how it is. Implement it for breakers of others, and [`show`] them.
 ///

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::clock::nanos;
 use super::settings::{Policy, Settings};
-use crate::cell::Striped;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::metric::Striped;
+use crate::metric::sync::atomic::{AtomicU64, Ordering};
 
 /// In how many steps a window over time moves on.
 const STEPS: u64 = 10;

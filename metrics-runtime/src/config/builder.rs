@@ -3,15 +3,15 @@
 #[cfg(feature = "serve")]
 use std::net::SocketAddr;
 
+use crate::collectors::Standard;
 #[cfg(feature = "axum")]
 use crate::http::Endpoint;
 #[cfg(feature = "http")]
 use crate::http::Http;
-#[cfg(feature = "axum")]
-use crate::objective::Objective;
-use crate::objective::RouteObjective;
 use crate::registry::Registry;
-use crate::standard::Standard;
+#[cfg(feature = "axum")]
+use crate::schema::objective::Objective;
+use crate::schema::objective::RouteObjective;
 
 /// How a service's metrics are named and served. Begins with [`Metrics::builder`](crate::Metrics::builder).
 #[must_use = "nothing happens before `install` or `build`"]
@@ -84,9 +84,10 @@ impl Builder {
     /// [`build`](Self::build), as a second constant label of a name is.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use metrics_runtime::{Metrics, Objective};
     ///
-    /// let metrics = Metrics::builder().objective("/users/{id}", Objective::new().success(99.9).latency(0.5, 99.0));
+    /// let metrics = Metrics::builder().objective("/users/{id}", Objective::new().success(99.9).latency(Duration::from_millis(500), 99.0));
     /// # metrics.build()?;
     /// # Ok::<(), metrics_runtime::InstallError>(())
     /// ```

@@ -3,7 +3,7 @@
 use prometheus::core::Collector;
 
 use super::Metrics;
-use crate::foreign;
+use crate::registry::prometheus::to_proto;
 
 /// All metrics of a [`Metrics`] as one collector of the `prometheus` crate.
 #[derive(Debug)]
@@ -31,21 +31,21 @@ impl Collector for MetricsCollector {
 
     fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
         let (families, _) = self.metrics.inner.registry.snapshot();
-        families.iter().map(|family| foreign::to_proto(&**family, &self.metrics.inner.naming)).collect()
+        families.iter().map(|family| to_proto(&**family, &self.metrics.inner.naming)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::config::shop;
-    use crate::descriptor::Descriptor;
     use crate::registry::Registry;
+    use crate::schema::Descriptor;
 
     #[test]
     fn a_prometheus_registry_shows_what_our_page_shows() {
         let metrics = shop(&Registry::new());
         let sizes = Descriptor::histogram("size_bytes", "Sizes.", &[1.0, 2.0][..]).labels(["kind"]);
-        metrics.registry().histogram(sizes).unwrap().get(&["a\"b"]).unwrap().observe(1.5);
+        metrics.registry().histogram(sizes).unwrap().get_or_create(&["a\"b"]).unwrap().observe(1.5);
         let theirs = prometheus::Registry::new();
         theirs.register(Box::new(metrics.collector())).unwrap();
         let page = prometheus::TextEncoder::new().encode_to_string(&theirs.gather()).unwrap();

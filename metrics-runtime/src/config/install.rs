@@ -6,8 +6,6 @@ use std::sync::atomic::AtomicBool;
 
 use super::Builder;
 use super::metrics::{INSTALLED, Inner, Metrics};
-use crate::call;
-use crate::descriptor::{Descriptor, Naming, Source};
 use crate::error::debug_as_display;
 #[cfg(feature = "axum")]
 use crate::http::{EndpointSettingError, PathError, Scraper, check_path};
@@ -15,10 +13,12 @@ use crate::http::{EndpointSettingError, PathError, Scraper, check_path};
 use crate::http::{HttpError, HttpLayer};
 #[cfg(feature = "serve")]
 use crate::http::{ServeError, check_exposure};
-use crate::name::{self, NameError};
-#[cfg(feature = "axum")]
-use crate::objective::PROMISED_TWICE;
+use crate::instrument;
 use crate::registry::RegistryError;
+use crate::schema::name::{self, NameError};
+#[cfg(feature = "axum")]
+use crate::schema::objective::PROMISED_TWICE;
+use crate::schema::{Descriptor, Naming, Source};
 
 /// Why metrics cannot be installed.
 #[derive(Clone, PartialEq, thiserror::Error)]
@@ -168,7 +168,7 @@ impl Builder {
         let metrics = self.build()?;
         let enabled = metrics.is_enabled();
         INSTALLED.set(metrics.clone()).map_err(|_| InstallError::AlreadyInstalled)?;
-        call::set_enabled(enabled);
+        instrument::set_enabled(enabled);
         Ok(metrics)
     }
 }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::{Builder, MetricsCollector};
-use crate::descriptor::Naming;
 use crate::encode::Format;
 #[cfg(feature = "http")]
 use crate::http::HttpLayer;
@@ -15,8 +14,9 @@ use crate::http::HttpLayer;
 use crate::http::{EndpointError, EndpointService, Scraper, instrument};
 #[cfg(feature = "serve")]
 use crate::http::{ServeError, Server, serve};
-use crate::objective::RouteObjective;
 use crate::registry::Registry;
+use crate::schema::Naming;
+use crate::schema::objective::RouteObjective;
 
 pub(super) static INSTALLED: OnceLock<Metrics> = OnceLock::new();
 
@@ -228,16 +228,16 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use crate::config::shop;
-    use crate::descriptor::Descriptor;
     use crate::registry::Registry;
+    use crate::schema::Descriptor;
 
     #[test]
     fn namespace_and_constant_labels_are_on_every_sample_but_never_twice() {
         let metrics = shop(&Registry::new());
         let jobs = metrics.registry().counter(Descriptor::counter("jobs_total", "").labels(["kind"])).unwrap();
-        jobs.get(&["x"]).unwrap().inc();
+        jobs.get_or_create(&["x"]).unwrap().inc();
         let own = metrics.registry().counter(Descriptor::counter("own_total", "").labels(["region"])).unwrap();
-        own.get(&["us"]).unwrap().inc();
+        own.get_or_create(&["us"]).unwrap().inc();
         let page = metrics.render();
         assert!(page.contains("shop_jobs_total{region=\"eu\",kind=\"x\"} 1\n"), "{page}");
         assert!(page.contains("shop_own_total{region=\"us\"} 1\n"), "{page}");

@@ -2,6 +2,7 @@
 
 mod builder;
 mod collector;
+mod collectors;
 mod environment;
 mod install;
 mod metrics;

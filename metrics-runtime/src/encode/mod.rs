@@ -3,18 +3,7 @@
 //! Families hand their series to a [`Page`] one after the other; it knows the two formats and nothing of where the
 //! numbers come from.
 
-pub(crate) mod negotiate;
-mod number;
-
-pub(crate) use number::Number;
-pub(crate) use number::push_number;
-
-use number::push_canonical;
-
-use crate::cell::Buckets;
-use crate::descriptor::Kind;
-use crate::label;
-use crate::name;
+use crate::schema::{Buckets, Kind, Number, label, name, push_canonical, push_number};
 
 /// An exposition format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

@@ -31,10 +31,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::encode::{Number, push_number};
 use crate::error::debug_as_display;
-use crate::label;
-use crate::name::{self, NameError};
+use crate::schema::label;
+use crate::schema::name::{self, NameError};
+use crate::schema::{Number, push_number};
 
 /// How many characters the names and values of an exemplar's labels may have together.
 ///

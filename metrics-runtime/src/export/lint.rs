@@ -186,7 +186,7 @@ fn label_problems(label: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::descriptor::Descriptor;
+    use crate::schema::Descriptor;
     use crate::{Metrics, Registry};
 
     fn model(register: impl FnOnce(&Registry)) -> Model {

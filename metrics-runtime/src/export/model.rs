@@ -7,13 +7,13 @@ pub(crate) use super::parts::{Function, Http, Role, STATUS};
 use super::parts::{functions, http, is_common, is_own, own_label, role};
 use super::promql::Owner;
 use super::series::{self, WorstCase};
-use crate::catalog::{Declaration, catalog};
-use crate::computed::Computed;
 use crate::config::Metrics;
-use crate::descriptor::{self, Source};
 use crate::family::AnyFamily;
-use crate::objective::RouteObjective;
-use crate::outcome::Outcome;
+use crate::family::computed::Computed;
+use crate::instrument::catalog::{Declaration, catalog};
+use crate::schema::objective::RouteObjective;
+use crate::schema::outcome::Outcome;
+use crate::schema::{self, Source};
 
 /// The kind of a metric; those of foreign collectors are more than ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,13 +47,13 @@ impl Kind {
     }
 }
 
-impl From<descriptor::Kind> for Kind {
-    fn from(kind: descriptor::Kind) -> Self {
+impl From<schema::Kind> for Kind {
+    fn from(kind: schema::Kind) -> Self {
         match kind {
-            descriptor::Kind::Counter => Self::Counter,
-            descriptor::Kind::Gauge => Self::Gauge,
-            descriptor::Kind::Histogram => Self::Histogram,
-            descriptor::Kind::Info => Self::Info,
+            schema::Kind::Counter => Self::Counter,
+            schema::Kind::Gauge => Self::Gauge,
+            schema::Kind::Histogram => Self::Histogram,
+            schema::Kind::Info => Self::Info,
         }
     }
 }
@@ -228,7 +228,7 @@ fn of_family(name: String, family: &dyn AnyFamily, declared: &[&Declaration], li
     labels.sort_by(|a, b| a.name.cmp(&b.name));
     let own = family.computed().map(Computed::places).unwrap_or_default();
     let places: BTreeSet<_> = declared.iter().map(|declared| &declared.source).chain(&own).map(place).collect();
-    let outcomes = descriptor.kind == descriptor::Kind::Counter
+    let outcomes = descriptor.kind == schema::Kind::Counter
         && labels.iter().any(|label| {
             let all: BTreeSet<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
             let values = label.values.iter().flatten().map(String::as_str).collect::<BTreeSet<_>>();

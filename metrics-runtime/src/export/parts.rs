@@ -3,7 +3,7 @@
 
 use super::model::{Kind, Label, Metric};
 use super::promql::{Compare, Matcher, matcher};
-use crate::catalog::Declaration;
+use crate::instrument::catalog::Declaration;
 
 /// The part a metric plays: the row of the dashboard it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

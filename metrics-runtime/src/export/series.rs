@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use super::model::{Kind, Label, Model};
-use crate::catalog::{Declaration, each_tuple};
-use crate::descriptor;
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT};
+use crate::instrument::catalog::Declaration;
+use crate::schema;
+use crate::schema::label::each_tuple;
 
 /// How many series of a metric one instance can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub(super) fn of_family(
     if labels.is_empty() {
         return WorstCase::Exactly(each);
     }
-    if descriptor.kind == descriptor::Kind::Info && declared.is_empty() {
+    if descriptor.kind == schema::Kind::Info && declared.is_empty() {
         // Facts are registered with their values, once.
         let mut facts = 0;
         family.visit(&mut |_, _| facts += 1);
@@ -112,8 +113,8 @@ pub(crate) fn listing(model: &Model) -> String {
 mod tests {
     use super::*;
     use crate::circuit_breaker::BreakerHandle;
-    use crate::descriptor::{Descriptor, Source};
     use crate::family::Family;
+    use crate::schema::{Descriptor, Source};
     use crate::{Counter, Metrics, Registry};
 
     /// The worst case of each metric of a registry, as it is shown.
@@ -145,8 +146,8 @@ mod tests {
     fn facts_are_as_many_as_were_registered() {
         let case = cases(|registry| {
             let build = registry.info(Descriptor::info("build_info", "B.").labels(["version"])).unwrap();
-            build.get(&["1"]).unwrap();
-            build.get(&["2"]).unwrap();
+            build.get_or_create(&["1"]).unwrap();
+            build.get_or_create(&["2"]).unwrap();
         });
         assert_eq!((case("app_info").as_str(), case("build_info").as_str()), ("1", "2"));
     }

@@ -1,5 +1,6 @@
 //! One metric with all its series.
 
+pub(crate) mod computed;
 mod exemplars;
 #[cfg(all(test, models))]
 mod models;
@@ -13,12 +14,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use crate::cell::{Bounds, Buckets, Counter, First, Gauge, Histogram, InFlight, Striped};
-use crate::descriptor::{Descriptor, Kind, Naming, Source};
-use crate::encode::{Number, Page};
+use crate::encode::Page;
 use crate::exemplars::{Exemplar, Kept};
-use crate::label::LabelText;
-use crate::sync::OnceLock;
+use crate::metric::sync::OnceLock;
+use crate::metric::{Bounds, Counter, First, Gauge, Histogram, InFlight, Striped};
+use crate::schema::label::LabelText;
+use crate::schema::{Buckets, Descriptor, Kind, Naming, Number, Source};
 
 /// How many series a family takes from label values that are only known at run time, unless told otherwise.
 pub(crate) const DEFAULT_SERIES_LIMIT: usize = 2_000;
@@ -129,7 +130,7 @@ metrics! {
 ///
 /// let registry = Registry::new();
 /// let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs by state.").labels(["state"]))?;
-/// jobs.get(&["done"])?.inc();
+/// jobs.get_or_create(&["done"])?.inc();
 /// assert!(registry.render().contains("jobs_total{state=\"done\"} 1\n"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -149,7 +150,9 @@ struct Inner<M> {
     overflowed: Striped,
     warned: First,
     exemplars: exemplars::Exemplars,
-    desc: prometheus::core::Desc,
+    /// Made when the family is registered with a registry of the `prometheus` crate.
+    #[cfg(feature = "prometheus")]
+    desc: OnceLock<prometheus::core::Desc>,
 }
 
 impl<M> Clone for Family<M> {
@@ -183,16 +186,6 @@ pub struct LabelCountError {
 impl<M: Metric> Family<M> {
     /// The caller has checked the descriptor.
     pub(crate) fn new(descriptor: Descriptor, source: Source, limit: Arc<AtomicUsize>) -> Self {
-        let labels = descriptor.labels.iter().map(ToString::to_string).collect();
-        // `prometheus` refuses an empty help text, which both exposition formats allow.
-        let help = if descriptor.help.is_empty() { &descriptor.name } else { &descriptor.help };
-        let desc = prometheus::core::Desc::new(
-            descriptor.name.to_string(),
-            help.to_string(),
-            labels,
-            std::collections::HashMap::new(),
-        )
-        .unwrap_or_else(|_| unreachable_desc());
         Self {
             inner: Arc::new(Inner {
                 bounds: Arc::new(Bounds::new(&descriptor.buckets)),
@@ -205,7 +198,8 @@ impl<M: Metric> Family<M> {
                 overflowed: Striped::new(),
                 warned: First::new(),
                 exemplars: exemplars::Exemplars::default(),
-                desc,
+                #[cfg(feature = "prometheus")]
+                desc: OnceLock::new(),
             }),
         }
     }
@@ -214,7 +208,7 @@ impl<M: Metric> Family<M> {
     ///
     /// # Errors
     /// The number of values is not the number of labels.
-    pub fn get(&self, values: &[&str]) -> Result<&M, LabelCountError> {
+    pub fn get_or_create(&self, values: &[&str]) -> Result<&M, LabelCountError> {
         let descriptor = &self.inner.descriptor;
         if values.len() == descriptor.labels.len() {
             return Ok(self.series(values));
@@ -226,7 +220,7 @@ impl<M: Metric> Family<M> {
         })
     }
 
-    /// Like [`get`](Self::get), for callers that have one value for each label.
+    /// Like [`get_or_create`](Self::get_or_create), for callers that have one value for each label.
     #[inline]
     pub(crate) fn series(&self, values: &[&str]) -> &M {
         self.lookup(values).unwrap_or_else(|| self.overflow())
@@ -300,6 +294,12 @@ impl<M: Metric> Family<M> {
         }
     }
 
+    /// Returns the description of the family for the `prometheus` crate. `describe` makes it the first time.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn desc(&self, describe: impl FnOnce() -> prometheus::core::Desc) -> &prometheus::core::Desc {
+        self.inner.desc.get_or_init(describe)
+    }
+
     /// The series for what found no room, for callers that remember it and count by themselves.
     pub(crate) fn overflow_series(&self) -> &M {
         let inner = &*self.inner;
@@ -323,19 +323,6 @@ fn is_overflow(values: &[&str]) -> bool {
     !values.is_empty() && values.iter().all(|value| *value == OVERFLOW)
 }
 
-/// `Desc::new` refuses what `Descriptor::check` has refused before; a fixed description keeps recording alive should
-/// the two ever differ.
-fn unreachable_desc() -> prometheus::core::Desc {
-    prometheus::core::Desc {
-        fq_name: String::new(),
-        help: String::new(),
-        const_label_pairs: Vec::new(),
-        variable_labels: Vec::new(),
-        id: 0,
-        dim_hash: 0,
-    }
-}
-
 /// What a line has beside the name and the labels. The longest number is `18446744073709551615`; most are far from it.
 pub(crate) const LINE: usize = "{} \n".len() + 20;
 
@@ -349,7 +336,7 @@ pub(crate) trait AnyFamily: Send + Sync {
     }
     /// What computes its samples, if they are computed; then no limit applies.
     #[cfg(feature = "export")]
-    fn computed(&self) -> Option<&dyn crate::computed::Computed> {
+    fn computed(&self) -> Option<&dyn computed::Computed> {
         None
     }
     /// Writes every series, in the order in which they were made, the overflow last.
@@ -420,19 +407,6 @@ impl<M: Metric> AnyFamily for Family<M> {
     }
 }
 
-/// A family can be registered with any [`prometheus::Registry`].
-///
-/// It then has no namespace: that belongs to this toolkit's own page.
-impl<M: Metric> prometheus::core::Collector for Family<M> {
-    fn desc(&self) -> Vec<&prometheus::core::Desc> {
-        vec![&self.inner.desc]
-    }
-
-    fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
-        vec![crate::foreign::to_proto(self, &Naming::default())]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -487,7 +461,7 @@ mod tests {
 
     #[test]
     fn the_wrong_number_of_values_is_an_error_that_names_the_labels() {
-        let error = family(&["a", "b"], 9).get(&["x"]).map(|_| ()).expect_err("one value for two labels");
+        let error = family(&["a", "b"], 9).get_or_create(&["x"]).map(|_| ()).expect_err("one value for two labels");
         assert_eq!(error.to_string(), "`x_total` has 2 label(s) (a, b), but 1 value(s) were given");
     }
 }

@@ -1,4 +1,4 @@
-//! Series that are made while others are looked up, in every order: see [`crate::sync`].
+//! Series that are made while others are looked up, in every order: see [`crate::metric::sync`].
 #![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
 
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicUsize;
 use loom::thread::JoinHandle;
 
 use super::{Family, Table};
-use crate::cell::Counter;
-use crate::cell::models::thread;
-use crate::descriptor::{Descriptor, Source};
-use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::model;
+use crate::metric::Counter;
+use crate::metric::models::thread;
+use crate::metric::sync::atomic::{AtomicU64, Ordering};
+use crate::metric::sync::model;
+use crate::schema::{Descriptor, Source};
 
 const NAMES: [&str; 1] = ["key"];
 

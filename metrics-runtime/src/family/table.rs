@@ -4,9 +4,9 @@ use std::array;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::PoisonError;
 
-use crate::label::LabelText;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{HashState, Mutex, OnceLock, TABLE_SIZES};
+use crate::metric::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::metric::sync::{HashState, Mutex, OnceLock, TABLE_SIZES};
+use crate::schema::label::LabelText;
 
 /// The first chunks have this many entries.
 const FIRST_ENTRIES: usize = 4;

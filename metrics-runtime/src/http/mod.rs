@@ -77,76 +77,20 @@
 //! `metrics_runtime_scrape_bytes_total{encoding}` and `metrics_runtime_scrape_series`.
 
 #[cfg(feature = "axum")]
-mod access;
-#[cfg(feature = "axum")]
-mod answer;
-mod body;
-#[cfg(feature = "axum")]
-mod compress;
-#[cfg(feature = "serve")]
-mod connections;
-mod custom;
-#[cfg(feature = "axum")]
 mod endpoint;
-mod future;
-mod guard;
-mod handle;
-mod head;
-mod labels;
-mod layer;
-mod left_out;
-mod metric;
-#[cfg(feature = "axum")]
-mod mount;
-#[cfg(feature = "axum")]
-mod path;
-#[cfg(feature = "axum")]
-mod probe;
-mod recorder;
-mod request_body;
-#[cfg(feature = "axum")]
-mod router;
-mod routes;
-#[cfg(feature = "axum")]
-mod scrape;
-#[cfg(feature = "axum")]
-mod select;
-#[cfg(feature = "serve")]
-mod serve;
-mod service;
-mod settings;
+mod middleware;
 #[cfg(all(test, feature = "axum"))]
 mod tests;
-mod upgrade;
-mod values;
 
 #[cfg(feature = "axum")]
-pub use access::EndpointSettingError;
+pub use endpoint::{Endpoint, EndpointError, EndpointService, EndpointSettingError, PageBody, PathError};
 #[cfg(feature = "axum")]
-pub use answer::PageBody;
-pub use body::TrackedBody;
-#[cfg(feature = "axum")]
-pub use endpoint::{Endpoint, EndpointService};
-pub use future::ResponseFuture;
-pub use head::{RequestHead, ResponseHead};
-pub use layer::HttpLayer;
-pub use left_out::{LeftOut, LeftOutFuture, LeftOutService};
-pub use metric::HttpMetric;
-#[cfg(feature = "axum")]
-pub use mount::EndpointError;
-#[cfg(feature = "axum")]
-pub(crate) use mount::instrument;
-#[cfg(feature = "axum")]
-pub use path::PathError;
-#[cfg(feature = "axum")]
-pub(crate) use path::check_path;
-pub use request_body::{RequestBody, RequestBodyLayer, RequestBodyService};
-#[cfg(feature = "axum")]
-pub(crate) use scrape::Scraper;
+pub(crate) use endpoint::{Scraper, check_path, instrument};
 #[cfg(feature = "serve")]
-pub use serve::{ServeError, Server};
+pub use endpoint::{ServeError, Server};
 #[cfg(feature = "serve")]
-pub(crate) use serve::{check_exposure, serve};
-pub use service::HttpService;
-pub use settings::{Http, HttpError};
-pub use upgrade::OpenUpgrade;
+pub(crate) use endpoint::{check_exposure, serve};
+pub use middleware::{
+    Http, HttpError, HttpLayer, HttpMetric, HttpService, LeftOut, LeftOutFuture, LeftOutService, OpenUpgrade,
+    RequestBody, RequestBodyLayer, RequestBodyService, RequestHead, ResponseFuture, ResponseHead, TrackedBody,
+};

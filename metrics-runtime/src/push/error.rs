@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use crate::error::debug_as_display;
-use crate::name::NameError;
+use crate::schema::name::NameError;
 
 /// Why a push cannot be set up.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use http::Uri;
 
 use super::ConfigError;
-use crate::name;
+use crate::schema::name;
 
 /// A grouping key, the job first.
 #[derive(Clone, Debug)]

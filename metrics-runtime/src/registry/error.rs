@@ -1,7 +1,7 @@
 //! Why a metric cannot be registered.
 
-use crate::descriptor::Source;
-use crate::name::NameError;
+use crate::schema::Source;
+use crate::schema::name::NameError;
 
 /// Why a metric cannot be registered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::RegistryError;
-use crate::computed::Group;
-use crate::descriptor::{Descriptor, Source};
 use crate::family::AnyFamily;
+use crate::family::computed::Group;
+use crate::schema::{Descriptor, Source};
 
 #[derive(Default)]
 pub(super) struct Families {

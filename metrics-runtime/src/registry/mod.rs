@@ -1,10 +1,14 @@
 //! All families that make up one page, and the foreign collectors beside them.
 
+pub(crate) mod collectors;
 mod error;
 mod families;
-mod foreign;
 mod page;
+pub(crate) mod prometheus;
+mod register;
 mod scrape_errors;
+#[cfg(feature = "axum")]
+pub(crate) mod scrape_metrics;
 
 pub use error::RegistryError;
 
@@ -12,21 +16,21 @@ use std::fmt;
 #[cfg(feature = "axum")]
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use families::Families;
 #[cfg(feature = "export")]
-use foreign::Described;
+use register::Described;
 use scrape_errors::ScrapeErrors;
 
-use crate::cell::{Counter, Gauge, Histogram, InFlight, clock};
-use crate::collectors::Collectors;
-use crate::computed::{Computed, Group};
-use crate::descriptor::{Descriptor, Kind, Source};
+use crate::family::computed::{Computed, Group};
 use crate::family::{AnyFamily as _, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
-use crate::name::{self, NameError};
+use crate::metric::{Counter, Gauge, Histogram, InFlight};
+use crate::registry::collectors::Collectors;
 #[cfg(feature = "axum")]
-use crate::scrapes::Scrapes;
+use crate::registry::scrape_metrics::Scrapes;
+use crate::schema::name::{self, NameError};
+use crate::schema::{Descriptor, Kind, Source};
 
 /// How the names of the toolkit's own metrics begin.
 const OWN: &str = "metrics_runtime_";
@@ -41,7 +45,7 @@ const OWN: &str = "metrics_runtime_";
 ///
 /// let registry = Registry::new();
 /// let depth = registry.gauge(Descriptor::gauge("queue_depth", "Jobs that wait."))?;
-/// depth.get(&[])?.set(3.0);
+/// depth.get_or_create(&[])?.set(3.0);
 /// assert!(registry.render().contains("queue_depth 3\n"));
 ///
 /// // Any collector of the `prometheus` crate can be added ..
@@ -91,22 +95,9 @@ impl Registry {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The registry that attributes and `#[metrics]` modules record into: everything this binary declares.
-    #[must_use]
-    pub fn global() -> &'static Self {
-        static GLOBAL: LazyLock<Registry> = LazyLock::new(|| {
-            clock::start();
-            let registry = Registry::new();
-            crate::catalog::declare_all(&registry);
-            registry
-        });
-        &GLOBAL
-    }
-
-    /// Whether this is the one of the whole program.
-    #[cfg(any(feature = "http", feature = "export"))]
-    pub(crate) fn is_global(&self) -> bool {
-        Arc::ptr_eq(&self.inner, &Self::global().inner)
+    /// Returns `true` if both handles are of one registry.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// A counter family. The same definition twice is the same family.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use prometheus::proto::MetricFamily;
 
+use super::collectors::{Cause, Gathered};
+use super::prometheus::{claims, write};
 use super::{OWN, Registry};
-use crate::cell::REJECTED;
-use crate::collectors::{Cause, Gathered};
-use crate::descriptor::{Kind, Naming};
-use crate::encode::{Format, Header, Number, Page, Type};
+use crate::encode::{Format, Header, Page, Type};
 use crate::family::AnyFamily;
-use crate::{foreign, label, name};
+use crate::metric::REJECTED;
+use crate::schema::{Kind, Naming};
+use crate::schema::{Number, label, name};
 
 /// Room for the comments of a family.
 const HEADERS: usize = 512;
@@ -78,8 +79,8 @@ impl Registry {
         });
         let theirs: BTreeSet<&str> = gathered.iter().map(MetricFamily::name).collect();
         for family in &gathered {
-            let claims = foreign::claims(family);
-            if claims.iter().any(|claim| claim.starts_with(OWN) || written.contains(claim)) {
+            let names = claims(family);
+            if names.iter().any(|claim| claim.starts_with(OWN) || written.contains(claim)) {
                 self.inner.errors.left_out(family.name());
                 whole = false;
                 continue;
@@ -88,8 +89,8 @@ impl Registry {
             // the counter keeps its own and loses its type.
             let stem = name::stem(family.name());
             let taken = stem != family.name() && (theirs.contains(stem) || written.contains(stem));
-            foreign::write(family, &mut page, format == Format::OpenMetrics && taken);
-            written.extend(claims);
+            write(family, &mut page, format == Format::OpenMetrics && taken);
+            written.extend(names);
         }
         self.write_self_metrics(&mut page, &families, naming, &constant);
         (page.finish(), whole)

@@ -1,7 +1,7 @@
 //! What went wrong while pages were written.
 
-use crate::cell::{First, Striped};
-use crate::collectors::Cause;
+use super::collectors::Cause;
+use crate::metric::{First, Striped};
 
 /// What went wrong while pages were written, by cause.
 #[derive(Default)]

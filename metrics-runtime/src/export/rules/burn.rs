@@ -13,9 +13,9 @@ use super::super::node::number;
 use super::super::parts::{failed_calls, promised_name};
 use super::super::promql::{Compare, Expr, Matcher, aggregate, matcher};
 use super::{Alert, LEAST_FAILURES, Rule, Target, camel, rejected_are_not_counted, template_text};
-use crate::catalog::Declaration;
-use crate::descriptor::Kind;
-use crate::objective::{FASTEST_BURN, Objective, RouteObjective};
+use crate::instrument::catalog::Declaration;
+use crate::schema::Kind;
+use crate::schema::objective::{FASTEST_BURN, Objective, RouteObjective};
 
 /// Long and short window, how many times too fast the budget burns, and whether somebody has to look now.
 const PAIRS: [(&str, &str, f64, &str); 4] = [

@@ -10,7 +10,7 @@ use tower::{Service, ServiceExt};
 use super::resets::Numbers;
 use super::*;
 use crate::http::RequestHead;
-use crate::label::Label;
+use crate::schema::label::Label;
 
 const ROUTES: usize = 3;
 const METHODS: usize = 11;
@@ -100,5 +100,5 @@ async fn the_number_of_series_stays_within_the_formula() {
 
 /// Routes and values that a layer remembers.
 fn layer_size(layer: &HttpLayer) -> usize {
-    layer.shared.as_ref().map_or(0, |shared| shared.known())
+    layer.known()
 }

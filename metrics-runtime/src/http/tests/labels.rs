@@ -12,7 +12,7 @@ use super::endings::{Seen, answer, poll_once, step};
 use super::routes::send;
 use super::*;
 use crate::http::{HttpError, RequestHead, ResponseHead};
-use crate::label::Label;
+use crate::schema::label::Label;
 
 /// The samples of this metric, without values.
 fn series(registry: &Registry, metric: &str) -> Vec<String> {

@@ -15,7 +15,7 @@ use tracing::{Event, Metadata, Subscriber};
 use super::routes::send;
 use super::*;
 use crate::http::RequestHead;
-use crate::label::Label;
+use crate::schema::label::Label;
 
 /// Everything that is logged, of every level and with all fields, by the threads that have it.
 #[derive(Clone, Default)]

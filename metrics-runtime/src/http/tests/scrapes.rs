@@ -13,9 +13,9 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::config::Metrics;
-use crate::descriptor::Descriptor;
 use crate::encode::Format;
 use crate::http::{Endpoint, EndpointService, PageBody};
+use crate::schema::Descriptor;
 
 /// The endpoint of a registry, and the registry.
 pub(super) fn endpoint(settings: Endpoint) -> (EndpointService, Registry) {
@@ -88,7 +88,7 @@ async fn a_page_in_gzip_is_the_page() {
     let (page, registry) = endpoint(Endpoint::new());
     let many = registry.counter(Descriptor::counter("many_total", "Many.").labels(["n"])).expect("valid");
     for n in 0..1_000 {
-        many.get(&[&n.to_string()]).expect("one label").inc();
+        many.get_or_create(&[&n.to_string()]).expect("one label").inc();
     }
     let response = ask(&page, Request::get("/").header(ACCEPT_ENCODING, "br;q=1, gzip;q=0.5")).await;
     assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
@@ -123,7 +123,7 @@ async fn it_answers_get_and_head_and_nothing_else() {
 async fn names_select_families() {
     let (page, registry) = endpoint(Endpoint::new());
     for name in ["a_total", "b_total", "c_total"] {
-        let _ = registry.counter(Descriptor::counter(name, "Counted.")).expect("valid").get(&[]);
+        let _ = registry.counter(Descriptor::counter(name, "Counted.")).expect("valid").get_or_create(&[]);
     }
     let a = "# HELP a_total Counted.\n# TYPE a_total counter\na_total 0\n";
     let b = a.replace("a_total", "b_total");

@@ -15,8 +15,8 @@ use tower_service::Service as _;
 
 use super::scrapes::{ask, body, endpoint, get, text, value};
 use super::*;
-use crate::descriptor::Descriptor;
 use crate::http::Endpoint;
+use crate::schema::Descriptor;
 
 /// A collector that is a closure.
 struct Closure<F> {
@@ -142,7 +142,7 @@ async fn no_page_is_from_before_it_was_asked_for() {
             let (page, done) = (page.clone(), done.clone());
             tokio::spawn(async move {
                 for times in 1..=50 {
-                    done.get(&[&worker.to_string()]).expect("one label").inc();
+                    done.get_or_create(&[&worker.to_string()]).expect("one label").inc();
                     let text = get(&page, "/").await;
                     let line = format!("done_total{{by=\"{worker}\"}} {times}\n");
                     assert!(text.contains(&line), "{line} is missing:\n{text}");
@@ -234,7 +234,7 @@ async fn one_that_has_little_time_takes_nothing_from_one_that_has_more() {
 async fn what_no_page_can_have_is_left_out() {
     let (page, registry) = endpoint(Endpoint::new());
     let ours = Descriptor::gauge("ours", "Ours.");
-    registry.gauge(ours).expect("valid").get(&[]).expect("no labels").set(1.0);
+    registry.gauge(ours).expect("valid").get_or_create(&[]).expect("no labels").set(1.0);
     Called::register(&registry, "theirs");
     register(&registry, "panics", || panic!("a canary"));
     register(&registry, "named", || vec![changed("named", |family| family.set_name("no name\n# EOF".to_owned()))]);

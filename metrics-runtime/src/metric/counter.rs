@@ -1,0 +1,89 @@
+//! A number that only goes up.
+
+use super::{Striped, Thread, reject};
+use crate::schema::Number;
+
+/// A counter: one series that only goes up.
+///
+/// Whole numbers are counted exactly, above 2<sup>53</sup> too. Handles come from a [`Family`](crate::Family) or from
+/// a function in a `#[metrics]` module.
+#[derive(Debug)]
+pub struct Counter {
+    sum: Striped,
+}
+
+impl Counter {
+    pub(crate) fn new() -> Self {
+        Self { sum: Striped::new() }
+    }
+
+    /// Adds one.
+    #[inline]
+    pub fn inc(&self) {
+        self.sum.add(1);
+    }
+
+    #[inline]
+    pub(crate) fn inc_by_thread(&self, thread: Thread) {
+        self.sum.add_by(thread, 1);
+    }
+
+    /// Adds a whole number.
+    #[inline]
+    pub fn inc_by(&self, n: u64) {
+        self.sum.add(n);
+    }
+
+    /// Adds any amount that is not negative. A negative amount, NaN or infinity is refused: it changes nothing, is
+    /// counted in `metrics_runtime_rejected_values_total`, and the first one is logged.
+    pub fn add(&self, amount: f64) {
+        if !amount.is_finite() || amount < 0.0 {
+            reject("an increment of a counter that is negative or not finite was", amount);
+        } else if amount.fract() == 0.0 && amount < 9_007_199_254_740_992.0 {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within 0..2^53")]
+            self.sum.add(amount as u64);
+        } else {
+            self.sum.add_fraction(amount);
+        }
+    }
+
+    /// The value now.
+    #[must_use]
+    pub fn get(&self) -> f64 {
+        self.number().as_f64()
+    }
+
+    pub(crate) fn spread(&self) {
+        self.sum.spread();
+    }
+
+    pub(crate) fn number(&self) -> Number {
+        let whole = self.sum.sum();
+        let fraction = self.sum.fraction();
+        if fraction == 0.0 { Number::Whole(whole) } else { Number::Float(whole as f64 + fraction) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_never_goes_down_nor_to_nan() {
+        let counter = Counter::new();
+        counter.add(1.5);
+        for bad in [-1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            counter.add(bad);
+        }
+        counter.add(2.0);
+        assert_eq!(counter.number(), Number::Float(3.5));
+    }
+
+    #[test]
+    fn whole_numbers_keep_their_digits() {
+        let counter = Counter::new();
+        counter.inc_by(9_007_199_254_740_993);
+        counter.inc();
+        assert_eq!(counter.number(), Number::Whole(9_007_199_254_740_994));
+    }
+}

@@ -1,0 +1,217 @@
+//! The numbers that threads share, in every order: see [`crate::metric::sync`].
+//!
+//! Amounts are powers of ten, so that a sum that is wrong says what it lacks.
+#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+
+use std::sync::Arc;
+
+use loom::thread::{JoinHandle, spawn};
+
+/// For the thread that a model begins with, where it writes: its slot has to be given back before the model ends.
+pub(crate) use super::sharded::give_back;
+use super::sync::model;
+use super::{Bounds, Counter, Gauge, Histogram, InFlight, Striped};
+use crate::schema::Number;
+
+/// A thread that writes, and gives its slot back when it ends: by itself, loom would end it after it was joined.
+pub(crate) fn thread<T: 'static, R: 'static>(shared: &Arc<T>, write: impl FnOnce(&T) -> R + 'static) -> JoinHandle<R> {
+    let shared = Arc::clone(shared);
+    spawn(move || {
+        let result = write(&shared);
+        give_back();
+        result
+    })
+}
+
+fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn a_sum_loses_nothing_when_threads_collide_and_spread() {
+    model(3, || {
+        let sum = Arc::new(Striped::new());
+        let threads = [1, 100].map(|n| {
+            thread(&sum, move |sum| {
+                sum.add(n);
+                sum.add(10 * n);
+            })
+        });
+        join(threads);
+        assert_eq!(sum.sum(), 1111);
+    });
+}
+
+#[test]
+fn a_thread_without_a_slot_shares_the_base() {
+    model(2, || {
+        let sum = Arc::new(Striped::new());
+        sum.spread();
+        join([1, 10, 100, 1000].map(|n| thread(&sum, move |sum| sum.add(n))));
+        assert_eq!(sum.sum(), 1111);
+    });
+}
+
+#[test]
+fn a_slot_passes_from_a_thread_that_ends_to_one_that_begins() {
+    model(3, || {
+        let sum = Arc::new(Striped::new());
+        sum.spread();
+        // The first may have ended when the third begins, or may not: with two slots, the third takes over or shares.
+        let [first, second, third] = [1, 100, 10_000].map(|n| {
+            thread(&sum, move |sum| {
+                sum.add(n);
+                sum.add(10 * n);
+            })
+        });
+        join([first, second, third]);
+        assert_eq!(sum.sum(), 111_111);
+    });
+}
+
+#[test]
+fn a_thread_that_has_given_its_slot_back_shares_the_base() {
+    model(3, || {
+        let sum = Arc::new(Striped::new());
+        sum.spread();
+        let threads = [1, 100].map(|n| {
+            thread(&sum, move |sum| {
+                sum.add(n);
+                // As where the locals of a thread that ends record something.
+                give_back();
+                sum.add(10 * n);
+            })
+        });
+        join(threads);
+        assert_eq!(sum.sum(), 1111);
+    });
+}
+
+#[test]
+fn a_sum_never_goes_back() {
+    model(2, || {
+        let sum = Arc::new(Striped::new());
+        let threads = [1, 100].map(|n| {
+            thread(&sum, move |sum| {
+                sum.add(n);
+                sum.add(10 * n);
+            })
+        });
+        let first = sum.sum();
+        let second = sum.sum();
+        assert!(first <= second, "{first} <= {second}");
+        join(threads);
+        assert_eq!(sum.sum(), 1111);
+    });
+}
+
+#[test]
+fn a_counter_and_a_gauge_lose_no_fraction() {
+    model(3, || {
+        let numbers = Arc::new((Counter::new(), Gauge::new()));
+        let threads = [0.5, 0.25].map(|n| {
+            thread(&numbers, move |(counter, gauge)| {
+                counter.add(n);
+                gauge.add(-n);
+            })
+        });
+        join(threads);
+        assert_eq!((numbers.0.number(), numbers.1.get()), (Number::Float(0.75), -0.75));
+    });
+}
+
+#[test]
+fn threads_without_a_slot_lose_no_fraction() {
+    model(3, || {
+        let counter = Arc::new(Counter::new());
+        let threads = [0.5, 0.25].map(|n| {
+            thread(&counter, move |counter| {
+                counter.add(n);
+                give_back();
+                counter.add(n);
+            })
+        });
+        join(threads);
+        assert_eq!(counter.number(), Number::Float(1.5));
+    });
+}
+
+#[test]
+fn what_is_in_flight_comes_back_to_zero() {
+    model(3, || {
+        let calls = Arc::new(InFlight::new());
+        let threads = [(); 2].map(|()| {
+            thread(&calls, |calls| {
+                calls.enter();
+                calls.exit();
+            })
+        });
+        assert!(calls.get() <= 2);
+        join(threads);
+        assert_eq!(calls.get(), 0);
+    });
+}
+
+fn histogram() -> Arc<Histogram> {
+    Arc::new(Histogram::new(Arc::new(Bounds::new(&[1.0]))))
+}
+
+#[test]
+fn a_histogram_loses_nothing_when_threads_collide_and_spread() {
+    model(3, || {
+        let histogram = histogram();
+        let threads = [0.25, 8.0].map(|value| {
+            thread(&histogram, move |histogram| {
+                histogram.observe(value);
+                histogram.observe_nanos(2_000_000_000);
+            })
+        });
+        join(threads);
+        assert_eq!(histogram.read(), Buckets { cumulative: vec![1, 4], sum: 12.25 });
+    });
+}
+
+#[test]
+fn a_histogram_passes_its_parts_on() {
+    model(3, || {
+        let histogram = histogram();
+        histogram.spread();
+        join([0.5, 4.0, 16.0].map(|value| thread(&histogram, move |histogram| histogram.observe(value))));
+        assert_eq!(histogram.read(), Buckets { cumulative: vec![1, 3], sum: 20.5 });
+    });
+}
+
+#[test]
+fn a_histogram_loses_nothing_on_its_shared_base() {
+    model(3, || {
+        let histogram = histogram();
+        histogram.spread();
+        let threads = [0.25, 0.5].map(|value| {
+            thread(&histogram, move |histogram| {
+                give_back();
+                histogram.observe(value);
+                histogram.observe_nanos(1_000_000_000);
+            })
+        });
+        join(threads);
+        assert_eq!(histogram.read(), Buckets { cumulative: vec![4, 4], sum: 2.75 });
+    });
+}
+
+#[test]
+fn no_bucket_goes_back() {
+    model(2, || {
+        let histogram = histogram();
+        let threads = [
+            thread(&histogram, |histogram| histogram.observe(4.0)),
+            thread(&histogram, |histogram| histogram.observe_nanos(8_000_000_000)),
+        ];
+        let [first, second] = [histogram.read(), histogram.read()];
+        for (first, second) in first.cumulative.iter().zip(&second.cumulative) {
+            assert!(first <= second, "{first} <= {second}");
+        }
+        assert!(first.sum <= second.sum, "{} <= {}", first.sum, second.sum);
+        join(threads);
+        assert_eq!(histogram.read(), Buckets { cumulative: vec![0, 2], sum: 12.0 });
+    });
+}

@@ -1,0 +1,208 @@
+//! To and from the data model of the `prometheus` crate.
+//!
+//! That model has two shapes: plain structs, and generated ones when anything in the dependency tree turns on the
+//! feature `protobuf`. Only what both have is used here, and the two accessors in which they differ are bridged.
+
+use std::collections::{BTreeSet, HashMap};
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto;
+
+use crate::encode::{Header, Page, Type};
+use crate::family::{AnyFamily, Family, Metric, Sample};
+use crate::schema::Buckets;
+use crate::schema::label;
+use crate::schema::name;
+use crate::schema::{Descriptor, Kind, Naming};
+
+/// `Counter` and `Gauge` are read by `get_value()` in the plain model and by `value()` in the generated one. Where one
+/// of the two methods is the type's own, it hides the one of this trait, so each model finds its way to its own.
+#[allow(dead_code, reason = "which of the two is reached depends on the model")]
+trait Read {
+    fn value(&self) -> f64 {
+        0.0
+    }
+    fn get_value(&self) -> f64;
+}
+
+impl Read for proto::Counter {
+    fn get_value(&self) -> f64 {
+        self.value()
+    }
+}
+
+impl Read for proto::Gauge {
+    fn get_value(&self) -> f64 {
+        self.value()
+    }
+}
+
+/// A family can be registered with any [`prometheus::Registry`]. It has no namespace there.
+impl<M: Metric> Collector for Family<M> {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![Family::desc(self, || describe(self.descriptor()))]
+    }
+
+    fn collect(&self) -> Vec<proto::MetricFamily> {
+        vec![to_proto(self, &Naming::default())]
+    }
+}
+
+fn describe(descriptor: &Descriptor) -> Desc {
+    let name = descriptor.name.to_string();
+    // `prometheus` refuses an empty help text, which both exposition formats allow.
+    let help = if descriptor.help.is_empty() { &descriptor.name } else { &descriptor.help }.to_string();
+    let labels = descriptor.labels.iter().map(ToString::to_string).collect();
+    // `Descriptor::check` is stricter than `Desc::new`. If the two ever differ, an empty description keeps recording alive.
+    Desc::new(name, help, labels, HashMap::new()).unwrap_or_else(|_| Desc {
+        fq_name: String::new(),
+        help: String::new(),
+        const_label_pairs: Vec::new(),
+        variable_labels: Vec::new(),
+        id: 0,
+        dim_hash: 0,
+    })
+}
+
+/// One of our families in their model. A summary and an untyped metric are not among ours, and an info is a gauge.
+pub(crate) fn to_proto(family: &dyn AnyFamily, naming: &Naming) -> proto::MetricFamily {
+    let descriptor = family.descriptor();
+    let mut metrics = Vec::new();
+    family.visit(&mut |labels, sample| {
+        let mut metric = proto::Metric::default();
+        let own = labels.values(&descriptor.labels);
+        let own = descriptor.labels.iter().map(AsRef::as_ref).zip(own.iter().map(AsRef::as_ref));
+        let constant = naming.constant_beside(&descriptor.labels);
+        let mut pairs: Vec<_> = constant.chain(own).map(|(name, value)| pair(name, value)).collect();
+        // The data model asks for label pairs in the order of their names.
+        pairs.sort_by(|a, b| a.name().cmp(b.name()));
+        metric.set_label(pairs);
+        match sample {
+            Sample::Counter(number) => {
+                let mut counter = proto::Counter::default();
+                counter.set_value(number.as_f64());
+                metric.set_counter(counter);
+            }
+            Sample::Gauge(value) => metric.set_gauge(gauge(value)),
+            Sample::Info => metric.set_gauge(gauge(1.0)),
+            Sample::Histogram(read) => {
+                let mut histogram = proto::Histogram::default();
+                let buckets = family.bounds().iter().zip(&read.cumulative).map(|(bound, count)| {
+                    let mut bucket = proto::Bucket::default();
+                    bucket.set_upper_bound(*bound);
+                    bucket.set_cumulative_count(*count);
+                    bucket
+                });
+                histogram.set_bucket(buckets.collect());
+                histogram.set_sample_sum(read.sum);
+                histogram.set_sample_count(read.cumulative.last().copied().unwrap_or(0));
+                metric.set_histogram(histogram);
+            }
+        }
+        metrics.push(metric);
+    });
+    let mut out = proto::MetricFamily::default();
+    out.set_name(format!("{}{}", family.prefix(naming), descriptor.name));
+    out.set_help(descriptor.help.to_string());
+    out.set_field_type(match descriptor.kind {
+        Kind::Counter => proto::MetricType::COUNTER,
+        Kind::Gauge | Kind::Info => proto::MetricType::GAUGE,
+        Kind::Histogram => proto::MetricType::HISTOGRAM,
+    });
+    out.set_metric(metrics);
+    out
+}
+
+fn pair(name: &str, value: &str) -> proto::LabelPair {
+    let mut pair = proto::LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
+}
+
+fn gauge(value: f64) -> proto::Gauge {
+    let mut gauge = proto::Gauge::default();
+    gauge.set_value(value);
+    gauge
+}
+
+/// The names that a foreign family puts on the page.
+pub(crate) fn claims(family: &proto::MetricFamily) -> Vec<String> {
+    let name = family.name();
+    let suffixes: &[&str] = match family.get_field_type() {
+        proto::MetricType::HISTOGRAM => &["", "_bucket", "_sum", "_count"],
+        proto::MetricType::SUMMARY => &["", "_sum", "_count"],
+        _ => &[""],
+    };
+    suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect()
+}
+
+/// What is wrong with a foreign family, if anything: what no scraper could read, or would read as something else.
+pub(crate) fn problem(family: &proto::MetricFamily) -> Option<&'static str> {
+    let own = match family.get_field_type() {
+        proto::MetricType::HISTOGRAM => "le",
+        proto::MetricType::SUMMARY => "quantile",
+        _ => "",
+    };
+    if !name::is_word(family.name(), true) {
+        return Some("no metric can have this name");
+    }
+    let mut series = BTreeSet::new();
+    for metric in family.get_metric() {
+        let mut labels: Vec<_> = metric.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
+        if labels.iter().any(|(label, _)| !name::is_word(label, false) || *label == own) {
+            return Some("it has a label of a name that it cannot have");
+        }
+        labels.sort_unstable();
+        if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Some("a series has one label twice");
+        }
+        if !series.insert(labels) {
+            return Some("it has one series twice");
+        }
+    }
+    None
+}
+
+/// Writes a foreign family onto our page, as it is. A counter can be `untyped` instead.
+pub(crate) fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool) {
+    let kind = match family.get_field_type() {
+        proto::MetricType::COUNTER if untyped => Type::Unknown,
+        proto::MetricType::COUNTER => Type::Counter,
+        proto::MetricType::GAUGE => Type::Gauge,
+        proto::MetricType::HISTOGRAM => Type::Histogram,
+        proto::MetricType::SUMMARY => Type::Summary,
+        proto::MetricType::UNTYPED => Type::Unknown,
+    };
+    page.family(Header { name: family.name(), kind, help: family.help(), unit: None, constant: "" });
+    for metric in family.get_metric() {
+        let mut labels = String::new();
+        for pair in metric.get_label() {
+            label::push_pair(&mut labels, pair.name(), pair.value());
+        }
+        match kind {
+            Type::Gauge => page.sample(&labels, metric.get_gauge().get_value().into()),
+            Type::Histogram => {
+                let histogram = metric.get_histogram();
+                let finite = histogram.get_bucket().iter().filter(|bucket| bucket.upper_bound().is_finite());
+                let (bounds, mut cumulative): (Vec<_>, Vec<_>) =
+                    finite.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count())).unzip();
+                // Its total is a number of its own and can run behind its buckets; a page must not show that.
+                let last = cumulative.last().copied().unwrap_or(0);
+                cumulative.push(histogram.get_sample_count().max(last));
+                page.bounds(&bounds);
+                page.histogram(&labels, |read| *read = Buckets { cumulative, sum: histogram.get_sample_sum() });
+            }
+            Type::Summary => {
+                let summary = metric.get_summary();
+                let quantiles: Vec<_> =
+                    summary.get_quantile().iter().map(|quantile| (quantile.quantile(), quantile.value())).collect();
+                page.summary(&labels, &quantiles, summary.sample_count(), summary.sample_sum());
+            }
+            // The plain model cannot express an untyped value, so nothing that reaches us has one.
+            Type::Counter | Type::Info | Type::Unknown => {
+                page.sample(&labels, metric.get_counter().get_value().into());
+            }
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! Label values, and the text of a label set.
+//!
+//! A label set is kept as the text the exposition formats want, `a="x",b="y"`, escaped once when the series is born.
+//! The same text is the key of the series: two different tuples never share one, because the text can be read back.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::marker::PhantomData;
+
+/// A value that can stand in a label.
+///
+/// Implemented for strings, integers, `bool`, `char`, and references to them; derived for enums without fields with
+/// `#[derive(LabelValue)]`. With the feature `http` also for [`http::Method`] and [`http::StatusCode`].
+///
+/// Every distinct value makes a series of its own. Prefer types with few values.
+///
+/// ```
+/// use metrics_runtime::{Label, LabelValue};
+///
+/// struct Tenant { name: String }
+///
+/// impl LabelValue for Tenant {
+///     fn label(&self) -> Label<'_> {
+///         Label::from(self.name.as_str())
+///     }
+/// }
+/// assert_eq!(Tenant { name: "acme".into() }.label().as_str(), "acme");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the value of a label",
+    label = "this is no `LabelValue`",
+    note = "labels take strings, integers, `bool`, `char` and enums with `#[derive(LabelValue)]`",
+    note = "for another type, name one of its parts (`labels(key = value.part)`) or implement `LabelValue`"
+)]
+pub trait LabelValue {
+    /// All values of the type, where they are few and known: their series exist at zero from the start. Empty where
+    /// they are not known.
+    const VALUES: &'static [&'static str] = &[];
+
+    /// The text of this value.
+    fn label(&self) -> Label<'_>;
+
+    /// Where this value stands in [`VALUES`](Self::VALUES), if the type knows that without a look at its text. Series whose
+    /// labels all know it are found by an index, others by a hash of the texts.
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// The value itself, which has to be of the type that the attribute names.
+#[inline]
+pub const fn typed<T: ?Sized>(value: &T) -> &T {
+    value
+}
+
+/// The place of a tuple among all tuples of bounded values, in the order in which
+/// [`each_tuple`] meets them. `counts` says how many values each label has.
+#[inline]
+pub(crate) fn tuple_ordinal(counts: impl Iterator<Item = usize>, ordinals: &[Option<usize>]) -> Option<usize> {
+    let mut place = 0;
+    for (count, ordinal) in counts.zip(ordinals) {
+        place = place * count + ordinal.filter(|&ordinal| ordinal < count)?;
+    }
+    Some(place)
+}
+
+/// The text of a label value: borrowed, owned, or a short one in place.
+#[derive(Clone, Debug)]
+pub struct Label<'a>(Repr<'a>);
+
+#[derive(Clone, Debug)]
+enum Repr<'a> {
+    Text(Cow<'a, str>),
+    Short(Short),
+}
+
+impl Label<'_> {
+    /// A text of the program's own.
+    #[inline]
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Repr::Text(Cow::Borrowed(text)))
+    }
+
+    /// The text.
+    #[inline]
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Text(text) => text,
+            Repr::Short(short) => short.as_str(),
+        }
+    }
+}
+
+impl AsRef<str> for Label<'_> {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl<'a> From<&'a str> for Label<'a> {
+    #[inline]
+    fn from(text: &'a str) -> Self {
+        Self(Repr::Text(Cow::Borrowed(text)))
+    }
+}
+
+impl From<String> for Label<'_> {
+    fn from(text: String) -> Self {
+        Self(Repr::Text(Cow::Owned(text)))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Label<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self(Repr::Text(text))
+    }
+}
+
+/// The longest integer, `-170141183460469231731687303715884105728`, has 40 bytes.
+const SHORT: usize = 40;
+
+#[derive(Clone, Copy, Debug)]
+struct Short {
+    bytes: [u8; SHORT],
+    len: u8,
+}
+
+impl Short {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Write for Short {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let start = usize::from(self.len);
+        let end = start + text.len();
+        self.bytes.get_mut(start..end).ok_or(std::fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = u8::try_from(end).map_err(|_| std::fmt::Error)?;
+        Ok(())
+    }
+}
+
+fn short(value: impl std::fmt::Display) -> Label<'static> {
+    let mut short = Short { bytes: [0; SHORT], len: 0 };
+    match write!(short, "{value}") {
+        Ok(()) => Label(Repr::Short(short)),
+        Err(_) => Label::from(value.to_string()),
+    }
+}
+
+macro_rules! text_labels {
+    ($($ty:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl LabelValue for $ty {
+            #[inline]
+            fn label(&self) -> Label<'_> {
+                let text: &str = self;
+                Label::from(text)
+            }
+        }
+    )*};
+}
+text_labels!(str, String, Cow<'_, str>, Box<str>, std::rc::Rc<str>, std::sync::Arc<str>);
+
+macro_rules! number_labels {
+    ($($ty:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl LabelValue for $ty {
+            fn label(&self) -> Label<'_> {
+                short(self)
+            }
+        }
+    )*};
+}
+number_labels!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, char);
+
+#[diagnostic::do_not_recommend]
+impl LabelValue for bool {
+    const VALUES: &'static [&'static str] = &["false", "true"];
+
+    #[inline]
+    fn label(&self) -> Label<'_> {
+        Label::from(if *self { "true" } else { "false" })
+    }
+
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        Some(usize::from(*self))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: LabelValue + ?Sized> LabelValue for &T {
+    const VALUES: &'static [&'static str] = T::VALUES;
+
+    #[inline]
+    fn label(&self) -> Label<'_> {
+        T::label(self)
+    }
+
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        T::ordinal(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: LabelValue + ?Sized> LabelValue for &mut T {
+    const VALUES: &'static [&'static str] = T::VALUES;
+
+    #[inline]
+    fn label(&self) -> Label<'_> {
+        T::label(self)
+    }
+
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        T::ordinal(self)
+    }
+}
+
+#[cfg(feature = "http")]
+#[diagnostic::do_not_recommend]
+impl LabelValue for http::Method {
+    fn label(&self) -> Label<'_> {
+        Label::from(self.as_str())
+    }
+}
+
+#[cfg(feature = "http")]
+#[diagnostic::do_not_recommend]
+impl LabelValue for http::StatusCode {
+    fn label(&self) -> Label<'_> {
+        short(self.as_u16())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl LabelValue for Label<'_> {
+    fn label(&self) -> Label<'_> {
+        Label::from(self.as_str())
+    }
+}
+
+/// The values of a type that may be a label: its own, or none where it is not.
+#[derive(Debug)]
+pub struct Known<T: ?Sized>(PhantomData<T>);
+
+impl<T: LabelValue + ?Sized> Known<T> {
+    /// All values of the type.
+    pub const VALUES: &'static [&'static str] = T::VALUES;
+}
+
+/// What [`Known`] says of a type that is no label: the value that is one says so better.
+pub trait UnknownValues {
+    /// None.
+    const VALUES: &'static [&'static str] = &[];
+}
+
+impl<T: ?Sized> UnknownValues for Known<T> {}
+
+const fn is_special(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'"' | b'\n')
+}
+
+/// Appends a label value, escaped as both exposition formats want it.
+pub(crate) fn escape_into(out: &mut String, value: &str) {
+    if !value.bytes().any(is_special) {
+        out.push_str(value);
+        return;
+    }
+    for c in value.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            c => out.push(c),
+        }
+    }
+}
+
+/// Appends `name="value"`, after a comma if something stands there already.
+pub(crate) fn push_pair(out: &mut String, name: &str, value: &str) {
+    if !out.is_empty() {
+        out.push(',');
+    }
+    out.push_str(name);
+    out.push_str("=\"");
+    escape_into(out, value);
+    out.push('"');
+}
+
+/// The escaped text of one label set, `a="x",b="y"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LabelText {
+    /// Behind a mark that says whether any value had to be escaped: beside the text, it would cost eight bytes.
+    marked: Box<str>,
+}
+
+/// No value is escaped: each is compared as it stands.
+const PLAIN: &str = "=";
+const ESCAPED: &str = "\\";
+
+impl LabelText {
+    pub(crate) fn new<N: AsRef<str>>(names: &[N], values: &[&str]) -> Self {
+        let escaped = values.iter().any(|value| value.bytes().any(is_special));
+        let len = names.iter().map(|name| name.as_ref().len() + 4).sum::<usize>()
+            + values.iter().map(|value| value.len()).sum::<usize>();
+        let mut text = String::with_capacity(len + 1);
+        for (name, value) in names.iter().zip(values) {
+            push_pair(&mut text, name.as_ref(), value);
+        }
+        text.insert_str(0, if escaped { ESCAPED } else { PLAIN });
+        Self { marked: text.into_boxed_str() }
+    }
+
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        self.marked.get(PLAIN.len()..).unwrap_or_default()
+    }
+
+    /// Whether this is the label set of `values`, which go with `names`.
+    #[inline]
+    pub(crate) fn is<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> bool {
+        if !self.marked.starts_with(PLAIN) {
+            return self.values(names).iter().map(AsRef::as_ref).eq(values.iter().copied());
+        }
+        let mut rest = self.marked.as_bytes();
+        for (name, value) in names.iter().zip(values) {
+            // The mark or the comma that ends the pair before, and `name="`.
+            let Some(pair) = rest.get(name.as_ref().len() + 3..) else { return false };
+            // No value here holds a quote, so a quote behind the value ends it.
+            let Some((held, [b'"', behind @ ..])) = pair.split_at_checked(value.len()) else { return false };
+            if held != value.as_bytes() {
+                return false;
+            }
+            rest = behind;
+        }
+        rest.len() <= PLAIN.len()
+    }
+
+    /// The values, read back from the text.
+    pub(crate) fn values<N: AsRef<str>>(&self, names: &[N]) -> Vec<Cow<'_, str>> {
+        let mut rest = self.as_str();
+        let mut values = Vec::with_capacity(names.len());
+        for name in names {
+            rest = rest.strip_prefix(',').unwrap_or(rest);
+            rest = rest.get(name.as_ref().len() + 2..).unwrap_or_default();
+            let mut escape = false;
+            let end = rest
+                .bytes()
+                .position(|byte| {
+                    let ends = byte == b'"' && !escape;
+                    escape = byte == b'\\' && !escape;
+                    ends
+                })
+                .unwrap_or(rest.len());
+            values.push(unescape(&rest[..end]));
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        values
+    }
+}
+
+fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('n') => out.push('\n'),
+                Some(c) => out.push(c),
+                None => {}
+            },
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Calls `each` with every tuple that takes one value from each list; with none if that would be more than `limit`.
+pub(crate) fn each_tuple(lists: &[Vec<&'static str>], limit: usize, each: &mut dyn FnMut(&[&'static str])) {
+    let count = lists.iter().try_fold(1usize, |count, list| count.checked_mul(list.len()));
+    if count.is_none_or(|count| count > limit) {
+        return;
+    }
+    let mut tuple = Vec::with_capacity(lists.len());
+    descend(lists, &mut tuple, each);
+}
+
+fn descend(lists: &[Vec<&'static str>], tuple: &mut Vec<&'static str>, each: &mut dyn FnMut(&[&'static str])) {
+    let Some((first, rest)) = lists.split_first() else {
+        each(tuple);
+        return;
+    };
+    for value in first {
+        tuple.push(value);
+        descend(rest, tuple, each);
+        tuple.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NAMES: [&str; 3] = ["a", "bb", "c"];
+
+    fn awkward() -> impl Strategy<Value = String> {
+        proptest::collection::vec(
+            proptest::sample::select(vec!["\\", "\"", "\n", ",", "=", "a", "é", "_overflow", "bb=\"", "\\n", ""]),
+            0..5,
+        )
+        .prop_map(|parts| parts.concat())
+    }
+
+    fn tuple() -> impl Strategy<Value = [String; 3]> {
+        [awkward(), awkward(), awkward()]
+    }
+
+    fn refs(tuple: &[String; 3]) -> [&str; 3] {
+        [&tuple[0], &tuple[1], &tuple[2]]
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_of_a_label_set_reads_back(values in tuple()) {
+            let text = LabelText::new(&NAMES, &refs(&values));
+            prop_assert_eq!(text.values(&NAMES), values.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn two_tuples_are_one_series_only_if_they_are_equal(a in tuple(), b in tuple()) {
+            let text = LabelText::new(&NAMES, &refs(&a));
+            prop_assert!(text.is(&NAMES, &refs(&a)));
+            prop_assert_eq!(text.is(&NAMES, &refs(&b)), a == b);
+            prop_assert_eq!(text == LabelText::new(&NAMES, &refs(&b)), a == b);
+        }
+    }
+
+    #[test]
+    fn a_separator_in_a_value_does_not_move_it_to_its_neighbour() {
+        let names = ["x", "y"];
+        let text = LabelText::new(&names, &["ab", "c"]);
+        assert!(!text.is(&names, &["a", "bc"]));
+        assert_eq!(text.as_str(), r#"x="ab",y="c""#);
+    }
+
+    #[test]
+    fn the_ordinal_of_a_tuple_is_its_place_among_them_all() {
+        let lists = [vec!["a", "b"], vec!["x", "y", "z"], vec!["1", "2"]];
+        let mut place = 0;
+        each_tuple(&lists, 12, &mut |tuple| {
+            let ordinals: Vec<_> =
+                lists.iter().zip(tuple).map(|(list, value)| list.iter().position(|other| other == value)).collect();
+            assert_eq!(tuple_ordinal(lists.iter().map(Vec::len), &ordinals), Some(place));
+            place += 1;
+        });
+        assert_eq!(place, 12);
+        assert_eq!(tuple_ordinal([2, 2].into_iter(), &[Some(0), Some(2)]), None, "no value is taken for another");
+        assert_eq!(tuple_ordinal([2, 2].into_iter(), &[None, Some(0)]), None);
+    }
+
+    #[test]
+    fn an_ordinal_is_the_place_of_the_text() {
+        for value in [false, true] {
+            assert_eq!(value.ordinal().map(|i| bool::VALUES[i]), Some(value.label().as_str()));
+        }
+        assert_eq!("text".ordinal(), None);
+    }
+
+    #[test]
+    fn numbers_are_labels_as_they_are_written() {
+        assert_eq!(i128::MIN.label().as_str(), i128::MIN.to_string());
+        assert_eq!(u8::MAX.label().as_str(), "255");
+        assert_eq!('é'.label().as_str(), "é");
+        assert_eq!(<&bool as LabelValue>::label(&&true).as_str(), "true");
+    }
+
+    #[test]
+    fn every_combination_of_known_values_is_met_once() {
+        let mut met = Vec::new();
+        each_tuple(&[vec!["a", "b"], vec!["x", "y"]], 4, &mut |tuple| met.push(tuple.concat()));
+        assert_eq!(met, ["ax", "ay", "bx", "by"]);
+        each_tuple(&[], 4, &mut |tuple| met.push(format!("{tuple:?}")));
+        assert_eq!(met.pop().as_deref(), Some("[]"));
+        each_tuple(&[vec!["a"], vec![]], 4, &mut |_| panic!("a label without known values has no tuples"));
+        each_tuple(&[vec!["a", "b"], vec!["x", "y", "z"]], 4, &mut |_| panic!("too many"));
+    }
+}

@@ -1,0 +1,23 @@
+//! The definition of a metric: its kind, name, labels, unit, buckets, outcomes and objective.
+//!
+//! Plain data and `const` rules. The compiler evaluates the rules for attributes, the registry evaluates them at run time.
+
+mod descriptor;
+mod kind;
+pub(crate) mod label;
+pub(crate) mod name;
+mod naming;
+mod number;
+pub(crate) mod objective;
+pub(crate) mod outcome;
+mod source;
+
+pub use descriptor::Descriptor;
+pub use kind::Kind;
+pub use label::{Label, LabelValue};
+pub use name::NameError;
+pub(crate) use naming::Naming;
+pub(crate) use number::{Buckets, Number, push_canonical, push_number};
+pub use objective::Objective;
+pub use outcome::{Classify, CompressionRatio, Measure, Outcome};
+pub use source::Source;

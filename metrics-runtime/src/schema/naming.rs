@@ -1,0 +1,31 @@
+//! The namespace and the constant labels of a page.
+
+use std::borrow::Cow;
+
+use super::label;
+
+/// The namespace and the constant labels of a page.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Naming {
+    /// The namespace with its underscore; empty if there is none.
+    pub(crate) prefix: String,
+    /// The labels on every sample of a family.
+    pub(crate) constant: Vec<(String, String)>,
+}
+
+impl Naming {
+    /// Returns the constant labels, without those that a family has itself: the family's own value wins.
+    pub(crate) fn constant_beside(&self, own: &[Cow<'static, str>]) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.constant.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        pairs.filter(|(name, _)| !own.iter().any(|label| label == name))
+    }
+
+    /// Returns the same labels as escaped text.
+    pub(crate) fn constant_text(&self, own: &[Cow<'static, str>]) -> String {
+        let mut text = String::new();
+        for (name, value) in self.constant_beside(own) {
+            label::push_pair(&mut text, name, value);
+        }
+        text
+    }
+}

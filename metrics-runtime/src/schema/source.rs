@@ -1,0 +1,44 @@
+//! The place in the source that declares a metric.
+
+use std::fmt;
+
+/// The place in a program that declares a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Source {
+    /// The source file, as `file!()` gives it.
+    pub file: &'static str,
+    /// The line in it.
+    pub line: u32,
+    /// The module path.
+    pub module: &'static str,
+    /// The function, `Type::method` for the methods of an annotated impl block; empty for code that registers at
+    /// run time.
+    pub function: &'static str,
+}
+
+impl Source {
+    /// Creates a place from `file!()`, `line!()` and `module_path!()`.
+    #[must_use]
+    pub const fn new(file: &'static str, line: u32, module: &'static str, function: &'static str) -> Self {
+        Self { file, line, module, function }
+    }
+
+    /// Returns the place of the caller.
+    #[track_caller]
+    pub(crate) fn caller() -> Self {
+        let location = std::panic::Location::caller();
+        Self::new(location.file(), location.line(), "", "")
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)?;
+        match (self.module, self.function) {
+            ("", "") => Ok(()),
+            (module, "") => write!(f, " ({module})"),
+            (module, function) => write!(f, " ({module}::{function})"),
+        }
+    }
+}
