@@ -187,7 +187,7 @@ mod theirs_on_our_page {
         let logged = logged(|| [page_of(&ours), page_of(&ours)].map(|page| errors(&page, "panic")));
         assert_eq!(logged.1, [2.0, 4.0]);
         assert_eq!(logged.0.len(), 1, "{:?}", logged.0);
-        assert!(logged.0[0].contains("the foreign collector of `first` panicked; the rest of the page is served"));
+        assert!(logged.0[0].contains("the collector of `first` panicked; the rest of the page is served"));
         assert!(!logged.0[0].contains("canary"), "{:?}", logged.0);
     }
 

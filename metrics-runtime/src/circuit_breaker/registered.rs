@@ -211,12 +211,10 @@ impl Computed for Breakers {
         descriptors()
     }
 
-    #[cfg(feature = "export")]
-    fn values(&self, label: &str) -> Vec<&'static str> {
+    fn known_values(&self, label: &str) -> Vec<&'static str> {
         super::metrics::values(label)
     }
 
-    #[cfg(feature = "export")]
     fn places(&self) -> Vec<Source> {
         self.entries().iter().filter(|entry| entry.held.source().is_some()).map(|entry| entry.place).collect()
     }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Handle, RuntimeMetrics};
 
+use crate::family::Owner;
 use crate::family::computed::{Computed, Samples};
 use crate::schema::Descriptor;
 use crate::schema::Number;
@@ -53,8 +54,8 @@ impl Computed for Runtimes {
         descriptors
     }
 
-    fn is_namespaced(&self) -> bool {
-        false
+    fn owner(&self) -> Owner {
+        Owner::Library
     }
 
     fn compute(&self, samples: &mut Samples) {

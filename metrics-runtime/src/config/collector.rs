@@ -1,37 +1,40 @@
-//! All of it as one collector of the `prometheus` crate.
+//! All metrics as one collector of the `prometheus` crate.
 
-use prometheus::core::Collector;
+use prometheus::core::{Collector, Desc};
 
 use super::Metrics;
 use crate::registry::prometheus::to_proto;
 
-/// All metrics of a [`Metrics`] as one collector of the `prometheus` crate.
+/// All metrics of a [`Metrics`] as one collector of the `prometheus` crate. Created by [`Metrics::collector`].
 #[derive(Debug)]
 pub struct MetricsCollector {
     metrics: Metrics,
-    description: Option<prometheus::core::Desc>,
+    description: Option<Desc>,
 }
 
 impl MetricsCollector {
     pub(super) fn new(metrics: Metrics) -> Self {
-        Self { description: describe(&metrics.inner.naming.prefix), metrics }
+        Self { description: describe(&metrics), metrics }
     }
 }
 
-/// A collector has to describe something to have an identity. The families come and go, so it is this one.
-fn describe(prefix: &str) -> Option<prometheus::core::Desc> {
-    let name = format!("{prefix}metrics_runtime_collector");
-    prometheus::core::Desc::new(name, "Families of metrics-runtime.".into(), Vec::new(), [].into()).ok()
+/// Returns the description that identifies the collector. Families come and go, so it is that of one of the toolkit's own
+/// metrics, which every collector has: a registry refuses a second collector that would write the same series.
+fn describe(metrics: &Metrics) -> Option<Desc> {
+    let name = "metrics_runtime_rejected_values_total".to_owned();
+    let constant = metrics.inner.naming.constant.iter().cloned().collect();
+    Desc::new(name, "Families of metrics-runtime.".to_owned(), Vec::new(), constant).ok()
 }
 
 impl Collector for MetricsCollector {
-    fn desc(&self) -> Vec<&prometheus::core::Desc> {
+    fn desc(&self) -> Vec<&Desc> {
         self.description.iter().collect()
     }
 
     fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
-        let (families, _) = self.metrics.inner.registry.snapshot();
-        families.iter().map(|family| to_proto(&**family, &self.metrics.inner.naming)).collect()
+        let naming = &self.metrics.inner.naming;
+        let snapshot = self.metrics.inner.registry.snapshot(naming);
+        snapshot.families.iter().map(|family| to_proto(&**family, naming)).collect()
     }
 }
 

@@ -94,8 +94,11 @@ impl Metrics {
         self.inner.registry.page(format, &self.inner.naming)
     }
 
-    /// All of it as one collector for a [`prometheus::Registry`], with namespace and constant labels, without foreign
-    /// collectors and the toolkit's own metrics. OpenMetrics' units and infos are unknown there: infos are gauges.
+    /// Returns all families as one collector for a [`prometheus::Registry`], with namespace and constant labels, without
+    /// the collectors that were registered here. Units and infos of OpenMetrics are unknown there: infos are gauges.
+    ///
+    /// The toolkit's own metrics are part of it, so a `prometheus::Registry` takes a second collector only with other
+    /// constant labels.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};

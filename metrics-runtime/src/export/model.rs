@@ -8,8 +8,7 @@ use super::parts::{functions, http, is_common, is_own, own_label, role};
 use super::promql::Owner;
 use super::series::{self, WorstCase};
 use crate::config::Metrics;
-use crate::family::AnyFamily;
-use crate::family::computed::Computed;
+use crate::family::{AnyFamily, Owner as FamilyOwner};
 use crate::instrument::catalog::{Declaration, catalog};
 use crate::schema::objective::RouteObjective;
 use crate::schema::outcome::Outcome;
@@ -144,7 +143,10 @@ impl Model {
         let declared = if global { catalog() } else { Vec::new() };
         let limit = metrics.registry().series_limit();
         let mut all = BTreeMap::new();
-        for family in metrics.registry().snapshot().0 {
+        for family in metrics.registry().snapshot(naming).families {
+            if family.owner() == FamilyOwner::Toolkit {
+                continue;
+            }
             let descriptor = family.descriptor();
             let ours: Vec<_> = declared.iter().filter(|own| own.descriptor.name == descriptor.name).collect();
             let name = format!("{}{}", family.prefix(naming), descriptor.name);
@@ -152,11 +154,12 @@ impl Model {
             all.insert(name, metric);
         }
         let mut listed = page::families(&metrics.render());
-        for described in metrics.registry().described() {
-            let kind = if described.name.ends_with("_total") { Kind::Counter } else { Kind::Unknown };
-            let listed = listed.entry(described.name).or_insert_with(|| page::Listed { kind, ..Default::default() });
+        for described in metrics.registry().descriptions() {
+            let kind = if described.fq_name.ends_with("_total") { Kind::Counter } else { Kind::Unknown };
+            let listed = listed.entry(described.fq_name).or_insert_with(|| page::Listed { kind, ..Default::default() });
             listed.help = described.help;
-            for label in described.labels {
+            let constant = described.const_label_pairs.iter().map(|pair| pair.name().to_owned());
+            for label in constant.chain(described.variable_labels) {
                 listed.labels.entry(label).or_default();
             }
         }
@@ -220,13 +223,12 @@ fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner>
 
 fn of_family(name: String, family: &dyn AnyFamily, declared: &[&Declaration], limit: usize) -> Metric {
     let descriptor = family.descriptor();
-    let label = |name: &std::borrow::Cow<'static, str>| match family.computed() {
-        Some(computed) => bounded(name, computed.values(name)),
-        None => known(name, declared),
+    let label = |name: &std::borrow::Cow<'static, str>| {
+        if family.is_computed() { bounded(name, family.known_values(name)) } else { known(name, declared) }
     };
     let mut labels: Vec<_> = descriptor.labels.iter().map(label).collect();
     labels.sort_by(|a, b| a.name.cmp(&b.name));
-    let own = family.computed().map(Computed::places).unwrap_or_default();
+    let own = family.places();
     let places: BTreeSet<_> = declared.iter().map(|declared| &declared.source).chain(&own).map(place).collect();
     let outcomes = descriptor.kind == schema::Kind::Counter
         && labels.iter().any(|label| {

@@ -51,7 +51,7 @@ pub(super) fn of_family(
 ) -> WorstCase {
     let descriptor = family.descriptor();
     let each = lines(descriptor.kind.into(), descriptor.buckets.len());
-    if family.computed().is_some() {
+    if family.is_computed() {
         let (known, open): (Vec<_>, Vec<_>) = labels.iter().partition(|label| label.values.is_some());
         let tuples = known.iter().flat_map(|label| &label.values).map(Vec::len).product();
         let open: Vec<_> = open.iter().map(|label| label.name.clone()).collect();

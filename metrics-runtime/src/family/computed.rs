@@ -1,76 +1,88 @@
-//! Families whose samples are computed when they are asked for: the state of something that changes by itself.
+//! Families whose samples are computed for each page, such as the state of something that changes with time.
 //!
-//! What computes them belongs to one type, which the registry has one of: it says what its families are, and on every
-//! page fills all of them at once, so that what they say goes together.
+//! One type computes a group of families. A registry has at most one value of each such type. For a page it fills all
+//! families of the group at once, so their samples agree.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{AnyFamily, LINE, Sample};
+use super::any::LINE;
+use super::{AnyFamily, Owner, Sample};
 use crate::encode::Page;
-use crate::schema::Number;
 use crate::schema::label::LabelText;
-use crate::schema::{Descriptor, Kind, Naming, Source};
+use crate::schema::{Descriptor, Kind, Number, Source};
 
-/// What computes the samples of some families.
+/// Computes the samples of a group of families.
 pub(crate) trait Computed: Any + Send + Sync {
-    /// The families, counters and gauges; always the same.
+    /// Returns the families, counters and gauges, always the same.
     fn descriptors(&self) -> Vec<Descriptor>;
 
-    /// Whether the service's namespace stands in front of their names. Not where every service has the same families
-    /// under the same names.
-    fn is_namespaced(&self) -> bool {
-        true
+    /// Returns the owner of the families.
+    fn owner(&self) -> Owner {
+        Owner::Service
     }
 
-    /// All values that a label of the families can have; none where any is possible.
-    #[cfg(feature = "export")]
-    fn values(&self, _label: &str) -> Vec<&'static str> {
+    /// Returns all values that a label of the families can have, or none if any value is possible.
+    fn known_values(&self, _label: &str) -> Vec<&'static str> {
         Vec::new()
     }
 
-    /// Where those that it shows come from; nothing where that is where it was registered.
-    #[cfg(feature = "export")]
+    /// Returns the places that the series come from, if they differ from the place that registers the group.
     fn places(&self) -> Vec<Source> {
         Vec::new()
     }
 
-    /// Adds the samples that there are now. May run the user's code: a panic leaves the families empty for this once.
+    /// Adds the current samples. It may run the user's code. A panic leaves the families of this page empty.
     fn compute(&self, samples: &mut Samples);
 }
 
-/// The samples of one page, by the place of their family in [`Computed::descriptors`].
+/// The samples of a group for one page, by the index of their family in [`Computed::descriptors`].
 pub(crate) struct Samples {
-    families: Vec<Filled>,
-}
-
-struct Filled {
-    descriptor: Descriptor,
-    source: Source,
-    computed: Arc<dyn Computed>,
-    samples: Vec<(LabelText, Number)>,
+    families: Vec<ComputedFamily>,
 }
 
 impl Samples {
-    fn into_families(self) -> Vec<Arc<dyn AnyFamily>> {
-        self.families.into_iter().map(|family| Arc::new(family) as _).collect()
-    }
-
-    /// One sample. There is one value for each label of the family, in their order.
+    /// Adds one sample. It has one value for each label of the family, in their order.
     pub(crate) fn add(&mut self, family: usize, values: &[&str], number: Number) {
         debug_assert!(family < self.families.len());
         if let Some(family) = self.families.get_mut(family) {
-            debug_assert_eq!(family.descriptor.labels.len(), values.len());
-            family.samples.push((LabelText::new(&family.descriptor.labels, values), number));
+            family.add(values, number);
         }
+    }
+
+    fn into_families(self) -> Vec<Arc<dyn AnyFamily>> {
+        self.families.into_iter().map(|family| Arc::new(family) as _).collect()
     }
 }
 
-/// One that is registered.
+/// A family with the samples of one page.
+pub(crate) struct ComputedFamily {
+    descriptor: Descriptor,
+    source: Source,
+    owner: Owner,
+    /// Tells the known values of labels, and places.
+    computed: Option<Arc<dyn Computed>>,
+    samples: Vec<(LabelText, Number)>,
+}
+
+impl ComputedFamily {
+    /// Creates a family that is not part of a group.
+    pub(crate) fn new(owner: Owner, descriptor: Descriptor, source: Source) -> Self {
+        Self { descriptor, source, owner, computed: None, samples: Vec::new() }
+    }
+
+    /// Adds one sample. It has one value for each label, in their order.
+    pub(crate) fn add(&mut self, values: &[&str], number: Number) {
+        debug_assert_eq!(self.descriptor.labels.len(), values.len());
+        self.samples.push((LabelText::new(&self.descriptor.labels, values), number));
+    }
+}
+
+/// A registered group.
 #[derive(Clone)]
 pub(crate) struct Group {
-    pub(crate) computed: Arc<dyn Computed>,
+    computed: Arc<dyn Computed>,
     source: Source,
 }
 
@@ -79,39 +91,37 @@ impl Group {
         Self { computed, source }
     }
 
-    /// Whether it is of this type.
-    pub(crate) fn is<C: Computed>(&self) -> Option<Arc<C>> {
+    /// Returns what computes the group, if it has this type.
+    pub(crate) fn downcast<C: Computed>(&self) -> Option<Arc<C>> {
         let any: Arc<dyn Any + Send + Sync> = Arc::clone(&self.computed) as _;
         any.downcast().ok()
     }
 
-    /// Its families without samples.
-    pub(crate) fn empty(&self) -> Vec<Arc<dyn AnyFamily>> {
-        self.nothing().into_families()
+    /// Returns the families without samples.
+    pub(crate) fn placeholders(&self) -> Vec<Arc<dyn AnyFamily>> {
+        self.no_samples().into_families()
     }
 
-    fn nothing(&self) -> Samples {
-        let families = self.computed.descriptors().into_iter().map(|descriptor| Filled {
-            descriptor,
-            source: self.source,
-            computed: Arc::clone(&self.computed),
-            samples: Vec::new(),
+    fn no_samples(&self) -> Samples {
+        let families = self.computed.descriptors().into_iter().map(|descriptor| ComputedFamily {
+            computed: Some(Arc::clone(&self.computed)),
+            ..ComputedFamily::new(self.computed.owner(), descriptor, self.source)
         });
         Samples { families: families.collect() }
     }
 
-    /// Its families as they are now, and whether computing them went well.
+    /// Returns the families with their current samples, and `false` if computing them panicked.
     pub(crate) fn families(&self) -> (Vec<Arc<dyn AnyFamily>>, bool) {
-        let mut samples = self.nothing();
+        let mut samples = self.no_samples();
         let computed = catch_unwind(AssertUnwindSafe(|| self.computed.compute(&mut samples)));
         if computed.is_err() {
-            samples = self.nothing();
+            samples = self.no_samples();
         }
         (samples.into_families(), computed.is_ok())
     }
 }
 
-impl AnyFamily for Filled {
+impl AnyFamily for ComputedFamily {
     fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
@@ -120,13 +130,20 @@ impl AnyFamily for Filled {
         self.source
     }
 
-    fn prefix<'a>(&self, naming: &'a Naming) -> &'a str {
-        if self.computed.is_namespaced() { &naming.prefix } else { "" }
+    fn owner(&self) -> Owner {
+        self.owner
     }
 
-    #[cfg(feature = "export")]
-    fn computed(&self) -> Option<&dyn Computed> {
-        Some(&*self.computed)
+    fn is_computed(&self) -> bool {
+        true
+    }
+
+    fn known_values(&self, label: &str) -> Vec<&'static str> {
+        self.computed.as_ref().map(|computed| computed.known_values(label)).unwrap_or_default()
+    }
+
+    fn places(&self) -> Vec<Source> {
+        self.computed.as_ref().map(|computed| computed.places()).unwrap_or_default()
     }
 
     fn write(&self, page: &mut Page) {
@@ -185,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn every_page_has_what_is_true_when_it_is_written() {
+    fn every_page_has_the_samples_of_its_moment() {
         let registry = Registry::new();
         let ticks = registry.computed::<Ticks>(Source::caller()).unwrap();
         assert!(Arc::ptr_eq(&ticks, &registry.computed::<Ticks>(Source::caller()).unwrap()));
@@ -196,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_its_own_samples_and_is_counted() {
+    fn a_panic_removes_only_its_own_samples_and_is_counted() {
         let registry = Registry::new();
         let ticks = registry.computed::<Ticks>(Source::caller()).unwrap();
         registry.gauge(Descriptor::gauge("other", "Other.")).unwrap().get_or_create(&[]).unwrap().set(1.0);
@@ -208,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn their_names_are_taken_as_those_of_other_families_are() {
+    fn their_names_conflict_with_those_of_other_families() {
         let registry = Registry::new();
         let _ = registry.computed::<Ticks>(Source::caller()).unwrap();
         let taken = registry.gauge(Descriptor::gauge("even", "Even."));

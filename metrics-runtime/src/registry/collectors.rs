@@ -1,7 +1,5 @@
-//! The foreign collectors of a registry, each held apart from the others: one that panics, blocks or says what no page
-//! can have costs its own families only.
-
-#![cfg_attr(not(feature = "axum"), allow(dead_code, reason = "the endpoint alone has a deadline"))]
+//! The collectors of the `prometheus` crate in a registry, isolated from each other: one that panics, blocks or gives
+//! invalid data loses only its own families.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
@@ -14,87 +12,57 @@ use std::time::{Duration, Instant};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{LabelPair, Metric, MetricFamily};
 
+use super::gathered::{Cause, Gathered, Problem};
 use super::prometheus::problem;
 
-/// After so long without progress, another thread goes on with the collectors that wait. It decides how many threads
-/// there are and nothing else.
+/// After this time without progress, one more thread takes collectors from the queue. It affects only the number of
+/// threads.
 const STALL: Duration = Duration::from_millis(10);
 
-/// All foreign collectors of a registry, and the registries included in it.
+/// All collectors of a registry, and the registries included in it.
 #[derive(Default)]
 pub(crate) struct Collectors {
-    /// Whether what collectors describe goes together is for the `prometheus` crate to say. It is never gathered from:
-    /// one collector that blocks would hold its lock, and with it everything.
-    described: prometheus::Registry,
+    /// Checks that the descriptions of collectors are compatible, by the rules of the `prometheus` crate. It is never
+    /// gathered from: a collector that blocks would hold its lock, and with it all others.
+    checked: prometheus::Registry,
+    descriptions: Mutex<Vec<Desc>>,
     units: Mutex<Vec<Arc<Unit>>>,
-    done: Arc<Done>,
+    finished: Arc<Finished>,
 }
 
-/// What is called, and fails, as one.
+/// A collector or an included registry: it is called, and fails, as one.
 struct Unit {
-    /// What it describes, for the log.
+    /// Its description, for the log.
     name: String,
-    source: Theirs,
-    /// The call that is under way or about to be.
-    current: Mutex<Option<Arc<Run>>>,
+    source: UnitSource,
+    /// The call that is running or queued.
+    current: Mutex<Option<Arc<Call>>>,
 }
 
-enum Theirs {
+enum UnitSource {
     Collector(Arc<dyn Collector>),
     Registry(prometheus::Registry),
 }
 
-/// One call of a collector, for all who wait for it at the same time.
+/// One call of a collector, shared by all pages that wait for it at the same time.
 #[derive(Default)]
-struct Run {
+struct Call {
     claimed: AtomicBool,
-    since: OnceLock<Instant>,
-    /// Nothing in it where the collector panicked.
+    started: OnceLock<Instant>,
+    /// The answer: `None` if the collector panicked.
     families: OnceLock<Option<Vec<MetricFamily>>>,
 }
 
-/// Changes whenever a call has ended.
+/// Signals the end of a call.
 #[derive(Default)]
-struct Done {
+struct Finished {
     calls: Mutex<u64>,
     changed: Condvar,
 }
 
-type Queue = Mutex<VecDeque<(Arc<Unit>, Arc<Run>)>>;
+type Queue = Mutex<VecDeque<(Arc<Unit>, Arc<Call>)>>;
 
-/// How long to wait for collectors.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// The page is written then, with what there is.
-    pub(crate) deadline: Instant,
-    /// A collector that an earlier page has waited for in vain, for so long, is not waited for again.
-    pub(crate) overdue: Duration,
-}
-
-/// What the collectors say.
-#[derive(Debug, Default)]
-pub(crate) struct Gathered {
-    /// Those of collectors sorted by name, then those of included registries.
-    pub(crate) families: Vec<MetricFamily>,
-    pub(crate) problems: Vec<Problem>,
-}
-
-/// Why a collector or one of its families is left out.
-#[derive(Debug)]
-pub(crate) struct Problem {
-    pub(crate) cause: Cause,
-    /// What happened to whom, for the log. Nothing of what a panic said.
-    pub(crate) what: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    Panic,
-    Timeout,
-    Invalid,
-}
-
-/// A collector in the registry that only looks at what it describes.
+/// A collector for the check of descriptions.
 struct Described(Arc<dyn Collector>);
 
 impl Collector for Described {
@@ -108,25 +76,32 @@ impl Collector for Described {
 }
 
 impl Collectors {
-    pub(crate) fn register(&self, collector: Box<dyn Collector>) -> Result<(), prometheus::Error> {
+    pub(super) fn register(&self, collector: Box<dyn Collector>) -> Result<(), prometheus::Error> {
         let collector: Arc<dyn Collector> = Arc::from(collector);
-        let names: Vec<_> = collector.desc().iter().map(|desc| format!("`{}`", desc.fq_name)).collect();
-        self.described.register(Box::new(Described(Arc::clone(&collector))))?;
+        let descriptions: Vec<Desc> = collector.desc().into_iter().cloned().collect();
+        self.checked.register(Box::new(Described(Arc::clone(&collector))))?;
+        let names: Vec<_> = descriptions.iter().map(|desc| format!("`{}`", desc.fq_name)).collect();
         let name = if names.is_empty() { String::new() } else { format!(" of {}", names.join(", ")) };
-        self.add(format!("the foreign collector{name}"), Theirs::Collector(collector));
+        lock(&self.descriptions).extend(descriptions);
+        self.add(format!("the collector{name}"), UnitSource::Collector(collector));
         Ok(())
     }
 
-    pub(crate) fn include(&self, registry: prometheus::Registry) {
-        self.add("an included registry".to_owned(), Theirs::Registry(registry));
+    pub(super) fn include(&self, registry: prometheus::Registry) {
+        self.add("an included registry".to_owned(), UnitSource::Registry(registry));
     }
 
-    fn add(&self, name: String, source: Theirs) {
+    fn add(&self, name: String, source: UnitSource) {
         lock(&self.units).push(Arc::new(Unit { name, source, current: Mutex::default() }));
     }
 
-    /// Calls every collector, here and now.
-    pub(crate) fn gather(&self) -> Gathered {
+    /// Returns the descriptions that the registered collectors gave.
+    pub(super) fn descriptions(&self) -> Vec<Desc> {
+        lock(&self.descriptions).clone()
+    }
+
+    /// Calls every collector on this thread.
+    pub(super) fn gather(&self) -> Gathered {
         let units = lock(&self.units).clone();
         let mut merged = Merged::default();
         for unit in units {
@@ -136,19 +111,20 @@ impl Collectors {
         merged.finish()
     }
 
-    /// Calls every collector on other threads. Those that are under way for somebody else are joined; those that have
-    /// not answered by the deadline are left out, and left alone until they have.
-    pub(crate) fn gather_within(&self, patience: Patience) -> Gathered {
+    /// Calls every collector on other threads. Joins calls that are running for another page. Leaves out collectors that
+    /// have not answered by the deadline, and does not call them again until they have.
+    #[cfg(feature = "axum")]
+    pub(super) fn gather_within(&self, patience: super::Patience) -> Gathered {
         let units = lock(&self.units).clone();
         let queue = Arc::new(Queue::default());
-        let runs: Vec<_> = units.into_iter().map(|unit| unit.run(&queue)).collect();
-        self.wait(&runs, &queue, patience);
+        let calls: Vec<_> = units.into_iter().map(|unit| unit.call(&queue)).collect();
+        self.wait(&calls, &queue, patience);
         let mut merged = Merged::default();
-        for (unit, run) in runs {
-            let families = match Arc::try_unwrap(run) {
-                Ok(run) => run.families.into_inner(),
-                // Somebody else waits for it, too.
-                Err(run) => run.families.get().cloned(),
+        for (unit, call) in calls {
+            let families = match Arc::try_unwrap(call) {
+                Ok(call) => call.families.into_inner(),
+                // Another page waits for the same call.
+                Err(call) => call.families.get().cloned(),
             };
             match families {
                 Some(families) => merged.add(&unit, families),
@@ -159,88 +135,92 @@ impl Collectors {
     }
 
     #[cfg(all(test, feature = "axum"))]
-    pub(crate) fn are_idle(&self) -> bool {
+    pub(super) fn are_idle(&self) -> bool {
         lock(&self.units).iter().all(|unit| lock(&unit.current).is_none())
     }
 
-    fn wait(&self, runs: &[(Arc<Unit>, Arc<Run>)], queue: &Arc<Queue>, patience: Patience) {
-        let started = Instant::now();
-        let overdue = |run: &Run| {
-            let since = run.since.get().copied().unwrap_or(started);
-            started.saturating_duration_since(since) >= patience.overdue
+    #[cfg(feature = "axum")]
+    fn wait(&self, calls: &[(Arc<Unit>, Arc<Call>)], queue: &Arc<Queue>, patience: super::Patience) {
+        let requested = Instant::now();
+        let is_overdue = |call: &Call| {
+            let started = call.started.get().copied().unwrap_or(requested);
+            requested.saturating_duration_since(started) >= patience.overdue
         };
-        let awaited: Vec<_> = runs.iter().map(|(_, run)| run).filter(|run| !overdue(run)).collect();
+        let awaited: Vec<_> = calls.iter().map(|(_, call)| call).filter(|call| !is_overdue(call)).collect();
         if !lock(queue).is_empty() {
-            self.help(queue);
+            self.add_thread(queue);
         }
-        let mut calls = lock(&self.done.calls);
-        while !awaited.iter().all(|run| run.families.get().is_some()) {
+        let mut finished = lock(&self.finished.calls);
+        while !awaited.iter().all(|call| call.families.get().is_some()) {
             let left = patience.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            let before = *calls;
-            let waiting = !lock(queue).is_empty();
-            let pause = if waiting { left.min(STALL) } else { left };
-            calls = self.done.changed.wait_timeout(calls, pause).unwrap_or_else(PoisonError::into_inner).0;
-            if waiting && *calls == before {
-                drop(calls);
-                self.help(queue);
-                calls = lock(&self.done.calls);
+            let before = *finished;
+            let is_queued = !lock(queue).is_empty();
+            let pause = if is_queued { left.min(STALL) } else { left };
+            finished = self.finished.changed.wait_timeout(finished, pause).unwrap_or_else(PoisonError::into_inner).0;
+            if is_queued && *finished == before {
+                drop(finished);
+                self.add_thread(queue);
+                finished = lock(&self.finished.calls);
             }
         }
     }
 
-    /// One thread more for the queue. It is not waited for, so that nothing a collector does can keep a process alive.
-    fn help(&self, queue: &Arc<Queue>) {
-        let (queue, done) = (Arc::clone(queue), Arc::clone(&self.done));
+    /// Starts one more thread for the queue. It is never joined, so a collector cannot keep the process alive.
+    #[cfg(feature = "axum")]
+    fn add_thread(&self, queue: &Arc<Queue>) {
+        let (queue, finished) = (Arc::clone(queue), Arc::clone(&self.finished));
         let work = move || {
             let next = || lock(&queue).pop_front();
-            while let Some((unit, run)) = next() {
-                if !run.claimed.swap(true, Ordering::Relaxed) {
-                    unit.answer(&run);
-                    // Whoever waits for it can then have what it found as its own.
-                    drop(run);
-                    *lock(&done.calls) += 1;
-                    done.changed.notify_all();
+            while let Some((unit, call)) = next() {
+                if !call.claimed.swap(true, Ordering::Relaxed) {
+                    unit.answer(&call);
+                    // Released first, so that a page that waits alone takes the answer without a copy.
+                    drop(call);
+                    *lock(&finished.calls) += 1;
+                    finished.changed.notify_all();
                 }
             }
         };
-        // Without another thread, those that wait are left out unless one of the threads there are gets to them.
+        // Without another thread, queued collectors are left out unless a running thread takes them in time.
         let _ = thread::Builder::new().name("metrics-collect".to_owned()).spawn(work);
     }
 }
 
 impl Unit {
-    /// The call that is under way, or a new one. One that nobody has begun is in the queue, be it somebody else's:
-    /// whoever comes first begins it.
-    fn run(self: Arc<Self>, queue: &Queue) -> (Arc<Self>, Arc<Run>) {
-        let run = Arc::clone(lock(&self.current).get_or_insert_default());
-        if !run.claimed.load(Ordering::Relaxed) {
-            lock(queue).push_back((Arc::clone(&self), Arc::clone(&run)));
+    /// Returns the running call, or a new one. A call that has not started is queued, also if it is another page's: the
+    /// first thread that takes it starts it.
+    #[cfg(feature = "axum")]
+    fn call(self: Arc<Self>, queue: &Queue) -> (Arc<Self>, Arc<Call>) {
+        let call = Arc::clone(lock(&self.current).get_or_insert_default());
+        if !call.claimed.load(Ordering::Relaxed) {
+            lock(queue).push_back((Arc::clone(&self), Arc::clone(&call)));
         }
-        (self, run)
+        (self, call)
     }
 
-    fn answer(&self, run: &Run) {
-        let _ = run.since.set(Instant::now());
+    #[cfg(feature = "axum")]
+    fn answer(&self, call: &Call) {
+        let _ = call.started.set(Instant::now());
         let families = self.collect();
-        // From here on, the next page calls again.
+        // The next page starts a new call.
         *lock(&self.current) = None;
-        let _ = run.families.set(families);
+        let _ = call.families.set(families);
     }
 
-    /// What it says; nothing where it panics.
+    /// Returns the families, or `None` if the collector panics.
     fn collect(&self) -> Option<Vec<MetricFamily>> {
         let collect = || match &self.source {
-            Theirs::Collector(collector) => collector.collect(),
-            Theirs::Registry(registry) => registry.gather(),
+            UnitSource::Collector(collector) => collector.collect(),
+            UnitSource::Registry(registry) => registry.gather(),
         };
         catch_unwind(AssertUnwindSafe(collect)).ok()
     }
 }
 
-/// The families of collectors become one where they have one name, as in a registry of the `prometheus` crate.
+/// The answers of all collectors. Families of one name are merged, as a registry of the `prometheus` crate does.
 #[derive(Default)]
 struct Merged {
     by_name: BTreeMap<String, MetricFamily>,
@@ -253,7 +233,7 @@ impl Merged {
         let Some(families) = families else {
             return self.problem(Cause::Panic, format!("{} panicked", unit.name));
         };
-        if let Theirs::Registry(_) = unit.source {
+        if let UnitSource::Registry(_) = unit.source {
             self.included.extend(families);
             return;
         }
@@ -262,13 +242,16 @@ impl Merged {
                 Entry::Vacant(entry) => {
                     entry.insert(family);
                 }
-                Entry::Occupied(mut there) => {
-                    if there.get().get_field_type() == family.get_field_type() {
+                Entry::Occupied(mut merged) => {
+                    if merged.get().get_field_type() == family.get_field_type() {
                         let metrics = family.take_metric();
-                        there.get_mut().mut_metric().extend(metrics);
+                        merged.get_mut().mut_metric().extend(metrics);
                     } else {
-                        let what =
-                            format!("{} has a {:?} of another type than the one there is", unit.name, family.name());
+                        let what = format!(
+                            "{} has {:?} with another type than an earlier collector",
+                            unit.name,
+                            family.name()
+                        );
                         self.problem(Cause::Invalid, what);
                     }
                 }
@@ -289,7 +272,7 @@ impl Merged {
         families.retain(|family| match problem(family) {
             None => true,
             Some(what) => {
-                let what = format!("a foreign collector's {:?} is left out: {what}", family.name());
+                let what = format!("{:?} of a collector is left out: {what}", family.name());
                 problems.push(Problem { cause: Cause::Invalid, what });
                 false
             }
@@ -303,6 +286,6 @@ fn values(metric: &Metric) -> impl Iterator<Item = &str> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No collector runs while one of these is held, and nothing else here panics.
+    // No collector runs while a lock is held, and nothing else here panics.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

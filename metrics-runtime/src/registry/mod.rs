@@ -1,16 +1,25 @@
-//! All families that make up one page, and the foreign collectors beside them.
+//! The registry: the families of one page, and the collectors beside them.
 
+#[cfg(feature = "prometheus")]
 pub(crate) mod collectors;
 mod error;
-mod families;
+mod family_set;
+mod gathered;
+mod own_metrics;
 mod page;
+#[cfg(feature = "prometheus")]
 pub(crate) mod prometheus;
+#[cfg(feature = "prometheus")]
 mod register;
 mod scrape_errors;
 #[cfg(feature = "axum")]
-pub(crate) mod scrape_metrics;
+mod scrape_metrics;
 
 pub use error::RegistryError;
+#[cfg(feature = "axum")]
+pub(crate) use gathered::Patience;
+#[cfg(feature = "axum")]
+pub(crate) use scrape_metrics::ScrapeMetrics;
 
 use std::fmt;
 #[cfg(feature = "axum")]
@@ -18,41 +27,47 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use families::Families;
-#[cfg(feature = "export")]
-use register::Described;
+use family_set::FamilySet;
 use scrape_errors::ScrapeErrors;
 
 use crate::family::computed::{Computed, Group};
 use crate::family::{AnyFamily as _, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
 use crate::metric::{Counter, Gauge, Histogram, InFlight};
-use crate::registry::collectors::Collectors;
-#[cfg(feature = "axum")]
-use crate::registry::scrape_metrics::Scrapes;
-use crate::schema::name::{self, NameError};
-use crate::schema::{Descriptor, Kind, Source};
+use crate::schema::{Descriptor, Kind, NameError, Source, name};
 
-/// How the names of the toolkit's own metrics begin.
-const OWN: &str = "metrics_runtime_";
-
-/// A set of metric families and foreign collectors. Cheap to clone: clones are the same registry.
+/// A set of metric families, and of collectors of the `prometheus` crate.
 ///
-/// Attributes record into [`Registry::global`]. A registry of one's own is for metrics that must not share a page with
-/// it, or for tests.
+/// Cloning is cheap: clones are handles of the same registry.
+///
+/// Attributes record into [`Registry::global`]. Create another registry for metrics that must not share a page with the
+/// global one, or for tests.
 ///
 /// ```
 /// use metrics_runtime::{Descriptor, Registry};
 ///
 /// let registry = Registry::new();
-/// let depth = registry.gauge(Descriptor::gauge("queue_depth", "Jobs that wait."))?;
+/// let depth = registry.gauge(Descriptor::gauge("queue_depth", "Waiting jobs."))?;
 /// depth.get_or_create(&[])?.set(3.0);
 /// assert!(registry.render().contains("queue_depth 3\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
-/// // Any collector of the `prometheus` crate can be added ..
-/// let theirs = prometheus::IntCounter::new("theirs_total", "Theirs.")?;
-/// registry.register(Box::new(theirs.clone()))?;
-/// // .. and our families to its registry.
+/// # The `prometheus` crate
+///
+/// With the feature `prometheus` (on by default) a registry takes collectors of the `prometheus` crate
+/// (`Registry::register`) and whole registries (`Registry::include`), and families can be registered there.
+///
+/// ```
+/// # #[cfg(feature = "prometheus")] {
+/// use metrics_runtime::{Descriptor, Registry};
+///
+/// let registry = Registry::new();
+/// let tasks = prometheus::IntCounter::new("tasks_total", "Tasks.")?;
+/// registry.register(Box::new(tasks))?;
+///
+/// let depth = registry.gauge(Descriptor::gauge("queue_depth", "Waiting jobs."))?;
 /// prometheus::Registry::new().register(Box::new(depth))?;
+/// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -60,18 +75,15 @@ pub struct Registry {
     inner: Arc<Inner>,
 }
 
-#[derive(Default)]
 struct Inner {
-    families: Mutex<Families>,
-    collectors: Collectors,
+    families: Mutex<FamilySet>,
+    #[cfg(feature = "prometheus")]
+    collectors: collectors::Collectors,
     limit: Arc<AtomicUsize>,
     errors: ScrapeErrors,
-    /// What registered collectors say they will have, before they have a series.
-    #[cfg(feature = "export")]
-    described: Mutex<Vec<Described>>,
-    /// From when on there are metrics that have an endpoint.
+    /// Registered with the first endpoint.
     #[cfg(feature = "axum")]
-    scrapes: OnceLock<Scrapes>,
+    scrapes: OnceLock<ScrapeMetrics>,
 }
 
 impl fmt::Debug for Registry {
@@ -88,28 +100,40 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// An empty registry.
+    /// Creates an empty registry.
     #[must_use]
     pub fn new() -> Self {
-        let inner = Inner { limit: Arc::new(AtomicUsize::new(DEFAULT_SERIES_LIMIT)), ..Inner::default() };
+        let errors = ScrapeErrors::new();
+        let mut families = FamilySet::default();
+        families.insert(errors.family());
+        let inner = Inner {
+            families: Mutex::new(families),
+            #[cfg(feature = "prometheus")]
+            collectors: collectors::Collectors::default(),
+            limit: Arc::new(AtomicUsize::new(DEFAULT_SERIES_LIMIT)),
+            errors,
+            #[cfg(feature = "axum")]
+            scrapes: OnceLock::new(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
     /// Returns `true` if both handles are of one registry.
+    #[cfg(any(feature = "http", feature = "export"))]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// A counter family. The same definition twice is the same family.
+    /// Returns the counter family of this definition. Creates it if it is new.
     ///
     /// # Errors
-    /// The definition is refused by Prometheus' rules, or the name is taken by another definition.
+    /// Prometheus does not allow the definition, or another definition has the name.
     #[track_caller]
     pub fn counter(&self, descriptor: Descriptor) -> Result<Family<Counter>, RegistryError> {
         self.registered(descriptor)
     }
 
-    /// A gauge family. The same definition twice is the same family.
+    /// Returns the gauge family of this definition. Creates it if it is new.
     ///
     /// # Errors
     /// As [`counter`](Self::counter).
@@ -118,7 +142,7 @@ impl Registry {
         self.registered(descriptor)
     }
 
-    /// A family of gauges of what is under way. The same definition twice is the same family.
+    /// Returns the family of in-flight gauges of this definition. Creates it if it is new.
     ///
     /// # Errors
     /// As [`counter`](Self::counter).
@@ -127,7 +151,7 @@ impl Registry {
         self.registered(descriptor)
     }
 
-    /// A histogram family. The same definition twice is the same family.
+    /// Returns the histogram family of this definition. Creates it if it is new.
     ///
     /// # Errors
     /// As [`counter`](Self::counter).
@@ -136,7 +160,7 @@ impl Registry {
         self.registered(descriptor)
     }
 
-    /// An info family. The same definition twice is the same family.
+    /// Returns the info family of this definition. Creates it if it is new.
     ///
     /// # Errors
     /// As [`counter`](Self::counter).
@@ -150,7 +174,8 @@ impl Registry {
         self.registered_at(descriptor, Source::caller())
     }
 
-    /// Here, other than in a declaration, the caller gives values by position: the order of the labels matters.
+    /// Returns the family of this definition for a caller that gives label values by position: unlike in a declaration,
+    /// the order of the labels has to match.
     pub(crate) fn registered_at<M: Metric>(
         &self,
         descriptor: Descriptor,
@@ -169,23 +194,23 @@ impl Registry {
         })
     }
 
-    /// The family of this definition: the one that is there, or a new one.
+    /// Returns the family of this definition. Creates it if it is new.
     pub(crate) fn family<M: Metric>(&self, descriptor: Descriptor, source: Source) -> Result<Family<M>, RegistryError> {
-        if descriptor.name.starts_with(OWN) {
+        if descriptor.name.starts_with(own_metrics::PREFIX) {
             return Err(RegistryError::Reserved { metric: descriptor.name.into_owned(), source_place: source });
         }
         let valid = if descriptor.kind == M::KIND { descriptor.check() } else { Err(wrong_kind(&descriptor, M::KIND)) };
         valid.map_err(|problem| RegistryError::Invalid { problem, source_place: source })?;
         let mut families = self.families();
-        if let Some(there) = families.by_name.get(&*descriptor.name) {
-            let ours = there.as_any().downcast_ref::<Family<M>>();
-            return match (ours, there.descriptor().difference(&descriptor)) {
+        if let Some(registered) = families.by_name.get(&*descriptor.name) {
+            let family = registered.as_any().downcast_ref::<Family<M>>();
+            return match (family, registered.descriptor().difference(&descriptor)) {
                 (Some(family), None) => Ok(family.clone()),
-                // Of one kind and yet not the same: one is set, the other counts what is in flight.
+                // Both are gauges, but one is set and the other counts what is in flight.
                 (_, difference) => Err(RegistryError::Conflict {
                     metric: descriptor.name.into_owned(),
                     what: difference.unwrap_or("kind of gauge"),
-                    first: Box::new(there.source()),
+                    first: Box::new(registered.source()),
                     second: Box::new(source),
                 }),
             };
@@ -196,24 +221,23 @@ impl Registry {
         Ok(family)
     }
 
-    /// What computes families: the one of its type that this registry has, made now if it is the first time.
+    /// Returns the group of computed families of this type. Registers it if it is new.
     pub(crate) fn computed<C: Computed + Default>(&self, source: Source) -> Result<Arc<C>, RegistryError> {
         let mut families = self.families();
-        if let Some(there) = families.computed.iter().find_map(Group::is::<C>) {
-            return Ok(there);
+        if let Some(registered) = families.computed.iter().find_map(Group::downcast::<C>) {
+            return Ok(registered);
         }
         let computed = Arc::new(C::default());
         let group = Group::new(Arc::clone(&computed) as _, source);
-        // Without samples, they are there for their names.
-        let placeholders = group.empty();
+        let placeholders = group.placeholders();
         for family in &placeholders {
             let descriptor = family.descriptor();
             descriptor.check().map_err(|problem| RegistryError::Invalid { problem, source_place: source })?;
-            if let Some(there) = families.by_name.get(&*descriptor.name) {
+            if let Some(registered) = families.by_name.get(&*descriptor.name) {
                 return Err(RegistryError::Conflict {
                     metric: descriptor.name.to_string(),
-                    what: there.descriptor().difference(descriptor).unwrap_or("kind of family"),
-                    first: Box::new(there.source()),
+                    what: registered.descriptor().difference(descriptor).unwrap_or("kind of family"),
+                    first: Box::new(registered.source()),
                     second: Box::new(source),
                 });
             }
@@ -226,8 +250,8 @@ impl Registry {
         Ok(computed)
     }
 
-    /// The family of this definition. Where it cannot be registered, the problem is kept for [`problems`](Self::problems)
-    /// and a family is returned that records as any other and is on no page.
+    /// Returns the family of this definition. If it cannot be registered, keeps the problem for
+    /// [`problems`](Self::problems) and returns a family that records like any other but is on no page.
     pub(crate) fn family_or_detached<M: Metric>(&self, descriptor: &Descriptor, source: Source) -> Family<M> {
         self.family(descriptor.clone(), source).unwrap_or_else(|problem| {
             self.keep_problem(problem);
@@ -235,7 +259,7 @@ impl Registry {
         })
     }
 
-    /// Keeps what [`problems`](Self::problems) lists.
+    /// Keeps a problem for [`problems`](Self::problems).
     pub(crate) fn keep_problem(&self, problem: RegistryError) {
         let mut families = self.families();
         if !families.problems.contains(&problem) {
@@ -243,15 +267,16 @@ impl Registry {
         }
     }
 
-    /// What this binary declares and cannot have: what `install` reports.
+    /// Returns the declarations of this binary that could not be registered. `install` reports them.
     #[must_use]
     pub fn problems(&self) -> Vec<RegistryError> {
         self.families().problems.clone()
     }
 
-    /// How many series each family takes from label values that are only known at run time. 2,000 unless set.
+    /// Sets the number of series that each family takes from label values that are only known at run time. The default
+    /// is 2,000.
     ///
-    /// See [`Family`] for what happens beyond.
+    /// [`Family`] describes what happens beyond the limit.
     pub fn set_series_limit(&self, limit: usize) {
         self.inner.limit.store(limit, Ordering::Relaxed);
     }
@@ -260,18 +285,35 @@ impl Registry {
         self.inner.limit.load(Ordering::Relaxed)
     }
 
-    fn families(&self) -> MutexGuard<'_, Families> {
-        // Nothing panics while it is held, so what a poisoned lock guards is whole.
+    fn families(&self) -> MutexGuard<'_, FamilySet> {
+        // Nothing panics while the lock is held, so the data behind a poisoned lock is consistent.
         self.inner.families.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is counted of scrapes. It is on the page from the first call on.
+    /// Returns the metrics of the scrape endpoint. The first call registers them.
     #[cfg(feature = "axum")]
-    pub(crate) fn scrapes(&self) -> &Scrapes {
-        self.inner.scrapes.get_or_init(Scrapes::new)
+    pub(crate) fn scrapes(&self) -> &ScrapeMetrics {
+        self.inner.scrapes.get_or_init(|| {
+            let scrapes = ScrapeMetrics::new();
+            let mut families = self.families();
+            for family in scrapes.families() {
+                families.insert(family);
+            }
+            scrapes
+        })
+    }
+
+    #[cfg(not(feature = "prometheus"))]
+    fn gather(&self) -> gathered::Gathered {
+        gathered::Gathered::default()
+    }
+
+    #[cfg(all(feature = "axum", not(feature = "prometheus")))]
+    pub(crate) fn gather_within(&self, _patience: Patience) -> gathered::Gathered {
+        gathered::Gathered::default()
     }
 }
 
-fn wrong_kind(descriptor: &Descriptor, wanted: Kind) -> NameError {
-    name::wrong_kind(&descriptor.name, descriptor.kind, wanted).into()
+fn wrong_kind(descriptor: &Descriptor, expected: Kind) -> NameError {
+    name::wrong_kind(&descriptor.name, descriptor.kind, expected).into()
 }

@@ -1,23 +1,22 @@
-//! To and from the data model of the `prometheus` crate.
+//! Conversion to and from the data model of the `prometheus` crate.
 //!
-//! That model has two shapes: plain structs, and generated ones when anything in the dependency tree turns on the
-//! feature `protobuf`. Only what both have is used here, and the two accessors in which they differ are bridged.
+//! The model has two forms: plain structs, and generated ones if a crate in the dependency tree enables the feature
+//! `protobuf`. This module uses only methods that both forms have, and bridges the two accessors that differ.
 
 use std::collections::{BTreeSet, HashMap};
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
-use crate::encode::{Header, Page, Type};
+use super::own_metrics;
+use super::page::Writer;
+use crate::encode::{Format, Header, Page, Type};
 use crate::family::{AnyFamily, Family, Metric, Sample};
-use crate::schema::Buckets;
-use crate::schema::label;
-use crate::schema::name;
-use crate::schema::{Descriptor, Kind, Naming};
+use crate::schema::{Buckets, Descriptor, Kind, Naming, label, name};
 
-/// `Counter` and `Gauge` are read by `get_value()` in the plain model and by `value()` in the generated one. Where one
-/// of the two methods is the type's own, it hides the one of this trait, so each model finds its way to its own.
-#[allow(dead_code, reason = "which of the two is reached depends on the model")]
+/// Reads counters and gauges in both forms of the model: the plain one has `get_value()`, the generated one `value()`.
+/// An inherent method hides the method of this trait, so each form calls its own.
+#[allow(dead_code, reason = "the form of the model decides which of the two is called")]
 trait Read {
     fn value(&self) -> f64 {
         0.0
@@ -40,7 +39,7 @@ impl Read for proto::Gauge {
 /// A family can be registered with any [`prometheus::Registry`]. It has no namespace there.
 impl<M: Metric> Collector for Family<M> {
     fn desc(&self) -> Vec<&Desc> {
-        vec![Family::desc(self, || describe(self.descriptor()))]
+        vec![self.desc_or_init(|| describe(self.descriptor()))]
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
@@ -64,7 +63,7 @@ fn describe(descriptor: &Descriptor) -> Desc {
     })
 }
 
-/// One of our families in their model. A summary and an untyped metric are not among ours, and an info is a gauge.
+/// Returns a family in the model of the `prometheus` crate. An info becomes a gauge.
 pub(crate) fn to_proto(family: &dyn AnyFamily, naming: &Naming) -> proto::MetricFamily {
     let descriptor = family.descriptor();
     let mut metrics = Vec::new();
@@ -126,8 +125,8 @@ fn gauge(value: f64) -> proto::Gauge {
     gauge
 }
 
-/// The names that a foreign family puts on the page.
-pub(crate) fn claims(family: &proto::MetricFamily) -> Vec<String> {
+/// Returns the sample names that a collected family writes.
+fn sample_names(family: &proto::MetricFamily) -> Vec<String> {
     let name = family.name();
     let suffixes: &[&str] = match family.get_field_type() {
         proto::MetricType::HISTOGRAM => &["", "_bucket", "_sum", "_count"],
@@ -137,35 +136,54 @@ pub(crate) fn claims(family: &proto::MetricFamily) -> Vec<String> {
     suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect()
 }
 
-/// What is wrong with a foreign family, if anything: what no scraper could read, or would read as something else.
-pub(crate) fn problem(family: &proto::MetricFamily) -> Option<&'static str> {
+/// Returns the problem of a collected family that no scraper could read, or that it would misread, or `None`.
+pub(super) fn problem(family: &proto::MetricFamily) -> Option<&'static str> {
     let own = match family.get_field_type() {
         proto::MetricType::HISTOGRAM => "le",
         proto::MetricType::SUMMARY => "quantile",
         _ => "",
     };
     if !name::is_word(family.name(), true) {
-        return Some("no metric can have this name");
+        return Some("the name is not a valid metric name");
     }
     let mut series = BTreeSet::new();
     for metric in family.get_metric() {
         let mut labels: Vec<_> = metric.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
         if labels.iter().any(|(label, _)| !name::is_word(label, false) || *label == own) {
-            return Some("it has a label of a name that it cannot have");
+            return Some("a label name is not valid");
         }
         labels.sort_unstable();
         if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            return Some("a series has one label twice");
+            return Some("a series has the same label twice");
         }
         if !series.insert(labels) {
-            return Some("it has one series twice");
+            return Some("the same series is there twice");
         }
     }
     None
 }
 
-/// Writes a foreign family onto our page, as it is. A counter can be `untyped` instead.
-pub(crate) fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool) {
+/// Writes the collected families onto the page. Leaves out those whose name is taken.
+pub(super) fn write_all(writer: &mut Writer<'_>, families: &[proto::MetricFamily]) {
+    let collected: BTreeSet<&str> = families.iter().map(proto::MetricFamily::name).collect();
+    for family in families {
+        if family.name().starts_with(own_metrics::PREFIX) {
+            writer.leave_out(family.name());
+            continue;
+        }
+        // OpenMetrics names the family of a counter without `_total`. If another family has that name, the counter keeps
+        // its own name and loses its type.
+        let stem = name::stem(family.name());
+        let taken = stem != family.name() && (collected.contains(stem) || writer.is_taken(stem));
+        if writer.take(family.name(), sample_names(family)) {
+            let untyped = writer.format == Format::OpenMetrics && taken;
+            write(family, &mut writer.page, untyped);
+        }
+    }
+}
+
+/// Writes a collected family, a counter as `untyped` if asked to.
+fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool) {
     let kind = match family.get_field_type() {
         proto::MetricType::COUNTER if untyped => Type::Unknown,
         proto::MetricType::COUNTER => Type::Counter,
@@ -187,7 +205,7 @@ pub(crate) fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool
                 let finite = histogram.get_bucket().iter().filter(|bucket| bucket.upper_bound().is_finite());
                 let (bounds, mut cumulative): (Vec<_>, Vec<_>) =
                     finite.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count())).unzip();
-                // Its total is a number of its own and can run behind its buckets; a page must not show that.
+                // The total is a separate number and can lag behind the buckets; a page must not show that.
                 let last = cumulative.last().copied().unwrap_or(0);
                 cumulative.push(histogram.get_sample_count().max(last));
                 page.bounds(&bounds);
@@ -199,7 +217,7 @@ pub(crate) fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool
                     summary.get_quantile().iter().map(|quantile| (quantile.quantile(), quantile.value())).collect();
                 page.summary(&labels, &quantiles, summary.sample_count(), summary.sample_sum());
             }
-            // The plain model cannot express an untyped value, so nothing that reaches us has one.
+            // The plain form of the model has no untyped values.
             Type::Counter | Type::Info | Type::Unknown => {
                 page.sample(&labels, metric.get_counter().get_value().into());
             }

@@ -1,47 +1,51 @@
-//! What went wrong while pages were written.
+//! The families and collectors that are missing on pages, counted by cause.
 
-use super::collectors::Cause;
-use crate::metric::{First, Striped};
+use std::array;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-/// What went wrong while pages were written, by cause.
-#[derive(Default)]
+use super::gathered::Cause;
+use crate::family::{AnyFamily, Family, Owner};
+use crate::metric::{Counter, First};
+use crate::schema::{Descriptor, Source};
+
+/// All causes, in the order of their series.
+const CAUSES: [&str; 4] = ["duplicate", "invalid", "panic", "timeout"];
+
+/// The counter `metrics_runtime_scrape_errors_total`. The first error of each cause is logged.
 pub(super) struct ScrapeErrors {
-    pub(super) panic: Counted,
-    pub(super) duplicate: Counted,
-    pub(super) invalid: Counted,
-    pub(super) timeout: Counted,
-}
-
-pub(super) struct Counted {
-    pub(super) count: Striped,
-    warned: First,
-}
-
-impl Default for Counted {
-    fn default() -> Self {
-        Self { count: Striped::new(), warned: First::new() }
-    }
+    family: Family<Counter>,
+    first: [First; CAUSES.len()],
 }
 
 impl ScrapeErrors {
-    pub(super) fn of(&self, cause: Cause) -> &Counted {
-        match cause {
-            Cause::Panic => &self.panic,
-            Cause::Timeout => &self.timeout,
-            Cause::Invalid => &self.invalid,
+    pub(super) fn new() -> Self {
+        let descriptor = Descriptor::counter(
+            "metrics_runtime_scrape_errors_total",
+            "Collectors and metrics that were left out of a page: collectors that panicked, did not answer in time or \
+             gave invalid data, and metrics whose name was taken.",
+        );
+        let family =
+            Family::of(Owner::Toolkit, descriptor.labels(["cause"]), Source::caller(), Arc::new(AtomicUsize::new(0)));
+        for cause in CAUSES {
+            family.known_series(&[cause]);
         }
+        Self { family, first: array::from_fn(|_| First::new()) }
     }
 
-    pub(super) fn left_out(&self, metric: &str) {
-        self.duplicate.record(|| format!("`{metric}` is left out: the page has that name already"));
+    pub(super) fn family(&self) -> Arc<dyn AnyFamily> {
+        Arc::new(self.family.clone())
     }
-}
 
-impl Counted {
-    pub(super) fn record(&self, what: impl FnOnce() -> String) {
-        self.count.add(1);
-        if self.warned.is_now() {
+    pub(super) fn count(&self, cause: Cause, what: impl FnOnce() -> String) {
+        self.family.series(&[cause.as_str()]).inc();
+        let first = CAUSES.iter().position(|known| *known == cause.as_str()).map(|i| &self.first[i]);
+        if first.is_some_and(First::is_now) {
             tracing::warn!("{}; further ones are only counted, in metrics_runtime_scrape_errors_total", what());
         }
+    }
+
+    pub(super) fn count_duplicate(&self, metric: &str) {
+        self.count(Cause::Duplicate, || format!("`{metric}` is left out: another metric on the page has its name"));
     }
 }

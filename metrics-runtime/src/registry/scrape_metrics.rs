@@ -1,103 +1,121 @@
-//! What the endpoint says of itself.
+//! The metrics of the scrape endpoint.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use crate::encode::{Header, Page, Type};
-use crate::metric::{Bounds, Counter, Gauge, Histogram, InFlight};
-use crate::schema::Number;
+use crate::family::{AnyFamily, Family, Metric, Owner};
+use crate::metric::{Counter, Gauge, Histogram, InFlight};
+use crate::schema::{Descriptor, Source};
 
-/// The codes that the endpoint answers with; 499 is a scraper that left before it had all of the page.
-pub(crate) const CODES: [u16; 7] = [200, 401, 403, 405, 499, 500, 503];
+/// The status codes of the endpoint's responses. 499 is a scraper that left before the end of its page.
+const CODES: [&str; 7] = ["200", "401", "403", "405", "499", "500", "503"];
 
 /// The encodings of a page, by their names in HTTP.
-pub(crate) const ENCODINGS: [&str; 3] = ["gzip", "identity", "zstd"];
+const ENCODINGS: [&str; 3] = ["gzip", "identity", "zstd"];
 
 const SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
 /// The scrapes of one registry, over all of its endpoints.
-#[derive(Debug)]
-pub(crate) struct Scrapes {
-    by_code: [Counter; CODES.len()],
-    pub(crate) in_flight: InFlight,
-    duration: Histogram,
-    bytes: [Counter; ENCODINGS.len()],
-    series: Gauge,
+pub(crate) struct ScrapeMetrics {
+    bytes: Family<Counter>,
+    duration: Family<Histogram>,
+    series: Family<Gauge>,
+    in_flight: Family<InFlight>,
+    scrapes: Family<Counter>,
 }
 
-impl Scrapes {
-    pub(crate) fn new() -> Self {
+impl ScrapeMetrics {
+    pub(super) fn new() -> Self {
         Self {
-            by_code: std::array::from_fn(|_| Counter::new()),
-            in_flight: InFlight::new(),
-            duration: Histogram::new(Arc::new(Bounds::new(&SECONDS))),
-            bytes: std::array::from_fn(|_| Counter::new()),
-            series: Gauge::new(),
+            bytes: family(
+                Descriptor::counter(
+                    "metrics_runtime_scrape_bytes_total",
+                    "Bytes of pages that were handed to the connection, as they were encoded.",
+                )
+                .unit("bytes")
+                .labels(["encoding"]),
+                &ENCODINGS,
+            ),
+            duration: family(
+                Descriptor::histogram(
+                    "metrics_runtime_scrape_duration_seconds",
+                    "Time from the request of a scrape to the end of its page, in seconds, of scrapes answered with 200.",
+                    &SECONDS[..],
+                )
+                .unit("seconds"),
+                &[],
+            ),
+            series: family(
+                Descriptor::gauge(
+                    "metrics_runtime_scrape_series",
+                    "Samples on the previous page, before a selection by name.",
+                ),
+                &[],
+            ),
+            in_flight: family(
+                Descriptor::gauge(
+                    "metrics_runtime_scrapes_in_flight",
+                    "Scrapes whose page is being written or sent, this one included.",
+                ),
+                &[],
+            ),
+            scrapes: family(
+                Descriptor::counter(
+                    "metrics_runtime_scrapes_total",
+                    "Finished scrapes by status code; 499 is a scraper that left early.",
+                )
+                .labels(["code"]),
+                &CODES,
+            ),
         }
     }
 
-    /// Counts an answer. One of a code that is none of [`CODES`] counts nowhere: where metrics are switched off, it is 404.
+    pub(super) fn families(&self) -> [Arc<dyn AnyFamily>; 5] {
+        [
+            Arc::new(self.bytes.clone()),
+            Arc::new(self.duration.clone()),
+            Arc::new(self.series.clone()),
+            Arc::new(self.in_flight.clone()),
+            Arc::new(self.scrapes.clone()),
+        ]
+    }
+
+    /// Returns the gauge of scrapes in flight.
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        self.in_flight.series(&[])
+    }
+
+    /// Counts a response. A code that is not one of [`CODES`] is not counted: it is the 404 of an endpoint that is
+    /// switched off.
     pub(crate) fn answered(&self, code: u16, took: Duration) {
-        if let Some(i) = CODES.iter().position(|&known| known == code) {
-            self.by_code[i].inc();
+        if let Some(code) = CODES.iter().find(|known| known.parse() == Ok(code)) {
+            self.scrapes.series(&[code]).inc();
         }
         if code == 200 {
-            self.duration.observe_duration(took);
+            self.duration.series(&[]).observe_duration(took);
         }
     }
 
     pub(crate) fn sent(&self, encoding: &str, bytes: u64) {
-        if let Some(i) = ENCODINGS.iter().position(|&known| known == encoding) {
-            self.bytes[i].inc_by(bytes);
+        if ENCODINGS.contains(&encoding) {
+            self.bytes.series(&[encoding]).inc_by(bytes);
         }
     }
 
     pub(crate) fn written(&self, series: u64) {
-        self.series.set(series as f64);
+        self.series.series(&[]).set(series as f64);
     }
+}
 
-    pub(crate) fn write(&self, page: &mut Page, constant: &str) {
-        let header = |name, kind, help| Header { name, kind, help, unit: None, constant };
-        page.family(Header {
-            unit: Some("bytes"),
-            ..header(
-                "metrics_runtime_scrape_bytes_total",
-                Type::Counter,
-                "Bytes of pages that were handed to the connection, as they were encoded.",
-            )
-        });
-        for (encoding, bytes) in ENCODINGS.iter().zip(&self.bytes) {
-            page.sample(&format!("encoding=\"{encoding}\""), bytes.number());
-        }
-        page.family(Header {
-            unit: Some("seconds"),
-            ..header(
-                "metrics_runtime_scrape_duration_seconds",
-                Type::Histogram,
-                "Time from a scrape's request to the end of its page, in seconds; of those that were answered with 200.",
-            )
-        });
-        page.bounds(&SECONDS);
-        page.histogram("", |read| self.duration.read_into(read));
-        page.family(header(
-            "metrics_runtime_scrape_series",
-            Type::Gauge,
-            "Samples on the page before this one, whatever was selected of it.",
-        ));
-        page.sample("", Number::Float(self.series.get()));
-        page.family(header(
-            "metrics_runtime_scrapes_in_flight",
-            Type::Gauge,
-            "Scrapes whose page is not written, or not sent; this one among them.",
-        ));
-        page.sample("", Number::Whole(self.in_flight.get()));
-        page.family(header(
-            "metrics_runtime_scrapes_total",
-            Type::Counter,
-            "Scrapes that are over, by the code of the answer; 499 is a scraper that left early.",
-        ));
-        for (code, count) in CODES.iter().zip(&self.by_code) {
-            page.sample(&format!("code=\"{code}\""), count.number());
-        }
+/// Creates a family with a series for each value of its label, or with its one series if it has no label.
+fn family<M: Metric>(descriptor: Descriptor, values: &[&str]) -> Family<M> {
+    let family = Family::of(Owner::Toolkit, descriptor, Source::caller(), Arc::new(AtomicUsize::new(0)));
+    if values.is_empty() {
+        family.known_series(&[]);
     }
+    for value in values {
+        family.known_series(&[value]);
+    }
+    family
 }

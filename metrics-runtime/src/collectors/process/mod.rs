@@ -12,6 +12,7 @@ mod linux;
 
 use std::sync::OnceLock;
 
+use crate::family::Owner;
 use crate::family::computed::{Computed, Samples};
 use crate::schema::Descriptor;
 
@@ -40,8 +41,8 @@ impl Computed for Process {
         ]
     }
 
-    fn is_namespaced(&self) -> bool {
-        false
+    fn owner(&self) -> Owner {
+        Owner::Library
     }
 
     fn compute(&self, samples: &mut Samples) {

@@ -26,8 +26,8 @@ use super::response::{PageBody, Place, Scrape, Sent, page, refusal};
 use super::settings::Endpoint;
 use crate::encode::Format;
 use crate::metric::First;
+use crate::registry::Patience;
 use crate::registry::Registry;
-use crate::registry::collectors::Patience;
 use crate::schema::Naming;
 
 /// How long Prometheus waits for this page, in seconds.
@@ -190,7 +190,7 @@ impl Scraper {
         let gathered = self.registry.gather_within(patience);
         let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         close();
-        let (page, whole) = self.registry.page_of(format, &self.naming, gathered);
+        let (page, whole) = self.registry.page_with(format, &self.naming, gathered);
         drop(writing);
         let series = page.lines().filter(|line| !line.starts_with('#')).count();
         self.registry.scrapes().written(series as u64);

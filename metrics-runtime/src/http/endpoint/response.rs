@@ -96,7 +96,7 @@ pub(super) struct Scrape {
 
 impl Scrape {
     pub(super) fn begin(registry: &Registry) -> Self {
-        registry.scrapes().in_flight.enter();
+        registry.scrapes().in_flight().enter();
         Self { registry: registry.clone(), started: Instant::now(), code: StatusCode::OK, over: false, place: None }
     }
 
@@ -114,7 +114,7 @@ impl Drop for Scrape {
         let scrapes = self.registry.scrapes();
         let code = if self.over { self.code.as_u16() } else { 499 };
         scrapes.answered(code, self.started.elapsed());
-        scrapes.in_flight.exit();
+        scrapes.in_flight().exit();
         drop(self.place.take());
     }
 }

@@ -101,7 +101,7 @@ fn blocked(registry: &Registry, name: &'static str) -> (Gate, OpenOnDrop, Called
 
 /// Waits until so many scrapes are under way.
 async fn in_flight(registry: &Registry, scrapes: u64) {
-    eventually("the scrapes are under way", || registry.scrapes().in_flight.get() == scrapes).await;
+    eventually("the scrapes are under way", || registry.scrapes().in_flight().get() == scrapes).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The families by their names, and the names that each of them writes.
+//! The families of a registry by name, and the sample names that each of them writes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use crate::family::computed::Group;
 use crate::schema::{Descriptor, Source};
 
 #[derive(Default)]
-pub(super) struct Families {
+pub(super) struct FamilySet {
     pub(super) by_name: BTreeMap<String, Arc<dyn AnyFamily>>,
-    /// What computes the samples of families, which are in `by_name` without any.
+    /// The groups of computed families. `by_name` has their families without samples.
     pub(super) computed: Vec<Group>,
-    /// Every name that some family writes, with the name of the family.
-    pub(super) claims: BTreeMap<String, String>,
-    /// What was declared and could not be registered.
+    /// Every sample name that a family writes, with the name of the family.
+    claims: BTreeMap<String, String>,
+    /// Declarations that could not be registered.
     pub(super) problems: Vec<RegistryError>,
 }
 
-impl Families {
-    /// Whether all names that the metric would write are free.
+impl FamilySet {
+    /// Checks that no other family writes a sample name of this metric.
     pub(super) fn check_claims(&self, descriptor: &Descriptor, source: Source) -> Result<(), RegistryError> {
         let claims = descriptor.claims();
         match claims.iter().find_map(|claim| self.claims.get_key_value(claim)) {

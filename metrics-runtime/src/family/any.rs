@@ -1,0 +1,129 @@
+//! A family of any kind, as the registry holds it.
+
+use std::any::Any;
+
+use super::{Family, Metric, Sample};
+use crate::encode::Page;
+use crate::schema::label::LabelText;
+use crate::schema::{Descriptor, Kind, Naming, Source};
+
+/// The bytes of a line beside its name and its labels. The longest number is `18446744073709551615`.
+pub(super) const LINE: usize = "{} \n".len() + 20;
+
+/// The owner of a family. It decides the name and the place on the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Owner {
+    /// The service. Its families get the namespace.
+    #[default]
+    Service,
+    /// A library. Every service has the same families under the same names (`process_*`), so they get no namespace.
+    #[cfg_attr(
+        not(any(feature = "process", feature = "tokio-runtime")),
+        allow(dead_code, reason = "the collectors behind these features have it")
+    )]
+    Library,
+    /// This toolkit (`metrics_runtime_*`). Its families get no namespace, have all their series from the start, and are
+    /// written last, so that they count what happened to the page before them.
+    Toolkit,
+}
+
+/// A family of any kind.
+pub(crate) trait AnyFamily: Send + Sync {
+    fn descriptor(&self) -> &Descriptor;
+    /// Returns the place that registers the family.
+    fn source(&self) -> Source;
+    fn owner(&self) -> Owner;
+    /// Returns `true` if the samples are computed for each page. No series limit applies to them.
+    fn is_computed(&self) -> bool {
+        false
+    }
+    /// Returns all values that a label can have, or none if any value is possible.
+    fn known_values(&self, _label: &str) -> Vec<&'static str> {
+        Vec::new()
+    }
+    /// Returns the places that the series come from, if they differ from the place that registers the family.
+    fn places(&self) -> Vec<Source> {
+        Vec::new()
+    }
+    /// Writes every series in the order of creation, the overflow series last.
+    fn write(&self, page: &mut Page);
+    /// Returns an upper estimate of the bytes that `write` adds to a page, if each line has `beside` bytes of name and
+    /// constant labels.
+    fn page_len(&self, beside: usize) -> usize;
+    /// Calls `visit` with every series, in the order of `write`.
+    fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample));
+    fn bounds(&self) -> &[f64];
+    /// Returns the number of operations that went to the overflow series.
+    fn overflowed(&self) -> u64;
+    fn as_any(&self) -> &dyn Any;
+
+    /// Returns the prefix of the name on a page.
+    fn prefix<'a>(&self, naming: &'a Naming) -> &'a str {
+        if self.owner() == Owner::Service { &naming.prefix } else { "" }
+    }
+
+    /// Returns the name on a page.
+    fn full_name(&self, naming: &Naming) -> String {
+        format!("{}{}", self.prefix(naming), self.descriptor().name)
+    }
+}
+
+impl<M: Metric> AnyFamily for Family<M> {
+    fn descriptor(&self) -> &Descriptor {
+        &self.inner.descriptor
+    }
+
+    fn source(&self) -> Source {
+        self.inner.source
+    }
+
+    fn owner(&self) -> Owner {
+        self.inner.owner
+    }
+
+    fn write(&self, page: &mut Page) {
+        let exemplars = if page.takes_exemplars() { self.inner.exemplars.read() } else { None };
+        for entry in self.inner.table.iter() {
+            if let Some(exemplars) = &exemplars {
+                // Read before the numbers, so that the numbers count what an exemplar comes from.
+                page.exemplars(exemplars.texts(&entry.value));
+            }
+            entry.value.write(entry.labels.as_str(), page);
+        }
+        page.exemplars(Vec::new());
+        if let Some((labels, series)) = self.inner.overflow.get() {
+            series.write(labels.as_str(), page);
+        }
+    }
+
+    fn page_len(&self, beside: usize) -> usize {
+        // A histogram has a line for each bucket, for `+Inf`, the sum and the count.
+        let (lines, beside) = match M::KIND {
+            Kind::Histogram => (self.inner.bounds.upper().len() + 3, beside + "_bucket,le=\"0.0000\"".len()),
+            Kind::Counter | Kind::Gauge | Kind::Info => (1, beside),
+        };
+        let table = &self.inner.table;
+        (table.text_len() + (table.len() + 1) * (beside + LINE)) * lines
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
+        for entry in self.inner.table.iter() {
+            visit(&entry.labels, entry.value.sample());
+        }
+        if let Some((labels, series)) = self.inner.overflow.get() {
+            visit(labels, series.sample());
+        }
+    }
+
+    fn bounds(&self) -> &[f64] {
+        self.inner.bounds.upper()
+    }
+
+    fn overflowed(&self) -> u64 {
+        self.inner.overflowed.sum()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

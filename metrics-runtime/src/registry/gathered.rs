@@ -1,0 +1,58 @@
+//! The answers of collectors for one page.
+
+#[cfg(feature = "axum")]
+use std::time::{Duration, Instant};
+
+#[cfg(feature = "prometheus")]
+use prometheus::proto::MetricFamily;
+
+/// The time to wait for collectors.
+#[cfg(feature = "axum")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// The page is written then, with the answers so far.
+    #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "there are no collectors to wait for"))]
+    pub(crate) deadline: Instant,
+    /// A collector whose call has lasted this long when the page is requested is not waited for.
+    #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "there are no collectors to wait for"))]
+    pub(crate) overdue: Duration,
+}
+
+/// The families of collectors, and the reasons why some are missing.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    /// The families of collectors sorted by name, then those of included registries.
+    #[cfg(feature = "prometheus")]
+    pub(crate) families: Vec<MetricFamily>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// The reason why a collector or one of its families is missing.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) cause: Cause,
+    /// The text for the log. It never repeats the message of a panic.
+    pub(crate) what: String,
+}
+
+/// The cause of a gap on a page: the label of `metrics_runtime_scrape_errors_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Duplicate,
+    #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "only collectors give invalid families"))]
+    Invalid,
+    Panic,
+    #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "only collectors have a deadline"))]
+    Timeout,
+}
+
+impl Cause {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Invalid => "invalid",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+        }
+    }
+}
