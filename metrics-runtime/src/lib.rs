@@ -87,7 +87,9 @@ mod registry;
 mod schema;
 
 pub use collectors::BuildInfo;
-pub use config::{Builder, EnvError, InstallError, Metrics, MetricsCollector};
+#[cfg(feature = "prometheus")]
+pub use config::MetricsCollector;
+pub use config::{Builder, EnvError, InstallError, Metrics};
 pub use encode::Format;
 pub use family::{Family, Info, LabelCountError, Metric};
 #[cfg(feature = "http")]

@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::{Builder, MetricsCollector};
+use super::Builder;
+#[cfg(feature = "prometheus")]
+use super::MetricsCollector;
 use crate::encode::Format;
 #[cfg(feature = "http")]
 use crate::http::HttpLayer;
@@ -107,6 +109,7 @@ impl Metrics {
     /// theirs.register(Box::new(Metrics::builder().registry(&Registry::new()).build()?.collector()))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(feature = "prometheus")]
     #[must_use]
     pub fn collector(&self) -> MetricsCollector {
         MetricsCollector::new(self.clone())

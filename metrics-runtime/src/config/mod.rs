@@ -1,6 +1,7 @@
 //! Installing the metrics of a service: names, switches, environment.
 
 mod builder;
+#[cfg(feature = "prometheus")]
 mod collector;
 mod collectors;
 mod environment;
@@ -8,6 +9,7 @@ mod install;
 mod metrics;
 
 pub use builder::Builder;
+#[cfg(feature = "prometheus")]
 pub use collector::MetricsCollector;
 pub use environment::EnvError;
 pub use install::InstallError;

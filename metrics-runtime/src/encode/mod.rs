@@ -1,7 +1,6 @@
-//! The page that is scraped: text 0.0.4 and OpenMetrics 1.0.
+//! The text of a page in the formats 0.0.4 and OpenMetrics 1.0.
 //!
-//! Families hand their series to a [`Page`] one after the other; it knows the two formats and nothing of where the
-//! numbers come from.
+//! A [`Page`] takes families and their samples one after the other. It knows the two formats, not where samples come from.
 
 use crate::schema::{Buckets, Kind, Number, label, name, push_canonical, push_number};
 
@@ -9,15 +8,16 @@ use crate::schema::{Buckets, Kind, Number, label, name, push_canonical, push_num
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Format {
-    /// The Prometheus text format 0.0.4.
+    /// The Prometheus text format 0.0.4
+    /// (<https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>).
     #[default]
     Text,
-    /// OpenMetrics 1.0 text.
+    /// The text format of OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
     OpenMetrics,
 }
 
 impl Format {
-    /// The `Content-Type` of a page in this format.
+    /// Returns the `Content-Type` of a page in this format.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -27,13 +27,14 @@ impl Format {
     }
 }
 
-/// The type line of a family, for ours and for foreign ones.
+/// The type in the header of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Type {
     Counter,
     Gauge,
     Histogram,
     Info,
+    #[cfg(feature = "prometheus")]
     Summary,
     Unknown,
 }
@@ -49,30 +50,31 @@ impl From<Kind> for Type {
     }
 }
 
-/// One page being written.
+/// The text of a page while it is written.
 #[derive(Debug)]
 pub struct Page {
     out: String,
     format: Format,
+    /// The name and the constant labels of the current family.
     name: String,
     constant: String,
-    /// How the lines of the current family begin.
-    line: Opening,
+    /// The beginning of each line of the current family.
+    line: LineStart,
     histogram: HistogramLines,
-    /// What stands behind the samples of the current series, by bucket; nothing where there is nothing for any.
+    /// The exemplars of the current series as text, by bucket. It is empty if the series has none.
     exemplars: Vec<String>,
 }
 
-/// What is the same in every line of a family, put together once.
+/// The beginning of the lines of a family, built once.
 #[derive(Debug, Default)]
-struct Opening {
-    /// In front of labels: `name{` or `name{constant="..",`.
+struct LineStart {
+    /// The text before labels: `name{` or `name{constant="..",`.
     labelled: String,
-    /// Where there are none: `name ` or `name{constant=".."} `.
+    /// The text of a line without labels: `name ` or `name{constant=".."} `.
     bare: String,
 }
 
-impl Opening {
+impl LineStart {
     fn set(&mut self, name: &str, suffix: &str, constant: &str) {
         self.labelled.clear();
         self.labelled.extend([name, suffix, "{", constant]);
@@ -87,50 +89,56 @@ impl Opening {
     }
 }
 
-/// What is the same in the lines of every histogram of a family.
+/// The parts of lines that all histograms of a family share.
 #[derive(Debug, Default)]
 struct HistogramLines {
-    bucket: Opening,
-    sum: Opening,
-    count: Opening,
+    bucket: LineStart,
+    sum: LineStart,
+    count: LineStart,
     /// `le="0.5"} ` for each bound, `+Inf` included.
     bounds: Vec<String>,
-    /// OpenMetrics leaves sum and count out where a bound is negative: a sum that can fall is no counter.
+    /// `false` in OpenMetrics if a bound is negative: the sum can fall then, so it is no counter.
     has_sum: bool,
-    read: Buckets,
+    /// The numbers of the current histogram. Its memory is reused.
+    buckets: Buckets,
 }
 
-/// What a family is, for its header.
+/// The header of a family.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header<'a> {
     pub(crate) name: &'a str,
     pub(crate) kind: Type,
     pub(crate) help: &'a str,
     pub(crate) unit: Option<&'a str>,
-    /// Escaped text of the labels that every sample of the family carries.
+    /// The escaped text of the labels on every sample of the family.
     pub(crate) constant: &'a str,
 }
 
 impl Page {
-    /// An empty page with room for so many bytes.
-    pub(crate) fn new(format: Format, room: usize) -> Self {
+    /// Creates an empty page with this capacity in bytes.
+    pub(crate) fn new(format: Format, capacity: usize) -> Self {
         Self {
-            out: String::with_capacity(room),
+            out: String::with_capacity(capacity),
             format,
             name: String::new(),
             constant: String::new(),
-            line: Opening::default(),
+            line: LineStart::default(),
             histogram: HistogramLines::default(),
             exemplars: Vec::new(),
         }
     }
 
-    /// Begins a family; what follows are its samples.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Starts a family. Its samples follow.
     pub(crate) fn family(&mut self, header: Header<'_>) {
         let Header { name, mut kind, help, unit, constant } = header;
         let open = self.format == Format::OpenMetrics;
-        // OpenMetrics has no counter without `_total`. Renaming a foreign one would change what dashboards ask for,
-        // so it keeps its name and loses its type.
+        // OpenMetrics has no counter without `_total`. A collected one keeps the name that dashboards query, and loses its
+        // type.
         if open && kind == Type::Counter && !name.ends_with("_total") {
             kind = Type::Unknown;
         }
@@ -150,6 +158,7 @@ impl Page {
             (Type::Gauge, _) | (Type::Info, false) => "gauge",
             (Type::Histogram, _) => "histogram",
             (Type::Info, true) => "info",
+            #[cfg(feature = "prometheus")]
             (Type::Summary, _) => "summary",
             (Type::Unknown, true) => "unknown",
             (Type::Unknown, false) => "untyped",
@@ -173,7 +182,7 @@ impl Page {
         self.out.push(' ');
     }
 
-    /// The bounds of the histograms that follow, `+Inf` left out.
+    /// Sets the bounds of the histograms that follow, without `+Inf`.
     pub(crate) fn bounds(&mut self, bounds: &[f64]) {
         let lines = &mut self.histogram;
         lines.bucket.set(&self.name, "_bucket", &self.constant);
@@ -190,71 +199,72 @@ impl Page {
         }
     }
 
-    /// Whether the format has exemplars.
+    /// Returns `true` if the format has exemplars.
     pub(crate) fn takes_exemplars(&self) -> bool {
         self.format == Format::OpenMetrics
     }
 
-    /// What stands behind the samples of the series that follow: of a counter, or of the buckets of a histogram.
+    /// Sets the exemplars of the series that follow: one for a counter, one for each bucket of a histogram.
     pub(crate) fn exemplars(&mut self, texts: Vec<String>) {
         self.exemplars = texts;
     }
 
-    /// One sample of the family. `labels` is escaped text.
+    /// Writes one sample of the family. `labels` is escaped text.
     #[inline]
     pub(crate) fn sample(&mut self, labels: &str, value: Number) {
         push_line(&mut self.out, &self.line, labels, value, self.exemplars.first());
     }
 
-    /// One histogram of the family. `read` fills in what it holds.
+    /// Writes one histogram of the family. `read` fills in its numbers.
     pub(crate) fn histogram(&mut self, labels: &str, read: impl FnOnce(&mut Buckets)) {
-        let HistogramLines { bucket, sum, count, bounds, has_sum, read: held } = &mut self.histogram;
-        read(held);
+        let HistogramLines { bucket, sum, count, bounds, has_sum, buckets } = &mut self.histogram;
+        read(buckets);
         let start = self.out.len();
         self.out.push_str(&bucket.labelled);
         if !labels.is_empty() {
             self.out.push_str(labels);
             self.out.push(',');
         }
-        // Every line begins as the first one does.
-        let opening = start..self.out.len();
-        for (i, (bound, count)) in bounds.iter().zip(&held.cumulative).enumerate() {
+        // All lines of the histogram start with the same text.
+        let line_start = start..self.out.len();
+        for (i, (bound, count)) in bounds.iter().zip(&buckets.cumulative).enumerate() {
             if i > 0 {
-                self.out.extend_from_within(opening.clone());
+                self.out.extend_from_within(line_start.clone());
             }
             self.out.push_str(bound);
             push_number(&mut self.out, Number::Whole(*count));
             self.out.push_str(self.exemplars.get(i).map_or("", |text| text));
             self.out.push('\n');
         }
-        // A foreign histogram can have a sum that is none.
-        if *has_sum && (self.format == Format::Text || held.sum >= 0.0) {
-            push_line(&mut self.out, sum, labels, Number::Float(held.sum), None);
-            let total = held.cumulative.last().copied().unwrap_or(0);
+        // The sum of a collected histogram can be negative or NaN, which OpenMetrics does not allow.
+        if *has_sum && (self.format == Format::Text || buckets.sum >= 0.0) {
+            push_line(&mut self.out, sum, labels, Number::Float(buckets.sum), None);
+            let total = buckets.cumulative.last().copied().unwrap_or(0);
             push_line(&mut self.out, count, labels, Number::Whole(total), None);
         }
     }
 
-    /// One summary of the family, from a foreign collector.
+    /// Writes one summary of the family.
+    #[cfg(feature = "prometheus")]
     pub(crate) fn summary(&mut self, labels: &str, quantiles: &[(f64, f64)], count: u64, sum: f64) {
         for (quantile, value) in quantiles {
-            let mut own = labels.to_owned();
-            if !own.is_empty() {
-                own.push(',');
+            let mut labels = labels.to_owned();
+            if !labels.is_empty() {
+                labels.push(',');
             }
-            own.push_str("quantile=\"");
-            push_bound(&mut own, self.format, *quantile);
-            own.push('"');
-            self.sample(&own, Number::Float(*value));
+            labels.push_str("quantile=\"");
+            push_bound(&mut labels, self.format, *quantile);
+            labels.push('"');
+            self.sample(&labels, Number::Float(*value));
         }
-        let mut opening = Opening::default();
+        let mut line_start = LineStart::default();
         for (suffix, value) in [("_sum", Number::Float(sum)), ("_count", Number::Whole(count))] {
-            opening.set(&self.name, suffix, &self.constant);
-            push_line(&mut self.out, &opening, labels, value, None);
+            line_start.set(&self.name, suffix, &self.constant);
+            push_line(&mut self.out, &line_start, labels, value, None);
         }
     }
 
-    /// The finished page.
+    /// Returns the finished text.
     pub(crate) fn finish(mut self) -> String {
         if self.format == Format::OpenMetrics {
             self.out.push_str("# EOF\n");
@@ -264,11 +274,11 @@ impl Page {
 }
 
 #[inline]
-fn push_line(out: &mut String, opening: &Opening, labels: &str, value: Number, exemplar: Option<&String>) {
+fn push_line(out: &mut String, start: &LineStart, labels: &str, value: Number, exemplar: Option<&String>) {
     if labels.is_empty() {
-        out.push_str(&opening.bare);
+        out.push_str(&start.bare);
     } else {
-        out.push_str(&opening.labelled);
+        out.push_str(&start.labelled);
         out.push_str(labels);
         out.push_str("} ");
     }
@@ -288,7 +298,7 @@ fn push_bound(out: &mut String, format: Format, bound: f64) {
 
 fn escape_help(out: &mut String, help: &str, open: bool) {
     if open {
-        // OpenMetrics escapes quotes in HELP as well: the same characters as in a label.
+        // OpenMetrics escapes the same characters in HELP as in label values.
         label::escape_into(out, help);
         return;
     }
@@ -314,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_written_as_the_format_0_0_4_has_it() {
+    fn text_follows_the_format_0_0_4() {
         let mut page = Page::new(Format::Text, 0);
         page.family(Header { constant: "region=\"eu\"", ..header("x_total", Type::Counter) });
         page.sample("", Number::Whole(1));

@@ -39,10 +39,10 @@ pub(crate) struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     Duplicate,
-    #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "only collectors give invalid families"))]
+    #[cfg(feature = "prometheus")]
     Invalid,
     Panic,
-    #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "only collectors have a deadline"))]
+    #[cfg(all(feature = "axum", feature = "prometheus"))]
     Timeout,
 }
 
@@ -50,8 +50,10 @@ impl Cause {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Duplicate => "duplicate",
+            #[cfg(feature = "prometheus")]
             Self::Invalid => "invalid",
             Self::Panic => "panic",
+            #[cfg(all(feature = "axum", feature = "prometheus"))]
             Self::Timeout => "timeout",
         }
     }

@@ -304,11 +304,13 @@ impl Registry {
     }
 
     #[cfg(not(feature = "prometheus"))]
+    #[expect(clippy::unused_self, reason = "the feature `prometheus` needs it")]
     fn gather(&self) -> gathered::Gathered {
         gathered::Gathered::default()
     }
 
     #[cfg(all(feature = "axum", not(feature = "prometheus")))]
+    #[expect(clippy::unused_self, reason = "the feature `prometheus` needs it")]
     pub(crate) fn gather_within(&self, _patience: Patience) -> gathered::Gathered {
         gathered::Gathered::default()
     }

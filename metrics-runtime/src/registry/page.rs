@@ -83,7 +83,6 @@ pub(super) struct Writer<'a> {
     registry: &'a Registry,
     naming: &'a Naming,
     pub(super) page: Page,
-    pub(super) format: Format,
     /// The sample names on the page.
     names: BTreeSet<String>,
     is_complete: bool,
@@ -98,7 +97,7 @@ impl<'a> Writer<'a> {
             HEADERS + family.page_len(beside)
         });
         let page = Page::new(format, HEADERS + len.sum::<usize>());
-        Self { registry, naming, page, format, names: BTreeSet::new(), is_complete: true }
+        Self { registry, naming, page, names: BTreeSet::new(), is_complete: true }
     }
 
     /// Takes the sample names for a metric. Returns `false`, and counts it, if one of them is taken.

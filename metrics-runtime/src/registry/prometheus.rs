@@ -176,7 +176,7 @@ pub(super) fn write_all(writer: &mut Writer<'_>, families: &[proto::MetricFamily
         let stem = name::stem(family.name());
         let taken = stem != family.name() && (collected.contains(stem) || writer.is_taken(stem));
         if writer.take(family.name(), sample_names(family)) {
-            let untyped = writer.format == Format::OpenMetrics && taken;
+            let untyped = writer.page.format() == Format::OpenMetrics && taken;
             write(family, &mut writer.page, untyped);
         }
     }
