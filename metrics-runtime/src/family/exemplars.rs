@@ -1,14 +1,14 @@
 //! The exemplars of a family's series.
 //!
-//! They stand beside the series, not in them: a series costs nothing for what most services never have. Recording never
-//! waits: where another thread is at the same place at the same moment, its exemplar is as good as this one.
+//! They are kept beside the series, so that a series without exemplars costs nothing. Recording never waits: if another
+//! thread writes the same slot at the same moment, its exemplar is kept instead.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
 use crate::exemplars::Kept;
 
-/// For the address of a series, a slot for each bucket; a counter has one. Series never move.
+/// The slots of each series, by its address: one for each bucket, one for a counter. Series never move.
 type BySeries = HashMap<usize, Box<[Slot]>>;
 type Slot = Mutex<Option<Kept>>;
 
@@ -18,36 +18,36 @@ pub(crate) struct Exemplars {
 }
 
 impl Exemplars {
-    /// Keeps it, unless somebody is in the way. `slots` is how many the series has.
+    /// Keeps an exemplar, unless another thread holds the slot. The series has `slots` slots.
     pub(crate) fn keep<M>(&self, series: &M, slot: usize, slots: usize, kept: Kept) {
         let Some(by_series) = tried(self.by_series.try_read()) else { return };
-        if let Some(there) = by_series.get(&address(series)) {
-            if let Some(mut slot) = there.get(slot).and_then(|slot| tried(slot.try_lock())) {
+        if let Some(slots) = by_series.get(&address(series)) {
+            if let Some(mut slot) = slots.get(slot).and_then(|slot| tried(slot.try_lock())) {
                 *slot = Some(kept);
             }
             return;
         }
         drop(by_series);
-        // The first of this series.
+        // This is the first exemplar of the series.
         let Some(mut by_series) = tried(self.by_series.try_write()) else { return };
-        let there = by_series.entry(address(series)).or_insert_with(|| (0..slots).map(|_| Slot::default()).collect());
-        if let Some(slot) = there.get_mut(slot) {
+        let slots = by_series.entry(address(series)).or_insert_with(|| (0..slots).map(|_| Slot::default()).collect());
+        if let Some(slot) = slots.get_mut(slot) {
             *slot.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         }
     }
 
-    /// For reading, unless there are none.
+    /// Locks the exemplars for reading. Returns `None` if there are none.
     pub(crate) fn read(&self) -> Option<Reading<'_>> {
         let by_series = self.by_series.read().unwrap_or_else(PoisonError::into_inner);
         (!by_series.is_empty()).then_some(Reading(by_series))
     }
 }
 
-/// Nobody writes new series meanwhile; known ones go on.
+/// The exemplars while they are read. Exemplars of new series are dropped meanwhile, those of known series are kept.
 pub(crate) struct Reading<'a>(RwLockReadGuard<'a, BySeries>);
 
 impl Reading<'_> {
-    /// What stands behind the samples of a series, bucket by bucket: empty where there is none.
+    /// Returns the texts of the exemplars of a series, one for each bucket, empty for a bucket without one.
     pub(crate) fn texts<M>(&self, series: &M) -> Vec<String> {
         let slots = self.0.get(&address(series)).map_or(&[][..], |slots| slots);
         let text = |slot: &Slot| lock(slot).as_ref().map_or_else(String::new, Kept::text);
@@ -60,11 +60,11 @@ fn address<M>(series: &M) -> usize {
 }
 
 fn lock(slot: &Slot) -> MutexGuard<'_, Option<Kept>> {
-    // Nothing panics while it is held.
+    // Nothing panics while the lock is held.
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What was tried, unless somebody else has it.
+/// Returns the guard, or `None` if another thread holds the lock.
 fn tried<G>(result: Result<G, TryLockError<G>>) -> Option<G> {
     match result {
         Ok(guard) => Some(guard),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_one_of_each_bucket_is_kept() {
+    fn the_last_exemplar_of_each_bucket_is_kept() {
         let exemplars = Exemplars::default();
         assert!(exemplars.read().is_none());
         let series = [0_u8, 1];
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn recording_waits_for_nobody() {
+    fn recording_does_not_wait_for_a_reader() {
         let exemplars = Exemplars::default();
         let series = [0_u8, 1];
         exemplars.keep(&series[0], 0, 1, kept(1));

@@ -1,4 +1,4 @@
-//! An append-only map from label sets to values: looked up without a lock, without an allocation.
+//! An append-only map from label sets to values. A look-up takes no lock and allocates nothing.
 
 use std::array;
 use std::hash::{BuildHasher, Hasher};
@@ -8,31 +8,32 @@ use crate::metric::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::metric::sync::{HashState, Mutex, OnceLock, TABLE_SIZES};
 use crate::schema::label::LabelText;
 
-/// The first chunks have this many entries.
+/// The number of entries of the first chunks.
 const FIRST_ENTRIES: usize = 4;
-/// After so many chunks, the next ones have twice as many entries: what has no entry yet is never more than a fifth.
+/// The number of chunks of one size. The next chunks have twice as many entries, so at most a fifth of the places is
+/// free.
 const CHUNKS_PER_SIZE: usize = 4;
 const CHUNKS: usize = TABLE_SIZES * CHUNKS_PER_SIZE;
-/// The first index has this many slots, and each one after it twice as many: more than there can be entries.
+/// The number of slots of the first index. Each further index has twice as many, more than there can be entries.
 const FIRST_SLOTS: usize = 8;
 const LEVELS: usize = TABLE_SIZES + 3;
 
-/// Entries are written once and never move: a reader may hold a reference as long as the table.
+/// Entries are written once and never move, so a reader can hold a reference for as long as the table lives.
 ///
-/// A hash index of their places stands beside them. When it is seven eighths full, one of twice the size is filled
-/// and published; readers that still walk the old one miss new entries and fall back to the lock, where they look again.
-/// The index has the hashes too, so that nobody looks at an entry to find that it is another, nor to fill a wider index.
+/// A hash index has the places of the entries. When it is seven eighths full, an index of twice the size is filled and
+/// published. Readers of the old index miss new entries; they take the lock and look again. The index also has the
+/// hashes, so a look-up skips other entries, and a wider index is filled, without reading entries.
 #[derive(Debug)]
 pub(crate) struct Table<V> {
     hasher: HashState,
     chunks: [Chunk<V>; CHUNKS],
     indexes: [OnceLock<Box<[AtomicU64]>>; LEVELS],
     current: AtomicUsize,
-    /// The number of entries; the lock admits one writer at a time.
+    /// The number of entries. The lock admits one writer at a time.
     len: Mutex<usize>,
-    /// The same number for readers: every entry below it is there.
+    /// The same number for readers: every entry below it is complete.
     published: AtomicUsize,
-    /// Bytes of the label texts of all entries.
+    /// The bytes of the label texts of all entries.
     text: AtomicUsize,
 }
 
@@ -57,14 +58,14 @@ impl<V> Table<V> {
         }
     }
 
-    /// The entry of these label values.
+    /// Returns the entry of these label values.
     #[cfg(any(test, feature = "http"))]
     #[inline]
     pub(crate) fn get<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<&Entry<V>> {
         self.find(self.hash(values), names, values)
     }
 
-    /// The entry of these label values; made now, unless `admit` declines at the number of entries there are.
+    /// Returns the entry of these label values. Creates it if it is new and `admit` accepts the current number of entries.
     #[inline]
     pub(crate) fn get_or_insert<N: AsRef<str>>(
         &self,
@@ -89,12 +90,12 @@ impl<V> Table<V> {
         admit: impl Fn(usize) -> bool,
         value: impl FnOnce() -> V,
     ) -> Option<&Entry<V>> {
-        // What is declined once would be declined under the lock too: there are never fewer entries. The one that is
-        // looked for may be among those that were counted.
+        // The number of entries never falls, so `admit` would decline under the lock as well. The entry may be one of those
+        // that were counted.
         if !admit(self.len()) {
             return self.find(hash, names, values);
         }
-        // A panic cannot happen between the steps below, so what a poisoned lock guards is whole.
+        // Nothing below panics between two steps, so the data behind a poisoned lock is consistent.
         let mut len = self.len.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = self.find(hash, names, values) {
             return Some(entry);
@@ -113,7 +114,7 @@ impl<V> Table<V> {
         Some(entry)
     }
 
-    /// All entries, in the order in which they were made.
+    /// Returns all entries in the order of creation.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry<V>> {
         let chunks = self.chunks.iter().map_while(|chunk| chunk.get());
         chunks.flatten().take(self.len()).filter_map(OnceLock::get)
@@ -123,7 +124,7 @@ impl<V> Table<V> {
         self.published.load(Ordering::Acquire)
     }
 
-    /// How long the label texts of all entries are together.
+    /// Returns the bytes of the label texts of all entries.
     pub(crate) fn text_len(&self) -> usize {
         self.text.load(Ordering::Relaxed)
     }
@@ -133,8 +134,8 @@ impl<V> Table<V> {
         self.chunks.get(chunk)?.get()?.get(offset)?.get()
     }
 
-    /// Seeded, since the values may be a client's. Each value is folded in by itself; what collides nevertheless is told
-    /// apart by the text.
+    /// Returns the hash of label values. It is seeded, since a client may choose the values. Tuples with equal hashes are
+    /// told apart by their text.
     #[inline]
     fn hash(&self, values: &[&str]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
@@ -144,14 +145,14 @@ impl<V> Table<V> {
         (hasher.finish() >> 32) as u32
     }
 
-    /// The number of the entry of these label values: short, copied, and good for [`numbered`](Self::numbered) as long as
+    /// Returns the number of the entry of these label values, for [`numbered`](Self::numbered). It stays valid for as long as
     /// the table lives.
     #[cfg(any(test, feature = "http"))]
     pub(crate) fn number<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<usize> {
         self.find_slot(self.hash(values), names, values).map(|(slot, _)| number_of(place_of(slot)))
     }
 
-    /// The entry of a number.
+    /// Returns the entry with this number.
     #[cfg(any(test, feature = "http"))]
     #[inline]
     pub(crate) fn numbered(&self, number: usize) -> Option<&Entry<V>> {
@@ -181,7 +182,7 @@ impl<V> Table<V> {
         None
     }
 
-    /// Makes an entry findable, beside so many others. Called under the lock.
+    /// Adds an entry to the index, which has `others` entries. The caller holds the lock.
     fn index(&self, others: usize, slot: u64) -> Option<()> {
         let level = self.current.load(Ordering::Relaxed);
         let index = self.indexes[level].get_or_init(|| slots(level));
@@ -201,16 +202,16 @@ impl<V> Table<V> {
     }
 }
 
-/// The chunk of an entry, and its place in it.
+/// Returns the chunk of an entry and its offset in the chunk.
 fn place(number: usize) -> (usize, usize) {
-    // Counted from here, the chunks of a size begin at a power of two.
+    // With this offset, the chunks of each size start at a power of two.
     let number = number + FIRST_ENTRIES * CHUNKS_PER_SIZE;
     let size = (number / (FIRST_ENTRIES * CHUNKS_PER_SIZE)).ilog2() as usize;
     let len = FIRST_ENTRIES << size;
     (CHUNKS_PER_SIZE * size + number / len - CHUNKS_PER_SIZE, number % len)
 }
 
-/// The other way round.
+/// Returns the number of an entry: the inverse of [`place`].
 #[cfg(any(test, feature = "http"))]
 fn number_of((chunk, offset): (usize, usize)) -> usize {
     (chunk % CHUNKS_PER_SIZE + CHUNKS_PER_SIZE) * chunk_len(chunk) + offset - FIRST_ENTRIES * CHUNKS_PER_SIZE
@@ -224,18 +225,18 @@ fn slots(level: usize) -> Box<[AtomicU64]> {
     (0..FIRST_SLOTS << level).map(|_| AtomicU64::new(FREE)).collect()
 }
 
-/// The slots to look at, in order; the length is a power of two.
+/// Returns the slots to look at, in order. The length of the index is a power of two.
 #[inline]
 fn probe(index: &[AtomicU64], hash: u32) -> impl Iterator<Item = &AtomicU64> {
     let mask = index.len() - 1;
     (0..index.len()).map(move |step| &index[(hash as usize).wrapping_add(step) & mask])
 }
 
-/// A slot without an entry.
+/// The value of a free slot.
 const FREE: u64 = 0;
 
-/// What a slot holds: from the top, the hash of an entry, its place in its chunk, the chunk, and a bit that says that there
-/// is one.
+/// Returns the value of a slot. From the highest bits: the hash of the entry, its offset in the chunk, the chunk, and a bit
+/// that is set.
 fn slot(hash: u32, chunk: usize, offset: usize) -> u64 {
     u64::from(hash) << 32 | (offset as u64) << 8 | (chunk as u64) << 1 | 1
 }
@@ -250,7 +251,7 @@ fn place_of(slot: u64) -> (usize, usize) {
     ((slot >> 1 & 0x7f) as usize, (slot >> 8 & 0xff_ffff) as usize)
 }
 
-/// `None` where there is no room, which is never: an index that is full is not filled.
+/// Fills a free slot. Returns `None` if there is none, which cannot happen: an index is replaced before it is full.
 fn fill(index: &[AtomicU64], slot: u64) -> Option<()> {
     let free = probe(index, hash_of(slot)).find(|free| free.load(Ordering::Relaxed) == FREE)?;
     free.store(slot, Ordering::Release);
@@ -313,7 +314,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_map_keyed_by_the_whole_tuple(
+        fn a_table_is_a_map_keyed_by_the_whole_tuple(
             keys in proptest::collection::vec(("[ab\"\\\\]{0,3}", "[ab\"\\\\]{0,3}"), 0..60),
         ) {
             let (table, mut model) = (Table::new(), BTreeMap::new());

@@ -1,103 +1,106 @@
-//! Why a metric cannot be registered.
+//! The error of a registration.
 
 use crate::schema::Source;
 use crate::schema::name::NameError;
 
-/// Why a metric cannot be registered.
+/// A metric that cannot be registered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
-    /// Prometheus does not allow its name, labels, unit or buckets.
+    /// Prometheus does not allow the name, the labels, the unit or the buckets.
     #[error("{source_place}: {problem}")]
     #[non_exhaustive]
     Invalid {
-        /// What is wrong.
+        /// The broken rule.
         problem: NameError,
-        /// Where it is declared.
+        /// The place of the declaration.
         source_place: Source,
     },
-    /// The name is declared at two places, and the definitions differ.
+    /// Two places declare the name with different definitions.
     #[error(
         "metric `{metric}` is declared twice, with different {what}: at {first} and at {second}; \
          make the two agree, or give one of them another name"
     )]
     #[non_exhaustive]
     Conflict {
-        /// The metric, without namespace.
+        /// The name of the metric, without namespace.
         metric: String,
-        /// What differs: kind, labels, buckets, unit or help.
+        /// The difference: kind, labels, order of labels, buckets, unit or help.
         what: &'static str,
-        /// Where it was declared first.
+        /// The place of the first declaration.
         first: Box<Source>,
-        /// Where it is declared again.
+        /// The place of the second declaration.
         second: Box<Source>,
     },
-    /// Another metric writes a sample of this name.
+    /// Another metric writes samples of the same name.
     #[error(
-        "metric `{metric}` at {second} would write samples of the name `{sample}`, and so does `{other}` at {first}; \
+        "metric `{metric}` at {second} writes samples named `{sample}`, and so does `{other}` at {first}; \
          give one of them another name"
     )]
     #[non_exhaustive]
     SampleTaken {
-        /// The metric, without namespace.
+        /// The name of the metric, without namespace.
         metric: String,
-        /// The name both would write.
+        /// The name that both write.
         sample: String,
-        /// The metric that has it.
+        /// The name of the other metric, without namespace.
         other: String,
-        /// Where that one is declared.
+        /// The place of the other metric.
         first: Box<Source>,
-        /// Where this one is declared.
+        /// The place of this metric.
         second: Box<Source>,
     },
-    /// A name of the toolkit's own metrics.
-    #[error("metric `{metric}` at {source_place}: names that start with `metrics_runtime_` are the toolkit's own")]
+    /// The name is reserved for the toolkit's own metrics.
+    #[error(
+        "metric `{metric}` at {source_place}: names that start with `metrics_runtime_` are reserved for the toolkit; \
+         choose another name"
+    )]
     #[non_exhaustive]
     Reserved {
-        /// The metric.
+        /// The name of the metric.
         metric: String,
-        /// Where it is declared.
+        /// The place of the declaration.
         source_place: Source,
     },
-    /// A service has a circuit breaker already, and it is another one.
+    /// The service has another circuit breaker.
     #[error(
         "circuit breaker `{service}` is declared twice, with different {what}: at {first} and at {second}; \
          make the two agree, or give one of them another name"
     )]
     #[non_exhaustive]
     Breaker {
-        /// The service.
+        /// The name of the service.
         service: String,
-        /// What differs: settings, or kind of breaker.
+        /// The difference: settings, or kind of breaker.
         what: &'static str,
-        /// Where it was declared first.
+        /// The place of the first declaration.
         first: Box<Source>,
-        /// Where it is declared again.
+        /// The place of the second declaration.
         second: Box<Source>,
     },
-    /// Two functions that record into the same series promise different things of them.
+    /// Two functions record into the same series and have different objectives.
     #[error(
         "metric `{metric}` has two objectives for the same series: {promised} at {first} and {other} at {second}; \
          make the two agree, or tell the functions apart by the metric's name or by a label with a fixed value"
     )]
     #[non_exhaustive]
     Objectives {
-        /// The metric, without namespace.
+        /// The name of the metric, without namespace.
         metric: String,
-        /// What was promised first.
+        /// The first objective.
         promised: String,
-        /// What is promised again.
+        /// The second objective.
         other: String,
-        /// Where it was promised first.
+        /// The place of the first objective.
         first: Box<Source>,
-        /// Where it is promised again.
+        /// The place of the second objective.
         second: Box<Source>,
     },
     /// The `prometheus` crate refused a collector.
     #[error("the collector was refused: {reason}")]
     #[non_exhaustive]
     Collector {
-        /// What it said.
+        /// The reason that the `prometheus` crate gave.
         reason: String,
     },
 }
