@@ -1,10 +1,10 @@
-//! Where generated code finds the runtime.
+//! The path of the runtime crate in generated code.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Path;
 
-/// The module for generated code: in the crate that users depend on, or where `crate = path` says it is.
+/// Returns the path of the runtime's module for generated code, below `crate = path` or `::metrics_runtime`.
 pub(crate) fn private(given: Option<&Path>) -> TokenStream {
     match given {
         Some(path) => quote!(#path::__private),
@@ -15,11 +15,12 @@ pub(crate) fn private(given: Option<&Path>) -> TokenStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{attribute::attribute, breaker, grammar, label_value, metrics_mod};
+    use crate::track::attribute;
+    use crate::{circuit_breaker, grammar, label_value, metrics_mod};
 
-    /// A crate that knows the toolkit under another name does not know it under this one.
+    /// A crate that depends on the toolkit under another name does not know `metrics_runtime`.
     #[test]
-    fn where_a_path_is_given_nothing_is_looked_for_elsewhere() {
+    fn with_a_crate_path_all_generated_paths_start_there() {
         let function = quote!(
             async fn f(kind: Kind, text: String) -> Result<Vec<u8>, ()> {
                 body(kind, text)
@@ -64,8 +65,8 @@ mod tests {
             attribute(&grammar::RYOT, quote!(crate = here, model = "m", tokens = |r| r.len()), function.clone()),
             attribute(&grammar::COMPRESSION, quote!(crate = here), function.clone()),
             attribute(&grammar::STORAGE, quote!("store", timed, crate = here), function.clone()),
-            breaker::attribute(&quote!(crate = here, service = "s", failures = 1), &function),
-            breaker::attribute(
+            circuit_breaker::attribute(&quote!(crate = here, service = "s", failures = 1), &function),
+            circuit_breaker::attribute(
                 &quote!(crate = here, breaker = self.b, fallback = other, failure_if = |e| true),
                 &quote!(
                     async fn f(&self, _a: u8) -> Result<u8, ()> {

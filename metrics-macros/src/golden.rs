@@ -1,6 +1,6 @@
-//! Golden expansions: every `tests/golden/*.in.rs`, expanded, is the file beside it.
+//! Golden expansions: each `tests/golden/*.in.rs` expands to the file beside it.
 //!
-//! `BLESS=1 cargo test -p metrics-macros` writes those files anew.
+//! `BLESS=1 cargo test -p metrics-macros` updates these files.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Attribute, Item, Meta};
 
-use crate::grammar::{self, Grammar};
-use crate::{attribute, breaker, label_value, metrics_mod};
+use crate::grammar::{CIRCUIT_BREAKER, METRICS, RECORDING, Recording};
+use crate::{circuit_breaker, label_value, metrics_mod, track};
 
-/// The items that the item becomes, all attributes expanded.
+/// Returns the expansion of the item, with all attributes expanded.
 fn expanded(mut item: Item) -> Vec<Item> {
     let attributes = match &mut item {
         Item::Fn(function) => &mut function.attrs,
@@ -21,37 +21,40 @@ fn expanded(mut item: Item) -> Vec<Item> {
         Item::Enum(choice) => &mut choice.attrs,
         _ => return vec![item],
     };
-    let Some(at) = attributes.iter().position(|attribute| Ours::of(attribute).is_some()) else { return vec![item] };
+    let Some(at) = attributes.iter().position(|attribute| Macro::of(attribute).is_some()) else { return vec![item] };
     let attribute = attributes.remove(at);
     let item = item.into_token_stream();
-    let tokens = match Ours::of(&attribute) {
-        Some(Ours::Recorded(grammar)) => attribute::attribute(grammar, arguments(attribute), item),
-        Some(Ours::Breaker) => breaker::attribute(&arguments(attribute), &item),
-        Some(Ours::Metrics) => metrics_mod::expand(arguments(attribute), item),
-        Some(Ours::LabelValue) => {
+    let tokens = match Macro::of(&attribute) {
+        Some(Macro::Recording(recording)) => track::attribute(recording, arguments(attribute), item),
+        Some(Macro::CircuitBreaker) => circuit_breaker::attribute(&arguments(attribute), &item),
+        Some(Macro::Metrics) => metrics_mod::expand(arguments(attribute), item),
+        Some(Macro::LabelValue) => {
             let derived = label_value::expand(item.clone());
             quote!(#item #derived)
         }
         None => item,
     };
-    let file: syn::File = syn::parse2(tokens).expect("an expansion is made of items");
+    let file: syn::File = syn::parse2(tokens).expect("expansions are items");
     file.items.into_iter().flat_map(expanded).collect()
 }
 
-enum Ours {
-    Recorded(&'static Grammar),
-    Breaker,
+/// A macro of this crate.
+enum Macro {
+    Recording(&'static Recording),
+    CircuitBreaker,
     Metrics,
     LabelValue,
 }
 
-impl Ours {
+impl Macro {
     fn of(attribute: &Attribute) -> Option<Self> {
-        // One that was moved has a path.
+        // A moved `#[circuit_breaker]` has a path.
         let is = |name: &str| attribute.path().segments.last().is_some_and(|segment| segment.ident == name);
-        let recorded = grammar::ALL.into_iter().find(|grammar| is(grammar.attribute)).map(Self::Recorded);
-        let recorded = recorded.or(is(breaker::ATTRIBUTE).then_some(Self::Breaker));
-        recorded.or(is("metrics").then_some(Self::Metrics)).or(is("derive").then_some(Self::LabelValue))
+        let recording = RECORDING.into_iter().find(|recording| is(recording.grammar.attribute)).map(Self::Recording);
+        recording
+            .or(is(CIRCUIT_BREAKER.attribute).then_some(Self::CircuitBreaker))
+            .or(is(METRICS.attribute).then_some(Self::Metrics))
+            .or(is("derive").then_some(Self::LabelValue))
     }
 }
 
@@ -63,12 +66,12 @@ fn arguments(attribute: Attribute) -> TokenStream {
 }
 
 #[test]
-fn expansions_are_as_they_were() {
+fn expansions_match_the_golden_files() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let bless = std::env::var_os("BLESS").is_some();
     let mut changed = Vec::new();
     let mut count = 0;
-    for entry in fs::read_dir(&folder).expect("the folder is there") {
+    for entry in fs::read_dir(&folder).expect("the folder exists") {
         let path = entry.expect("the folder can be read").path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".in.rs")) else { continue };
         count += 1;
@@ -77,28 +80,28 @@ fn expansions_are_as_they_were() {
         file.items = file.items.into_iter().flat_map(expanded).collect();
         let found = prettyplease::unparse(&file);
         let golden = folder.join(format!("{name}.rs"));
-        let wanted = fs::read_to_string(&golden).unwrap_or_default();
-        if found == wanted {
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        if found == expected {
             continue;
         }
         if bless {
             fs::write(&golden, found).expect("the file can be written");
         } else {
-            changed.push(format!("{name}.rs: {}", first_difference(&wanted, &found)));
+            changed.push(format!("{name}.rs: {}", first_difference(&expected, &found)));
         }
     }
     assert_ne!(count, 0, "no `*.in.rs` in {}", folder.display());
     assert!(
         changed.is_empty(),
-        "expansions have changed; `BLESS=1 cargo test -p metrics-macros` writes them anew\n\n{}",
+        "expansions have changed; update them with `BLESS=1 cargo test -p metrics-macros`\n\n{}",
         changed.join("\n\n")
     );
 }
 
-fn first_difference(wanted: &str, found: &str) -> String {
-    let mut lines = (1..).zip(wanted.lines().chain([""]).zip(found.lines().chain([""])));
-    match lines.find(|(_, (wanted, found))| wanted != found) {
-        Some((number, (wanted, found))) => format!("line {number}\n  wanted {wanted}\n  found  {found}"),
-        None => "another length".to_owned(),
+fn first_difference(expected: &str, found: &str) -> String {
+    let mut lines = (1..).zip(expected.lines().chain([""]).zip(found.lines().chain([""])));
+    match lines.find(|(_, (expected, found))| expected != found) {
+        Some((number, (expected, found))) => format!("line {number}\n  expected {expected}\n  found  {found}"),
+        None => "different length".to_owned(),
     }
 }

@@ -1,16 +1,26 @@
-//! Which arguments each attribute takes: const data, one row per attribute.
+//! The rows of all attributes: which arguments each takes, needs and excludes. Constant data.
 
-use crate::args::Key;
+use crate::syntax::key::Key;
 
-/// One attribute: its arguments and the row of the runtime it drives.
+/// The argument of a method in an annotated impl block that excludes the method from recording. It takes no other
+/// arguments.
+pub(crate) const SKIP: &str = "skip";
+
+/// The arguments of one attribute.
 pub(crate) struct Grammar {
     pub(crate) attribute: &'static str,
-    pub(crate) accepts: &'static [Key],
-    /// Arguments that only make sense together with another one.
-    pub(crate) needs: &'static [(Key, Key, &'static str)],
-    /// What stands first, without a key.
+    /// The place of the attribute, for an attribute that takes different arguments in different places.
+    pub(crate) place: &'static str,
+    /// The string literal without a key that comes first.
     pub(crate) positional: Option<Positional>,
-    pub(crate) rows: Rows,
+    pub(crate) accepts: &'static [Key],
+    /// Arguments that are not allowed together: the first with each of the others.
+    pub(crate) exclusive: &'static [(Key, &'static [Key])],
+    /// Arguments that have a meaning only with another one.
+    pub(crate) needs: &'static [Needs],
+    /// Arguments that must be given.
+    pub(crate) required: &'static [Required],
+    /// `true` for an attribute of impl blocks, whose methods take [`SKIP`].
     pub(crate) on_impl: bool,
 }
 
@@ -20,135 +30,283 @@ pub(crate) struct Positional {
     pub(crate) example: &'static str,
 }
 
-/// The rows of `metrics_runtime::__private::preset` that an attribute can mean.
+/// `key` is allowed only with one of the other keys.
+pub(crate) struct Needs {
+    pub(crate) key: Key,
+    pub(crate) one_of: &'static [Key],
+    pub(crate) reason: &'static str,
+}
+
+/// One of the keys must be given, unless `unless` is.
+pub(crate) struct Required {
+    pub(crate) one_of: &'static [Key],
+    pub(crate) unless: Key,
+    pub(crate) fix: &'static str,
+}
+
+/// An attribute that records calls.
+pub(crate) struct Recording {
+    pub(crate) grammar: Grammar,
+    pub(crate) rows: Rows,
+}
+
+/// The rows of `metrics_runtime::__private::preset` that an attribute can select.
 pub(crate) enum Rows {
-    /// Always the same.
+    /// The same row for all arguments.
     One(&'static str),
-    /// One without a `name`, another with it.
+    /// A row without `name`, and a row with it.
     ByName { shared: &'static str, named: &'static str },
-    /// One without a `value`, another with it.
+    /// A row without `value`, and a row with it.
     ByValue { plain: &'static str, of_value: &'static str },
-    /// The value is the compression ratio of what was returned.
+    /// A row whose value is the compression ratio of the returned value.
     Ratio(&'static str),
 }
 
-/// All of them.
-pub(crate) const ALL: [&Grammar; 7] = [&TRACK, &HISTOGRAM, &COUNTER, &IN_FLIGHT, &RYOT, &COMPRESSION, &STORAGE];
+/// The attributes that record calls.
+pub(crate) const RECORDING: [&Recording; 7] = [&TRACK, &HISTOGRAM, &COUNTER, &IN_FLIGHT, &RYOT, &COMPRESSION, &STORAGE];
 
-/// Pairs that exclude each other, for every attribute.
-pub(crate) const EXCLUSIVE: &[(Key, Key)] = &[
-    (Key::OkIf, Key::ErrorIf),
-    (Key::Preset, Key::Name),
-    (Key::Preset, Key::Help),
-    (Key::Preset, Key::Unit),
-    (Key::Preset, Key::Buckets),
+/// All attributes.
+pub(crate) const ALL: [&Grammar; 11] = [
+    &TRACK.grammar,
+    &HISTOGRAM.grammar,
+    &COUNTER.grammar,
+    &IN_FLIGHT.grammar,
+    &RYOT.grammar,
+    &COMPRESSION.grammar,
+    &STORAGE.grammar,
+    &CIRCUIT_BREAKER,
+    &METRICS,
+    &LABEL_OF_ENUM,
+    &LABEL_OF_VARIANT,
 ];
 
-pub(crate) const TRACK: Grammar = Grammar {
-    attribute: "track",
-    accepts: &[
-        Key::Name,
-        Key::Help,
-        Key::Labels,
-        Key::Buckets,
-        Key::OkIf,
-        Key::ErrorIf,
-        Key::InFlight,
-        Key::Returns,
-        Key::Crate,
-        Key::Preset,
-        Key::Value,
-        Key::Timed,
-        Key::Objective,
-    ],
-    needs: &[
-        (Key::Labels, Key::Name, "without a name, all functions share one family; labels make it another"),
-        (Key::Buckets, Key::Name, "without a name, all functions share one family; buckets make it another"),
-        (Key::Help, Key::Name, "without a name, all functions share one family, and it has a help text"),
-        (Key::Value, Key::Preset, "values are recorded by a preset, or by `#[track_histogram]` and `#[track_counter]`"),
-        (Key::Timed, Key::Preset, "a call is timed anyway"),
-    ],
+const BASE: Grammar = Grammar {
+    attribute: "",
+    place: "",
     positional: None,
+    accepts: &[],
+    exclusive: &[],
+    needs: &[],
+    required: &[],
+    on_impl: false,
+};
+
+const OUTCOME: (Key, &[Key]) = (Key::OkIf, &[Key::ErrorIf]);
+
+pub(crate) const TRACK: Recording = Recording {
+    grammar: Grammar {
+        attribute: "track",
+        accepts: &[
+            Key::Name,
+            Key::Help,
+            Key::Labels,
+            Key::Buckets,
+            Key::OkIf,
+            Key::ErrorIf,
+            Key::InFlight,
+            Key::Returns,
+            Key::Crate,
+            Key::Preset,
+            Key::Value,
+            Key::Timed,
+            Key::Objective,
+        ],
+        exclusive: &[OUTCOME, (Key::Preset, &[Key::Name, Key::Help, Key::Buckets])],
+        needs: &[
+            Needs {
+                key: Key::Labels,
+                one_of: &[Key::Name, Key::Preset],
+                reason: "without a name, all functions share one family with fixed labels",
+            },
+            Needs {
+                key: Key::Buckets,
+                one_of: &[Key::Name],
+                reason: "without a name, all functions share one family with fixed buckets",
+            },
+            Needs {
+                key: Key::Help,
+                one_of: &[Key::Name],
+                reason: "without a name, all functions share one family with a fixed help text",
+            },
+            Needs {
+                key: Key::Value,
+                one_of: &[Key::Preset],
+                reason: "only a preset records values here; use `#[track_histogram]` or `#[track_counter]` without one",
+            },
+            Needs { key: Key::Timed, one_of: &[Key::Preset], reason: "without a preset, calls are always timed" },
+        ],
+        on_impl: true,
+        ..BASE
+    },
     rows: Rows::ByName { shared: "TRACK", named: "TRACK_NAMED" },
-    on_impl: true,
 };
 
-pub(crate) const HISTOGRAM: Grammar = Grammar {
-    attribute: "track_histogram",
-    accepts: &[
-        Key::Name,
-        Key::Help,
-        Key::Unit,
-        Key::Labels,
-        Key::Buckets,
-        Key::Value,
-        Key::OkIf,
-        Key::ErrorIf,
-        Key::Returns,
-        Key::Crate,
-        Key::Objective,
-    ],
-    needs: &[],
-    positional: None,
+pub(crate) const HISTOGRAM: Recording = Recording {
+    grammar: Grammar {
+        attribute: "track_histogram",
+        accepts: &[
+            Key::Name,
+            Key::Help,
+            Key::Unit,
+            Key::Labels,
+            Key::Buckets,
+            Key::Value,
+            Key::OkIf,
+            Key::ErrorIf,
+            Key::Returns,
+            Key::Crate,
+            Key::Objective,
+        ],
+        exclusive: &[OUTCOME],
+        ..BASE
+    },
     rows: Rows::ByValue { plain: "HISTOGRAM", of_value: "HISTOGRAM_OF_VALUE" },
-    on_impl: false,
 };
 
-pub(crate) const COUNTER: Grammar = Grammar {
-    attribute: "track_counter",
-    accepts: &[
-        Key::Name,
-        Key::Help,
-        Key::Unit,
-        Key::Labels,
-        Key::Value,
-        Key::OkIf,
-        Key::ErrorIf,
-        Key::Returns,
-        Key::Crate,
-        Key::Objective,
-    ],
-    needs: &[],
-    positional: None,
+pub(crate) const COUNTER: Recording = Recording {
+    grammar: Grammar {
+        attribute: "track_counter",
+        accepts: &[
+            Key::Name,
+            Key::Help,
+            Key::Unit,
+            Key::Labels,
+            Key::Value,
+            Key::OkIf,
+            Key::ErrorIf,
+            Key::Returns,
+            Key::Crate,
+            Key::Objective,
+        ],
+        exclusive: &[OUTCOME],
+        ..BASE
+    },
     rows: Rows::ByValue { plain: "COUNTER", of_value: "COUNTER_OF_VALUE" },
-    on_impl: false,
 };
 
-pub(crate) const IN_FLIGHT: Grammar = Grammar {
-    attribute: "track_in_flight",
-    accepts: &[Key::Name, Key::Help, Key::Labels, Key::Returns, Key::Crate],
-    needs: &[],
-    positional: None,
+pub(crate) const IN_FLIGHT: Recording = Recording {
+    grammar: Grammar {
+        attribute: "track_in_flight",
+        accepts: &[Key::Name, Key::Help, Key::Labels, Key::Returns, Key::Crate],
+        ..BASE
+    },
     rows: Rows::One("IN_FLIGHT"),
-    on_impl: false,
 };
 
-pub(crate) const RYOT: Grammar = Grammar {
-    attribute: "track_ryot",
-    accepts: &[Key::Model, Key::Tokens, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate, Key::Objective],
-    needs: &[
-        (Key::Tokens, Key::Model, "tokens are counted by model"),
-        (Key::Model, Key::Tokens, "the model is a label of the tokens, and of nothing else"),
-    ],
-    positional: None,
+pub(crate) const RYOT: Recording = Recording {
+    grammar: Grammar {
+        attribute: "track_ryot",
+        accepts: &[Key::Model, Key::Tokens, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate, Key::Objective],
+        exclusive: &[OUTCOME],
+        needs: &[
+            Needs { key: Key::Tokens, one_of: &[Key::Model], reason: "tokens are counted by model" },
+            Needs { key: Key::Model, one_of: &[Key::Tokens], reason: "only the tokens have the label `model`" },
+        ],
+        ..BASE
+    },
     rows: Rows::One("RYOT"),
-    on_impl: false,
 };
 
-pub(crate) const COMPRESSION: Grammar = Grammar {
-    attribute: "track_compression",
-    accepts: &[Key::Ratio, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate],
-    needs: &[],
-    positional: None,
+pub(crate) const COMPRESSION: Recording = Recording {
+    grammar: Grammar {
+        attribute: "track_compression",
+        accepts: &[Key::CompressionRatio, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate],
+        exclusive: &[OUTCOME],
+        ..BASE
+    },
     rows: Rows::Ratio("COMPRESSION"),
-    on_impl: false,
 };
 
-pub(crate) const STORAGE: Grammar = Grammar {
-    attribute: "track_storage",
-    accepts: &[Key::Timed, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate, Key::Objective],
-    needs: &[],
-    positional: Some(Positional { label: "operation", example: "\"store\"" }),
+pub(crate) const STORAGE: Recording = Recording {
+    grammar: Grammar {
+        attribute: "track_storage",
+        positional: Some(Positional { label: "operation", example: "\"store\"" }),
+        accepts: &[Key::Timed, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate, Key::Objective],
+        exclusive: &[OUTCOME],
+        ..BASE
+    },
     rows: Rows::One("STORAGE"),
-    on_impl: false,
 };
+
+pub(crate) const CIRCUIT_BREAKER: Grammar = Grammar {
+    attribute: "circuit_breaker",
+    accepts: &[
+        Key::Service,
+        Key::Failures,
+        Key::Ratio,
+        Key::Calls,
+        Key::Window,
+        Key::Minimum,
+        Key::Open,
+        Key::MaxOpen,
+        Key::Jitter,
+        Key::HalfOpen,
+        Key::Lease,
+        Key::Breaker,
+        Key::FailureIf,
+        Key::Classify,
+        Key::OnReject,
+        Key::Fallback,
+        Key::Crate,
+    ],
+    exclusive: &[
+        (Key::Failures, &[Key::Ratio, Key::Calls, Key::Window, Key::Minimum]),
+        (Key::Calls, &[Key::Window]),
+        (Key::FailureIf, &[Key::Classify]),
+        (Key::OnReject, &[Key::Fallback]),
+        (
+            Key::Breaker,
+            &[
+                Key::Service,
+                Key::Failures,
+                Key::Ratio,
+                Key::Calls,
+                Key::Window,
+                Key::Minimum,
+                Key::Open,
+                Key::MaxOpen,
+                Key::Jitter,
+                Key::HalfOpen,
+                Key::Lease,
+            ],
+        ),
+    ],
+    needs: &[
+        Needs { key: Key::Calls, one_of: &[Key::Ratio], reason: "it is the number of calls the ratio is taken of" },
+        Needs { key: Key::Window, one_of: &[Key::Ratio], reason: "it is the time the ratio is taken over" },
+        Needs { key: Key::Minimum, one_of: &[Key::Ratio], reason: "it is the number of calls a ratio requires" },
+        Needs {
+            key: Key::Ratio,
+            one_of: &[Key::Calls, Key::Window],
+            reason: "it is taken of the last calls (`calls = 100`) or over time (`window = \"10s\"`)",
+        },
+    ],
+    required: &[
+        Required { one_of: &[Key::Service], unless: Key::Breaker, fix: BREAKER_FIX },
+        Required { one_of: &[Key::Failures, Key::Ratio], unless: Key::Breaker, fix: BREAKER_FIX },
+    ],
+    ..BASE
+};
+
+const BREAKER_FIX: &str = "write `#[circuit_breaker(service = \"ryot\", failures = 5, open = \"30s\")]`, or \
+                           `breaker = ..` for an existing breaker";
+
+pub(crate) const METRICS: Grammar = Grammar { attribute: "metrics", accepts: &[Key::Prefix, Key::Crate], ..BASE };
+
+pub(crate) const LABEL_OF_ENUM: Grammar =
+    Grammar { attribute: "label", place: " on an enum", accepts: &[Key::Crate], ..BASE };
+
+pub(crate) const LABEL_OF_VARIANT: Grammar =
+    Grammar { attribute: "label", place: " on a variant", accepts: &[Key::Rename], ..BASE };
+
+impl Grammar {
+    /// Returns the attribute as errors show it.
+    pub(crate) fn title(&self) -> String {
+        format!("`#[{}]`{}", self.attribute, self.place)
+    }
+
+    /// Returns the key with this text, if the attribute takes it.
+    pub(crate) fn key(&self, text: &str) -> Option<Key> {
+        self.accepts.iter().copied().find(|key| key.as_str() == text)
+    }
+}

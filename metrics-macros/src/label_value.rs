@@ -1,52 +1,22 @@
-//! `#[derive(LabelValue)]` on an enum without fields.
+//! `#[derive(LabelValue)]` for enums without fields.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
-use syn::{Attribute, Data, DeriveInput, Error, Fields, Ident, LitStr, Path, Variant};
+use syn::{Attribute, Data, DeriveInput, Error, Fields, Ident, LitStr, Variant};
 
-use crate::args::{assigned, each_item, path};
+use crate::args::Args;
 use crate::crate_path;
-use crate::problems::{Problems, did_you_mean};
+use crate::diagnostics::Problems;
+use crate::grammar::{Grammar, LABEL_OF_ENUM, LABEL_OF_VARIANT};
+use crate::syntax::key::Key;
 
-/// What `#[label(..)]` says.
-#[derive(Default)]
-struct LabelArgs {
-    rename: Option<LitStr>,
-    krate: Option<Path>,
-}
-
-fn label_args(attributes: &[Attribute], on_variant: bool, problems: &mut Problems) -> LabelArgs {
-    let mut args = LabelArgs::default();
-    let (key, takes) = if on_variant {
-        ("rename", "a variant takes `#[label(rename = \"..\")]`")
-    } else {
-        ("crate", "the enum takes `#[label(crate = path)]`, its variants `#[label(rename = \"..\")]`")
-    };
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("label")) {
-        let parsed = attribute.parse_args_with(|input: ParseStream<'_>| {
-            each_item(input, problems, |input| {
-                if !input.peek(Ident::peek_any) {
-                    return Err(input.error(format!("expected `{key} = ..`; {takes}")));
-                }
-                let word = input.call(Ident::parse_any)?;
-                if word != key {
-                    let hint = did_you_mean(&word.to_string(), [key]);
-                    return Err(Error::new(word.span(), format!("unknown key `{word}`; {takes}{hint}")));
-                }
-                if args.rename.is_some() || args.krate.is_some() {
-                    return Err(Error::new(word.span(), format!("`{word}` is given twice: leave one out")));
-                }
-                assigned(input, &word, "")?;
-                if on_variant {
-                    args.rename = Some(input.parse()?);
-                } else {
-                    args.krate = Some(path(input, "where the toolkit is")?);
-                }
-                Ok(())
-            })
-        });
+/// Reads all `#[label(..)]` attributes of the enum or of a variant.
+fn args(attributes: &[Attribute], grammar: &Grammar, problems: &mut Problems) -> Args {
+    let mut args = Args::default();
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident(grammar.attribute)) {
+        let parsed = attribute.parse_args_with(|input: ParseStream<'_>| args.read(input, grammar, problems));
         if let Err(error) = parsed {
             problems.push(error);
         }
@@ -54,14 +24,15 @@ fn label_args(attributes: &[Attribute], on_variant: bool, problems: &mut Problem
     args
 }
 
+/// Returns the implementation of `LabelValue`. If there are errors, it comes with them.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let input: DeriveInput = match syn::parse2(input) {
         Ok(input) => input,
         Err(error) => return error.into_compile_error(),
     };
     let mut problems = Problems::default();
-    let args = label_args(&input.attrs, false, &mut problems);
-    let private = crate_path::private(args.krate.as_ref());
+    let args = args(&input.attrs, &LABEL_OF_ENUM, &mut problems);
+    let private = crate_path::private(args.path(Key::Crate));
     let texts = texts(&input.data, &mut problems);
     let name = &input.ident;
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
@@ -75,7 +46,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
                 quote!(::core::option::Option::Some(match self { #(#ordinals)* })),
             )
         }
-        // Whoever uses it as a label has no error of their own.
+        // The implementation remains, so that uses of the type as a label are no further errors.
         Err(error) => (Some(error.into_compile_error()), quote!(loop {}), quote!(loop {})),
     };
     let texts = texts.iter().map(|(_, text)| text);
@@ -98,28 +69,29 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     }
 }
 
-/// What a variant is called, at the word that says so.
+/// Returns the text of a variant, with the span of the tokens that give it.
 fn text(variant: &Variant, problems: &mut Problems) -> LitStr {
     if !matches!(variant.fields, Fields::Unit) {
         problems.push(Error::new_spanned(
             &variant.fields,
-            format!(
-                "`{}` has fields, which would make its values many: leave them out, or implement `LabelValue` by hand",
-                variant.ident
-            ),
+            format!("`{}` has fields, expected none: remove them, or implement `LabelValue` by hand", variant.ident),
         ));
     }
-    let renamed = label_args(&variant.attrs, true, problems).rename;
-    renamed.unwrap_or_else(|| LitStr::new(&snake_case(&variant.ident.unraw().to_string()), variant.ident.span()))
+    match args(&variant.attrs, &LABEL_OF_VARIANT, problems).literal(Key::Rename) {
+        Some(text) => text.clone(),
+        None => LitStr::new(&snake_case(&variant.ident.unraw().to_string()), variant.ident.span()),
+    }
 }
 
-/// The variants, each with its text.
+/// Returns the variants with their texts.
 fn texts<'d>(data: &'d Data, problems: &mut Problems) -> Vec<(&'d Ident, String)> {
     let other = match data {
         Data::Enum(data) => {
             if data.variants.is_empty() {
-                problems
-                    .push(Error::new(data.enum_token.span, "an enum without variants has no label values: add one"));
+                problems.push(Error::new(
+                    data.enum_token.span,
+                    "an enum without variants has no label values: add a variant",
+                ));
             }
             let mut texts: Vec<(&Ident, String)> = Vec::new();
             for variant in &data.variants {
@@ -127,7 +99,7 @@ fn texts<'d>(data: &'d Data, problems: &mut Problems) -> Vec<(&'d Ident, String)
                 if texts.iter().any(|(_, earlier)| *earlier == text.value()) {
                     problems.push(Error::new(
                         text.span(),
-                        format!("two variants are called `{}`: rename one of them", text.value()),
+                        format!("two variants have the label value `{}`: rename one of them", text.value()),
                     ));
                 }
                 texts.push((&variant.ident, text.value()));
@@ -137,14 +109,11 @@ fn texts<'d>(data: &'d Data, problems: &mut Problems) -> Vec<(&'d Ident, String)
         Data::Struct(data) => data.struct_token.span,
         Data::Union(data) => data.union_token.span,
     };
-    problems.push(Error::new(
-        other,
-        "expected an enum, whose values are few; for another type, implement `LabelValue` by hand",
-    ));
+    problems.push(Error::new(other, "expected an enum: for other types, implement `LabelValue` by hand"));
     Vec::new()
 }
 
-/// `CacheHit` and `HTTPError` as `cache_hit` and `http_error`.
+/// Converts `CacheHit` to `cache_hit`, and `HTTPError` to `http_error`.
 fn snake_case(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     let mut out = String::new();
@@ -165,7 +134,7 @@ mod tests {
     use super::snake_case;
 
     #[test]
-    fn variants_are_called_as_rust_would_call_a_variable() {
+    fn variants_are_converted_to_snake_case() {
         for (variant, text) in
             [("Hit", "hit"), ("CacheHit", "cache_hit"), ("HTTPError", "http_error"), ("V2Beta", "v2_beta"), ("A", "a")]
         {

@@ -1,36 +1,58 @@
-//! The attributes of `metrics-runtime`, which re-exports them: depend on that crate, not on this one.
+//! Attributes of `metrics-runtime`, which re-exports them. Depend on that crate, not on this one.
+//!
+//! | attribute | records |
+//! |---|---|
+//! | [`macro@track`] | calls by status, durations, and optionally calls in flight |
+//! | [`macro@track_histogram`] | durations, or a number from the result, in a histogram |
+//! | [`macro@track_counter`] | calls by status, or the sum of a number from the result |
+//! | [`macro@track_in_flight`] | calls in flight |
+//! | [`macro@track_ryot`] | calls of the Ryot language model, and the tokens they generate |
+//! | [`macro@track_compression`] | compression ratios of ΣLANG |
+//! | [`macro@track_storage`] | operations of the ΣVAULT storage |
+//! | [`macro@circuit_breaker`] | puts an async function behind a circuit breaker |
+//! | [`macro@metrics`] | declares business metrics as functions of a module |
+//! | [`derive@LabelValue`] | makes an enum a label with known values |
 
 #![forbid(unsafe_code)]
 
 mod args;
-mod attribute;
-mod breaker;
+mod circuit_breaker;
 mod crate_path;
+mod diagnostics;
 mod expand;
 #[cfg(all(test, not(feature = "off")))]
 mod golden;
 mod grammar;
-mod item;
 mod label_value;
 mod metrics_mod;
-mod model;
-mod objective;
-mod problems;
+mod plan;
+mod syntax;
 mod tokens;
+mod track;
 
 use proc_macro::TokenStream;
 
-/// Counts the calls of a function by how they ended, and observes how long they took.
+/// Counts the calls of a function by status, and observes their duration.
 ///
-/// | | without `name` | with `name = "x"` |
+/// | metric | without `name` | with `name = "x"` |
 /// |---|---|---|
-/// | calls | `function_calls_total{function, module, status}` | `x_total{.., status}` |
-/// | duration in seconds | `function_call_duration_seconds{function, module}` | `x_duration_seconds{..}` |
-/// | with `in_flight` | `function_calls_in_flight{function, module}` | `x_in_flight{..}` |
+/// | calls, a counter | `function_calls_total{function, module, status}` | `x_total{.., status}` |
+/// | duration in seconds, a histogram | `function_call_duration_seconds{function, module}` | `x_duration_seconds{..}` |
+/// | calls in flight, a gauge, with `in_flight` | `function_calls_in_flight{function, module}` | `x_in_flight{..}` |
 ///
-/// Without a name, all functions share one family, so that one dashboard fits every service. `status` is `success`,
-/// `error`, `panic` or `cancelled` (the future was dropped before it was done); durations are those of calls that were
-/// not cancelled. A future that is never polled counts nothing.
+/// Without `name`, all functions share these families, so that one dashboard fits every service. With `name`, the labels
+/// are those in `labels(..)`.
+///
+/// The label `status` is the outcome of the call:
+///
+/// | `status` | the call |
+/// |---|---|
+/// | `success`, `error` | returned, see [Outcomes](#outcomes) |
+/// | `panic` | panicked |
+/// | `cancelled` | was dropped as a future before it was done |
+///
+/// Each call that starts is counted once, on every way out. A future that is never polled is not counted. The histogram
+/// observes the durations of calls that were not cancelled.
 ///
 /// ```
 /// use metrics_runtime::track;
@@ -50,34 +72,117 @@ use proc_macro::TokenStream;
 /// assert!(page.contains("login_duration_seconds_count{tenant=\"acme\"} 2\n"));
 /// ```
 ///
-/// # Arguments
+/// The attribute works on sync and async functions, methods, generic functions and functions that return a future. It can
+/// be combined with `async_trait`, `tracing::instrument` and the other attributes of this crate, in any order. It does not
+/// change the value, panics, drop order, `Send`, lifetimes or lints of the function. A mistake in an argument is a compile
+/// error at the argument. With the feature `off`, functions are not changed, but arguments are still checked.
 ///
-/// The same in all attributes; each takes some of them.
+/// # Arguments
 ///
 /// | argument | meaning | default |
 /// |---|---|---|
-/// | `name = ".."` | the name, without a namespace: a literal or a path to a `const` | as above |
-/// | `help = ".."` | the text for people, likewise | the first paragraph of the doc comment |
-/// | `labels(a = expr)` | evaluated before the body, where parameters are still there | none |
-/// | `labels(a = "text")` | always the same | |
-/// | `labels(a = \|r\| expr)` | evaluated on what was returned, the whole of it; says `panic` or `cancelled` where nothing was | |
-/// | `labels(a: Type = ..)` | names the type of the values; where these are few, their series exist at zero from the start | that of the parameter |
-/// | `buckets = [0.1, 1, 10]` | bounds without `+Inf`, integers or floats; or a path to a `const`, `linear(start, width, count)`, `exponential(start, factor, count)` | 0.005 to 10, for seconds |
-/// | `ok_if = \|r\| bool`, `error_if = \|r\| bool` | decides between `success` and `error` | `Result`; the code of an HTTP response; `impl Classify` |
-/// | `in_flight` | calls in flight, as a gauge | not recorded |
-/// | `objective(success = 99.9, latency(0.5, 99.0))` | what is promised over 30 days, for alert rules: the percentage of calls that succeed, and of those that take at most so many seconds, which is the bound of a bucket; functions that record into the same series promise the same | nothing |
-/// | `returns = future`, `value` | whether the future that is returned is recorded, or its construction | what the signature shows |
-/// | `crate = path` | where `metrics_runtime` is | `::metrics_runtime` |
-/// | `preset = path` | a `const` of type `presets::Preset` says what is recorded; with it, `value = \|r\| ..` and `timed` | |
+/// | `name = ".."` | name of the metrics, without a namespace: a string literal or a path to a `const` | the shared families |
+/// | `help = ".."` | help text: a string literal or a path to a `const`. Needs `name` | the first paragraph of the doc comment |
+/// | `labels(..)` | additional labels, see [Labels](#labels). Needs `name` or `preset` | none |
+/// | `buckets = [0.1, 1, 10]` | bucket bounds in seconds, see [Buckets](#buckets). Needs `name` | 0.005 to 10 |
+/// | `ok_if = \|r\| bool` | `true` for a success, see [Outcomes](#outcomes) | by the type |
+/// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
+/// | `in_flight` | also records the calls in flight | not recorded |
+/// | `objective(..)` | service level objective, see [Objectives](#objectives) | none |
+/// | `preset = path` | records the metrics of a preset, see [Presets](#presets). Excludes `name`, `help` and `buckets` | |
+/// | `value = \|r\| ..` | the value that the preset records, as in [`macro@track_histogram`]. Needs `preset` | not recorded |
+/// | `timed` | also records the optional duration of the preset. Needs `preset` | not recorded |
+/// | `returns = ..` | the recorded part of a function without `async`, see [Futures](#functions-that-return-a-future) | `auto` |
+/// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 ///
-/// `labels`, `buckets` and `help` need a `name`, since the shared families have theirs. What is no `async fn` but returns
-/// `impl Future`, `BoxFuture` or `Pin<Box<dyn Future>>` is recorded until that future is done; a future that the
-/// signature does not show is an error that asks for `returns`.
+/// # Labels
 ///
-/// # On an `impl` block
+/// | form | value |
+/// |---|---|
+/// | `labels(a = expr)` | the expression, evaluated before the body; it can use the parameters |
+/// | `labels(a = "text")` | the fixed text |
+/// | `labels(a = \|r\| expr)` | the closure, called with a reference to the returned value (also to a `Result`); `panic` or `cancelled` if the call did not return |
+/// | `labels(a: Type = ..)` | as above, with a given type; default: the type of the parameter |
 ///
-/// Every method is recorded, its label `function` says `Type::method`. `#[track(skip)]` leaves a method out, a
-/// `#[track(..)]` of its own replaces what the block says.
+/// The types of values implement `LabelValue`, such as `&str`, `String`, integers and `bool`. If the values of a type are
+/// known, as with [`derive@LabelValue`], their series exist at zero from the start.
+///
+/// # Buckets
+///
+/// The bounds are sorted, and leave out `+Inf`.
+///
+/// | form | bounds |
+/// |---|---|
+/// | `buckets = [0.1, 1, 10]` | the list; integers and floats |
+/// | `buckets = path` | a `const` array or slice of `f64` |
+/// | `buckets = linear(start, width, count)` | `start`, `start + width`, ..; `count` is an integer literal |
+/// | `buckets = exponential(start, factor, count)` | `start`, `start * factor`, .. |
+///
+/// # Outcomes
+///
+/// A call that returned is a success or an error:
+///
+/// | returned type | error |
+/// |---|---|
+/// | `Result` | `Err` |
+/// | an HTTP response or status code, with the feature `http` | codes 4xx and 5xx |
+/// | a type that implements `Classify` | as it says; also inside of `Ok` and `Err` |
+/// | other types | never |
+///
+/// `ok_if` and `error_if` decide instead. Their closure is called with a reference to the returned value.
+///
+/// # Objectives
+///
+/// `objective(success = 99.9, latency("500ms", 99.0))` declares objectives over 30 days. The exported alert rules contain
+/// burn-rate alerts for them.
+///
+/// | form | objective |
+/// |---|---|
+/// | `success = 99.9` | the percentage of calls that succeed |
+/// | `latency("500ms", 99.0)` | the percentage of calls that take at most this time. The time is a string with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`) or a path to a `const` of type `Duration`, and must be a bound of the buckets |
+///
+/// Functions that record into the same series must have the same objective. `Builder::objective` declares objectives of
+/// HTTP routes.
+///
+/// # Presets
+///
+/// `preset = path` names a `const` of type `presets::Preset`, which says which metrics are recorded:
+///
+/// ```
+/// use metrics_runtime::presets::{Instrument, Preset};
+/// use metrics_runtime::track;
+///
+/// const MAIL: Preset = Preset::new()
+///     .calls(Instrument::counter("mails_total", "Mails by status."))
+///     .value(Instrument::counter("mail_bytes_total", "Size of the sent mails.").unit("bytes"));
+///
+/// #[track(preset = MAIL, labels(kind = "welcome"), value = |size| *size)]
+/// fn send(text: &str) -> usize {
+///     text.len()
+/// }
+///
+/// send("hello");
+/// let page = metrics_runtime::Registry::global().render();
+/// assert!(page.contains("mails_total{kind=\"welcome\",status=\"success\"} 1\n"));
+/// assert!(page.contains("mail_bytes_total{kind=\"welcome\"} 5\n"));
+/// ```
+///
+/// # Functions that return a future
+///
+/// A function without `async` that returns `impl Future`, `BoxFuture`, `LocalBoxFuture` or `Pin<Box<dyn Future>>` is
+/// recorded from the first poll of the future until it is done.
+///
+/// | form | records |
+/// |---|---|
+/// | `returns = auto` | the future if the signature shows one, else the function. A future that the signature does not show is a compile error |
+/// | `returns = future` | the future, for example behind a type alias of a boxed future |
+/// | `returns = value` | the function, without the future that it returns |
+///
+/// # Impl blocks
+///
+/// On an `impl` block, the attribute records every method. The label `function` is `Type::method`. `#[track(skip)]` excludes
+/// a method, and `#[track(..)]` on a method replaces the arguments of the block. `name`, `help`, `labels` and `value` are
+/// allowed only on methods.
 ///
 /// ```
 /// use metrics_runtime::track;
@@ -101,19 +206,15 @@ use proc_macro::TokenStream;
 /// ```
 #[proc_macro_attribute]
 pub fn track(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(&grammar::TRACK, args.into(), item.into()).into()
+    track::attribute(&grammar::TRACK, args.into(), item.into()).into()
 }
 
-/// Observes one number per call in a histogram: how long it took, or with `value` something about what was returned.
+/// Observes one number for each call in a histogram: its duration, or a value from its result.
 ///
-/// Takes `name`, `help`, `unit`, `labels`, `buckets`, `value`, `ok_if`, `error_if`, `returns`, `crate`, which mean what
-/// they mean in [`macro@track`]. The name is that of the function and `_duration_seconds`, with `value` that and
-/// `_value`, unless `name` says another.
-///
-/// - Without `value`: the duration in seconds of calls that were not cancelled.
-/// - `value = |r| ..`: a number, a `Duration` (recorded in seconds) or an `Option` of one, of what was returned on success.
-///   A `Result` is seen through: `r` is what it holds. Give `buckets` as well, the default is one for seconds.
-/// - `unit = "bytes"`: the plural base unit, in which the name has to end.
+/// | | without `value` | with `value` |
+/// |---|---|---|
+/// | observes | the duration in seconds of calls that were not cancelled | the value of calls that succeeded |
+/// | default name, for `fn f` | `f_duration_seconds` | `f_value` |
 ///
 /// ```
 /// use metrics_runtime::track_histogram;
@@ -129,19 +230,40 @@ pub fn track(args: TokenStream, item: TokenStream) -> TokenStream {
 /// assert!(page.contains("upload_bytes_bucket{le=\"16384\"} 1\n"));
 /// assert!(page.contains("upload_bytes_sum 5000\n"));
 /// ```
+///
+/// # Arguments
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `name = ".."` | name of the metric, without a namespace: a string literal or a path to a `const` | see above |
+/// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
+/// | `unit = ".."` | plural base unit, such as `"bytes"`, with which the name must end: a string literal or a path to a `const` | none |
+/// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
+/// | `buckets = [..]` | bucket bounds, see [`track`](macro@track#buckets) | 0.005 to 10, for seconds |
+/// | `value = \|r\| ..` | the observed value, see [Values](#values) | the duration |
+/// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
+/// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
+/// | `objective(latency(..))` | latency objective of durations, see [`track`](macro@track#objectives) | none |
+/// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
+///
+/// # Values
+///
+/// The closure is called with a reference to the returned value, or to the value in `Ok` if the function returns a
+/// `Result`. It returns a number, a `Duration` (recorded in seconds), or an `Option` of one; `None` is not recorded.
 #[proc_macro_attribute]
 pub fn track_histogram(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(&grammar::HISTOGRAM, args.into(), item.into()).into()
+    track::attribute(&grammar::HISTOGRAM, args.into(), item.into()).into()
 }
 
-/// Counts the calls of a function, or with `value` sums something about what it returns.
+/// Counts the calls of a function by status, or adds up a value from their results.
 ///
-/// Takes `name`, `help`, `unit`, `labels`, `value`, `ok_if`, `error_if`, `returns`, `crate`, which mean what they mean in
-/// [`macro@track`] and [`macro@track_histogram`]. The name ends in `_total`; it is that of the function and `_total`
-/// unless `name` says another.
+/// | | without `value` | with `value` |
+/// |---|---|---|
+/// | counts | calls by `status`, as in [`macro@track`] | the sum of the values of calls that succeeded, without `status` |
+/// | default name, for `fn f` | `f_total` | `f_total` |
 ///
-/// - Without `value`: calls by `status`, as in [`macro@track`]; a `status` of one's own in `labels` takes its place.
-/// - `value = |r| ..`: the sum of the values of calls that succeeded, without a `status`. What is negative is left out.
+/// A label `status` in `labels(..)` replaces the status of the call. Negative values are not added.
 ///
 /// ```
 /// use metrics_runtime::{LabelValue, track_counter};
@@ -164,16 +286,30 @@ pub fn track_histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// assert!(page.contains("analysis_total{source=\"queue\",status=\"success\"} 0\n"));
 /// assert!(page.contains("sent_bytes_total 4\n"));
 /// ```
+///
+/// # Arguments
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `name = ".."` | name of the metric, without a namespace, which ends with `_total`: a string literal or a path to a `const` | see above |
+/// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
+/// | `unit = ".."` | plural base unit, such as `"bytes"`, which the name must have before `_total`: a string literal or a path to a `const` | none |
+/// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
+/// | `value = \|r\| ..` | the added value, see [`track_histogram`](macro@track_histogram#values) | 1, for each call |
+/// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
+/// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
+/// | `objective(success = ..)` | success objective of calls, see [`track`](macro@track#objectives) | none |
+/// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn track_counter(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(&grammar::COUNTER, args.into(), item.into()).into()
+    track::attribute(&grammar::COUNTER, args.into(), item.into()).into()
 }
 
-/// Shows how many calls of a function are in flight, as a gauge.
+/// Records the calls of a function that are in flight, as a gauge.
 ///
-/// Takes `name`, `help`, `labels`, `returns`, `crate`, which mean what they mean in [`macro@track`]; labels have to be
-/// known at entry. The name is that of the function and `_in_flight` unless `name` says another. The gauge comes back
-/// to zero on every way out: return, panic, dropped future.
+/// The default name is `f_in_flight`, for `fn f`. The gauge is decremented on every way out of a call: return, panic, and a
+/// dropped future.
 ///
 /// ```
 /// use metrics_runtime::track_in_flight;
@@ -188,22 +324,28 @@ pub fn track_counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// let page = metrics_runtime::Registry::global().render();
 /// assert!(page.contains("uploads_in_flight{tenant=\"acme\"} 0\n"));
 /// ```
+///
+/// # Arguments
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `name = ".."` | name of the metric, without a namespace: a string literal or a path to a `const` | see above |
+/// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
+/// | `labels(..)` | labels, see [`track`](macro@track#labels), without those of the returned value | none |
+/// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn track_in_flight(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(&grammar::IN_FLIGHT, args.into(), item.into()).into()
+    track::attribute(&grammar::IN_FLIGHT, args.into(), item.into()).into()
 }
 
-/// Records calls to the Ryot language model.
+/// Records calls of the Ryot language model.
 ///
-/// | metric | |
+/// | metric | records |
 /// |---|---|
-/// | `ryot_requests_total{status}` | calls |
-/// | `ryot_request_duration_seconds` | their duration in seconds; buckets 0.1 0.5 1 2 5 10 30 |
+/// | `ryot_requests_total{status}` | calls by status, as in [`macro@track`] |
+/// | `ryot_request_duration_seconds` | durations in seconds, in the buckets 0.1 0.5 1 2 5 10 30 |
 /// | `tokens_generated_total{model}` | with `model` and `tokens`: the sum of the tokens of calls that succeeded |
-///
-/// Takes `model = expr` (as a label: a literal, evaluated before the body, or a closure) and `tokens = |r| ..` (as `value`
-/// of [`macro@track_histogram`]), which need each other, and `ok_if`, `error_if`, `returns`, `crate`, which mean what
-/// they mean in [`macro@track`].
 ///
 /// ```
 /// use metrics_runtime::track_ryot;
@@ -221,17 +363,28 @@ pub fn track_in_flight(args: TokenStream, item: TokenStream) -> TokenStream {
 /// assert!(page.contains("ryot_request_duration_seconds_count 1\n"));
 /// assert!(page.contains("tokens_generated_total{model=\"tiny\"} 7\n"));
 /// ```
+///
+/// # Arguments
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `model = ..` | value of the label `model`: a string literal, an expression evaluated before the body, or a closure on the returned value, as in [`track`](macro@track#labels). Needs `tokens` | |
+/// | `tokens = \|r\| ..` | the tokens of a call, as a [value](macro@track_histogram#values). Needs `model` | not recorded |
+/// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
+/// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
+/// | `objective(..)` | service level objective, see [`track`](macro@track#objectives) | none |
+/// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn track_ryot(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(&grammar::RYOT, args.into(), item.into()).into()
+    track::attribute(&grammar::RYOT, args.into(), item.into()).into()
 }
 
-/// Records the ratio that ΣLANG compression reaches, of calls that succeeded.
+/// Records the compression ratios of ΣLANG, for calls that succeeded.
 ///
-/// `sigmalang_compression_ratio` is a histogram with the buckets 5 10 15 20 25 30. The ratio is that of what was
-/// returned, which implements `CompressionRatio`, seen through `Result` and `Option`; or `ratio = |r| ..`, as `value` of
-/// [`macro@track_histogram`]. Also takes `ok_if`, `error_if`, `returns`, `crate`, which mean what they mean in
-/// [`macro@track`].
+/// | metric | records |
+/// |---|---|
+/// | `sigmalang_compression_ratio` | ratios, in the buckets 5 10 15 20 25 30 |
 ///
 /// ```
 /// use metrics_runtime::{CompressionRatio, track_compression};
@@ -254,16 +407,27 @@ pub fn track_ryot(args: TokenStream, item: TokenStream) -> TokenStream {
 /// assert!(page.contains("sigmalang_compression_ratio_bucket{le=\"10\"} 0\n"));
 /// assert!(page.contains("sigmalang_compression_ratio_bucket{le=\"15\"} 1\n"));
 /// ```
+///
+/// # Arguments
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `ratio = \|r\| ..` | the ratio of a call, as a [value](macro@track_histogram#values) | `CompressionRatio` of the returned value, also inside of `Result` and `Option` |
+/// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
+/// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
+/// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn track_compression(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(&grammar::COMPRESSION, args.into(), item.into()).into()
+    track::attribute(&grammar::COMPRESSION, args.into(), item.into()).into()
 }
 
-/// Counts operations of the ΣVAULT storage.
+/// Records operations of the ΣVAULT storage.
 ///
-/// `#[track_storage("store")]` counts `sigmavault_operations_total{operation="store", status}`; the operation is a
-/// literal. With `timed`, `sigmavault_operation_duration_seconds{operation}` observes the duration in seconds, buckets
-/// 0.005 to 10. Also takes `ok_if`, `error_if`, `returns`, `crate`, which mean what they mean in [`macro@track`].
+/// | metric | records |
+/// |---|---|
+/// | `sigmavault_operations_total{operation, status}` | operations by status, as in [`macro@track`] |
+/// | `sigmavault_operation_duration_seconds{operation}` | with `timed`: durations in seconds, in the buckets 0.005 to 10 |
 ///
 /// ```
 /// use metrics_runtime::track_storage;
@@ -278,49 +442,28 @@ pub fn track_compression(args: TokenStream, item: TokenStream) -> TokenStream {
 /// assert!(page.contains("sigmavault_operations_total{operation=\"store\",status=\"success\"} 1\n"));
 /// assert!(page.contains("sigmavault_operation_duration_seconds_count{operation=\"store\"} 1\n"));
 /// ```
-#[proc_macro_attribute]
-pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(&grammar::STORAGE, args.into(), item.into()).into()
-}
-
-/// Puts an async function behind a circuit breaker: while the service that it calls fails, it is not called.
+///
+/// # Arguments
 ///
 /// | argument | meaning | default |
 /// |---|---|---|
-/// | `service = ".."` | the name; all functions that name it share one breaker | |
-/// | `failures = 5` | opens when so many calls in a row have failed | |
-/// | `ratio = 0.5, calls = 100` | opens when that part of the last so many calls has failed | |
-/// | `ratio = 0.5, window = "10s"` | opens when that part of the calls of the last while has failed | |
-/// | `minimum = 20` | how many calls a ratio takes to mean anything | `calls`; 10 with `window` |
-/// | `open = "30s"` | how long it stays open, before calls pass as probes | `"30s"` |
-/// | `max_open = "10m"` | up to which that doubles, each time it opens without having been closed | it does not |
-/// | `jitter = 0.1` | makes each time open longer by a random part of it, up to this | `0` |
-/// | `half_open = 1` | how many probes pass, and how many successes close it | `1` |
-/// | `lease = "60s"` | after which a probe that does not end loses its place | `"60s"` |
-/// | `breaker = expr` | a `CircuitBreaker` of one's own (`self.breaker`), instead of all of the above | |
-/// | `failure_if = \|error\| ..` | whether an error is a failure, as `bool` or `Verdict` | every error is |
-/// | `classify = \|result\| ..` | the same of the whole of what was returned | |
-/// | `on_reject = \|open\| ..` | the error of a call that is rejected | `E: From<CircuitOpen>` |
-/// | `fallback = path` | an async function that is called instead, with the same parameters by value, `self` first | |
-/// | `crate = path` | where `metrics_runtime` is | `::metrics_runtime` |
+/// | `".."` | value of the label `operation`: a string literal, as the first argument | required |
+/// | `timed` | also records the duration | not recorded |
+/// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
+/// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
+/// | `objective(..)` | service level objective, see [`track`](macro@track#objectives). A latency needs `timed` | none |
+/// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
+#[proc_macro_attribute]
+pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
+    track::attribute(&grammar::STORAGE, args.into(), item.into()).into()
+}
+
+/// Puts an async function behind a circuit breaker, which rejects calls while the service that the function calls fails.
 ///
-/// Numbers and durations can be paths to a `const`; of type `u32`, `f64` and `Duration`. Two attributes that name one
-/// service with different settings are an error at `install`. A breaker goes on breaking where metrics are switched off,
-/// by `METRICS_ENABLED` or by the feature `off`.
-///
-/// A call that is rejected does not run the body. The call that opens the circuit returns its own error. A call counts as
-/// a failure if it panics, and neither way if its future is dropped. `breaker = self.breaker` borrows `self` for the whole
-/// call: where the body gives `self` away, or is given it as `&mut self`, write `self.breaker.clone()`.
-///
-/// # With other attributes
-///
-/// The breaker is outside of what [`macro@track`] and its relatives record, in whatever order the attributes are written:
-/// `ryot_requests_total` counts calls that really went upstream, rejected ones are in `circuit_breaker_calls_total`. It
-/// knows them by their names, also behind paths and in `cfg_attr`; where one was imported under another name, write the
-/// breaker below it. Of other attributes (`tracing::instrument`), what is written below is around what is written above.
-///
-/// On a method behind `#[async_trait]` there is no `async fn` left to stand on: put the breaker on a function that the
-/// method calls.
+/// The breaker opens after a number of consecutive failures, or at a ratio of failures. While it is open, calls return an
+/// error without running the body. After the time `open`, the breaker is half-open: some calls pass as probes, and close it
+/// if they succeed. All functions that name the same service share one breaker.
 ///
 /// ```
 /// use metrics_runtime::circuit_breaker::CircuitOpen;
@@ -347,7 +490,7 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// #     value
 /// # }
 /// # block_on(async {
-/// // A refusal is an answer: it ends a row of failures.
+/// // A refusal is not a failure: it resets the count of consecutive failures.
 /// for prompt in ["Once", "", "Once", "Once"] {
 ///     assert!(!matches!(generate(prompt).await, Err(RyotError::Open(_))));
 /// }
@@ -357,23 +500,76 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// assert!(page.contains("circuit_breaker_calls_total{service=\"ryot\",result=\"rejected\"} 1\n"));
 /// # });
 /// ```
+///
+/// # Arguments
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `service = ".."` | name of the service: a string literal or a path to a `const` | required, or `breaker` |
+/// | `failures = 5` | opens after this number of consecutive failures | required, or `ratio` or `breaker` |
+/// | `ratio = 0.5, calls = 100` | opens when this ratio of the last calls has failed | |
+/// | `ratio = 0.5, window = "10s"` | opens when this ratio of the calls in the window has failed | |
+/// | `minimum = 20` | number of calls that a ratio requires. Needs `ratio` | `calls`; 10 with `window` |
+/// | `open = "30s"` | time for which the breaker stays open | `"30s"` |
+/// | `max_open = "10m"` | limit to which the time `open` doubles each time the breaker opens again without having been closed | it stays the same |
+/// | `jitter = 0.1` | lengthens each time open by a random fraction of it, up to this one | `0` |
+/// | `half_open = 1` | number of probes that pass, and of successes that close the breaker | `1` |
+/// | `lease = "60s"` | time after which an unfinished probe gives its place to another call | `"60s"` |
+/// | `breaker = expr` | an existing `CircuitBreaker`, such as `self.breaker`. Excludes all of the above | |
+/// | `failure_if = \|error\| ..` | decides if an error is a failure, as `bool` or `Verdict` | every error is one |
+/// | `classify = \|r\| ..` | the same for the returned `Result`, instead of `failure_if` | |
+/// | `on_reject = \|open\| ..` | the error of a rejected call | `From<CircuitOpen>` |
+/// | `fallback = path` | async function for rejected calls, instead of `on_reject`. It is called with the same parameters by value, `self` first | |
+/// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
+///
+/// Durations are strings with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`), such as `"1m30s"`. Numbers and durations can also be
+/// paths to a `const` of type `u32`, `f64` or `Duration`. Two attributes that name the same service with different settings
+/// are an error at `install`.
+///
+/// # Behavior
+///
+/// - The function returns a `Result`. In axum, a `CircuitOpen` as response is a 503 with `Retry-After`.
+/// - The call that opens the breaker returns its own error.
+/// - A panic counts as a failure. A dropped future counts neither as a failure nor as a success.
+/// - The breaker also works when metrics are disabled by `METRICS_ENABLED` or the feature `off`.
+/// - `breaker = self.breaker` borrows `self` for the whole call. If the body moves `self`, or takes `&mut self`, write
+///   `self.breaker.clone()`.
+/// - The type `CircuitBreaker` is the same breaker without an attribute, `CircuitBreakerLayer` is a layer for tower services,
+///   and `BreakerSource` shows breakers of other crates.
+///
+/// # With other attributes
+///
+/// The breaker is outside of [`macro@track`] and its relatives, in any order of the attributes: `ryot_requests_total` counts
+/// only calls that reached the service, and rejected calls are counted in `circuit_breaker_calls_total`. The attribute
+/// recognizes the others by name, also behind paths and in `cfg_attr`. If one of them is imported under another name, write
+/// the breaker below it.
+///
+/// Other attributes, such as `tracing::instrument`, apply from top to bottom, each around the result of the one above.
+///
+/// A method under `#[async_trait]` is no longer an `async fn` when this attribute expands. Put the breaker on a function
+/// that the method calls.
+///
+/// # Metrics
+///
+/// | metric, each with the label `service` | value |
+/// |---|---|
+/// | `circuit_breaker_state` | 0 closed, 1 open, 2 half-open, 3 disabled, 4 forced open |
+/// | `circuit_breaker_failures_total` | failures |
+/// | `circuit_breaker_calls_total{result}` | calls: `success`, `failure`, `ignored`, `cancelled`, `rejected` |
+/// | `circuit_breaker_transitions_total{from, to}` | changes of the state |
+/// | `circuit_breaker_last_transition_timestamp_seconds` | time of the last change |
+/// | `circuit_breaker_failure_ratio` | with `ratio`: the current ratio, from `minimum` calls on |
+/// | `circuit_breaker_failure_ratio_threshold` | with `ratio`: the ratio at which the breaker opens |
+/// | `circuit_breaker_probes_in_flight` | probes that are not finished |
+///
+/// Gauges are computed on each scrape: a breaker whose time `open` has passed shows as half-open before the next call. The
+/// series of a dropped breaker disappear.
 #[proc_macro_attribute]
 pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
-    breaker::attribute(&args.into(), &item.into()).into()
+    circuit_breaker::attribute(&args.into(), &item.into()).into()
 }
 
-/// Declares business metrics: every function without a body in the module is one, and hands out its series.
-///
-/// | | |
-/// |---|---|
-/// | the name of the function | the name of the metric, behind the module's `prefix` |
-/// | the returned type | `Counter` (its name ends in `_total`), `Gauge`, `Histogram` or `Info` (`_info`); they need no import |
-/// | the parameters | the labels; every type is a `LabelValue` |
-/// | the doc comment | the text for people |
-/// | `#[buckets(..)]` | the bounds of a histogram, as `buckets` of [`macro@track`]; the default is one for seconds |
-/// | `#[unit("bytes")]` | the plural base unit, in which the name has to end |
-///
-/// Takes `prefix = ".."` and `crate = path`. Other items in the module stay as they are.
+/// Declares business metrics: each function without a body in the module is a metric, and returns its series.
 ///
 /// ```
 /// use metrics_runtime::metrics;
@@ -399,15 +595,34 @@ pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
 /// assert!(page.contains("shop_active_users 3\n"));
 /// assert!(page.contains("shop_upload_bytes_bucket{le=\"65536\"} 1\n"));
 /// ```
+///
+/// # Functions
+///
+/// | part of the function | part of the metric |
+/// |---|---|
+/// | name | name, after the `prefix` of the module |
+/// | returned type | type: `Counter` (its name ends with `_total`), `Gauge`, `Histogram` or `Info` (`_info`). The types need no import |
+/// | parameters | labels, of types that implement `LabelValue`. If the values of all types are known, the series exist at zero from the start |
+/// | doc comment | help text |
+/// | `#[buckets(..)]` | bucket bounds of a histogram: a list without brackets, or a form of [`track`](macro@track#buckets). Default: 0.005 to 10, for seconds |
+/// | `#[unit("bytes")]` | plural base unit, with which the name must end (before `_total`): a string literal or a path to a `const` |
+///
+/// Other items of the module are not changed.
+///
+/// # Arguments
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `prefix = ".."` | prefix of all names: a string literal | none |
+/// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn metrics(args: TokenStream, item: TokenStream) -> TokenStream {
     metrics_mod::expand(args.into(), item.into()).into()
 }
 
-/// Makes an enum without fields a label with few values: all their series exist at zero from the start.
+/// Makes an enum without fields a label with known values, whose series exist at zero from the start.
 ///
-/// A variant is called as Rust would call a variable, `CacheHit` as `cache_hit`, or by its `#[label(rename = "..")]`. The
-/// enum takes `#[label(crate = path)]`.
+/// The value of a variant is its name in snake case: `cache_hit` for `CacheHit`.
 ///
 /// ```
 /// use metrics_runtime::{LabelValue, track_counter};
@@ -422,6 +637,13 @@ pub fn metrics(args: TokenStream, item: TokenStream) -> TokenStream {
 /// assert_eq!(Cache::VALUES, ["cache_hit", "none"]);
 /// assert_eq!(Cache::CacheMiss.label().as_str(), "none");
 /// ```
+///
+/// # Arguments
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `#[label(rename = "..")]` on a variant | its value: a string literal | the name in snake case |
+/// | `#[label(crate = path)]` on the enum | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_derive(LabelValue, attributes(label))]
 pub fn derive_label_value(input: TokenStream) -> TokenStream {
     label_value::expand(input.into()).into()

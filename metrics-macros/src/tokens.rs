@@ -1,21 +1,21 @@
-//! Generated tokens, and where they stand.
+//! Generated tokens and their spans.
 //!
-//! Everything that is generated has the span of the macro, so that its names are its own and no lint looks at it; what
-//! the user wrote keeps its place. Where the compiler may have to complain, what is generated stands at the user's words:
-//! its first token at their first, its last at their last, so that the error underlines these words and no others.
+//! Generated tokens have the span of the macro, so that their names are hygienic and lints ignore them. The user's
+//! tokens keep their spans. A generated call that may not compile gets the location of the user's tokens that it is
+//! about, from the first to the last, so that the error underlines exactly these.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use crate::args::Text;
+use crate::syntax::text::Text;
 
-/// A span with the place of `at` and the hygiene of the macro.
+/// Returns a span with the location of `at` and the hygiene of the macro.
 pub(crate) fn generated_at(at: Span) -> Span {
     Span::mixed_site().located_at(at)
 }
 
-/// Like `quote!`, for generated code without a place of its own.
+/// Like `quote!`, with the span of the macro.
 macro_rules! generate {
     ($($tokens:tt)*) => {
         ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*)
@@ -23,26 +23,26 @@ macro_rules! generate {
 }
 pub(crate) use generate;
 
-/// Like [`generate!`], at the place of what the user wrote; the path of the runtime with it.
+/// Like [`generate!`], at the location of the user's tokens; the path of the runtime likewise.
 macro_rules! generate_at {
     ($at:expr, $private:ident=> $($tokens:tt)*) => {{
         let at = $crate::tokens::generated_at($at);
-        let $private = $crate::tokens::placed(&$private, at);
+        let $private = $crate::tokens::relocated(&$private, at);
         ::quote::quote_spanned!(at=> $($tokens)*)
     }};
 }
 pub(crate) use generate_at;
 
-/// The same tokens at another place.
-pub(crate) fn placed(tokens: &TokenStream, at: Span) -> TokenStream {
-    let place = |mut token: TokenTree| {
+/// Returns the tokens at another location.
+pub(crate) fn relocated(tokens: &TokenStream, at: Span) -> TokenStream {
+    let relocate = |mut token: TokenTree| {
         token.set_span(token.span().located_at(at));
         token
     };
-    tokens.clone().into_iter().map(place).collect()
+    tokens.clone().into_iter().map(relocate).collect()
 }
 
-/// The place of the last token.
+/// Returns the span of the last token.
 fn end_of(tokens: &impl ToTokens) -> Span {
     match tokens.to_token_stream().into_iter().last() {
         Some(TokenTree::Group(group)) => group.span_close(),
@@ -51,24 +51,24 @@ fn end_of(tokens: &impl ToTokens) -> Span {
     }
 }
 
-/// `function(arguments)` at the user's words, from the first to the last: the function and the whole call.
-pub(crate) fn call_over(words: &impl ToTokens, function: &TokenStream, arguments: TokenStream) -> TokenStream {
-    let function = stretched(words, function);
+/// Returns `function(arguments)` at the location of the user's tokens, for the function as for the whole call.
+pub(crate) fn call_over(user: &impl ToTokens, function: &TokenStream, arguments: TokenStream) -> TokenStream {
+    let function = stretched(user, function);
     let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
-    arguments.set_span(generated_at(end_of(words)));
+    arguments.set_span(generated_at(end_of(user)));
     generate!(#function #arguments)
 }
 
-/// The same tokens over the user's words, from the first to the last.
-pub(crate) fn stretched(words: &impl ToTokens, tokens: &TokenStream) -> TokenStream {
-    let mut tokens: Vec<_> = placed(tokens, words.span()).into_iter().collect();
+/// Returns the tokens stretched over the user's tokens, from the first to the last.
+pub(crate) fn stretched(user: &impl ToTokens, tokens: &TokenStream) -> TokenStream {
+    let mut tokens: Vec<_> = relocated(tokens, user.span()).into_iter().collect();
     if let [_, .., last] = tokens.as_mut_slice() {
-        last.set_span(last.span().located_at(end_of(words)));
+        last.set_span(last.span().located_at(end_of(user)));
     }
     tokens.into_iter().collect()
 }
 
-/// A `&'static str`, said to be one where a path may be something else.
+/// Returns an expression of type `&'static str`. For a path, a type annotation rejects other types.
 pub(crate) fn text(text: &Text) -> TokenStream {
     match text {
         Text::Literal(literal) => literal.to_token_stream(),

@@ -40,17 +40,17 @@ async fn other_list() {}
 fn one_kind() {}
 
 /// Promised.
-#[track(name = "promised", labels(kind = "a"), objective(success = 99.9, latency(0.5, 99.0)))]
+#[track(name = "promised", labels(kind = "a"), objective(success = 99.9, latency("500ms", 99.0)))]
 fn one_objective() {}
 
 // Only what is said of success is another.
 /// Promised.
-#[track(name = "promised", labels(kind = "a"), objective(success = 99.0, latency(0.5, 99.0)))]
+#[track(name = "promised", labels(kind = "a"), objective(success = 99.0, latency("500ms", 99.0)))]
 fn other_objective() {}
 
 // In the same series as those, of which it promises nothing else.
 /// Promised.
-#[track(name = "promised", labels(kind = "a"), objective(latency(0.5, 99.0)))]
+#[track(name = "promised", labels(kind = "a"), objective(latency("500ms", 99.0)))]
 fn no_other_objective() {}
 
 // Of series of its own.

@@ -469,11 +469,11 @@ fn a_request_whose_client_left_is_neither_good_nor_bad() {
 }
 
 /// Work.
-#[metrics_runtime::track(name = "work", objective(success = 99.9, latency(0.5, 99.0)))]
+#[metrics_runtime::track(name = "work", objective(success = 99.9, latency("500ms", 99.0)))]
 fn promised_work() {}
 
 /// Work.
-#[metrics_runtime::track(name = "work", objective(success = 99.9, latency(0.5, 99.0)))]
+#[metrics_runtime::track(name = "work", objective(success = 99.9, latency("500ms", 99.0)))]
 fn same_work() {}
 
 /// Work.

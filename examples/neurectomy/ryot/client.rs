@@ -161,7 +161,7 @@ impl Ryot {
     #[track_ryot(
         model = self.model.as_str(),
         tokens = |completion| completion.tokens,
-        objective(success = 99.0, latency(10, 95)),
+        objective(success = 99.0, latency("10s", 95.0)),
     )]
     pub(crate) async fn generate(&self, prompt: &Prompt) -> Result<Completion, RyotError> {
         let mut request = self.http.post(self.endpoint.clone()).json(&Body { model: &self.model, prompt });

@@ -1,4 +1,5 @@
-//! The body, as what it was in the function: its type known, its parameters dropped in their order, its items first.
+//! The body inside a closure or an async block. It behaves as in the function: its type is known, parameters are
+//! dropped in their order, items come first.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote_spanned};
@@ -6,15 +7,15 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{FnArg, ReturnType, Type};
 
-use crate::item::{Function, begins_with_item, bound_names};
-use crate::model::erased;
+use crate::syntax::item::{Function, begins_with_item, bound_names};
+use crate::syntax::signature::erased;
 use crate::tokens::{generate, generate_at, generated_at};
 
-/// The body of an async block, with its type known from the start, as that of a function body is: a `return` that is
-/// never reached tells it.
+/// Returns the body for an async block. An unreachable `return` in front makes its type known from the start, as in a
+/// function.
 pub(crate) fn with_known_output(function: &Function, output: Option<&Type>, private: &TokenStream) -> TokenStream {
     let body = &function.body;
-    // At the type itself, so that "expected because of this" points there.
+    // With the span of the type, so that the note "expected because of this" points there.
     let at = output_span(function);
     let known = match output {
         None => quote_spanned!(generated_at(at)=> if false { return; }),
@@ -27,7 +28,7 @@ pub(crate) fn with_known_output(function: &Function, output: Option<&Type>, priv
     grouped(body.span(), &generate!(#known #captures), body)
 }
 
-/// Where the returned type stands, or would stand.
+/// Returns the span of the returned type, or of the place for it.
 pub(crate) fn output_span(function: &Function) -> Span {
     let signature = &function.signature;
     match &signature.output {
@@ -36,23 +37,25 @@ pub(crate) fn output_span(function: &Function) -> Span {
     }
 }
 
-/// The body with something in front of it. Where an item comes first it keeps braces of its own, and so its place in
-/// front of all statements; other bodies might not need them, which the compiler would say.
+/// Returns the body with tokens in front of it. A body that starts with an item keeps its braces, so that items still
+/// come before statements; in other bodies the compiler could warn about unused braces.
 pub(super) fn after(head: &TokenStream, body: &Group) -> TokenStream {
     let body = if begins_with_item(body) { body.to_token_stream() } else { body.stream() };
     generate!(#head #body)
 }
 
-/// The same in braces, which stand where those of the body stood.
+/// Returns the body with tokens in front of it, in braces with the given span.
 pub(super) fn grouped(span: Span, head: &TokenStream, body: &Group) -> TokenStream {
     let mut braces = Group::new(Delimiter::Brace, after(head, body));
     braces.set_span(span);
     braces.into_token_stream()
 }
 
-/// Parameters are dropped in the reverse of their order. What a block captures is dropped in the order in which it is
-/// first named, field by field: so every parameter is named as a whole, in reverse. A reference has no drop to see. What
-/// no name holds (`_`, the rest of a pattern) cannot be captured: it stays in the function, and is dropped last.
+/// Returns statements that make a block capture all parameters, in the reverse of their order.
+///
+/// A function drops its parameters in reverse. A block drops its captures in the order in which it first names them,
+/// field by field, so each parameter is named as a whole. References are left out, since dropping them has no effect. A
+/// value without a name (`_`, the rest of a pattern) cannot be captured: it stays in the function, and is dropped last.
 pub(super) fn captures(function: &Function) -> TokenStream {
     let mut captures = Vec::new();
     for input in &function.signature.inputs {
@@ -66,8 +69,8 @@ pub(super) fn captures(function: &Function) -> TokenStream {
                 let cfg: Vec<_> = cfg.collect();
                 let mut bound = Vec::new();
                 bound_names(&typed.pat, &mut bound);
-                // A parameter that the body does not name stays as well, and keeps its warning.
-                let named = bound.iter().filter(|name| is_guard(name) || names(function.body.stream(), name));
+                // A parameter that the body does not use stays in the function, so that it keeps its warning.
+                let named = bound.iter().filter(|name| is_guard(name) || uses(function.body.stream(), name));
                 captures.extend(named.map(|name| {
                     let allow = is_guard(name).then(|| generate!(#[allow(clippy::used_underscore_binding)]));
                     generate!(#(#cfg)* #allow let _ = &#name;)
@@ -79,16 +82,16 @@ pub(super) fn captures(function: &Function) -> TokenStream {
     captures.into_iter().rev().collect()
 }
 
-/// `_guard`: there for its drop, and without a warning.
+/// Returns `true` for a name such as `_guard`: kept for its drop, without a warning.
 pub(crate) fn is_guard(name: &Ident) -> bool {
     name.to_string().starts_with('_')
 }
 
-/// Whether the tokens name a variable, be it in a format string: `"{word:?}"`, `"{:word$}"`.
-fn names(tokens: TokenStream, word: &Ident) -> bool {
+/// Returns `true` if the tokens use a variable, also in a format string: `"{word:?}"`, `"{:word$}"`.
+fn uses(tokens: TokenStream, word: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(found) => found == *word,
-        TokenTree::Group(group) => names(group.stream(), word),
+        TokenTree::Group(group) => uses(group.stream(), word),
         TokenTree::Literal(literal) => {
             let (text, word) = (literal.to_string(), word.unraw());
             [format!("{{{word}}}"), format!("{{{word}:"), format!("{word}$")].iter().any(|form| text.contains(form))

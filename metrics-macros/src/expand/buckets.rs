@@ -1,4 +1,4 @@
-//! The bounds of buckets, and whether they are what they have to be.
+//! Bucket bounds, and the checks of them.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
@@ -6,21 +6,21 @@ use syn::spanned::Spanned as _;
 use syn::{Expr, Lit};
 
 use super::checks::{check, expect};
-use crate::args::Buckets;
+use crate::syntax::buckets::Buckets;
 use crate::tokens::{generate, generated_at};
 
-/// The bounds as a `&'static [f64]`.
+/// Returns the bounds as an expression of type `&'static [f64]`.
 pub(crate) fn bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
     match buckets {
         Buckets::List { bounds, .. } => {
-            let bounds = bounds.iter().map(bound);
+            let bounds = bounds.iter().map(float);
             generate!(&[#(#bounds),*])
         }
         Buckets::Series { function, start, step, count } => {
-            let (start, step) = (bound(start), bound(step));
+            let (start, step) = (float(start), float(step));
             generate!(&#private::preset::#function::<#count>(#start, #step))
         }
-        // Takes an array as well as a slice, behind references or not.
+        // The pattern takes arrays and slices, behind references or not.
         Buckets::Path(path) => quote_spanned! {generated_at(path.span())=>
             {
                 let [bounds @ ..] = &#path;
@@ -31,8 +31,9 @@ pub(crate) fn bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// A number as f64: integers may be written without a point. The suffix is there for those who want one.
-pub(crate) fn bound(expr: &Expr) -> TokenStream {
+/// Returns a number as an expression of type `f64`; integers are converted. Literals get the suffix `f64`, for users of
+/// the lint `clippy::default_numeric_fallback`.
+pub(crate) fn float(expr: &Expr) -> TokenStream {
     if let Expr::Lit(literal) = expr {
         let digits = match &literal.lit {
             Lit::Float(float) if ["", "f64"].contains(&float.suffix()) => float.base10_digits(),
@@ -48,10 +49,11 @@ pub(crate) fn bound(expr: &Expr) -> TokenStream {
     quote_spanned!(at=> (#expr) as ::core::primitive::f64)
 }
 
+/// Returns the items that check the bounds in `__SITE` at compile time.
 pub(crate) fn check_bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
     let whole = generate!(#private::check_buckets(__SITE.bounds()));
     match buckets {
-        // One item for the whole list, since each costs the compiler some time: it stops at the first that is wrong.
+        // One item for the whole list, since each item costs compile time. It stops at the first wrong bound.
         Buckets::List { bounds, .. } if !bounds.is_empty() => {
             let each = bounds.iter().enumerate();
             let each =

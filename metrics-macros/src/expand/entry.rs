@@ -1,4 +1,4 @@
-//! The way into a call: its guard, found by the labels that are evaluated before the body.
+//! The start of a call: the labels that are evaluated before the body, and the guard.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::ToTokens as _;
@@ -6,10 +6,11 @@ use syn::spanned::Spanned as _;
 use syn::{Expr, Type};
 
 use super::site::statics;
-use crate::model::{Plan, PlannedLabel, PlannedValue};
+use crate::plan::{Plan, PlannedLabel};
+use crate::syntax::label::LabelSource;
 use crate::tokens::{call_over, generate, generate_at, stretched};
 
-/// An expression of type `Call`.
+/// Returns an expression of type `Call`.
 pub(super) fn enter(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     match entered(plan, private) {
         Some(entered) => generate!(#private::Call::of(#entered)),
@@ -20,8 +21,8 @@ pub(super) fn enter(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// For a future that is polled later: a statement that evaluates its labels, and an expression of type `Call` for when it
-/// is polled first.
+/// Returns, for a function that returns a future, a statement that evaluates the labels, and an expression of type
+/// `Call` for the first poll.
 pub(super) fn deferred(plan: &Plan<'_>, private: &TokenStream) -> (TokenStream, TokenStream) {
     match entered(plan, private) {
         Some(entered) => {
@@ -37,8 +38,8 @@ pub(super) fn deferred(plan: &Plan<'_>, private: &TokenStream) -> (TokenStream, 
     }
 }
 
-/// Where there are labels that are evaluated before the body: what the call records into, or nothing if nothing is
-/// recorded.
+/// Returns an expression for the series of the call, if labels are evaluated before the body. Its value is `None` when
+/// recording is disabled.
 fn entered(plan: &Plan<'_>, private: &TokenStream) -> Option<TokenStream> {
     let entries: Vec<_> = entry_labels(plan).collect();
     if entries.is_empty() {
@@ -66,7 +67,7 @@ fn unbounded(private: &TokenStream, entries: &[(&PlannedLabel<'_>, &Expr)]) -> T
     generate!(__CALLSITE.series(&[#(#texts),*]))
 }
 
-/// Each expression stands there once, in the head of a `match`, where it may borrow from what it makes.
+/// Evaluates each expression once, in the head of a `match`, so that its temporaries live long enough to be borrowed.
 fn bounded(private: &TokenStream, entries: &[(&PlannedLabel<'_>, &Expr)]) -> TokenStream {
     let labels = Ident::new("labels", Span::mixed_site());
     let values = entries.iter().map(|(label, expr)| {
@@ -85,8 +86,8 @@ fn bounded(private: &TokenStream, entries: &[(&PlannedLabel<'_>, &Expr)]) -> Tok
     generate!(match (#(#values,)*) { #labels => #series })
 }
 
-/// The series of labels in a static: by the places of their values among those of their types, and where one of them does
-/// not know its place, by their texts. `of_label` calls a method of `LabelValue`.
+/// Returns the series of a static for its labels: by ordinals, or by texts if a label has no ordinal. `of_label` calls
+/// a method of `LabelValue` on a label.
 pub(crate) fn series(
     of: &TokenStream,
     labels: usize,
@@ -105,14 +106,15 @@ pub(crate) fn series(
     }
 }
 
+/// Returns the labels that are evaluated before the body.
 pub(super) fn entry_labels<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = (&'p PlannedLabel<'p>, &'p Expr)> {
-    plan.labels.iter().filter_map(|label| match label.value {
-        PlannedValue::Entry(expr) => Some((label, expr)),
+    plan.labels.iter().filter_map(|label| match label.source {
+        LabelSource::Entry(expr) => Some((label, expr)),
         _ => None,
     })
 }
 
-/// The label of an expression that is evaluated here.
+/// Returns the label of an expression that is evaluated in place.
 pub(super) fn label_of(private: &TokenStream, label: &PlannedLabel<'_>, expr: &Expr) -> TokenStream {
     label_method(private, label, expr, "label", call_over(expr, &generate!(&), expr.to_token_stream()))
 }

@@ -1,26 +1,28 @@
-//! Plan -> tokens. Takes no decision and cannot fail.
+//! Plan -> tokens. Makes no decisions and cannot fail.
 
 pub(crate) mod body;
 pub(crate) mod buckets;
 pub(crate) mod checks;
+pub(crate) mod duration;
 pub(crate) mod entry;
+mod objective;
 mod returned;
 pub(crate) mod site;
 
 use body::{after, captures, grouped, output_span, with_known_output};
-use checks::checks;
 use entry::{deferred, enter, entry_labels, label_of};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
 use returned::{finish, settled_check};
-use site::site;
+use site::{checks, site};
 use syn::ReturnType;
 
 use crate::crate_path;
-use crate::model::{Plan, Shape, erased};
+use crate::plan::{Plan, Shape};
+use crate::syntax::signature::erased;
 use crate::tokens::{call_over, generate, generate_at, generated_at};
 
-/// The function of the plan, recorded.
+/// Returns the recorded function.
 ///
 /// ```text
 /// async fn f(a: A) -> R { BODY }
@@ -36,14 +38,14 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
     let private = crate_path::private(plan.krate);
     let call = Ident::new("call", Span::mixed_site());
     let signature = &plan.function.signature;
-    // What returns it returns for the user's type.
+    // With the span of the returned type, for errors about it.
     let returned = Ident::new("returned", generated_at(output_span(plan.function)));
     let body = &plan.function.body;
     let output = match &signature.output {
         ReturnType::Default => None,
         ReturnType::Type(_, ty) => Some(&**ty),
     };
-    // What runs the body is the function, as far as the compiler's notes are concerned.
+    // With the span of the name, so that notes about the block or closure point to the function.
     let at = generated_at(signature.ident.span());
     let block = quote_spanned!(at=> async move);
     let closure = quote_spanned!(at=> move ||);
@@ -59,15 +61,15 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
                 return #returned;
             }
         }
-        Shape::Sync { settled } => {
+        Shape::Sync { rejects_future } => {
             let enter = enter(plan, &private);
             let finish = finish(plan, &private, &call, &returned.to_token_stream());
             let output = match output {
                 Some(ty) => erased(ty).map(|ty| generate!(-> #ty)),
                 None => Some(quote_spanned!(generated_at(output_span(plan.function))=> -> ())),
             };
-            let settled = settled.then(|| settled_check(plan, &private, &returned));
-            // A closure with a return type needs a block; without one the body is an expression all the same.
+            let settled = rejects_future.then(|| settled_check(plan, &private, &returned));
+            // A closure with a return type needs a block.
             let body = grouped(body.span(), &captures(plan.function), body);
             generate! {
                 let mut #call = #enter;
@@ -114,7 +116,8 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
     plan.function.with_body(&tokens)
 }
 
-/// The body with nothing recorded, but all that can be checked still checked, and nothing unused that is used otherwise.
+/// Returns the function unrecorded, for the feature `off`. All checks remain, and what the recorded function uses
+/// counts as used.
 pub(crate) fn unrecorded(plan: &Plan<'_>) -> TokenStream {
     let private = crate_path::private(plan.krate);
     let checks = checks(plan, &private);
@@ -122,7 +125,7 @@ pub(crate) fn unrecorded(plan: &Plan<'_>) -> TokenStream {
     let entry = entry_labels(plan).map(|(label, expr)| label_of(&private, label, expr));
     let returned = match (&plan.shape, &plan.function.signature.output) {
         (Shape::Async | Shape::Sync { .. }, ReturnType::Default) => Some(generate!(())),
-        // Where an `impl Trait` hides a part of the type, it cannot be asked for.
+        // A type with `impl Trait` in it cannot be named.
         (Shape::Async | Shape::Sync { .. }, ReturnType::Type(_, ty)) => erased(ty)
             .filter(|erased| erased.to_token_stream().to_string() == ty.to_token_stream().to_string())
             .map(|ty| generate!(#private::unreachable::<#ty>())),

@@ -1,22 +1,23 @@
-//! The way out of a call: what its outcome, its value and its labels are, by what the body returned.
+//! The end of a call: its outcome, its value and its labels, from what the body returned.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens as _;
 use syn::{Expr, ReturnType, Type};
 
-use crate::model::{Plan, PlannedValue, Value};
+use crate::plan::{Plan, RecordedValue};
+use crate::syntax::label::LabelSource;
 use crate::tokens::{call_over, generate};
 
-/// Records what was returned; `returned` is the place it is in.
+/// Returns the statement that records the returned value. `returned` is the variable that holds it.
 pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, returned: &TokenStream) -> TokenStream {
     let outcome = Ident::new("outcome", Span::mixed_site());
-    // A closure says that its value comes from what was returned; a path would say something else.
+    // Users write closures where a path would do, since a closure shows that the returned value is its argument.
     let closure_lints = |has_closure: bool| {
         has_closure.then(|| generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]))
     };
     let outcome_lints = closure_lints(plan.decide.is_some());
-    let value_lints = closure_lints(matches!(plan.value, Some(Value::Closure(_))));
-    let has_labels = plan.labels.iter().any(|label| matches!(label.value, PlannedValue::Returned(_)));
+    let value_lints = closure_lints(matches!(plan.value, Some(RecordedValue::Closure(_))));
+    let has_labels = plan.labels.iter().any(|label| matches!(label.source, LabelSource::Returned(_)));
     let label_lints = closure_lints(has_labels);
     let decided = match plan.decide {
         Some((expr, wanted)) => call_over(expr, &generate!(#private::decided), generate!(&#returned, #expr, #wanted)),
@@ -37,8 +38,8 @@ pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, retur
     }
     let value = match &plan.value {
         None => generate!(::core::option::Option::None),
-        Some(Value::Ratio) => {
-            // The type that has no ratio is the returned one: complain there.
+        Some(RecordedValue::CompressionRatio) => {
+            // With the span of the returned type, since it is the type that may lack a ratio.
             let ratio = generate!(#private::MaybeCompressionRatio::maybe_ratio);
             let ratio = match &plan.function.signature.output {
                 ReturnType::Type(_, ty) => call_over(ty, &ratio, call_over(ty, &generate!(&), returned.clone())),
@@ -46,10 +47,10 @@ pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, retur
             };
             on_success(private, &outcome, &ratio)
         }
-        Some(Value::Closure(expr)) => {
+        Some(RecordedValue::Closure(expr)) => {
             let success = Ident::new("success", Span::mixed_site());
             let found = found(expr, private, None, &success.to_token_stream());
-            let value = call_over(yielded(expr), &generate!(#private::Measure::measure), found);
+            let value = call_over(result_of(expr), &generate!(#private::Measure::measure), found);
             on_success(
                 private,
                 &outcome,
@@ -65,8 +66,8 @@ pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, retur
             )
         }
     };
-    let labels = plan.labels.iter().filter_map(|label| match label.value {
-        PlannedValue::Returned(closure) => {
+    let labels = plan.labels.iter().filter_map(|label| match label.source {
+        LabelSource::Returned(closure) => {
             let expr = Expr::Closure(closure.clone());
             let found = found(&expr, private, label.ty.filter(|_| label.typed), &generate!(&#returned));
             let value = call_over(&closure.body, &generate!(&), found);
@@ -87,7 +88,7 @@ pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, retur
     }
 }
 
-/// Fails to compile where a future is returned that the signature does not show.
+/// Returns a statement that does not compile if the function returns a future that its signature does not show.
 pub(super) fn settled_check(plan: &Plan<'_>, private: &TokenStream, returned: &Ident) -> TokenStream {
     let settled = generate!(#private::Settled::settled);
     let ReturnType::Type(_, ty) = &plan.function.signature.output else { return TokenStream::new() };
@@ -101,19 +102,21 @@ pub(super) fn settled_check(plan: &Plan<'_>, private: &TokenStream, returned: &I
     }
 }
 
-/// What the closure finds in what was returned, at what the closure yields: there is what has to be a number or a label.
+/// Returns the call of a closure on the returned value, with the span of the expression that the closure returns: an
+/// error about its type belongs there.
 fn found(closure: &Expr, private: &TokenStream, ty: Option<&Type>, returned: &TokenStream) -> TokenStream {
     let generics = ty.map(|ty| generate!(::<_, #ty>));
-    call_over(yielded(closure), &generate!(#private::found #generics), generate!(#returned, #closure))
+    call_over(result_of(closure), &generate!(#private::found #generics), generate!(#returned, #closure))
 }
 
-fn yielded(closure: &Expr) -> &Expr {
+fn result_of(closure: &Expr) -> &Expr {
     match closure {
         Expr::Closure(closure) => &closure.body,
         path => path,
     }
 }
 
+/// Returns the value on success, else `None`.
 fn on_success(private: &TokenStream, outcome: &Ident, value: &TokenStream) -> TokenStream {
     generate! {
         match #outcome {

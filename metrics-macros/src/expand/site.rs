@@ -1,4 +1,4 @@
-//! The static of a call site: what the attribute says there, for the runtime.
+//! The static of a call site, and the compile-time checks of it.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
@@ -6,17 +6,19 @@ use syn::Type;
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
-use super::buckets::bounds;
-use super::checks::checks;
-use crate::model::{Plan, PlannedLabel, PlannedValue, Row};
+use super::buckets::{bounds, check_bounds};
+use super::checks::check;
+use super::objective;
+use crate::plan::{Plan, PlannedLabel, Row};
+use crate::syntax::label::LabelSource;
 use crate::tokens::{generate, generated_at, text};
 
-/// The call site, its entry in the catalog, and the checks that the compiler makes, each at the word it is about.
+/// Returns the static of the call site, its entry in the catalog, and the checks.
 pub(super) fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let checks = checks(plan, private);
     let site = site(plan, private);
-    let promise = plan.objective.map(|_| generate!(.promising(__OBJECTIVE)));
-    // An item less where nothing is checked: each costs the compiler some time.
+    let objective = plan.objective.map(|_| generate!(.promising(__OBJECTIVE)));
+    // Without checks, `__SITE` is left out: each item costs compile time.
     let (checked, site) = if checks.is_empty() {
         (None, site)
     } else {
@@ -25,16 +27,17 @@ pub(super) fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     generate! {
         #checked
         #private::listed! {
-            #private::CALLSITES, static __CALLSITE: #private::Callsite = #private::Callsite::new(#site) #promise;
+            #private::CALLSITES, static __CALLSITE: #private::Callsite = #private::Callsite::new(#site) #objective;
         }
     }
 }
 
+/// Returns an expression of type `Site`.
 pub(super) fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
-    // A user's row is a field, and no argument: the compiler has less to say about a field that does not fit.
-    let (row, users) = match plan.row {
-        Row::Own(row) => (row, None),
-        Row::Users(path) => ("TRACK", Some(quote_spanned!(generated_at(path.span())=> &#path))),
+    // The user's preset is a field and not an argument: the compiler's error about a wrong type is shorter for a field.
+    let (row, preset) = match plan.row {
+        Row::Builtin(row) => (row, None),
+        Row::Preset(path) => ("TRACK", Some(quote_spanned!(generated_at(path.span())=> &#path))),
     };
     let row = Ident::new(row, Span::mixed_site());
     let label = &plan.label;
@@ -42,17 +45,17 @@ pub(super) fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let labels = plan.labels.iter().map(|label| {
         let name = label.name.unraw().to_string();
         let known = known_values(plan, label, private);
-        let value = match label.value {
-            PlannedValue::Literal(text) => generate!(Literal(#text)),
-            PlannedValue::Entry(_) => generate!(Entry(#known)),
-            PlannedValue::Returned(_) => generate!(Returned(#known)),
+        let value = match label.source {
+            LabelSource::Literal(text) => generate!(Literal(#text)),
+            LabelSource::Entry(_) => generate!(Entry(#known)),
+            LabelSource::Returned(_) => generate!(Returned(#known)),
         };
         generate!(#private::SiteLabel { name: #name, value: #private::SiteValue::#value })
     });
     let labels: Vec<_> = labels.collect();
     let some = |value: TokenStream| generate!(::core::option::Option::Some(#value));
     let given = [
-        users.map(|row| generate!(preset: #row)),
+        preset.map(|row| generate!(preset: #row)),
         (*label != function).then(|| generate!(function: #function)),
         plan.name.map(text).map(some).map(|name| generate!(name: #name)),
         plan.help.as_ref().map(text).map(some).map(|help| generate!(help: #help)),
@@ -64,10 +67,51 @@ pub(super) fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         plan.value.is_some().then(|| generate!(valued: true)),
     ];
     let given: Vec<_> = given.into_iter().flatten().collect();
-    let place = generate! {
+    let base = generate! {
         #private::Site::new(&#private::preset::#row, ::core::file!(), ::core::line!(), ::core::module_path!(), #label)
     };
-    if given.is_empty() { place } else { generate!(#private::Site { #(#given,)* ..#place }) }
+    if given.is_empty() { base } else { generate!(#private::Site { #(#given,)* ..#base }) }
+}
+
+/// Returns the checks of the site as items. They refer to `__SITE`, so that the user's tokens are in the generated code
+/// only once.
+pub(super) fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
+    let mut out = TokenStream::new();
+    for (i, label) in plan.labels.iter().enumerate() {
+        out.extend(check(&label.name, private, generate!(__SITE.check_label(#i))));
+    }
+    if let Some(buckets) = plan.buckets {
+        out.extend(check_bounds(buckets, private));
+    }
+    if let Some(unit) = plan.unit {
+        out.extend(check(unit, private, generate!(__SITE.check_unit())));
+    }
+    if let Some(key) = &plan.labels_key {
+        out.extend(check(key, private, generate!(__SITE.check_labels())));
+    }
+    match plan.row {
+        Row::Builtin(_) if plan.names_metric => {
+            let check_name = generate!(__SITE.check_name());
+            out.extend(match plan.name {
+                Some(name) => check(name, private, check_name),
+                None => check(&plan.function.signature.ident, private, check_name),
+            });
+        }
+        Row::Builtin(_) => {}
+        Row::Preset(path) => {
+            if plan.labels_key.is_none() {
+                out.extend(check(path, private, generate!(__SITE.check_labels())));
+            }
+            let given = [
+                (&plan.timed, generate!(__SITE.check_timed())),
+                (&plan.in_flight, generate!(__SITE.check_in_flight())),
+                (&plan.value_key, generate!(__SITE.check_value())),
+            ];
+            out.extend(given.into_iter().filter_map(|(key, tokens)| Some(check(key.as_ref()?, private, tokens))));
+        }
+    }
+    out.extend(plan.objective.map(|objective| objective::constant(objective, private)));
+    out
 }
 
 fn known_values(plan: &Plan<'_>, label: &PlannedLabel<'_>, private: &TokenStream) -> TokenStream {
@@ -77,7 +121,7 @@ fn known_values(plan: &Plan<'_>, label: &PlannedLabel<'_>, private: &TokenStream
     }
 }
 
-/// All values of the type, or none where it is no label: of that, the value itself complains.
+/// Returns all values of the type. They are empty if the type is not a label: the value itself gives that error.
 pub(crate) fn values_of(ty: &Type, private: &TokenStream) -> TokenStream {
     generate!({ use #private::UnknownValues as _; #private::Known::<#ty>::VALUES })
 }

@@ -8,7 +8,7 @@ impl Ryot {
 }
 
 #[circuit_breaker(breaker = BREAKER, classify = |r| Verdict::of(r), on_reject = Error::open)]
-async fn of_ones_own() -> Result<impl Display, Error> {
+async fn of_an_existing_breaker() -> Result<impl Display, Error> {
     Ok(1)
 }
 

@@ -6,8 +6,8 @@ async fn generate(prompt: &str, retries: Retries) -> Result<Completion, Error> {
             .open(::core::time::Duration::from_nanos(30000000000u64))
             .half_open(1);
         const _: () = __SETTINGS.expect("failures");
-        const _: () = __SETTINGS.expect("half_open");
         const _: () = __SETTINGS.expect("open");
+        const _: () = __SETTINGS.expect("half_open");
         static __BREAKER: ::metrics_runtime::__private::DeclaredBreaker = ::metrics_runtime::__private::DeclaredBreaker::new(
             "ryot",
             __SETTINGS,
@@ -48,7 +48,7 @@ async fn generate(prompt: &str, retries: Retries) -> Result<Completion, Error> {
 impl Ryot {
     async fn untouched() {}
 }
-async fn of_ones_own() -> Result<impl Display, Error> {
+async fn of_an_existing_breaker() -> Result<impl Display, Error> {
     let breaker: &::metrics_runtime::__private::CircuitBreaker = &(BREAKER);
     let permit = match breaker.acquire() {
         ::core::result::Result::Ok(permit) => permit,
@@ -85,11 +85,11 @@ async fn with_fallback(_key: String, mut bytes: Vec<u8>) -> Result<(), Error> {
             .jitter(0.25f64)
             .lease(::core::time::Duration::from_nanos(10000000000u64));
         const _: () = __SETTINGS.expect("ratio");
-        const _: () = __SETTINGS.expect("minimum");
-        const _: () = __SETTINGS.expect("jitter");
         const _: () = __SETTINGS.expect("window");
+        const _: () = __SETTINGS.expect("minimum");
         const _: () = __SETTINGS.expect("open");
         const _: () = __SETTINGS.expect("max_open");
+        const _: () = __SETTINGS.expect("jitter");
         const _: () = __SETTINGS.expect("lease");
         static __BREAKER: ::metrics_runtime::__private::DeclaredBreaker = ::metrics_runtime::__private::DeclaredBreaker::new(
             {

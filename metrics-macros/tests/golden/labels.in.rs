@@ -8,3 +8,8 @@
 async fn login(tenant: &str, kind: Kind) -> Login {
     Login { tenant, kind }
 }
+
+#[track_counter(labels(kind: Kind = job.kind(), retried = retried))]
+fn run(job: &Job, retried: bool) {
+    job.run();
+}

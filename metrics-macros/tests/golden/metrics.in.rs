@@ -1,4 +1,4 @@
-/// What the business wants to know.
+/// Business metrics.
 #[metrics(prefix = "shop_")]
 pub(crate) mod business {
     use super::State;

@@ -1,4 +1,4 @@
-/// What the business wants to know.
+/// Business metrics.
 pub(crate) mod business {
     use ::metrics_runtime::__private::kinds::*;
     const _: () = ::metrics_runtime::__private::expect(

@@ -7,3 +7,8 @@ async fn done() -> Answer {
 fn failed() -> Answer {
     Answer { done: false }
 }
+
+#[track(name = "login", objective(success = 99.9, latency("1s", 99)))]
+fn login(user: &str) -> Result<(), String> {
+    Ok(())
+}

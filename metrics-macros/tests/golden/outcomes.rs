@@ -55,3 +55,49 @@ fn failed() -> Answer {
     }
     return returned;
 }
+fn login(user: &str) -> Result<(), String> {
+    let mut call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            name: ::core::option::Option::Some("login"),
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::TRACK_NAMED,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "login",
+            )
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        const __OBJECTIVE: ::metrics_runtime::__private::Objective = ::metrics_runtime::__private::Objective::new()
+            .success(99.9f64)
+            .latency(::core::time::Duration::from_nanos(1000000000u64), 99f64);
+        const _: () = ::metrics_runtime::__private::expect(
+            __SITE.check_success(&__OBJECTIVE),
+        );
+        const _: () = ::metrics_runtime::__private::expect(
+            __SITE.check_latency(&__OBJECTIVE),
+        );
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE).promising(__OBJECTIVE);
+        }
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> Result<(), String> {
+        Ok(())
+    });
+    {
+        use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
+        ::metrics_runtime::__private::Settled::settled(
+            (&&::metrics_runtime::__private::Probe(&returned)).returned(),
+        );
+    }
+    if call.is_active() {
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        });
+    }
+    return returned;
+}

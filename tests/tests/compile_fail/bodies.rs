@@ -1,4 +1,4 @@
-//! A type error in the body is where it is without the attribute.
+//! A type error in the body has the same location as without the attribute.
 
 use std::future::Future;
 use std::pin::Pin;

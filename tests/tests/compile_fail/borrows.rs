@@ -1,4 +1,4 @@
-//! So is what the borrow checker finds.
+//! An error of the borrow checker has the same location as without the attribute.
 
 use metrics_runtime::track;
 

@@ -1,4 +1,4 @@
-//! What is no bucket list, and no name.
+//! Bucket lists and names of wrong types.
 
 use metrics_runtime::track_histogram;
 

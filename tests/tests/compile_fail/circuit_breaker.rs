@@ -1,4 +1,4 @@
-//! Arguments of `#[circuit_breaker]`, and what it stands on.
+//! Arguments of `#[circuit_breaker]`, and items that it rejects.
 
 #![allow(unused_variables)]
 

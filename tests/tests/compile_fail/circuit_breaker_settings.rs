@@ -1,4 +1,4 @@
-//! Settings that no breaker can have, and values of other types: what the compiler says of `#[circuit_breaker]`.
+//! Invalid settings of `#[circuit_breaker]`.
 
 use std::time::Duration;
 

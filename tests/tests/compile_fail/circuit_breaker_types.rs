@@ -1,4 +1,4 @@
-//! What the types of a function behind `#[circuit_breaker]` have to be.
+//! Wrong types in a function behind `#[circuit_breaker]`.
 
 use metrics_runtime::circuit_breaker;
 use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen};

@@ -1,4 +1,4 @@
-//! `#[derive(LabelValue)]` on what it is not for, and its keys.
+//! `#[derive(LabelValue)]` on wrong items, and its keys.
 
 use metrics_runtime::LabelValue;
 

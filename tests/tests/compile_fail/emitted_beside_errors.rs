@@ -1,4 +1,4 @@
-//! What carries a wrong attribute is still there, with its type.
+//! An item with a wrong attribute is still emitted, with its type.
 
 #![allow(unused_variables)]
 
@@ -46,7 +46,7 @@ enum State {
 fn labelled(_: impl LabelValue) {}
 
 fn main() {
-    // The compiler knows what each of them returns: it says so.
+    // The compiler knows the type that each of them returns.
     let () = function();
     let () = asynchronous();
     let () = Store.method();

@@ -1,4 +1,4 @@
-//! A half-typed body leaves the function where it is.
+//! An incomplete body leaves the function in place.
 
 use metrics_runtime::{track, track_ryot};
 

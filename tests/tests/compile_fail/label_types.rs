@@ -1,4 +1,4 @@
-//! Values that are no label: the error is at the expression.
+//! Values that are not labels: the error is at the expression.
 
 use metrics_runtime::{track_counter, track_histogram, track_ryot};
 

@@ -1,4 +1,4 @@
-//! What the compiler warns of in a function it warns of in a recorded one.
+//! Lints fire in a recorded function as in any other.
 
 #![deny(dead_code, unused_variables, unused_mut, unused_must_use, unreachable_code)]
 

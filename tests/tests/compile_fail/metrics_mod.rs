@@ -8,7 +8,7 @@ mod business {
     pub fn jobs_total() -> Couter;
     /// Something else.
     pub fn users() -> u64;
-    /// Nothing.
+    /// No type.
     pub fn files();
     /// Buckets on a counter.
     #[buckets(1, 2)]

@@ -1,4 +1,4 @@
-//! Promises that no alert can follow from, and words that promise nothing.
+//! Objectives that allow no alert, and the syntax of objectives.
 
 use metrics_runtime::{track, track_counter, track_histogram, track_in_flight, track_ryot, track_storage};
 
@@ -8,19 +8,19 @@ fn never_fails() {}
 #[track(objective(success = 90.0))]
 fn fails_too_often() {}
 
-#[track(objective(success = 99.9, latency(0.3, 99.0)))]
+#[track(objective(success = 99.9, latency("300ms", 99.0)))]
 fn no_bucket_ends_there() {}
 
-#[track(name = "fast", buckets = [0.1, 1], objective(latency(0.1, 50)))]
+#[track(name = "fast", buckets = [0.1, 1], objective(latency("100ms", 50)))]
 fn half_of_them() {}
 
-#[track_ryot(objective(latency(0.25, 99.0)))]
+#[track_ryot(objective(latency("250ms", 99.0)))]
 async fn no_bucket_of_the_row() {}
 
-#[track_counter(objective(latency(0.5, 99.0)))]
+#[track_counter(objective(latency("500ms", 99.0)))]
 fn not_timed() {}
 
-#[track_storage("store", objective(latency(0.5, 99.0)))]
+#[track_storage("store", objective(latency("500ms", 99.0)))]
 fn not_timed_unless_asked() {}
 
 #[track_histogram(objective(success = 99.9))]
@@ -45,9 +45,27 @@ fn text() {}
 fn twice() {}
 
 #[track(objective(latency = 0.5))]
-fn one_number() {}
+fn no_latency_list() {}
 
-#[track(objective(latency(0.5, 99.0, 1)))]
-fn three_numbers() {}
+#[track(objective(latency()))]
+fn empty_latency() {}
+
+#[track(objective(latency(0.5, 99.0)))]
+fn bare_seconds() {}
+
+#[track(objective(latency(99.0, "500ms")))]
+fn swapped() {}
+
+#[track(objective(latency("500ms")))]
+fn no_percentage() {}
+
+#[track(objective(latency("500ms", "99.0")))]
+fn percentage_in_quotes() {}
+
+#[track(objective(latency("fast", 99.0)))]
+fn no_duration() {}
+
+#[track(objective(latency("500ms", 99.0, 1)))]
+fn three_arguments() {}
 
 fn main() {}

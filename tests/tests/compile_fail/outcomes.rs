@@ -1,4 +1,4 @@
-//! `ok_if` and `error_if` that decide nothing.
+//! `ok_if` and `error_if` that are not predicates of the returned value.
 
 use metrics_runtime::track;
 

@@ -1,4 +1,4 @@
-//! A user's row that is wrong, without any attribute.
+//! Invalid presets of the user, without an attribute.
 
 use metrics_runtime::presets::{Instrument, Preset};
 

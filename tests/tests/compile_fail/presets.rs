@@ -1,4 +1,4 @@
-//! A user's row that has not what the attribute asks for.
+//! Presets of the user that lack a metric that the attribute names.
 
 use metrics_runtime::presets::{Instrument, Preset};
 use metrics_runtime::track;

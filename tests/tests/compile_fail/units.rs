@@ -1,4 +1,4 @@
-//! Units that the name does not end in.
+//! Units with which the name does not end.
 
 use metrics_runtime::{track_counter, track_histogram};
 

@@ -1,4 +1,4 @@
-//! Values that are no number, and results without a compression ratio.
+//! Values that are not numbers, and results without a compression ratio.
 
 use metrics_runtime::{track_compression, track_counter, track_histogram, track_ryot};
 

@@ -1,0 +1,169 @@
+//! Arguments and function -> plan.
+
+use quote::ToTokens;
+use syn::{Error, Expr, FnArg, Ident, Pat, Path, ReturnType, Type};
+
+use crate::args::Args;
+use crate::diagnostics::Problems;
+use crate::grammar::CIRCUIT_BREAKER;
+use crate::syntax::duration::Duration;
+use crate::syntax::item::Function;
+use crate::syntax::key::Key;
+use crate::syntax::text::Text;
+
+/// The decisions for one function.
+pub(super) struct Plan<'a> {
+    pub(super) function: &'a Function,
+    pub(super) krate: Option<&'a Path>,
+    pub(super) breaker: Breaker<'a>,
+    pub(super) output: &'a Type,
+    pub(super) classification: Classification<'a>,
+    pub(super) rejection: Rejection<'a>,
+}
+
+/// The breaker of the function.
+pub(super) enum Breaker<'a> {
+    /// The breaker of a service, which all functions that name the service share.
+    Declared { service: &'a Text, settings: Settings<'a> },
+    /// The breaker that the expression returns.
+    Expr(&'a Expr),
+}
+
+/// The settings of a declared breaker, in the order of the calls that make them.
+pub(super) struct Settings<'a> {
+    /// The constructor in the runtime.
+    pub(super) constructor: &'static str,
+    pub(super) arguments: Vec<Setting<'a>>,
+    /// Further settings, each with its method.
+    pub(super) setters: Vec<(&'static str, Setting<'a>)>,
+}
+
+/// The value of a setting, and its key.
+pub(super) struct Setting<'a> {
+    pub(super) key: Key,
+    pub(super) value: SettingValue<'a>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum SettingValue<'a> {
+    Count(&'a Expr),
+    Float(&'a Expr),
+    Duration(&'a Duration),
+}
+
+/// Decides if a call counts as a failure.
+pub(super) enum Classification<'a> {
+    /// Every error does.
+    Errors,
+    /// By a closure on the error.
+    FailureIf(&'a Expr),
+    /// By a closure on the returned value.
+    Classify(&'a Expr),
+}
+
+/// The result of a rejected call.
+pub(super) enum Rejection<'a> {
+    /// An error, by `From<CircuitOpen>`.
+    From,
+    /// An error, by a closure.
+    OnReject(&'a Expr),
+    /// The result of another function.
+    Fallback { function: &'a Expr, arguments: Vec<Ident> },
+}
+
+/// Returns the plan, unless something that it needs has an error.
+pub(super) fn plan<'a>(args: &'a Args, function: &'a Function, problems: &mut Problems) -> Option<Plan<'a>> {
+    let output = output(function, problems);
+    let breaker = match args.expr(Key::Breaker) {
+        Some(breaker) => Some(Breaker::Expr(breaker)),
+        None => declared(args),
+    };
+    let classification = match (args.expr(Key::FailureIf), args.expr(Key::Classify)) {
+        (Some(closure), _) => Classification::FailureIf(closure),
+        (None, Some(closure)) => Classification::Classify(closure),
+        (None, None) => Classification::Errors,
+    };
+    let rejection = match (args.expr(Key::OnReject), args.expr(Key::Fallback)) {
+        (Some(closure), _) => Rejection::OnReject(closure),
+        (None, Some(fallback)) => Rejection::Fallback { function: fallback, arguments: arguments(function, problems) },
+        (None, None) => Rejection::From,
+    };
+    let krate = args.path(Key::Crate);
+    Some(Plan { function, krate, breaker: breaker?, output: output?, classification, rejection })
+}
+
+fn output<'a>(function: &'a Function, problems: &mut Problems) -> Option<&'a Type> {
+    let signature = &function.signature;
+    if signature.asyncness.is_none() {
+        let text = format!("`{}` is not async: {} is for async functions", signature.ident, CIRCUIT_BREAKER.title());
+        problems.push(Error::new(signature.fn_token.span, text));
+        return None;
+    }
+    let text = "a function behind a circuit breaker must return a `Result`, since rejected calls return `Err`";
+    match &signature.output {
+        ReturnType::Default => {
+            problems.push(Error::new(signature.ident.span(), format!("`{}` returns `()`: {text}", signature.ident)));
+            None
+        }
+        // Only the compiler knows if a path is a `Result`.
+        ReturnType::Type(_, ty) => match &**ty {
+            Type::Path(_) | Type::Paren(_) | Type::Group(_) | Type::Macro(_) => Some(ty),
+            other => {
+                problems.push(Error::new_spanned(other, text));
+                None
+            }
+        },
+    }
+}
+
+fn declared(args: &Args) -> Option<Breaker<'_>> {
+    let service = args.text(Key::Service)?;
+    let count = |key| Some(Setting { key, value: SettingValue::Count(args.expr(key)?) });
+    let float = |key| Some(Setting { key, value: SettingValue::Float(args.expr(key)?) });
+    let duration = |key| Some(Setting { key, value: SettingValue::Duration(args.duration(key)?) });
+    let (constructor, arguments) = if let Some(failures) = count(Key::Failures) {
+        ("consecutive", vec![failures])
+    } else {
+        let ratio = float(Key::Ratio)?;
+        match count(Key::Calls) {
+            Some(calls) => ("ratio_of_calls", vec![ratio, calls]),
+            None => ("ratio_over_time", vec![ratio, duration(Key::Window)?]),
+        }
+    };
+    let setters = [
+        ("minimum", count(Key::Minimum)),
+        ("open", duration(Key::Open)),
+        ("open_at_most", duration(Key::MaxOpen)),
+        ("jitter", float(Key::Jitter)),
+        ("half_open", count(Key::HalfOpen)),
+        ("lease", duration(Key::Lease)),
+    ];
+    let setters = setters.into_iter().filter_map(|(method, setting)| Some((method, setting?))).collect();
+    Some(Breaker::Declared { service, settings: Settings { constructor, arguments, setters } })
+}
+
+/// Returns the parameters as arguments of another function.
+fn arguments(function: &Function, problems: &mut Problems) -> Vec<Ident> {
+    let name = |input: &FnArg| match input {
+        FnArg::Receiver(receiver) => Some(Ident::new("self", receiver.self_token.span)),
+        FnArg::Typed(typed) => match &*typed.pat {
+            Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => Some(name.ident.clone()),
+            pattern => {
+                let text = "`fallback` is called with the parameters, so each needs a name: destructure it in the body";
+                problems.push(Error::new_spanned(pattern, text));
+                None
+            }
+        },
+    };
+    function.signature.inputs.iter().filter_map(name).collect()
+}
+
+/// Writes the tokens of the user.
+impl ToTokens for SettingValue<'_> {
+    fn to_tokens(&self, tokens: &mut proc_macro2::TokenStream) {
+        match self {
+            Self::Count(expr) | Self::Float(expr) => expr.to_tokens(tokens),
+            Self::Duration(duration) => duration.to_tokens(tokens),
+        }
+    }
+}

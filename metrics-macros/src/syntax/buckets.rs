@@ -1,0 +1,88 @@
+//! The bounds of buckets: `[0.1, 1]`, `linear(..)`, `exponential(..)`, or a path.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens as _;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitInt, Path, Result, Token};
+
+use super::value::{expr, ungrouped};
+
+const EXPECTED: &str = "expected a list of numbers (`[0.1, 0.5, 1]`), `exponential(start, factor, count)`, \
+                        `linear(start, width, count)` or a path to a `const` list of f64";
+
+/// Bucket bounds.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+pub(crate) enum Buckets {
+    List {
+        /// The tokens of the whole list, for errors about it.
+        list: TokenStream,
+        bounds: Vec<Expr>,
+    },
+    /// `exponential(start, factor, count)` or `linear(start, width, count)`.
+    Series {
+        function: Ident,
+        start: Expr,
+        step: Expr,
+        count: LitInt,
+    },
+    Path(Path),
+}
+
+impl Parse for Buckets {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        expr(input).and_then(Self::from_expr)
+    }
+}
+
+impl Buckets {
+    fn from_expr(expr: Expr) -> Result<Self> {
+        match ungrouped(expr) {
+            Expr::Array(array) => {
+                Ok(Self::List { list: array.to_token_stream(), bounds: array.elems.into_iter().collect() })
+            }
+            Expr::Path(path) if path.qself.is_none() => Ok(Self::Path(path.path)),
+            Expr::Call(call) => {
+                let function = match &*call.func {
+                    Expr::Path(path) => path.path.get_ident().cloned(),
+                    _ => None,
+                };
+                let Some(function) = function.filter(|name| name == "exponential" || name == "linear") else {
+                    return Err(Error::new_spanned(&call.func, EXPECTED));
+                };
+                Self::series(function, call.args.into_iter().collect())
+            }
+            other => Err(Error::new_spanned(other, EXPECTED)),
+        }
+    }
+
+    fn series(function: Ident, mut arguments: Vec<Expr>) -> Result<Self> {
+        let count = match arguments.pop() {
+            Some(Expr::Lit(ExprLit { lit: Lit::Int(count), .. })) => Some(count),
+            _ => None,
+        };
+        match (<[Expr; 2]>::try_from(arguments), count) {
+            (Ok([start, step]), Some(count)) => Ok(Self::Series { function, start, step, count }),
+            _ => {
+                let step = if function == "linear" { "width" } else { "factor" };
+                Err(Error::new(
+                    function.span(),
+                    format!(
+                        "`{function}` takes three arguments: write `{function}(start, {step}, count)`, the count as an \
+                         integer literal"
+                    ),
+                ))
+            }
+        }
+    }
+
+    /// Parses the content of `#[buckets(..)]`: the bounds without brackets, or one of the other forms.
+    pub(crate) fn parse_content(input: ParseStream<'_>) -> Result<Self> {
+        let list = Ident::new("buckets", input.span()).into_token_stream();
+        let mut bounds: Vec<Expr> = Punctuated::<Expr, Token![,]>::parse_terminated(input)?.into_iter().collect();
+        match bounds.as_slice() {
+            [Expr::Path(_) | Expr::Call(_) | Expr::Array(_)] => Self::from_expr(bounds.remove(0)),
+            _ => Ok(Self::List { list, bounds }),
+        }
+    }
+}

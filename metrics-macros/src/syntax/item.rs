@@ -1,0 +1,251 @@
+//! The annotated item: a function, or an impl block of functions. Bodies are not parsed, so that an incomplete body is
+//! emitted unchanged and completion in editors works.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt as _, quote};
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream, Parser as _};
+use syn::{Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, Pat, Result, Signature, Token, Type, Visibility};
+
+/// A function with a body.
+#[derive(Clone)]
+pub(crate) struct Function {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) default: Option<syn::Ident>,
+    pub(crate) signature: Signature,
+    /// The `#![..]` attributes at the start of the body.
+    pub(crate) inner: Vec<Attribute>,
+    /// The rest of the body, in its braces.
+    pub(crate) body: Group,
+}
+
+/// An impl block, with its functions separated from its other items.
+pub(crate) struct Impl {
+    /// Everything before the braces.
+    pub(crate) head: TokenStream,
+    /// The last segment of the type: `Store` of `impl Storage for my::Store<T>`.
+    pub(crate) type_name: String,
+    pub(crate) braces: Group,
+    pub(crate) items: Vec<ImplItem>,
+}
+
+#[expect(clippy::large_enum_variant, reason = "most are functions")]
+pub(crate) enum ImplItem {
+    Function(Function),
+    Other(TokenStream),
+}
+
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+pub(crate) enum Item {
+    Function(Function),
+    Impl(Impl),
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let default = parse_default(input)?;
+        let signature: Signature = input.parse()?;
+        if let Some(semicolon) = input.parse::<Option<Token![;]>>()? {
+            return Err(Error::new(
+                semicolon.span,
+                format!("`{}` has no body: put the attribute on the implementation", signature.ident),
+            ));
+        }
+        if !input.peek(syn::token::Brace) {
+            return Err(input.error("expected the body of the function"));
+        }
+        // `braced!` also finds the braces of a `$body:block` that a `macro_rules` passes on.
+        let content;
+        let braces = syn::braced!(content in input);
+        let inner = content.call(Attribute::parse_inner)?;
+        let mut body = Group::new(Delimiter::Brace, content.parse()?);
+        body.set_span(braces.span.join());
+        Ok(Self { attributes, visibility, default, signature, inner, body })
+    }
+}
+
+/// Parses the `default` of specialization, which is a keyword only before a function.
+fn parse_default(input: ParseStream<'_>) -> Result<Option<syn::Ident>> {
+    let ahead = input.fork();
+    match ahead.parse::<syn::Ident>() {
+        Ok(word) if word == "default" && ahead.parse::<Signature>().is_ok() => input.parse().map(Some),
+        _ => Ok(None),
+    }
+}
+
+impl Function {
+    /// Returns the name without `r#`.
+    pub(crate) fn name(&self) -> String {
+        let name = self.signature.ident.to_string();
+        name.strip_prefix("r#").unwrap_or(&name).to_owned()
+    }
+
+    /// Returns the names that the parameters bind, in their order, `self` included.
+    pub(crate) fn bindings(&self) -> Vec<syn::Ident> {
+        let mut names = Vec::new();
+        for input in &self.signature.inputs {
+            match input {
+                FnArg::Receiver(receiver) => names.push(syn::Ident::new("self", receiver.self_token.span)),
+                FnArg::Typed(typed) => bound_names(&typed.pat, &mut names),
+            }
+        }
+        names
+    }
+
+    /// Returns the function with another body.
+    pub(crate) fn with_body(&self, body: &TokenStream) -> TokenStream {
+        let Self { attributes, visibility, default, signature, inner, .. } = self;
+        let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner)* #body));
+        braces.set_span(self.body.span());
+        quote!(#(#attributes)* #visibility #default #signature #braces)
+    }
+}
+
+impl ToTokens for Function {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.append_all([self.with_body(&self.body.stream())]);
+    }
+}
+
+/// Returns `true` if the body starts with an item.
+pub(crate) fn begins_with_item(body: &Group) -> bool {
+    let first = |input: ParseStream<'_>| Ok((input.parse::<syn::Item>()?, input.parse::<TokenStream>()?));
+    match first.parse2(body.stream()) {
+        // A `macro_rules! name` is an item, a macro call is not.
+        Ok((syn::Item::Macro(item), _)) => item.ident.is_some(),
+        Ok((syn::Item::Verbatim(_), _)) | Err(_) => false,
+        Ok(_) => true,
+    }
+}
+
+/// Appends the names that the pattern binds, in their order.
+pub(crate) fn bound_names(pattern: &Pat, names: &mut Vec<syn::Ident>) {
+    match pattern {
+        Pat::Ident(ident) => {
+            names.push(ident.ident.clone());
+            if let Some((_, inner)) = &ident.subpat {
+                bound_names(inner, names);
+            }
+        }
+        Pat::Reference(reference) => bound_names(&reference.pat, names),
+        Pat::Paren(paren) => bound_names(&paren.pat, names),
+        Pat::Tuple(tuple) => tuple.elems.iter().for_each(|pattern| bound_names(pattern, names)),
+        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|pattern| bound_names(pattern, names)),
+        Pat::Slice(slice) => slice.elems.iter().for_each(|pattern| bound_names(pattern, names)),
+        Pat::Struct(fields) => fields.fields.iter().for_each(|field| bound_names(&field.pat, names)),
+        _ => {}
+    }
+}
+
+/// Keywords of items that are not functions.
+const OTHER_ITEMS: [&str; 9] = ["struct", "enum", "union", "trait", "mod", "static", "type", "use", "macro_rules"];
+
+impl Item {
+    /// Parses the item. `on_impl` decides whether an error names impl blocks as allowed.
+    pub(crate) fn parse(tokens: TokenStream, on_impl: bool) -> Result<Self> {
+        let parser = |input: ParseStream<'_>| {
+            let ahead = input.fork();
+            ahead.call(Attribute::parse_outer)?;
+            ahead.parse::<Visibility>()?;
+            ahead.parse::<Option<Token![default]>>()?;
+            ahead.parse::<Option<Token![unsafe]>>()?;
+            if ahead.peek(Token![impl]) {
+                return input.parse().map(Self::Impl);
+            }
+            let word = ahead.call(syn::Ident::parse_any)?;
+            let is_constant = word == "const" && ahead.peek2(Token![:]);
+            if is_constant || OTHER_ITEMS.iter().any(|keyword| word == keyword) {
+                let hint = match word.to_string().as_str() {
+                    "trait" => ": put the attribute on its methods, or on its implementations",
+                    "mod" => ": put the attribute on the functions in it; `#[metrics]` is the attribute for modules",
+                    _ => "",
+                };
+                let allowed = if on_impl { "a function or an impl block" } else { "a function" };
+                return Err(Error::new(word.span(), format!("expected {allowed}, found `{word}`{hint}")));
+            }
+            input.parse().map(Self::Function)
+        };
+        parser.parse2(tokens)
+    }
+}
+
+impl Parse for Impl {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut head = TokenStream::new();
+        let braces = loop {
+            match input.parse::<TokenTree>()? {
+                TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => break group,
+                token => head.append(token),
+            }
+        };
+        let parsed: syn::ItemImpl = syn::parse2(quote!(#head {}))?;
+        let items = (|input: ParseStream<'_>| {
+            let mut items = Vec::new();
+            while !input.is_empty() {
+                items.push(input.parse()?);
+            }
+            Ok(items)
+        })
+        .parse2(braces.stream())?;
+        Ok(Self { head, type_name: last_segment(&parsed.self_ty), braces, items })
+    }
+}
+
+fn last_segment(ty: &Type) -> String {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default(),
+        Type::Reference(reference) => last_segment(&reference.elem),
+        other => other.to_token_stream().to_string().replace(' ', ""),
+    }
+}
+
+impl Parse for ImplItem {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let ahead = input.fork();
+        ahead.call(Attribute::parse_outer)?;
+        ahead.parse::<Visibility>()?;
+        parse_default(&ahead)?;
+        if ahead.parse::<Signature>().is_ok() {
+            return input.parse().map(Self::Function);
+        }
+        let is_macro = !input
+            .fork()
+            .call(Attribute::parse_outer)
+            .is_ok_and(|_| ahead.peek(Token![const]) || ahead.peek(Token![type]));
+        let mut tokens = TokenStream::new();
+        while !input.is_empty() {
+            let token: TokenTree = input.parse()?;
+            let ends = match &token {
+                TokenTree::Punct(punct) => punct.as_char() == ';',
+                TokenTree::Group(group) => is_macro && group.delimiter() == Delimiter::Brace,
+                _ => false,
+            };
+            tokens.append(token);
+            if ends {
+                break;
+            }
+        }
+        Ok(Self::Other(tokens))
+    }
+}
+
+/// Returns the first paragraph of the doc comment, on one line.
+pub(crate) fn first_paragraph(attributes: &[Attribute]) -> Option<String> {
+    let lines =
+        attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| match &attribute
+            .meta
+        {
+            Meta::NameValue(meta) => match &meta.value {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+                _ => None,
+            },
+            _ => None,
+        });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let paragraph = text.trim().split("\n\n").next().unwrap_or_default();
+    let paragraph: Vec<_> = paragraph.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    (!paragraph.is_empty()).then(|| paragraph.join(" "))
+}

@@ -1,0 +1,92 @@
+//! Parsers that several arguments share.
+
+use proc_macro2::TokenTree;
+use syn::ext::IdentExt as _;
+use syn::parse::ParseStream;
+use syn::{Error, Expr, Ident, Path, Result, Token};
+
+use crate::diagnostics::Problems;
+
+/// Parses items between commas. After an item with an error, continues behind the next comma.
+pub(crate) fn each_item(
+    input: ParseStream<'_>,
+    problems: &mut Problems,
+    mut item: impl FnMut(ParseStream<'_>) -> Result<()>,
+) -> Result<()> {
+    while !input.is_empty() {
+        let parsed = item(input).and_then(|()| {
+            if input.is_empty() || input.peek(Token![,]) { Ok(()) } else { Err(input.error("expected `,`")) }
+        });
+        if let Err(error) = parsed {
+            problems.push(error);
+            while !input.is_empty() && !input.peek(Token![,]) {
+                input.parse::<TokenTree>()?;
+            }
+        }
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    Ok(())
+}
+
+/// Parses the `=` after a key, and expects a value behind it. `kind` precedes the key in the error.
+pub(crate) fn assigned(input: ParseStream<'_>, word: &Ident, kind: &str) -> Result<()> {
+    let sign: Option<Token![=]> = input.parse()?;
+    if sign.is_none() || input.is_empty() || input.peek(Token![,]) {
+        return Err(Error::new(word.span(), format!("{kind}`{word}` has no value: write `{word} = ..`")));
+    }
+    Ok(())
+}
+
+/// Expects no value after a key.
+pub(crate) fn flag(input: ParseStream<'_>, word: &Ident) -> Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    Err(Error::new(word.span(), format!("`{word}` takes no value: write `{word}`, or remove it")))
+}
+
+/// Parses an expression that is called with `argument`. A literal is an error.
+pub(crate) fn closure(input: ParseStream<'_>, word: &Ident, argument: &str) -> Result<Expr> {
+    match expr(input)? {
+        Expr::Lit(literal) => {
+            let text = format!("expected a closure, found a literal: write `{word} = |{argument}| ..`");
+            Err(Error::new_spanned(literal, text))
+        }
+        expr => Ok(expr),
+    }
+}
+
+/// Parses the path of an async function that is called with the parameters.
+pub(crate) fn function(input: ParseStream<'_>, word: &Ident) -> Result<Expr> {
+    match expr(input)? {
+        path @ Expr::Path(_) => Ok(path),
+        other => {
+            let text =
+                format!("expected the path of an async function with the same parameters: write `{word} = path`");
+            Err(Error::new_spanned(other, text))
+        }
+    }
+}
+
+/// Parses a path without generics. `expected` describes it in the error.
+pub(crate) fn path(input: ParseStream<'_>, expected: &str) -> Result<Path> {
+    if input.peek(Ident::peek_any) || input.peek(Token![::]) {
+        return input.call(Path::parse_mod_style);
+    }
+    Err(input.error(format!("expected {expected}, without quotes")))
+}
+
+/// Parses an expression.
+pub(crate) fn expr(input: ParseStream<'_>) -> Result<Expr> {
+    input.parse().map(ungrouped)
+}
+
+/// Removes the invisible group around the expression that a `macro_rules` passes on as `$value:expr`.
+pub(crate) fn ungrouped(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungrouped(*group.expr),
+        expr => expr,
+    }
+}

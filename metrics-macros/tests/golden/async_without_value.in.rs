@@ -1,4 +1,0 @@
-#[track(returns = auto)]
-async fn tick() {
-    pending().await;
-}

@@ -1,4 +1,0 @@
-#[track]
-fn boxed(text: String) -> Pin<Box<dyn Future<Output = usize> + Send>> {
-    Box::pin(async move { text.len() })
-}

@@ -1,4 +1,0 @@
-#[track(crate = facade::telemetry)]
-fn elsewhere() -> u8 {
-    1
-}

@@ -1,0 +1,136 @@
+fn boxed(text: String) -> Pin<Box<dyn Future<Output = usize> + Send>> {
+    let callsite: &'static ::metrics_runtime::__private::Callsite = {
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
+            ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
+            ::core::line!(), ::core::module_path!(), "boxed"));
+        }
+        &__CALLSITE
+    };
+    let future = ::metrics_runtime::__private::run(move || -> Pin<
+        Box<dyn Future<Output = usize> + Send>,
+    > {
+        let _ = &text;
+        Box::pin(async move { text.len() })
+    });
+    return ::std::boxed::Box::pin(
+        ::metrics_runtime::__private::recorded(
+            future,
+            move || callsite.enter(),
+            move |returned, call| {
+                if call.is_active() {
+                    call.returned({
+                        use ::metrics_runtime::__private::OutcomeOf as _;
+                        (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
+                    });
+                }
+            },
+        ),
+    );
+}
+fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
+    let series = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            name: ::core::option::Option::Some("later"),
+            labels: &[
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "kind",
+                    value: ::metrics_runtime::__private::SiteValue::Entry({
+                        use ::metrics_runtime::__private::UnknownValues as _;
+                        ::metrics_runtime::__private::Known::<Kind>::VALUES
+                    }),
+                },
+            ],
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::TRACK_NAMED,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "later",
+            )
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
+        if ::metrics_runtime::__private::enabled() {
+            ::core::option::Option::Some(
+                match (&(kind),) {
+                    labels => {
+                        match __CALLSITE
+                            .bounded(
+                                &[
+                                    ::metrics_runtime::__private::LabelValue::ordinal(labels.0),
+                                ],
+                            )
+                        {
+                            ::core::option::Option::Some(series) => series,
+                            ::core::option::Option::None => {
+                                __CALLSITE
+                                    .series(
+                                        &[
+                                            ::metrics_runtime::__private::LabelValue::label(labels.0)
+                                                .as_str(),
+                                        ],
+                                    )
+                            }
+                        }
+                    }
+                },
+            )
+        } else {
+            ::core::option::Option::None
+        }
+    };
+    let future = ::metrics_runtime::__private::run(move || {
+        let _ = &text;
+        async move { text.len() }
+    });
+    return ::metrics_runtime::__private::recorded(
+        future,
+        move || ::metrics_runtime::__private::Call::of(series),
+        move |returned, call| {
+            if call.is_active() {
+                call.returned({
+                    use ::metrics_runtime::__private::OutcomeOf as _;
+                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
+                });
+            }
+        },
+    );
+}
+fn hidden() -> Hidden {
+    let callsite: &'static ::metrics_runtime::__private::Callsite = {
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
+            ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
+            ::core::line!(), ::core::module_path!(), "hidden"));
+        }
+        &__CALLSITE
+    };
+    let future = ::metrics_runtime::__private::run(move || -> Hidden {
+        Box::pin(async { 1 })
+    });
+    return ::std::boxed::Box::pin(
+        ::metrics_runtime::__private::recorded(
+            future,
+            move || callsite.enter(),
+            move |returned, call| {
+                if call.is_active() {
+                    call.returned({
+                        use ::metrics_runtime::__private::OutcomeOf as _;
+                        (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
+                    });
+                }
+            },
+        ),
+    );
+}

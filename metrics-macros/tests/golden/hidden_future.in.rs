@@ -1,4 +1,0 @@
-#[track(returns = future)]
-fn hidden() -> Hidden {
-    Box::pin(async { 1 })
-}

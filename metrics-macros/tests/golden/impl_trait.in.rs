@@ -1,4 +1,0 @@
-#[track]
-fn numbers(limit: u8) -> Result<impl Iterator<Item = u8>, Error> {
-    Ok(0..limit)
-}

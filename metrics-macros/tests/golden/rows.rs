@@ -1,0 +1,662 @@
+fn analyze(log: &str) -> usize {
+    let mut call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            name: ::core::option::Option::Some("analysis_duration_seconds"),
+            help: ::core::option::Option::Some("Duration."),
+            unit: ::core::option::Option::Some("seconds"),
+            buckets: ::core::option::Option::Some(
+                &[0.1f64, 1f64, (LIMIT) as ::core::primitive::f64],
+            ),
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::HISTOGRAM,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "analyze",
+            )
+        };
+        const _: () = {
+            ::metrics_runtime::__private::expect(
+                ::metrics_runtime::__private::check_bound(__SITE.bounds(), 0usize),
+            );
+            ::metrics_runtime::__private::expect(
+                ::metrics_runtime::__private::check_bound(__SITE.bounds(), 1usize),
+            );
+            ::metrics_runtime::__private::expect(
+                ::metrics_runtime::__private::check_bound(__SITE.bounds(), 2usize),
+            );
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> usize { log.len() });
+    {
+        use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
+        ::metrics_runtime::__private::Settled::settled(
+            (&&::metrics_runtime::__private::Probe(&returned)).returned(),
+        );
+    }
+    if call.is_active() {
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        });
+    }
+    return returned;
+}
+async fn upload() -> Result<Vec<u8>, Error> {
+    let mut call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            unit: ::core::option::Option::Some("bytes"),
+            buckets: ::core::option::Option::Some(
+                &::metrics_runtime::__private::preset::exponential::<5>(1024f64, 4f64),
+            ),
+            valued: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::HISTOGRAM_OF_VALUE,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "upload",
+            )
+        };
+        const _: () = ::metrics_runtime::__private::expect(
+            ::metrics_runtime::__private::check_exponential(__SITE.bounds()),
+        );
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
+            async move {
+                if false {
+                    return ::metrics_runtime::__private::unreachable::<
+                        Result<Vec<u8>, Error>,
+                    >();
+                }
+                Ok(Vec::new())
+            },
+        )
+        .await;
+    if call.is_active() {
+        let outcome = {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = match outcome {
+            ::metrics_runtime::__private::Outcome::Success => {
+                use ::metrics_runtime::__private::{
+                    SuccessOfAny as _, SuccessOfResult as _,
+                };
+                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
+                    ::core::option::Option::Some(success) => {
+                        ::metrics_runtime::__private::Measure::measure(
+                            ::metrics_runtime::__private::found(
+                                success,
+                                |upload| upload.len(),
+                            ),
+                        )
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }
+            }
+            _ => ::core::option::Option::None,
+        };
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}
+fn size() -> usize {
+    let mut call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            name: ::core::option::Option::Some({
+                let text: &'static ::core::primitive::str = NAME;
+                text
+            }),
+            buckets: ::core::option::Option::Some({
+                let [bounds @ ..] = &limits::SIZES;
+                let bounds: &'static [::core::primitive::f64] = bounds;
+                bounds
+            }),
+            valued: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::HISTOGRAM_OF_VALUE,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "size",
+            )
+        };
+        const _: () = ::metrics_runtime::__private::expect(
+            ::metrics_runtime::__private::check_buckets(__SITE.bounds()),
+        );
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> usize { 1 });
+    {
+        use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
+        ::metrics_runtime::__private::Settled::settled(
+            (&&::metrics_runtime::__private::Probe(&returned)).returned(),
+        );
+    }
+    if call.is_active() {
+        let outcome = {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = match outcome {
+            ::metrics_runtime::__private::Outcome::Success => {
+                use ::metrics_runtime::__private::{
+                    SuccessOfAny as _, SuccessOfResult as _,
+                };
+                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
+                    ::core::option::Option::Some(success) => {
+                        ::metrics_runtime::__private::Measure::measure(
+                            ::metrics_runtime::__private::found(success, |size| *size),
+                        )
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }
+            }
+            _ => ::core::option::Option::None,
+        };
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}
+fn job() {
+    let mut call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            name: ::core::option::Option::Some("jobs_total"),
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::COUNTER,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "job",
+            )
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> () {});
+    if call.is_active() {
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        });
+    }
+    return returned;
+}
+fn send() -> u64 {
+    let mut call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            name: ::core::option::Option::Some("sent_bytes_total"),
+            unit: ::core::option::Option::Some("bytes"),
+            valued: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::COUNTER_OF_VALUE,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "send",
+            )
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> u64 { 1 });
+    {
+        use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
+        ::metrics_runtime::__private::Settled::settled(
+            (&&::metrics_runtime::__private::Probe(&returned)).returned(),
+        );
+    }
+    if call.is_active() {
+        let outcome = {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = match outcome {
+            ::metrics_runtime::__private::Outcome::Success => {
+                use ::metrics_runtime::__private::{
+                    SuccessOfAny as _, SuccessOfResult as _,
+                };
+                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
+                    ::core::option::Option::Some(success) => {
+                        ::metrics_runtime::__private::Measure::measure(
+                            ::metrics_runtime::__private::found(success, |bytes| *bytes),
+                        )
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }
+            }
+            _ => ::core::option::Option::None,
+        };
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}
+async fn handle(tenant: &str) {
+    let mut call = ::metrics_runtime::__private::Call::of({
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            labels: &[
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "tenant",
+                    value: ::metrics_runtime::__private::SiteValue::Entry({
+                        use ::metrics_runtime::__private::UnknownValues as _;
+                        ::metrics_runtime::__private::Known::<&str>::VALUES
+                    }),
+                },
+            ],
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::IN_FLIGHT,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "handle",
+            )
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
+        if ::metrics_runtime::__private::enabled() {
+            ::core::option::Option::Some(
+                __CALLSITE
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(tenant))
+                                .as_str(),
+                        ],
+                    ),
+            )
+        } else {
+            ::core::option::Option::None
+        }
+    });
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
+            async move {
+                if false {
+                    return;
+                }
+            },
+        )
+        .await;
+    if call.is_active() {
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        });
+    }
+    return returned;
+}
+async fn generate(prompt: &str) -> Result<Completion, Error> {
+    let mut call = {
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
+            ::metrics_runtime::__private::preset::RYOT, ::core::file!(), ::core::line!(),
+            ::core::module_path!(), "generate"));
+        }
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
+            async move {
+                if false {
+                    return ::metrics_runtime::__private::unreachable::<
+                        Result<Completion, Error>,
+                    >();
+                }
+                complete(prompt).await
+            },
+        )
+        .await;
+    if call.is_active() {
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        });
+    }
+    return returned;
+}
+async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
+    let mut call = ::metrics_runtime::__private::Call::of({
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            labels: &[
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "model",
+                    value: ::metrics_runtime::__private::SiteValue::Entry(&[]),
+                },
+            ],
+            valued: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::RYOT,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "generate_counted",
+            )
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
+        if ::metrics_runtime::__private::enabled() {
+            ::core::option::Option::Some(
+                __CALLSITE
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(MODEL))
+                                .as_str(),
+                        ],
+                    ),
+            )
+        } else {
+            ::core::option::Option::None
+        }
+    });
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
+            async move {
+                if false {
+                    return ::metrics_runtime::__private::unreachable::<
+                        Result<Completion, Error>,
+                    >();
+                }
+                complete(prompt).await
+            },
+        )
+        .await;
+    if call.is_active() {
+        let outcome = {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = match outcome {
+            ::metrics_runtime::__private::Outcome::Success => {
+                use ::metrics_runtime::__private::{
+                    SuccessOfAny as _, SuccessOfResult as _,
+                };
+                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
+                    ::core::option::Option::Some(success) => {
+                        ::metrics_runtime::__private::Measure::measure(
+                            ::metrics_runtime::__private::found(
+                                success,
+                                |completion| completion.tokens,
+                            ),
+                        )
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }
+            }
+            _ => ::core::option::Option::None,
+        };
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}
+fn compress(data: &[u8]) -> Result<Compressed, Error> {
+    let mut call = {
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
+            { valued : true, .. ::metrics_runtime::__private::Site::new(&
+            ::metrics_runtime::__private::preset::COMPRESSION, ::core::file!(),
+            ::core::line!(), ::core::module_path!(), "compress") });
+        }
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> Result<
+        Compressed,
+        Error,
+    > { zstd(data) });
+    {
+        use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
+        ::metrics_runtime::__private::Settled::settled(
+            (&&::metrics_runtime::__private::Probe(&returned)).returned(),
+        );
+    }
+    if call.is_active() {
+        let outcome = {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        let value = match outcome {
+            ::metrics_runtime::__private::Outcome::Success => {
+                ::metrics_runtime::__private::MaybeCompressionRatio::maybe_ratio(
+                    &(returned),
+                )
+            }
+            _ => ::core::option::Option::None,
+        };
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}
+fn compress_fast(data: &[u8]) -> Compressed {
+    let mut call = {
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
+            { valued : true, .. ::metrics_runtime::__private::Site::new(&
+            ::metrics_runtime::__private::preset::COMPRESSION, ::core::file!(),
+            ::core::line!(), ::core::module_path!(), "compress_fast") });
+        }
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::run(move || -> Compressed {
+        lz4(data)
+    });
+    {
+        use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
+        ::metrics_runtime::__private::Settled::settled(
+            (&&::metrics_runtime::__private::Probe(&returned)).returned(),
+        );
+    }
+    if call.is_active() {
+        let outcome = {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = match outcome {
+            ::metrics_runtime::__private::Outcome::Success => {
+                use ::metrics_runtime::__private::{
+                    SuccessOfAny as _, SuccessOfResult as _,
+                };
+                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
+                    ::core::option::Option::Some(success) => {
+                        ::metrics_runtime::__private::Measure::measure(
+                            ::metrics_runtime::__private::found(
+                                success,
+                                |compressed| compressed.ratio(),
+                            ),
+                        )
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }
+            }
+            _ => ::core::option::Option::None,
+        };
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}
+async fn store(key: &str) -> Result<(), Error> {
+    let mut call = {
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            labels: &[
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "operation",
+                    value: ::metrics_runtime::__private::SiteValue::Literal("store"),
+                },
+            ],
+            timed: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::STORAGE,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "store",
+            )
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
+        __CALLSITE.enter()
+    };
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
+            async move {
+                if false {
+                    return ::metrics_runtime::__private::unreachable::<
+                        Result<(), Error>,
+                    >();
+                }
+                write(key).await
+            },
+        )
+        .await;
+    if call.is_active() {
+        call.returned({
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        });
+    }
+    return returned;
+}
+async fn ask(model: &str) -> Answer {
+    let mut call = ::metrics_runtime::__private::Call::of({
+        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+            preset: &crate::metrics::LLM,
+            labels: &[
+                ::metrics_runtime::__private::SiteLabel {
+                    name: "model",
+                    value: ::metrics_runtime::__private::SiteValue::Entry({
+                        use ::metrics_runtime::__private::UnknownValues as _;
+                        ::metrics_runtime::__private::Known::<&str>::VALUES
+                    }),
+                },
+            ],
+            timed: true,
+            in_flight: true,
+            valued: true,
+            ..::metrics_runtime::__private::Site::new(
+                &::metrics_runtime::__private::preset::TRACK,
+                ::core::file!(),
+                ::core::line!(),
+                ::core::module_path!(),
+                "ask",
+            )
+        };
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_timed());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_in_flight());
+        const _: () = ::metrics_runtime::__private::expect(__SITE.check_value());
+        ::metrics_runtime::__private::listed! {
+            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
+            ::metrics_runtime::__private::Callsite =
+            ::metrics_runtime::__private::Callsite::new(__SITE);
+        }
+        if ::metrics_runtime::__private::enabled() {
+            ::core::option::Option::Some(
+                __CALLSITE
+                    .series(
+                        &[
+                            ::metrics_runtime::__private::LabelValue::label(&(model))
+                                .as_str(),
+                        ],
+                    ),
+            )
+        } else {
+            ::core::option::Option::None
+        }
+    });
+    let returned = ::metrics_runtime::__private::tracked(
+            &mut call,
+            async move {
+                if false {
+                    return ::metrics_runtime::__private::unreachable::<Answer>();
+                }
+                Answer { tokens: 7 }
+            },
+        )
+        .await;
+    if call.is_active() {
+        let outcome = {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        };
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        let value = match outcome {
+            ::metrics_runtime::__private::Outcome::Success => {
+                use ::metrics_runtime::__private::{
+                    SuccessOfAny as _, SuccessOfResult as _,
+                };
+                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
+                    ::core::option::Option::Some(success) => {
+                        ::metrics_runtime::__private::Measure::measure(
+                            ::metrics_runtime::__private::found(
+                                success,
+                                |answer| answer.tokens,
+                            ),
+                        )
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }
+            }
+            _ => ::core::option::Option::None,
+        };
+        call.finish(outcome, value, &[]);
+    }
+    return returned;
+}

@@ -1,4 +1,0 @@
-#[track]
-pub(crate) unsafe fn tick() {
-    work();
-}
