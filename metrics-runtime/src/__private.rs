@@ -1,13 +1,13 @@
-//! What generated code names. No logic: every path leads into the room that has it.
+//! The items that generated code names, re-exported from their rooms. No logic.
 //!
 //! For `#[track(name = "login", labels(tenant = tenant), ok_if = |r| ..)] async fn login(tenant: &str) -> R { BODY }`
-//! the attributes write, in short:
+//! an attribute generates, abbreviated:
 //!
 //! ```text
 //! async fn login(tenant: &str) -> R {
 //!     let mut call = {
 //!         const SITE: Site = Site { name: Some("login"), labels: .., ..Site::new(&preset::TRACK_NAMED, ..) };
-//!         const _: () = expect(SITE.check_label(0));   // at the word `tenant`; and so for every word
+//!         const _: () = expect(SITE.check_label(0));   // at the span of `tenant`; one check per argument
 //!         listed! { CALLSITES, static CALLSITE: Callsite = Callsite::new(SITE); }
 //!         Call::of(if enabled() { Some(CALLSITE.series(&[LabelValue::label(&tenant).as_str()])) } else { None })
 //!     };
@@ -17,7 +17,7 @@
 //! }
 //! ```
 //!
-//! In full: `metrics-macros/tests/golden`.
+//! The files in `metrics-macros/tests/golden` have complete expansions.
 
 pub use crate::__listed as listed;
 pub use crate::circuit_breaker::attribute::{
@@ -25,10 +25,10 @@ pub use crate::circuit_breaker::attribute::{
 };
 pub use crate::circuit_breaker::{CircuitBreaker, Settings};
 pub use crate::family::Info;
-pub use crate::instrument::catalog::{CALLSITES, Declare, ENTRIES};
+pub use crate::instrument::catalog::{CALLSITES, ENTRIES};
 pub use crate::instrument::metrics_mod::{DeclaredMetric, MetricSite};
 pub use crate::instrument::site::{Site, SiteLabel, SiteValue};
-pub use crate::instrument::{Call, Callsite, enabled, recorded, run, tracked, unreachable};
+pub use crate::instrument::{Call, Callsite, Declare, enabled, recorded, run, tracked, unreachable};
 pub use crate::metric::{Counter, Gauge, Histogram};
 pub use crate::schema::label::{Known, Label, LabelValue, UnknownValues, typed};
 pub use crate::schema::name::{check_bound, check_buckets, check_exponential, check_linear, check_prefix, expect};
@@ -39,12 +39,12 @@ pub use crate::schema::outcome::{
 };
 pub use crate::schema::{Kind, Source};
 
-/// The rows of the attributes, those without a name of their own as well.
+/// The presets of all attributes, including those that are not public, and the bucket functions.
 pub mod preset {
     pub use crate::instrument::preset::*;
 }
 
-/// What the functions of a `#[metrics]` module return.
+/// The return types of the functions of a `#[metrics]` module.
 pub mod kinds {
     pub use crate::family::Info;
     pub use crate::metric::{Counter, Gauge, Histogram};

@@ -1,6 +1,6 @@
-//! What errors have in common that a `main` may return.
+//! The `Debug` of errors that a `main` may return.
 
-/// A `main` that returns an error prints its `Debug`: it has to be the sentence, too.
+/// Implements `Debug` by `Display`, since a `main` that returns an error prints its `Debug`.
 macro_rules! debug_as_display {
     ($error:ty) => {
         impl std::fmt::Debug for $error {

@@ -1,9 +1,10 @@
-//! Prometheus metrics for annotated Rust functions and axum services: correct, cheap, bounded.
+//! Prometheus metrics for annotated Rust functions, axum and tower services.
 //!
-//! An attribute on a function is all there is to write:
+//! An attribute on a function counts its calls by outcome and measures their duration. The page that Prometheus scrapes
+//! has the metric before the first call.
 //!
 //! ```
-//! use metrics_runtime::{Metrics, track, track_counter};
+//! use metrics_runtime::{Metrics, track};
 //!
 //! #[track]
 //! async fn checkout(cart: Vec<u32>) -> Result<u32, String> {
@@ -23,48 +24,133 @@
 //! # });
 //! ```
 //!
-//! # What is here
+//! [`Metrics::instrument`] records the requests of an axum router and mounts the page at `/metrics`:
 //!
-//! - The attributes: [`macro@track`] and its relatives for calls, [`macro@metrics`] for business metrics,
-//!   [`macro@LabelValue`] for bounded labels. Each call that started counts exactly once, with its [`Outcome`]: returned,
-//!   failed, panicked, or cancelled.
-//! - [`Metrics`]: namespace, constant labels, environment, the page.
-//! - [`http`]: the middleware for tower services (feature `http`), and the endpoint for axum (feature `axum`, on by
-//!   default).
-//! - `push`: pushing to a Pushgateway, for jobs that do not live to be scraped (feature `push`).
-//! - [`exemplars`]: beside a number, the trace of a call that led to it.
-//! - [`mod@circuit_breaker`]: breakers, [`macro@circuit_breaker`] on a function, and gauges for the breakers of others.
-//! - [`Registry`] and [`Family`]: metrics without attributes, and the bridge to the `prometheus` crate.
-//! - [`catalog`]: everything the binary declares, before anything was called.
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Router, routing::get};
+//! use metrics_runtime::Metrics;
 //!
-//! # What holds
+//! let metrics = Metrics::builder().namespace("shop").from_env()?.install()?;
+//! let router = Router::new().route("/health", get(|| async { "ok" }));
+//! let app = metrics.instrument(router)?;
+//! # let _: Router = app;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "axum"))]
+//! # fn main() {}
+//! ```
 //!
-//! - Recording never panics, never blocks on a lock that a scrape holds, and never changes what a function does.
-//! - The number of series is bounded: see [`Family`].
-//! - Series exist at zero from the start where their labels are known.
-//! - The order of start-up does not matter: names are completed when the page is written.
+//! # Attributes
 //!
-//! # Features
-//!
-//! | feature | |
+//! | attribute | records |
 //! |---|---|
-//! | `axum` (default) | [`http`], [`Metrics::instrument`] |
+//! | [`#[track]`](macro@track) | calls by outcome and durations, in families that all functions share, or under a name of their own with `name = ".."`; on an `impl` block, of every method |
+//! | [`#[track_histogram]`](macro@track_histogram) | a histogram of the durations, or of a value of the result |
+//! | [`#[track_counter]`](macro@track_counter) | a counter of the calls by outcome, or the sum of a value of the result |
+//! | [`#[track_in_flight]`](macro@track_in_flight) | a gauge of the calls in flight |
+//! | [`#[track_ryot]`](macro@track_ryot), [`#[track_compression]`](macro@track_compression), [`#[track_storage]`](macro@track_storage) | the presets [`RYOT`](presets::RYOT), [`COMPRESSION`](presets::COMPRESSION) and [`STORAGE`](presets::STORAGE); [`Preset`](presets::Preset) defines further ones |
+//! | [`#[metrics]`](macro@metrics) | business metrics: every function of a module returns the series of a counter, gauge, histogram or info |
+//! | [`#[circuit_breaker]`](macro@circuit_breaker) | puts an async function behind a circuit breaker |
+//! | [`#[derive(LabelValue)]`](derive@LabelValue) | makes an enum a label with few, known values |
+//!
+//! The attributes apply to sync and async functions, methods, generic functions and functions that return a future. They
+//! combine with each other, with `async-trait` and with `tracing::instrument`, in any order. A mistake in an argument is a
+//! compile error at that argument.
+//!
+//! # Modules and types
+//!
+//! - [`Metrics`] installs the metrics of a service: namespace, constant labels, environment, page.
+//! - [`http`] has the middleware for tower services and axum routers (feature `http`), and the endpoint that serves the page
+//!   (feature `axum`).
+//! - [`mod@circuit_breaker`] has circuit breakers, a tower layer, and gauges that show the breakers of other crates.
+//! - `push` pushes to a Pushgateway, for jobs that end before they are scraped (feature `push`).
+//! - [`exemplars`] attaches the trace of one call to a sample.
+//! - [`Registry`] and [`Family`] have metrics without attributes. With the feature `prometheus`, `Registry::register` and
+//!   `Registry::include` add collectors and registries of the `prometheus` crate to the page; `Family` and
+//!   `Metrics::collector` are collectors for a registry of that crate.
+//! - [`catalog()`] lists everything that the binary declares, before the first call.
+//! - [`Builder`] adds `build_info`, `process_*` and `tokio_*`. The latter two have no namespace, as in other client libraries.
+//! - The crate `metrics-export` writes dashboards, alert rules, Kubernetes objects, a reference and a contract from the same
+//!   declarations, and checks them.
+//!
+//! # Guarantees
+//!
+//! - **Every call counts once.** A call that started has exactly one [`Outcome`] on every way out: return, `?`, panic or
+//!   dropped future. A future that is never polled counts nothing. Durations are those of calls that were not cancelled.
+//!   Gauges of calls in flight return to zero.
+//! - **Scrapes are consistent.** The count of a histogram is the sum of its buckets, and a later scrape never shows a smaller
+//!   counter.
+//! - **The number of series is bounded.** A family takes 2,000 series ([`Registry::set_series_limit`]) with label values that
+//!   are known only at run time. Further operations go to one series whose labels read `_overflow`, so that totals stay exact,
+//!   and are counted in `metrics_runtime_label_overflow_total`. HTTP requests are labelled by route template, known method
+//!   and status code; all other values are replaced by constants.
+//! - **Series start at zero** if their labels are known at compile time.
+//! - **The order of start-up does not matter.** Namespace and constant labels are applied when a page is written. Calls before
+//!   [`Builder::install`] are included.
+//! - **Conflicts are reported.** Two definitions of one name that differ are an error of [`Builder::install`], which names both
+//!   places in the source.
+//! - **Functions keep their behaviour**: returned value, panic, drop order, `Send`, lifetimes and lints. Recording never panics
+//!   and never waits for a lock that a scrape holds.
+//!
+//! # The page
+//!
+//! The endpoint writes the Prometheus text format 0.0.4, or OpenMetrics 1.0 if the header `Accept` prefers it, in gzip or zstd
+//! if the scraper accepts that. Simultaneous scrapes share one page. A collector that panics or does not answer in time is left
+//! out. [`Metrics::instrument`] mounts the page in the router of the application. `Metrics::listen` (feature `serve`) serves it
+//! on a separate address, together with `/health`, if one is configured. `http::Endpoint` sets token, allow-list, limit
+//! (40 scrapes at a time), deadline (10 s) and strictness.
+//!
+//! [`Builder::from_env`] reads these variables:
+//!
+//! | variable | values | if unset |
+//! |---|---|---|
+//! | `METRICS_ENABLED` | `true` `1` `yes` `on`, `false` `0` `no` `off`; any other value is an error. If off, functions run as without attributes, requests are not recorded, and there is no page | on |
+//! | `METRICS_PATH` | the path of the page; it starts with `/`, and the application must not serve it | `/metrics` |
+//! | `METRICS_TOKEN` | the secret that scrapers send as `Authorization: Bearer ..`; an empty value is an error | no token |
+//! | `METRICS_ALLOW` | the addresses and networks of scrapers, by the address of the peer: `127.0.0.1,10.0.0.0/8` | any address |
+//! | `METRICS_LISTEN` | the separate address of the page, `127.0.0.1:9464`, or a port of the loopback address; an address that other machines can reach requires a token or an allow-list | the page is in the router |
+//!
+//! # Metrics of the toolkit
+//!
+//! | metric | meaning |
+//! |---|---|
+//! | `http_requests_total{method, endpoint, status}` | finished requests; `499` if the client disconnected early |
+//! | `http_request_duration_seconds{method, endpoint}` | the time from a request to the end of the response body |
+//! | further metrics of HTTP | opt-in, see `http::HttpMetric`: time to the first byte, requests in flight, body sizes, aborted responses, upgrades, the names of OpenTelemetry |
+//! | `circuit_breaker_*{service}` | the state and the calls of circuit breakers, see [`mod@circuit_breaker`] |
+//! | `metrics_runtime_label_overflow_total{metric}` | operations beyond the limit of series |
+//! | `metrics_runtime_rejected_values_total` | rejected values: NaN, infinite, or negative where only positive values are allowed |
+//! | `metrics_runtime_scrape_errors_total{cause}` | collectors and metrics that were left out of a page: `panic`, `timeout`, `duplicate`, `invalid` |
+//! | `metrics_runtime_scrapes_total{code}` | finished scrapes by status code; `499` if the scraper disconnected early |
+//! | `metrics_runtime_scrapes_in_flight` | scrapes in flight |
+//! | `metrics_runtime_scrape_duration_seconds` | the time from a scrape's request to the end of its page |
+//! | `metrics_runtime_scrape_bytes_total{encoding}` | bytes sent |
+//! | `metrics_runtime_scrape_series` | samples on the last page |
+//!
+//! # Cargo features
+//!
+//! | feature | enables |
+//! |---|---|
+//! | `axum` (default) | [`Metrics::instrument`] for axum routers, and the endpoint; includes `http` |
+//! | `circuit-breaker` (default) | [`mod@circuit_breaker`] and [`#[circuit_breaker]`](macro@circuit_breaker) |
 //! | `gzip` (default) | pages in gzip |
-//! | `serve` (default) | `Metrics::serve`: the page on an address of its own |
+//! | `prometheus` (default) | the bridge to and from the `prometheus` crate |
+//! | `serve` (default) | `Metrics::serve` and `Metrics::listen`: the page on a separate address; includes `axum` |
 //! | `zstd` | pages in zstd, by the C library |
-//! | `http` | [`http`] without axum: the middleware for any tower service; `http`'s responses and status codes classify themselves, methods and codes are labels |
-//! | `tower` (part of `axum`) | [`circuit_breaker::CircuitBreakerLayer`] |
-//! | `failsafe`, `tower-resilience` | the circuit breakers of these crates on the page |
-//! | `push` | `push`: pushing to a Pushgateway |
-//! | `opentelemetry` | `exemplars::OpenTelemetry`: exemplars from the current span |
-//! | `process` | `Builder::process`: `process_*`, on Linux |
-//! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*` |
-//! | `off` | attributes leave functions as they are; arguments are still checked, circuit breakers go on breaking |
-//! | `export` | dashboard, rules, Kubernetes, reference, contract, lint |
-//! | `clap` | the commands of `export` as a subcommand of clap |
+//! | `http` | the middleware of [`http`] for any tower service, without axum. Responses and status codes implement [`Classify`]; methods and status codes implement [`LabelValue`](trait@LabelValue). Includes `tower` |
+//! | `tower` | with `circuit-breaker`, `circuit_breaker::CircuitBreakerLayer` |
+//! | `failsafe` | the circuit breakers of the crate `failsafe` on the page; includes `circuit-breaker` |
+//! | `tower-resilience` | the circuit breakers of the crate `tower-resilience-circuitbreaker` on the page; includes `circuit-breaker` |
+//! | `push` | `push`: pushing to a Pushgateway, at an interval and once at the end; includes `http` |
+//! | `opentelemetry` | `exemplars::OpenTelemetry`: exemplars from the current span. Other sources of exemplars need no feature |
+//! | `process` | `Builder::process`: `process_*` with the names of Prometheus' Go client, on Linux |
+//! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*`, the metrics of tokio that do not need `tokio_unstable` |
+//! | `off` | attributes return functions unchanged. Arguments are still checked, and circuit breakers keep working |
 
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::float_cmp, reason = "what is tested is that numbers are exact"))]
+#![cfg_attr(test, allow(clippy::float_cmp, reason = "the tests compare exact numbers"))]
 
 #[doc(hidden)]
 pub mod __private;
@@ -105,7 +191,9 @@ pub use schema::{
     Classify, CompressionRatio, Descriptor, Kind, Label, LabelValue, Measure, NameError, Objective, Outcome, Source,
 };
 
-/// The rows that attributes record, and how to write one's own: see [`Preset`](presets::Preset).
+/// The presets of attributes, and the types that define further ones.
+///
+/// A [`Preset`](presets::Preset) is a constant that lists the metrics of an attribute: `#[track(preset = path::TO_PRESET)]`.
 pub mod presets {
     pub use crate::instrument::preset::{
         COMPRESSION, Instrument, Preset, RYOT, SECONDS, STORAGE, TRACK, exponential, linear,

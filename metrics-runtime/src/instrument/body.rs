@@ -1,4 +1,4 @@
-//! The body of a call, run or polled beside its guard.
+//! The body of a call, run or polled while its guard is alive.
 
 use std::mem;
 use std::pin::Pin;
@@ -6,24 +6,24 @@ use std::task::{Context, Poll};
 
 use super::guard::Call;
 
-/// Runs a synchronous body. The bound makes the closure one that may give away what it captured.
+/// Runs a synchronous body. The bound makes the closure an `FnOnce`, which may move out of its captures.
 #[inline]
 pub fn run<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// The value of a `return` that is never reached and only tells a type.
+/// Returns a value of any type, for a `return` that is never reached and only tells the compiler the type.
 ///
 /// # Panics
-/// Whenever it is called, which generated code never does.
+/// Always panics. Generated code never calls it.
 #[cold]
 #[must_use]
 pub fn unreachable<T>() -> T {
-    unreachable!("generated code asks only for the type")
+    unreachable!("generated code uses only the type")
 }
 
 pin_project_lite::pin_project! {
-    /// The body of an async call, and its guard, which outlives it.
+    /// The body of an async call, with a reference to its guard, which outlives it.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Tracked<'c, F> {
@@ -33,7 +33,7 @@ pin_project_lite::pin_project! {
     }
 }
 
-/// Ties an async body to its guard.
+/// Attaches an async body to its guard.
 #[inline]
 pub fn tracked<F: Future>(call: &mut Call, body: F) -> Tracked<'_, F> {
     Tracked { body, call }
@@ -50,7 +50,7 @@ impl<F: Future> Future for Tracked<'_, F> {
 }
 
 pin_project_lite::pin_project! {
-    /// A future that a function returned, recorded from its first poll.
+    /// A future that a function returned. The call is recorded from the first poll on.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Recorded<F, E, X> {
@@ -62,8 +62,9 @@ pin_project_lite::pin_project! {
     }
 }
 
-/// Ties a future to a guard that is made when the future is polled first, and that `finish` is given with what it
-/// yields. No `async` block, which would keep the future twice: as what it captured, and where it is awaited.
+/// Attaches a future to a guard that `enter` creates at the first poll. `finish` receives the output and the guard.
+///
+/// Not an `async` block, which would store the future twice: as a capture and at the `await`.
 #[inline]
 pub fn recorded<F, E, X>(future: F, enter: E, finish: X) -> Recorded<F, E, X>
 where
@@ -84,7 +85,7 @@ impl<F: Future, E: FnOnce() -> Call, X: FnOnce(&F::Output, &mut Call)> Future fo
             *this.call = enter();
         }
         let returned = std::task::ready!(this.call.poll(this.body, cx));
-        // What is done is recorded now, not when the future is dropped.
+        // Records the call when it completes, not when the future is dropped.
         let mut call = mem::replace(this.call, Call::disabled());
         if let Some(finish) = this.finish.take() {
             finish(&returned, &mut call);

@@ -1,85 +1,84 @@
-//! Where calls come from: one static for each annotated function.
+//! The static call site of an annotated function.
 
 use std::sync::OnceLock;
 
-use super::catalog::{Declaration, Declare};
-use super::enabled;
-use super::families::{Families, Part};
+use super::declaration::{Declaration, Declare};
+use super::families::{SiteFamilies, SiteFamily};
 use super::guard::Call;
 use super::series::Series;
-use super::site::{Role, Site};
+use super::site::{Signal, Site};
+use super::switch::enabled;
 use crate::registry::Registry;
-use crate::schema::objective::Objective;
+use crate::schema::Objective;
 
-/// One annotated function: what it declares, and the series it records into once it was called.
+/// One annotated function: its arguments, and the series that its calls record into.
 #[derive(Debug)]
 pub struct Callsite {
     site: Site,
     objective: Option<Objective>,
-    /// Boxed: a call site stands in the data of the program.
-    families: OnceLock<Box<Families>>,
-    /// The series of a call site without run-time labels.
-    fixed: OnceLock<Series>,
+    /// Boxed, since every call site takes space in the data section of the program.
+    families: OnceLock<Box<SiteFamilies>>,
+    /// The series of a call site that has no labels evaluated before the body.
+    unlabelled: OnceLock<Series>,
 }
 
 impl Callsite {
-    /// A call site that was not called yet.
+    /// Creates a call site. Its families are registered when the registry is built.
     #[must_use]
     pub const fn new(site: Site) -> Self {
-        Self { site, objective: None, families: OnceLock::new(), fixed: OnceLock::new() }
+        Self { site, objective: None, families: OnceLock::new(), unlabelled: OnceLock::new() }
     }
 
-    fn families(&'static self) -> &'static Families {
+    fn families(&'static self) -> &'static SiteFamilies {
         self.families.get().unwrap_or_else(|| {
-            // First of all, since building the registry resolves every call site in the catalog, this one too.
+            // Must come before `get_or_init`: building the registry resolves every call site of the catalog, including this.
             let registry = Registry::global();
-            self.families.get_or_init(|| Box::new(Families::new(&self.site, registry)))
+            self.families.get_or_init(|| Box::new(SiteFamilies::new(&self.site, registry)))
         })
     }
 
-    /// A call without labels that are evaluated before the body.
+    /// Starts a call of a function that has no labels evaluated before the body.
     #[inline]
     pub fn enter(&'static self) -> Call {
         if enabled() { self.begin() } else { Call::disabled() }
     }
 
-    /// Stands here once, and not in every annotated function; so with all that is `inline(never)` below.
+    /// Not inlined, to keep generated code small; so are the other `inline(never)` functions of this room.
     #[inline(never)]
     fn begin(&'static self) -> Call {
-        Call::begin(match self.fixed.get() {
+        Call::begin(match self.unlabelled.get() {
             Some(series) => series,
-            None => self.fix(),
+            None => self.resolve_unlabelled(),
         })
     }
 
     #[cold]
-    fn fix(&'static self) -> &'static Series {
+    fn resolve_unlabelled(&'static self) -> &'static Series {
         let families = self.families();
-        self.fixed.get_or_init(|| Series::new(families, Some(&[])))
+        self.unlabelled.get_or_init(|| Series::new(families, Some(&[])))
     }
 
-    /// The same with what the attribute promises.
+    /// Adds the objective that the attribute declares.
     #[must_use]
     pub const fn promising(mut self, objective: Objective) -> Self {
         self.objective = Some(objective);
         self
     }
 
-    /// The series of labels that are evaluated before the body, of whose values each knows where it stands among those of
-    /// its type, in the order of their declaration. Nothing where one does not, or where there are too many to have them
-    /// all.
+    /// Returns the cached series for the ordinals of the labels that are evaluated before the body, in the order of their
+    /// declaration, or `None` if a label has no ordinal or there are too many combinations.
     #[inline]
     pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
-        // Of its types the compiler knows as much: nothing is left of this where one is a string.
-        if ordinals.contains(&None) { None } else { self.placed(ordinals) }
+        // Optimized out when a label type has no ordinals.
+        if ordinals.contains(&None) { None } else { self.series_of(ordinals) }
     }
 
     #[inline(never)]
-    fn placed(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
+    fn series_of(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
         self.families().bounded(ordinals)
     }
 
-    /// The series of these values of the labels that are evaluated before the body, in the order of their declaration.
+    /// Returns the series for the values of the labels that are evaluated before the body, in the order of their declaration.
     pub fn series(&'static self, values: &[&str]) -> &'static Series {
         self.families().entered(values)
     }
@@ -88,23 +87,26 @@ impl Callsite {
 impl Declare for Callsite {
     fn declarations(&self) -> Vec<Declaration> {
         let site = &self.site;
-        let recorded = Role::ALL.into_iter().filter_map(|role| Some((role, site.instrument(role)?)));
+        let recorded = Signal::ALL.into_iter().filter_map(|signal| Some((signal, site.instrument(signal)?)));
         recorded
-            .map(|(role, instrument)| Declaration {
-                descriptor: site.descriptor(role, &instrument),
-                source: site.source,
-                values: site.wants(role, &instrument).into_iter().map(|(_, want)| want.possible(role)).collect(),
-                objective: self.objective.filter(|_| matches!(role, Role::Calls | Role::Duration)),
+            .map(|(signal, instrument)| {
+                let labels = site.label_sources(signal, &instrument);
+                Declaration {
+                    descriptor: site.descriptor(signal, &instrument),
+                    source: site.source,
+                    values: labels.into_iter().map(|(_, source)| source.possible(signal)).collect(),
+                    objective: self.objective.filter(|_| matches!(signal, Signal::Calls | Signal::Duration)),
+                }
             })
             .collect()
     }
 
     fn declare(&'static self, registry: &Registry) {
-        let families = self.families.get_or_init(|| Box::new(Families::new(&self.site, registry)));
-        families.calls.iter().for_each(Part::declare_known_series);
-        families.duration.iter().for_each(Part::declare_known_series);
-        families.observed.iter().for_each(Part::declare_known_series);
-        families.added.iter().for_each(Part::declare_known_series);
-        families.in_flight.iter().for_each(Part::declare_known_series);
+        let families = self.families.get_or_init(|| Box::new(SiteFamilies::new(&self.site, registry)));
+        families.calls.iter().for_each(SiteFamily::declare_known_series);
+        families.duration.iter().for_each(SiteFamily::declare_known_series);
+        families.observed.iter().for_each(SiteFamily::declare_known_series);
+        families.added.iter().for_each(SiteFamily::declare_known_series);
+        families.in_flight.iter().for_each(SiteFamily::declare_known_series);
     }
 }

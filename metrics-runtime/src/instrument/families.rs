@@ -1,46 +1,45 @@
-//! The families that the calls of one site are recorded in, and where the series that they have met are found.
+//! The families that the calls of one call site record into, and the index of their series.
 
 use std::sync::OnceLock;
 
 use super::series::Series;
-use super::site::{MAX_LABELS, Role, Site, Want};
+use super::site::{LabelSource, MAX_LABELS, Signal, Site};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
 use crate::metric::{Counter, Histogram, InFlight};
 use crate::registry::Registry;
-use crate::schema::label::{each_tuple, tuple_ordinal};
-use crate::schema::outcome::Outcome;
+use crate::schema::{Outcome, each_tuple, tuple_ordinal};
 
-/// The families a call site records into, and the series it has met.
+/// The families of one call site, and the series that its calls have used.
 #[derive(Debug)]
-pub(super) struct Families {
-    pub(super) calls: Option<Part<Counter>>,
-    pub(super) duration: Option<Part<Histogram>>,
-    pub(super) observed: Option<Part<Histogram>>,
-    pub(super) added: Option<Part<Counter>>,
-    pub(super) in_flight: Option<Part<InFlight>>,
+pub(super) struct SiteFamilies {
+    pub(super) calls: Option<SiteFamily<Counter>>,
+    pub(super) duration: Option<SiteFamily<Histogram>>,
+    pub(super) observed: Option<SiteFamily<Histogram>>,
+    pub(super) added: Option<SiteFamily<Counter>>,
+    pub(super) in_flight: Option<SiteFamily<InFlight>>,
     pub(super) entry_labels: Vec<&'static str>,
     entry_values: Vec<Vec<&'static str>>,
     pub(super) all_labels: Vec<&'static str>,
-    /// By the place of a tuple among all tuples of labels that are evaluated before the body; empty where one of them is
-    /// not bounded.
-    by_place: OnceLock<Box<[Series]>>,
-    /// By the values of the labels that are evaluated before the body. Boxed, as the next: most have no such labels.
+    /// By the ordinal of the tuple of entry values (of labels evaluated before the body); empty if a label is unbounded or
+    /// there are too many combinations.
+    by_ordinal: OnceLock<Box<[Series]>>,
+    /// By the entry values. Boxed like the next field, since most call sites have no such labels.
     by_entry: OnceLock<Box<Table<Series>>>,
-    /// By those, and the values of the labels that are evaluated on what the body returned.
+    /// By the entry values, followed by the values of labels evaluated on the result.
     by_all: OnceLock<Box<Table<Series>>>,
-    /// Where calls go whose labels found no room.
+    /// The series of calls whose label values do not fit into the tables.
     overflow: OnceLock<Series>,
 }
 
-/// One family of a call site.
+/// One family of a call site, with the sources of its label values.
 #[derive(Debug)]
-pub(super) struct Part<M: 'static> {
+pub(super) struct SiteFamily<M: 'static> {
     pub(super) family: &'static Family<M>,
-    /// For each label of the family, in its order.
-    wants: Vec<Want>,
+    /// One source for each label of the family, in the order of the family.
+    sources: Vec<LabelSource>,
 }
 
-/// Up to [`MAX_LABELS`] label values (and a status), without an allocation.
+/// Up to [`MAX_LABELS`] label values and a status, without an allocation.
 #[derive(Clone, Copy)]
 struct Values<'a> {
     values: [&'a str; MAX_LABELS + 1],
@@ -62,65 +61,67 @@ impl<'a> Values<'a> {
     }
 }
 
-impl<M: Metric> Part<M> {
-    fn new(site: &Site, role: Role, registry: &Registry) -> Option<Self> {
-        let instrument = site.instrument(role).filter(|instrument| instrument.kind == M::KIND)?;
-        let family = registry.family_or_detached::<M>(&site.descriptor(role, &instrument), site.source);
-        let wants = site.wants(role, &instrument);
+impl<M: Metric> SiteFamily<M> {
+    fn new(site: &Site, signal: Signal, registry: &Registry) -> Option<Self> {
+        let instrument = site.instrument(signal).filter(|instrument| instrument.kind == M::KIND)?;
+        let family = registry.family_or_detached::<M>(&site.descriptor(signal, &instrument), site.source);
+        let sources = site.label_sources(signal, &instrument);
         let labels = &family.descriptor().labels;
-        // The family may have been declared elsewhere, with its labels in another order.
-        let wants = labels.iter().filter_map(|label| wants.iter().find(|(name, _)| name == label)).map(|(_, w)| *w);
-        let wants = wants.collect();
-        // Call sites are static: their families live as long as the program.
-        Some(Self { family: Box::leak(Box::new(family)), wants })
+        // Another place may have declared the family with its labels in another order.
+        let sources = labels.iter().filter_map(|label| sources.iter().find(|(name, _)| name == label));
+        let sources = sources.map(|(_, source)| *source).collect();
+        // Call sites are static, so the family is needed until the program ends.
+        Some(Self { family: Box::leak(Box::new(family)), sources })
     }
 
-    /// The series of these values, if there is room for it.
+    /// Returns the series for the entry values and the values of the result, or `None` if the family has no room for it.
+    /// `entries` is the number of entry values.
     pub(super) fn find(&self, values: &[Box<str>], entries: usize, outcome: Outcome) -> Option<&'static M> {
         let family: &'static Family<M> = self.family;
         let value = |i: usize| values.get(i).map(AsRef::as_ref);
-        let values = Values::collect(self.wants.iter().map(|want| match *want {
-            Want::Literal(value) => value,
-            Want::Entry(i, _) => value(i).unwrap_or_default(),
-            // Where nothing was returned, the outcome stands for what cannot be known.
-            Want::Returned(i, _) => value(entries + i).unwrap_or(outcome.as_str()),
-            Want::Status => outcome.as_str(),
+        let values = Values::collect(self.sources.iter().map(|source| match *source {
+            LabelSource::Literal(value) => value,
+            LabelSource::Entry(i, _) => value(i).unwrap_or_default(),
+            // If the call returned nothing, the value is the outcome.
+            LabelSource::Returned(i, _) => value(entries + i).unwrap_or(outcome.as_str()),
+            LabelSource::Status => outcome.as_str(),
         }));
         family.lookup(values.as_slice())
     }
 
     pub(super) fn declare_known_series(&self) {
-        let known: Vec<_> = self.wants.iter().map(|want| want.known()).collect();
+        let known: Vec<_> = self.sources.iter().map(|source| source.known()).collect();
         each_tuple(&known, DEFAULT_SERIES_LIMIT, &mut |tuple| {
             self.family.known_series(tuple);
         });
     }
 }
 
-impl Families {
+impl SiteFamilies {
     pub(super) fn new(site: &Site, registry: &Registry) -> Self {
-        let (entry_labels, returned) = site.run_time_labels();
-        let all_labels = [entry_labels.as_slice(), &returned].concat();
+        let (entry_labels, returned_labels) = site.run_time_labels();
+        let all_labels = [entry_labels.as_slice(), &returned_labels].concat();
         Self {
-            calls: Part::new(site, Role::Calls, registry),
-            duration: Part::new(site, Role::Duration, registry),
-            observed: Part::new(site, Role::Value, registry),
-            added: Part::new(site, Role::Value, registry),
-            in_flight: Part::new(site, Role::InFlight, registry),
+            calls: SiteFamily::new(site, Signal::Calls, registry),
+            duration: SiteFamily::new(site, Signal::Duration, registry),
+            observed: SiteFamily::new(site, Signal::Value, registry),
+            added: SiteFamily::new(site, Signal::Value, registry),
+            in_flight: SiteFamily::new(site, Signal::InFlight, registry),
             entry_labels,
             entry_values: site.entry_values(),
             all_labels,
-            by_place: OnceLock::new(),
+            by_ordinal: OnceLock::new(),
             by_entry: OnceLock::new(),
             by_all: OnceLock::new(),
             overflow: OnceLock::new(),
         }
     }
 
-    /// The series of values that each know where they stand among those of their type.
+    /// Returns the series for the ordinals of the entry values, or `None` if a label has no ordinal or there are too many
+    /// combinations.
     pub(super) fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
-        let place = tuple_ordinal(self.entry_values.iter().map(Vec::len), ordinals)?;
-        self.by_place.get_or_init(|| self.all_bounded()).get(place)
+        let ordinal = tuple_ordinal(self.entry_values.iter().map(Vec::len), ordinals)?;
+        self.by_ordinal.get_or_init(|| self.all_bounded()).get(ordinal)
     }
 
     #[cold]
@@ -130,10 +131,12 @@ impl Families {
         all.into_boxed_slice()
     }
 
+    /// Returns the series for the entry values.
     pub(super) fn entered(&'static self, values: &[&str]) -> &'static Series {
         self.find(&self.by_entry, &self.entry_labels, values)
     }
 
+    /// Returns the series for the entry values and the values of the result.
     pub(super) fn returned(&'static self, entry: &[Box<str>], returned: &[&str]) -> &'static Series {
         let values = Values::collect(entry.iter().map(AsRef::as_ref).chain(returned.iter().copied()));
         self.find(&self.by_all, &self.all_labels, values.as_slice())

@@ -1,4 +1,4 @@
-//! One call, from its start to whatever ends it.
+//! The guard of one call, from its start to its outcome.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,17 +6,17 @@ use std::task::{Context, Poll};
 use super::poll::poll_flagged;
 use super::series::Series;
 use crate::metric::Moment;
-use crate::schema::outcome::Outcome;
+use crate::schema::Outcome;
 
-/// A call that is under way. It is recorded when it is dropped, if it was not finished before.
+/// A call in progress. Dropping it records the call, unless [`finish`](Self::finish) has done so.
 #[derive(Debug)]
 #[must_use = "a call that is dropped at once counts as a panic"]
 pub struct Call {
-    /// Nothing if nothing is to be recorded.
+    /// `None` if the call records nothing.
     series: Option<&'static Series>,
     start: Moment,
-    /// What a drop records: a panic while the body runs, a cancellation while an async body waits to be polled, and at
-    /// last what the returned value says.
+    /// The outcome that a drop records: a panic while the body runs, a cancellation while an async body waits to be polled,
+    /// and the outcome of the returned value after that.
     outcome: Outcome,
 }
 
@@ -26,39 +26,39 @@ impl Call {
         Self { series: Some(series), start: series.enter(), outcome: Outcome::Panic }
     }
 
-    /// A call that records into these series, or nothing.
+    /// Starts a call that records into these series, or into none.
     #[inline]
     pub fn of(series: Option<&'static Series>) -> Self {
-        series.map_or_else(Self::disabled, Self::begin_apart)
+        series.map_or_else(Self::disabled, Self::begin_outlined)
     }
 
-    /// Stands here once, and not in every annotated function.
+    /// Not inlined, to keep generated code small.
     #[inline(never)]
-    fn begin_apart(series: &'static Series) -> Self {
+    fn begin_outlined(series: &'static Series) -> Self {
         Self::begin(series)
     }
 
-    /// A call that records nothing.
+    /// Creates a call that records nothing.
     #[inline]
     pub const fn disabled() -> Self {
         Self { series: None, start: Moment::ZERO, outcome: Outcome::Panic }
     }
 
-    /// Whether anything is recorded, and so whether the outcome is worth finding out.
+    /// Returns `true` if the call is recorded, so that its outcome has to be determined.
     #[inline]
     #[must_use]
     pub const fn is_active(&self) -> bool {
         self.series.is_some()
     }
 
-    /// The body has returned, and there is nothing to record but how.
+    /// Sets the outcome of a body that has returned, if there is neither a value nor a label of the result to record.
     #[inline]
     pub fn returned(&mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
 
-    /// The body has returned. `value` is recorded on success; `returned` are the values of the labels evaluated on what
-    /// it returned, in the order of their declaration.
+    /// Records a body that has returned. `value` is recorded if the outcome is a success; `returned` are the values of the
+    /// labels evaluated on the result, in the order of their declaration.
     #[inline(never)]
     pub fn finish(&mut self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
         if let Some(series) = self.series.take() {

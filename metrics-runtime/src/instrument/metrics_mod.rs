@@ -1,47 +1,45 @@
-//! The metrics of a `#[metrics]` module.
+//! The metrics of `#[metrics]` modules.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use super::declaration::{Declaration, Declare};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric};
-use crate::instrument::catalog::{Declaration, Declare};
 use crate::registry::Registry;
-use crate::schema::label::{each_tuple, tuple_ordinal};
-use crate::schema::name::{self, Check};
-use crate::schema::{Descriptor, Kind, Source};
+use crate::schema::{Check, Descriptor, Kind, Source, each_tuple, name, tuple_ordinal};
 
-/// What one function of a `#[metrics]` module declares.
+/// The metric that one function of a `#[metrics]` module declares.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricSite {
-    /// The name, with the prefix of the module.
+    /// The name, including the prefix of the module.
     pub name: &'static str,
-    /// The doc comment.
+    /// The help text: the doc comment of the function.
     pub help: &'static str,
-    /// What the function returns.
+    /// The kind, from the return type of the function.
     pub kind: Kind,
-    /// `#[unit(..)]`.
+    /// The unit, from `#[unit(..)]`.
     pub unit: Option<&'static str>,
-    /// `#[buckets(..)]`.
+    /// The bucket bounds, from `#[buckets(..)]`.
     pub buckets: &'static [f64],
-    /// The parameters, each with the values known at compile time.
+    /// The labels, from the parameters, each with its values known at compile time.
     pub labels: &'static [(&'static str, &'static [&'static str])],
-    /// The place.
+    /// The place of the function.
     pub source: Source,
 }
 
-/// What the compiler checks, each at the word that it is about.
-#[expect(clippy::result_large_err, reason = "as in `name`")]
+/// The checks of the compiler. Generated code evaluates each at the span of the argument that it checks.
+#[expect(clippy::result_large_err, reason = "see `name`")]
 impl MetricSite {
-    /// The bounds of its buckets.
+    /// Returns the bucket bounds.
     #[must_use]
     pub const fn bounds(&self) -> &'static [f64] {
         self.buckets
     }
 
-    /// The name, behind the prefix of the module; what is wrong with the prefix is said where it stands.
+    /// Checks the name. An invalid prefix is reported at the prefix, not here.
     ///
     /// # Errors
-    /// Prometheus does not allow it for this kind.
+    /// Returns an error if Prometheus does not allow the name for this kind.
     pub const fn check_name(&self, prefix: &str) -> Check {
         match name::check_prefix(prefix) {
             Err(_) if !prefix.is_empty() => Ok(()),
@@ -49,10 +47,10 @@ impl MetricSite {
         }
     }
 
-    /// `#[unit(..)]`.
+    /// Checks the unit.
     ///
     /// # Errors
-    /// The name does not end in it, or it is no word.
+    /// Returns an error if the unit is not allowed or the name does not end in it.
     pub const fn check_unit(&self) -> Check {
         match self.unit {
             Some(unit) => name::check_unit(self.name, unit),
@@ -60,106 +58,107 @@ impl MetricSite {
         }
     }
 
-    /// One of the labels.
+    /// Checks the label with the index `i`.
     ///
     /// # Errors
-    /// Prometheus does not allow its name.
+    /// Returns an error if Prometheus does not allow the name of the label.
     pub const fn check_label(&self, i: usize) -> Check {
         name::check_label(self.labels[i].0)
     }
 }
 
-/// One function of a `#[metrics]` module: what it declares, and the family once it was asked for.
+/// One function of a `#[metrics]` module: the metric that it declares, and its family once that is registered.
 #[derive(Debug)]
 pub struct DeclaredMetric<M: Metric> {
     site: MetricSite,
-    family: OnceLock<Declared<M>>,
+    resolved: OnceLock<Resolved<M>>,
 }
 
+/// The registered family of a declared metric.
 #[derive(Debug)]
-struct Declared<M: 'static> {
+struct Resolved<M: 'static> {
     family: &'static Family<M>,
-    /// For each label of the family, the parameter it comes from; empty where the order is the same.
+    /// The index of the parameter of each label of the family; empty if labels and parameters have the same order.
     order: Vec<usize>,
-    /// The series of all tuples of bounded values; empty where one of the labels is not bounded. Nothing stands for the
-    /// tuple that is the overflow, where every operation counts.
+    /// The series of all tuples of bounded values, by their ordinal; empty if a label is unbounded or there are too many
+    /// combinations. `None` for a tuple that goes to the overflow series, where every operation is counted.
     bounded: Box<[Option<&'static M>]>,
 }
 
-impl<M: Metric> Declared<M> {
-    /// The series of values that are in the order of the parameters, where the family has another.
+impl<M: Metric> Resolved<M> {
+    /// Returns the series for values in the order of the parameters, if the family has another order.
     #[cold]
-    fn rearranged(&self, values: &[&str]) -> &'static M {
+    fn reordered(&self, values: &[&str]) -> &'static M {
         let values: Vec<_> = self.order.iter().filter_map(|&i| values.get(i).copied()).collect();
         self.family.series(&values)
     }
 }
 
 impl<M: Metric> DeclaredMetric<M> {
-    /// A metric that was not used yet.
+    /// Creates a metric. Its family is registered when the registry is built.
     #[must_use]
     pub const fn new(site: MetricSite) -> Self {
-        Self { site, family: OnceLock::new() }
+        Self { site, resolved: OnceLock::new() }
     }
 
-    /// The series of values of which each knows where it stands among those of its type, in the order of the parameters.
-    /// Nothing where one does not, or where there are too many to have them all.
+    /// Returns the cached series for these label ordinals, in the order of the parameters, or `None` if a label has no
+    /// ordinal or there are too many combinations.
     #[inline]
     pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static M> {
-        // Of its types the compiler knows as much: nothing is left of this where one is a string.
+        // Optimized out when a label type has no ordinals.
         if ordinals.contains(&None) {
             return None;
         }
         let counts = self.site.labels.iter().map(|(_, known)| known.len());
-        let place = tuple_ordinal(counts, ordinals)?;
-        *self.declared().bounded.get(place)?
+        let ordinal = tuple_ordinal(counts, ordinals)?;
+        *self.resolved().bounded.get(ordinal)?
     }
 
-    /// The series of these values, in the order of the parameters.
+    /// Returns the series for these label values, in the order of the parameters.
     #[inline]
     pub fn series(&'static self, values: &[&str]) -> &'static M {
-        let declared = self.declared();
-        if declared.order.is_empty() { declared.family.series(values) } else { declared.rearranged(values) }
+        let resolved = self.resolved();
+        if resolved.order.is_empty() { resolved.family.series(values) } else { resolved.reordered(values) }
     }
 
     #[inline]
-    fn declared(&'static self) -> &'static Declared<M> {
-        self.family.get().unwrap_or_else(|| {
-            // First of all, since building the registry resolves every metric in the catalog, this one too.
+    fn resolved(&'static self) -> &'static Resolved<M> {
+        self.resolved.get().unwrap_or_else(|| {
+            // Must come before `get_or_init`: building the registry resolves every metric of the catalog, including this.
             let registry = Registry::global();
-            self.resolved(registry)
+            self.resolved_in(registry)
         })
     }
 
-    fn resolved(&self, registry: &Registry) -> &Declared<M> {
-        self.family.get_or_init(|| self.resolve(registry))
+    fn resolved_in(&self, registry: &Registry) -> &Resolved<M> {
+        self.resolved.get_or_init(|| self.resolve(registry))
     }
 
     #[cold]
-    fn resolve(&self, registry: &Registry) -> Declared<M> {
+    fn resolve(&self, registry: &Registry) -> Resolved<M> {
         let descriptor = self.descriptor();
         let family = registry.family_or_detached::<M>(&descriptor, self.site.source);
-        // A metric is static: its family lives as long as the program.
+        // Declared metrics are static, so the family is needed until the program ends.
         let family: &'static Family<M> = Box::leak(Box::new(family));
-        let theirs = &family.descriptor().labels;
-        let order = if *theirs == descriptor.labels {
+        let labels = &family.descriptor().labels;
+        let order = if *labels == descriptor.labels {
             Vec::new()
         } else {
-            theirs.iter().filter_map(|label| descriptor.labels.iter().position(|own| own == label)).collect()
+            labels.iter().filter_map(|label| descriptor.labels.iter().position(|own| own == label)).collect()
         };
         let mut bounded = Vec::new();
-        // An info without labels would say nothing, and one with labels says what only its caller knows.
+        // An info has no series at start: without labels it states no fact, with labels only the caller knows the facts.
         if self.site.kind != Kind::Info {
             each_tuple(&self.known(), DEFAULT_SERIES_LIMIT, &mut |tuple| {
-                let arranged: Vec<_> = order.iter().filter_map(|&i| tuple.get(i).copied()).collect();
-                bounded.push(family.known_series(if order.is_empty() { tuple } else { &arranged }));
+                let reordered: Vec<_> = order.iter().filter_map(|&i| tuple.get(i).copied()).collect();
+                bounded.push(family.known_series(if order.is_empty() { tuple } else { &reordered }));
             });
         }
-        // As for a call site: of a function without labels there is one series only, which may have its memory from the start.
+        // A function without labels has a single series, so the memory of its shards is bounded and allocated at once.
         if let ([], [Some(series)]) = (self.site.labels, &*bounded) {
             series.spread();
         }
-        Declared { family, order, bounded: bounded.into_boxed_slice() }
+        Resolved { family, order, bounded: bounded.into_boxed_slice() }
     }
 
     fn descriptor(&self) -> Descriptor {
@@ -186,6 +185,6 @@ impl<M: Metric> Declare for DeclaredMetric<M> {
     }
 
     fn declare(&'static self, registry: &Registry) {
-        self.resolved(registry);
+        self.resolved_in(registry);
     }
 }

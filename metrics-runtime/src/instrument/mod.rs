@@ -1,8 +1,16 @@
-//! The engine that every attribute drives: a static call site, and a guard for each call.
+//! The metrics of attributes: a static call site per annotated function, and a guard per call.
+//!
+//! - [`site`] and [`preset`] turn the arguments of an attribute into metric definitions.
+//! - [`callsite`], [`families`] and [`series`] find the series that a call records into; [`guard`] and [`body`] record it.
+//! - [`metrics_mod`] has the metrics of `#[metrics]` modules.
+//! - [`declaration`] and [`catalog`] list everything that the binary declares, and build [`Registry::global`] from it.
+//!
+//! [`Registry::global`]: crate::Registry::global
 
 mod body;
 mod callsite;
 pub(crate) mod catalog;
+mod declaration;
 mod families;
 mod guard;
 pub(crate) mod metrics_mod;
@@ -10,24 +18,12 @@ pub(crate) mod poll;
 pub(crate) mod preset;
 mod series;
 pub(crate) mod site;
+mod switch;
 
 pub use body::{recorded, run, tracked, unreachable};
 pub use callsite::Callsite;
-pub use catalog::{Declaration, catalog};
+pub use catalog::catalog;
+pub use declaration::{Declaration, Declare};
 pub use guard::Call;
-
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Whether attributes record. On until an install says otherwise.
-static ENABLED: AtomicBool = AtomicBool::new(true);
-
-pub(crate) fn set_enabled(enabled: bool) {
-    ENABLED.store(enabled, Ordering::Relaxed);
-}
-
-/// Whether attributes record: one relaxed load.
-#[inline]
-#[must_use]
-pub fn enabled() -> bool {
-    ENABLED.load(Ordering::Relaxed)
-}
+pub use switch::enabled;
+pub(crate) use switch::set_enabled;

@@ -1,11 +1,12 @@
-//! A panic in a future, told from its being dropped.
+//! Polling that distinguishes a panic of a future from its cancellation.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Polls a body with a flag around. A panic leaves `inside`, wherever and whenever the body is dropped after it; one that
-/// waits to be polled again leaves `waiting`. `std::thread::panicking` would not do: it is also true for a future that
-/// dies because its neighbour panicked.
+/// Polls a body and sets a flag: `inside` before the poll, `waiting` after a poll that is pending.
+///
+/// After a panic the flag is `inside`, wherever and whenever the body is dropped. `std::thread::panicking` does not suffice:
+/// it is also `true` for a future that is dropped because another one on the same thread panicked.
 #[inline]
 pub(crate) fn poll_flagged<F: Future, T>(
     flag: &mut T,

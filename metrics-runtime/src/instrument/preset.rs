@@ -1,31 +1,33 @@
-//! What each attribute records, as const rows over one engine.
+//! Presets: the metrics that each attribute records, as constants.
 
-use crate::schema::Kind;
-use crate::schema::name;
+use crate::schema::{Kind, name};
 
-/// Where an instrument's name comes from.
+/// The source of a metric's name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Name {
-    /// The row has it.
+    /// The preset.
     Fixed(&'static str),
-    /// The attribute's `name`, whole; without one the function's name and this suffix.
-    Own(&'static str),
-    /// The attribute's `name` and this suffix.
+    /// The attribute's `name`, unchanged; without it the function's name and this suffix.
+    Given(&'static str),
+    /// The attribute's `name`, or the function's name without it, and this suffix.
     Suffixed(&'static str),
 }
 
-/// Which labels an instrument has.
+/// The labels of an instrument.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Labels {
-    /// All that the attribute declares.
+    /// All labels that the attribute declares.
     All,
-    /// These, whatever else the attribute declares.
+    /// Only these of the labels that the attribute declares.
     Only(&'static [&'static str]),
     /// `function` and `module`.
     Site,
 }
 
-/// One metric of a [`Preset`].
+/// One metric of a [`Preset`]: kind, name, help text, unit, buckets and labels.
+///
+/// The names follow the rules of [`Descriptor::check`](crate::Descriptor::check); a violation is a compile error if the
+/// instrument is a `const`.
 ///
 /// ```
 /// use metrics_runtime::presets::Instrument;
@@ -50,7 +52,10 @@ impl Instrument {
         Self { kind, name, help, unit: None, buckets: &[], labels: Labels::All, optional: false }
     }
 
-    /// A counter. Its name has to end in `_total`; a name that does not stops the compilation.
+    /// Creates a counter. The name must end in `_total`.
+    ///
+    /// # Panics
+    /// Panics, at compile time in a `const`, if Prometheus does not allow the name.
     #[must_use]
     #[track_caller]
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
@@ -58,7 +63,10 @@ impl Instrument {
         Self::new(Kind::Counter, Name::Fixed(name), help)
     }
 
-    /// A gauge, for what is in flight.
+    /// Creates a gauge, for calls in flight.
+    ///
+    /// # Panics
+    /// Panics, at compile time in a `const`, if Prometheus does not allow the name.
     #[must_use]
     #[track_caller]
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
@@ -66,7 +74,11 @@ impl Instrument {
         Self::new(Kind::Gauge, Name::Fixed(name), help)
     }
 
-    /// A histogram with these buckets, sorted, `+Inf` left out; a bad list stops the compilation.
+    /// Creates a histogram with these upper bounds, in increasing order and without `+Inf`.
+    ///
+    /// # Panics
+    /// Panics, at compile time in a `const`, if Prometheus does not allow the name, or if the bucket list is empty, not finite
+    /// or not strictly increasing.
     #[must_use]
     #[track_caller]
     pub const fn histogram(name: &'static str, help: &'static str, buckets: &'static [f64]) -> Self {
@@ -75,8 +87,11 @@ impl Instrument {
         Self { buckets, ..Self::new(Kind::Histogram, Name::Fixed(name), help) }
     }
 
-    /// Only these of the attribute's labels, in this order; the attribute has to give each of them. Without this, the
-    /// instrument has all labels that the attribute declares.
+    /// Limits the instrument to these of the attribute's labels, in this order. The attribute must declare each of them.
+    /// Without this, the instrument has all labels that the attribute declares.
+    ///
+    /// # Panics
+    /// Panics, at compile time in a `const`, if Prometheus does not allow the name of a label.
     #[must_use]
     #[track_caller]
     pub const fn labels(mut self, labels: &'static [&'static str]) -> Self {
@@ -89,7 +104,10 @@ impl Instrument {
         self
     }
 
-    /// The unit, in which the name has to end.
+    /// Sets the unit. The name must end in it, before `_total`.
+    ///
+    /// # Panics
+    /// Panics, at compile time in a `const`, if the name does not end in the unit.
     #[must_use]
     #[track_caller]
     pub const fn unit(mut self, unit: &'static str) -> Self {
@@ -100,7 +118,7 @@ impl Instrument {
         self
     }
 
-    /// Recorded only where the attribute asks for it: a duration by `timed`, a gauge by `in_flight`.
+    /// Makes the instrument optional: a duration is recorded only with the argument `timed`, a gauge only with `in_flight`.
     #[must_use]
     pub const fn optional(mut self) -> Self {
         self.optional = true;
@@ -108,7 +126,7 @@ impl Instrument {
     }
 }
 
-/// A row of metrics that an attribute records: `#[track(preset = path::TO_ROW)]`.
+/// The metrics that an attribute records together: `#[track(preset = path::TO_PRESET)]`.
 ///
 /// ```
 /// use metrics_runtime::presets::{Instrument, Preset};
@@ -143,13 +161,17 @@ impl Default for Preset {
 }
 
 impl Preset {
-    /// A row that records nothing yet.
+    /// Creates a preset that records nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self { calls: None, duration: None, value: None, in_flight: None }
     }
 
-    /// Counts calls by `status`, when they end. The attribute may declare a `status` of its own instead.
+    /// Counts calls by `status` when they end. A label `status` that the attribute declares takes the place of the
+    /// [`Outcome`](crate::Outcome).
+    ///
+    /// # Panics
+    /// Panics, at compile time in a `const`, if the instrument is not a counter.
     #[must_use]
     #[track_caller]
     pub const fn calls(mut self, counter: Instrument) -> Self {
@@ -159,6 +181,9 @@ impl Preset {
     }
 
     /// Observes the duration in seconds of calls that were not cancelled.
+    ///
+    /// # Panics
+    /// Panics, at compile time in a `const`, if the instrument is not a histogram.
     #[must_use]
     #[track_caller]
     pub const fn duration(mut self, histogram: Instrument) -> Self {
@@ -167,11 +192,11 @@ impl Preset {
         self
     }
 
-    /// Records the attribute's `value` of calls that succeeded: a histogram observes it, a counter adds it. Without a
-    /// `value`, nothing is recorded.
+    /// Records the attribute's `value` of calls that succeeded: a histogram observes it, a counter adds it. Records nothing
+    /// if the attribute has no `value`.
     ///
     /// # Panics
-    /// At compile time, if it is a gauge.
+    /// Panics, at compile time in a `const`, if the instrument is a gauge.
     #[must_use]
     #[track_caller]
     pub const fn value(mut self, instrument: Instrument) -> Self {
@@ -182,7 +207,10 @@ impl Preset {
         self
     }
 
-    /// Shows how many calls are in flight. Only labels that are known at entry apply.
+    /// Counts the calls in flight. Only labels that are evaluated before the body apply.
+    ///
+    /// # Panics
+    /// Panics, at compile time in a `const`, if the instrument is not a gauge.
     #[must_use]
     #[track_caller]
     pub const fn in_flight(mut self, gauge: Instrument) -> Self {
@@ -193,15 +221,15 @@ impl Preset {
 }
 
 #[track_caller]
-const fn expect_kind(found: Kind, wanted: Kind, message: &str) {
-    assert!(found as u8 == wanted as u8, "{}", message);
+const fn expect_kind(found: Kind, expected: Kind, message: &str) {
+    assert!(found as u8 == expected as u8, "{}", message);
 }
 
-/// Seconds: from a fast look-up to a slow request. The default of every duration.
+/// Bucket bounds in seconds, from 5 ms to 10 s. The default for durations.
 pub const SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-const fn own(kind: Kind, suffix: &'static str, help: &'static str) -> Instrument {
-    Instrument::new(kind, Name::Own(suffix), help)
+const fn given(kind: Kind, suffix: &'static str, help: &'static str) -> Instrument {
+    Instrument::new(kind, Name::Given(suffix), help)
 }
 
 const fn suffixed(kind: Kind, suffix: &'static str, help: &'static str) -> Instrument {
@@ -212,7 +240,8 @@ const fn seconds(instrument: Instrument) -> Instrument {
     Instrument { unit: Some("seconds"), buckets: SECONDS, ..instrument }
 }
 
-/// `#[track]` without a name: families that all functions share.
+/// `#[track]` without a name: `function_calls_total`, `function_call_duration_seconds` and, with `in_flight`,
+/// `function_calls_in_flight`. All functions share these families, with the labels `function` and `module`.
 pub const TRACK: Preset = Preset::new()
     .calls(Instrument {
         labels: Labels::Site,
@@ -235,29 +264,30 @@ pub const TRACK: Preset = Preset::new()
         .optional(),
     );
 
-/// `#[track(name = "x")]`: `x_total`, `x_duration_seconds`, and with `in_flight` `x_in_flight`.
+/// `#[track(name = "x")]`: `x_total`, `x_duration_seconds` and, with `in_flight`, `x_in_flight`.
 pub const TRACK_NAMED: Preset = Preset::new()
     .calls(suffixed(Kind::Counter, "_total", "Calls by status"))
     .duration(seconds(suffixed(Kind::Histogram, "_duration_seconds", "Duration")))
     .in_flight(suffixed(Kind::Gauge, "_in_flight", "Calls in flight").optional());
 
-/// `#[track_histogram]` without a value: the duration.
-pub const HISTOGRAM: Preset = Preset::new().duration(seconds(own(Kind::Histogram, "_duration_seconds", "Duration")));
+/// `#[track_histogram]` without a value: the duration in seconds.
+pub const HISTOGRAM: Preset = Preset::new().duration(seconds(given(Kind::Histogram, "_duration_seconds", "Duration")));
 
-/// `#[track_histogram(value = ..)]`.
+/// `#[track_histogram(value = ..)]`: the distribution of the values.
 pub const HISTOGRAM_OF_VALUE: Preset =
-    Preset::new().value(Instrument { buckets: SECONDS, ..own(Kind::Histogram, "_value", "Values") });
+    Preset::new().value(Instrument { buckets: SECONDS, ..given(Kind::Histogram, "_value", "Values") });
 
 /// `#[track_counter]`: calls by status.
-pub const COUNTER: Preset = Preset::new().calls(own(Kind::Counter, "_total", "Calls by status"));
+pub const COUNTER: Preset = Preset::new().calls(given(Kind::Counter, "_total", "Calls by status"));
 
 /// `#[track_counter(value = ..)]`: the sum of the values.
-pub const COUNTER_OF_VALUE: Preset = Preset::new().value(own(Kind::Counter, "_total", "Sum of values"));
+pub const COUNTER_OF_VALUE: Preset = Preset::new().value(given(Kind::Counter, "_total", "Sum of values"));
 
-/// `#[track_in_flight]`.
-pub const IN_FLIGHT: Preset = Preset::new().in_flight(own(Kind::Gauge, "_in_flight", "Calls in flight"));
+/// `#[track_in_flight]`: calls in flight.
+pub const IN_FLIGHT: Preset = Preset::new().in_flight(given(Kind::Gauge, "_in_flight", "Calls in flight"));
 
-/// `#[track_ryot]`: calls to the Ryot language model.
+/// `#[track_ryot]`: calls to the Ryot language model. `ryot_requests_total{status}`, `ryot_request_duration_seconds` and, with
+/// `model` and `tokens`, `tokens_generated_total{model}`.
 pub const RYOT: Preset = Preset::new()
     .calls(Instrument::counter("ryot_requests_total", "Calls to the Ryot language model, by status.").labels(&[]))
     .duration(
@@ -271,7 +301,7 @@ pub const RYOT: Preset = Preset::new()
     )
     .value(Instrument::counter("tokens_generated_total", "Tokens generated, by model.").labels(&["model"]));
 
-/// `#[track_compression]`: the ratio that ΣLANG compression reaches.
+/// `#[track_compression]`: the ratio of ΣLANG compression, `sigmalang_compression_ratio`.
 pub const COMPRESSION: Preset = Preset::new().value(
     Instrument::histogram(
         "sigmalang_compression_ratio",
@@ -282,7 +312,8 @@ pub const COMPRESSION: Preset = Preset::new().value(
     .labels(&[]),
 );
 
-/// `#[track_storage("store")]`: operations of the ΣVAULT storage.
+/// `#[track_storage("store")]`: operations of the ΣVAULT storage. `sigmavault_operations_total{operation, status}` and, with
+/// `timed`, `sigmavault_operation_duration_seconds{operation}`.
 pub const STORAGE: Preset = Preset::new()
     .calls(
         Instrument::counter(
@@ -302,7 +333,7 @@ pub const STORAGE: Preset = Preset::new()
         .optional(),
     );
 
-/// Bucket bounds `start, start + width, ..`, `N` of them. What `buckets = linear(start, width, N)` writes.
+/// Returns the `N` bucket bounds `start, start + width, ..`, as `buckets = linear(start, width, N)` in an attribute.
 ///
 /// ```
 /// assert_eq!(metrics_runtime::presets::linear::<3>(1.0, 0.5), [1.0, 1.5, 2.0]);
@@ -318,7 +349,7 @@ pub const fn linear<const N: usize>(start: f64, width: f64) -> [f64; N] {
     bounds
 }
 
-/// Bucket bounds `start, start * factor, ..`, `N` of them. What `buckets = exponential(start, factor, N)` writes.
+/// Returns the `N` bucket bounds `start, start * factor, ..`, as `buckets = exponential(start, factor, N)` in an attribute.
 ///
 /// ```
 /// assert_eq!(metrics_runtime::presets::exponential::<4>(1.0, 2.0), [1.0, 2.0, 4.0, 8.0]);

@@ -1,40 +1,40 @@
-//! The series of one set of label values, in all families of a call site: what a call does to them.
+//! The series of one set of label values in all families of a call site, and the recording of a call into them.
 
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use super::families::{Families, Part};
+use super::families::{SiteFamilies, SiteFamily};
 use crate::exemplars::{self, Exemplar};
 use crate::family::Metric;
 use crate::metric::{Counter, Histogram, InFlight, Moment, Thread};
-use crate::schema::outcome::Outcome;
+use crate::schema::Outcome;
 
-/// The series of one set of label values.
+/// The series of one set of label values, in all families of a call site.
 #[derive(Debug)]
 pub struct Series {
-    families: &'static Families,
-    /// Whether anybody asks how long calls take: nobody looks at the clock otherwise.
+    families: &'static SiteFamilies,
+    /// `true` if durations are recorded. The clock is not read otherwise.
     timed: bool,
-    /// Whether calls under way are counted.
-    gauged: bool,
-    /// The entry and returned values, or nothing for the overflow.
+    /// `true` if calls in flight are counted.
+    counts_in_flight: bool,
+    /// The entry values, followed by the values of the result if these are known; `None` for the overflow.
     values: Option<Box<[Box<str>]>>,
-    calls: [Found<Counter>; Outcome::ALL.len()],
-    duration: Found<Histogram>,
-    observed: Found<Histogram>,
-    added: Found<Counter>,
-    in_flight: Found<InFlight>,
+    calls: [CachedSeries<Counter>; Outcome::ALL.len()],
+    duration: CachedSeries<Histogram>,
+    observed: CachedSeries<Histogram>,
+    added: CachedSeries<Counter>,
+    in_flight: CachedSeries<InFlight>,
 }
 
-/// One of them, once it was needed; nothing where the call site has no such family.
-type Found<M> = OnceLock<Option<&'static M>>;
+/// The series of one family, looked up when it is first needed; `None` if the call site has no such family.
+type CachedSeries<M> = OnceLock<Option<&'static M>>;
 
 impl Series {
-    pub(super) fn new(families: &'static Families, values: Option<&[&str]>) -> Self {
+    pub(super) fn new(families: &'static SiteFamilies, values: Option<&[&str]>) -> Self {
         Self {
             families,
             timed: families.duration.is_some(),
-            gauged: families.in_flight.is_some(),
+            counts_in_flight: families.in_flight.is_some(),
             values: values.map(|values| values.iter().map(|value| Box::from(*value)).collect()),
             calls: [const { OnceLock::new() }; Outcome::ALL.len()],
             duration: OnceLock::new(),
@@ -44,17 +44,18 @@ impl Series {
         }
     }
 
-    /// The series of an ended call: its entry values stand in this one. Apart from the calls that have no such values,
-    /// which are not to make room for them.
+    /// Returns the series for the entry values of this one and the given values of the result.
+    ///
+    /// Not inlined, so that calls without values of the result do not reserve stack space for them.
     #[inline(never)]
     fn returned(&'static self, returned: &[&str]) -> &'static Self {
         self.values.as_deref().map_or(self, |entry| self.families.returned(entry, returned))
     }
 
-    /// When the call starts, if it is timed.
+    /// Counts the call as in flight, and returns its start, or zero if the call is not timed.
     #[inline]
     pub(super) fn enter(&'static self) -> Moment {
-        if self.gauged {
+        if self.counts_in_flight {
             self.enter_gauge();
         }
         if self.timed { Moment::now() } else { Moment::ZERO }
@@ -62,26 +63,27 @@ impl Series {
 
     #[inline(never)]
     fn enter_gauge(&'static self) {
-        // Remembered even if it is the overflow: the way out has to find the same gauge.
+        // Cached even if it is the overflow series: the end of the call must decrement the same gauge.
         let gauge = self.in_flight.get_or_init(|| {
-            let part = self.families.in_flight.as_ref()?;
-            Some(self.look_up(part, Outcome::Success).unwrap_or_else(|| part.family.overflow_series()))
+            let site_family = self.families.in_flight.as_ref()?;
+            Some(self.look_up(site_family, Outcome::Success).unwrap_or_else(|| site_family.family.overflow_series()))
         });
-        if let (Some(part), Some(gauge)) = (&self.families.in_flight, gauge) {
-            part.family.count_if_overflow(gauge);
+        if let (Some(site_family), Some(gauge)) = (&self.families.in_flight, gauge) {
+            site_family.family.count_if_overflow(gauge);
             gauge.enter();
         }
     }
 
     #[inline]
     fn exit(&self) {
-        if self.gauged
+        if self.counts_in_flight
             && let Some(Some(gauge)) = self.in_flight.get()
         {
             gauge.exit();
         }
     }
 
+    /// Records a call that has ended.
     #[inline]
     pub(super) fn end(&'static self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
         let nanos = if self.timed { start.elapsed_nanos() } else { 0 };
@@ -94,15 +96,15 @@ impl Series {
     fn record(&'static self, outcome: Outcome, nanos: u64, value: Option<f64>) {
         let thread = Thread::current();
         if outcome != Outcome::Cancelled
-            && let Some(duration) = self.found(&self.duration, |families| &families.duration, outcome)
+            && let Some(duration) = self.cached(&self.duration, |families| &families.duration, outcome)
         {
             duration.observe_nanos_by(thread, nanos);
         }
         if let (Some(value), Outcome::Success) = (value, outcome) {
             self.record_value(value);
         }
-        // Last: who sees the call counted sees all of it.
-        if let Some(calls) = self.found(&self.calls[outcome as usize], |families| &families.calls, outcome) {
+        // Counted last, so that a scrape that includes the call also includes its duration and value.
+        if let Some(calls) = self.cached(&self.calls[outcome as usize], |families| &families.calls, outcome) {
             calls.inc_by_thread(thread);
         }
         if exemplars::wanted() {
@@ -110,14 +112,19 @@ impl Series {
         }
     }
 
-    /// Keeps the trace of a call that has been recorded.
+    /// Stores the current exemplar with the samples of a recorded call.
     #[cold]
     #[inline(never)]
     fn exemplify(&self, outcome: Outcome, nanos: u64, value: Option<f64>) {
-        fn keep<M: Metric>(part: Option<&Part<M>>, found: &Found<M>, value: f64, exemplar: &(Exemplar, SystemTime)) {
-            // The overflow is never found, and has none.
-            if let (Some(part), Some(Some(series))) = (part, found.get()) {
-                part.family.exemplify(series, value, exemplar);
+        fn keep<M: Metric>(
+            site_family: Option<&SiteFamily<M>>,
+            cached: &CachedSeries<M>,
+            value: f64,
+            exemplar: &(Exemplar, SystemTime),
+        ) {
+            // The overflow series is never cached and has no exemplars.
+            if let (Some(site_family), Some(Some(series))) = (site_family, cached.get()) {
+                site_family.family.exemplify(series, value, exemplar);
             }
         }
         let Some(exemplar) = exemplars::current() else { return };
@@ -134,47 +141,47 @@ impl Series {
 
     #[inline(never)]
     fn record_value(&'static self, value: f64) {
-        if let Some(observed) = self.found(&self.observed, |families| &families.observed, Outcome::Success) {
+        if let Some(observed) = self.cached(&self.observed, |families| &families.observed, Outcome::Success) {
             observed.observe(value);
         }
-        if let Some(added) = self.found(&self.added, |families| &families.added, Outcome::Success) {
+        if let Some(added) = self.cached(&self.added, |families| &families.added, Outcome::Success) {
             added.add(value);
         }
     }
 
-    /// The series of one family.
+    /// Returns the series of one family, or `None` if the call site has no such family.
     #[inline]
-    fn found<M: Metric>(
+    fn cached<M: Metric>(
         &'static self,
-        found: &'static Found<M>,
-        part: fn(&Families) -> &Option<Part<M>>,
+        cached: &'static CachedSeries<M>,
+        site_family: fn(&SiteFamilies) -> &Option<SiteFamily<M>>,
         outcome: Outcome,
     ) -> Option<&'static M> {
-        match found.get() {
+        match cached.get() {
             Some(series) => *series,
-            None => self.find(found, part(self.families).as_ref(), outcome),
+            None => self.resolve(cached, site_family(self.families).as_ref(), outcome),
         }
     }
 
-    /// Finds it, and remembers it unless it is the overflow, where every operation counts.
+    /// Looks up the series and caches it, unless it is the overflow series, where every operation is counted.
     #[cold]
-    fn find<M: Metric>(
+    fn resolve<M: Metric>(
         &'static self,
-        found: &'static Found<M>,
-        part: Option<&'static Part<M>>,
+        cached: &'static CachedSeries<M>,
+        site_family: Option<&'static SiteFamily<M>>,
         outcome: Outcome,
     ) -> Option<&'static M> {
-        let Some(part) = part else { return *found.get_or_init(|| None) };
-        let Some(series) = self.look_up(part, outcome) else { return Some(part.family.overflow()) };
-        // The program bounds how many of these there are, so each may have its memory from the start.
+        let Some(site_family) = site_family else { return *cached.get_or_init(|| None) };
+        let Some(series) = self.look_up(site_family, outcome) else { return Some(site_family.family.overflow()) };
+        // The program bounds the number of series without run-time labels, so their shards are allocated at once.
         if self.families.all_labels.is_empty() {
             series.spread();
         }
-        *found.get_or_init(|| Some(series))
+        *cached.get_or_init(|| Some(series))
     }
 
-    /// Looks it up by the values, if there is room for it.
-    fn look_up<M: Metric>(&self, part: &Part<M>, outcome: Outcome) -> Option<&'static M> {
-        part.find(self.values.as_deref()?, self.families.entry_labels.len(), outcome)
+    /// Looks up the series by its label values, or returns `None` if the family has no room for it.
+    fn look_up<M: Metric>(&self, site_family: &SiteFamily<M>, outcome: Outcome) -> Option<&'static M> {
+        site_family.find(self.values.as_deref()?, self.families.entry_labels.len(), outcome)
     }
 }

@@ -1,53 +1,53 @@
-//! What an attribute says at one place: checked against its row when the program is compiled, turned into metric
-//! definitions when the registry is built.
+//! The arguments of one attribute. The compiler checks them against the preset, and the registry derives metric definitions
+//! from both.
 
 use std::borrow::Cow;
 
 use super::preset::{Instrument, Labels, Name, Preset};
-use crate::schema::name::{self, Check, Problem};
-use crate::schema::objective::Objective;
-use crate::schema::outcome::Outcome;
-use crate::schema::{Descriptor, Kind, Source};
+use crate::schema::{Check, Descriptor, Kind, Objective, Outcome, Problem, Source, name};
 
-/// How many labels an attribute may declare.
+/// The largest number of labels that an attribute may declare.
 pub(crate) const MAX_LABELS: usize = 12;
 
 const STATUS: &str = "status";
 
-const NO_CALLS: Problem = name::problem(&["success is promised of calls, and this attribute does not count them"]);
-
-const NO_DURATION: Problem = name::problem(&[
-    "a latency is promised of durations, and this attribute records none: add `timed` where it takes that, or leave the latency out",
+const NO_CALLS: Problem = Problem::new(&[
+    "`success` needs a counter of calls, and this attribute records none: remove `success`, or use an attribute that counts calls",
 ]);
 
-/// A label that an attribute declares, and where its value comes from.
+const NO_DURATION: Problem = Problem::new(&[
+    "`latency` needs a histogram of durations, and this attribute records none: add `timed` if the attribute takes it, or remove \
+     `latency`",
+]);
+
+/// A label that an attribute declares, with the source of its value.
 #[derive(Clone, Copy, Debug)]
 pub struct SiteLabel {
-    /// Its name.
+    /// The name of the label.
     pub name: &'static str,
-    /// Where its value comes from.
+    /// The source of its value.
     pub value: SiteValue,
 }
 
-/// Where the value of a label comes from.
+/// The source of a label value.
 #[derive(Clone, Copy, Debug)]
 pub enum SiteValue {
-    /// The attribute has it as a literal.
+    /// A literal in the attribute.
     Literal(&'static str),
-    /// Evaluated before the body; with the values known at compile time.
+    /// An expression that is evaluated before the body, with the values known at compile time.
     Entry(&'static [&'static str]),
-    /// Evaluated on what the body returned; with the values known at compile time.
+    /// A closure that is evaluated on the result of the body, with the values known at compile time.
     Returned(&'static [&'static str]),
 }
 
-/// What the attribute says, as generated code writes it down.
+/// The arguments of one attribute, as generated code passes them.
 #[derive(Clone, Copy, Debug)]
 pub struct Site {
-    /// The row.
+    /// The preset.
     pub preset: &'static Preset,
-    /// The place; its function is the one of the label `function`.
+    /// The place of the function; its `function` is the value of the label `function`.
     pub source: Source,
-    /// The bare name of the function, for metrics without a name.
+    /// The name of the function without its type, for metrics without a name.
     pub function: &'static str,
     /// The argument `name`.
     pub name: Option<&'static str>,
@@ -59,16 +59,16 @@ pub struct Site {
     pub buckets: Option<&'static [f64]>,
     /// The argument `labels`.
     pub labels: &'static [SiteLabel],
-    /// Whether an optional duration was asked for.
+    /// `true` if the attribute has the argument `timed`, which turns on an optional duration.
     pub timed: bool,
-    /// Whether an optional gauge was asked for.
+    /// `true` if the attribute has the argument `in_flight`, which turns on an optional gauge.
     pub in_flight: bool,
-    /// Whether there is a value to record.
+    /// `true` if the attribute has the argument `value`.
     pub valued: bool,
 }
 
 impl Site {
-    /// A place of which the attribute says nothing.
+    /// Creates the site of an attribute without arguments.
     #[must_use]
     pub const fn new(
         preset: &'static Preset,
@@ -93,10 +93,10 @@ impl Site {
     }
 }
 
-/// What the compiler checks, each at the word that it is about: generated code has a `const _` for every one.
-#[expect(clippy::result_large_err, reason = "as in `name`")]
+/// The checks of the compiler. Generated code evaluates each in a `const _`, at the span of the argument that it checks.
+#[expect(clippy::result_large_err, reason = "see `name`")]
 impl Site {
-    /// The bounds that the attribute gives.
+    /// Returns the bucket bounds of the attribute, or an empty list if it has none.
     #[must_use]
     pub const fn bounds(&self) -> &'static [f64] {
         match self.buckets {
@@ -105,36 +105,36 @@ impl Site {
         }
     }
 
-    /// The attribute's `name`, or the name of the function where there is none, as the row uses it.
+    /// Checks the attribute's `name`, or the name of the function without it, as the preset uses it.
     ///
     /// # Errors
-    /// Prometheus does not allow it.
+    /// Returns an error if Prometheus does not allow the name.
     pub const fn check_name(&self) -> Check {
-        match (own_instrument(self.preset), self.name) {
+        match (named_instrument(self.preset), self.name) {
             (Some(instrument), Some(name)) => name::check_metric(name, instrument.kind),
             (None, Some(name)) => name::check_stem(name),
             (Some(_), None) => name::check_function(self.function),
-            // The row has its names.
+            // The preset has all names.
             (None, None) => Ok(()),
         }
     }
 
-    /// The attribute's `unit`, with the name it has to go with.
+    /// Checks the attribute's `unit` together with the name.
     ///
     /// # Errors
-    /// The name does not end in it, or it is no word.
+    /// Returns an error if the unit is not allowed, or if the attribute's `name` does not end in it.
     pub const fn check_unit(&self) -> Check {
-        match (self.unit, own_instrument(self.preset), self.name) {
+        match (self.unit, named_instrument(self.preset), self.name) {
             (Some(unit), Some(_), Some(name)) => name::check_unit(name, unit),
             (Some(unit), ..) => name::check_unit_word(unit),
             (None, ..) => Ok(()),
         }
     }
 
-    /// One of the labels.
+    /// Checks the label with the index `i`.
     ///
     /// # Errors
-    /// Prometheus does not allow its name, or none of the row's instruments takes it.
+    /// Returns an error if Prometheus does not allow the name of the label, or if no recorded metric uses the label.
     pub const fn check_label(&self, i: usize) -> Check {
         let label = self.labels[i];
         if let Err(problem) = name::check_label(label.name) {
@@ -149,10 +149,10 @@ impl Site {
         })
     }
 
-    /// All labels together.
+    /// Checks the list of labels.
     ///
     /// # Errors
-    /// There are too many, or the row wants one that is not there.
+    /// Returns an error if there are more than 12 labels, or if a label that the preset requires is missing.
     pub const fn check_labels(&self) -> Check {
         if self.labels.len() > MAX_LABELS {
             return Err(name::TOO_MANY_LABELS);
@@ -160,11 +160,11 @@ impl Site {
         let instruments = self.instruments();
         let mut i = 0;
         while i < instruments.len() {
-            if let Some(Instrument { labels: Labels::Only(wanted), .. }) = instruments[i] {
+            if let Some(Instrument { labels: Labels::Only(names), .. }) = instruments[i] {
                 let mut label = 0;
-                while label < wanted.len() {
-                    if !self.has(wanted[label]) {
-                        return Err(name::missing_label(wanted[label]));
+                while label < names.len() {
+                    if !self.has(names[label]) {
+                        return Err(name::missing_label(names[label]));
                     }
                     label += 1;
                 }
@@ -174,47 +174,48 @@ impl Site {
         Ok(())
     }
 
-    /// The argument `timed`.
+    /// Checks the argument `timed`.
     ///
     /// # Errors
-    /// The row has nothing for it.
+    /// Returns an error if the attribute has it and the preset has no duration.
     pub const fn check_timed(&self) -> Check {
-        asked(self.timed, self.preset.duration, "timed", "duration")
+        check_supported(self.timed, self.preset.duration, "timed", "duration")
     }
 
-    /// The argument `in_flight`.
+    /// Checks the argument `in_flight`.
     ///
     /// # Errors
-    /// The row has nothing for it.
+    /// Returns an error if the attribute has it and the preset has no gauge of calls in flight.
     pub const fn check_in_flight(&self) -> Check {
-        asked(self.in_flight, self.preset.in_flight, "in_flight", "in_flight")
+        check_supported(self.in_flight, self.preset.in_flight, "in_flight", "in_flight")
     }
 
-    /// The argument `value`.
+    /// Checks the argument `value`.
     ///
     /// # Errors
-    /// The row has nothing for it.
+    /// Returns an error if the attribute has it and the preset has no metric for values.
     pub const fn check_value(&self) -> Check {
-        asked(self.valued, self.preset.value, "value", "value")
+        check_supported(self.valued, self.preset.value, "value", "value")
     }
 
-    /// `objective(success = ..)`.
+    /// Checks `objective(success = ..)`.
     ///
     /// # Errors
-    /// The row does not count calls by status, or no alert can follow.
+    /// Returns an error if the preset does not count calls, or if no alert can be derived from the percentage.
     pub const fn check_success(&self, objective: &Objective) -> Check {
-        match self.instrument(Role::Calls) {
+        match self.instrument(Signal::Calls) {
             Some(_) => objective.check_success(),
             None => Err(NO_CALLS),
         }
     }
 
-    /// `objective(latency(..))`.
+    /// Checks `objective(latency(..))`.
     ///
     /// # Errors
-    /// The row times no calls, no bucket ends at the promised time, or no alert can follow.
+    /// Returns an error if no duration is recorded, if no bucket ends at the latency, or if no alert can be derived from the
+    /// percentage.
     pub const fn check_latency(&self, objective: &Objective) -> Check {
-        let Some(duration) = self.instrument(Role::Duration) else {
+        let Some(duration) = self.instrument(Signal::Duration) else {
             return Err(NO_DURATION);
         };
         let fixed = matches!(duration.name, Name::Fixed(_));
@@ -239,14 +240,14 @@ impl Site {
         let instruments = self.instruments();
         let mut i = 0;
         while i < instruments.len() {
-            // What is in flight has not returned.
-            let late = i == Role::InFlight as usize && matches!(label.value, SiteValue::Returned(_));
+            // A call in flight has no result.
+            let late = i == Signal::InFlight as usize && matches!(label.value, SiteValue::Returned(_));
             match instruments[i] {
                 Some(Instrument { labels: Labels::All, .. }) if !late => return true,
-                Some(Instrument { labels: Labels::Only(wanted), .. }) if !late => {
+                Some(Instrument { labels: Labels::Only(names), .. }) if !late => {
                     let mut j = 0;
-                    while j < wanted.len() {
-                        if name::equal(wanted[j], label.name) {
+                    while j < names.len() {
+                        if name::equal(names[j], label.name) {
                             return true;
                         }
                         j += 1;
@@ -261,38 +262,38 @@ impl Site {
 }
 
 impl Site {
-    /// The instruments that are recorded, in the order of [`Role`].
+    /// Returns the instruments that are recorded, in the order of [`Signal`].
     const fn instruments(&self) -> [Option<Instrument>; 4] {
-        let row = self.preset;
+        let preset = self.preset;
         [
-            row.calls,
-            match row.duration {
+            preset.calls,
+            match preset.duration {
                 Some(duration) if !duration.optional || self.timed => Some(duration),
                 _ => None,
             },
-            match row.value {
+            match preset.value {
                 Some(value) if self.valued => Some(value),
                 _ => None,
             },
-            match row.in_flight {
+            match preset.in_flight {
                 Some(gauge) if !gauge.optional || self.in_flight => Some(gauge),
                 _ => None,
             },
         ]
     }
 
-    /// The instrument of this role, if it is recorded.
-    pub(crate) const fn instrument(&self, role: Role) -> Option<Instrument> {
-        self.instruments()[role as usize]
+    /// Returns the instrument that records this signal, or `None` if the signal is not recorded.
+    pub(crate) const fn instrument(&self, signal: Signal) -> Option<Instrument> {
+        self.instruments()[signal as usize]
     }
 
-    /// The definition of the metric that this role records.
-    pub(crate) fn descriptor(&self, role: Role, instrument: &Instrument) -> Descriptor {
+    /// Returns the definition of the metric that records this signal.
+    pub(crate) fn descriptor(&self, signal: Signal, instrument: &Instrument) -> Descriptor {
         let name = match instrument.name {
             Name::Fixed(name) => Cow::Borrowed(name),
-            Name::Own(suffix) => match (self.name, self.unit) {
+            Name::Given(suffix) => match (self.name, self.unit) {
                 (Some(name), _) => Cow::Borrowed(name),
-                // `_seconds` of a duration and `_value` of a value give way to the unit that was asked for.
+                // The unit of the attribute replaces the suffix: `_duration_seconds`, or `_value`.
                 (None, Some(unit)) if instrument.kind == Kind::Counter => {
                     Cow::Owned(format!("{}_{unit}_total", self.function))
                 }
@@ -302,11 +303,11 @@ impl Site {
             Name::Suffixed(suffix) => Cow::Owned(format!("{}{suffix}", self.name.unwrap_or(self.function))),
         };
         let help = match (instrument.name, self.help) {
-            (Name::Own(_), Some(help)) => Cow::Borrowed(help),
+            (Name::Given(_), Some(help)) => Cow::Borrowed(help),
             (Name::Suffixed(_), Some(help)) => {
                 Cow::Owned(format!("{} ({}).", help.trim_end_matches('.'), instrument.help.to_lowercase()))
             }
-            (Name::Own(_) | Name::Suffixed(_), None) => {
+            (Name::Given(_) | Name::Suffixed(_), None) => {
                 Cow::Owned(format!("{} of `{}`.", instrument.help, self.source.function))
             }
             (Name::Fixed(_), _) => Cow::Borrowed(instrument.help),
@@ -317,7 +318,7 @@ impl Site {
             help,
             kind: instrument.kind,
             unit: (if fixed { None } else { self.unit }).or(instrument.unit).map(Cow::Borrowed),
-            labels: self.wants(role, instrument).into_iter().map(|(label, _)| Cow::Borrowed(label)).collect(),
+            labels: self.label_sources(signal, instrument).into_iter().map(|(label, _)| Cow::Borrowed(label)).collect(),
             buckets: match self.buckets {
                 Some(buckets) if !fixed && instrument.kind == Kind::Histogram => Cow::Borrowed(buckets),
                 _ => Cow::Borrowed(instrument.buckets),
@@ -325,51 +326,54 @@ impl Site {
         }
     }
 
-    /// The labels of an instrument, each with where its value comes from.
-    pub(crate) fn wants(&self, role: Role, instrument: &Instrument) -> Vec<(&'static str, Want)> {
+    /// Returns the labels of an instrument, each with the source of its value.
+    pub(crate) fn label_sources(&self, signal: Signal, instrument: &Instrument) -> Vec<(&'static str, LabelSource)> {
         let (mut entry, mut returned) = (0, 0);
-        let own = self.labels.iter().map(|label| {
-            let want = match label.value {
-                SiteValue::Literal(value) => Want::Literal(value),
+        let declared = self.labels.iter().map(|label| {
+            let source = match label.value {
+                SiteValue::Literal(value) => LabelSource::Literal(value),
                 SiteValue::Entry(known) => {
                     entry += 1;
-                    Want::Entry(entry - 1, known)
+                    LabelSource::Entry(entry - 1, known)
                 }
                 SiteValue::Returned(known) => {
                     returned += 1;
-                    Want::Returned(returned - 1, known)
+                    LabelSource::Returned(returned - 1, known)
                 }
             };
-            (label.name, want)
+            (label.name, source)
         });
-        let own: Vec<_> = own.collect();
-        let mut wants = match instrument.labels {
-            Labels::All => own,
+        let declared: Vec<_> = declared.collect();
+        let mut labels = match instrument.labels {
+            Labels::All => declared,
             Labels::Only(names) => {
-                names.iter().filter_map(|name| own.iter().find(|(own, _)| own == name).copied()).collect()
+                names.iter().filter_map(|name| declared.iter().find(|(label, _)| label == name).copied()).collect()
             }
-            Labels::Site => {
-                vec![("function", Want::Literal(self.source.function)), ("module", Want::Literal(self.source.module))]
-            }
+            Labels::Site => vec![
+                ("function", LabelSource::Literal(self.source.function)),
+                ("module", LabelSource::Literal(self.source.module)),
+            ],
         };
-        match role {
-            // What is in flight has not returned.
-            Role::InFlight => wants.retain(|(_, want)| !matches!(want, Want::Returned(..))),
-            Role::Calls if !wants.iter().any(|(name, _)| *name == STATUS) => wants.push((STATUS, Want::Status)),
+        match signal {
+            // A call in flight has no result.
+            Signal::InFlight => labels.retain(|(_, source)| !matches!(source, LabelSource::Returned(..))),
+            Signal::Calls if !labels.iter().any(|(name, _)| *name == STATUS) => {
+                labels.push((STATUS, LabelSource::Status));
+            }
             _ => {}
         }
-        wants
+        labels
     }
 
-    /// The names of the labels that are evaluated before the body, and of those evaluated on what it returned.
+    /// Returns the names of the labels that are evaluated before the body, and of those that are evaluated on the result.
     pub(crate) fn run_time_labels(&self) -> (Vec<&'static str>, Vec<&'static str>) {
-        let names = |wanted: fn(&SiteValue) -> bool| {
-            self.labels.iter().filter(|label| wanted(&label.value)).map(|label| label.name).collect()
+        let names = |selected: fn(&SiteValue) -> bool| {
+            self.labels.iter().filter(|label| selected(&label.value)).map(|label| label.name).collect()
         };
         (names(|value| matches!(value, SiteValue::Entry(_))), names(|value| matches!(value, SiteValue::Returned(_))))
     }
 
-    /// The known values of each label that is evaluated before the body.
+    /// Returns the known values of each label that is evaluated before the body.
     pub(crate) fn entry_values(&self) -> Vec<Vec<&'static str>> {
         let known = self.labels.iter().filter_map(|label| match label.value {
             SiteValue::Entry(known) => Some(known.to_vec()),
@@ -379,17 +383,18 @@ impl Site {
     }
 }
 
-#[expect(clippy::result_large_err, reason = "as in `name`")]
-const fn asked(asked: bool, there: Option<Instrument>, argument: &str, method: &str) -> Check {
-    if asked && there.is_none() { Err(name::nothing_for(argument, method)) } else { Ok(()) }
+/// Checks that the preset has the instrument that an argument needs.
+#[expect(clippy::result_large_err, reason = "see `name`")]
+const fn check_supported(given: bool, instrument: Option<Instrument>, argument: &str, method: &str) -> Check {
+    if given && instrument.is_none() { Err(name::no_metric_for(argument, method)) } else { Ok(()) }
 }
 
-/// The one instrument that has the attribute's name as its own.
-const fn own_instrument(row: &Preset) -> Option<Instrument> {
-    let all = [row.calls, row.duration, row.value, row.in_flight];
+/// Returns the instrument whose name is the attribute's `name`, or `None` if the preset has no such instrument.
+const fn named_instrument(preset: &Preset) -> Option<Instrument> {
+    let all = [preset.calls, preset.duration, preset.value, preset.in_flight];
     let mut i = 0;
     while i < all.len() {
-        if let Some(Instrument { name: Name::Own(_), .. }) = all[i] {
+        if let Some(Instrument { name: Name::Given(_), .. }) = all[i] {
             return all[i];
         }
         i += 1;
@@ -397,29 +402,38 @@ const fn own_instrument(row: &Preset) -> Option<Instrument> {
     None
 }
 
-/// What an instrument records of a call.
+/// A property of calls that an instrument records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum Signal {
+    /// The number of calls.
     Calls,
+    /// The duration.
     Duration,
+    /// The argument `value` of the attribute.
     Value,
+    /// The number of calls in flight.
     InFlight,
 }
 
-impl Role {
+impl Signal {
     pub(crate) const ALL: [Self; 4] = [Self::Calls, Self::Duration, Self::Value, Self::InFlight];
 }
 
-/// Where one label of one family gets its value.
+/// The source of the value of one label of one family.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Want {
+pub(crate) enum LabelSource {
+    /// A constant.
     Literal(&'static str),
+    /// The entry value with this index, and the values known at compile time.
     Entry(usize, &'static [&'static str]),
+    /// The value of the result with this index, and the values known at compile time.
     Returned(usize, &'static [&'static str]),
+    /// The outcome of the call.
     Status,
 }
 
-impl Want {
+impl LabelSource {
+    /// Returns the values whose series exist from the start; empty if the label can have any value.
     pub(crate) fn known(self) -> Vec<&'static str> {
         match self {
             Self::Literal(value) => vec![value],
@@ -428,20 +442,23 @@ impl Want {
         }
     }
 
-    /// What the label can say beside what is there from the start: where nothing was returned, why not. None if it can
-    /// say anything.
-    pub(crate) fn possible(self, role: Role) -> Vec<&'static str> {
-        let missing: &[Outcome] = match (self, role) {
-            (Self::Returned(..), Role::Calls) => &[Outcome::Panic, Outcome::Cancelled],
-            // Calls that were cancelled have no duration, and there is no value of what was not returned.
-            (Self::Returned(..), Role::Duration) => &[Outcome::Panic],
+    /// Returns all values that the label can have; empty if it can have any value.
+    ///
+    /// These are the [known](Self::known) values and, for a label of the result, the outcomes of calls without a result.
+    pub(crate) fn possible(self, signal: Signal) -> Vec<&'static str> {
+        let without_result: &[Outcome] = match (self, signal) {
+            (Self::Returned(..), Signal::Calls) => &[Outcome::Panic, Outcome::Cancelled],
+            // Cancelled calls have no duration, and calls without a result have no value.
+            (Self::Returned(..), Signal::Duration) => &[Outcome::Panic],
             _ => &[],
         };
         let mut values = self.known();
         if !values.is_empty() {
-            let missing = missing.iter().map(|outcome| outcome.as_str()).filter(|missing| !values.contains(missing));
-            let missing: Vec<_> = missing.collect();
-            values.extend(missing);
+            for outcome in without_result {
+                if !values.contains(&outcome.as_str()) {
+                    values.push(outcome.as_str());
+                }
+            }
         }
         values
     }

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use super::kind::Kind;
 use super::name::{self, NameError};
 
-/// The definition of one metric family: everything two definitions of one name have to agree in.
+/// The definition of one metric family: name, help text, kind, unit, labels and buckets.
 ///
-/// The name carries no namespace; that is added when the page is written.
+/// The name does not include the namespace, which is added when a page is written. Two definitions of one name must agree
+/// in everything but the order of their labels; otherwise the second one is a
+/// [`RegistryError::Conflict`](crate::RegistryError::Conflict).
 ///
 /// ```
 /// use metrics_runtime::{Descriptor, Kind};
@@ -22,15 +24,16 @@ use super::name::{self, NameError};
 pub struct Descriptor {
     /// The name, without namespace.
     pub name: Cow<'static, str>,
-    /// The text of `# HELP`.
+    /// The text of the `# HELP` line.
     pub help: Cow<'static, str>,
     /// The kind.
     pub kind: Kind,
-    /// The unit, a plural base unit in which the name has to end: `seconds`, `bytes`.
+    /// The unit, a plural [base unit](https://prometheus.io/docs/practices/naming/#base-units) such as `seconds` or
+    /// `bytes`. The name must end in it, before `_total`.
     pub unit: Option<Cow<'static, str>>,
     /// The names of the variable labels, in the order in which they are written.
     pub labels: Vec<Cow<'static, str>>,
-    /// The upper bounds of a histogram's buckets, `+Inf` left out; empty for other kinds.
+    /// The upper bounds of a histogram's buckets, without `+Inf`; empty for other kinds.
     pub buckets: Cow<'static, [f64]>,
 }
 
@@ -39,19 +42,19 @@ impl Descriptor {
         Self { name: name.into(), help: help.into(), kind, unit: None, labels: Vec::new(), buckets: Cow::Borrowed(&[]) }
     }
 
-    /// A counter; the name has to end in `_total`.
+    /// Creates the definition of a counter. The name must end in `_total`.
     #[must_use]
     pub fn counter(name: impl Into<Cow<'static, str>>, help: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Counter, name, help)
     }
 
-    /// A gauge.
+    /// Creates the definition of a gauge.
     #[must_use]
     pub fn gauge(name: impl Into<Cow<'static, str>>, help: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Gauge, name, help)
     }
 
-    /// A histogram with the given upper bounds, sorted, `+Inf` left out.
+    /// Creates the definition of a histogram with these upper bounds, in increasing order and without `+Inf`.
     #[must_use]
     pub fn histogram(
         name: impl Into<Cow<'static, str>>,
@@ -61,30 +64,36 @@ impl Descriptor {
         Self { buckets: buckets.into(), ..Self::new(Kind::Histogram, name, help) }
     }
 
-    /// An info; the name has to end in `_info`.
+    /// Creates the definition of an info. The name must end in `_info`.
     #[must_use]
     pub fn info(name: impl Into<Cow<'static, str>>, help: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Info, name, help)
     }
 
-    /// The variable labels.
+    /// Sets the names of the variable labels.
     #[must_use]
     pub fn labels<L: Into<Cow<'static, str>>>(mut self, labels: impl IntoIterator<Item = L>) -> Self {
         self.labels = labels.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The unit.
+    /// Sets the unit. The name must end in it, before `_total`.
     #[must_use]
     pub fn unit(mut self, unit: impl Into<Cow<'static, str>>) -> Self {
         self.unit = Some(unit.into());
         self
     }
 
-    /// Whether Prometheus allows all of it.
+    /// Checks the definition against the rules of Prometheus.
+    ///
+    /// The rules are those of the [data model](https://prometheus.io/docs/concepts/data_model/), of the
+    /// [naming practices](https://prometheus.io/docs/practices/naming/) and of
+    /// [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/).
     ///
     /// # Errors
-    /// The first rule that is broken: name, labels (reserved or twice), unit, buckets.
+    /// Returns the first violation: a name that is not allowed for the kind; a label that is not allowed, reserved or
+    /// declared twice; a unit that is not allowed or that the name does not end in; or, for a histogram, a bucket list that
+    /// is empty, not finite or not strictly increasing.
     pub fn check(&self) -> Result<(), NameError> {
         name::check_metric(&self.name, self.kind)?;
         for (i, label) in self.labels.iter().enumerate() {
@@ -102,7 +111,7 @@ impl Descriptor {
         Ok(())
     }
 
-    /// The first thing two definitions of one name differ in.
+    /// Returns the first property in which two definitions of one name differ. The order of labels does not count.
     pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
         let sorted = |descriptor: &Self| {
             let mut labels = descriptor.labels.clone();
@@ -124,7 +133,7 @@ impl Descriptor {
         }
     }
 
-    /// What the exposition formats write for it: names no other metric may use.
+    /// Returns the names that the exposition formats write for this family. No other family may use them.
     pub(crate) fn claims(&self) -> Vec<String> {
         let name = &self.name;
         match self.kind {

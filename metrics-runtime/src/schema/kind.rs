@@ -2,22 +2,31 @@
 
 use std::fmt;
 
-/// The kind of a metric, as the exposition formats know it.
+/// The kind of a metric, as the exposition formats define it.
+///
+/// See [metric types](https://prometheus.io/docs/concepts/metric_types/) of Prometheus and
+/// [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/#metric-types), which adds the info.
+///
+/// ```
+/// use metrics_runtime::Kind;
+///
+/// assert_eq!(Kind::Histogram.to_string(), "histogram");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// Only goes up; its name ends in `_total`.
+    /// A value that only goes up. The name ends in `_total`.
     Counter,
-    /// Goes up and down.
+    /// A value that goes up and down.
     Gauge,
-    /// Observations counted in buckets, with their sum.
+    /// Observations, counted in buckets, with their sum.
     Histogram,
-    /// Facts as labels of a constant 1; its name ends in `_info`.
+    /// Facts, as the labels of a constant 1. The name ends in `_info`.
     Info,
 }
 
 impl Kind {
-    /// The word for it in OpenMetrics: `counter`, `gauge`, `histogram` or `info`.
+    /// Returns the name of the kind in OpenMetrics: `counter`, `gauge`, `histogram` or `info`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

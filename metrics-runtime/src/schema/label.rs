@@ -1,18 +1,21 @@
 //! Label values, and the text of a label set.
 //!
-//! A label set is kept as the text the exposition formats want, `a="x",b="y"`, escaped once when the series is born.
-//! The same text is the key of the series: two different tuples never share one, because the text can be read back.
+//! A label set is stored as the text that the exposition formats write, `a="x",b="y"`, escaped once when the series is
+//! created. The text is also the key of the series. Different tuples of values never have the same text, because the values
+//! can be parsed back from it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::marker::PhantomData;
 
-/// A value that can stand in a label.
+/// A type whose values can be used as label values.
 ///
-/// Implemented for strings, integers, `bool`, `char`, and references to them; derived for enums without fields with
-/// `#[derive(LabelValue)]`. With the feature `http` also for [`http::Method`] and [`http::StatusCode`].
+/// Implemented for strings, integers, `bool`, `char` and references to them, and derived for enums without fields by
+/// [`#[derive(LabelValue)]`](derive@crate::LabelValue). With the feature `http` also implemented for `http::Method` and
+/// `http::StatusCode`.
 ///
-/// Every distinct value makes a series of its own. Prefer types with few values.
+/// Every distinct value creates a series. Prefer types with few values; see the
+/// [naming practices](https://prometheus.io/docs/practices/naming/#labels).
 ///
 /// ```
 /// use metrics_runtime::{Label, LabelValue};
@@ -27,45 +30,54 @@ use std::marker::PhantomData;
 /// assert_eq!(Tenant { name: "acme".into() }.label().as_str(), "acme");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the value of a label",
-    label = "this is no `LabelValue`",
+    message = "`{Self}` cannot be used as a label value",
+    label = "does not implement `LabelValue`",
     note = "labels take strings, integers, `bool`, `char` and enums with `#[derive(LabelValue)]`",
-    note = "for another type, name one of its parts (`labels(key = value.part)`) or implement `LabelValue`"
+    note = "for another type, use one of its fields (`labels(key = value.field)`) or implement `LabelValue`"
 )]
 pub trait LabelValue {
-    /// All values of the type, where they are few and known: their series exist at zero from the start. Empty where
-    /// they are not known.
+    /// All values of the type, if they are few and known at compile time. Their series exist at zero from the start. Empty
+    /// if the values are not known.
     const VALUES: &'static [&'static str] = &[];
 
-    /// The text of this value.
+    /// Returns the text of this value.
     fn label(&self) -> Label<'_>;
 
-    /// Where this value stands in [`VALUES`](Self::VALUES), if the type knows that without a look at its text. Series whose
-    /// labels all know it are found by an index, others by a hash of the texts.
+    /// Returns the index of this value in [`VALUES`](Self::VALUES), or `None` if the type cannot tell it without comparing
+    /// text.
+    ///
+    /// A series whose labels all have an ordinal is found by index, any other by a hash of the texts.
     #[inline]
     fn ordinal(&self) -> Option<usize> {
         None
     }
 }
 
-/// The value itself, which has to be of the type that the attribute names.
+/// Returns the value, which must have the type that the attribute names.
 #[inline]
 pub const fn typed<T: ?Sized>(value: &T) -> &T {
     value
 }
 
-/// The place of a tuple among all tuples of bounded values, in the order in which
-/// [`each_tuple`] meets them. `counts` says how many values each label has.
+/// Returns the index of a tuple among all tuples of bounded values, in the order of [`each_tuple`], or `None` if a label
+/// has no ordinal or one that is out of range. `counts` are the numbers of values of the labels.
 #[inline]
 pub(crate) fn tuple_ordinal(counts: impl Iterator<Item = usize>, ordinals: &[Option<usize>]) -> Option<usize> {
-    let mut place = 0;
+    let mut index = 0;
     for (count, ordinal) in counts.zip(ordinals) {
-        place = place * count + ordinal.filter(|&ordinal| ordinal < count)?;
+        index = index * count + ordinal.filter(|&ordinal| ordinal < count)?;
     }
-    Some(place)
+    Some(index)
 }
 
-/// The text of a label value: borrowed, owned, or a short one in place.
+/// The text of a label value: borrowed, owned, or stored inline if it is a number or a `char`.
+///
+/// ```
+/// use metrics_runtime::{Label, LabelValue};
+///
+/// assert_eq!(404_u16.label().as_str(), "404");
+/// assert_eq!(Label::from("acme").as_str(), "acme");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Label<'a>(Repr<'a>);
 
@@ -76,14 +88,14 @@ enum Repr<'a> {
 }
 
 impl Label<'_> {
-    /// A text of the program's own.
+    /// Creates a label value from a static string, in constants as well.
     #[inline]
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         Self(Repr::Text(Cow::Borrowed(text)))
     }
 
-    /// The text.
+    /// Returns the text, without escapes.
     #[inline]
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -119,7 +131,7 @@ impl<'a> From<Cow<'a, str>> for Label<'a> {
     }
 }
 
-/// The longest integer, `-170141183460469231731687303715884105728`, has 40 bytes.
+/// The capacity of an inline text: the longest integer, `-170141183460469231731687303715884105728`, has 40 bytes.
 const SHORT: usize = 40;
 
 #[derive(Clone, Copy, Debug)]
@@ -246,7 +258,8 @@ impl LabelValue for Label<'_> {
     }
 }
 
-/// The values of a type that may be a label: its own, or none where it is not.
+/// The known values of a type: [`LabelValue::VALUES`], or the empty list of [`UnknownValues`] if the type is not a label
+/// value.
 #[derive(Debug)]
 pub struct Known<T: ?Sized>(PhantomData<T>);
 
@@ -255,9 +268,10 @@ impl<T: LabelValue + ?Sized> Known<T> {
     pub const VALUES: &'static [&'static str] = T::VALUES;
 }
 
-/// What [`Known`] says of a type that is no label: the value that is one says so better.
+/// The fallback of [`Known`] for a type that is not a label value. The compiler reports that type where the value is used,
+/// with a better message.
 pub trait UnknownValues {
-    /// None.
+    /// The empty list.
     const VALUES: &'static [&'static str] = &[];
 }
 
@@ -267,7 +281,7 @@ const fn is_special(byte: u8) -> bool {
     matches!(byte, b'\\' | b'"' | b'\n')
 }
 
-/// Appends a label value, escaped as both exposition formats want it.
+/// Appends a label value, escaped as both exposition formats require.
 pub(crate) fn escape_into(out: &mut String, value: &str) {
     if !value.bytes().any(is_special) {
         out.push_str(value);
@@ -283,7 +297,7 @@ pub(crate) fn escape_into(out: &mut String, value: &str) {
     }
 }
 
-/// Appends `name="value"`, after a comma if something stands there already.
+/// Appends `name="value"`, after a comma unless it is the first pair.
 pub(crate) fn push_pair(out: &mut String, name: &str, value: &str) {
     if !out.is_empty() {
         out.push(',');
@@ -297,12 +311,13 @@ pub(crate) fn push_pair(out: &mut String, name: &str, value: &str) {
 /// The escaped text of one label set, `a="x",b="y"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LabelText {
-    /// Behind a mark that says whether any value had to be escaped: beside the text, it would cost eight bytes.
+    /// The text, after a one-byte mark that tells whether a value is escaped. A separate field would take eight bytes.
     marked: Box<str>,
 }
 
-/// No value is escaped: each is compared as it stands.
+/// The mark of a text without escapes, whose values are compared byte by byte.
 const PLAIN: &str = "=";
+/// The mark of a text in which at least one value is escaped.
 const ESCAPED: &str = "\\";
 
 impl LabelText {
@@ -323,7 +338,7 @@ impl LabelText {
         self.marked.get(PLAIN.len()..).unwrap_or_default()
     }
 
-    /// Whether this is the label set of `values`, which go with `names`.
+    /// Returns `true` if this is the label set of these names and values.
     #[inline]
     pub(crate) fn is<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> bool {
         if !self.marked.starts_with(PLAIN) {
@@ -331,19 +346,19 @@ impl LabelText {
         }
         let mut rest = self.marked.as_bytes();
         for (name, value) in names.iter().zip(values) {
-            // The mark or the comma that ends the pair before, and `name="`.
+            // Skips the mark or the comma after the previous pair, and `name="`.
             let Some(pair) = rest.get(name.as_ref().len() + 3..) else { return false };
-            // No value here holds a quote, so a quote behind the value ends it.
-            let Some((held, [b'"', behind @ ..])) = pair.split_at_checked(value.len()) else { return false };
-            if held != value.as_bytes() {
+            // No value contains a quote, so a quote after the value ends it.
+            let Some((stored, [b'"', remaining @ ..])) = pair.split_at_checked(value.len()) else { return false };
+            if stored != value.as_bytes() {
                 return false;
             }
-            rest = behind;
+            rest = remaining;
         }
         rest.len() <= PLAIN.len()
     }
 
-    /// The values, read back from the text.
+    /// Returns the values, parsed from the text.
     pub(crate) fn values<N: AsRef<str>>(&self, names: &[N]) -> Vec<Cow<'_, str>> {
         let mut rest = self.as_str();
         let mut values = Vec::with_capacity(names.len());
@@ -385,7 +400,7 @@ fn unescape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Calls `each` with every tuple that takes one value from each list; with none if that would be more than `limit`.
+/// Calls `each` with every tuple that takes one value from each list, or never if there are more than `limit` tuples.
 pub(crate) fn each_tuple(lists: &[Vec<&'static str>], limit: usize, each: &mut dyn FnMut(&[&'static str])) {
     let count = lists.iter().try_fold(1usize, |count, list| count.checked_mul(list.len()));
     if count.is_none_or(|count| count > limit) {
@@ -414,7 +429,7 @@ mod tests {
 
     const NAMES: [&str; 3] = ["a", "bb", "c"];
 
-    fn awkward() -> impl Strategy<Value = String> {
+    fn value() -> impl Strategy<Value = String> {
         proptest::collection::vec(
             proptest::sample::select(vec!["\\", "\"", "\n", ",", "=", "a", "é", "_overflow", "bb=\"", "\\n", ""]),
             0..5,
@@ -423,7 +438,7 @@ mod tests {
     }
 
     fn tuple() -> impl Strategy<Value = [String; 3]> {
-        [awkward(), awkward(), awkward()]
+        [value(), value(), value()]
     }
 
     fn refs(tuple: &[String; 3]) -> [&str; 3] {
@@ -432,13 +447,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_text_of_a_label_set_reads_back(values in tuple()) {
+        fn the_values_are_parsed_back_from_the_text(values in tuple()) {
             let text = LabelText::new(&NAMES, &refs(&values));
             prop_assert_eq!(text.values(&NAMES), values.iter().map(String::as_str).collect::<Vec<_>>());
         }
 
         #[test]
-        fn two_tuples_are_one_series_only_if_they_are_equal(a in tuple(), b in tuple()) {
+        fn only_equal_tuples_have_the_same_text(a in tuple(), b in tuple()) {
             let text = LabelText::new(&NAMES, &refs(&a));
             prop_assert!(text.is(&NAMES, &refs(&a)));
             prop_assert_eq!(text.is(&NAMES, &refs(&b)), a == b);
@@ -447,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_separator_in_a_value_does_not_move_it_to_its_neighbour() {
+    fn the_boundary_between_two_values_counts() {
         let names = ["x", "y"];
         let text = LabelText::new(&names, &["ab", "c"]);
         assert!(!text.is(&names, &["a", "bc"]));
@@ -455,22 +470,22 @@ mod tests {
     }
 
     #[test]
-    fn the_ordinal_of_a_tuple_is_its_place_among_them_all() {
+    fn the_ordinal_of_a_tuple_is_its_index_among_all_tuples() {
         let lists = [vec!["a", "b"], vec!["x", "y", "z"], vec!["1", "2"]];
-        let mut place = 0;
+        let mut index = 0;
         each_tuple(&lists, 12, &mut |tuple| {
             let ordinals: Vec<_> =
                 lists.iter().zip(tuple).map(|(list, value)| list.iter().position(|other| other == value)).collect();
-            assert_eq!(tuple_ordinal(lists.iter().map(Vec::len), &ordinals), Some(place));
-            place += 1;
+            assert_eq!(tuple_ordinal(lists.iter().map(Vec::len), &ordinals), Some(index));
+            index += 1;
         });
-        assert_eq!(place, 12);
-        assert_eq!(tuple_ordinal([2, 2].into_iter(), &[Some(0), Some(2)]), None, "no value is taken for another");
+        assert_eq!(index, 12);
+        assert_eq!(tuple_ordinal([2, 2].into_iter(), &[Some(0), Some(2)]), None, "out of range");
         assert_eq!(tuple_ordinal([2, 2].into_iter(), &[None, Some(0)]), None);
     }
 
     #[test]
-    fn an_ordinal_is_the_place_of_the_text() {
+    fn an_ordinal_is_an_index_into_the_known_values() {
         for value in [false, true] {
             assert_eq!(value.ordinal().map(|i| bool::VALUES[i]), Some(value.label().as_str()));
         }
@@ -478,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_labels_as_they_are_written() {
+    fn numbers_have_their_decimal_text() {
         assert_eq!(i128::MIN.label().as_str(), i128::MIN.to_string());
         assert_eq!(u8::MAX.label().as_str(), "255");
         assert_eq!('é'.label().as_str(), "é");
@@ -486,12 +501,12 @@ mod tests {
     }
 
     #[test]
-    fn every_combination_of_known_values_is_met_once() {
-        let mut met = Vec::new();
-        each_tuple(&[vec!["a", "b"], vec!["x", "y"]], 4, &mut |tuple| met.push(tuple.concat()));
-        assert_eq!(met, ["ax", "ay", "bx", "by"]);
-        each_tuple(&[], 4, &mut |tuple| met.push(format!("{tuple:?}")));
-        assert_eq!(met.pop().as_deref(), Some("[]"));
+    fn every_tuple_of_known_values_is_visited_once() {
+        let mut tuples = Vec::new();
+        each_tuple(&[vec!["a", "b"], vec!["x", "y"]], 4, &mut |tuple| tuples.push(tuple.concat()));
+        assert_eq!(tuples, ["ax", "ay", "bx", "by"]);
+        each_tuple(&[], 4, &mut |tuple| tuples.push(format!("{tuple:?}")));
+        assert_eq!(tuples.pop().as_deref(), Some("[]"));
         each_tuple(&[vec!["a"], vec![]], 4, &mut |_| panic!("a label without known values has no tuples"));
         each_tuple(&[vec!["a", "b"], vec!["x", "y", "z"]], 4, &mut |_| panic!("too many"));
     }

@@ -1,6 +1,7 @@
 //! The definition of a metric: its kind, name, labels, unit, buckets, outcomes and objective.
 //!
 //! Plain data and `const` rules. The compiler evaluates the rules for attributes, the registry evaluates them at run time.
+//! This room imports no other room.
 
 mod descriptor;
 mod kind;
@@ -15,7 +16,9 @@ mod source;
 pub use descriptor::Descriptor;
 pub use kind::Kind;
 pub use label::{Label, LabelValue};
+pub(crate) use label::{each_tuple, tuple_ordinal};
 pub use name::NameError;
+pub(crate) use name::{Check, Problem};
 pub(crate) use naming::Naming;
 pub(crate) use number::{Buckets, Number, push_canonical, push_number};
 pub use objective::Objective;

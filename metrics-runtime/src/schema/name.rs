@@ -1,20 +1,22 @@
-//! What Prometheus allows in metric names, label names and bucket lists.
+//! The rules of Prometheus for metric names, label names, units and bucket lists.
 //!
-//! Every rule stands here once, as a `const fn`: generated code evaluates it at compile time, at the span of the
-//! offending word, and the registry evaluates it again for what is only known at run time. Both print the same text.
+//! Every rule is one `const fn`. Generated code evaluates it at compile time, at the span of the argument that it checks.
+//! The registry evaluates it at run time for definitions that are not known at compile time. Both report the same text.
 //!
 //! Source of the rules: the Prometheus data model (<https://prometheus.io/docs/concepts/data_model/>), its naming
-//! conventions (<https://prometheus.io/docs/practices/naming/>) and OpenMetrics 1.0.
+//! practices (<https://prometheus.io/docs/practices/naming/>) and OpenMetrics 1.0
+//! (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
 
-#![expect(clippy::result_large_err, reason = "at compile time there is no allocator to box a problem with")]
+#![expect(clippy::result_large_err, reason = "a problem cannot be boxed at compile time")]
 
 use std::fmt;
 
 use super::Kind;
 
+/// The capacity of a problem's text, in bytes.
 const CAPACITY: usize = 320;
 
-/// Why a name or a bucket list is refused: what was found, what is allowed, and a hint.
+/// The violation of a rule: what was found, what is expected, and the fix. The text ends after [`CAPACITY`] bytes.
 #[derive(Clone, Copy)]
 pub struct Problem {
     text: [u8; CAPACITY],
@@ -22,14 +24,15 @@ pub struct Problem {
 }
 
 impl Problem {
-    const fn new(parts: &[&str]) -> Self {
+    /// Concatenates the parts.
+    pub(crate) const fn new(parts: &[&str]) -> Self {
         let mut text = [0; CAPACITY];
         let mut len = 0;
         let mut part = 0;
         while part < parts.len() {
             let bytes = parts[part].as_bytes();
             let mut i = 0;
-            // Whole characters only, so that a long name cannot leave half a character at the end.
+            // Copies whole characters, so that the text of a long name stays valid UTF-8.
             while i < bytes.len() {
                 let mut end = i + 1;
                 while end < bytes.len() && bytes[end] & 0b1100_0000 == 0b1000_0000 {
@@ -49,7 +52,7 @@ impl Problem {
         Self { text, len }
     }
 
-    /// The sentence.
+    /// Returns the text.
     #[must_use]
     pub const fn as_str(&self) -> &str {
         match std::str::from_utf8(self.text.split_at(self.len).0) {
@@ -77,8 +80,16 @@ impl PartialEq for Problem {
     }
 }
 
-/// A name, a label, a unit or a bucket list that Prometheus does not allow. Its text says what was found and what is
-/// allowed.
+/// A name, a label, a unit, a bucket list or an objective that violates a rule of Prometheus.
+///
+/// The text names what was found, what is expected and the fix.
+///
+/// ```
+/// use metrics_runtime::Descriptor;
+///
+/// let error = Descriptor::counter("jobs", "Jobs.").check().unwrap_err();
+/// assert_eq!(error.to_string(), "counter `jobs` does not end in `_total`: write `jobs_total`");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct NameError {
@@ -91,12 +102,13 @@ impl From<Problem> for NameError {
     }
 }
 
+/// The result of one rule.
 pub(crate) type Check = Result<(), Problem>;
 
-/// Stops compilation with the text of the problem, at the span of the caller.
+/// Stops the compilation with the text of the problem, at the span of the caller.
 ///
 /// # Panics
-/// At compile time, where there is a problem.
+/// Panics, at compile time, if the check failed.
 #[track_caller]
 pub const fn expect(check: Check) {
     if let Err(problem) = check {
@@ -104,11 +116,7 @@ pub const fn expect(check: Check) {
     }
 }
 
-/// A problem of these parts, for the rules that stand elsewhere.
-pub(crate) const fn problem(parts: &[&str]) -> Problem {
-    Problem::new(parts)
-}
-
+/// Returns `true` if the name has only ASCII letters, digits and `_` (and `:` if `colon`) and does not start with a digit.
 pub(crate) const fn is_word(name: &str, colon: bool) -> bool {
     let bytes = name.as_bytes();
     let mut i = 0;
@@ -146,14 +154,14 @@ pub(crate) const fn equal(a: &str, b: &str) -> bool {
     a.len() == b.len() && ends_with(a, b)
 }
 
-/// Suffixes that the exposition formats append to a histogram, which therefore may have them in its own name too
-/// (a histogram of counts, say); on anything else they would read like one.
+/// The suffixes that the exposition formats append to the name of a histogram. A histogram may have them in its own name
+/// as well (a histogram of counts); any other metric with such a suffix would be taken for a histogram.
 const RESERVED_SUFFIXES: [&str; 4] = ["_bucket", "_count", "_sum", "_created"];
 
-/// A name that may be one on its own or a prefix: letters, digits and `_`, not starting with a digit.
+/// Checks a name or the prefix of a name: letters, digits and `_`, not starting with a digit.
 ///
 /// # Errors
-/// The name has another character, or none.
+/// Returns an error if the name is empty, has another character, or starts with a digit.
 pub const fn check_prefix(name: &str) -> Check {
     if is_word(name, false) {
         return Ok(());
@@ -161,11 +169,11 @@ pub const fn check_prefix(name: &str) -> Check {
     Err(Problem::new(&["name `", name, "` is not allowed: use letters, digits and `_`, and do not start with a digit"]))
 }
 
-/// A metric name of the given kind.
+/// Checks the name of a metric of the given kind.
 ///
 /// # Errors
-/// A character Prometheus does not allow, a counter without `_total`, an info without `_info`, or a suffix that
-/// belongs to another kind.
+/// Returns an error if the name has a character that Prometheus does not allow, if a counter does not end in `_total` or an
+/// info in `_info`, or if the name has a suffix of another kind.
 pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
     if !is_word(name, true) {
         return Err(Problem::new(&[
@@ -216,10 +224,10 @@ pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
     Ok(())
 }
 
-/// The name of a function, which becomes the name of its metric.
+/// Checks the name of a function that becomes the name of its metric.
 ///
 /// # Errors
-/// A character Prometheus does not allow.
+/// Returns an error if the name has a character that Prometheus does not allow.
 pub(crate) const fn check_function(name: &str) -> Check {
     if is_word(name, false) {
         return Ok(());
@@ -231,10 +239,10 @@ pub(crate) const fn check_function(name: &str) -> Check {
     ]))
 }
 
-/// The name from which a row makes several: `x` of `x_total` and `x_duration_seconds`.
+/// Checks the name to which a preset appends suffixes: `x` in `x_total` and `x_duration_seconds`.
 ///
 /// # Errors
-/// A character Prometheus does not allow, or a suffix that the row appends itself.
+/// Returns an error if the name has a character that Prometheus does not allow, or ends in `_total`, which the preset appends.
 pub(crate) const fn check_stem(name: &str) -> Check {
     if ends_with(name, "_total") {
         return Err(Problem::new(&[
@@ -248,10 +256,11 @@ pub(crate) const fn check_stem(name: &str) -> Check {
     check_prefix(name)
 }
 
-/// A label name that users may declare.
+/// Checks the name of a label.
 ///
 /// # Errors
-/// A character Prometheus does not allow, or a name that is reserved: `le`, `quantile`, and all that start with `__`.
+/// Returns an error if the name has a character that Prometheus does not allow, or is reserved: `le`, `quantile`, and every
+/// name that starts with `__`.
 pub(crate) const fn check_label(name: &str) -> Check {
     if !is_word(name, false) {
         return Err(Problem::new(&[
@@ -265,7 +274,7 @@ pub(crate) const fn check_label(name: &str) -> Check {
         return Err(Problem::new(&[
             "label name `",
             name,
-            "` is reserved: names that start with `__` are Prometheus' own; drop the underscores",
+            "` is reserved: names that start with `__` are for internal use of Prometheus; remove the underscores",
         ]));
     }
     if equal(name, "le") || equal(name, "quantile") {
@@ -279,47 +288,57 @@ pub(crate) const fn check_label(name: &str) -> Check {
 }
 
 pub(crate) const fn repeated_label(name: &str) -> Problem {
-    Problem::new(&["label `", name, "` is declared twice: a label stands once in a metric"])
+    Problem::new(&["label `", name, "` is declared twice: remove one of the two"])
 }
 
 pub(crate) const fn unused_label(name: &str) -> Problem {
-    Problem::new(&["label `", name, "` is used by none of the metrics: leave it out"])
+    Problem::new(&["label `", name, "` is not used by any of the metrics: remove it"])
 }
 
 pub(crate) const fn late_label(name: &str) -> Problem {
     Problem::new(&[
         "label `",
         name,
-        "` is evaluated on what the function returned, when the call is no longer in flight: give it a value known at \
-         entry",
+        "` is evaluated on the result, and a call in flight has no result yet: use a value that is known before the body",
     ])
 }
 
 pub(crate) const fn missing_label(name: &str) -> Problem {
-    Problem::new(&["the preset has the label `", name, "`: add `labels(", name, " = ..)`"])
+    Problem::new(&["the preset requires the label `", name, "`: add `labels(", name, " = ..)`"])
 }
 
 pub(crate) const TOO_MANY_LABELS: Problem =
     Problem::new(&["more than 12 labels: every label multiplies the number of series; use fewer"]);
 
-pub(crate) const fn nothing_for(argument: &str, method: &str) -> Problem {
+pub(crate) const fn no_metric_for(argument: &str, method: &str) -> Problem {
     Problem::new(&[
-        "the preset has nothing for `",
+        "the preset has no metric for `",
         argument,
-        "`: leave it out, or give the preset a `.",
+        "`: remove the argument, or add `.",
         method,
-        "(..)`",
+        "(..)` to the preset",
     ])
 }
 
-pub(crate) const fn wrong_kind(name: &str, found: Kind, wanted: Kind) -> Problem {
-    Problem::new(&["`", name, "` is described as a ", found.as_str(), " where a ", wanted.as_str(), " is wanted"])
+pub(crate) const fn wrong_kind(name: &str, found: Kind, expected: Kind) -> Problem {
+    let (found, expected) = (found.as_str(), expected.as_str());
+    Problem::new(&[
+        "`",
+        name,
+        "` has the kind `",
+        found,
+        "`, expected `",
+        expected,
+        "`: use `Descriptor::",
+        expected,
+        "`",
+    ])
 }
 
-/// A unit that the name of a function takes on.
+/// Checks a unit that is appended to the name of a function.
 ///
 /// # Errors
-/// It is no word.
+/// Returns an error if the unit has a character that Prometheus does not allow.
 pub(crate) const fn check_unit_word(unit: &str) -> Check {
     if is_word(unit, false) {
         return Ok(());
@@ -331,10 +350,10 @@ pub(crate) const fn check_unit_word(unit: &str) -> Check {
     ]))
 }
 
-/// A unit: the name has to end in it (before `_total`), as OpenMetrics asks.
+/// Checks a unit and that the name ends in it, before `_total`, as OpenMetrics requires.
 ///
 /// # Errors
-/// The unit is no word, or the name does not end in it.
+/// Returns an error if the unit has a character that Prometheus does not allow, or if the name does not end in it.
 pub(crate) const fn check_unit(name: &str, unit: &str) -> Check {
     if let Err(problem) = check_unit_word(unit) {
         return Err(problem);
@@ -357,16 +376,16 @@ pub(crate) const fn check_unit(name: &str, unit: &str) -> Check {
     ]))
 }
 
-/// The name without `_total`: what OpenMetrics calls the family of a counter.
+/// Returns the name without `_total`: the name of a counter's family in OpenMetrics.
 pub(crate) const fn stem(name: &str) -> &str {
     if ends_with(name, "_total") { name.split_at(name.len() - "_total".len()).0 } else { name }
 }
 
-/// One bound of a histogram: finite, and above the one before. The bound at infinity is added by the toolkit.
+/// Checks one bucket bound of a histogram: finite, and greater than the previous bound. `+Inf` is added by the toolkit.
 ///
 /// # Errors
-/// NaN, infinite, equal to the one before or below it.
-#[expect(clippy::float_cmp, reason = "a bound that differs at all is another bound")]
+/// Returns an error if the bound is NaN, infinite, or not greater than the previous one.
+#[expect(clippy::float_cmp, reason = "two bounds are the same only if they are exactly equal")]
 pub const fn check_bound(bounds: &[f64], i: usize) -> Check {
     let bound = bounds[i];
     if bound.is_nan() {
@@ -386,10 +405,10 @@ pub const fn check_bound(bounds: &[f64], i: usize) -> Check {
     Ok(())
 }
 
-/// A whole bucket list.
+/// Checks a bucket list.
 ///
 /// # Errors
-/// Empty, or a bound refused by [`check_bound`].
+/// Returns an error if the list is empty, or the first error of [`check_bound`].
 pub const fn check_buckets(bounds: &[f64]) -> Check {
     if bounds.is_empty() {
         return Err(Problem::new(&["the bucket list is empty: give at least one bucket"]));
@@ -403,10 +422,10 @@ pub const fn check_buckets(bounds: &[f64]) -> Check {
     check
 }
 
-/// What `linear(start, width, count)` made.
+/// Checks the bounds of `linear(start, width, count)`.
 ///
 /// # Errors
-/// The arguments do not make a bucket list.
+/// Returns an error that names the argument, `count` or `width`, if the bounds are not a bucket list.
 pub const fn check_linear(bounds: &[f64]) -> Check {
     match bounds {
         [] => Err(Problem::new(&["`linear` has a count of 0: give at least one bucket"])),
@@ -417,16 +436,16 @@ pub const fn check_linear(bounds: &[f64]) -> Check {
     }
 }
 
-/// What `exponential(start, factor, count)` made.
+/// Checks the bounds of `exponential(start, factor, count)`.
 ///
 /// # Errors
-/// The arguments do not make a bucket list.
+/// Returns an error that names the argument, `count`, `start` or `factor`, if the bounds are not a bucket list.
 pub const fn check_exponential(bounds: &[f64]) -> Check {
     match bounds {
         [] => Err(Problem::new(&["`exponential` has a count of 0: give at least one bucket"])),
-        [first, ..] if *first <= 0.0 => {
-            Err(Problem::new(&["the start of `exponential` is not above 0: no factor gets away from there"]))
-        }
+        [first, ..] if *first <= 0.0 => Err(Problem::new(&[
+            "the start of `exponential` is not above 0: no factor makes the bounds increase, use a positive start",
+        ])),
         [first, second, ..] if *second <= *first => Err(Problem::new(&[
             "the factor of `exponential` is not above 1: every bucket has to be above the one before",
         ])),
@@ -439,14 +458,14 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    #[expect(clippy::large_types_passed_by_value, reason = "it is a test")]
+    #[expect(clippy::large_types_passed_by_value, reason = "the value is used once per assertion")]
     fn refused(check: Check, text: &str) {
-        let problem = check.expect_err("has to be refused");
+        let problem = check.expect_err("the check must fail");
         assert!(problem.as_str().contains(text), "{problem}");
     }
 
     #[test]
-    fn a_counter_ends_in_total_and_nothing_else_does() {
+    fn only_the_name_of_a_counter_ends_in_total() {
         assert_eq!(check_metric("jobs_total", Kind::Counter), Ok(()));
         refused(check_metric("jobs", Kind::Counter), "write `jobs_total`");
         refused(check_metric("jobs_total", Kind::Gauge), "only counters do");
@@ -455,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn metric_names_take_what_the_data_model_allows() {
+    fn metric_names_have_the_characters_of_the_data_model() {
         assert_eq!(check_metric("a:b_c9", Kind::Gauge), Ok(()));
         for name in ["", "9a", "a-b", "größe", "a b", "a\n"] {
             refused(check_metric(name, Kind::Gauge), "is not allowed");
@@ -463,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_labels_are_refused() {
+    fn reserved_label_names_are_refused() {
         assert_eq!(check_label("tenant"), Ok(()));
         refused(check_label("le"), "reserved");
         refused(check_label("quantile"), "reserved");
@@ -472,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_ends_in_its_unit() {
+    fn a_name_must_end_in_its_unit() {
         assert_eq!(check_unit("x_seconds", "seconds"), Ok(()));
         assert_eq!(check_unit("x_bytes_total", "bytes"), Ok(()));
         refused(check_unit("x_total", "bytes"), "write `x_bytes_total`");
@@ -480,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_bucket_lists_are_refused() {
+    fn invalid_bucket_lists_are_refused() {
         assert_eq!(check_buckets(&[-1.0, 0.0, 2.5]), Ok(()));
         refused(check_buckets(&[]), "empty");
         refused(check_buckets(&[1.0, f64::NAN]), "NaN");
@@ -495,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut_at_a_whole_character() {
+    fn the_text_of_a_long_name_ends_at_a_character_boundary() {
         let name = "é".repeat(500);
         let problem = check_metric(&name, Kind::Gauge).expect_err("not ASCII");
         assert!(problem.as_str().starts_with("metric name `é"));

@@ -14,13 +14,13 @@ pub(crate) struct Naming {
 }
 
 impl Naming {
-    /// Returns the constant labels, without those that a family has itself: the family's own value wins.
+    /// Returns the constant labels, except those that the family has itself: the value of the family takes precedence.
     pub(crate) fn constant_beside(&self, own: &[Cow<'static, str>]) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.constant.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         pairs.filter(|(name, _)| !own.iter().any(|label| label == name))
     }
 
-    /// Returns the same labels as escaped text.
+    /// Returns the constant labels as escaped text, except those that the family has itself.
     pub(crate) fn constant_text(&self, own: &[Cow<'static, str>]) -> String {
         let mut text = String::new();
         for (name, value) in self.constant_beside(own) {

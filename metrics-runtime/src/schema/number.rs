@@ -1,11 +1,13 @@
-//! The values of samples, and their text.
+//! The values of samples, and their text in the exposition formats.
 
 use std::fmt::Write as _;
 
-/// A value that keeps its digits: whole numbers above 2<sup>53</sup> are no f64.
+/// The value of a sample. Integers are kept apart, since those above 2<sup>53</sup> have no exact `f64`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
+    /// An integer, written without a fraction.
     Whole(u64),
+    /// Any other value.
     Float(f64),
 }
 
@@ -24,15 +26,16 @@ impl From<f64> for Number {
     }
 }
 
-/// The counts and the sum of a histogram at one moment.
+/// The bucket counts and the sum of a histogram at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Buckets {
-    /// The number of observations at or below each bound, and last the number of all.
+    /// The number of observations at or below each bound, followed by the number of all observations.
     pub(crate) cumulative: Vec<u64>,
+    /// The sum of all observations.
     pub(crate) sum: f64,
 }
 
-/// Appends a number as both formats read it, whole ones without a fraction.
+/// Appends a number in the notation of both formats, integers without a fraction.
 pub(crate) fn push_number(out: &mut String, number: Number) {
     match number {
         Number::Whole(n) => out.push_str(itoa::Buffer::new().format(n)),
@@ -47,7 +50,7 @@ pub(crate) fn push_number(out: &mut String, number: Number) {
     }
 }
 
-/// Appends a bound as OpenMetrics wants it: as Go's `%g` has it, and `.0` behind whole numbers.
+/// Appends a bucket bound in OpenMetrics' canonical notation: that of Go's `%g`, with `.0` after integers.
 ///
 /// Source: OpenMetrics 1.0, "Considerations: Canonical Numbers"
 /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
@@ -68,6 +71,7 @@ pub(crate) fn push_canonical(out: &mut String, bound: f64) {
     };
 }
 
+/// Returns the text of a number that is not finite.
 fn special(f: f64) -> Option<&'static str> {
     if f.is_nan() {
         Some("NaN")
@@ -95,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_read_back_as_they_were() {
+    fn written_numbers_parse_to_the_same_value() {
         for f in [0.0, 0.1, 1.0, -2.5, 1e300, 5e-324, f64::MAX, 123_456_789.0] {
             assert_eq!(number(f).parse(), Ok(f));
         }
@@ -104,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_canonical_as_go_prints_them() {
+    fn bounds_have_the_notation_of_go() {
         let bounds = [0.0, 1.0, 0.1, 100_000.0, 1_048_576.0, 1e6, 0.0001, 0.000_01, 1e100, -2.0, f64::INFINITY];
         assert_eq!(
             bounds.map(canonical),

@@ -1,25 +1,32 @@
-//! Service level objectives: the share of calls that succeed, and the share that is fast enough.
+//! Service level objectives: the percentage of calls that succeed, and the percentage that is fast enough.
 
 use std::time::Duration;
 
-use super::name::{Check, Problem, problem};
+use super::name::{Check, NameError, Problem};
 
-/// The fastest of the alerts on an objective fires where errors come at this many times the rate that would just use up
-/// the budget of 30 days: the first row of the table in
+/// The burn rate of the fastest alert on an objective: it fires when errors come at this many times the rate that uses up
+/// the error budget in exactly 30 days.
+///
+/// Source: the first row of the table in
 /// <https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts>.
 pub(crate) const FASTEST_BURN: f64 = 14.4;
 
-/// A service level objective over 30 days: the percentage of calls that succeed, the percentage that is answered within
-/// a time, or both. Alerts follow from it, see `metrics_runtime::export`.
+/// A service level objective over 30 days: the percentage of calls that succeed, the percentage that completes within a
+/// time, or both.
+///
+/// Attributes take it as `objective(..)`, HTTP routes by `Builder::objective`. The crate `metrics-export` writes burn-rate
+/// alerts for it, with the windows of the [SRE workbook][1].
 ///
 /// ```
 /// use std::time::Duration;
 /// use metrics_runtime::Objective;
 ///
-/// const PROMISE: Objective = Objective::new().success(99.9).latency(Duration::from_millis(500), 99.0);
-/// assert_eq!(PROMISE.check(&[0.1, 0.5, 1.0]), Ok(()));
-/// assert!(PROMISE.check(&[0.1, 1.0]).is_err(), "no bucket ends at 0.5");
+/// const CHECKOUT: Objective = Objective::new().success(99.9).latency(Duration::from_millis(500), 99.0);
+/// assert_eq!(CHECKOUT.check(&[0.1, 0.5, 1.0]), Ok(()));
+/// assert!(CHECKOUT.check(&[0.1, 1.0]).is_err(), "no bucket ends at 0.5");
 /// ```
+///
+/// [1]: https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 #[must_use]
 pub struct Objective {
@@ -28,50 +35,53 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// Nothing is promised yet.
+    /// Creates an objective without success and latency.
     pub const fn new() -> Self {
         Self { success: None, latency: None }
     }
 
-    /// This percentage of calls succeeds. Calls that were cancelled are neither a success nor a failure of the service, and
-    /// neither are requests whose client left early (499); with `Http::status_classes` those cannot be told from other
-    /// `4xx`, and are successes. Calls of a function that its circuit breaker rejected never began, and are not counted.
+    /// Sets the percentage of calls that succeed.
+    ///
+    /// Cancelled calls, and requests whose client disconnected early (499), count neither as successes nor as failures. With
+    /// `Http::status_classes` the latter cannot be told apart from other `4xx` and count as successes. Calls of a function
+    /// that its circuit breaker rejected never started and do not count.
     pub const fn success(mut self, percent: f64) -> Self {
         self.success = Some(percent);
         self
     }
 
-    /// Promises that this percentage of calls takes at most `within`, which is one of the bounds of the histogram's
-    /// buckets.
+    /// Sets the percentage of calls that take at most `within`, which must be a bucket bound of the histogram.
     pub const fn latency(mut self, within: Duration, percent: f64) -> Self {
-        // One division of whole nanoseconds gives the `f64` that a literal in seconds has, so it equals its bucket's bound.
+        // One division of whole nanoseconds gives the same `f64` as the literal in seconds, so it equals the bucket's bound.
         self.latency = Some((within.as_nanos() as f64 / 1e9, percent));
         self
     }
 
-    /// The percentage of calls that succeed, if that is promised.
+    /// Returns the percentage of calls that succeed, or `None` if the objective has none.
     #[must_use]
     pub const fn success_percent(&self) -> Option<f64> {
         self.success
     }
 
-    /// The seconds and the percentage of calls that take at most as long, if that is promised.
+    /// Returns the latency in seconds and the percentage of calls that take at most as long, or `None` if the objective has
+    /// none.
     #[must_use]
     pub const fn latency_bound(&self) -> Option<(f64, f64)> {
         self.latency
     }
 
-    /// Whether alerts can follow from it, with a histogram of these bounds.
+    /// Checks that alerts can be derived from the objective, with a histogram of these bucket bounds.
     ///
     /// # Errors
-    /// A percentage is not below 100, or so low that the budget cannot be used up as fast as the fastest alert asks for;
-    /// or no bucket ends at the promised time, so that nobody can say how many calls took longer.
-    pub fn check(&self, bounds: &[f64]) -> Result<(), crate::NameError> {
+    /// Returns an error if a percentage is not below 100; if it is not above 93.06 (100 - 100 / 14.4), so that even a service
+    /// that always fails does not exceed the burn rate of the fastest alert, 14.4; or if no bucket ends at the latency, so
+    /// that calls that took longer cannot be counted.
+    pub fn check(&self, bounds: &[f64]) -> Result<(), NameError> {
         self.check_success().and(self.check_latency(bounds)).map_err(Into::into)
     }
 
-    /// The percentage of success.
-    #[expect(clippy::result_large_err, reason = "as in `name`")]
+    /// Checks the percentage of calls that succeed.
+    #[expect(clippy::result_large_err, reason = "see `name`")]
     pub(crate) const fn check_success(&self) -> Check {
         match self.success {
             Some(percent) => check_percent(percent),
@@ -79,8 +89,8 @@ impl Objective {
         }
     }
 
-    /// The latency and its percentage.
-    #[expect(clippy::result_large_err, reason = "as in `name`")]
+    /// Checks the latency and its percentage.
+    #[expect(clippy::result_large_err, reason = "see `name`")]
     pub(crate) const fn check_latency(&self, bounds: &[f64]) -> Check {
         let Some((seconds, percent)) = self.latency else {
             return Ok(());
@@ -97,28 +107,28 @@ impl Objective {
 }
 
 const NO_SUCH_BUCKET: Problem =
-    problem(&["no bucket of the duration ends at this time, so the calls beyond it cannot be counted: \
+    Problem::new(&["no bucket of the duration ends at this time, so the calls beyond it cannot be counted: \
      take one of the histogram's bounds, or give it one with `buckets = [..]`"]);
 
-/// What is wrong with a second objective of a route.
+/// The error for a second objective of one route.
 #[cfg(feature = "axum")]
 pub(crate) const PROMISED_TWICE: Problem =
-    problem(&["the route has one already: say success and latency in one objective, or leave one out"]);
+    Problem::new(&["the route already has an objective: put success and latency into one, or remove one of the two"]);
 
-const UNREACHABLE: Problem = problem(&[
-    "an objective is a percentage below 100 and above 93.06: the fastest alert fires at 14.4 times the rate of errors \
-     that the objective allows, which a lower one leaves no room for",
+const UNREACHABLE: Problem = Problem::new(&[
+    "an objective must be a percentage below 100 and above 93.06: the fastest alert fires at 14.4 times the error rate \
+     that the objective allows, and for a lower objective that is more than 100%",
 ]);
 
-#[expect(clippy::result_large_err, reason = "as in `name`")]
+#[expect(clippy::result_large_err, reason = "see `name`")]
 const fn check_percent(percent: f64) -> Check {
-    // A NaN is neither.
+    // Both comparisons are false for NaN.
     if percent < 100.0 && FASTEST_BURN * (100.0 - percent) < 100.0 { Ok(()) } else { Err(UNREACHABLE) }
 }
 
-/// The objective of an HTTP route.
+/// The objective of one HTTP route.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code, reason = "what is promised is read by the feature `export`")]
+#[allow(dead_code, reason = "the objectives are read by the feature `export`")]
 pub(crate) struct RouteObjective {
     /// The route as the application wrote it.
     pub(crate) route: String,
@@ -130,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_promise_leaves_room_for_its_alerts() {
+    fn a_percentage_is_allowed_if_the_fastest_alert_can_fire() {
         for percent in [93.1, 99.0, 99.99] {
             assert_eq!(Objective::new().success(percent).check(&[]), Ok(()), "{percent}");
         }

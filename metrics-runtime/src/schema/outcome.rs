@@ -1,17 +1,26 @@
-//! How a call ended, and who decides it.
+//! The outcome of a call, and the traits through which returned values decide it.
 
 use std::fmt;
 
-/// How a call ended: the `status` label.
+/// The outcome of a call: the value of the label `status`.
+///
+/// Every call that started has exactly one outcome. An async call starts when its future is first polled.
+///
+/// ```
+/// use metrics_runtime::Outcome;
+///
+/// assert_eq!(Outcome::ALL.map(Outcome::as_str), ["success", "error", "panic", "cancelled"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It returned, and nothing says that it failed.
+    /// The call returned a value that is not an error.
     Success,
-    /// It returned an error.
+    /// The call returned an error.
     Error,
-    /// It panicked.
+    /// The call panicked.
     Panic,
-    /// Its future was dropped before it was done: a lost `select!`, a timeout, an abort, a client that went away.
+    /// The future of the call was dropped before it completed: by `select!`, a timeout, an abort, or a client that
+    /// disconnected.
     Cancelled,
 }
 
@@ -19,7 +28,7 @@ impl Outcome {
     /// All outcomes, in the order of their series.
     pub const ALL: [Self; 4] = [Self::Success, Self::Error, Self::Panic, Self::Cancelled];
 
-    /// The value of the label: `success`, `error`, `panic` or `cancelled`.
+    /// Returns the value of the label: `success`, `error`, `panic` or `cancelled`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,7 +39,7 @@ impl Outcome {
         }
     }
 
-    pub(crate) const fn failed_if(failed: bool) -> Self {
+    const fn error_if(failed: bool) -> Self {
         if failed { Self::Error } else { Self::Success }
     }
 }
@@ -41,11 +50,13 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A returned value, or an error, that knows whether the call has succeeded.
+/// A type whose values decide between success and error when a function returns them.
 ///
-/// Without it, `Result` tells success from error, [`http::Response`] and [`http::StatusCode`] by their code (400 and
-/// above is an error; feature `http`), and everything else is a success. Implement it for a type that a function
-/// returns, alone or inside of `Result`, or for an error type some of whose values are no failure:
+/// Without an implementation, an `Err` is an error and any other value is a success. With the feature `http`,
+/// `http::Response` and `http::StatusCode` implement the trait: a status of 400 or above is an error.
+///
+/// Implement it for a type that a function returns, alone or inside of `Result`, or for an error type of which some values
+/// are not failures. The arguments `ok_if` and `error_if` of an attribute take precedence.
 ///
 /// ```
 /// use metrics_runtime::{Classify, Outcome};
@@ -64,14 +75,14 @@ impl fmt::Display for Outcome {
 /// # assert_eq!(StoreError::Disk.classify(), Outcome::Error);
 /// ```
 pub trait Classify {
-    /// How a call that returned this has ended.
+    /// Returns the outcome of a call that returned this value.
     fn classify(&self) -> Outcome;
 }
 
 #[cfg(feature = "http")]
 impl Classify for http::StatusCode {
     fn classify(&self) -> Outcome {
-        Outcome::failed_if(self.is_client_error() || self.is_server_error())
+        Outcome::error_if(self.is_client_error() || self.is_server_error())
     }
 }
 
@@ -82,7 +93,10 @@ impl<B> Classify for http::Response<B> {
     }
 }
 
-/// How well something was compressed: original size by compressed size. What `#[track_compression]` records.
+/// A type that has a compression ratio: original size divided by compressed size.
+///
+/// [`#[track_compression]`](macro@crate::track_compression) records the ratio of the returned value, also inside of `Result`
+/// and `Option`.
 ///
 /// ```
 /// use metrics_runtime::CompressionRatio;
@@ -97,18 +111,29 @@ impl<B> Classify for http::Response<B> {
 /// # assert_eq!(Compressed { original: 10, bytes: vec![0; 2] }.compression_ratio(), 5.0);
 /// ```
 pub trait CompressionRatio {
-    /// The ratio; 1 where nothing was gained.
+    /// Returns the ratio, without unit: 1 if compression did not change the size.
     fn compression_ratio(&self) -> f64;
 }
 
-/// A value that a histogram observes, or a counter adds. `None` records nothing.
+/// A value that a histogram observes or a counter adds.
+///
+/// Implemented for numbers, for [`Duration`](std::time::Duration), which is recorded in seconds, and for `Option`s of and
+/// references to these.
+///
+/// ```
+/// use std::time::Duration;
+/// use metrics_runtime::Measure;
+///
+/// assert_eq!(Duration::from_millis(1500).measure(), Some(1.5));
+/// assert_eq!(None::<u32>.measure(), None);
+/// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no value that a metric can record",
-    label = "this is no number",
+    message = "`{Self}` is not a value that a metric can record",
+    label = "not a number",
     note = "return a number, a `Duration` (recorded in seconds) or an `Option` of one; for a length, `r.len()`"
 )]
 pub trait Measure {
-    /// The number to record.
+    /// Returns the number to record, or `None` to record nothing.
     fn measure(self) -> Option<f64>;
 }
 
@@ -157,15 +182,15 @@ impl<T: Measure + Copy> Measure for &T {
     }
 }
 
-/// Seen through `Result` and `Option`: the ratio that a returned value has, if it has one.
+/// A returned value that may have a compression ratio: a [`CompressionRatio`], or a `Result` or `Option` of one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no compression ratio",
-    label = "this is no `CompressionRatio`",
-    note = "implement `metrics_runtime::CompressionRatio` for it (it is seen through `Result` and `Option`), or say where \
-            the ratio is: `#[track_compression(ratio = |r| ..)]`"
+    label = "does not implement `CompressionRatio`",
+    note = "implement `metrics_runtime::CompressionRatio` for it (it may be inside of `Result` and `Option`), or compute the \
+            ratio: `#[track_compression(ratio = |r| ..)]`"
 )]
 pub trait MaybeCompressionRatio {
-    /// The ratio.
+    /// Returns the ratio, or `None` for an `Err` or a `None`.
     fn maybe_ratio(&self) -> Option<f64>;
 }
 
@@ -190,62 +215,65 @@ impl<T: MaybeCompressionRatio, E> MaybeCompressionRatio for Result<T, E> {
     }
 }
 
-/// A returned value of which generated code asks what its type allows.
+/// A wrapper by which generated code selects an implementation according to the type of a returned value.
 ///
-/// The traits below stand on `Probe` behind ever more references; a method call takes the first that fits, so the
-/// most specific answer wins without specialization. The call is made where all types are known.
+/// The traits below are implemented for `Probe` behind different numbers of references. Method resolution takes the first
+/// implementation that applies, so the most specific one is used, without specialization. Generated code makes the call
+/// where all types are known.
 #[derive(Debug)]
 pub struct Probe<'r, T: ?Sized>(pub &'r T);
 
-/// The outcome that a returned value tells. One trait for all, since each trait in scope is tried at each reference.
+/// The outcome of a call that returned the probed value.
+///
+/// One trait for all cases, since method resolution tries every trait in scope at every number of references.
 pub trait OutcomeOf {
-    /// The outcome.
+    /// Returns the outcome.
     fn outcome(&self) -> Outcome;
 }
 
-macro_rules! answers {
-    ($($ty:ty [$($generics:tt)*] |$value:ident| $answer:expr;)*) => {$(
+macro_rules! outcomes {
+    ($($ty:ty [$($generics:tt)*] |$value:ident| $outcome:expr;)*) => {$(
         impl<$($generics)*> OutcomeOf for $ty {
             #[inline]
             fn outcome(&self) -> Outcome {
                 let $value = self.0;
-                $answer
+                $outcome
             }
         }
     )*};
 }
 
-fn either<T, E>(result: &Result<T, E>, ok: impl Fn(&T) -> Outcome, err: impl Fn(&E) -> Outcome) -> Outcome {
+fn by_result<T, E>(result: &Result<T, E>, ok: impl Fn(&T) -> Outcome, err: impl Fn(&E) -> Outcome) -> Outcome {
     match result {
         Ok(value) => ok(value),
         Err(error) => err(error),
     }
 }
 
-answers! {
-    // `Result` whose both sides classify themselves.
+outcomes! {
+    // `Result` whose value and error both implement `Classify`.
     &&&&&Probe<'_, Result<T, E>> [T: Classify, E: Classify]
-        |result| either(result, T::classify, E::classify);
-    // `Result` whose error classifies itself.
+        |result| by_result(result, T::classify, E::classify);
+    // `Result` whose error implements `Classify`.
     &&&&Probe<'_, Result<T, E>> [T, E: Classify]
-        |result| either(result, |_| Outcome::Success, E::classify);
-    // `Result` whose value classifies itself.
+        |result| by_result(result, |_| Outcome::Success, E::classify);
+    // `Result` whose value implements `Classify`.
     &&&Probe<'_, Result<T, E>> [T: Classify, E]
-        |result| either(result, T::classify, |_| Outcome::Error);
+        |result| by_result(result, T::classify, |_| Outcome::Error);
     // Any other `Result`.
     &&Probe<'_, Result<T, E>> [T, E]
-        |result| Outcome::failed_if(result.is_err());
-    // A value that classifies itself.
+        |result| Outcome::error_if(result.is_err());
+    // A value that implements `Classify`.
     &Probe<'_, T> [T: Classify + ?Sized]
         |value| value.classify();
-    // Everything else.
+    // Any other value.
     Probe<'_, T> [T: ?Sized]
         |_value| Outcome::Success;
 }
 
-/// `Result`: what it holds on success.
+/// The success value of a returned `Result`.
 pub trait SuccessOfResult<'r, T> {
-    /// The value.
+    /// Returns the value, or `None` for an `Err`.
     fn success(&self) -> Option<&'r T>;
 }
 
@@ -256,9 +284,9 @@ impl<'r, T, E> SuccessOfResult<'r, T> for &Probe<'r, Result<T, E>> {
     }
 }
 
-/// Everything else is its own success.
+/// The success value of any other type: the returned value itself.
 pub trait SuccessOfAny<'r, T: ?Sized> {
-    /// The value.
+    /// Returns the value.
     fn success(&self) -> Option<&'r T>;
 }
 
@@ -269,39 +297,41 @@ impl<'r, T: ?Sized> SuccessOfAny<'r, T> for Probe<'r, T> {
     }
 }
 
-/// The outcome that `ok_if` (`wanted` is true) or `error_if` (false) decides.
-pub fn decided<'r, R: ?Sized>(returned: &'r R, decide: impl FnOnce(&'r R) -> bool, wanted: bool) -> Outcome {
-    Outcome::failed_if(decide(returned) != wanted)
+/// Returns the outcome according to `ok_if` (`success` is `true`) or `error_if` (`success` is `false`): a success if the
+/// predicate returns `success`.
+pub fn decided<'r, R: ?Sized>(returned: &'r R, predicate: impl FnOnce(&'r R) -> bool, success: bool) -> Outcome {
+    Outcome::error_if(predicate(returned) != success)
 }
 
-/// What a closure finds in what a call returned: bounded, so that the closure knows the type of its parameter.
-pub fn found<'r, R: ?Sized, V>(returned: &'r R, find: impl FnOnce(&'r R) -> V) -> V {
-    find(returned)
+/// Applies a closure to the returned value. The bound lets the compiler infer the type of the closure's parameter.
+pub fn found<'r, R: ?Sized, V>(returned: &'r R, extract: impl FnOnce(&'r R) -> V) -> V {
+    extract(returned)
 }
 
-/// Asked of what a function returns under `returns = auto`: no future has it, since only its construction would be
-/// recorded.
+/// A type that is not a future. With `returns = auto` a function must return such a type, since otherwise only the
+/// construction of the future would be recorded.
 #[diagnostic::on_unimplemented(
-    message = "the function returns a future, which cannot be seen in its signature",
-    label = "is the future to be recorded, or its construction?",
-    note = "write `returns = future` (what is returned has to be a `Box::pin(..)`) or `returns = value`",
-    note = "`impl Future`, `BoxFuture` and `Pin<Box<dyn Future>>` are recognized by themselves"
+    message = "the function returns a future, but its signature does not show it",
+    label = "expected a value that is not a future",
+    note = "write `returns = future` to record the future (the body must return a `Box::pin(..)`), or `returns = value` to \
+            record its construction",
+    note = "`impl Future`, `BoxFuture` and `Pin<Box<dyn Future>>` are recognized without `returns`"
 )]
 pub trait Settled {
-    /// Nothing.
+    /// Does nothing: the bound is checked when generated code calls it.
     fn settled(&self) {}
 }
 
-/// Anything that is no future.
+/// The stand-in for a returned value that is not a future.
 #[derive(Debug)]
 pub struct Value;
 
 #[diagnostic::do_not_recommend]
 impl Settled for Value {}
 
-/// A future: itself.
+/// The probed value, if it is a future.
 pub trait ReturnedFuture<'r, F: ?Sized> {
-    /// What was returned.
+    /// Returns the future.
     fn returned(&self) -> &'r F;
 }
 
@@ -312,9 +342,9 @@ impl<'r, F: Future + ?Sized> ReturnedFuture<'r, F> for &Probe<'r, F> {
     }
 }
 
-/// Everything else: a `Value`.
+/// The stand-in for the probed value, if that value is not a future.
 pub trait ReturnedValue {
-    /// What was returned.
+    /// Returns the stand-in.
     fn returned(&self) -> &'static Value;
 }
 
@@ -329,9 +359,9 @@ impl<T: ?Sized> ReturnedValue for Probe<'_, T> {
 mod tests {
     use super::*;
 
-    struct Own(Outcome);
+    struct Classified(Outcome);
 
-    impl Classify for Own {
+    impl Classify for Classified {
         fn classify(&self) -> Outcome {
             self.0
         }
@@ -344,19 +374,19 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_answer_wins() {
+    fn the_most_specific_implementation_decides() {
         assert_eq!(outcome!(7), Outcome::Success);
-        assert_eq!(outcome!(Own(Outcome::Error)), Outcome::Error);
+        assert_eq!(outcome!(Classified(Outcome::Error)), Outcome::Error);
         assert_eq!(outcome!(Ok::<_, ()>(7)), Outcome::Success);
         assert_eq!(outcome!(Err::<u8, _>("no")), Outcome::Error);
-        assert_eq!(outcome!(Ok::<_, ()>(Own(Outcome::Error))), Outcome::Error);
-        assert_eq!(outcome!(Err::<u8, _>(Own(Outcome::Success))), Outcome::Success);
-        assert_eq!(outcome!(Err::<Own, _>(Own(Outcome::Success))), Outcome::Success);
+        assert_eq!(outcome!(Ok::<_, ()>(Classified(Outcome::Error))), Outcome::Error);
+        assert_eq!(outcome!(Err::<u8, _>(Classified(Outcome::Success))), Outcome::Success);
+        assert_eq!(outcome!(Err::<Classified, _>(Classified(Outcome::Success))), Outcome::Success);
     }
 
     #[cfg(feature = "http")]
     #[test]
-    fn a_response_is_judged_by_its_code_also_inside_a_result() {
+    fn a_response_is_classified_by_its_status_also_inside_a_result() {
         let response = |status: u16| http::Response::builder().status(status).body(()).ok();
         for (status, expected) in [(200, Outcome::Success), (404, Outcome::Error), (503, Outcome::Error)] {
             let Some(response) = response(status) else { panic!("{status}") };
@@ -366,8 +396,8 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::needless_borrow, reason = "the references are what is tested")]
-    fn success_is_seen_through_a_result() {
+    #[expect(clippy::needless_borrow, reason = "the test is about the number of references")]
+    fn the_success_value_of_a_result_is_inside_of_it() {
         assert_eq!((&&Probe(&Ok::<_, ()>(3))).success(), Some(&3));
         assert_eq!((&&Probe(&Err::<u8, _>(()))).success(), None);
         assert_eq!((&&Probe(&5)).success(), Some(&5));

@@ -2,18 +2,26 @@
 
 use std::fmt;
 
-/// The place in a program that declares a metric.
+/// The place in the source that declares a metric.
+///
+/// Displayed as `file:line (module::function)`, without the parts that are empty.
+///
+/// ```
+/// use metrics_runtime::Source;
+///
+/// let source = Source::new("src/shop.rs", 7, "shop::orders", "place");
+/// assert_eq!(source.to_string(), "src/shop.rs:7 (shop::orders::place)");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Source {
-    /// The source file, as `file!()` gives it.
+    /// The source file, as returned by `file!()`.
     pub file: &'static str,
-    /// The line in it.
+    /// The line in the file, counted from 1.
     pub line: u32,
-    /// The module path.
+    /// The module path, as returned by `module_path!()`; empty for code that registers at run time.
     pub module: &'static str,
-    /// The function, `Type::method` for the methods of an annotated impl block; empty for code that registers at
-    /// run time.
+    /// The function, `Type::method` for a method of an annotated impl block; empty for code that registers at run time.
     pub function: &'static str,
 }
 
