@@ -20,9 +20,11 @@
 //! The files in `metrics-macros/tests/golden` have complete expansions.
 
 pub use crate::__listed as listed;
+#[cfg(feature = "circuit-breaker")]
 pub use crate::circuit_breaker::attribute::{
     CallResult, DeclaredBreaker, FromCircuitOpen, classified, judged, judged_by, rejected, rejected_with,
 };
+#[cfg(feature = "circuit-breaker")]
 pub use crate::circuit_breaker::{CircuitBreaker, Settings};
 pub use crate::family::Info;
 pub use crate::instrument::catalog::{CALLSITES, ENTRIES};

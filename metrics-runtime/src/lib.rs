@@ -154,6 +154,7 @@
 
 #[doc(hidden)]
 pub mod __private;
+#[cfg(feature = "circuit-breaker")]
 pub mod circuit_breaker;
 mod collectors;
 mod config;
@@ -182,9 +183,11 @@ pub use family::{Family, Info, LabelCountError, Metric};
 pub use http::Http;
 pub use instrument::{Declaration, catalog};
 pub use metric::{Counter, Gauge, Histogram, InFlight};
+#[cfg(feature = "circuit-breaker")]
+pub use metrics_macros::circuit_breaker;
 pub use metrics_macros::{
-    LabelValue, circuit_breaker, metrics, track, track_compression, track_counter, track_histogram, track_in_flight,
-    track_ryot, track_storage,
+    LabelValue, metrics, track, track_compression, track_counter, track_histogram, track_in_flight, track_ryot,
+    track_storage,
 };
 pub use registry::{Registry, RegistryError};
 pub use schema::{

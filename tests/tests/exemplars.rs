@@ -169,7 +169,7 @@ fn a_source_that_panics_or_is_itself_recorded_harms_nobody() {
 fn a_second_source_is_an_error() {
     install();
     let error = exemplars::install(|| None).unwrap_err();
-    assert_eq!(error.to_string(), "a source of exemplars is installed already; install one, once");
+    assert_eq!(error.to_string(), "a source of exemplars is already installed; call `install` once");
 }
 
 #[test]

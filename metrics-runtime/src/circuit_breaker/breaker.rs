@@ -1,4 +1,4 @@
-//! The breaker: the way in and out of a call, as far as possible without the lock.
+//! The breaker: admits calls and records their ends, without the lock if possible.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,19 +8,21 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use super::clock::Clock;
-use super::machine::{Context, Machine, Refused, Ticket, View, Word};
+use super::machine::{Admission, Context, Machine, PackedState, Rejection, View};
 use super::open::CircuitOpen;
 use super::permit::{Calling, Permit};
 use super::settings::{Policy, Settings, SettingsError};
 use super::source::{BreakerSource, Calls, Snapshot};
 use super::window::Successes;
-use super::{Ended, State, Transition, Verdict};
+use super::{Completion, State, Transition, Verdict};
 use crate::metric::Striped;
 use crate::metric::sync::Mutex;
 use crate::metric::sync::atomic::{AtomicU64, Ordering};
 
-/// A circuit breaker: stops calls to a service that fails, and finds out by few calls whether it is back. Cheap to
-/// clone: clones are the same breaker.
+/// A circuit breaker.
+///
+/// It stops calls to a service that fails, and uses a few calls to find out if the service works again. Clones are cheap
+/// and share the same breaker.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,7 +31,7 @@ use crate::metric::sync::atomic::{AtomicU64, Ordering};
 /// let settings = Settings::consecutive(2).open(Duration::from_secs(30));
 /// let ryot = CircuitBreaker::register("ryot", settings)?;
 /// for _ in 0..2 {
-///     // Leave for one call, which says how it went.
+///     // A permit for one call, and the result of the call.
 ///     ryot.acquire()?.failure();
 /// }
 /// let open = ryot.acquire().unwrap_err();
@@ -45,105 +47,109 @@ pub struct CircuitBreaker {
     inner: Arc<Inner>,
 }
 
-/// What clones share.
+/// The data that clones share.
 pub(super) struct Inner {
     service: Arc<str>,
     settings: Settings,
     clock: Clock,
-    /// Written under the lock alone; read by every call. On a line of its own, which nobody writes while all is well.
-    seen: CachePadded<Seen>,
+    /// Written only under the lock, and read by every call. On a cache line that is not written while calls succeed.
+    state: CachePadded<StateCell>,
     successes: Successes,
-    ended: [Striped; Ended::ALL.len()],
+    completed: [Striped; Completion::ALL.len()],
     rejected: Striped,
     machine: Mutex<Machine>,
 }
 
-struct Seen {
-    word: AtomicU64,
-    /// Until when an open breaker rejects. Stored before the word that says that it is open.
-    until: AtomicU64,
+/// The part of the state that is read without the lock.
+struct StateCell {
+    packed: AtomicU64,
+    /// The end of the open state, on the breaker's clock. Stored before the packed state that says the breaker is open.
+    open_until: AtomicU64,
 }
 
 impl CircuitBreaker {
-    /// A closed breaker that is on no page: see [`register`](Self::register) and [`show`](Self::show).
+    /// Creates a closed breaker that is not registered: see [`register`](Self::register) and [`show`](Self::show).
     ///
     /// # Errors
-    /// A setting is out of range.
+    /// Returns an error if a setting is out of range.
     pub fn new(service: impl Into<Arc<str>>, settings: Settings) -> Result<Self, SettingsError> {
         Self::with_clock(service, settings, Clock::monotonic())
     }
 
-    /// Like [`new`](Self::new), with a clock of one's own: a [`ManualClock`](super::ManualClock) in a test.
+    /// Like [`new`](Self::new), with the given clock, such as a [`ManualClock`](super::ManualClock) in a test.
     ///
     /// # Errors
-    /// A setting is out of range.
+    /// Returns an error if a setting is out of range.
     pub fn with_clock(
         service: impl Into<Arc<str>>,
         settings: Settings,
         clock: impl Into<Clock>,
     ) -> Result<Self, SettingsError> {
         settings.check()?;
-        Ok(Self::checked(service.into(), settings, clock.into()))
+        Ok(Self::from_checked(service.into(), settings, clock.into()))
     }
 
-    /// The caller has checked the settings.
-    pub(super) fn checked(service: Arc<str>, settings: Settings, clock: Clock) -> Self {
+    /// Creates a breaker from settings that the caller has checked.
+    pub(super) fn from_checked(service: Arc<str>, settings: Settings, clock: Clock) -> Self {
         let machine = Machine::new(&settings);
-        let counted = || {
+        let counter = || {
             let count = Striped::new();
             count.spread();
             count
         };
+        let packed = AtomicU64::new(machine.packed_state().0);
         let inner = Inner {
             service,
             clock,
-            seen: CachePadded::new(Seen { word: AtomicU64::new(machine.word().0), until: AtomicU64::new(0) }),
+            state: CachePadded::new(StateCell { packed, open_until: AtomicU64::new(0) }),
             successes: Successes::new(&settings),
-            ended: Ended::ALL.map(|_| counted()),
-            rejected: counted(),
+            completed: Completion::ALL.map(|_| counter()),
+            rejected: counter(),
             machine: Mutex::new(machine),
             settings,
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// The service.
+    /// Returns the name of the service.
     #[must_use]
     pub fn service(&self) -> &str {
         &self.inner.service
     }
 
-    /// What it was made with.
+    /// Returns the settings of the breaker.
     pub fn settings(&self) -> Settings {
         self.inner.settings
     }
 
-    /// The state at this moment: a breaker whose wait has passed is half-open, with no call made. Changes nothing.
+    /// Returns the current state. A breaker whose time in the open state has passed is half-open, even if no call was
+    /// made since. Does not change the breaker.
     #[must_use]
     pub fn state(&self) -> State {
         self.inner.state()
     }
 
-    /// Leave to make one call now. Whoever has it says how the call went, by [`Permit::success`] and the others.
+    /// Requests a permit for one call that starts now. Report the result of the call on the permit, with
+    /// [`Permit::success`] and the other methods.
     ///
-    /// One atomic load while the breaker is closed.
+    /// Costs one atomic load while the breaker is closed.
     ///
     /// # Errors
-    /// The circuit is open, or half-open with all its probes under way: the call is not to be made.
+    /// Returns an error if the breaker is open, or half-open with all its probes in progress. Do not make the call then.
     #[inline]
     pub fn acquire(&self) -> Result<Permit<'_>, CircuitOpen> {
-        self.inner.admit().map(|ticket| Permit::borrowed(&self.inner, ticket))
+        self.inner.admit().map(|admission| Permit::borrowed(&self.inner, admission))
     }
 
-    /// Like [`acquire`](Self::acquire), for a permit that can go where the breaker does not.
+    /// Like [`acquire`](Self::acquire), for a permit that does not borrow the breaker.
     ///
     /// # Errors
-    /// As [`acquire`](Self::acquire).
+    /// See [`acquire`](Self::acquire).
     pub fn acquire_owned(&self) -> Result<Permit<'static>, CircuitOpen> {
-        self.inner.admit().map(|ticket| Permit::owned(Arc::clone(&self.inner), ticket))
+        self.inner.admit().map(|admission| Permit::owned(Arc::clone(&self.inner), admission))
     }
 
-    /// Makes a call, if the circuit is not open: `Err` is a failure, and so is a panic.
+    /// Makes a call unless the breaker rejects it. An `Err` counts as a failure, and so does a panic.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -166,7 +172,7 @@ impl CircuitBreaker {
     /// ```
     ///
     /// # Errors
-    /// What the call returns; the rejection, if it is not made.
+    /// Returns the error of the call, or the [`CircuitOpen`] as `E` if the call is rejected.
     #[inline]
     pub fn call<T, E, F>(&self, call: F) -> Calling<'_, F, impl FnOnce(&Result<T, E>) -> Verdict>
     where
@@ -176,10 +182,10 @@ impl CircuitBreaker {
         self.call_with(call, |returned| returned.is_err().into())
     }
 
-    /// Like [`call`](Self::call), with the verdict on what was returned.
+    /// Like [`call`](Self::call), with a function that classifies the returned value.
     ///
     /// # Errors
-    /// As [`call`](Self::call).
+    /// See [`call`](Self::call).
     #[inline]
     pub fn call_with<T, E, F, J>(&self, call: F, judge: J) -> Calling<'_, F, J>
     where
@@ -190,41 +196,46 @@ impl CircuitBreaker {
         Calling::new(self, call, judge)
     }
 
-    /// Rejects every call from now on, until [`force_close`](Self::force_close), [`disable`](Self::disable) or
-    /// [`reset`](Self::reset).
+    /// Rejects all calls until [`force_close`](Self::force_close), [`disable`](Self::disable) or [`reset`](Self::reset).
     pub fn force_open(&self) {
         self.inner.change(|machine, cx| machine.force(cx, State::ForcedOpen));
     }
 
-    /// Closes it, with an empty window; one that is closed stays as it is. It goes on as usual from there.
+    /// Closes the breaker with an empty window. Does nothing if it is closed. The breaker then works as usual.
     pub fn force_close(&self) {
         self.inner.change(|machine, cx| machine.force(cx, State::Closed));
     }
 
-    /// Admits every call from now on, whatever becomes of them; they are still counted.
+    /// Admits all calls, and ignores failures until another method changes the state. The calls are still counted.
     pub fn disable(&self) {
         self.inner.change(|machine, cx| machine.force(cx, State::Disabled));
     }
 
-    /// Makes it as it was at first: closed, nothing remembered. What was counted stays counted.
+    /// Restores the initial state: closed, with an empty window. The counters keep their values.
     pub fn reset(&self) {
         self.inner.change(Machine::reset);
     }
 
-    /// Has every transition from now on told to `listener`, in their order and without a lock, so that it may do with
-    /// the breaker what it likes. It is called by whoever caused the transition, or by who is telling of an earlier one
-    /// at that moment; what time alone does is told when the next call comes. A listener that panics is left out.
+    /// Calls `listener` for each later transition.
+    ///
+    /// Transitions arrive in order. No lock is held, so the listener can use the breaker. It runs on the thread that
+    /// caused the transition, or on a thread that is delivering an earlier one at that moment. The transition from open
+    /// to half-open is delivered with the next call. A panic of the listener is caught and logged.
     pub fn on_transition(&self, listener: impl Fn(&Transition) + Send + Sync + 'static) {
         self.inner.lock().listeners.push(Arc::new(listener));
     }
 
-    /// All of what is known of it now. Changes nothing.
+    /// Returns the current state and counts. Does not change the breaker.
     pub fn snapshot(&self) -> Snapshot {
         BreakerSource::snapshot(&*self.inner)
     }
 
     pub(super) fn inner(&self) -> &Arc<Inner> {
         &self.inner
+    }
+
+    pub(super) fn into_inner(self) -> Arc<Inner> {
+        self.inner
     }
 
     pub(super) fn from_inner(inner: Arc<Inner>) -> Self {
@@ -251,42 +262,42 @@ impl Inner {
     }
 
     #[inline]
-    fn word(&self) -> Word {
-        Word(self.seen.word.load(Ordering::Acquire))
+    fn packed_state(&self) -> PackedState {
+        PackedState(self.state.packed.load(Ordering::Acquire))
     }
 
     fn lock(&self) -> impl std::ops::DerefMut<Target = Machine> {
-        // Nothing panics while it is held, so what a poisoned lock guards is whole.
+        // No code panics while it holds the lock, so the machine is consistent even if the lock is poisoned.
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the machine, makes it seen, and tells the listeners once the lock is released.
+    /// Changes the machine, publishes its state, and calls the listeners after the lock is released.
     fn change<R>(&self, change: impl FnOnce(&mut Machine, Context<'_>) -> R) -> R {
         let mut machine = self.lock();
         let result = change(&mut machine, self.cx());
-        let word = machine.word();
-        if word != self.word() {
-            if let Some(until) = machine.until() {
-                self.seen.until.store(until, Ordering::Relaxed);
+        let packed = machine.packed_state();
+        if packed != self.packed_state() {
+            if let Some(open_until) = machine.open_until() {
+                self.state.open_until.store(open_until, Ordering::Relaxed);
             }
-            self.seen.word.store(word.0, Ordering::Release);
+            self.state.packed.store(packed.0, Ordering::Release);
         }
-        // Only one at a time tells them, or they would hear of the second before they heard of the first.
-        let tells = !machine.untold.is_empty() && !std::mem::replace(&mut machine.telling, true);
+        // Only one thread at a time calls the listeners, so that transitions arrive in order.
+        let notifies = !machine.undelivered.is_empty() && !std::mem::replace(&mut machine.notifying, true);
         drop(machine);
-        if tells {
-            self.tell();
+        if notifies {
+            self.notify_listeners();
         }
         result
     }
 
     #[cold]
-    fn tell(&self) {
+    fn notify_listeners(&self) {
         loop {
             let (transition, listeners) = {
                 let mut machine = self.lock();
-                let Some(transition) = machine.untold.pop_front() else {
-                    machine.telling = false;
+                let Some(transition) = machine.undelivered.pop_front() else {
+                    machine.notifying = false;
                     return;
                 };
                 (transition, machine.listeners.clone())
@@ -300,77 +311,79 @@ impl Inner {
     }
 
     #[inline]
-    pub(super) fn admit(&self) -> Result<Ticket, CircuitOpen> {
-        let word = self.word();
-        if word.admits() {
-            return Ok(Ticket { generation: word.generation(), probe: None });
+    pub(super) fn admit(&self) -> Result<Admission, CircuitOpen> {
+        let packed = self.packed_state();
+        if packed.admits() {
+            return Ok(Admission { generation: packed.generation(), probe: None });
         }
-        self.admit_unless_open(word)
+        self.admit_unless_open(packed)
     }
 
     #[cold]
-    fn admit_unless_open(&self, word: Word) -> Result<Ticket, CircuitOpen> {
-        let admitted = match word.state() {
-            State::ForcedOpen => Err(Refused { state: State::ForcedOpen, retry_after: None }),
-            State::Open => match self.seen.until.load(Ordering::Relaxed).saturating_sub(self.clock.now()) {
+    fn admit_unless_open(&self, packed: PackedState) -> Result<Admission, CircuitOpen> {
+        let admitted = match packed.state() {
+            State::ForcedOpen => Err(Rejection { state: State::ForcedOpen, retry_after: None }),
+            State::Open => match self.state.open_until.load(Ordering::Relaxed).saturating_sub(self.clock.now()) {
                 0 => self.change(Machine::admit),
-                // Without the lock: when it matters, there are many of them.
-                left => Err(Refused { state: State::Open, retry_after: Some(left) }),
+                // Without the lock, because an open breaker can reject many calls at the same time.
+                left => Err(Rejection { state: State::Open, retry_after: Some(left) }),
             },
             State::Closed | State::HalfOpen | State::Disabled => self.change(Machine::admit),
         };
-        admitted.map_err(|Refused { state, retry_after }| {
+        admitted.map_err(|Rejection { state, retry_after }| {
             self.rejected.add(1);
             CircuitOpen::new(Arc::clone(&self.service), state, retry_after.map(Duration::from_nanos))
         })
     }
 
-    /// A call has ended.
+    /// Records the end of a call.
     #[inline]
-    pub(super) fn end(&self, ticket: Ticket, ended: Ended) {
-        self.ended[ended as usize].add(1);
-        match ended {
-            Ended::Success => self.succeeded(ticket),
-            Ended::Failure => self.end_in_machine(ticket, ended),
-            Ended::Ignored | Ended::Cancelled if ticket.probe.is_some() => self.end_in_machine(ticket, ended),
-            Ended::Ignored | Ended::Cancelled => {}
+    pub(super) fn complete(&self, admission: Admission, completion: Completion) {
+        self.completed[completion as usize].add(1);
+        match completion {
+            Completion::Success => self.succeed(admission),
+            Completion::Failure => self.complete_in_machine(admission, completion),
+            Completion::Ignored | Completion::Cancelled if admission.probe.is_some() => {
+                self.complete_in_machine(admission, completion);
+            }
+            Completion::Ignored | Completion::Cancelled => {}
         }
     }
 
     #[inline]
-    fn succeeded(&self, ticket: Ticket) {
-        let word = self.word();
-        // What an earlier state admitted is of no interest to this one.
-        if word.generation() != ticket.generation {
+    fn succeed(&self, admission: Admission) {
+        let packed = self.packed_state();
+        // A call that an earlier state admitted does not count for this one.
+        if packed.generation() != admission.generation {
             return;
         }
-        // Whoever sleeps from here on through a whole state is one success too many in the window of the next: not worth
-        // a lock for every call.
-        if ticket.probe.is_some() || word.wants_success() {
-            self.end_in_machine(ticket, Ended::Success);
-        } else if !matches!(self.settings.policy, Policy::Consecutive { .. }) && word.state() == State::Closed {
-            self.count_success(ticket);
+        // A thread that is suspended here for the rest of this state adds one success to the window of a later state. A
+        // lock for every call would cost more than this error.
+        if admission.probe.is_some() || packed.needs_success() {
+            self.complete_in_machine(admission, Completion::Success);
+        } else if !matches!(self.settings.policy, Policy::Consecutive { .. }) && packed.state() == State::Closed {
+            self.count_success(admission);
         }
     }
 
-    fn count_success(&self, ticket: Ticket) {
+    fn count_success(&self, admission: Admission) {
         if let Policy::OverTime { .. } = self.settings.policy {
             let now = self.clock.now();
             if self.successes.is_new_step(now) {
-                self.change(|machine, cx| machine.begin_step(cx, ticket, now));
+                self.change(|machine, cx| machine.begin_step(cx, admission, now));
             }
         }
         self.successes.add();
     }
 
     #[cold]
-    fn end_in_machine(&self, ticket: Ticket, ended: Ended) {
-        self.change(|machine, cx| machine.end(cx, ticket, ended));
+    fn complete_in_machine(&self, admission: Admission, completion: Completion) {
+        self.change(|machine, cx| machine.complete(cx, admission, completion));
     }
 
     fn state(&self) -> State {
-        match self.word().state() {
-            State::Open if self.clock.now() >= self.seen.until.load(Ordering::Relaxed) => State::HalfOpen,
+        match self.packed_state().state() {
+            State::Open if self.clock.now() >= self.state.open_until.load(Ordering::Relaxed) => State::HalfOpen,
             state => state,
         }
     }
@@ -379,8 +392,8 @@ impl Inner {
 impl BreakerSource for Inner {
     fn snapshot(&self) -> Snapshot {
         let View { state, transitions, last_transition, ratio, probes } = self.lock().view(self.cx());
-        let failures = self.ended[Ended::Failure as usize].sum();
-        let [success, _, ignored, cancelled] = self.ended.each_ref().map(|count| Some(count.sum()));
+        let failures = self.completed[Completion::Failure as usize].sum();
+        let [success, _, ignored, cancelled] = self.completed.each_ref().map(|count| Some(count.sum()));
         let (failure, rejected) = (Some(failures), Some(self.rejected.sum()));
         let mut snapshot = Snapshot::new(state)
             .failures(failures)

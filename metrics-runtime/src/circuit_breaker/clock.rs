@@ -1,4 +1,4 @@
-//! The time that breakers go by.
+//! The clock of circuit breakers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::metric::Moment;
 
-/// The time that a breaker goes by: monotonic, so that setting the system's clock opens and closes nothing.
+/// The clock of a circuit breaker. It is monotonic, so changes of the system time do not affect the breaker.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,35 +22,35 @@ use crate::metric::Moment;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Clock(Kind);
+pub struct Clock(TimeSource);
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum TimeSource {
     Monotonic(Moment),
     Manual(ManualClock),
 }
 
 impl Clock {
-    /// The clock of the system.
+    /// Creates a clock that reads the system's monotonic clock.
     #[must_use]
     pub fn monotonic() -> Self {
-        Self(Kind::Monotonic(Moment::now()))
+        Self(TimeSource::Monotonic(Moment::now()))
     }
 
-    /// Nanoseconds since the clock began. They last for 584 years.
+    /// Returns the nanoseconds since the clock was created. The range is 584 years.
     #[inline]
     pub(super) fn now(&self) -> u64 {
         match &self.0 {
-            Kind::Monotonic(start) => start.elapsed_nanos(),
-            Kind::Manual(clock) => clock.nanos.load(Ordering::Acquire),
+            TimeSource::Monotonic(start) => start.elapsed_nanos(),
+            TimeSource::Manual(clock) => clock.nanos.load(Ordering::Acquire),
         }
     }
 
-    /// Seconds since 1970, for people: what stands beside a transition.
+    /// Returns the seconds since 1970, for the timestamps of transitions.
     pub(super) fn timestamp(&self) -> f64 {
         match &self.0 {
-            Kind::Monotonic(_) => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
-            Kind::Manual(_) => Duration::from_nanos(self.now()).as_secs_f64(),
+            TimeSource::Monotonic(_) => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+            TimeSource::Manual(_) => Duration::from_nanos(self.now()).as_secs_f64(),
         }
     }
 }
@@ -63,38 +63,38 @@ impl Default for Clock {
 
 impl From<ManualClock> for Clock {
     fn from(clock: ManualClock) -> Self {
-        Self(Kind::Manual(clock))
+        Self(TimeSource::Manual(clock))
     }
 }
 
-/// A clock for tests that stands still until it is advanced. It begins in 1970. Clones are the same clock.
+/// A clock for tests that changes only when it is advanced. It starts at the beginning of 1970. Clones share the time.
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock {
     nanos: Arc<AtomicU64>,
 }
 
 impl ManualClock {
-    /// A clock at its beginning.
+    /// Creates a clock at its start.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets time pass. At the end of time, 584 years on, it stays there.
+    /// Advances the clock. It saturates after 584 years.
     pub fn advance(&self, by: Duration) {
         let by = nanos(by);
-        // The closure never declines, so the update cannot fail.
+        // The closure never returns `None`, so the update cannot fail.
         let _ = self.nanos.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| Some(now.saturating_add(by)));
     }
 
-    /// How far it was advanced.
+    /// Returns the total time that the clock was advanced.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.nanos.load(Ordering::Acquire))
     }
 }
 
-/// Whole nanoseconds, as many as there can be.
+/// Converts a duration to nanoseconds, saturating.
 pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,18 +1,19 @@
-//! A breaker that is told its state.
+//! Breakers whose state is set from outside.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::State;
 use super::clock::Clock;
-use super::registered::{Breakers, Held, KIND, Live};
+use super::registered::Breakers;
 use super::source::{BreakerSource, Snapshot};
 use crate::registry::{Registry, RegistryError};
 use crate::schema::Source;
 
-/// The gauges of a circuit breaker that somebody else runs and that cannot be asked: it is told. Where it can be asked,
-/// a [`BreakerSource`] is true at any moment. Cheap to clone: clones show the same breaker, whose series go with the last
-/// of them.
+/// The metrics of a circuit breaker whose state cannot be read. The program sets the state instead.
+///
+/// Prefer a [`BreakerSource`] if the state can be read, because it is correct at every moment. Clones are cheap and share
+/// the same breaker. Its series disappear when the last clone is dropped.
 ///
 /// ```
 /// use metrics_runtime::circuit_breaker::{BreakerHandle, State};
@@ -29,12 +30,12 @@ use crate::schema::Source;
 #[derive(Clone, Debug)]
 pub struct BreakerHandle {
     service: Arc<str>,
-    told: Arc<Manual>,
+    reported: Arc<ReportedState>,
 }
 
-/// What it was told.
+/// A state, its transitions and failures, as reported by the user or by another crate.
 #[derive(Debug)]
-pub(super) struct Manual {
+pub(super) struct ReportedState {
     state: AtomicU8,
     failures: AtomicU64,
     changes: Mutex<Changes>,
@@ -47,7 +48,7 @@ struct Changes {
     last: f64,
 }
 
-impl Manual {
+impl ReportedState {
     pub(super) fn new() -> Self {
         Self {
             state: AtomicU8::new(State::Closed as u8),
@@ -69,84 +70,78 @@ impl Manual {
             return;
         }
         match changes.transitions.iter_mut().find(|(f, t, _)| (*f, *t) == (from, to)) {
-            Some((.., times)) => *times += 1,
+            Some((.., count)) => *count += 1,
             None => changes.transitions.push((from, to, 1)),
         }
         changes.last = self.clock.timestamp();
         self.state.store(to as u8, Ordering::Release);
     }
 
-    /// All that it knows, failures left out.
-    pub(super) fn known(&self) -> Snapshot {
+    /// Returns the state and the transitions, without the failures.
+    pub(super) fn state_snapshot(&self) -> Snapshot {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = |from, to| {
-            let told = changes.transitions.iter().find(|(f, t, _)| (*f, *t) == (from, to));
-            told.map_or(0, |(.., times)| *times)
+        let count = |from, to| {
+            let reported = changes.transitions.iter().find(|(f, t, _)| (*f, *t) == (from, to));
+            reported.map_or(0, |(.., count)| *count)
         };
         let mut snapshot = Snapshot::new(self.state()).last_transition(changes.last);
         for (from, to) in State::transitions() {
-            snapshot = snapshot.transition(from, to, times(from, to));
+            snapshot = snapshot.transition(from, to, count(from, to));
         }
-        // Another breaker may go ways that ours does not.
-        for &(from, to, times) in &changes.transitions {
+        // Other breakers can make transitions that `CircuitBreaker` does not make.
+        for &(from, to, count) in &changes.transitions {
             if !snapshot.transitions.iter().any(|(f, t, _)| (*f, *t) == (from, to)) {
-                snapshot = snapshot.transition(from, to, times);
+                snapshot = snapshot.transition(from, to, count);
             }
         }
         snapshot
     }
 }
 
-impl BreakerSource for Manual {
+impl BreakerSource for ReportedState {
     fn snapshot(&self) -> Snapshot {
-        self.known().failures(self.failures.load(Ordering::Relaxed))
+        self.state_snapshot().failures(self.failures.load(Ordering::Relaxed))
     }
 }
 
 impl BreakerHandle {
-    /// Registers a service with the global registry, closed and without failures. A service that has a handle already has
-    /// the same one, with its numbers.
+    /// Registers a closed breaker without failures in the global registry. Returns the existing handle, with its counts,
+    /// if the service has one.
     ///
     /// # Errors
-    /// The service has another breaker, or another metric one of the names of the families.
+    /// Returns an error if the service has a breaker that is not a handle, or if another metric has the name of one of
+    /// the families.
     #[track_caller]
     pub fn register(service: impl Into<Arc<str>>) -> Result<Self, RegistryError> {
         Self::register_in(Registry::global(), service)
     }
 
-    /// Like [`register`](Self::register), with a registry of one's own.
+    /// Like [`register`](Self::register), in the given registry.
     ///
     /// # Errors
-    /// As [`register`](Self::register).
+    /// See [`register`](Self::register).
     #[track_caller]
     pub fn register_in(registry: &Registry, service: impl Into<Arc<str>>) -> Result<Self, RegistryError> {
         let (service, place) = (service.into(), Source::caller());
-        let make = || {
-            let told = Arc::new(Manual::new());
-            let held = Held::Handle(Arc::downgrade(&told));
-            (told, held)
-        };
-        let told = Breakers::of(registry, place)?.add(Arc::clone(&service), place, make, |there| match there {
-            Live::Handle(told) => Ok(told),
-            Live::Ours(_) | Live::Other => Err(KIND),
-        })?;
-        Ok(Self { service, told })
+        let create = || Arc::new(ReportedState::new());
+        let reported = Breakers::of(registry, place)?.get_or_add(Arc::clone(&service), place, create, |_| Ok(()))?;
+        Ok(Self { service, reported })
     }
 
-    /// The service.
+    /// Returns the name of the service.
     #[must_use]
     pub fn service(&self) -> &str {
         &self.service
     }
 
-    /// Shows a state.
+    /// Sets the state. A change of state counts as a transition.
     pub fn set_state(&self, state: State) {
-        self.told.set_state(state);
+        self.reported.set_state(state);
     }
 
-    /// Counts a failure.
+    /// Counts a failure. Does not change the state.
     pub fn record_failure(&self) {
-        self.told.failures.fetch_add(1, Ordering::Relaxed);
+        self.reported.failures.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -155,20 +150,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_breaker_is_on_the_page_from_registration_and_shows_what_it_is_told() {
+    fn a_handle_has_series_from_registration_and_exports_the_state_that_is_set() {
         let registry = Registry::new();
-        let shows = |state: f64, failures: u64| {
+        let exports = |state: f64, failures: u64| {
             let page = registry.render();
             page.contains(&format!("circuit_breaker_state{{service=\"vault\"}} {state}\n"))
                 && page.contains(&format!("circuit_breaker_failures_total{{service=\"vault\"}} {failures}\n"))
         };
         let vault = BreakerHandle::register_in(&registry, "vault").unwrap();
-        assert!(shows(0.0, 0));
+        assert!(exports(0.0, 0));
         vault.record_failure();
         vault.set_state(State::Open);
-        assert!(shows(1.0, 1));
+        assert!(exports(1.0, 1));
         BreakerHandle::register_in(&registry, "vault").unwrap().set_state(State::HalfOpen);
-        assert!(shows(2.0, 1));
+        assert!(exports(2.0, 1));
         vault.set_state(State::HalfOpen);
         let page = registry.render();
         assert!(page.contains("_transitions_total{service=\"vault\",from=\"open\",to=\"half_open\"} 1\n"), "{page}");

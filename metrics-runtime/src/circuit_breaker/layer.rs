@@ -1,4 +1,4 @@
-//! Breakers for tower's services.
+//! The layer that puts a tower service behind a breaker.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,15 +11,16 @@ use super::breaker::CircuitBreaker;
 use super::open::CircuitOpen;
 use super::permit::{Guarded, Permit};
 
-/// A circuit breaker in front of a service, client or route. Services of clones have the same breaker, as has any
-/// function that uses it.
+/// A layer that puts a service, client or route, behind a [`CircuitBreaker`].
 ///
-/// | | fails | a rejected call |
+/// All services that the layer and its clones create share the breaker, with each other and with functions that use it.
+///
+/// | | failures | rejected calls |
 /// |---|---|---|
-/// | [`new`](Self::new), for clients | where the service returns an error | is an error: `S::Error: From<CircuitOpen>` |
-/// | [`for_routes`](Self::for_routes) (feature `axum`) | where it returns an error, or a response with a code of 500 and above | is answered 503, with `Retry-After` |
+/// | [`new`](Self::new), for clients | errors of the service | return an error: `S::Error: From<CircuitOpen>` |
+/// | [`for_routes`](Self::for_routes) (feature `axum`) | errors, and responses with a status code of 500 and above | return a response: 503, with `Retry-After` |
 ///
-/// [`classify`](Self::classify) and [`on_reject`](Self::on_reject) decide otherwise.
+/// [`classify`](Self::classify) and [`on_reject`](Self::on_reject) replace these defaults.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -41,7 +42,7 @@ pub struct CircuitBreakerLayer<J = ErrorsFail, R = Rejected> {
 }
 
 impl CircuitBreakerLayer {
-    /// For a service whose error can say that the circuit is open.
+    /// Creates a layer for services whose error implements `From<CircuitOpen>`.
     #[must_use]
     pub fn new(breaker: CircuitBreaker) -> Self {
         Self { breaker, judge: ErrorsFail(()), reject: Rejected(()) }
@@ -50,7 +51,7 @@ impl CircuitBreakerLayer {
 
 #[cfg(feature = "axum")]
 impl CircuitBreakerLayer<ByStatus, Respond> {
-    /// For axum's routes.
+    /// Creates a layer for axum routes.
     #[must_use]
     pub fn for_routes(breaker: CircuitBreaker) -> Self {
         Self { breaker, judge: ByStatus(()), reject: Respond(()) }
@@ -58,13 +59,14 @@ impl CircuitBreakerLayer<ByStatus, Respond> {
 }
 
 impl<J, R> CircuitBreakerLayer<J, R> {
-    /// Decides what a call says about the service. A closure gets `&Result<Response, Error>` and returns a [`Verdict`].
+    /// Sets the classification of finished calls. A closure takes `&Result<Response, Error>` and returns a [`Verdict`] or a
+    /// `bool`, which is `true` for a failure.
     #[must_use]
     pub fn classify<C>(self, judge: C) -> CircuitBreakerLayer<C, R> {
         CircuitBreakerLayer { breaker: self.breaker, judge, reject: self.reject }
     }
 
-    /// Decides what becomes of a rejected call. A closure gets the [`CircuitOpen`] and returns `Result<Response, Error>`.
+    /// Sets the result of rejected calls. A closure takes the [`CircuitOpen`] and returns `Result<Response, Error>`.
     #[must_use]
     pub fn on_reject<C>(self, reject: C) -> CircuitBreakerLayer<J, C> {
         CircuitBreakerLayer { breaker: self.breaker, judge: self.judge, reject }
@@ -72,25 +74,30 @@ impl<J, R> CircuitBreakerLayer<J, R> {
 }
 
 impl<S, J: Clone, R: Clone> Layer<S> for CircuitBreakerLayer<J, R> {
-    type Service = Breaking<S, J, R>;
+    type Service = CircuitBreakerService<S, J, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Breaking { inner, breaker: self.breaker.clone(), judge: self.judge.clone(), reject: self.reject.clone() }
+        CircuitBreakerService {
+            inner,
+            breaker: self.breaker.clone(),
+            judge: self.judge.clone(),
+            reject: self.reject.clone(),
+        }
     }
 }
 
-/// A service behind a circuit breaker, made by [`CircuitBreakerLayer`].
+/// A service behind a circuit breaker, created by [`CircuitBreakerLayer`].
 ///
-/// It is ready when the inner service is: an open circuit does not make callers wait, it rejects them.
+/// It is ready if the inner service is ready. An open breaker rejects calls; it does not make callers wait.
 #[derive(Clone, Debug)]
-pub struct Breaking<S, J = ErrorsFail, R = Rejected> {
+pub struct CircuitBreakerService<S, J = ErrorsFail, R = Rejected> {
     inner: S,
     breaker: CircuitBreaker,
     judge: J,
     reject: R,
 }
 
-impl<S, Q, J, R> Service<Q> for Breaking<S, J, R>
+impl<S, Q, J, R> Service<Q> for CircuitBreakerService<S, J, R>
 where
     S: Service<Q>,
     J: Judge<S::Response, S::Error> + Clone,
@@ -98,7 +105,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = BreakingFuture<S::Future, J, S::Response, S::Error>;
+    type Future = ResponseFuture<S::Future, J, S::Response, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -106,13 +113,14 @@ where
 
     fn call(&mut self, request: Q) -> Self::Future {
         let state = match self.breaker.acquire_owned() {
-            // A service that panics before there is a future drops the permit by its panic: a failure.
-            Ok(permit) => {
-                Under::Way { call: guard(permit, || self.inner.call(request)), judge: Some(self.judge.clone()) }
-            }
-            Err(open) => Under::Rejected { answer: Some(self.reject.reject(open)) },
+            // If the inner service panics in `call`, the permit is dropped by the panic, which is a failure.
+            Ok(permit) => ResponseState::Call {
+                call: guard(permit, || self.inner.call(request)),
+                judge: Some(self.judge.clone()),
+            },
+            Err(open) => ResponseState::Rejected { result: Some(self.reject.reject(open)) },
         };
-        BreakingFuture { state }
+        ResponseFuture { state }
     }
 }
 
@@ -122,35 +130,35 @@ fn guard<F: Future>(permit: Permit<'static>, call: impl FnOnce() -> F) -> Guarde
 }
 
 pin_project_lite::pin_project! {
-    /// A call of a [`Breaking`] service, under way.
+    /// The future of [`CircuitBreakerService`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct BreakingFuture<F, J, T, E> {
+    pub struct ResponseFuture<F, J, T, E> {
         #[pin]
-        state: Under<F, J, T, E>,
+        state: ResponseState<F, J, T, E>,
     }
 }
 
 pin_project_lite::pin_project! {
-    #[project = UnderProjected]
-    enum Under<F, J, T, E> {
-        Way {
+    #[project = ResponseStateProj]
+    enum ResponseState<F, J, T, E> {
+        Call {
             #[pin]
             call: Guarded<'static, F>,
             judge: Option<J>,
         },
         Rejected {
-            answer: Option<Result<T, E>>,
+            result: Option<Result<T, E>>,
         },
     }
 }
 
-impl<F, J, T, E> std::fmt::Debug for BreakingFuture<F, J, T, E> {
+impl<F, J, T, E> std::fmt::Debug for ResponseFuture<F, J, T, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BreakingFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<F, J, T, E> Future for BreakingFuture<F, J, T, E>
+impl<F, J, T, E> Future for ResponseFuture<F, J, T, E>
 where
     F: Future<Output = Result<T, E>>,
     J: Judge<T, E>,
@@ -159,47 +167,48 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            UnderProjected::Way { call, judge } => {
+            ResponseStateProj::Call { call, judge } => {
                 let (returned, permit) = std::task::ready!(call.poll(cx));
                 if let Some(judge) = judge.take() {
                     permit.record(judge.judge(&returned));
                 }
                 Poll::Ready(returned)
             }
-            // Nothing if it is polled again after it was done, which no caller may do.
-            UnderProjected::Rejected { answer } => answer.take().map_or(Poll::Pending, Poll::Ready),
+            // There is no result if the future is polled after it has completed, which is an error of the caller.
+            ResponseStateProj::Rejected { result } => result.take().map_or(Poll::Pending, Poll::Ready),
         }
     }
 }
 
-/// What a call of a service says about it. Closures are judges.
+/// A classifier of the finished calls of a service. Closures implement it.
 pub trait Judge<T, E> {
-    /// The verdict on what was returned.
+    /// Classifies the result of a call.
     fn judge(&self, returned: &Result<T, E>) -> Verdict;
 }
 
-/// What becomes of a call that is rejected. Closures say so, too.
+/// A source of the results of rejected calls. Closures implement it.
 pub trait Reject<T, E> {
-    /// What is returned in its place.
+    /// Returns the result of a rejected call.
     ///
     /// # Errors
-    /// If that is an error.
+    /// Returns an error if the implementation rejects calls with an error.
     fn reject(&self, open: CircuitOpen) -> Result<T, E>;
 }
 
-/// Errors are failures.
+/// The classifier of [`CircuitBreakerLayer::new`]: errors are failures.
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorsFail(());
 
-/// Errors are failures, and so are responses with a code of 500 and above.
+/// The classifier of `CircuitBreakerLayer::for_routes`: errors and responses with a status code of 500 and above are
+/// failures.
 #[derive(Clone, Copy, Debug)]
 pub struct ByStatus(());
 
-/// A rejected call is an error.
+/// The [`Reject`] of [`CircuitBreakerLayer::new`]: rejected calls return an error.
 #[derive(Clone, Copy, Debug)]
 pub struct Rejected(());
 
-/// A rejected call is answered 503.
+/// The [`Reject`] of `CircuitBreakerLayer::for_routes`: rejected calls return a response with the status code 503.
 #[derive(Clone, Copy, Debug)]
 pub struct Respond(());
 

@@ -1,4 +1,4 @@
-//! The state machine: what happens under the lock, and the word by which everybody else knows of it.
+//! The state machine that the lock guards, and the packed state that is read without the lock.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
@@ -7,22 +7,24 @@ use std::sync::Arc;
 use super::clock::{Clock, nanos};
 use super::settings::Settings;
 use super::window::{Successes, Window};
-use super::{Ended, State, Transition};
+use super::{Completion, State, Transition};
 
-/// Called with each transition.
+/// A function that is called with each transition.
 pub(super) type Listener = Arc<dyn Fn(&Transition) + Send + Sync>;
 
-/// The state as one integer, to be read without the lock. Every transition has a generation of its own, so a call knows
-/// by it whether the state that admitted it is still there.
+/// The state as one integer, so that it can be read without the lock: the generation, a flag, and the state.
+///
+/// Every change of state increments the generation. A call compares generations to find out if the state that admitted
+/// it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Word(pub(super) u64);
+pub(super) struct PackedState(pub(super) u64);
 
-/// A success has something to say: it ends a row of failures.
-const WANTS_SUCCESS: u64 = 1 << 3;
+/// The flag for [`PackedState::needs_success`].
+const NEEDS_SUCCESS: u64 = 1 << 3;
 
-impl Word {
-    const fn new(generation: u64, state: State, wants_success: bool) -> Self {
-        Self(generation << 4 | if wants_success { WANTS_SUCCESS } else { 0 } | state as u64)
+impl PackedState {
+    const fn new(generation: u64, state: State, needs_success: bool) -> Self {
+        Self(generation << 4 | if needs_success { NEEDS_SUCCESS } else { 0 } | state as u64)
     }
 
     #[inline]
@@ -30,7 +32,7 @@ impl Word {
         self.0 >> 4
     }
 
-    /// Closed and disabled breakers admit everybody.
+    /// Returns `true` if the breaker is closed or disabled, and so admits all calls.
     #[inline]
     pub(super) const fn admits(self) -> bool {
         matches!(self.state(), State::Closed | State::Disabled)
@@ -47,17 +49,18 @@ impl Word {
         }
     }
 
+    /// Returns `true` if a success changes the window: it ends a series of consecutive failures.
     #[inline]
-    pub(super) const fn wants_success(self) -> bool {
-        self.0 & WANTS_SUCCESS != 0
+    pub(super) const fn needs_success(self) -> bool {
+        self.0 & NEEDS_SUCCESS != 0
     }
 }
 
-/// What a call was admitted as.
+/// The state that admitted a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ticket {
+pub(super) struct Admission {
     pub(super) generation: u64,
-    /// Its number, if it is a probe.
+    /// The number of the probe, if the call is one.
     pub(super) probe: Option<std::num::NonZero<u64>>,
 }
 
@@ -65,9 +68,9 @@ pub(super) struct Ticket {
 enum Phase {
     Closed,
     Open {
-        /// On the breaker's clock.
+        /// The end of the open state, on the breaker's clock.
         until: u64,
-        /// The same for people.
+        /// The end of the open state, in seconds since 1970.
         until_timestamp: f64,
     },
     HalfOpen {
@@ -78,43 +81,43 @@ enum Phase {
     ForcedOpen,
 }
 
-/// A probe that is under way.
+/// A probe in progress.
 #[derive(Debug)]
 struct Probe {
     number: std::num::NonZero<u64>,
     lease_ends: u64,
 }
 
-/// What the lock guards.
+/// The data that the lock of a breaker guards.
 pub(super) struct Machine {
     phase: Phase,
     generation: u64,
     window: Window,
-    /// How often it has opened since it was closed last.
+    /// The number of times that it opened since it was last closed.
     opened: u32,
     /// The number of the next probe.
     next_probe: std::num::NonZero<u64>,
     transitions: Transitions,
     last_transition: f64,
     pub(super) listeners: Vec<Listener>,
-    /// What listeners have not been told yet.
-    pub(super) untold: VecDeque<Transition>,
-    /// Whether somebody is telling them.
-    pub(super) telling: bool,
+    /// The transitions that were not delivered to the listeners yet.
+    pub(super) undelivered: VecDeque<Transition>,
+    /// `true` while a thread delivers transitions to the listeners.
+    pub(super) notifying: bool,
 }
 
-/// How often it went from one state to another.
+/// The number of transitions, by previous and new state.
 pub(super) type Transitions = [[u64; State::ALL.len()]; State::ALL.len()];
 
-/// Why a call is not admitted.
+/// The reason that a call was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(super) struct Rejection {
     pub(super) state: State,
-    /// Nanoseconds after which asking again makes sense.
+    /// Nanoseconds until another call can be admitted; `None` if only the program can end the state.
     pub(super) retry_after: Option<u64>,
 }
 
-/// What there is to see at a moment.
+/// The state and numbers of a machine at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct View {
     pub(super) state: State,
@@ -124,7 +127,7 @@ pub(super) struct View {
     pub(super) probes: u64,
 }
 
-/// What the machine needs to know of its breaker.
+/// The fields of the breaker that the machine reads.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) settings: &'a Settings,
@@ -132,8 +135,9 @@ pub(super) struct Context<'a> {
     pub(super) successes: &'a Successes,
 }
 
-/// A breaker that is half-open cannot know how long its probes take; a second is when asking again costs little.
-const SOON: u64 = 1_000_000_000;
+/// The longest `retry_after` of a half-open breaker, in nanoseconds. The duration of its probes is not known, and one
+/// further request a second is cheap.
+const MAX_HALF_OPEN_RETRY: u64 = 1_000_000_000;
 
 impl Machine {
     pub(super) fn new(settings: &Settings) -> Self {
@@ -146,8 +150,8 @@ impl Machine {
             transitions: Transitions::default(),
             last_transition: 0.0,
             listeners: Vec::new(),
-            untold: VecDeque::new(),
-            telling: false,
+            undelivered: VecDeque::new(),
+            notifying: false,
         }
     }
 
@@ -161,16 +165,16 @@ impl Machine {
         }
     }
 
-    pub(super) fn word(&self) -> Word {
-        Word::new(self.generation, self.state(), self.window.wants_success())
+    pub(super) fn packed_state(&self) -> PackedState {
+        PackedState::new(self.generation, self.state(), self.window.needs_success())
     }
 
-    /// Until when an open breaker rejects.
-    pub(super) fn until(&self) -> Option<u64> {
+    /// Returns the end of the open state, or `None` if the breaker is in another state.
+    pub(super) fn open_until(&self) -> Option<u64> {
         if let Phase::Open { until, .. } = self.phase { Some(until) } else { None }
     }
 
-    fn go(&mut self, phase: Phase, timestamp: f64) {
+    fn enter(&mut self, phase: Phase, timestamp: f64) {
         let from = self.state();
         self.phase = phase;
         self.generation += 1;
@@ -179,17 +183,17 @@ impl Machine {
             self.transitions[from as usize][to as usize] += 1;
             self.last_transition = timestamp;
             if !self.listeners.is_empty() {
-                self.untold.push_back(Transition { from, to });
+                self.undelivered.push_back(Transition { from, to });
             }
         }
     }
 
-    /// What time alone does: an open breaker whose wait has passed is half-open.
-    fn settle(&mut self, now: u64) {
+    /// Makes an open breaker half-open if its time in the open state has passed.
+    fn apply_elapsed_time(&mut self, now: u64) {
         if let Phase::Open { until, until_timestamp } = self.phase
             && now >= until
         {
-            self.go(Phase::HalfOpen { probes: Vec::new(), succeeded: 0 }, until_timestamp);
+            self.enter(Phase::HalfOpen { probes: Vec::new(), succeeded: 0 }, until_timestamp);
         }
     }
 
@@ -199,24 +203,24 @@ impl Machine {
         let timestamp = cx.clock.timestamp();
         let until_timestamp = timestamp + wait.as_secs_f64();
         self.window.clear(cx.successes);
-        self.go(Phase::Open { until: now.saturating_add(nanos(wait)), until_timestamp }, timestamp);
+        self.enter(Phase::Open { until: now.saturating_add(nanos(wait)), until_timestamp }, timestamp);
     }
 
     fn close(&mut self, cx: Context<'_>) {
         self.opened = 0;
         self.window.clear(cx.successes);
-        self.go(Phase::Closed, cx.clock.timestamp());
+        self.enter(Phase::Closed, cx.clock.timestamp());
     }
 
-    /// Admits a call, or does not.
-    pub(super) fn admit(&mut self, cx: Context<'_>) -> Result<Ticket, Refused> {
+    /// Admits or rejects a call.
+    pub(super) fn admit(&mut self, cx: Context<'_>) -> Result<Admission, Rejection> {
         let now = cx.clock.now();
-        self.settle(now);
+        self.apply_elapsed_time(now);
         let (state, generation) = (self.state(), self.generation);
         match &mut self.phase {
-            Phase::Closed | Phase::Disabled => Ok(Ticket { generation, probe: None }),
-            Phase::Open { until, .. } => Err(Refused { state, retry_after: Some(until.saturating_sub(now)) }),
-            Phase::ForcedOpen => Err(Refused { state, retry_after: None }),
+            Phase::Closed | Phase::Disabled => Ok(Admission { generation, probe: None }),
+            Phase::Open { until, .. } => Err(Rejection { state, retry_after: Some(until.saturating_sub(now)) }),
+            Phase::ForcedOpen => Err(Rejection { state, retry_after: None }),
             Phase::HalfOpen { probes, succeeded } => {
                 probes.retain(|probe| probe.lease_ends > now);
                 let taken = u32::try_from(probes.len()).unwrap_or(u32::MAX).saturating_add(*succeeded);
@@ -224,77 +228,78 @@ impl Machine {
                     let number = self.next_probe;
                     self.next_probe = number.saturating_add(1);
                     probes.push(Probe { number, lease_ends: now.saturating_add(nanos(cx.settings.lease)) });
-                    return Ok(Ticket { generation, probe: Some(number) });
+                    return Ok(Admission { generation, probe: Some(number) });
                 }
                 let free = probes.iter().map(|probe| probe.lease_ends).min().unwrap_or(now);
-                Err(Refused { state, retry_after: Some(free.saturating_sub(now).min(SOON)) })
+                Err(Rejection { state, retry_after: Some(free.saturating_sub(now).min(MAX_HALF_OPEN_RETRY)) })
             }
         }
     }
 
-    /// How a call ended. One that another state has admitted changes nothing.
-    pub(super) fn end(&mut self, cx: Context<'_>, ticket: Ticket, ended: Ended) {
-        if ticket.generation != self.generation {
+    /// Applies the end of a call. Does nothing if another state admitted the call.
+    pub(super) fn complete(&mut self, cx: Context<'_>, admission: Admission, completion: Completion) {
+        if admission.generation != self.generation {
             return;
         }
         match &mut self.phase {
-            Phase::Closed => match ended {
-                Ended::Success => self.window.success(),
-                Ended::Failure => {
+            Phase::Closed => match completion {
+                Completion::Success => self.window.success(),
+                Completion::Failure => {
                     let now = cx.clock.now();
                     if self.window.failure(cx.successes, now) {
                         self.open(cx, now);
                     }
                 }
-                Ended::Ignored | Ended::Cancelled => {}
+                Completion::Ignored | Completion::Cancelled => {}
             },
             Phase::HalfOpen { probes, succeeded } => {
                 let now = cx.clock.now();
-                // One that took longer than its lease has lost its place, whether or not another one has it.
-                let place =
-                    probes.iter().position(|probe| Some(probe.number) == ticket.probe && probe.lease_ends > now);
-                let Some(place) = place else { return };
-                probes.swap_remove(place);
-                match ended {
-                    Ended::Success => {
+                // A probe that outlasted its lease has lost its place, even if no other probe has taken it.
+                let position =
+                    probes.iter().position(|probe| Some(probe.number) == admission.probe && probe.lease_ends > now);
+                let Some(position) = position else { return };
+                probes.swap_remove(position);
+                match completion {
+                    Completion::Success => {
                         *succeeded += 1;
                         if *succeeded >= cx.settings.half_open {
                             self.close(cx);
                         }
                     }
-                    Ended::Failure => self.open(cx, now),
-                    Ended::Ignored | Ended::Cancelled => {}
+                    Completion::Failure => self.open(cx, now),
+                    Completion::Ignored | Completion::Cancelled => {}
                 }
             }
             Phase::Open { .. } | Phase::Disabled | Phase::ForcedOpen => {}
         }
     }
 
-    /// In a window over time, calls count in the step of `now` from here on.
-    pub(super) fn begin_step(&mut self, cx: Context<'_>, ticket: Ticket, now: u64) {
-        if ticket.generation == self.generation {
+    /// Begins the step of `now` in a window over time. Does nothing if another state admitted the call.
+    pub(super) fn begin_step(&mut self, cx: Context<'_>, admission: Admission, now: u64) {
+        if admission.generation == self.generation {
             self.window.begin_step(cx.successes, now);
         }
     }
 
-    /// What somebody wants it to be.
+    /// Enters a state on request of the program: disabled, forced open, or else closed.
     pub(super) fn force(&mut self, cx: Context<'_>, to: State) {
-        self.settle(cx.clock.now());
+        self.apply_elapsed_time(cx.clock.now());
         match to {
             state if state == self.state() => {}
-            State::Disabled => self.go(Phase::Disabled, cx.clock.timestamp()),
-            State::ForcedOpen => self.go(Phase::ForcedOpen, cx.clock.timestamp()),
+            State::Disabled => self.enter(Phase::Disabled, cx.clock.timestamp()),
+            State::ForcedOpen => self.enter(Phase::ForcedOpen, cx.clock.timestamp()),
             State::Closed | State::Open | State::HalfOpen => self.close(cx),
         }
     }
 
-    /// As new, but for what was counted.
+    /// Closes the breaker with an empty window.
     pub(super) fn reset(&mut self, cx: Context<'_>) {
-        self.settle(cx.clock.now());
+        self.apply_elapsed_time(cx.clock.now());
         self.close(cx);
     }
 
-    /// What there is to see now. Changes nothing: what time alone has done is done to what is returned.
+    /// Returns the current state and numbers. Does not change the machine: if the time in the open state has passed, the
+    /// transition to half-open appears only in the returned value.
     pub(super) fn view(&self, cx: Context<'_>) -> View {
         let now = cx.clock.now();
         let mut view = View {
@@ -320,7 +325,7 @@ impl Machine {
     }
 }
 
-/// From 0 to 1, different each time: enough to spread the moments at which processes ask again.
+/// Returns a different number from 0 to 1 each time, random enough to spread the probes of many processes.
 fn random() -> f64 {
     let bits = RandomState::new().hash_one(0u8) >> 11;
     bits as f64 / (1u64 << 53) as f64

@@ -1,12 +1,11 @@
-//! The families of all breakers.
+//! The families of circuit breakers.
 
 use super::State;
 use super::source::{Calls, Snapshot};
 use crate::family::computed::Samples;
-use crate::schema::Descriptor;
-use crate::schema::Number;
+use crate::schema::{Descriptor, Number};
 
-/// The places of the families in what [`descriptors`] returns.
+/// The indices of the families in the return value of [`descriptors`].
 mod family {
     pub(super) const STATE: usize = 0;
     pub(super) const FAILURES: usize = 1;
@@ -21,8 +20,8 @@ mod family {
 /// The values of the label `result`.
 const RESULTS: [&str; 5] = ["success", "failure", "ignored", "cancelled", "rejected"];
 
-/// All values that a label of the families can have; none for the service, of which there may be any number.
-pub(super) fn values(label: &str) -> Vec<&'static str> {
+/// Returns all values of a label of the families. Empty for `service`, whose values are not known.
+pub(super) fn known_values(label: &str) -> Vec<&'static str> {
     match label {
         "result" => RESULTS.to_vec(),
         "from" | "to" => State::ALL.map(State::as_str).to_vec(),
@@ -30,7 +29,7 @@ pub(super) fn values(label: &str) -> Vec<&'static str> {
     }
 }
 
-/// The families of all breakers, each with the label `service` first.
+/// Returns the descriptors of the families. The first label of each is `service`.
 pub(super) fn descriptors() -> Vec<Descriptor> {
     let (gauge, counter) = (
         |name: &'static str, help: &'static str| Descriptor::gauge(name, help).labels(["service"]),
@@ -45,30 +44,30 @@ pub(super) fn descriptors() -> Vec<Descriptor> {
         ),
         counter(
             "circuit_breaker_failures_total",
-            "Failures that a service's circuit breaker has counted.",
+            "Failures counted by a service's circuit breaker.",
             &["service"],
         ),
         counter(
             "circuit_breaker_calls_total",
-            "Calls by what a service's circuit breaker has counted them as.",
+            "Calls counted by a service's circuit breaker, by result.",
             &["service", "result"],
         ),
         counter(
             "circuit_breaker_transitions_total",
-            "Changes of state of a service's circuit breaker.",
+            "State changes of a service's circuit breaker.",
             &["service", "from", "to"],
         ),
         gauge(
             "circuit_breaker_last_transition_timestamp_seconds",
-            "When a service's circuit breaker last changed its state, in seconds since 1970; 0 before the first time.",
+            "Time of the last state change of a service's circuit breaker, in seconds since 1970; 0 before the first one.",
         )
         .unit("seconds"),
         gauge(
             "circuit_breaker_failure_ratio",
-            "Part of the calls in the window of a service's circuit breaker that have failed; absent below the minimum.",
+            "Ratio of failed calls in the window of a service's circuit breaker; absent below the minimum.",
         ),
-        gauge("circuit_breaker_failure_ratio_threshold", "Part of the calls that opens a service's circuit breaker."),
-        gauge("circuit_breaker_probes_in_flight", "Probes of a service's half-open circuit breaker under way."),
+        gauge("circuit_breaker_failure_ratio_threshold", "Ratio of failed calls that opens a service's circuit breaker."),
+        gauge("circuit_breaker_probes_in_flight", "Probes of a service's half-open circuit breaker in progress."),
     ]
 }
 
@@ -97,10 +96,10 @@ pub(super) fn add(samples: &mut Samples, service: &str, snapshot: &Snapshot) {
             samples.add(family::CALLS, &[service, result], Number::Whole(calls));
         }
     }
-    for (i, &(from, to, times)) in snapshot.transitions.iter().enumerate() {
-        // A pair that is there twice would be the same series twice.
+    for (i, &(from, to, count)) in snapshot.transitions.iter().enumerate() {
+        // A pair that is in the snapshot twice would write the same series twice.
         if !snapshot.transitions[..i].iter().any(|(f, t, _)| (*f, *t) == (from, to)) {
-            samples.add(family::TRANSITIONS, &[service, from.as_str(), to.as_str()], Number::Whole(times));
+            samples.add(family::TRANSITIONS, &[service, from.as_str(), to.as_str()], Number::Whole(count));
         }
     }
 }

@@ -1,41 +1,108 @@
-//! Circuit breakers, and gauges that show the true state of any breaker at the moment of the scrape.
+//! Circuit breakers, and metrics of their state.
 //!
-//! Closed, calls pass; failures open it. Open, calls are rejected for a while; then it is half-open: a few calls pass as
-//! probes, whose successes close it and whose first failure opens it again. [`Settings`] say when, and for how long.
+//! A circuit breaker stops calls to a service that fails. While it is closed, calls pass, and failures open it. While it
+//! is open, calls are rejected for a while. Then it is half-open: a few calls pass as probes. Enough successful probes
+//! close it, and the first failed probe opens it again.
+//!
+//! The metrics of a breaker are computed during the scrape, so they show its state at that moment.
+//!
+//! # Example
+//!
+//! The attribute [`#[circuit_breaker]`](macro@crate::circuit_breaker) puts an async function behind a breaker:
+//!
+//! ```
+//! use metrics_runtime::circuit_breaker::CircuitOpen;
+//! use metrics_runtime::{circuit_breaker, track_ryot};
+//!
+//! #[derive(Debug)]
+//! enum RyotError {
+//!     Open(CircuitOpen),
+//!     Refused,
+//! }
+//!
+//! impl From<CircuitOpen> for RyotError {
+//!     fn from(open: CircuitOpen) -> Self {
+//!         Self::Open(open)
+//!     }
+//! }
+//!
+//! #[circuit_breaker(service = "ryot", failures = 5, open = "30s", failure_if = |e| !matches!(e, RyotError::Refused))]
+//! #[track_ryot]
+//! async fn generate(prompt: &str) -> Result<String, RyotError> {
+//!     if prompt.is_empty() { Err(RyotError::Refused) } else { Ok(format!("{prompt} ..")) }
+//! }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! assert!(generate("Once").await.is_ok());
+//! assert!(matches!(generate("").await, Err(RyotError::Refused)));
+//! # let _ = |error| if let RyotError::Open(open) = error { drop(open) };
+//! # });
+//! ```
+//!
+//! After five consecutive failures, the body does not run for 30 seconds. Calls return the error that
+//! `From<CircuitOpen>` creates; the arguments `on_reject` and `fallback` replace it. With the feature `axum`,
+//! [`CircuitOpen`] is a response: 503, with `Retry-After`. After the 30 seconds, one call passes as a probe.
+//!
+//! - All functions that name a service share its breaker. The argument `breaker = self.breaker` takes a breaker that the
+//!   program holds.
+//! - The breaker encloses what [`macro@crate::track`] and its relatives record, in whatever order the attributes are
+//!   written. `ryot_requests_total` counts only the calls that reached the service.
+//! - A breaker works the same if metrics are off, by `METRICS_ENABLED` or by the feature `off`.
+//!
+//! # Ways to use a breaker
 //!
 //! - [`#[circuit_breaker]`](macro@crate::circuit_breaker) on an async function, with one breaker for each service name.
-//! - [`CircuitBreaker`] for everything else: [`call`](CircuitBreaker::call), or [`acquire`](CircuitBreaker::acquire) a
-//!   [`Permit`] and say how the call went; [`find`](CircuitBreaker::find) the one that an attribute has made.
-//! - [`CircuitBreakerLayer`] for tower's services: clients and routes (feature `tower`, part of `axum`).
-//! - [`BreakerSource`] shows the breakers of others; `failsafe` and `tower-resilience-circuitbreaker` are adapted behind
-//!   features.
+//!   [`CircuitBreaker::find`] returns that breaker.
+//! - [`CircuitBreaker`] without an attribute: [`call`](CircuitBreaker::call) runs a future. Or
+//!   [`acquire`](CircuitBreaker::acquire) a [`Permit`] and report the result of the call on it.
+//! - [`CircuitBreakerLayer`] for tower services, clients and routes (feature `tower`, part of `axum`).
+//! - [`BreakerSource`] for the state of breakers that other crates implement, and [`BreakerHandle`] for breakers whose
+//!   state cannot be read. The features `failsafe` and `tower-resilience` have a source for the crates `failsafe` and
+//!   `tower-resilience-circuitbreaker`; the modules of the same names list what is approximate.
 //!
-//! # What holds
+//! # Settings
 //!
-//! - A half-open breaker never has more than [`half_open`](Settings::half_open) calls under way and succeeded.
-//! - A call counts for the state that admitted it. When it ends in another one it is counted, and changes nothing.
-//! - A call that is dropped counts as `cancelled`, frees its place, and says nothing about the service. A panic is a
-//!   failure. A probe that never ends loses its place after its [`lease`](Settings::lease).
-//! - Time is monotonic, arithmetic saturates, nothing panics, and no lock is held while a call runs, a listener is
-//!   called, or anybody waits.
-//! - While all is well, a call costs one atomic load before and one after, beside the counter of its thread; policies
-//!   with a window add to one more counter.
+//! [`Settings`] has three policies for opening a breaker:
+//!
+//! | policy | arguments of the attribute | opens after |
+//! |---|---|---|
+//! | [`consecutive`](Settings::consecutive) | `failures = 5` | this number of consecutive failures |
+//! | [`ratio_of_calls`](Settings::ratio_of_calls) | `ratio = 0.5, calls = 100` | this ratio of failures among the last calls |
+//! | [`ratio_over_time`](Settings::ratio_over_time) | `ratio = 0.5, window = "10s"` | this ratio of failures within a time window |
+//!
+//! The time that a breaker stays open can double each time ([`open_at_most`](Settings::open_at_most), argument
+//! `max_open`) and can vary randomly ([`jitter`](Settings::jitter)).
+//!
+//! # Guarantees
+//!
+//! - The calls in progress and the successful probes of a half-open breaker together never exceed
+//!   [`half_open`](Settings::half_open).
+//! - The result of a call counts for the state that admitted the call. A call that ends in a later state is counted in
+//!   the metrics and changes nothing else.
+//! - A dropped call counts as `cancelled` and frees its place. It is neither a success nor a failure.
+//! - A panic is a failure.
+//! - A probe that does not end within its [`lease`](Settings::lease) loses its place.
+//! - Time is monotonic, arithmetic saturates, and the breaker never panics.
+//! - No lock is held while a call runs, while a listener runs, or across an `.await`.
+//! - A successful call through a closed breaker costs one atomic load before and one after, and one addition to a counter
+//!   of its thread. Policies with a ratio add to a second counter. [`ratio_over_time`](Settings::ratio_over_time) also
+//!   reads the clock.
 //!
 //! # Metrics
 //!
-//! | metric | meaning |
-//! |---|---|
-//! | gauge `circuit_breaker_state{service}` | 0 closed, 1 open, 2 half-open, 3 disabled, 4 forced open |
-//! | counter `circuit_breaker_failures_total{service}` | failures the breaker has counted |
-//! | counter `circuit_breaker_calls_total{service, result}` | calls by `success`, `failure`, `ignored`, `cancelled`, `rejected` |
-//! | counter `circuit_breaker_transitions_total{service, from, to}` | changes of state |
-//! | gauge `circuit_breaker_last_transition_timestamp_seconds{service}` | when the last one was; 0 before the first |
-//! | gauge `circuit_breaker_failure_ratio{service}` | the part of the window that failed, while closed; absent below the minimum, and for policies without a ratio |
-//! | gauge `circuit_breaker_failure_ratio_threshold{service}` | the part that opens it; absent for policies without a ratio |
-//! | gauge `circuit_breaker_probes_in_flight{service}` | probes under way |
+//! | metric | type | meaning |
+//! |---|---|---|
+//! | `circuit_breaker_state{service}` | gauge | 0 closed, 1 open, 2 half-open, 3 disabled, 4 forced open |
+//! | `circuit_breaker_failures_total{service}` | counter | failures that the breaker has counted |
+//! | `circuit_breaker_calls_total{service, result}` | counter | calls by `success`, `failure`, `ignored`, `cancelled`, `rejected` |
+//! | `circuit_breaker_transitions_total{service, from, to}` | counter | changes of state |
+//! | `circuit_breaker_last_transition_timestamp_seconds{service}` | gauge | time of the last change of state; 0 before the first |
+//! | `circuit_breaker_failure_ratio{service}` | gauge | ratio of failures in the window while closed; absent below the minimum, and for policies without a ratio |
+//! | `circuit_breaker_failure_ratio_threshold{service}` | gauge | ratio that opens the breaker; absent for policies without a ratio |
+//! | `circuit_breaker_probes_in_flight{service}` | gauge | probes in progress |
 //!
-//! They are computed when the page is written, and computing them changes nothing: a breaker whose wait has passed shows
-//! half-open with no call made. All are there at zero from registration, and gone when the breaker is dropped.
+//! A scrape computes the values and does not change the breaker. A breaker whose time in the open state has passed shows
+//! half-open, even if no call was made since. The series exist from registration, at zero, and disappear when the breaker
+//! is dropped.
 
 pub(crate) mod attribute;
 mod breaker;
@@ -65,13 +132,13 @@ pub use clock::{Clock, ManualClock};
 pub use handle::BreakerHandle;
 #[cfg(feature = "tower")]
 pub use layer::{
-    Breaking, BreakingFuture, ByStatus, CircuitBreakerLayer, ErrorsFail, Judge, Reject, Rejected, Respond,
+    ByStatus, CircuitBreakerLayer, CircuitBreakerService, ErrorsFail, Judge, Reject, Rejected, Respond, ResponseFuture,
 };
 pub use open::CircuitOpen;
 pub use permit::{Calling, Guarded, Permit};
-pub use registered::BreakerError;
+pub use registered::{BreakerError, Shown, show, show_in};
 pub use settings::{Settings, SettingsError};
-pub use source::{BreakerSource, Calls, Shown, Snapshot, show, show_in};
+pub use source::{BreakerSource, Calls, Snapshot};
 
 use std::fmt;
 
@@ -79,23 +146,23 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
-    /// Calls pass: 0.
+    /// Calls pass. The value of the gauge is 0.
     Closed = 0,
-    /// Calls are rejected: 1.
+    /// Calls are rejected. The value of the gauge is 1.
     Open = 1,
-    /// A few calls pass, to find out whether the service is back: 2.
+    /// A few calls pass as probes of the service. The value of the gauge is 2.
     HalfOpen = 2,
-    /// Calls pass, whatever becomes of them: 3.
+    /// Calls pass, and failures do not open the breaker. The value of the gauge is 3.
     Disabled = 3,
-    /// Calls are rejected until somebody says otherwise: 4.
+    /// Calls are rejected until the breaker is closed, disabled or reset by the program. The value of the gauge is 4.
     ForcedOpen = 4,
 }
 
 impl State {
-    /// All of them, in the order of their values.
+    /// All states, in the order of their values.
     pub const ALL: [Self; 5] = [Self::Closed, Self::Open, Self::HalfOpen, Self::Disabled, Self::ForcedOpen];
 
-    /// The value of the gauge.
+    /// Returns the value of the gauge `circuit_breaker_state`.
     #[must_use]
     pub const fn value(self) -> f64 {
         match self {
@@ -107,7 +174,7 @@ impl State {
         }
     }
 
-    /// The label: `closed`, `open`, `half_open`, `disabled` or `forced_open`.
+    /// Returns the value of the labels `from` and `to`: `closed`, `open`, `half_open`, `disabled` or `forced_open`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -119,7 +186,7 @@ impl State {
         }
     }
 
-    /// The pairs of states that a breaker can go between.
+    /// Returns the transitions that a [`CircuitBreaker`] can make, as pairs of states.
     fn transitions() -> impl Iterator<Item = (Self, Self)> {
         let pairs = Self::ALL.into_iter().flat_map(|from| Self::ALL.map(|to| (from, to)));
         pairs.filter(|pair| match pair {
@@ -140,48 +207,48 @@ impl fmt::Display for State {
     }
 }
 
-/// What a call says about the service.
+/// The classification of a finished call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// It is well.
+    /// The service works.
     Success,
-    /// It is not.
+    /// The service fails.
     Failure,
-    /// Nothing: the call counts neither way, and frees its place.
+    /// The call is neither a success nor a failure. It frees its place.
     Ignored,
 }
 
-/// What `failure_if` says: `true` is a failure, `false` a success.
+/// Converts the result of `failure_if`: `true` is a failure, `false` a success.
 impl From<bool> for Verdict {
     fn from(failure: bool) -> Self {
         if failure { Self::Failure } else { Self::Success }
     }
 }
 
-/// A change of state, as listeners are told of it.
+/// A change of state, as passed to the listeners of [`CircuitBreaker::on_transition`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transition {
-    /// The state that it was in.
+    /// The previous state.
     pub from: State,
-    /// The state that it is in.
+    /// The new state.
     pub to: State,
 }
 
-/// How a call that was admitted has ended.
+/// The end of an admitted call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
+enum Completion {
     Success,
     Failure,
     Ignored,
     Cancelled,
 }
 
-impl Ended {
+impl Completion {
     const ALL: [Self; 4] = [Self::Success, Self::Failure, Self::Ignored, Self::Cancelled];
 }
 
-impl From<Verdict> for Ended {
+impl From<Verdict> for Completion {
     fn from(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Success => Self::Success,

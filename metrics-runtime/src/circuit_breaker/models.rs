@@ -1,18 +1,18 @@
-//! Threads at one breaker, in every order: see [`crate::metric::sync`].
+//! Models of a breaker that several threads use, in every order of execution: see [`crate::metric::sync`].
 #![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{CircuitBreaker, ManualClock, Permit, Settings, State};
-use crate::metric::models::{give_back, thread};
+use crate::metric::models::{release_slot, thread};
 use crate::metric::sync;
 
-/// This thread, too, counts calls.
-fn model(interruptions: usize, run: impl Fn() + Send + Sync + 'static) {
-    sync::model(interruptions, move || {
+/// Runs a model whose main thread also counts calls, and so has a slot to release.
+fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
+    sync::model(preemptions, move || {
         run();
-        give_back();
+        release_slot();
     });
 }
 
@@ -23,25 +23,25 @@ fn breaker(settings: Settings) -> (Arc<CircuitBreaker>, ManualClock) {
     (Arc::new(CircuitBreaker::with_clock("s", settings.open(WAIT), clock.clone()).unwrap()), clock)
 }
 
-fn half_open(places: u32) -> Arc<CircuitBreaker> {
-    let (breaker, clock) = breaker(Settings::consecutive(1).half_open(places));
+fn half_open(probes: u32) -> Arc<CircuitBreaker> {
+    let (breaker, clock) = breaker(Settings::consecutive(1).half_open(probes));
     breaker.acquire().unwrap().failure();
     clock.advance(WAIT);
     breaker
 }
 
 fn transitions(breaker: &CircuitBreaker) -> Vec<(State, State, u64)> {
-    breaker.snapshot().transitions.into_iter().filter(|(.., times)| *times > 0).collect()
+    breaker.snapshot().transitions.into_iter().filter(|(.., count)| *count > 0).collect()
 }
 
 #[test]
-fn as_many_are_admitted_as_there_are_places() {
-    for places in [1, 2] {
+fn a_half_open_breaker_admits_its_number_of_probes() {
+    for probes in [1, 2] {
         model(2, move || {
-            let breaker = half_open(places);
+            let breaker = half_open(probes);
             let threads = [(); 3].map(|()| thread(&breaker, |breaker| breaker.acquire_owned().ok()));
             let admitted: Vec<Permit<'static>> = threads.into_iter().filter_map(|t| t.join().unwrap()).collect();
-            assert_eq!(admitted.len(), places as usize);
+            assert_eq!(admitted.len(), probes as usize);
             admitted.into_iter().for_each(Permit::success);
             assert_eq!(breaker.state(), State::Closed);
         });
@@ -49,7 +49,7 @@ fn as_many_are_admitted_as_there_are_places() {
 }
 
 #[test]
-fn a_place_that_is_freed_is_taken_once() {
+fn a_freed_place_is_taken_only_once() {
     model(2, || {
         let breaker = half_open(1);
         let probe = breaker.acquire_owned().unwrap();
@@ -65,7 +65,7 @@ fn a_place_that_is_freed_is_taken_once() {
 }
 
 #[test]
-fn no_failure_is_lost_and_it_opens_once() {
+fn no_failure_is_lost_and_the_breaker_opens_once() {
     for settings in [Settings::consecutive(3), Settings::ratio_of_calls(1.0, 3)] {
         model(2, move || {
             let (breaker, _clock) = breaker(settings);
@@ -79,7 +79,7 @@ fn no_failure_is_lost_and_it_opens_once() {
 }
 
 #[test]
-fn more_failures_than_it_takes_open_it_once() {
+fn more_failures_than_the_limit_open_the_breaker_once() {
     model(2, || {
         let (breaker, _clock) = breaker(Settings::consecutive(1));
         let threads = [(); 3].map(|()| {
@@ -95,14 +95,15 @@ fn more_failures_than_it_takes_open_it_once() {
 }
 
 #[test]
-fn a_success_beside_failures_is_before_between_or_after_them() {
+fn a_concurrent_success_counts_before_between_or_after_the_failures() {
     model(3, || {
         let (breaker, _clock) = breaker(Settings::consecutive(2));
         breaker.acquire().unwrap().failure();
         let [success, failure] = [(); 2].map(|()| breaker.acquire_owned().unwrap());
         let threads = [thread(&breaker, move |_| success.success()), thread(&breaker, move |_| failure.failure())];
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        // Open if the failure came first; else the success has ended the row, and one more failure is not enough.
+        // The breaker is open if the failure came first. If not, the success ended the series, and the breaker is closed
+        // until one more failure.
         if breaker.state() == State::Closed {
             breaker.acquire().unwrap().failure();
             assert_eq!(breaker.state(), State::Open);
@@ -112,15 +113,15 @@ fn a_success_beside_failures_is_before_between_or_after_them() {
 }
 
 #[test]
-fn whoever_sees_it_open_sees_until_when() {
+fn a_thread_that_reads_the_open_state_reads_its_end() {
     model(3, || {
         let (breaker, _clock) = breaker(Settings::consecutive(1));
         let opens = thread(&breaker, |breaker| breaker.acquire().unwrap().failure());
         if let Err(open) = breaker.acquire() {
             assert_eq!(open.retry_after(), Some(WAIT));
         }
-        let seen = breaker.state();
-        assert!(matches!(seen, State::Closed | State::Open), "{seen}");
+        let state = breaker.state();
+        assert!(matches!(state, State::Closed | State::Open), "{state}");
         opens.join().unwrap();
     });
 }

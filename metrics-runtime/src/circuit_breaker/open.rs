@@ -1,14 +1,14 @@
-//! The error of a call that was not made.
+//! The error of a rejected call.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::State;
 
-/// The circuit is open: the call was not made.
+/// The error of a call that the circuit breaker rejected. The call was not made.
 ///
-/// With the feature `axum` it is a response: 503, with `Retry-After` in whole seconds where it is known when asking again
-/// makes sense.
+/// With the feature `axum` it is a response: 503, with `Retry-After` in whole seconds if
+/// [`retry_after`](Self::retry_after) is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the circuit breaker of `{service}` is {state}{}", hint(*.retry_after))]
 pub struct CircuitOpen {
@@ -21,7 +21,7 @@ fn hint(retry_after: Option<Duration>) -> String {
     retry_after.map_or_else(String::new, |delay| format!("; try again in {} s", whole_seconds(delay)))
 }
 
-/// Rounded up, so that an obedient client does not come back too early; never at once.
+/// Rounds up to at least 1, so that a client that waits this long is not rejected again.
 fn whole_seconds(delay: Duration) -> u64 {
     delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0)).max(1)
 }
@@ -31,20 +31,22 @@ impl CircuitOpen {
         Self { service, state, retry_after }
     }
 
-    /// The service that was not called.
+    /// Returns the name of the service.
     #[must_use]
     pub fn service(&self) -> &str {
         &self.service
     }
 
-    /// Open, half-open with all probes under way, or forced open.
+    /// Returns the state that rejected the call: open, half-open with all probes in progress, or forced open.
     #[must_use]
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// When asking again makes sense: the rest of the time that an open breaker waits, or at most a second where one is
-    /// half-open. Nothing where only a person knows, for a breaker that was forced open.
+    /// Returns the time to wait before another call.
+    ///
+    /// This is the rest of the open time if the breaker is open, and at most one second if it is half-open. Returns `None`
+    /// if it is forced open, because the breaker does not know when that ends.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after

@@ -1,4 +1,4 @@
-//! Leave to make one call.
+//! Permits for single calls.
 
 use std::fmt;
 use std::pin::Pin;
@@ -6,97 +6,99 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::breaker::{CircuitBreaker, Inner};
-use super::machine::Ticket;
+use super::machine::Admission;
 use super::open::CircuitOpen;
-use super::{Ended, Verdict};
+use super::{Completion, Verdict};
 use crate::instrument::poll::poll_flagged;
 
-/// Leave to make one call, from [`CircuitBreaker::acquire`](super::CircuitBreaker::acquire). Whoever has it says how the
-/// call went.
+/// A permit for one call, from [`CircuitBreaker::acquire`](super::CircuitBreaker::acquire).
 ///
-/// Dropped without a word, the call was `cancelled`: its place is free for another, and it counts neither way. Dropped
-/// by a panic, it has failed; what a future panics with is told from what drops it where the future runs inside of
-/// [`guard`](Self::guard).
+/// Report the result of the call with [`success`](Self::success), [`failure`](Self::failure), [`ignore`](Self::ignore) or
+/// [`record`](Self::record).
+///
+/// If the permit is dropped without a result, the call counts as `cancelled`: it frees its place, and is neither a success
+/// nor a failure. If the permit is dropped by a panic, the call is a failure. Run a future with [`guard`](Self::guard), so
+/// that a panic of the future is distinguished from a future that is dropped while its thread panics.
 #[must_use = "a permit that is dropped at once counts as cancelled"]
 pub struct Permit<'breaker> {
-    breaker: Holder<'breaker>,
-    /// Nothing once the call has ended.
-    ticket: Option<Ticket>,
-    runs: Runs,
+    breaker: BreakerRef<'breaker>,
+    /// `None` after the call has ended.
+    admission: Option<Admission>,
+    progress: Progress,
 }
 
-enum Holder<'breaker> {
+enum BreakerRef<'breaker> {
     Borrowed(&'breaker Inner),
     Owned(Arc<Inner>),
 }
 
-/// What is known of the call if the permit is dropped.
+/// The progress of the call, which decides if dropping the permit is a failure.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Runs {
-    /// Nothing: the thread panics or does not.
-    Somewhere,
-    /// Inside of a poll: it is the call that panics.
-    Now,
-    /// It has handed control back.
-    Later,
+enum Progress {
+    /// The permit does not run the call. The call has failed if the thread is panicking.
+    Unguarded,
+    /// The future is being polled. It has panicked.
+    Polling,
+    /// The future waits for its next poll. It was cancelled.
+    Waiting,
 }
 
 impl<'breaker> Permit<'breaker> {
     #[inline]
-    pub(super) fn borrowed(breaker: &'breaker Inner, ticket: Ticket) -> Self {
-        Self { breaker: Holder::Borrowed(breaker), ticket: Some(ticket), runs: Runs::Somewhere }
+    pub(super) fn borrowed(breaker: &'breaker Inner, admission: Admission) -> Self {
+        Self { breaker: BreakerRef::Borrowed(breaker), admission: Some(admission), progress: Progress::Unguarded }
     }
 
-    pub(super) fn owned(breaker: Arc<Inner>, ticket: Ticket) -> Self {
-        Self { breaker: Holder::Owned(breaker), ticket: Some(ticket), runs: Runs::Somewhere }
+    pub(super) fn owned(breaker: Arc<Inner>, admission: Admission) -> Self {
+        Self { breaker: BreakerRef::Owned(breaker), admission: Some(admission), progress: Progress::Unguarded }
     }
 
-    /// Runs the future of the call, and gives the permit back with what it returns.
+    /// Returns a future that runs the call, and yields its output together with the permit.
     #[inline]
     pub fn guard<F: Future>(mut self, call: F) -> Guarded<'breaker, F> {
-        self.runs = Runs::Later;
+        self.progress = Progress::Waiting;
         Guarded { call, permit: Some(self) }
     }
 
-    /// The call went well.
+    /// Records that the call succeeded.
     #[inline]
     pub fn success(self) {
         self.record(Verdict::Success);
     }
 
-    /// The call failed, in a way that says something about the service.
+    /// Records that the call failed because of the service.
     #[inline]
     pub fn failure(self) {
         self.record(Verdict::Failure);
     }
 
-    /// The call says nothing about the service: it counts as `ignored`, and neither way.
+    /// Records that the call is neither a success nor a failure. It counts as `ignored`.
     #[inline]
     pub fn ignore(self) {
         self.record(Verdict::Ignored);
     }
 
-    /// What is thought of the call.
+    /// Records the result of the call.
     #[inline]
     pub fn record(mut self, verdict: Verdict) {
-        self.end(verdict.into());
+        self.complete(verdict.into());
     }
 
     #[inline]
     fn poll<F: Future>(&mut self, call: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let polled = poll_flagged(&mut self.runs, Runs::Now, Runs::Later, call, cx);
+        let polled = poll_flagged(&mut self.progress, Progress::Polling, Progress::Waiting, call, cx);
         if polled.is_ready() {
-            self.runs = Runs::Somewhere;
+            self.progress = Progress::Unguarded;
         }
         polled
     }
 
     #[inline]
-    fn end(&mut self, ended: Ended) {
-        if let Some(ticket) = self.ticket.take() {
+    fn complete(&mut self, completion: Completion) {
+        if let Some(admission) = self.admission.take() {
             match &self.breaker {
-                Holder::Borrowed(breaker) => breaker.end(ticket, ended),
-                Holder::Owned(breaker) => breaker.end(ticket, ended),
+                BreakerRef::Borrowed(breaker) => breaker.complete(admission, completion),
+                BreakerRef::Owned(breaker) => breaker.complete(admission, completion),
             }
         }
     }
@@ -105,25 +107,25 @@ impl<'breaker> Permit<'breaker> {
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.ticket.is_some() {
-            let panicked = match self.runs {
-                Runs::Somewhere => std::thread::panicking(),
-                Runs::Now => true,
-                Runs::Later => false,
+        if self.admission.is_some() {
+            let panicked = match self.progress {
+                Progress::Unguarded => std::thread::panicking(),
+                Progress::Polling => true,
+                Progress::Waiting => false,
             };
-            self.end(if panicked { Ended::Failure } else { Ended::Cancelled });
+            self.complete(if panicked { Completion::Failure } else { Completion::Cancelled });
         }
     }
 }
 
 impl fmt::Debug for Permit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("ticket", &self.ticket).finish_non_exhaustive()
+        f.debug_struct("Permit").field("admission", &self.admission).finish_non_exhaustive()
     }
 }
 
 pin_project_lite::pin_project! {
-    /// A call under way, made by [`Permit::guard`]; yields what the call returns, and the permit.
+    /// A future from [`Permit::guard`]. Yields the output of the call, and the permit.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Guarded<'breaker, F> {
@@ -139,7 +141,7 @@ impl<'breaker, F: Future> Future for Guarded<'breaker, F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // Without a permit it is polled again after it was done, which no caller may do.
+        // There is no permit if the future is polled after it has completed, which is an error of the caller.
         let Some(permit) = this.permit else { return Poll::Pending };
         let returned = ready!(permit.poll(this.call, cx));
         this.permit.take().map_or(Poll::Pending, |permit| Poll::Ready((returned, permit)))
@@ -147,7 +149,7 @@ impl<'breaker, F: Future> Future for Guarded<'breaker, F> {
 }
 
 pin_project_lite::pin_project! {
-    /// A call through a breaker, made by [`CircuitBreaker::call`]. It asks for its permit when it is polled first.
+    /// A future from [`CircuitBreaker::call`]. Acquires its permit on the first poll.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Calling<'breaker, F, J> {
@@ -166,7 +168,7 @@ impl<'breaker, F, J> Calling<'breaker, F, J> {
     }
 }
 
-// No `async` block, which would keep the call twice, and the permit four times.
+// Not an `async` block, whose future would contain the call twice and the permit four times.
 impl<F, J, T, E> Future for Calling<'_, F, J>
 where
     F: Future<Output = Result<T, E>>,
@@ -187,7 +189,7 @@ where
         };
         let returned = ready!(permit.poll(this.call, cx));
         if let Some(judge) = this.judge.take() {
-            permit.end(judge(&returned).into());
+            permit.complete(judge(&returned).into());
         }
         Poll::Ready(returned)
     }

@@ -1,45 +1,48 @@
-//! The breakers of a registry: one for each name.
+//! The breakers of a registry, one for each service.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::breaker::{CircuitBreaker, Inner};
 use super::clock::Clock;
-use super::handle::Manual;
-use super::metrics::{add, descriptors};
+use super::metrics::{add, descriptors, known_values};
 use super::settings::{Settings, SettingsError};
 use super::source::BreakerSource;
 use crate::family::computed::{Computed, Samples};
 use crate::registry::{Registry, RegistryError};
 use crate::schema::{Descriptor, Source};
 
-/// Why there is no breaker.
+/// An error from [`CircuitBreaker::register`].
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BreakerError {
     /// A setting is out of range.
     #[error("circuit breaker: {0}")]
     Settings(#[from] SettingsError),
-    /// The service has another breaker.
+    /// The service has another breaker, or another metric has the name of one of the families.
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }
 
 impl CircuitBreaker {
-    /// The breaker of a service, on the page of the global registry: the one that is there, be it an attribute's, or a
-    /// new one. The registry does not keep it: its series go when the last clone is dropped. Nothing limits how many
-    /// services there are, so their names have to come from the program, not from its clients.
+    /// Returns the breaker of a service in the global registry, and creates it if there is none.
+    ///
+    /// The breaker can be one that an attribute has created. The registry does not keep it alive: its series disappear
+    /// when the last clone is dropped. The number of services is not limited, so their names must come from the program,
+    /// not from its clients.
     ///
     /// # Errors
-    /// A setting is out of range, or the service has a breaker with other settings.
+    /// Returns an error if a setting is out of range, if the service has a breaker with other settings, or if another
+    /// metric has the name of one of the families.
     #[track_caller]
     pub fn register(service: impl Into<Arc<str>>, settings: Settings) -> Result<Self, BreakerError> {
         Self::register_in(Registry::global(), service, settings)
     }
 
-    /// Like [`register`](Self::register), with a registry of one's own.
+    /// Like [`register`](Self::register), in the given registry.
     ///
     /// # Errors
-    /// As [`register`](Self::register).
+    /// See [`register`](Self::register).
     #[track_caller]
     pub fn register_in(
         registry: &Registry,
@@ -47,52 +50,45 @@ impl CircuitBreaker {
         settings: Settings,
     ) -> Result<Self, BreakerError> {
         settings.check()?;
-        Ok(Self::declare_in(registry, &service.into(), settings, Source::caller())?)
+        Ok(Self::register_at(registry, &service.into(), settings, Source::caller())?)
     }
 
-    /// The caller has checked the settings.
-    pub(super) fn declare_in(
+    /// Registers a breaker that is declared at `place`. The caller has checked the settings.
+    pub(super) fn register_at(
         registry: &Registry,
         service: &Arc<str>,
         settings: Settings,
         place: Source,
     ) -> Result<Self, RegistryError> {
-        let make = || {
-            let breaker = Self::checked(Arc::clone(service), settings, Clock::monotonic());
-            let held = Held::Ours(Arc::downgrade(breaker.inner()));
-            (breaker, held)
-        };
-        Breakers::of(registry, place)?.add(Arc::clone(service), place, make, |there| match there {
-            Live::Ours(inner) if *inner.settings() == settings => Ok(Self::from_inner(inner)),
-            Live::Ours(_) => Err("settings"),
-            Live::Handle(_) | Live::Other => Err(KIND),
-        })
+        let create = || Self::from_checked(Arc::clone(service), settings, Clock::monotonic()).into_inner();
+        let check = |existing: &Arc<Inner>| if *existing.settings() == settings { Ok(()) } else { Err("settings") };
+        Breakers::of(registry, place)?.get_or_add(Arc::clone(service), place, create, check).map(Self::from_inner)
     }
 
-    /// Puts a breaker on the page of the global registry, for as long as a clone of it lives.
+    /// Adds the series of this breaker to the global registry, until the last clone is dropped.
     ///
     /// # Errors
-    /// The service has another breaker.
+    /// Returns an error if the service has another breaker, or if another metric has the name of one of the families.
     #[track_caller]
     pub fn show(&self) -> Result<(), RegistryError> {
         self.show_in(Registry::global())
     }
 
-    /// Like [`show`](Self::show), with a registry of one's own.
+    /// Like [`show`](Self::show), in the given registry.
     ///
     /// # Errors
-    /// As [`show`](Self::show).
+    /// See [`show`](Self::show).
     #[track_caller]
     pub fn show_in(&self, registry: &Registry) -> Result<(), RegistryError> {
         let place = Source::caller();
-        let make = || ((), Held::Ours(Arc::downgrade(self.inner())));
-        Breakers::of(registry, place)?.add(self.service().into(), place, make, |there| match there {
-            Live::Ours(inner) if Arc::ptr_eq(&inner, self.inner()) => Ok(()),
-            Live::Ours(_) | Live::Handle(_) | Live::Other => Err(KIND),
-        })
+        let check =
+            |existing: &Arc<Inner>| if Arc::ptr_eq(existing, self.inner()) { Ok(()) } else { Err(OTHER_INSTANCE) };
+        let create = || Arc::clone(self.inner());
+        Breakers::of(registry, place)?.get_or_add(self.service().into(), place, create, check).map(drop)
     }
 
-    /// The breaker of a service on the page of the global registry: the way to one that an attribute has made.
+    /// Returns the breaker of a service in the global registry, or `None` if it has none. This also finds a breaker that
+    /// an attribute has created.
     ///
     /// ```
     /// use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen, State};
@@ -114,18 +110,59 @@ impl CircuitBreaker {
         Self::find_in(Registry::global(), service)
     }
 
-    /// Like [`find`](Self::find), with a registry of one's own.
+    /// Like [`find`](Self::find), in the given registry.
     #[must_use]
     pub fn find_in(registry: &Registry, service: &str) -> Option<Self> {
-        let there = Breakers::of(registry, Source::caller()).ok()?;
-        let entries = there.entries();
-        let found = entries.iter().filter(|entry| *entry.service == *service).find_map(|entry| entry.held.live());
-        if let Some(Live::Ours(inner)) = found { Some(Self::from_inner(inner)) } else { None }
+        Breakers::of(registry, Source::caller()).ok()?.find(service).map(Self::from_inner)
     }
 }
 
-/// What differs where a service has two breakers that are not ours, or not both.
-pub(super) const KIND: &str = "breakers of its name";
+/// A registered [`BreakerSource`]. The series of the breaker disappear when it is dropped.
+#[must_use = "the breaker is registered only until this is dropped"]
+pub struct Shown {
+    source: Arc<dyn BreakerSource>,
+}
+
+impl Shown {
+    /// Keeps the breaker and its series until the process ends.
+    pub fn forever(self) {
+        std::mem::forget(self.source);
+    }
+}
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shown").field("snapshot", &self.source.snapshot()).finish()
+    }
+}
+
+/// Adds the series of a breaker to the global registry, until the returned value is dropped.
+///
+/// # Errors
+/// Returns an error if the service has another breaker, or if another metric has the name of one of the families.
+#[track_caller]
+pub fn show(service: impl Into<Arc<str>>, source: impl BreakerSource + 'static) -> Result<Shown, RegistryError> {
+    show_in(Registry::global(), service, source)
+}
+
+/// Like [`show`], in the given registry.
+///
+/// # Errors
+/// See [`show`].
+#[track_caller]
+pub fn show_in<S: BreakerSource + 'static>(
+    registry: &Registry,
+    service: impl Into<Arc<str>>,
+    source: S,
+) -> Result<Shown, RegistryError> {
+    let (source, place) = (Arc::new(source), Source::caller());
+    let create = || Arc::clone(&source);
+    Breakers::of(registry, place)?.get_or_add(service.into(), place, create, |_| Err(OTHER_INSTANCE))?;
+    Ok(Shown { source })
+}
+
+/// The difference that [`RegistryError::Breaker`] reports if a service has two breakers that cannot be the same one.
+const OTHER_INSTANCE: &str = "instances";
 
 /// All breakers of one registry.
 #[derive(Default)]
@@ -136,73 +173,65 @@ pub(super) struct Breakers {
 struct Entry {
     service: Arc<str>,
     place: Source,
-    held: Held,
+    /// Weak, because a registry does not keep breakers alive.
+    source: Weak<dyn AnySource>,
 }
 
-/// The registry does not keep breakers alive.
-pub(super) enum Held {
-    Ours(Weak<Inner>),
-    Handle(Weak<Manual>),
-    Other(Weak<dyn BreakerSource>),
-}
+/// A source that can be downcast to its type.
+trait AnySource: BreakerSource + Any {}
 
-/// One that is still there.
-pub(super) enum Live {
-    Ours(Arc<Inner>),
-    Handle(Arc<Manual>),
-    Other,
-}
+impl<S: BreakerSource + Any> AnySource for S {}
 
-impl Held {
-    fn live(&self) -> Option<Live> {
-        match self {
-            Self::Ours(inner) => inner.upgrade().map(Live::Ours),
-            Self::Handle(manual) => manual.upgrade().map(Live::Handle),
-            Self::Other(source) => source.upgrade().map(|_| Live::Other),
-        }
-    }
-
-    fn source(&self) -> Option<Arc<dyn BreakerSource>> {
-        match self {
-            Self::Ours(inner) => inner.upgrade().map(|inner| inner as _),
-            Self::Handle(manual) => manual.upgrade().map(|manual| manual as _),
-            Self::Other(source) => source.upgrade(),
-        }
-    }
+fn downcast<S: BreakerSource + 'static>(source: Arc<dyn AnySource>) -> Option<Arc<S>> {
+    let source: Arc<dyn Any + Send + Sync> = source;
+    source.downcast().ok()
 }
 
 impl Breakers {
+    /// Returns the breakers of `registry`. The first call registers their families, with `place` as their source.
     pub(super) fn of(registry: &Registry, place: Source) -> Result<Arc<Self>, RegistryError> {
         registry.computed(place)
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
-        // Nothing panics while it is held, so what a poisoned lock guards is whole.
+        // No code panics while it holds the lock, so the entries are consistent even if the lock is poisoned.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What `same` makes of the breaker that the service has, or says that it differs in; if there is none, a new one.
-    pub(super) fn add<T>(
+    /// Returns the breaker of `service`, and creates it if there is none.
+    ///
+    /// An existing breaker has to be of the same type and to pass `check`, which returns the difference otherwise.
+    pub(super) fn get_or_add<S: BreakerSource + 'static>(
         &self,
         service: Arc<str>,
         place: Source,
-        make: impl FnOnce() -> (T, Held),
-        same: impl FnOnce(Live) -> Result<T, &'static str>,
-    ) -> Result<T, RegistryError> {
+        create: impl FnOnce() -> Arc<S>,
+        check: impl FnOnce(&Arc<S>) -> Result<(), &'static str>,
+    ) -> Result<Arc<S>, RegistryError> {
         let mut entries = self.entries();
-        entries.retain(|entry| entry.held.live().is_some());
-        let there = entries.iter().find(|entry| entry.service == service);
-        if let Some((entry, live)) = there.and_then(|entry| Some((entry, entry.held.live()?))) {
-            return same(live).map_err(|what| RegistryError::Breaker {
-                service: service.to_string(),
-                what,
-                first: Box::new(entry.place),
-                second: Box::new(place),
+        entries.retain(|entry| entry.source.strong_count() > 0);
+        let existing = entries.iter().find(|entry| entry.service == service);
+        if let Some((entry, existing)) = existing.and_then(|entry| Some((entry, entry.source.upgrade()?))) {
+            let existing = downcast(existing).ok_or(OTHER_INSTANCE);
+            return existing.and_then(|existing| check(&existing).map(|()| existing)).map_err(|what| {
+                RegistryError::Breaker {
+                    service: service.to_string(),
+                    what,
+                    first: Box::new(entry.place),
+                    second: Box::new(place),
+                }
             });
         }
-        let (new, held) = make();
-        entries.push(Entry { service, place, held });
-        Ok(new)
+        let created = create();
+        let source = Arc::downgrade(&created);
+        entries.push(Entry { service, place, source });
+        Ok(created)
+    }
+
+    fn find<S: BreakerSource + 'static>(&self, service: &str) -> Option<Arc<S>> {
+        let entries = self.entries();
+        let mut sources = entries.iter().filter(|entry| *entry.service == *service);
+        downcast(sources.find_map(|entry| entry.source.upgrade())?)
     }
 }
 
@@ -212,17 +241,17 @@ impl Computed for Breakers {
     }
 
     fn known_values(&self, label: &str) -> Vec<&'static str> {
-        super::metrics::values(label)
+        known_values(label)
     }
 
     fn places(&self) -> Vec<Source> {
-        self.entries().iter().filter(|entry| entry.held.source().is_some()).map(|entry| entry.place).collect()
+        self.entries().iter().filter(|entry| entry.source.strong_count() > 0).map(|entry| entry.place).collect()
     }
 
     fn compute(&self, samples: &mut Samples) {
-        let there = |entry: &Entry| Some((Arc::clone(&entry.service), entry.held.source()?));
-        let sources: Vec<_> = self.entries().iter().filter_map(there).collect();
-        // No lock is held from here on: what shows itself may be the user's.
+        let upgrade = |entry: &Entry| Some((Arc::clone(&entry.service), entry.source.upgrade()?));
+        let sources: Vec<_> = self.entries().iter().filter_map(upgrade).collect();
+        // The lock is released here, because `snapshot` can be code of the user.
         for (service, source) in sources {
             add(samples, &service, &source.snapshot());
         }

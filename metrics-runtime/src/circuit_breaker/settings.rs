@@ -1,21 +1,22 @@
-//! When a breaker opens, for how long, and how it finds its way back.
+//! The settings of a breaker.
 
 use std::time::Duration;
 
 use crate::schema::name;
 
-/// When a breaker opens, for how long, and how it finds its way back: plain data that a `const` can hold.
+/// The settings of a circuit breaker: the failures that open it, the time that it stays open, and the probes that close
+/// it. Plain data that a `const` can hold.
 ///
-/// Begins with one of three policies:
+/// There is a constructor for each of the three policies:
 ///
-/// | | opens when |
+/// | policy | opens after |
 /// |---|---|
-/// | [`consecutive`](Self::consecutive) | so many calls in a row have failed |
-/// | [`ratio_of_calls`](Self::ratio_of_calls) | of the last so many calls, this part has failed |
-/// | [`ratio_over_time`](Self::ratio_over_time) | of the calls of the last while, this part has failed |
+/// | [`consecutive`](Self::consecutive) | a number of consecutive failures |
+/// | [`ratio_of_calls`](Self::ratio_of_calls) | a ratio of failures among the last calls |
+/// | [`ratio_over_time`](Self::ratio_over_time) | a ratio of failures among the calls of a time window |
 ///
-/// It is always a failure that opens a breaker, never a success, even where a success completes the minimum. Calls that
-/// were ignored or cancelled are no calls to any policy.
+/// Only a failure opens a breaker, never a success, even if the success is the call that reaches the minimum. Ignored and
+/// cancelled calls do not count for any policy.
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,55 +49,55 @@ pub(super) enum Policy {
     OverTime { ratio: f64, window: Duration, minimum: u32 },
 }
 
-/// Settings that no breaker can have.
+/// An error for a setting that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.as_str())]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// Opens after no failure at all.
+    /// `failures` is 0.
     Failures,
-    /// Not above 0 and at most 1.
+    /// `ratio` is not above 0 and at most 1.
     Ratio,
-    /// A window without room for a call, or beyond 65,536.
+    /// `calls` is 0 or above 65,536.
     Calls,
-    /// No time at all.
+    /// `window` is 0.
     Window,
-    /// No call, or more than the window has room for.
+    /// `minimum` is 0 or above `calls`.
     Minimum,
-    /// Stays open for no time at all.
+    /// `open` is 0.
     Open,
-    /// Shorter than what it begins with.
+    /// `open_at_most` is shorter than `open`.
     OpenAtMost,
-    /// Not from 0 to 1.
+    /// `jitter` is not from 0 to 1.
     Jitter,
-    /// No probe.
+    /// `half_open` is 0.
     HalfOpen,
-    /// No time for a probe at all.
+    /// `lease` is 0.
     Lease,
 }
 
-/// The largest window of calls: failures are remembered one by one.
-const MOST_CALLS: u32 = 1 << 16;
+/// The largest window of calls. It is limited because each failure is stored.
+const MAX_CALLS: u32 = 1 << 16;
 
 impl SettingsError {
-    /// What is wrong, and what is allowed.
+    /// Returns the setting, its problem, and the expected values.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Failures => "`failures` is 0: a breaker opens after at least 1 failure",
-            Self::Ratio => "`ratio` is out of range: it has to be above 0 and at most 1",
-            Self::Calls => "`calls` is out of range: the window has room for 1 to 65536 calls",
-            Self::Window => "`window` is 0: the window has to span some time",
-            Self::Minimum => "`minimum` is out of range: it has to be at least 1, and at most `calls`",
-            Self::Open => "`open` is 0: a breaker stays open for some time",
-            Self::OpenAtMost => "`max_open` is shorter than `open`: it is what the time open grows to",
-            Self::Jitter => "`jitter` is out of range: it has to be from 0 to 1",
-            Self::HalfOpen => "`half_open` is 0: it takes at least 1 probe to close a breaker",
-            Self::Lease => "`lease` is 0: a probe needs some time",
+            Self::Failures => "`failures` is 0: expected at least 1",
+            Self::Ratio => "`ratio` is out of range: expected above 0 and at most 1",
+            Self::Calls => "`calls` is out of range: expected 1 to 65536",
+            Self::Window => "`window` is 0: expected a duration above 0",
+            Self::Minimum => "`minimum` is out of range: expected at least 1, and at most `calls`",
+            Self::Open => "`open` is 0: expected a duration above 0",
+            Self::OpenAtMost => "`max_open` is shorter than `open`: expected at least `open`",
+            Self::Jitter => "`jitter` is out of range: expected 0 to 1",
+            Self::HalfOpen => "`half_open` is 0: expected at least 1",
+            Self::Lease => "`lease` is 0: expected a duration above 0",
         }
     }
 
-    /// The argument of the attribute that it is about.
+    /// Returns the argument of `#[circuit_breaker]` that has the problem.
     const fn argument(self) -> &'static str {
         match self {
             Self::Failures => "failures",
@@ -119,26 +120,31 @@ impl Settings {
         Self { policy, open, open_at_most: None, jitter: 0.0, half_open: 1, lease }
     }
 
-    /// Opens when this many calls in a row have failed. The cheapest policy: a success after a success is one atomic
-    /// load before and one after.
+    /// Opens after this number of consecutive failures.
+    ///
+    /// The cheapest policy: a success after a success costs one atomic load before the call and one after it.
     pub const fn consecutive(failures: u32) -> Self {
         Self::new(Policy::Consecutive { failures })
     }
 
-    /// Opens when of the last `calls` calls at least the part `ratio` has failed, as soon as there were
-    /// [`minimum`](Self::minimum): all of `calls` unless said otherwise. A success adds to a number of its thread's own.
+    /// Opens if at least `ratio` of the last `calls` calls have failed, and there were at least
+    /// [`minimum`](Self::minimum) calls. The default minimum is `calls`.
+    ///
+    /// A success adds to a counter of its thread.
     pub const fn ratio_of_calls(ratio: f64, calls: u32) -> Self {
         Self::new(Policy::OfCalls { ratio, calls, minimum: calls })
     }
 
-    /// Opens when of the calls that ended within `window` at least the part `ratio` has failed, as soon as there were
-    /// [`minimum`](Self::minimum): 10 unless said otherwise. The window moves on in tenths of itself. A success reads the
-    /// clock and adds to a number of its thread's own; once in each tenth it takes a lock.
+    /// Opens if at least `ratio` of the calls that ended within `window` have failed, and there were at least
+    /// [`minimum`](Self::minimum) calls. The default minimum is 10.
+    ///
+    /// The window advances in steps of a tenth of its length. A success reads the clock and adds to a counter of its
+    /// thread. It takes a lock once in each step.
     pub const fn ratio_over_time(ratio: f64, window: Duration) -> Self {
         Self::new(Policy::OverTime { ratio, window, minimum: 10 })
     }
 
-    /// How many calls a ratio takes to mean anything. Nothing to [`consecutive`](Self::consecutive).
+    /// Sets the number of calls below which the ratio is ignored. Has no effect on [`consecutive`](Self::consecutive).
     pub const fn minimum(mut self, calls: u32) -> Self {
         match &mut self.policy {
             Policy::Consecutive { .. } => {}
@@ -147,49 +153,51 @@ impl Settings {
         self
     }
 
-    /// How long it stays open: 30 seconds unless said otherwise.
+    /// Sets the time that the breaker stays open. The default is 30 seconds.
     pub const fn open(mut self, wait: Duration) -> Self {
         self.open = wait;
         self
     }
 
-    /// Each time it opens without having been closed in between, it stays open for twice as long, up to this.
+    /// Doubles the time that the breaker stays open each time it opens without having been closed in between, up to this
+    /// limit. By default, the time does not change.
     pub const fn open_at_most(mut self, wait: Duration) -> Self {
         self.open_at_most = Some(wait);
         self
     }
 
-    /// Makes each time open longer by a random part of it, from nothing to this, so that the breakers of many processes
-    /// do not ask at the same moment. 0 unless said otherwise.
-    pub const fn jitter(mut self, part: f64) -> Self {
-        self.jitter = part;
+    /// Extends the time that the breaker stays open by a random fraction of it, from 0 to `fraction`, so that many
+    /// processes do not send their probes at the same moment. The default is 0.
+    pub const fn jitter(mut self, fraction: f64) -> Self {
+        self.jitter = fraction;
         self
     }
 
-    /// How many probes a half-open breaker admits, and how many successes close it: 1 unless said otherwise.
+    /// Sets the number of probes that a half-open breaker admits. As many successes close it. The default is 1.
     pub const fn half_open(mut self, probes: u32) -> Self {
         self.half_open = probes;
         self
     }
 
-    /// How long a probe may take before its place goes to another one: 60 seconds unless said otherwise. Longer than any
-    /// call is meant to take; it is for those that never end.
+    /// Sets the time after which a probe that has not ended loses its place to another one. The default is 60 seconds.
+    ///
+    /// Choose a time that is longer than any call should take. The lease is for calls that never end.
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Whether a breaker can have them.
+    /// Checks that all settings are in range.
     ///
     /// # Errors
-    /// The first setting that is out of range.
+    /// Returns an error for the first setting that is out of range.
     pub const fn check(&self) -> Result<(), SettingsError> {
         match self.policy {
             Policy::Consecutive { failures: 0 } => return Err(SettingsError::Failures),
-            Policy::OfCalls { ratio, .. } | Policy::OverTime { ratio, .. } if !is_part(ratio) || ratio == 0.0 => {
+            Policy::OfCalls { ratio, .. } | Policy::OverTime { ratio, .. } if !is_fraction(ratio) || ratio == 0.0 => {
                 return Err(SettingsError::Ratio);
             }
-            Policy::OfCalls { calls, .. } if calls == 0 || calls > MOST_CALLS => return Err(SettingsError::Calls),
+            Policy::OfCalls { calls, .. } if calls == 0 || calls > MAX_CALLS => return Err(SettingsError::Calls),
             Policy::OfCalls { calls, minimum, .. } if minimum == 0 || minimum > calls => {
                 return Err(SettingsError::Minimum);
             }
@@ -204,7 +212,7 @@ impl Settings {
             Some(longest) if longest.as_nanos() < self.open.as_nanos() => return Err(SettingsError::OpenAtMost),
             _ => {}
         }
-        if !is_part(self.jitter) {
+        if !is_fraction(self.jitter) {
             return Err(SettingsError::Jitter);
         }
         if self.half_open == 0 {
@@ -213,10 +221,11 @@ impl Settings {
         if self.lease.is_zero() { Err(SettingsError::Lease) } else { Ok(()) }
     }
 
-    /// Fails to compile where what is wrong is this argument of the attribute; so that it is said where it stands.
+    /// Checks one argument of the attribute. Generated code calls it at compile time with the span of the argument, so
+    /// that the compile error points to it.
     ///
     /// # Panics
-    /// When the setting is out of range: at compile time, where generated code calls it.
+    /// Panics if [`check`](Self::check) fails because of this argument.
     #[doc(hidden)]
     pub const fn expect(&self, argument: &str) {
         if let Err(error) = self.check()
@@ -226,7 +235,7 @@ impl Settings {
         }
     }
 
-    /// The ratio that opens it.
+    /// Returns the ratio that opens the breaker, or `None` for [`consecutive`](Self::consecutive).
     pub(super) const fn ratio(&self) -> Option<f64> {
         match self.policy {
             Policy::Consecutive { .. } => None,
@@ -234,7 +243,7 @@ impl Settings {
         }
     }
 
-    /// How long it stays open for the `times`th time in a row; `random` is from 0 to 1.
+    /// Returns the time to stay open, the `times`th time since the breaker was last closed. `random` is from 0 to 1.
     pub(super) fn wait(&self, times: u32, random: f64) -> Duration {
         let doublings = times.saturating_sub(1).min(63);
         let wait = match self.open_at_most {
@@ -243,22 +252,22 @@ impl Settings {
             }
             None => self.open,
         };
-        wait.checked_add(wait.checked_mul_f64(self.jitter * random)).unwrap_or(Duration::MAX)
+        wait.checked_add(wait.saturating_mul_f64(self.jitter * random)).unwrap_or(Duration::MAX)
     }
 }
 
-/// Of something: from 0 to 1, and no NaN.
-const fn is_part(number: f64) -> bool {
+/// Returns `true` if the number is from 0 to 1, and not NaN.
+const fn is_fraction(number: f64) -> bool {
     number >= 0.0 && number <= 1.0
 }
 
-/// `mul_f64` panics where the product is too large.
-trait CheckedMul {
-    fn checked_mul_f64(self, by: f64) -> Duration;
+/// Multiplication that saturates. [`Duration::mul_f64`] panics if the product is too large.
+trait SaturatingMul {
+    fn saturating_mul_f64(self, by: f64) -> Duration;
 }
 
-impl CheckedMul for Duration {
-    fn checked_mul_f64(self, by: f64) -> Duration {
+impl SaturatingMul for Duration {
+    fn saturating_mul_f64(self, by: f64) -> Duration {
         Duration::try_from_secs_f64(self.as_secs_f64() * by).unwrap_or(Duration::MAX)
     }
 }
@@ -270,7 +279,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn what_no_breaker_can_have_is_refused() {
+    fn settings_out_of_range_are_rejected() {
         let good = Settings::consecutive(1);
         for (settings, error) in [
             (Settings::consecutive(0), SettingsError::Failures),
@@ -305,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_only_makes_it_longer_and_nothing_overflows() {
+    fn jitter_only_extends_the_time_open_and_the_arithmetic_saturates() {
         let settings = Settings::consecutive(1).open(SECOND).jitter(0.5);
         assert_eq!(settings.wait(1, 0.0), SECOND);
         assert_eq!(settings.wait(1, 1.0), SECOND * 3 / 2);

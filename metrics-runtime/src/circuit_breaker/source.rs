@@ -1,13 +1,12 @@
-//! What breakers show of themselves, whoever wrote them.
+//! Snapshots of circuit breakers, and the trait of their sources.
 
 use std::sync::Arc;
 
 use super::State;
-use super::registered::{Breakers, Held, KIND};
-use crate::registry::{Registry, RegistryError};
-use crate::schema::Source;
 
-/// A circuit breaker that can say how it is. Implement it for breakers of others, and [`show`] them.
+/// A source of the metrics of a circuit breaker.
+///
+/// Implement it for a breaker of another crate, and register it with [`show`](super::show).
 ///
 /// ```
 /// use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +31,9 @@ use crate::schema::Source;
 /// # Ok::<(), metrics_runtime::RegistryError>(())
 /// ```
 pub trait BreakerSource: Send + Sync {
-    /// How it is at this moment. Called on every scrape; changes nothing, and does not wait.
+    /// Returns the current state and counts.
+    ///
+    /// Called on every scrape. It must not change the breaker, and must not block.
     fn snapshot(&self) -> Snapshot;
 }
 
@@ -42,46 +43,48 @@ impl<S: BreakerSource + ?Sized> BreakerSource for Arc<S> {
     }
 }
 
-/// How a circuit breaker is at one moment. What is not known has no series.
+/// The state and counts of a circuit breaker at one moment.
+///
+/// Fields that are `None` have no series.
 #[must_use]
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The state.
     pub state: State,
-    /// Failures it has counted since it was made.
+    /// The number of failures since the breaker was created.
     pub failures: Option<u64>,
-    /// Calls since it was made, by how they ended.
+    /// The number of calls since the breaker was created, by result.
     pub calls: Calls,
-    /// How often it went from one state to another since it was made.
+    /// The number of transitions between each pair of states since the breaker was created.
     pub transitions: Vec<(State, State, u64)>,
-    /// When it did last, in seconds since 1970; 0 before the first time.
+    /// The time of the last transition, in seconds since 1970; 0 before the first one.
     pub last_transition: Option<f64>,
-    /// The part of the calls in its window that has failed, where there are enough of them.
+    /// The ratio of failed calls in the window, from 0 to 1; `None` if there are too few calls.
     pub failure_ratio: Option<f64>,
-    /// The part that opens it.
+    /// The failure ratio that opens the breaker, from 0 to 1.
     pub failure_ratio_threshold: Option<f64>,
-    /// Probes that are under way.
+    /// The number of probes in progress.
     pub probes_in_flight: Option<u64>,
 }
 
-/// Calls by how they ended. What is not known has no series.
+/// The number of calls by result. Fields that are `None` have no series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
-    /// The service is well.
+    /// Successful calls.
     pub success: Option<u64>,
-    /// It is not.
+    /// Failed calls.
     pub failure: Option<u64>,
-    /// They say nothing about the service.
+    /// Calls that count as neither a success nor a failure.
     pub ignored: Option<u64>,
-    /// They were dropped before they were done.
+    /// Calls that were dropped before they finished.
     pub cancelled: Option<u64>,
-    /// They were not made.
+    /// Calls that were not admitted.
     pub rejected: Option<u64>,
 }
 
 impl Snapshot {
-    /// A breaker of which nothing but its state is known.
+    /// Creates a snapshot that has a state and nothing else.
     pub const fn new(state: State) -> Self {
         Self {
             state,
@@ -95,90 +98,46 @@ impl Snapshot {
         }
     }
 
-    /// Failures it has counted since it was made.
+    /// Sets the number of failures since the breaker was created.
     pub fn failures(mut self, failures: u64) -> Self {
         self.failures = Some(failures);
         self
     }
 
-    /// Calls since it was made.
+    /// Sets the number of calls since the breaker was created.
     pub const fn calls(mut self, calls: Calls) -> Self {
         self.calls = calls;
         self
     }
 
-    /// How often it went from one state to another since it was made; each pair once.
-    pub fn transition(mut self, from: State, to: State, times: u64) -> Self {
-        self.transitions.push((from, to, times));
+    /// Adds the number of transitions from one state to another since the breaker was created. Call it once for each
+    /// pair of states.
+    pub fn transition(mut self, from: State, to: State, count: u64) -> Self {
+        self.transitions.push((from, to, count));
         self
     }
 
-    /// When it last went from one state to another, in seconds since 1970; 0 before the first time.
+    /// Sets the time of the last transition, in seconds since 1970; 0 before the first one.
     pub fn last_transition(mut self, timestamp: f64) -> Self {
         self.last_transition = Some(timestamp);
         self
     }
 
-    /// The part of the calls in its window that has failed. Leave it out where there are too few to say.
+    /// Sets the ratio of failed calls in the window, from 0 to 1. Leave it unset if there are too few calls.
     pub fn failure_ratio(mut self, ratio: f64) -> Self {
         self.failure_ratio = Some(ratio);
         self
     }
 
-    /// The part that opens it.
+    /// Sets the failure ratio that opens the breaker, from 0 to 1.
     pub fn failure_ratio_threshold(mut self, ratio: f64) -> Self {
         self.failure_ratio_threshold = Some(ratio);
         self
     }
 
-    /// Probes that are under way.
+    /// Sets the number of probes in progress.
     pub fn probes_in_flight(mut self, probes: u64) -> Self {
         self.probes_in_flight = Some(probes);
         self
     }
-}
-
-/// Keeps the series of a breaker on the page. They go when it is dropped.
-#[must_use = "the breaker is on the page for as long as this lives"]
-pub struct Shown {
-    source: Arc<dyn BreakerSource>,
-}
-
-impl Shown {
-    /// Keeps the breaker, and its series, for as long as the process runs.
-    pub fn forever(self) {
-        std::mem::forget(self.source);
-    }
-}
-
-impl std::fmt::Debug for Shown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shown").field("snapshot", &self.source.snapshot()).finish()
-    }
-}
-
-/// Shows a breaker in the global registry, for as long as what is returned lives.
-///
-/// # Errors
-/// Another breaker has the name of the service, or another metric one of the names of the families.
-#[track_caller]
-pub fn show(service: impl Into<Arc<str>>, source: impl BreakerSource + 'static) -> Result<Shown, RegistryError> {
-    show_in(Registry::global(), service, source)
-}
-
-/// Like [`show`], with a registry of one's own.
-///
-/// # Errors
-/// As [`show`].
-#[track_caller]
-pub fn show_in(
-    registry: &Registry,
-    service: impl Into<Arc<str>>,
-    source: impl BreakerSource + 'static,
-) -> Result<Shown, RegistryError> {
-    let place = Source::caller();
-    let shown = Shown { source: Arc::new(source) };
-    let there = Breakers::of(registry, place)?;
-    there.add(service.into(), place, || ((), Held::Other(Arc::downgrade(&shown.source))), |_| Err(KIND))?;
-    Ok(shown)
 }

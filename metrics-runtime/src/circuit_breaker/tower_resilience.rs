@@ -1,13 +1,14 @@
-//! Breakers of the crate `tower-resilience-circuitbreaker` (feature `tower-resilience`).
+//! Metrics of circuit breakers of the crate `tower-resilience-circuitbreaker` (feature `tower-resilience`).
 //!
-//! Its handle can be asked for the state, and its events are counted. What is approximate:
+//! The state is read from the handle of the breaker, and its events are counted. The metrics are approximate:
 //!
-//! - A breaker whose wait has passed shows open until the next call comes.
-//! - The failure ratio is the one that it computes itself. In version 0.14 its window of calls does not slide: it grows
-//!   from one change of state to the next. It is left out at a moment when a call has the breaker's lock, and before the
-//!   first call.
-//! - Its threshold, its minimum and its probes cannot be asked for.
-//! - A call that is dropped is not told: there are no cancelled calls on the page, and it knows no ignored ones.
+//! - A breaker whose time in the open state has passed shows open until the next call.
+//! - The failure ratio is the one that the breaker computes. In version 0.14 its window of calls does not slide: it grows
+//!   from one change of state to the next. The ratio is absent before the first call, and if a call holds the breaker's
+//!   lock at the moment of the scrape.
+//! - The threshold of the ratio, the minimum and the probes cannot be read.
+//! - There is no event for a dropped call, and the breaker has no ignored calls. The page has no cancelled and no ignored
+//!   calls.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,10 +17,10 @@ use std::task::{Context, Poll, Waker};
 
 use tower_resilience_circuitbreaker::{CircuitBreakerConfigBuilder, CircuitBreakerHandle, CircuitState};
 
-use super::handle::Manual;
+use super::handle::ReportedState;
 use super::{BreakerSource, Calls, Snapshot, State};
 
-/// Counts the events of one breaker. Clones are the same.
+/// A counter of the events of one breaker. Clones share the same data.
 ///
 /// ```
 /// use metrics_runtime::circuit_breaker::{show, tower_resilience::Events};
@@ -28,55 +29,57 @@ use super::{BreakerSource, Calls, Snapshot, State};
 /// let events = Events::new();
 /// let builder = events.of(CircuitBreakerLayer::builder().consecutive_failures(5));
 /// let (layer, handle) = builder.build_with_handle()?;
-/// show("theirs", events.source(handle))?.forever();
+/// show("ryot", events.source(handle))?.forever();
 ///
 /// let page = metrics_runtime::Registry::global().render();
-/// assert!(page.contains("circuit_breaker_state{service=\"theirs\"} 0\n"));
+/// assert!(page.contains("circuit_breaker_state{service=\"ryot\"} 0\n"));
 /// # let _ = layer;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Events {
-    told: Arc<Told>,
+    reported: Arc<Reported>,
 }
 
 #[derive(Debug)]
-struct Told {
-    changes: Manual,
+struct Reported {
+    state: ReportedState,
     success: AtomicU64,
     failure: AtomicU64,
     rejected: AtomicU64,
 }
 
-/// A breaker that can be asked, and whose events are counted.
+/// The [`BreakerSource`] of a breaker, from its handle and its events.
 pub struct Source<C> {
     handle: CircuitBreakerHandle<C>,
-    told: Arc<Told>,
+    reported: Arc<Reported>,
 }
 
 impl Events {
-    /// For a breaker that is to be built.
+    /// Creates a counter for a breaker that is built later.
     #[must_use]
     pub fn new() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { told: Arc::new(Told { changes: Manual::new(), success: zero(), failure: zero(), rejected: zero() }) }
+        let state = ReportedState::new();
+        Self { reported: Arc::new(Reported { state, success: zero(), failure: zero(), rejected: zero() }) }
     }
 
-    /// Listens to the events of the breaker that is built. Its type of classifier has to be decided before.
+    /// Adds listeners for the events to the builder of a breaker. Set the classifier of the builder before, because it
+    /// changes the type.
     #[must_use]
     pub fn of<C>(&self, builder: CircuitBreakerConfigBuilder<C>) -> CircuitBreakerConfigBuilder<C> {
-        let [changes, success, failure, rejected] = [(); 4].map(|()| Arc::clone(&self.told));
+        let [transitions, success, failure, rejected] = [(); 4].map(|()| Arc::clone(&self.reported));
         builder
-            .on_state_transition(move |_, to| changes.changes.set_state(state(to)))
+            .on_state_transition(move |_, to| transitions.state.set_state(convert(to)))
             .on_success(move |_| count(&success.success))
             .on_failure(move |_| count(&failure.failure))
             .on_call_rejected(move || count(&rejected.rejected))
     }
 
-    /// The breaker that was built, for [`show`](super::show).
+    /// Returns the source of the metrics of the built breaker, for [`show`](super::show).
     #[must_use]
     pub fn source<C>(&self, handle: CircuitBreakerHandle<C>) -> Source<C> {
-        Source { handle, told: Arc::clone(&self.told) }
+        Source { handle, reported: Arc::clone(&self.reported) }
     }
 }
 
@@ -88,7 +91,7 @@ impl Default for Events {
 
 impl<C> std::fmt::Debug for Source<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source").field("told", &self.told).finish_non_exhaustive()
+        f.debug_struct("Source").field("reported", &self.reported).finish_non_exhaustive()
     }
 }
 
@@ -96,8 +99,8 @@ fn count(number: &AtomicU64) {
     number.fetch_add(1, Ordering::Relaxed);
 }
 
-const fn state(theirs: CircuitState) -> State {
-    match theirs {
+const fn convert(state: CircuitState) -> State {
+    match state {
         CircuitState::Closed => State::Closed,
         CircuitState::Open => State::Open,
         CircuitState::HalfOpen => State::HalfOpen,
@@ -106,18 +109,18 @@ const fn state(theirs: CircuitState) -> State {
 
 impl<C: Send + Sync> BreakerSource for Source<C> {
     fn snapshot(&self) -> Snapshot {
-        let of = |number: &AtomicU64| Some(number.load(Ordering::Relaxed));
-        let told = &*self.told;
-        let failures = told.failure.load(Ordering::Relaxed);
+        let load = |number: &AtomicU64| Some(number.load(Ordering::Relaxed));
+        let reported = &*self.reported;
+        let failures = reported.failure.load(Ordering::Relaxed);
         let calls = Calls {
-            success: of(&told.success),
+            success: load(&reported.success),
             failure: Some(failures),
-            rejected: of(&told.rejected),
+            rejected: load(&reported.rejected),
             ..Calls::default()
         };
-        let mut snapshot = told.changes.known().failures(failures).calls(calls);
-        snapshot.state = state(self.handle.state());
-        // Its lock is one to wait for; asked once, it is had or not.
+        let mut snapshot = reported.state.state_snapshot().failures(failures).calls(calls);
+        snapshot.state = convert(self.handle.state());
+        // `metrics` waits for an async lock. A single poll returns the metrics if the lock is free, and never blocks.
         if let Poll::Ready(metrics) = pin!(self.handle.metrics()).poll(&mut Context::from_waker(Waker::noop()))
             && metrics.total_calls > 0
         {

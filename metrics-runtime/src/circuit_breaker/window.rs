@@ -1,7 +1,7 @@
-//! What the policies remember of calls.
+//! The windows of calls that the policies evaluate.
 //!
-//! Failures are rare where it matters, so they are what is remembered, one by one and under the breaker's lock. Of
-//! successes only their number counts, and that is a [`Striped`]: each thread adds to a part of its own.
+//! Failures are rare while speed matters, so each one is stored, under the breaker's lock. Of the successes only their
+//! number matters. It is a [`Striped`], so each thread adds to its own shard.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use super::settings::{Policy, Settings};
 use crate::metric::Striped;
 use crate::metric::sync::atomic::{AtomicU64, Ordering};
 
-/// In how many steps a window over time moves on.
+/// The number of steps in a window over time.
 const STEPS: u64 = 10;
 
-/// The part that is written without the lock.
+/// The counts that are written without the lock.
 #[derive(Debug)]
 pub(super) struct Successes {
-    /// Every call that a window has counted since the breaker was made.
+    /// The number of calls that the window has counted since the breaker was created, failures included.
     calls: Striped,
-    /// For windows over time, the number of the step that calls count in, and one: none is zero.
+    /// For windows over time, the number of the current step plus one; 0 if there is no step.
     step: AtomicU64,
     step_nanos: u64,
 }
@@ -28,7 +28,7 @@ impl Successes {
     pub(super) fn new(settings: &Settings) -> Self {
         let calls = Striped::new();
         let step_nanos = match settings.policy {
-            Policy::OverTime { window, .. } => step_of(window),
+            Policy::OverTime { window, .. } => step_nanos(window),
             Policy::Consecutive { .. } | Policy::OfCalls { .. } => 0,
         };
         if !matches!(settings.policy, Policy::Consecutive { .. }) {
@@ -42,18 +42,18 @@ impl Successes {
         self.calls.add(1);
     }
 
-    /// Whether a new step has begun, which the window has to be told before a call counts.
+    /// Returns `true` if `now` is in a new step. Call [`Window::begin_step`] then, before the call is counted.
     #[inline]
     pub(super) fn is_new_step(&self, now: u64) -> bool {
         now.checked_div(self.step_nanos).is_some_and(|step| step >= self.step.load(Ordering::Relaxed))
     }
 }
 
-fn step_of(window: Duration) -> u64 {
+fn step_nanos(window: Duration) -> u64 {
     (nanos(window) / STEPS).max(1)
 }
 
-/// The part that is written under the lock.
+/// The data that is written under the lock.
 #[derive(Debug)]
 pub(super) enum Window {
     Consecutive {
@@ -64,9 +64,9 @@ pub(super) enum Window {
         ratio: f64,
         size: u64,
         minimum: u64,
-        /// How many calls were counted when the window was emptied.
+        /// The number of calls counted before the window was last cleared.
         start: u64,
-        /// For each failure that is in the window, how many calls were counted with it.
+        /// For each failure in the window, the number of calls counted up to and including it.
         failures: VecDeque<u64>,
     },
     OverTime {
@@ -76,11 +76,11 @@ pub(super) enum Window {
     },
 }
 
-/// A tenth of a window over time in which something was counted.
+/// A tenth of a window over time in which a call was counted.
 #[derive(Debug)]
 pub(super) struct Step {
     number: u64,
-    /// How many calls were counted before it.
+    /// The number of calls counted before this step.
     before: u64,
     failures: u64,
 }
@@ -102,19 +102,19 @@ impl Window {
         }
     }
 
-    /// Whether a success has to come here.
-    pub(super) fn wants_success(&self) -> bool {
+    /// Returns `true` if a success has to be reported to [`success`](Self::success).
+    pub(super) fn needs_success(&self) -> bool {
         matches!(self, Self::Consecutive { failures: 1.., .. })
     }
 
-    /// A success that [`wants_success`](Self::wants_success).
+    /// Ends a series of consecutive failures.
     pub(super) fn success(&mut self) {
         if let Self::Consecutive { failures, .. } = self {
             *failures = 0;
         }
     }
 
-    /// Counts a failure; whether it is the one that opens.
+    /// Counts a failure. Returns `true` if it opens the breaker.
     pub(super) fn failure(&mut self, successes: &Successes, now: u64) -> bool {
         self.begin_step(successes, now);
         match self {
@@ -129,19 +129,19 @@ impl Window {
                 while failures.front().is_some_and(|&failure| failure.saturating_add(*size) <= total) {
                     failures.pop_front();
                 }
-                self.is_above(successes, now)
+                self.reaches_threshold(successes, now)
             }
             Self::OverTime { steps, .. } => {
                 successes.add();
                 if let Some(step) = steps.back_mut() {
                     step.failures += 1;
                 }
-                self.is_above(successes, now)
+                self.reaches_threshold(successes, now)
             }
         }
     }
 
-    /// In a window over time, a call counts in the step of `now`.
+    /// Begins the step of `now`, unless it has begun. Does nothing in windows of calls.
     pub(super) fn begin_step(&mut self, successes: &Successes, now: u64) {
         let (Self::OverTime { steps, .. }, Some(number)) = (self, now.checked_div(successes.step_nanos)) else {
             return;
@@ -156,7 +156,7 @@ impl Window {
         successes.step.store(number.saturating_add(1), Ordering::Relaxed);
     }
 
-    /// Forgets everything.
+    /// Removes all calls.
     pub(super) fn clear(&mut self, successes: &Successes) {
         match self {
             Self::Consecutive { failures, .. } => *failures = 0,
@@ -166,13 +166,13 @@ impl Window {
             }
             Self::OverTime { steps, .. } => {
                 steps.clear();
-                // So that the next call begins a step.
+                // The next call begins a step.
                 successes.step.store(0, Ordering::Relaxed);
             }
         }
     }
 
-    fn is_above(&self, successes: &Successes, now: u64) -> bool {
+    fn reaches_threshold(&self, successes: &Successes, now: u64) -> bool {
         match self {
             Self::Consecutive { .. } => false,
             Self::OfCalls { ratio, .. } | Self::OverTime { ratio, .. } => {
@@ -181,7 +181,8 @@ impl Window {
         }
     }
 
-    /// The part of the calls that has failed, if there are enough. Changes nothing.
+    /// Returns the ratio of failed calls, or `None` below the minimum and for policies without a ratio. Does not change
+    /// the window.
     pub(super) fn ratio(&self, successes: &Successes, now: u64) -> Option<f64> {
         let (failures, total, minimum) = match self {
             Self::Consecutive { .. } => return None,
@@ -198,7 +199,7 @@ impl Window {
                 (inside.map(|step| step.failures).sum(), total, minimum)
             }
         };
-        // A call that another thread counts at this moment may be seen on one side alone.
+        // A call that another thread counts at this moment may be in only one of the two numbers.
         (total >= *minimum).then(|| (failures as f64 / total as f64).min(1.0))
     }
 }

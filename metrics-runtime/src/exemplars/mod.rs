@@ -1,22 +1,34 @@
-//! Exemplars: beside a number, the trace of one call that led to it.
+//! Exemplars: references from a metric to the trace of one of its calls.
 //!
-//! Once a source is [installed](install), the counters and histograms of attributes and of the HTTP middleware keep, for
-//! each series and bucket, the last call that had a trace. Pages in OpenMetrics show them, and a Prometheus that runs
-//! with `--enable-feature=exemplar-storage` keeps them. Without a source, recording a call pays one relaxed load.
+//! A program [installs](install) one source of exemplars. From then on, the counters and histograms of attributes and of
+//! the HTTP middleware store the exemplar of the last call that had a trace, for each series and each bucket. Pages in the
+//! OpenMetrics format contain the exemplars, and Prometheus stores them if it runs with
+//! `--enable-feature=exemplar-storage`. Without a source, recording a call costs one relaxed load.
 //!
-//! With `tracing` and OpenTelemetry (feature `opentelemetry`), one line after the subscriber was set:
+//! # OpenTelemetry
+//!
+//! With `tracing` and OpenTelemetry (feature `opentelemetry`), install the source after the subscriber is set:
 //!
 //! ```
 //! # #[cfg(feature = "opentelemetry")]
 //! metrics_runtime::exemplars::install(metrics_runtime::exemplars::OpenTelemetry)?;
-//! # Ok::<(), metrics_runtime::exemplars::InstalledError>(())
+//! # Ok::<(), metrics_runtime::exemplars::AlreadyInstalled>(())
 //! ```
 //!
-//! The source is asked when a call has ended, on the thread it ended on. The span that counts is the one around the
-//! call: that of `#[instrument]` where it stands *below* the metrics' attribute (of two attributes, the lower one wraps
-//! what the upper one made), else that of the caller; for requests that of a trace layer where it is the outer one,
-//! added to the router after [`Metrics::instrument`](crate::Metrics). Operations on series that a program holds itself (`counter.inc()`) keep none: they are part of no call. The
-//! series for label values that found no room keep none either.
+//! # The span of an exemplar
+//!
+//! The source is called at the end of a recorded call, on the thread on which the call ended. It therefore sees the span
+//! that encloses the recorded call:
+//!
+//! - For functions, the span of `#[instrument]` if that attribute is *below* the attribute of the metrics, because the
+//!   lower of two attributes wraps the result of the upper one. Otherwise the span of the caller.
+//! - For requests, the span of a trace layer that is outside of the middleware: add the layer to the router after
+//!   [`Metrics::instrument`](crate::Metrics).
+//!
+//! # Series without exemplars
+//!
+//! Operations on a series that the program holds, such as `counter.inc()`, are not part of a call and have no exemplar.
+//! The overflow series, for label values beyond the limit of a family, has none either.
 
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
@@ -36,25 +48,25 @@ use crate::schema::label;
 use crate::schema::name::{self, NameError};
 use crate::schema::{Number, push_number};
 
-/// How many characters the names and values of an exemplar's labels may have together.
+/// The largest number of characters in the names and values of an exemplar's labels together.
 ///
 /// Source: OpenMetrics 1.0, "Exemplars" (<https://prometheus.io/docs/specs/om/open_metrics_spec/#exemplars>).
 pub const MAX_CHARACTERS: usize = 128;
 
-/// Says what is under way.
+/// A source of the exemplars of recorded calls. Closures implement it.
 ///
-/// It must not block: it is asked at the end of every call that is recorded. A panic of it is caught and gives no
-/// exemplar; calls that it makes itself have none.
+/// It is called at the end of every recorded call and must not block. If it panics, the panic is caught and the call has no
+/// exemplar. Recorded calls that the source makes have no exemplar.
 ///
 /// ```
 /// use metrics_runtime::exemplars::{self, Exemplar};
 ///
-/// // A closure is one.
 /// exemplars::install(|| Exemplar::new([("request_id", "4711")]).ok())?;
-/// # Ok::<(), exemplars::InstalledError>(())
+/// # Ok::<(), exemplars::AlreadyInstalled>(())
 /// ```
 pub trait ExemplarSource: Send + Sync + 'static {
-    /// The trace that the current thread works for, or nothing: there is none, or nobody keeps it.
+    /// Returns the exemplar of the trace that is current on this thread, or `None` if there is no trace or it is not
+    /// stored anywhere.
     fn current(&self) -> Option<Exemplar>;
 }
 
@@ -64,52 +76,52 @@ impl<F: Fn() -> Option<Exemplar> + Send + Sync + 'static> ExemplarSource for F {
     }
 }
 
-/// What identifies a trace.
+/// Labels that identify a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemplar(Labels);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Labels {
-    /// By far the most usual, and without an allocation.
+    /// The most frequent kind, stored without an allocation.
     Trace { trace: u128, span: u64 },
-    /// Escaped.
+    /// Other labels, escaped.
     Text(Box<str>),
 }
 
-/// Why labels are no exemplar.
+/// An error for labels that an exemplar cannot have.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExemplarError {
-    /// A name is none that Prometheus allows.
+    /// Prometheus does not allow the name of a label.
     #[error("exemplar: {0}")]
     Label(NameError),
-    /// A label is there twice.
-    #[error("exemplar: label `{0}` is there twice; leave one of the two out")]
+    /// A label is given twice.
+    #[error("exemplar: label `{0}` is given twice; remove one of the two")]
     Repeated(String),
-    /// Names and values are longer than the format allows.
-    #[error("an exemplar's label names and values have {found} characters together; allowed are {MAX_CHARACTERS}")]
+    /// The names and values are longer than the format allows.
+    #[error("exemplar: label names and values have {found} characters together; expected at most {MAX_CHARACTERS}")]
     #[non_exhaustive]
     TooLong {
-        /// How many they have.
+        /// The number of characters.
         found: usize,
     },
 }
 
 debug_as_display!(ExemplarError);
 
-/// A source is installed already.
+/// An error from [`install`]: a source of exemplars is already installed.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a source of exemplars is installed already; install one, once")]
+#[error("a source of exemplars is already installed; call `install` once")]
 #[non_exhaustive]
-pub struct InstalledError;
+pub struct AlreadyInstalled;
 
-debug_as_display!(InstalledError);
+debug_as_display!(AlreadyInstalled);
 
 impl Exemplar {
-    /// The labels `trace_id` and `span_id`, in hexadecimal, of these ids (of 16 and 8 bytes in W3C's Trace Context).
-    /// These are the names under which Grafana looks for them.
+    /// Creates an exemplar with the labels `trace_id` and `span_id`, in hexadecimal. The ids have 16 and 8 bytes, as in
+    /// W3C's Trace Context.
     ///
-    /// Source of the names: OpenTelemetry, "Prometheus and OpenMetrics Compatibility", "Exemplars".
+    /// Grafana expects these label names. Source of the names: OpenTelemetry, "Prometheus and OpenMetrics Compatibility", "Exemplars".
     ///
     /// ```
     /// use metrics_runtime::exemplars::Exemplar;
@@ -124,11 +136,11 @@ impl Exemplar {
         Self(Labels::Trace { trace: trace_id, span: span_id })
     }
 
-    /// Any labels, in this order.
+    /// Creates an exemplar with these labels, in this order.
     ///
     /// # Errors
-    /// A name that Prometheus does not allow or that is there twice; names and values that have more than
-    /// [`MAX_CHARACTERS`] characters together.
+    /// Returns an error if Prometheus does not allow a name, if a name is given twice, or if the names and values have more
+    /// than [`MAX_CHARACTERS`] characters together.
     pub fn new<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, ExemplarError> {
         let labels: Vec<_> = labels.into_iter().collect();
         let mut text = String::new();
@@ -139,7 +151,7 @@ impl Exemplar {
             }
             label::push_pair(&mut text, label, value);
         }
-        // Characters, not bytes, and as they are before they are escaped.
+        // The limit is in characters, not bytes, before escaping.
         let found = labels.iter().map(|(name, value)| name.chars().count() + value.chars().count()).sum();
         if found > MAX_CHARACTERS {
             return Err(ExemplarError::TooLong { found });
@@ -148,19 +160,19 @@ impl Exemplar {
     }
 }
 
-/// An exemplar with its value, as a series keeps it.
+/// An exemplar with the value and the time of its call, as a series stores it.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct StoredExemplar {
     pub(crate) exemplar: Exemplar,
     pub(crate) value: f64,
     pub(crate) time: SystemTime,
 }
 
-impl Kept {
-    /// What stands behind the sample, in front of the end of its line.
+impl StoredExemplar {
+    /// Returns the text that follows the value of a sample in OpenMetrics.
     pub(crate) fn text(&self) -> String {
         let mut text = String::from(" # {");
-        // Writing to a string cannot fail.
+        // Writing to a `String` cannot fail.
         match &self.exemplar.0 {
             Labels::Trace { trace, span } => {
                 let _ = write!(text, "trace_id=\"{trace:032x}\",span_id=\"{span:016x}\"");
@@ -169,7 +181,7 @@ impl Kept {
         }
         text.push_str("} ");
         push_number(&mut text, Number::Float(self.value));
-        // A machine whose clock is before 1970 has no time worth showing.
+        // The timestamp is optional. It is omitted if the clock of the machine is before 1970.
         if let Ok(time) = self.time.duration_since(UNIX_EPOCH) {
             let _ = write!(text, " {}.{:03}", time.as_secs(), time.subsec_millis());
         }
@@ -180,35 +192,35 @@ impl Kept {
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 static SOURCE: OnceLock<Box<dyn ExemplarSource>> = OnceLock::new();
 
-/// From now on, calls of this process have the exemplars that this source gives.
+/// Installs the source of exemplars of this process, for all calls that end from now on.
 ///
 /// # Errors
-/// There is a source already.
-pub fn install(source: impl ExemplarSource) -> Result<(), InstalledError> {
-    SOURCE.set(Box::new(source)).map_err(|_| InstalledError)?;
+/// Returns an error if a source is already installed.
+pub fn install(source: impl ExemplarSource) -> Result<(), AlreadyInstalled> {
+    SOURCE.set(Box::new(source)).map_err(|_| AlreadyInstalled)?;
     INSTALLED.store(true, Ordering::Relaxed);
     Ok(())
 }
 
-/// Whether there is a source: one relaxed load.
+/// Returns `true` if a source is installed. Costs one relaxed load.
 #[inline]
-pub(crate) fn wanted() -> bool {
+pub(crate) fn is_installed() -> bool {
     INSTALLED.load(Ordering::Relaxed)
 }
 
-/// The trace of the current call, and the time; nothing without a source.
+/// Returns the exemplar of the current call and the time, or `None` if there is no source or no trace.
 pub(crate) fn current() -> Option<(Exemplar, SystemTime)> {
     thread_local! {
-        /// Whether the source is being asked: what it calls may be recorded, too.
-        static ASKED: Cell<bool> = const { Cell::new(false) };
+        /// `true` while the source runs, because it can call recorded functions.
+        static IN_SOURCE: Cell<bool> = const { Cell::new(false) };
     }
     let source = SOURCE.get()?;
-    // A thread that is being torn down has no trace any more.
-    if ASKED.try_with(|asked| asked.replace(true)).unwrap_or(true) {
+    // The thread-local is not available while a thread is being destroyed. Such a thread has no trace.
+    if IN_SOURCE.try_with(|in_source| in_source.replace(true)).unwrap_or(true) {
         return None;
     }
     let exemplar = catch_unwind(AssertUnwindSafe(|| source.current()));
-    let _ = ASKED.try_with(|asked| asked.set(false));
+    let _ = IN_SOURCE.try_with(|in_source| in_source.set(false));
     Some((exemplar.ok()??, SystemTime::now()))
 }
 
@@ -218,23 +230,24 @@ mod tests {
     use std::time::Duration;
 
     fn text(exemplar: Exemplar, value: f64, millis: u64) -> String {
-        Kept { exemplar, value, time: UNIX_EPOCH + Duration::from_millis(millis) }.text()
+        StoredExemplar { exemplar, value, time: UNIX_EPOCH + Duration::from_millis(millis) }.text()
     }
 
     #[test]
-    fn an_exemplar_is_written_as_open_metrics_has_it() {
+    fn an_exemplar_is_written_in_the_format_of_openmetrics() {
         assert_eq!(
             text(Exemplar::trace(0xab, 0x0f), 0.67, 1_520_879_607_009),
             " # {trace_id=\"000000000000000000000000000000ab\",span_id=\"000000000000000f\"} 0.67 1520879607.009"
         );
         let labels = Exemplar::new([("a", "x\"y\\\n"), ("b", "")]).unwrap();
         assert_eq!(text(labels, 1.0, 5), " # {a=\"x\\\"y\\\\\\n\",b=\"\"} 1 0.005");
-        let before = Kept { exemplar: Exemplar::trace(1, 1), value: 1.0, time: UNIX_EPOCH - Duration::from_secs(1) };
+        let before =
+            StoredExemplar { exemplar: Exemplar::trace(1, 1), value: 1.0, time: UNIX_EPOCH - Duration::from_secs(1) };
         assert!(before.text().ends_with("} 1"), "{}", before.text());
     }
 
     #[test]
-    fn characters_are_counted_not_bytes_nor_escapes() {
+    fn the_limit_counts_characters_and_not_bytes_or_escapes() {
         let names = "id".len();
         for character in ["x", "漢", "\"", "\u{1F600}"] {
             assert!(Exemplar::new([("id", character.repeat(MAX_CHARACTERS - names).as_str())]).is_ok());
@@ -244,7 +257,7 @@ mod tests {
         let error = Exemplar::new([("a", "x".repeat(64).as_str()), ("b", "y".repeat(63).as_str())]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "an exemplar's label names and values have 129 characters together; allowed are 128"
+            "exemplar: label names and values have 129 characters together; expected at most 128"
         );
     }
 

@@ -1,20 +1,21 @@
-//! The trace of OpenTelemetry's current context.
+//! Exemplars from the current context of OpenTelemetry.
 
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt as _;
 
 use super::{Exemplar, ExemplarSource};
 
-/// The span of OpenTelemetry's current context, if it is sampled: a trace that nobody kept is no help.
+/// A source of exemplars that returns the span of OpenTelemetry's current context, if the span is valid and sampled. Traces
+/// that are not sampled are not stored anywhere.
 ///
-/// `tracing-opentelemetry` makes the context of a `tracing` span the current one while the span is entered, unless
-/// its layer was told not to (`with_context_activation(false)`). Spans of OpenTelemetry's own API are found as well.
+/// `tracing-opentelemetry` makes the context of a `tracing` span the current one while the span is entered, unless its
+/// layer is configured with `with_context_activation(false)`. Spans of OpenTelemetry's own API are found too.
 ///
-/// The version of the crate `opentelemetry` has to be that of the service, 0.33: another one has a context of its own.
+/// The service has to use the same version of the crate `opentelemetry`, 0.33. Other versions have a separate context.
 ///
 /// ```
 /// metrics_runtime::exemplars::install(metrics_runtime::exemplars::OpenTelemetry)?;
-/// # Ok::<(), metrics_runtime::exemplars::InstalledError>(())
+/// # Ok::<(), metrics_runtime::exemplars::AlreadyInstalled>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenTelemetry;

@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
-use crate::exemplars::Kept;
+use crate::exemplars::StoredExemplar;
 
 /// The slots of each series, by its address: one for each bucket, one for a counter. Series never move.
 type BySeries = HashMap<usize, Box<[Slot]>>;
-type Slot = Mutex<Option<Kept>>;
+type Slot = Mutex<Option<StoredExemplar>>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Exemplars {
@@ -19,7 +19,7 @@ pub(crate) struct Exemplars {
 
 impl Exemplars {
     /// Keeps an exemplar, unless another thread holds the slot. The series has `slots` slots.
-    pub(crate) fn keep<M>(&self, series: &M, slot: usize, slots: usize, kept: Kept) {
+    pub(crate) fn keep<M>(&self, series: &M, slot: usize, slots: usize, kept: StoredExemplar) {
         let Some(by_series) = tried(self.by_series.try_read()) else { return };
         if let Some(slots) = by_series.get(&address(series)) {
             if let Some(mut slot) = slots.get(slot).and_then(|slot| tried(slot.try_lock())) {
@@ -50,7 +50,7 @@ impl Reading<'_> {
     /// Returns the texts of the exemplars of a series, one for each bucket, empty for a bucket without one.
     pub(crate) fn texts<M>(&self, series: &M) -> Vec<String> {
         let slots = self.0.get(&address(series)).map_or(&[][..], |slots| slots);
-        let text = |slot: &Slot| lock(slot).as_ref().map_or_else(String::new, Kept::text);
+        let text = |slot: &Slot| lock(slot).as_ref().map_or_else(String::new, StoredExemplar::text);
         slots.iter().map(text).collect()
     }
 }
@@ -59,7 +59,7 @@ fn address<M>(series: &M) -> usize {
     std::ptr::from_ref(series).addr()
 }
 
-fn lock(slot: &Slot) -> MutexGuard<'_, Option<Kept>> {
+fn lock(slot: &Slot) -> MutexGuard<'_, Option<StoredExemplar>> {
     // Nothing panics while the lock is held.
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -79,8 +79,8 @@ mod tests {
     use crate::exemplars::Exemplar;
     use std::time::SystemTime;
 
-    fn kept(span: u64) -> Kept {
-        Kept { exemplar: Exemplar::trace(1, span), value: 0.5, time: SystemTime::UNIX_EPOCH }
+    fn kept(span: u64) -> StoredExemplar {
+        StoredExemplar { exemplar: Exemplar::trace(1, span), value: 0.5, time: SystemTime::UNIX_EPOCH }
     }
 
     #[test]

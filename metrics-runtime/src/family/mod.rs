@@ -1,6 +1,10 @@
 //! A metric family: one metric with all its series.
 
 mod any;
+#[cfg_attr(
+    not(any(feature = "circuit-breaker", feature = "process", feature = "tokio-runtime")),
+    allow(dead_code, reason = "only these features register computed families")
+)]
 pub(crate) mod computed;
 mod exemplars;
 mod metric;
@@ -18,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use crate::exemplars::{Exemplar, Kept};
+use crate::exemplars::{Exemplar, StoredExemplar};
 use crate::metric::sync::OnceLock;
 use crate::metric::{Bounds, First, Striped};
 use crate::schema::label::LabelText;
@@ -207,7 +211,7 @@ impl<M: Metric> Family<M> {
         let bounds = &self.inner.bounds;
         // A rejected value changed no number.
         if bounds.accepts(value) {
-            let kept = Kept { exemplar: exemplar.clone(), value, time: *time };
+            let kept = StoredExemplar { exemplar: exemplar.clone(), value, time: *time };
             self.inner.exemplars.keep(series, bounds.bucket(value), bounds.upper().len() + 1, kept);
         }
     }

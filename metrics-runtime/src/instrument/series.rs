@@ -107,7 +107,7 @@ impl Series {
         if let Some(calls) = self.cached(&self.calls[outcome as usize], |families| &families.calls, outcome) {
             calls.inc_by_thread(thread);
         }
-        if exemplars::wanted() {
+        if exemplars::is_installed() {
             self.exemplify(outcome, nanos, value);
         }
     }

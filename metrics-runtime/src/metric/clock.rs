@@ -1,26 +1,27 @@
-//! Monotonic time as one integer, small enough to travel in a guard.
+//! Monotonic time as one integer, so that guards stay small.
 //!
-//! Two readings of the clock are most of what a recorded call costs, so the processor's time-stamp counter is read where
-//! it can be trusted: where the kernel itself keeps time by it. Elsewhere it is the standard clock.
+//! Two clock readings are most of the cost of a recorded call. The clock therefore reads the time-stamp counter of the
+//! processor if the counter is reliable, and the standard clock otherwise.
 
 use std::sync::OnceLock;
 use std::time::Instant;
 
 pub(crate) enum Clock {
     Counter(quanta::Clock),
-    /// Nanoseconds since then.
+    /// Nanoseconds since this instant.
     Standard(Instant),
 }
 
 static CLOCK: OnceLock<Clock> = OnceLock::new();
 
-/// The clock. Outside of the rare cases, a few instructions, which stand in every annotated function.
+/// Returns the clock. Inlined into every annotated function, so it is only a few instructions after the first call.
 #[inline]
 fn clock() -> &'static Clock {
     CLOCK.get().unwrap_or_else(|| start())
 }
 
-/// Makes the clock ready: with the registry, so that calibrating it (under a millisecond) is no part of a recorded call.
+/// Initializes the clock. Called together with the creation of the registry, so that calibration (under a millisecond)
+/// does not delay a recorded call.
 #[cold]
 pub(crate) fn start() -> &'static Clock {
     CLOCK.get_or_init(|| {
@@ -28,8 +29,10 @@ pub(crate) fn start() -> &'static Clock {
     })
 }
 
-/// Linux watches the counter and drops it as its clock when it finds it unstable, or not in step across processors.
-/// Other systems say nothing, and `quanta` asks the processor.
+/// Returns `true` if the time-stamp counter is reliable.
+///
+/// Linux stops using the counter as its clock source if the counter is unstable or not synchronized across processors.
+/// Other systems do not report this, and `quanta` checks the features of the processor.
 fn is_counter_trusted() -> bool {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return true;
@@ -38,12 +41,12 @@ fn is_counter_trusted() -> bool {
         .is_ok_and(|source| source.trim() == "tsc")
 }
 
-/// A reading, in units of the clock's own.
+/// A reading of the clock, in ticks of the counter or in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
 impl Moment {
-    /// The moment of what is not measured.
+    /// The start of calls that are not timed.
     pub(crate) const ZERO: Self = Self(0);
 
     #[inline]
@@ -51,7 +54,7 @@ impl Moment {
         clock().now()
     }
 
-    /// The nanoseconds from this moment to now; none if the clock says that now is not later.
+    /// Returns the nanoseconds since this moment, or 0 if the clock has not advanced.
     #[inline]
     pub(crate) fn elapsed_nanos(self) -> u64 {
         let clock = clock();
@@ -89,8 +92,8 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn it_runs_as_the_standard_clock_does() {
-        // The one is read within the other, so what the machine did in between is within the bounds.
+    fn it_agrees_with_the_standard_clock() {
+        // The readings are nested, so delays between them are within the bounds.
         let outer = Instant::now();
         let moment = Moment::now();
         let inner = Instant::now();
@@ -98,7 +101,7 @@ mod tests {
         let low = inner.elapsed();
         let measured = Duration::from_nanos(moment.elapsed_nanos());
         let high = outer.elapsed();
-        // A tenth of a per mille: the clocks of two computers differ by more.
+        // One hundredth of a percent. The clocks of two computers differ by more.
         let drift = measured / 10_000;
         assert!(measured + drift >= low && measured <= high + drift, "{low:?} <= {measured:?} <= {high:?}");
     }

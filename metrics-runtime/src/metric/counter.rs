@@ -1,12 +1,12 @@
-//! A number that only goes up.
+//! Counters.
 
 use super::{Striped, Thread, reject};
 use crate::schema::Number;
 
-/// A counter: one series that only goes up.
+/// A counter: a series whose value only increases.
 ///
-/// Whole numbers are counted exactly, above 2<sup>53</sup> too. Handles come from a [`Family`](crate::Family) or from
-/// a function in a `#[metrics]` module.
+/// Whole numbers are exact, also above 2<sup>53</sup>. Handles come from a [`Family`](crate::Family) or from a function in
+/// a `#[metrics]` module.
 #[derive(Debug)]
 pub struct Counter {
     sum: Striped,
@@ -34,11 +34,13 @@ impl Counter {
         self.sum.add(n);
     }
 
-    /// Adds any amount that is not negative. A negative amount, NaN or infinity is refused: it changes nothing, is
-    /// counted in `metrics_runtime_rejected_values_total`, and the first one is logged.
+    /// Adds an amount that is not negative.
+    ///
+    /// A negative amount, NaN and infinity are rejected: they do not change the counter and are counted in
+    /// `metrics_runtime_rejected_values_total`. The first rejected value is logged.
     pub fn add(&self, amount: f64) {
         if !amount.is_finite() || amount < 0.0 {
-            reject("an increment of a counter that is negative or not finite was", amount);
+            reject("rejected a counter increment that is negative or not finite", amount);
         } else if amount.fract() == 0.0 && amount < 9_007_199_254_740_992.0 {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within 0..2^53")]
             self.sum.add(amount as u64);
@@ -47,7 +49,7 @@ impl Counter {
         }
     }
 
-    /// The value now.
+    /// Returns the current value.
     #[must_use]
     pub fn get(&self) -> f64 {
         self.number().as_f64()
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_counter_never_goes_down_nor_to_nan() {
+    fn a_counter_never_decreases_and_is_never_nan() {
         let counter = Counter::new();
         counter.add(1.5);
         for bad in [-1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_keep_their_digits() {
+    fn large_whole_numbers_are_exact() {
         let counter = Counter::new();
         counter.inc_by(9_007_199_254_740_993);
         counter.inc();

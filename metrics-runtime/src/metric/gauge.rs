@@ -1,9 +1,9 @@
-//! Numbers that go up and down.
+//! Gauges.
 
 use super::sync::atomic::{AtomicU64, Ordering};
 use super::{Striped, add_f64};
 
-/// A gauge: one series that goes up and down.
+/// A gauge: a series whose value can increase and decrease.
 #[derive(Debug)]
 pub struct Gauge {
     bits: AtomicU64,
@@ -20,7 +20,7 @@ impl Gauge {
         self.bits.store(value.to_bits(), Ordering::Relaxed);
     }
 
-    /// Adds, or subtracts a negative amount.
+    /// Adds an amount, which can be negative.
     pub fn add(&self, amount: f64) {
         add_f64(&self.bits, amount);
     }
@@ -35,14 +35,15 @@ impl Gauge {
         self.add(-1.0);
     }
 
-    /// The value now.
+    /// Returns the current value.
     #[must_use]
     pub fn get(&self) -> f64 {
         f64::from_bits(self.bits.load(Ordering::Relaxed))
     }
 }
 
-/// A gauge of what is under way: goes up by one on every entry and down by one on every way out.
+/// A gauge of operations in progress: a call of [`enter`](Self::enter) adds one, a call of [`exit`](Self::exit) subtracts
+/// one.
 #[derive(Debug)]
 pub struct InFlight {
     sum: Striped,
@@ -53,13 +54,13 @@ impl InFlight {
         Self { sum: Striped::new() }
     }
 
-    /// One more is under way.
+    /// Records the start of an operation.
     #[inline]
     pub fn enter(&self) {
         self.sum.add(1);
     }
 
-    /// One has ended.
+    /// Records the end of an operation.
     #[inline]
     pub fn exit(&self) {
         self.sum.add(u64::MAX);
@@ -69,8 +70,10 @@ impl InFlight {
         self.sum.spread();
     }
 
-    /// How many are under way. An entry and its exit that pass while the sum is taken can be seen apart, never below
-    /// zero.
+    /// Returns the number of operations in progress.
+    ///
+    /// An operation that starts or ends during this call may be counted only by its start or only by its end. The result is
+    /// never negative.
     #[must_use]
     pub fn get(&self) -> u64 {
         u64::try_from(self.sum.sum().cast_signed()).unwrap_or(0)
@@ -82,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_exit_takes_its_entry_back() {
+    fn every_exit_undoes_its_entry() {
         let calls = InFlight::new();
         std::thread::scope(|scope| {
             for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! Observations counted in buckets.
+//! Histograms.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use super::sharded::{Sharded, Thread};
-use super::striped::{add_alone, add_f64_alone, try_add};
+use super::striped::{add_exclusive, add_f64_exclusive, try_add};
 use super::sync::atomic::{AtomicU64, Ordering};
 use super::{add_f64, reject};
 use crate::schema::Buckets;
 
-/// The upper bounds of a family's buckets, shared by its series.
+/// The upper bounds of the buckets, shared by all series of a family.
 #[derive(Debug)]
 pub struct Bounds {
     upper: Box<[f64]>,
-    /// For each bound, in seconds, the smallest whole number of nanoseconds above it.
+    /// For each bound in seconds, the smallest whole number of nanoseconds above it.
     nanos_above: Box<[u64]>,
 }
 
@@ -28,22 +28,23 @@ impl Bounds {
         &self.upper
     }
 
-    /// Where the bounds are not negative, no observation may be: the sum of a histogram is a counter then.
+    /// Returns `true` if the value can be observed. A negative value needs a negative bound, because the sum of a histogram
+    /// without negative bounds is a counter.
     pub(crate) fn accepts(&self, value: f64) -> bool {
         value.is_finite() && (value >= 0.0 || self.upper.first().is_some_and(|&bound| bound < 0.0))
     }
 
-    /// Where a value is counted: the first bucket that it is not above.
+    /// Returns the index of the first bucket whose bound is at least `value`.
     pub(crate) fn bucket(&self, value: f64) -> usize {
         self.upper.iter().take_while(|&&bound| value > bound).count()
     }
 }
 
-/// The smallest `n` for which `n` nanoseconds, as f64 seconds, are above `bound`.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, which is what is wanted")]
+/// Returns the smallest `n` for which `n` nanoseconds, converted to seconds as `f64`, are above `bound`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturation is intended")]
 fn nanos_above(bound: f64) -> u64 {
     let is_above = |nanos: u64| nanos as f64 / 1e9 > bound;
-    // Right up to the rounding of one multiplication; the loops walk the rest.
+    // The product is correct except for rounding, which the loops correct.
     let mut nanos = (bound * 1e9) as u64;
     while nanos > 0 && is_above(nanos - 1) {
         nanos -= 1;
@@ -54,34 +55,35 @@ fn nanos_above(bound: f64) -> u64 {
     nanos
 }
 
-/// A histogram: one series of observations, counted in buckets.
+/// A histogram: a series of observations, counted in buckets.
 #[derive(Debug)]
 pub struct Histogram {
     bounds: Arc<Bounds>,
     base: Shard,
-    /// A shard for each thread, once two threads have collided on the base.
-    parts: Sharded<Shard>,
+    /// A shard for each thread, after two threads have written the base at the same time.
+    shards: Sharded<Shard>,
 }
 
-/// The numbers of a histogram, or of one thread's part of it, on cache lines of their own.
+/// The numbers of a histogram, or of the shard of one thread, on separate cache lines.
 #[derive(Debug)]
 struct Shard {
     lines: Box<[CachePadded<[AtomicU64; LINE]>]>,
 }
 
-/// Numbers on a line: with eleven or twelve buckets, as most histograms have, one line holds them all.
+/// The numbers on one line. One line is enough for the eleven or twelve buckets of most histograms.
 const LINE: usize = 16;
 
 /// The sum of durations, in nanoseconds.
 const NANOS: usize = 0;
-/// How often that sum has passed 2^64: a thousand calls in flight get there in seven months.
+/// The number of times that the sum of nanoseconds has overflowed 2^64. A thousand concurrent calls take seven months to
+/// overflow it once.
 const NANOS_CARRY: usize = 1;
-/// The sum of what was observed as f64, as its bits.
+/// The sum of the values observed as `f64`, as its bits.
 const VALUES: usize = 2;
-/// From here on one for each bound, and one for what is above them all.
+/// The first of the bucket counts: one for each bound, and one for values above all bounds.
 const COUNTS: usize = 3;
 
-/// What an observation adds to the sum.
+/// The amount that an observation adds to the sum.
 #[derive(Clone, Copy)]
 enum Amount {
     Nanos(u64),
@@ -99,24 +101,24 @@ impl Shard {
         &self.lines[i / LINE][i % LINE]
     }
 
-    /// Counts what only this thread writes.
+    /// Adds an observation to a shard that only the current thread writes.
     #[inline]
-    fn observe_alone(&self, bucket: usize, amount: Amount) {
-        add_alone(self.number(COUNTS + bucket), 1);
+    fn observe_exclusive(&self, bucket: usize, amount: Amount) {
+        add_exclusive(self.number(COUNTS + bucket), 1);
         match amount {
             Amount::Nanos(nanos) => {
                 let sum = self.number(NANOS).load(Ordering::Relaxed);
                 let (sum, carry) = sum.overflowing_add(nanos);
                 self.number(NANOS).store(sum, Ordering::Relaxed);
                 if carry {
-                    add_alone(self.number(NANOS_CARRY), 1);
+                    add_exclusive(self.number(NANOS_CARRY), 1);
                 }
             }
-            Amount::Value(value) => add_f64_alone(self.number(VALUES), value),
+            Amount::Value(value) => add_f64_exclusive(self.number(VALUES), value),
         }
     }
 
-    /// Adds to a sum that others write as well; the count has been added already.
+    /// Adds to a sum that several threads write. The caller has added to the count.
     fn add_shared(&self, amount: Amount) {
         match amount {
             Amount::Nanos(nanos) => {
@@ -132,21 +134,26 @@ impl Shard {
 impl Histogram {
     pub(crate) fn new(bounds: Arc<Bounds>) -> Self {
         let base = Shard::new(&bounds);
-        Self { bounds, base, parts: Sharded::new() }
+        Self { bounds, base, shards: Sharded::new() }
     }
 
-    /// Counts one observation. NaN and infinity are refused, and so is a negative value where the lowest bound is not
-    /// negative: they change nothing, are counted in `metrics_runtime_rejected_values_total`, and the first one is logged.
+    /// Records an observation.
+    ///
+    /// NaN, infinity, and negative values in a histogram without negative bounds are rejected: they do not change the
+    /// histogram and are counted in `metrics_runtime_rejected_values_total`. The first rejected value is logged.
     pub fn observe(&self, value: f64) {
         if !self.bounds.accepts(value) {
-            reject("an observation that is not finite, or negative in a histogram of values that are not, was", value);
+            reject(
+                "rejected an observation that is not finite, or negative in a histogram without negative bounds",
+                value,
+            );
             return;
         }
         let bucket = self.bounds.bucket(value);
         self.record(Thread::current(), bucket, Amount::Value(value));
     }
 
-    /// Counts one duration, in seconds.
+    /// Records a duration, in seconds.
     pub fn observe_duration(&self, duration: Duration) {
         self.observe_nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     }
@@ -158,19 +165,19 @@ impl Histogram {
 
     #[expect(
         clippy::inline_always,
-        reason = "one place is hot, and a tenth of its instructions is this call otherwise"
+        reason = "called on one hot path, where the call would be a tenth of the instructions"
     )]
     #[inline(always)]
     pub(crate) fn observe_nanos_by(&self, thread: Thread, nanos: u64) {
-        // Most calls of one function end within the same few buckets, so the way out of the loop is predicted.
+        // Most calls of a function end in the same few buckets, so the processor predicts the end of the loop.
         let bucket = self.bounds.nanos_above.iter().take_while(|&&above| nanos >= above).count();
         self.record(thread, bucket, Amount::Nanos(nanos));
     }
 
     #[inline]
     fn record(&self, thread: Thread, bucket: usize, amount: Amount) {
-        if let Some(part) = self.parts.mine(thread, || Shard::new(&self.bounds)) {
-            part.observe_alone(bucket, amount);
+        if let Some(shard) = self.shards.of(thread, || Shard::new(&self.bounds)) {
+            shard.observe_exclusive(bucket, amount);
         } else {
             self.record_shared(thread, bucket, amount);
         }
@@ -178,44 +185,44 @@ impl Histogram {
 
     fn record_shared(&self, thread: Thread, bucket: usize, amount: Amount) {
         let count = self.base.number(COUNTS + bucket);
-        if self.parts.is_spread() {
+        if self.shards.is_spread() {
             count.fetch_add(1, Ordering::Relaxed);
             self.base.add_shared(amount);
         } else if try_add(count, 1) {
             self.base.add_shared(amount);
         } else {
-            self.parts.spread();
+            self.shards.spread();
             self.record(thread, bucket, amount);
         }
     }
 
-    /// Gives every thread a part of its own, without waiting for two to collide.
+    /// Gives each thread its own shard from now on.
     pub(crate) fn spread(&self) {
-        self.parts.spread();
+        self.shards.spread();
     }
 
-    /// How many observations there were.
+    /// Returns the number of observations.
     #[must_use]
     pub fn count_now(&self) -> u64 {
         self.read().cumulative.last().copied().unwrap_or(0)
     }
 
-    /// The counts and the sum now. The total is the last of the cumulative counts, never a number of its own, so the
-    /// two cannot disagree.
+    /// Returns the current counts and sum. The total is the last cumulative count, not a separate number, so the two are
+    /// always equal.
     pub(crate) fn read(&self) -> Buckets {
         let mut buckets = Buckets::default();
         self.read_into(&mut buckets);
         buckets
     }
 
-    /// Like [`read`](Self::read), into what another histogram has left.
+    /// Like [`read`](Self::read), into existing buckets, which are overwritten.
     pub(crate) fn read_into(&self, buckets: &mut Buckets) {
         let Buckets { cumulative, sum } = buckets;
         cumulative.clear();
         cumulative.resize(self.bounds.upper.len() + 1, 0);
         *sum = 0.0;
         let mut nanos = 0u128;
-        for shard in std::iter::once(&self.base).chain(self.parts.iter()) {
+        for shard in std::iter::once(&self.base).chain(self.shards.iter()) {
             let read = |i| shard.number(i).load(Ordering::Relaxed);
             for (bucket, total) in cumulative.iter_mut().enumerate() {
                 *total += read(COUNTS + bucket);
@@ -241,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_on_a_bound_belongs_to_its_bucket() {
+    fn a_value_equal_to_a_bound_is_in_its_bucket() {
         let h = histogram(&[0.1, 1.0]);
         for v in [0.05, 0.1, 0.100_000_1, 1.0, 7.0] {
             h.observe(v);
@@ -250,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_falls_where_its_seconds_would() {
+    fn a_duration_is_in_the_bucket_of_its_seconds() {
         let bounds = [-1.0, 0.0, 0.1, 0.3, 0.7, 1.1, 2.3, 1e-9, 5e-324, 1e8];
         for bound in bounds {
             let (by_nanos, by_value) = (histogram(&[bound]), histogram(&[bound]));
@@ -264,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn values_no_sum_could_hold_are_refused() {
+    fn values_that_would_break_the_sum_are_rejected() {
         let h = histogram(&[0.0, 1.0]);
         for v in [f64::NAN, -1.0, f64::INFINITY, f64::NEG_INFINITY] {
             h.observe(v);
@@ -276,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_of_durations_passes_two_to_the_64_nanoseconds() {
+    fn the_sum_of_durations_can_exceed_two_to_the_64_nanoseconds() {
         let h = histogram(&[1.0]);
         h.observe_nanos(u64::MAX);
         h.observe_nanos(u64::MAX);
@@ -284,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_when_threads_collide() {
+    fn concurrent_observations_are_not_lost() {
         let h = histogram(&[0.5]);
         std::thread::scope(|scope| {
             for _ in 0..4 {

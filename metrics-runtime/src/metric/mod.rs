@@ -1,6 +1,6 @@
-//! The atomics that hold a series' value, and the clock that durations come from.
+//! Counters, gauges and histograms as atomics, and the clock of durations.
 //!
-//! Nothing here blocks, panics or knows a name.
+//! Recording a value never blocks and never panics. Values do not know their names and labels.
 
 pub(crate) mod clock;
 mod counter;
@@ -23,32 +23,34 @@ pub(crate) use striped::Striped;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
-use crate::metric::sync::atomic::{AtomicU64, Ordering};
+use sync::atomic::{AtomicU64, Ordering};
 
-/// Adds to an f64 that is kept as its bits.
+/// Adds to an `f64` that is stored as its bits.
 fn add_f64(bits: &AtomicU64, value: f64) {
-    // The closure never declines, so the update cannot fail.
+    // The closure never returns `None`, so the update cannot fail.
     let _ =
         bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some((f64::from_bits(bits) + value).to_bits()));
 }
 
-/// Observations and increments that were refused because no Prometheus value could hold them.
+/// The number of observations and increments that were rejected because of their value, in all series.
 pub(crate) static REJECTED: LazyLock<Striped> = LazyLock::new(Striped::new);
 
 #[cold]
-fn reject(what: &str, value: f64) {
+fn reject(message: &str, value: f64) {
     static WARNED: First = First::new();
     REJECTED.add(1);
     if WARNED.is_now() {
         tracing::warn!(
             value,
-            "{what} refused; further ones are only counted, in metrics_runtime_rejected_values_total"
+            "{message}; further rejected values are only counted in metrics_runtime_rejected_values_total"
         );
     }
 }
 
-/// The first time of something. What is done then may come here again, as a subscriber may that is itself recorded;
-/// `std::sync::Once` would wait for itself.
+/// A flag for the first occurrence of an event.
+///
+/// Unlike `std::sync::Once`, it does not deadlock if the code that handles the first occurrence causes another one, as a
+/// `tracing` subscriber with recorded functions can.
 #[derive(Debug, Default)]
 pub(crate) struct First(AtomicBool);
 
@@ -57,7 +59,7 @@ impl First {
         Self(AtomicBool::new(false))
     }
 
-    /// Whether this is it.
+    /// Returns `true` on the first call, and `false` on all later ones.
     pub(crate) fn is_now(&self) -> bool {
         !self.0.load(Ordering::Relaxed) && !self.0.swap(true, Ordering::Relaxed)
     }

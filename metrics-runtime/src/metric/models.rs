@@ -1,24 +1,25 @@
-//! The numbers that threads share, in every order: see [`crate::metric::sync`].
+//! Models of the values that several threads write, in every order of execution: see [`crate::metric::sync`].
 //!
-//! Amounts are powers of ten, so that a sum that is wrong says what it lacks.
+//! Many amounts are powers of ten, so that a wrong sum shows the missing additions.
 #![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
 
 use std::sync::Arc;
 
 use loom::thread::{JoinHandle, spawn};
 
-/// For the thread that a model begins with, where it writes: its slot has to be given back before the model ends.
-pub(crate) use super::sharded::give_back;
+/// Call it at the end of a model whose main thread writes, because the slot has to be released before the model ends.
+pub(crate) use super::sharded::release_slot;
 use super::sync::model;
 use super::{Bounds, Counter, Gauge, Histogram, InFlight, Striped};
-use crate::schema::Number;
+use crate::schema::{Buckets, Number};
 
-/// A thread that writes, and gives its slot back when it ends: by itself, loom would end it after it was joined.
+/// Spawns a thread that writes, and releases its slot at the end. Without that, loom would destroy the thread-locals only
+/// after the thread was joined.
 pub(crate) fn thread<T: 'static, R: 'static>(shared: &Arc<T>, write: impl FnOnce(&T) -> R + 'static) -> JoinHandle<R> {
     let shared = Arc::clone(shared);
     spawn(move || {
         let result = write(&shared);
-        give_back();
+        release_slot();
         result
     })
 }
@@ -28,7 +29,7 @@ fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
 }
 
 #[test]
-fn a_sum_loses_nothing_when_threads_collide_and_spread() {
+fn a_sum_loses_nothing_when_threads_collide_and_get_shards() {
     model(3, || {
         let sum = Arc::new(Striped::new());
         let threads = [1, 100].map(|n| {
@@ -53,11 +54,11 @@ fn a_thread_without_a_slot_shares_the_base() {
 }
 
 #[test]
-fn a_slot_passes_from_a_thread_that_ends_to_one_that_begins() {
+fn a_slot_is_reused_by_a_thread_that_starts_later() {
     model(3, || {
         let sum = Arc::new(Striped::new());
         sum.spread();
-        // The first may have ended when the third begins, or may not: with two slots, the third takes over or shares.
+        // There are two slots. The third thread reuses the slot of one that has ended, or shares the base.
         let [first, second, third] = [1, 100, 10_000].map(|n| {
             thread(&sum, move |sum| {
                 sum.add(n);
@@ -70,15 +71,15 @@ fn a_slot_passes_from_a_thread_that_ends_to_one_that_begins() {
 }
 
 #[test]
-fn a_thread_that_has_given_its_slot_back_shares_the_base() {
+fn a_thread_that_has_released_its_slot_shares_the_base() {
     model(3, || {
         let sum = Arc::new(Striped::new());
         sum.spread();
         let threads = [1, 100].map(|n| {
             thread(&sum, move |sum| {
                 sum.add(n);
-                // As where the locals of a thread that ends record something.
-                give_back();
+                // As if the destructor of a thread-local records a value.
+                release_slot();
                 sum.add(10 * n);
             })
         });
@@ -88,7 +89,7 @@ fn a_thread_that_has_given_its_slot_back_shares_the_base() {
 }
 
 #[test]
-fn a_sum_never_goes_back() {
+fn a_sum_never_decreases() {
     model(2, || {
         let sum = Arc::new(Striped::new());
         let threads = [1, 100].map(|n| {
@@ -127,7 +128,7 @@ fn threads_without_a_slot_lose_no_fraction() {
         let threads = [0.5, 0.25].map(|n| {
             thread(&counter, move |counter| {
                 counter.add(n);
-                give_back();
+                release_slot();
                 counter.add(n);
             })
         });
@@ -137,7 +138,7 @@ fn threads_without_a_slot_lose_no_fraction() {
 }
 
 #[test]
-fn what_is_in_flight_comes_back_to_zero() {
+fn operations_in_flight_return_to_zero() {
     model(3, || {
         let calls = Arc::new(InFlight::new());
         let threads = [(); 2].map(|()| {
@@ -157,7 +158,7 @@ fn histogram() -> Arc<Histogram> {
 }
 
 #[test]
-fn a_histogram_loses_nothing_when_threads_collide_and_spread() {
+fn a_histogram_loses_nothing_when_threads_collide_and_get_shards() {
     model(3, || {
         let histogram = histogram();
         let threads = [0.25, 8.0].map(|value| {
@@ -172,7 +173,7 @@ fn a_histogram_loses_nothing_when_threads_collide_and_spread() {
 }
 
 #[test]
-fn a_histogram_passes_its_parts_on() {
+fn a_histogram_loses_nothing_when_slots_are_reused() {
     model(3, || {
         let histogram = histogram();
         histogram.spread();
@@ -188,7 +189,7 @@ fn a_histogram_loses_nothing_on_its_shared_base() {
         histogram.spread();
         let threads = [0.25, 0.5].map(|value| {
             thread(&histogram, move |histogram| {
-                give_back();
+                release_slot();
                 histogram.observe(value);
                 histogram.observe_nanos(1_000_000_000);
             })
@@ -199,7 +200,7 @@ fn a_histogram_loses_nothing_on_its_shared_base() {
 }
 
 #[test]
-fn no_bucket_goes_back() {
+fn no_bucket_decreases() {
     model(2, || {
         let histogram = histogram();
         let threads = [

@@ -1,4 +1,4 @@
-//! A part of a value for each thread that writes it.
+//! Values with a shard for each thread.
 
 use std::array;
 use std::cell::Cell;
@@ -7,52 +7,53 @@ use std::sync::{LazyLock, PoisonError};
 
 use super::sync::{Mutex, OnceLock, SLOT_LIMITS, global, thread_local};
 
-/// Parts of a value, each written by one thread and read by all.
+/// The shards of a value. Each one is written by one thread and read by all.
 ///
-/// A thread has a slot number that no other living thread has, so it may change its part with a load and a store where
-/// shared ones need a read-modify-write: no lock prefix, no cache line that wanders. The parts are made when their
-/// threads first come, so a value costs memory only for those that really write it, however many cores there are. It is
-/// for the type to keep its parts on cache lines of their own.
+/// A thread has a slot number that no other running thread has. It can therefore change its shard with a load and a store
+/// instead of a read-modify-write, without a lock prefix and without cache lines that move between cores. A shard is
+/// created when its thread first writes the value, so memory depends on the number of writing threads, not on the number
+/// of cores. The type `T` has to keep its shards on separate cache lines.
 #[derive(Debug)]
 pub(crate) struct Sharded<T> {
-    parts: OnceLock<Box<Parts<T>>>,
+    shards: OnceLock<Box<Shards<T>>>,
 }
 
-type Part<T> = OnceLock<Box<T>>;
+type LazyShard<T> = OnceLock<Box<T>>;
 
-/// How many slots every value has room for that has parts at all.
+/// The number of slots that every sharded value has room for.
 const FIRST: usize = SLOT_LIMITS.0;
 
-/// The parts by slot, behind a thin pointer: a value that no two threads have met on is small.
+/// The shards by slot, behind a thin pointer, so that a value without shards is small.
 #[derive(Debug)]
-struct Parts<T> {
-    first: [Part<T>; FIRST],
-    /// Of the slots from there on, once a thread with one of them has come: on a machine of many cores they are many.
-    rest: OnceLock<Box<[Part<T>]>>,
-    /// Of all threads without a slot.
-    shared: Part<T>,
+struct Shards<T> {
+    first: [LazyShard<T>; FIRST],
+    /// The shards of the other slots, allocated when a thread with such a slot first writes. A machine with many cores has
+    /// many of them.
+    rest: OnceLock<Box<[LazyShard<T>]>>,
+    /// The shard of all threads without a slot.
+    shared: LazyShard<T>,
 }
 
-impl<T> Parts<T> {
-    fn beyond_first(&self, slot: usize) -> Option<&Part<T>> {
+impl<T> Shards<T> {
+    fn beyond_first(&self, slot: usize) -> Option<&LazyShard<T>> {
         let slot = slot.checked_sub(FIRST).filter(|slot| *slot < NONE - FIRST)?;
         self.rest.get_or_init(|| (FIRST..slot_count()).map(|_| OnceLock::new()).collect()).get(slot)
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Part<T>> {
+    fn iter(&self) -> impl Iterator<Item = &LazyShard<T>> {
         self.first.iter().chain(self.rest.get().into_iter().flatten()).chain([&self.shared])
     }
 }
 
 impl<T> Sharded<T> {
     pub(crate) fn new() -> Self {
-        Self { parts: OnceLock::new() }
+        Self { shards: OnceLock::new() }
     }
 
-    /// From now on, threads have parts of their own.
+    /// Gives each thread its own shard from now on.
     pub(crate) fn spread(&self) {
-        self.parts.get_or_init(|| {
-            Box::new(Parts {
+        self.shards.get_or_init(|| {
+            Box::new(Shards {
                 first: array::from_fn(|_| OnceLock::new()),
                 rest: OnceLock::new(),
                 shared: OnceLock::new(),
@@ -60,37 +61,40 @@ impl<T> Sharded<T> {
         });
     }
 
-    /// Whether threads have parts of their own.
+    /// Returns `true` if threads have their own shards.
     #[inline]
     pub(crate) fn is_spread(&self) -> bool {
-        self.parts.get().is_some()
+        self.shards.get().is_some()
     }
 
-    /// This thread's part: nothing where there are none, or where the thread has no slot.
+    /// Returns the shard of a thread, or `None` if the value has no shards or the thread has no slot.
     #[inline]
-    pub(crate) fn mine(&self, thread: Thread, make: impl FnOnce() -> T) -> Option<&T> {
-        let parts = self.parts.get()?;
-        let part = parts.first.get(thread.slot).or_else(|| parts.beyond_first(thread.slot))?;
-        Some(part.get_or_init(|| Box::new(make())))
+    pub(crate) fn of(&self, thread: Thread, create: impl FnOnce() -> T) -> Option<&T> {
+        let shards = self.shards.get()?;
+        let shard = shards.first.get(thread.slot).or_else(|| shards.beyond_first(thread.slot))?;
+        Some(shard.get_or_init(|| Box::new(create())))
     }
 
-    /// The part of the threads that have no slot: nothing where there are no parts.
-    pub(crate) fn shared(&self, make: impl FnOnce() -> T) -> Option<&T> {
-        Some(self.parts.get()?.shared.get_or_init(|| Box::new(make())))
+    /// Returns the shard of the threads without a slot, or `None` if the value has no shards.
+    pub(crate) fn shared(&self, create: impl FnOnce() -> T) -> Option<&T> {
+        Some(self.shards.get()?.shared.get_or_init(|| Box::new(create())))
     }
 
-    /// The parts that were written.
+    /// Returns the shards that threads have created.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.parts.get().into_iter().flat_map(|parts| parts.iter()).filter_map(|part| part.get().map(AsRef::as_ref))
+        self.shards
+            .get()
+            .into_iter()
+            .flat_map(|shards| shards.iter())
+            .filter_map(|shard| shard.get().map(AsRef::as_ref))
     }
 }
 
-/// The thread that records, as the parts know it. Asked for once, it serves all that is recorded of one call; it cannot
-/// leave its thread.
+/// The slot of the current thread. Looked up once for all values that a call records. Neither `Send` nor `Sync`.
 #[derive(Clone, Copy)]
 pub(crate) struct Thread {
     slot: usize,
-    here: PhantomData<*const ()>,
+    not_send: PhantomData<*const ()>,
 }
 
 impl Thread {
@@ -100,11 +104,12 @@ impl Thread {
             UNKNOWN => take_slot(),
             slot => slot,
         };
-        Self { slot, here: PhantomData }
+        Self { slot, not_send: PhantomData }
     }
 }
 
-/// How many threads can have a slot at a time. The others share, and pay for it.
+/// Returns the number of threads that can have a slot at the same time. All other threads share one number, with slower
+/// atomic operations.
 fn slot_count() -> usize {
     static COUNT: LazyLock<usize> = LazyLock::new(|| {
         let cores = std::thread::available_parallelism().map_or(4, std::num::NonZero::get);
@@ -119,35 +124,37 @@ struct Slots {
 }
 
 global! {
-    /// The slots that are free: those given back, and all from `next` on.
+    /// The free slots: those in `free`, and all from `next` on.
     static SLOTS: Mutex<Slots> = Mutex::new(Slots { next: 0, free: Vec::new() });
 }
 
-/// The slot of a thread that has not asked for one.
+/// The slot of a thread that has not requested one.
 const UNKNOWN: usize = usize::MAX;
-/// The slot of a thread that came when there was none, or is being torn down. No value has so many parts.
+/// The slot of a thread for which no slot was free, or whose thread-locals are being destroyed. No value has this many
+/// shards.
 const NONE: usize = usize::MAX - 1;
 
 thread_local! {
     static SLOT: Cell<usize> = const { Cell::new(UNKNOWN) };
 }
-// A local of its own: reading one that has a destructor costs more.
+// Separate from `SLOT`, because reading a thread-local with a destructor is slower.
 thread_local! {
     static OWNER: Owner = const { Owner };
 }
 
-/// Gives the slot back when its thread ends. Whoever gets it next has seen all that was written with it, by the lock.
+/// Releases the slot when the thread ends. The lock of the free slots makes all writes of the thread visible to the next
+/// owner of the slot.
 struct Owner;
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        give_back();
+        release_slot();
     }
 }
 
 #[cold]
 fn take_slot() -> usize {
-    // From here on it will be given back; where it no longer would be, it is not taken.
+    // Initializing `OWNER` registers the release of the slot. If that is no longer possible, no slot is taken.
     let number = OWNER.try_with(|_| ()).ok().and_then(|()| {
         let mut slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
         slots.free.pop().or_else(|| {
@@ -163,8 +170,8 @@ fn take_slot() -> usize {
     slot
 }
 
-/// What a thread does at its end: it has no slot from then on.
-pub(crate) fn give_back() {
+/// Releases the slot of the current thread, which has no slot from then on.
+pub(crate) fn release_slot() {
     let slot = SLOT.try_with(|slot| slot.replace(NONE)).unwrap_or(NONE);
     if slot < NONE {
         SLOTS.lock().unwrap_or_else(PoisonError::into_inner).free.push(slot);
@@ -178,7 +185,7 @@ mod tests {
     use std::sync::Barrier;
 
     #[test]
-    fn no_two_living_threads_have_the_same_slot() {
+    fn no_two_running_threads_have_the_same_slot() {
         let threads = slot_count() + 8;
         for _ in 0..3 {
             let barrier = Barrier::new(threads);
@@ -194,21 +201,22 @@ mod tests {
                     .collect();
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect()
             });
-            let given: Vec<_> = slots.into_iter().filter(|slot| *slot != NONE).collect();
-            // Other tests have threads too, so not all of the slots are free for these.
+            let assigned: Vec<_> = slots.into_iter().filter(|slot| *slot != NONE).collect();
+            // Other tests run threads too, so not all slots are free for these.
             assert!(
-                given.iter().collect::<BTreeSet<_>>().len() == given.len() && given.iter().all(|&s| s < slot_count())
+                assigned.iter().collect::<BTreeSet<_>>().len() == assigned.len()
+                    && assigned.iter().all(|&s| s < slot_count())
             );
         }
     }
 
     #[test]
-    fn a_value_has_parts_for_the_threads_that_came() {
+    fn a_value_has_shards_for_the_threads_that_wrote_it() {
         let sharded = Sharded::new();
-        assert!(sharded.mine(Thread::current(), || Cell::new(1)).is_none());
+        assert!(sharded.of(Thread::current(), || Cell::new(1)).is_none());
         sharded.spread();
-        if let Some(part) = sharded.mine(Thread::current(), || Cell::new(1)) {
-            part.set(part.get() + 1);
+        if let Some(shard) = sharded.of(Thread::current(), || Cell::new(1)) {
+            shard.set(shard.get() + 1);
             assert_eq!(sharded.iter().map(Cell::get).sum::<i32>(), 2);
         }
     }

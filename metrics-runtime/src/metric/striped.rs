@@ -1,4 +1,4 @@
-//! One number that many threads add to.
+//! Sums that many threads add to.
 
 use crossbeam_utils::CachePadded;
 
@@ -6,28 +6,30 @@ use super::add_f64;
 use super::sharded::{Sharded, Thread};
 use super::sync::atomic::{AtomicU64, Ordering};
 
-/// A wrapping sum. It starts as one atomic; the first time two threads collide on it, each gets a part of its own, so
-/// that a series costs memory only where threads really meet (the idea of `java.util.concurrent`'s `Striped64`), or where
-/// it is [`BUSY`]: a part takes no locked instruction.
+/// A wrapping sum.
+///
+/// It starts as one atomic. After two threads have written it at the same time, each thread gets its own shard. A series
+/// thus costs memory only if threads contend for it, as with `Striped64` of `java.util.concurrent`. A sum that has reached
+/// [`BUSY`] also gets shards, because adding to a shard needs no locked instruction.
 #[derive(Debug)]
 pub(crate) struct Striped {
     base: AtomicU64,
-    parts: Sharded<CachePadded<Part>>,
+    shards: Sharded<CachePadded<Shard>>,
 }
 
-/// A sum that has counted so far one by one has earned the few hundred bytes.
+/// The number of increments after which the few hundred bytes of shards are worth their memory.
 const BUSY: u64 = 1 << 16;
 
 #[derive(Debug, Default)]
-struct Part {
+struct Shard {
     whole: AtomicU64,
-    /// What was added as f64, as its bits. Few sums ever have one, so that it has no room in the base.
+    /// The sum of the amounts added as `f64`, as its bits. Not in the base, because few sums have one.
     fraction: AtomicU64,
 }
 
 impl Striped {
     pub(crate) fn new() -> Self {
-        Self { base: AtomicU64::new(0), parts: Sharded::new() }
+        Self { base: AtomicU64::new(0), shards: Sharded::new() }
     }
 
     #[inline]
@@ -37,67 +39,67 @@ impl Striped {
 
     #[inline]
     pub(crate) fn add_by(&self, thread: Thread, n: u64) {
-        if let Some(part) = self.parts.mine(thread, CachePadded::default) {
-            add_alone(&part.whole, n);
+        if let Some(shard) = self.shards.of(thread, CachePadded::default) {
+            add_exclusive(&shard.whole, n);
         } else {
             self.add_shared(thread, n);
         }
     }
 
     fn add_shared(&self, thread: Thread, n: u64) {
-        if self.parts.is_spread() {
+        if self.shards.is_spread() {
             self.base.fetch_add(n, Ordering::Relaxed);
         } else if !try_add(&self.base, n) {
-            self.parts.spread();
+            self.shards.spread();
             self.add_by(thread, n);
         } else if n == 1 && self.base.load(Ordering::Relaxed).is_multiple_of(BUSY) {
-            self.parts.spread();
+            self.shards.spread();
         }
     }
 
-    /// Adds what is not whole.
+    /// Adds an amount that is not a whole number.
     pub(crate) fn add_fraction(&self, amount: f64) {
-        self.parts.spread();
-        if let Some(Part { fraction, .. }) =
-            self.parts.mine(Thread::current(), CachePadded::default).map(|part| &**part)
+        self.shards.spread();
+        if let Some(Shard { fraction, .. }) =
+            self.shards.of(Thread::current(), CachePadded::default).map(|shard| &**shard)
         {
-            add_f64_alone(fraction, amount);
-        } else if let Some(part) = self.parts.shared(CachePadded::default) {
-            add_f64(&part.fraction, amount);
+            add_f64_exclusive(fraction, amount);
+        } else if let Some(shard) = self.shards.shared(CachePadded::default) {
+            add_f64(&shard.fraction, amount);
         }
     }
 
-    /// Gives every thread a part of its own, without waiting for two to collide.
+    /// Gives each thread its own shard from now on.
     #[cold]
     pub(crate) fn spread(&self) {
-        self.parts.spread();
+        self.shards.spread();
     }
 
     pub(crate) fn sum(&self) -> u64 {
         let base = self.base.load(Ordering::Relaxed);
-        self.parts.iter().fold(base, |sum, part| sum.wrapping_add(part.whole.load(Ordering::Relaxed)))
+        self.shards.iter().fold(base, |sum, shard| sum.wrapping_add(shard.whole.load(Ordering::Relaxed)))
     }
 
-    /// The sum of what is not whole.
+    /// Returns the sum of the amounts that were not whole numbers.
     pub(crate) fn fraction(&self) -> f64 {
-        self.parts.iter().map(|part| f64::from_bits(part.fraction.load(Ordering::Relaxed))).sum()
+        self.shards.iter().map(|shard| f64::from_bits(shard.fraction.load(Ordering::Relaxed))).sum()
     }
 }
 
-/// Adds to a number that no other thread writes.
+/// Adds to a number that only the current thread writes.
 #[inline]
-pub(crate) fn add_alone(number: &AtomicU64, n: u64) {
+pub(crate) fn add_exclusive(number: &AtomicU64, n: u64) {
     number.store(number.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
 }
 
-/// Adds to an f64, kept as its bits, that no other thread writes.
+/// Adds to an `f64`, stored as its bits, that only the current thread writes.
 #[inline]
-pub(crate) fn add_f64_alone(bits: &AtomicU64, value: f64) {
+pub(crate) fn add_f64_exclusive(bits: &AtomicU64, value: f64) {
     let sum = f64::from_bits(bits.load(Ordering::Relaxed)) + value;
     bits.store(sum.to_bits(), Ordering::Relaxed);
 }
 
-/// Adds, unless another thread changed the number at the same moment.
+/// Adds to a number and returns `true`. Returns `false` if another thread changed the number at the same time.
 #[inline]
 pub(crate) fn try_add(number: &AtomicU64, n: u64) -> bool {
     let now = number.load(Ordering::Relaxed);
@@ -109,8 +111,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_lost_when_threads_collide() {
-        // More threads than there are slots on a small machine: some of them share.
+    fn concurrent_additions_are_not_lost() {
+        // More threads than slots on a small machine, so some threads share a shard.
         let sum = Striped::new();
         std::thread::scope(|scope| {
             for _ in 0..40 {
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_when_threads_take_over_the_slots_of_others() {
+    fn additions_are_not_lost_when_slots_are_reused() {
         let sum = Striped::new();
         sum.spread();
         for _ in 0..50 {
@@ -135,18 +137,18 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_one_thread_uses_much_has_its_part() {
+    fn a_sum_with_many_increments_of_one_thread_gets_shards() {
         let sum = Striped::new();
         (0..BUSY + 10).for_each(|_| sum.add(1));
-        assert!(sum.parts.is_spread());
+        assert!(sum.shards.is_spread());
         assert_eq!(sum.sum(), BUSY + 10);
     }
 
     #[test]
-    fn a_number_that_one_thread_uses_stays_small() {
+    fn a_sum_with_few_increments_of_one_thread_has_no_shards() {
         let sum = Striped::new();
         (0..1000).for_each(|_| sum.add(1));
-        assert!(!sum.parts.is_spread());
+        assert!(!sum.shards.is_spread());
         assert_eq!(sum.sum(), 1000);
     }
 }

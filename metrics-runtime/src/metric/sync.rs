@@ -1,7 +1,7 @@
-//! What the parts without locks are made of: the standard library's atomics, cells and locks.
+//! The atomics, cells and locks of the code without locks: those of the standard library, or those of loom in models.
 //!
-//! In the models these are loom's, which runs a piece of code in every order, and shows it every old value, that the
-//! memory model allows. The switch is not `cfg(loom)`: tokio, for one, takes that for its own.
+//! loom runs a model in every order of execution, and with every stale value, that the memory model allows. The switch is
+//! `cfg(models)` and not `cfg(loom)`, because other crates, such as tokio, react to `cfg(loom)`.
 
 #[cfg(all(test, models))]
 pub(crate) use models::*;
@@ -13,16 +13,17 @@ mod standard {
     pub(crate) use std::sync::{Mutex, OnceLock, atomic};
     pub(crate) use std::thread_local;
 
-    /// With a seed of its own for each table.
+    /// Has a different seed for each table.
     pub(crate) use foldhash::fast::RandomState as HashState;
 
-    /// How few and how many threads can have a slot at a time.
+    /// The lowest and the highest number of slots.
     pub(crate) const SLOT_LIMITS: (usize, usize) = (16, 256);
 
-    /// How often a table can double: eight million entries are beyond any family.
+    /// The number of sizes of a table, each twice the previous one. The largest has eight million entries, more than any
+    /// family needs.
     pub(crate) const TABLE_SIZES: usize = 19;
 
-    /// A static; in the models, one that every run begins anew.
+    /// Defines a static. In models, each run initializes it again.
     macro_rules! global {
         ($(#[$doc:meta])* static $name:ident: $ty:ty = $init:expr;) => {
             $(#[$doc])*
@@ -36,13 +37,13 @@ mod standard {
 mod models {
     pub(crate) use loom::sync::Mutex;
 
-    /// With the same seed in each run: loom goes back to the point where the last one could have gone another way.
+    /// Has the same seed in each run, because loom replays the run up to the point where it takes another branch.
     pub(crate) use foldhash::fast::FixedState as HashState;
 
-    /// So few that in a model, too, a thread can be left without one.
+    /// Low enough that a thread of a model can be left without a slot.
     pub(crate) const SLOT_LIMITS: (usize, usize) = (1, 2);
 
-    /// So few that a table finds room on the small stack of a thread.
+    /// Low enough that a table fits on the small stack of a loom thread.
     pub(crate) const TABLE_SIZES: usize = 2;
 
     macro_rules! global {
@@ -55,7 +56,7 @@ mod models {
     }
     pub(crate) use global;
 
-    /// With loom's own, a `const` block is no expression.
+    /// Accepts a `const` block as the initial value, unlike `loom::thread_local`.
     macro_rules! local {
         ($vis:vis static $name:ident: $ty:ty = $init:expr;) => {
             loom::thread_local! {
@@ -65,11 +66,11 @@ mod models {
     }
     pub(crate) use local as thread_local;
 
-    /// loom's atomics, each with a number that every access changes.
+    /// The atomics of loom, each with a second atomic that every access changes.
     ///
-    /// To find out what else to run the other way round, loom compares a store with the last access alone. A thread's
-    /// own load is that where it loads before it stores, and so it hides the loads of other threads, and their orders
-    /// are left out (tokio-rs/loom#166, #392). Among accesses that all change something, each is compared with the last.
+    /// To choose the orders to run, loom compares a store only with the last access. If a thread loads before it stores, its
+    /// own load is the last access and hides the loads of other threads, and loom skips their orders (tokio-rs/loom#166,
+    /// #392). With an access that always changes a value, loom compares each access with the previous one.
     pub(crate) mod atomic {
         pub(crate) use loom::sync::atomic::Ordering;
 
@@ -100,8 +101,8 @@ mod models {
         atomics!(AtomicBool: bool, AtomicU64: u64, AtomicUsize: usize);
     }
 
-    /// The standard library's cell: loom has none. Readers reach the value by way of `is_set` alone, and so see it only
-    /// where the original promises that they do.
+    /// The cell of the standard library, because loom has none. Readers check `is_set` first, so that loom models the
+    /// ordering that the standard library guarantees.
     #[derive(Debug)]
     pub(crate) struct OnceLock<T> {
         value: std::sync::OnceLock<T>,
@@ -122,29 +123,28 @@ mod models {
             if let Some(value) = self.get() {
                 return value;
             }
-            let _writer = self.writer.lock().expect("a model ends where it panics");
+            let _writer = self.writer.lock().expect("a model ends at the first panic");
             let value = self.value.get_or_init(init);
             self.is_set.store(true, atomic::Ordering::Release);
             value
         }
     }
 
-    /// Runs a model in every order in which threads are interrupted no more than so often; one that waits or ends is not
-    /// interrupted.
-    pub(crate) fn model(interruptions: usize, run: impl Fn() + Send + Sync + 'static) {
+    /// Runs a model in every order with at most this number of preemptions. A thread that blocks or ends is not preempted.
+    pub(crate) fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
         let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(interruptions);
+        builder.preemption_bound = Some(preemptions);
         builder.max_branches = 10_000;
         builder.check(run);
     }
 
     #[test]
-    fn a_model_runs_a_load_before_and_after_the_store_of_a_thread_that_loads_too() {
+    fn a_model_runs_a_load_before_and_after_the_store_of_a_thread_that_also_loads() {
         use std::collections::BTreeSet;
         use std::sync::{Arc, Mutex};
 
-        let seen = Arc::new(Mutex::new(BTreeSet::new()));
-        let seen_in_model = Arc::clone(&seen);
+        let loaded = Arc::new(Mutex::new(BTreeSet::new()));
+        let loaded_in_model = Arc::clone(&loaded);
         model(1, move || {
             let number = Arc::new(atomic::AtomicU64::new(1));
             let thread = {
@@ -153,9 +153,9 @@ mod models {
                     number.store(2 * number.load(atomic::Ordering::Relaxed), atomic::Ordering::Relaxed);
                 })
             };
-            seen_in_model.lock().unwrap().insert(number.load(atomic::Ordering::Relaxed));
+            loaded_in_model.lock().unwrap().insert(number.load(atomic::Ordering::Relaxed));
             thread.join().unwrap();
         });
-        assert_eq!(*seen.lock().unwrap(), BTreeSet::from([1, 2]));
+        assert_eq!(*loaded.lock().unwrap(), BTreeSet::from([1, 2]));
     }
 }

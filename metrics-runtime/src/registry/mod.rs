@@ -222,6 +222,10 @@ impl Registry {
     }
 
     /// Returns the group of computed families of this type. Registers it if it is new.
+    #[cfg_attr(
+        not(any(feature = "circuit-breaker", feature = "process", feature = "tokio-runtime")),
+        allow(dead_code, reason = "only these features register computed families")
+    )]
     pub(crate) fn computed<C: Computed + Default>(&self, source: Source) -> Result<Arc<C>, RegistryError> {
         let mut families = self.families();
         if let Some(registered) = families.computed.iter().find_map(Group::downcast::<C>) {

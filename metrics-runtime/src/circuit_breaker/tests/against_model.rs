@@ -1,4 +1,4 @@
-//! The breaker beside a model that keeps every call in a list and looks through it.
+//! Comparison of the breaker with a model that keeps all calls in a list.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use proptest::prelude::*;
 use super::manual;
 use crate::circuit_breaker::{Permit, Settings, State, Verdict};
 
-/// One thing that is done.
+/// One operation on the breaker and the model.
 #[derive(Clone, Copy, Debug)]
 enum Op {
-    /// A call that ends at once.
+    /// A call that ends immediately.
     Call(Verdict),
     Begin,
-    /// The nth that is under way ends, or is dropped.
+    /// The end of the nth call in progress; dropped if there is no verdict.
     End(usize, Option<Verdict>),
-    Pass(u64),
+    Advance(u64),
     ForceOpen,
     ForceClose,
     Disable,
@@ -31,7 +31,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => verdict().prop_map(Op::Call),
         5 => Just(Op::Begin),
         5 => (0usize..8, proptest::option::weighted(0.8, verdict())).prop_map(|(n, verdict)| Op::End(n, verdict)),
-        5 => (0u64..150).prop_map(Op::Pass),
+        5 => (0u64..150).prop_map(Op::Advance),
         1 => Just(Op::ForceOpen),
         1 => Just(Op::ForceClose),
         1 => Just(Op::Disable),
@@ -40,22 +40,22 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Rule {
-    Row(u32),
+enum Policy {
+    Consecutive(u32),
     Calls(f64, u32, u32),
     Time(f64, u64, u32),
 }
 
-fn rule() -> impl Strategy<Value = Rule> {
+fn policy() -> impl Strategy<Value = Policy> {
     let ratio = prop_oneof![Just(0.25), Just(0.5), Just(1.0)];
     prop_oneof![
-        (1u32..5).prop_map(Rule::Row),
-        (ratio.clone(), 1u32..8, 1u32..8).prop_map(|(ratio, calls, minimum)| Rule::Calls(
+        (1u32..5).prop_map(Policy::Consecutive),
+        (ratio.clone(), 1u32..8, 1u32..8).prop_map(|(ratio, calls, minimum)| Policy::Calls(
             ratio,
             calls,
             minimum.min(calls)
         )),
-        (ratio, 1u64..4, 1u32..6).prop_map(|(ratio, hundreds, minimum)| Rule::Time(ratio, 100 * hundreds, minimum)),
+        (ratio, 1u64..4, 1u32..6).prop_map(|(ratio, hundreds, minimum)| Policy::Time(ratio, 100 * hundreds, minimum)),
     ]
 }
 
@@ -64,7 +64,7 @@ const LONGEST: u64 = 300;
 const LEASE: u64 = 250;
 
 #[derive(Clone, Debug, PartialEq)]
-enum Is {
+enum Phase {
     Closed,
     Open { until: u64 },
     HalfOpen { probes: Vec<(usize, u64)>, succeeded: u32 },
@@ -73,14 +73,14 @@ enum Is {
 }
 
 struct Model {
-    rule: Rule,
+    policy: Policy,
     half_open: u32,
     now: u64,
-    is: Is,
-    /// Changes with every change of state; so that calls of earlier ones are told apart.
+    phase: Phase,
+    /// Incremented by every change of state, to identify the calls that an earlier state admitted.
     epoch: u32,
     opened: u32,
-    /// Every call of this closed state: when it ended, and whether it failed.
+    /// The calls of this closed state, as the time of their end and `true` for a failure.
     calls: Vec<(u64, bool)>,
     counts: [u64; 5],
     transitions: u64,
@@ -94,40 +94,40 @@ struct Begun {
 }
 
 impl Model {
-    fn go(&mut self, is: Is) {
-        self.transitions += u64::from(std::mem::discriminant(&self.is) != std::mem::discriminant(&is));
-        self.is = is;
+    fn enter(&mut self, phase: Phase) {
+        self.transitions += u64::from(std::mem::discriminant(&self.phase) != std::mem::discriminant(&phase));
+        self.phase = phase;
         self.epoch += 1;
         self.calls.clear();
     }
 
-    fn settle(&mut self) {
-        if let Is::Open { until } = self.is
+    fn apply_elapsed_time(&mut self) {
+        if let Phase::Open { until } = self.phase
             && self.now >= until
         {
-            self.go(Is::HalfOpen { probes: Vec::new(), succeeded: 0 });
+            self.enter(Phase::HalfOpen { probes: Vec::new(), succeeded: 0 });
         }
     }
 
     fn open(&mut self) {
         let wait = (OPEN << self.opened.min(10)).min(LONGEST);
         self.opened += 1;
-        self.go(Is::Open { until: self.now + wait });
+        self.enter(Phase::Open { until: self.now + wait });
     }
 
     fn close(&mut self) {
         self.opened = 0;
-        self.go(Is::Closed);
+        self.enter(Phase::Closed);
     }
 
     fn admit(&mut self) -> Option<Begun> {
-        self.settle();
+        self.apply_elapsed_time();
         let number = self.begun;
         let now = self.now;
-        let admitted = match &mut self.is {
-            Is::Closed | Is::Disabled => true,
-            Is::Open { .. } | Is::ForcedOpen => false,
-            Is::HalfOpen { probes, succeeded } => {
+        let admitted = match &mut self.phase {
+            Phase::Closed | Phase::Disabled => true,
+            Phase::Open { .. } | Phase::ForcedOpen => false,
+            Phase::HalfOpen { probes, succeeded } => {
                 probes.retain(|(_, lease)| *lease > now);
                 let free = probes.len() as u64 + u64::from(*succeeded) < u64::from(self.half_open);
                 if free {
@@ -143,34 +143,34 @@ impl Model {
         admitted.then_some(Begun { epoch: self.epoch, number })
     }
 
-    /// The calls that count, and how many of them failed.
+    /// Returns the number of calls in the window, and the number of those that failed.
     fn inside(&self) -> (u64, u64) {
-        let of =
+        let count =
             |calls: &[(u64, bool)]| (calls.len() as u64, calls.iter().filter(|(_, failed)| *failed).count() as u64);
-        match self.rule {
-            Rule::Row(_) => (0, 0),
-            Rule::Calls(_, size, _) => of(&self.calls[self.calls.len().saturating_sub(size as usize)..]),
-            Rule::Time(_, window, _) => {
+        match self.policy {
+            Policy::Consecutive(_) => (0, 0),
+            Policy::Calls(_, size, _) => count(&self.calls[self.calls.len().saturating_sub(size as usize)..]),
+            Policy::Time(_, window, _) => {
                 let step = window / 10;
                 let first = self.calls.iter().position(|(at, _)| at / step + 10 > self.now / step);
-                of(&self.calls[first.unwrap_or(self.calls.len())..])
+                count(&self.calls[first.unwrap_or(self.calls.len())..])
             }
         }
     }
 
     fn ratio(&self) -> Option<f64> {
-        let (Rule::Calls(_, _, minimum) | Rule::Time(_, _, minimum)) = self.rule else { return None };
+        let (Policy::Calls(_, _, minimum) | Policy::Time(_, _, minimum)) = self.policy else { return None };
         let (calls, failed) = self.inside();
-        (self.is == Is::Closed && calls >= u64::from(minimum)).then(|| failed as f64 / calls as f64)
+        (self.phase == Phase::Closed && calls >= u64::from(minimum)).then(|| failed as f64 / calls as f64)
     }
 
     fn opens(&self) -> bool {
-        match self.rule {
-            Rule::Row(failures) => {
-                let row = self.calls.iter().rev().take_while(|(_, failed)| *failed).count();
-                row as u64 >= u64::from(failures)
+        match self.policy {
+            Policy::Consecutive(failures) => {
+                let consecutive = self.calls.iter().rev().take_while(|(_, failed)| *failed).count();
+                consecutive as u64 >= u64::from(failures)
             }
-            Rule::Calls(ratio, ..) | Rule::Time(ratio, ..) => self.ratio().is_some_and(|found| found >= ratio),
+            Policy::Calls(ratio, ..) | Policy::Time(ratio, ..) => self.ratio().is_some_and(|current| current >= ratio),
         }
     }
 
@@ -185,8 +185,8 @@ impl Model {
             return;
         }
         let now = self.now;
-        match &mut self.is {
-            Is::Closed => {
+        match &mut self.phase {
+            Phase::Closed => {
                 if let Some(Verdict::Success | Verdict::Failure) = verdict {
                     let failed = verdict == Some(Verdict::Failure);
                     self.calls.push((now, failed));
@@ -195,7 +195,7 @@ impl Model {
                     }
                 }
             }
-            Is::HalfOpen { probes, succeeded } => {
+            Phase::HalfOpen { probes, succeeded } => {
                 let before = probes.len();
                 probes.retain(|(number, lease)| *number != call.number || *lease <= now);
                 if probes.len() == before {
@@ -212,25 +212,25 @@ impl Model {
                     Some(Verdict::Ignored) | None => {}
                 }
             }
-            Is::Open { .. } | Is::Disabled | Is::ForcedOpen => {}
+            Phase::Open { .. } | Phase::Disabled | Phase::ForcedOpen => {}
         }
     }
 
-    /// What there is to see: the state, and how many transitions.
-    fn seen(&self) -> (State, u64) {
-        match self.is {
-            Is::Closed => (State::Closed, self.transitions),
-            Is::Open { until } if self.now >= until => (State::HalfOpen, self.transitions + 1),
-            Is::Open { .. } => (State::Open, self.transitions),
-            Is::HalfOpen { .. } => (State::HalfOpen, self.transitions),
-            Is::Disabled => (State::Disabled, self.transitions),
-            Is::ForcedOpen => (State::ForcedOpen, self.transitions),
+    /// Returns the state and the number of transitions that a snapshot has to show.
+    fn visible(&self) -> (State, u64) {
+        match self.phase {
+            Phase::Closed => (State::Closed, self.transitions),
+            Phase::Open { until } if self.now >= until => (State::HalfOpen, self.transitions + 1),
+            Phase::Open { .. } => (State::Open, self.transitions),
+            Phase::HalfOpen { .. } => (State::HalfOpen, self.transitions),
+            Phase::Disabled => (State::Disabled, self.transitions),
+            Phase::ForcedOpen => (State::ForcedOpen, self.transitions),
         }
     }
 
     fn probes(&self) -> u64 {
-        match &self.is {
-            Is::HalfOpen { probes, .. } => probes.iter().filter(|(_, lease)| *lease > self.now).count() as u64,
+        match &self.phase {
+            Phase::HalfOpen { probes, .. } => probes.iter().filter(|(_, lease)| *lease > self.now).count() as u64,
             _ => 0,
         }
     }
@@ -240,20 +240,20 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn it_does_what_the_model_does(rule in rule(), half_open in 1u32..4, ops in prop::collection::vec(op(), 1..80)) {
+    fn the_breaker_behaves_like_the_model(policy in policy(), half_open in 1u32..4, ops in prop::collection::vec(op(), 1..80)) {
         let millis = Duration::from_millis;
-        let settings = match rule {
-            Rule::Row(failures) => Settings::consecutive(failures),
-            Rule::Calls(ratio, calls, minimum) => Settings::ratio_of_calls(ratio, calls).minimum(minimum),
-            Rule::Time(ratio, window, minimum) => Settings::ratio_over_time(ratio, millis(window)).minimum(minimum),
+        let settings = match policy {
+            Policy::Consecutive(failures) => Settings::consecutive(failures),
+            Policy::Calls(ratio, calls, minimum) => Settings::ratio_of_calls(ratio, calls).minimum(minimum),
+            Policy::Time(ratio, window, minimum) => Settings::ratio_over_time(ratio, millis(window)).minimum(minimum),
         };
         let settings = settings.open(millis(OPEN)).open_at_most(millis(LONGEST)).half_open(half_open).lease(millis(LEASE));
         let (breaker, clock) = manual(settings);
         let mut model = Model {
-            rule, half_open, now: 0, is: Is::Closed, epoch: 0, opened: 0, calls: Vec::new(), counts: [0; 5],
+            policy, half_open, now: 0, phase: Phase::Closed, epoch: 0, opened: 0, calls: Vec::new(), counts: [0; 5],
             transitions: 0, begun: 0,
         };
-        let mut under_way: Vec<(Permit<'_>, Begun)> = Vec::new();
+        let mut in_progress: Vec<(Permit<'_>, Begun)> = Vec::new();
         for op in ops {
             match op {
                 Op::Call(verdict) => match (breaker.acquire(), model.admit()) {
@@ -264,11 +264,11 @@ proptest! {
                     (permit, call) => prop_assert_eq!(permit.is_ok(), call.is_some()),
                 },
                 Op::Begin => match (breaker.acquire(), model.admit()) {
-                    (Ok(permit), Some(call)) => under_way.push((permit, call)),
+                    (Ok(permit), Some(call)) => in_progress.push((permit, call)),
                     (permit, call) => prop_assert_eq!(permit.is_ok(), call.is_some()),
                 },
-                Op::End(n, verdict) if !under_way.is_empty() => {
-                    let (permit, call) = under_way.swap_remove(n % under_way.len());
+                Op::End(n, verdict) if !in_progress.is_empty() => {
+                    let (permit, call) = in_progress.swap_remove(n % in_progress.len());
                     match verdict {
                         Some(verdict) => permit.record(verdict),
                         None => drop(permit),
@@ -276,40 +276,40 @@ proptest! {
                     model.end(call, verdict);
                 }
                 Op::End(..) => {}
-                Op::Pass(by) => {
+                Op::Advance(by) => {
                     clock.advance(millis(by));
                     model.now += by;
                 }
                 Op::ForceOpen => {
                     breaker.force_open();
-                    model.settle();
-                    if model.is != Is::ForcedOpen {
-                        model.go(Is::ForcedOpen);
+                    model.apply_elapsed_time();
+                    if model.phase != Phase::ForcedOpen {
+                        model.enter(Phase::ForcedOpen);
                     }
                 }
                 Op::ForceClose => {
                     breaker.force_close();
-                    model.settle();
-                    if model.is != Is::Closed {
+                    model.apply_elapsed_time();
+                    if model.phase != Phase::Closed {
                         model.close();
                     }
                 }
                 Op::Disable => {
                     breaker.disable();
-                    model.settle();
-                    if model.is != Is::Disabled {
-                        model.go(Is::Disabled);
+                    model.apply_elapsed_time();
+                    if model.phase != Phase::Disabled {
+                        model.enter(Phase::Disabled);
                     }
                 }
                 Op::Reset => {
                     breaker.reset();
-                    model.settle();
+                    model.apply_elapsed_time();
                     model.close();
                 }
             }
             let before = breaker.snapshot();
-            let transitions: u64 = before.transitions.iter().map(|(.., times)| times).sum();
-            prop_assert_eq!((before.state, transitions), model.seen(), "after {:?}", op);
+            let transitions: u64 = before.transitions.iter().map(|(.., count)| count).sum();
+            prop_assert_eq!((before.state, transitions), model.visible(), "after {:?}", op);
             prop_assert_eq!(breaker.state(), before.state);
             prop_assert_eq!(before.failure_ratio, model.ratio());
             prop_assert_eq!(before.probes_in_flight, Some(model.probes()));
@@ -317,7 +317,7 @@ proptest! {
             let counts = [calls.success, calls.failure, calls.ignored, calls.cancelled, calls.rejected];
             prop_assert_eq!(counts, model.counts.map(Some));
             prop_assert_eq!(before.failures, calls.failure);
-            prop_assert_eq!(&breaker.snapshot(), &before, "looking changes nothing");
+            prop_assert_eq!(&breaker.snapshot(), &before, "a snapshot changes nothing");
         }
     }
 }

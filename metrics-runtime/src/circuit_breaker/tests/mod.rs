@@ -1,4 +1,4 @@
-//! The state machine as a table of scenarios, and against a model; listeners, counts and the page.
+//! Tests of the state machine, by scenarios and against a model, and of listeners, counts and the page.
 #![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
 
 mod against_model;

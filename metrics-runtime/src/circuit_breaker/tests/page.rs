@@ -1,4 +1,4 @@
-//! What is on the page, and what listeners are told.
+//! Tests of the page and of listeners.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn assert_has(page: &str, samples: &[&str]) {
 }
 
 #[test]
-fn everything_is_there_at_zero_and_gone_with_the_breaker() {
+fn series_start_at_zero_and_disappear_with_the_breaker() {
     let registry = Registry::new();
     let breaker = CircuitBreaker::register_in(&registry, "s", Settings::ratio_of_calls(0.5, 2)).unwrap();
     let page = registry.render();
@@ -39,7 +39,7 @@ fn everything_is_there_at_zero_and_gone_with_the_breaker() {
         assert_has(&page, &[&format!("transitions_total{{service=\"s\",from=\"{from}\",to=\"{to}\"}} 0")]);
     }
     assert_eq!(page.matches("_transitions_total{").count(), 15);
-    assert!(!page.contains("failure_ratio{"), "there is no ratio below the minimum:\n{page}");
+    assert!(!page.contains("failure_ratio{"), "the ratio is absent below the minimum:\n{page}");
     assert!(page.contains("0 closed, 1 open, 2 half-open, 3 disabled, 4 forced open."));
 
     breaker.acquire().unwrap().failure();
@@ -53,7 +53,7 @@ fn everything_is_there_at_zero_and_gone_with_the_breaker() {
 }
 
 #[test]
-fn a_scrape_shows_what_time_has_done_and_changes_nothing() {
+fn a_scrape_shows_the_elapsed_time_and_changes_nothing() {
     let registry = Registry::new();
     let (breaker, clock) = manual(Settings::consecutive(1).open(Duration::from_secs(30)));
     breaker.show_in(&registry).unwrap();
@@ -61,22 +61,22 @@ fn a_scrape_shows_what_time_has_done_and_changes_nothing() {
     breaker.acquire().unwrap().failure();
     let open = ["state{service=\"s\"} 1", "last_transition_timestamp_seconds{service=\"s\"} 100"];
     assert_has(&registry.render(), &open);
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let listener = Arc::clone(&told);
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&received);
     breaker.on_transition(move |transition| listener.lock().unwrap().push((transition.from, transition.to)));
     clock.advance(Duration::from_secs(35));
     let half_open = [
         "state{service=\"s\"} 2",
         "transitions_total{service=\"s\",from=\"open\",to=\"half_open\"} 1",
-        // When it became so, not when somebody looked.
+        // The time of the transition, not of the scrape.
         "last_transition_timestamp_seconds{service=\"s\"} 130",
     ];
     for _ in 0..2 {
         assert_has(&registry.render(), &half_open);
-        assert_eq!(*told.lock().unwrap(), []);
+        assert_eq!(*received.lock().unwrap(), []);
     }
     let probe = breaker.acquire().unwrap();
-    assert_eq!(*told.lock().unwrap(), [(Open, HalfOpen)]);
+    assert_eq!(*received.lock().unwrap(), [(Open, HalfOpen)]);
     assert_has(&registry.render(), &half_open);
     assert_has(&registry.render(), &["probes_in_flight{service=\"s\"} 1"]);
     probe.success();
@@ -84,7 +84,7 @@ fn a_scrape_shows_what_time_has_done_and_changes_nothing() {
 }
 
 #[test]
-fn states_by_hand_have_values_of_their_own() {
+fn disabled_and_forced_open_have_their_own_values() {
     let registry = Registry::new();
     let breaker = CircuitBreaker::register_in(&registry, "s", Settings::consecutive(1)).unwrap();
     breaker.disable();
@@ -131,32 +131,32 @@ struct Stuck;
 
 impl BreakerSource for Stuck {
     fn snapshot(&self) -> Snapshot {
-        // The same pair twice would be the same series twice.
+        // The same pair twice must not write the same series twice.
         Snapshot::new(HalfOpen).transition(Closed, Open, 1).transition(Closed, Open, 2)
     }
 }
 
 #[test]
-fn a_breaker_of_others_shows_what_is_known_of_it() {
+fn a_source_has_series_only_for_the_fields_that_it_sets() {
     let registry = Registry::new();
-    let shown = show_in(&registry, "theirs", Stuck).unwrap();
+    let shown = show_in(&registry, "fuse", Stuck).unwrap();
     let page = registry.render();
-    let samples: Vec<_> = page.lines().filter(|line| line.contains("theirs")).collect();
-    let transition = "circuit_breaker_transitions_total{service=\"theirs\",from=\"closed\",to=\"open\"} 1";
-    assert_eq!(samples, ["circuit_breaker_state{service=\"theirs\"} 2", transition]);
+    let samples: Vec<_> = page.lines().filter(|line| line.contains("fuse")).collect();
+    let transition = "circuit_breaker_transitions_total{service=\"fuse\",from=\"closed\",to=\"open\"} 1";
+    assert_eq!(samples, ["circuit_breaker_state{service=\"fuse\"} 2", transition]);
     drop(shown);
-    assert!(!registry.render().contains("theirs"));
-    show_in(&registry, "theirs", Stuck).unwrap().forever();
-    assert!(registry.render().contains("theirs"));
+    assert!(!registry.render().contains("fuse"));
+    show_in(&registry, "fuse", Stuck).unwrap().forever();
+    assert!(registry.render().contains("fuse"));
 }
 
 #[test]
-fn listeners_are_told_in_order_and_may_use_the_breaker() {
+fn listeners_run_in_order_and_can_use_the_breaker() {
     let (breaker, clock) = manual(Settings::consecutive(1).open(MS));
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let (inside, listener) = (breaker.clone(), Arc::clone(&told));
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let (inside, listener) = (breaker.clone(), Arc::clone(&received));
     breaker.on_transition(move |transition| {
-        // Without a lock: it can be asked, and changed.
+        // No lock is held, so the listener can read and change the breaker.
         assert!(inside.snapshot().calls.failure.is_some());
         if transition.to == Open {
             inside.disable();
@@ -164,7 +164,7 @@ fn listeners_are_told_in_order_and_may_use_the_breaker() {
         listener.lock().unwrap().push((transition.from, transition.to));
     });
     breaker.on_transition(|_| std::panic::resume_unwind(Box::new("quiet")));
-    let last = Arc::clone(&told);
+    let last = Arc::clone(&received);
     breaker.on_transition(move |transition| last.lock().unwrap().push((transition.from, transition.to)));
     breaker.acquire().unwrap().failure();
     assert_eq!(breaker.state(), Disabled);
@@ -172,14 +172,14 @@ fn listeners_are_told_in_order_and_may_use_the_breaker() {
     breaker.force_open();
     let each = [(Closed, Open), (Open, Disabled), (Disabled, ForcedOpen)];
     let expected: Vec<_> = each.into_iter().flat_map(|transition| [transition; 2]).collect();
-    assert_eq!(*told.lock().unwrap(), expected);
+    assert_eq!(*received.lock().unwrap(), expected);
 }
 
 #[test]
-fn from_many_threads_listeners_hear_of_each_transition_once_and_in_order() {
+fn listeners_receive_each_transition_of_many_threads_once_and_in_order() {
     let breaker = CircuitBreaker::new("s", Settings::consecutive(1).open(Duration::from_nanos(1))).unwrap();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let listener = Arc::clone(&told);
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&received);
     breaker.on_transition(move |transition| listener.lock().unwrap().push((transition.from, transition.to)));
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -195,19 +195,19 @@ fn from_many_threads_listeners_hear_of_each_transition_once_and_in_order() {
             });
         }
     });
-    let told = told.lock().unwrap();
-    for pair in told.windows(2) {
-        assert_eq!(pair[0].1, pair[1].0, "one begins where the one before it ended");
+    let received = received.lock().unwrap();
+    for pair in received.windows(2) {
+        assert_eq!(pair[0].1, pair[1].0, "each transition starts in the state that the previous one entered");
     }
-    let counted: u64 = breaker.snapshot().transitions.iter().map(|(.., times)| times).sum();
-    // The last can be one that time alone has done.
-    assert!([counted, counted - 1].contains(&(told.len() as u64)), "{counted}, {}", told.len());
+    let counted: u64 = breaker.snapshot().transitions.iter().map(|(.., count)| count).sum();
+    // A snapshot can include a last transition to half-open that was not delivered yet.
+    assert!([counted, counted - 1].contains(&(received.len() as u64)), "{counted}, {}", received.len());
 }
 
 #[test]
-fn thirty_two_at_a_half_open_breaker_and_as_many_admitted_as_there_are_places() {
-    for places in [1, 5] {
-        let (breaker, clock) = manual(Settings::consecutive(1).open(MS).half_open(places));
+fn of_thirty_two_threads_a_half_open_breaker_admits_its_number_of_probes() {
+    for probes in [1, 5] {
+        let (breaker, clock) = manual(Settings::consecutive(1).open(MS).half_open(probes));
         breaker.acquire().unwrap().failure();
         clock.advance(MS);
         let barrier = std::sync::Barrier::new(32);
@@ -222,8 +222,8 @@ fn thirty_two_at_a_half_open_breaker_and_as_many_admitted_as_there_are_places() 
                 .collect();
             tasks.into_iter().filter_map(|task| task.join().unwrap()).collect::<Vec<_>>()
         });
-        assert_eq!(admitted.len(), places as usize);
-        assert_eq!(breaker.snapshot().probes_in_flight, Some(places.into()));
+        assert_eq!(admitted.len(), probes as usize);
+        assert_eq!(breaker.snapshot().probes_in_flight, Some(probes.into()));
         admitted.into_iter().for_each(crate::circuit_breaker::Permit::success);
         assert_eq!(breaker.state(), Closed);
     }

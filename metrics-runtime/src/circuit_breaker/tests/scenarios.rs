@@ -1,4 +1,4 @@
-//! One line after the other.
+//! Scenarios: sequences of calls, passing time and expected states.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -7,33 +7,33 @@ use super::{MS, manual};
 use crate::circuit_breaker::State::{Closed, Disabled, ForcedOpen, HalfOpen, Open};
 use crate::circuit_breaker::{CircuitBreaker, Permit, Settings, State, Verdict};
 
-/// What is done, or what has to hold.
-enum Do {
-    /// Calls that are admitted and end at once.
+/// An action, or an expectation.
+enum Step {
+    /// Calls that are admitted and end immediately.
     Succeed(u32),
     Fail(u32),
     Ignore(u32),
     Drop(u32),
     Panic,
-    /// Admitted, and under way from here on.
+    /// A call that is admitted and in progress from here on.
     Begin(&'static str),
-    /// The one that was begun ends.
+    /// The end of a call that was begun.
     End(&'static str, Verdict),
     Abandon(&'static str),
-    /// Milliseconds pass.
+    /// Passing time, in milliseconds.
     After(u64),
-    /// A call is rejected, and told to come back after so many milliseconds.
+    /// A call that is rejected, with `retry_after` in milliseconds.
     Rejected(Option<u64>),
     Is(State),
     Ratio(Option<f64>),
     InFlight(u64),
     Now(fn(&CircuitBreaker)),
 }
-use Do::{Abandon, After, Begin, Drop, End, Fail, Ignore, InFlight, Is, Now, Panic, Ratio, Rejected, Succeed};
+use Step::{Abandon, After, Begin, Drop, End, Fail, Ignore, InFlight, Is, Now, Panic, Ratio, Rejected, Succeed};
 use Verdict::{Failure, Ignored, Success};
 
 #[track_caller]
-fn play(name: &str, settings: Settings, steps: &[Do]) {
+fn play(name: &str, settings: Settings, steps: &[Step]) {
     let (breaker, clock) = manual(settings);
     let mut begun: Vec<(&str, Permit<'_>)> = Vec::new();
     for (line, step) in (1..).zip(steps) {
@@ -71,27 +71,27 @@ fn play(name: &str, settings: Settings, steps: &[Do]) {
 }
 
 fn take<'b>(begun: &mut Vec<(&str, Permit<'b>)>, call: &str) -> Permit<'b> {
-    let place = begun.iter().position(|(name, _)| *name == call).unwrap();
-    begun.swap_remove(place).1
+    let position = begun.iter().position(|(name, _)| *name == call).unwrap();
+    begun.swap_remove(position).1
 }
 
-/// Opens at three failures in a row, for a second.
+/// Opens for a second after three consecutive failures.
 const THREE: Settings = Settings::consecutive(3).open(Duration::from_secs(1));
 
 #[test]
-fn failures_in_a_row() {
-    play("a row opens", THREE, &[Fail(2), Is(Closed), Fail(1), Is(Open), Rejected(Some(1000))]);
-    play("a success ends the row", THREE, &[Fail(2), Succeed(1), Fail(2), Is(Closed), Fail(1), Is(Open)]);
-    play("what is ignored or dropped does not", THREE, &[Fail(2), Ignore(1), Drop(1), Is(Closed), Fail(1), Is(Open)]);
+fn consecutive_failures() {
+    play("consecutive failures open", THREE, &[Fail(2), Is(Closed), Fail(1), Is(Open), Rejected(Some(1000))]);
+    play("a success ends the series", THREE, &[Fail(2), Succeed(1), Fail(2), Is(Closed), Fail(1), Is(Open)]);
+    play("ignored and dropped calls do not", THREE, &[Fail(2), Ignore(1), Drop(1), Is(Closed), Fail(1), Is(Open)]);
     play("a panic is a failure", THREE, &[Panic, Panic, Panic, Is(Open)]);
     play("no ratio", THREE, &[Fail(2), Ratio(None)]);
-    play("one is enough", Settings::consecutive(1), &[Succeed(5), Fail(1), Is(Open), Rejected(Some(30_000))]);
+    play("a limit of one", Settings::consecutive(1), &[Succeed(5), Fail(1), Is(Open), Rejected(Some(30_000))]);
 }
 
 #[test]
-fn the_way_back() {
+fn recovery() {
     play(
-        "time alone makes it half-open, and a probe closes it",
+        "half-open after the time open, and closed by a probe",
         THREE,
         &[
             Fail(3),
@@ -107,7 +107,7 @@ fn the_way_back() {
         ],
     );
     play(
-        "a failed probe opens it again for the whole time",
+        "a failed probe opens again for the full time",
         THREE,
         &[
             Fail(3),
@@ -122,7 +122,7 @@ fn the_way_back() {
         ],
     );
     play(
-        "one place: in flight and succeeded count",
+        "one place: probes in progress and successes count",
         THREE,
         &[
             Fail(3),
@@ -136,7 +136,7 @@ fn the_way_back() {
         ],
     );
     play(
-        "two successes for two places, no third probe",
+        "two places: two successes close, and no third probe is admitted",
         THREE.half_open(2),
         &[
             Fail(3),
@@ -154,16 +154,16 @@ fn the_way_back() {
         ],
     );
     play(
-        "the first failure opens, and what the other probe says is old news",
+        "the first failed probe opens, and the other probe no longer counts",
         THREE.half_open(2),
         &[Fail(3), After(1000), Begin("a"), Begin("b"), End("b", Failure), Is(Open), End("a", Success), Is(Open)],
     );
 }
 
 #[test]
-fn probes_that_say_nothing() {
+fn probes_without_a_result() {
     play(
-        "a probe that is dropped or says nothing frees its place",
+        "a dropped or ignored probe frees its place",
         THREE,
         &[
             Fail(3),
@@ -180,9 +180,9 @@ fn probes_that_say_nothing() {
             Is(Closed),
         ],
     );
-    play("a probe that panics has failed", THREE, &[Fail(3), After(1000), Panic, Is(Open)]);
+    play("a probe that panics is a failure", THREE, &[Fail(3), After(1000), Panic, Is(Open)]);
     play(
-        "a probe that hangs loses its place after its lease, and its word",
+        "a probe that does not end loses its place after its lease, and no longer counts",
         THREE.lease(Duration::from_millis(400)),
         &[
             Fail(3),
@@ -203,7 +203,7 @@ fn probes_that_say_nothing() {
         ],
     );
     play(
-        "half-open for as long as it takes: nothing is decided by time",
+        "half-open without a limit of time",
         THREE,
         &[Fail(3), After(86_400_000), Is(HalfOpen), Succeed(1), Is(Closed)],
     );
@@ -212,7 +212,7 @@ fn probes_that_say_nothing() {
 #[test]
 fn results_of_an_earlier_state() {
     play(
-        "a late success does not close, a late failure does not open",
+        "a late success does not close, and a late failure does not open",
         THREE,
         &[
             Begin("a"),
@@ -232,17 +232,17 @@ fn results_of_an_earlier_state() {
         ],
     );
     play(
-        "nor does one of the time before the last opening",
+        "nor does a late failure of an earlier closed state",
         Settings::consecutive(1).open(MS),
         &[Begin("old"), Fail(1), After(1), Succeed(1), Is(Closed), End("old", Failure), Is(Closed)],
     );
 }
 
 #[test]
-fn backing_off() {
+fn the_time_open_doubles() {
     let settings = Settings::consecutive(1).open(Duration::from_secs(1)).open_at_most(Duration::from_secs(3));
     play(
-        "twice as long each time, up to the limit, and from the start once it was closed",
+        "doubles each time up to the limit, and starts again after closing",
         settings,
         &[
             Fail(1),
@@ -275,7 +275,7 @@ fn a_window_of_calls_slides() {
     play("not below the minimum", settings, &[Fail(3), Is(Closed), Ratio(None), Fail(1), Is(Open)]);
     play("a success does not open", settings, &[Fail(3), Succeed(1), Is(Closed), Ratio(Some(0.75)), Fail(1), Is(Open)]);
     play(
-        "what has left the window does not count",
+        "calls outside of the window do not count",
         settings,
         &[
             Fail(1),
@@ -290,7 +290,7 @@ fn a_window_of_calls_slides() {
         ],
     );
     play(
-        "for ever",
+        "after many calls",
         settings,
         &[
             Succeed(100),
@@ -305,12 +305,12 @@ fn a_window_of_calls_slides() {
         ],
     );
     play(
-        "a minimum of its own",
+        "an explicit minimum",
         Settings::ratio_of_calls(0.5, 100).minimum(4),
         &[Succeed(2), Fail(1), Ratio(None), Fail(1), Is(Open), Ratio(None)],
     );
     play(
-        "empty after it was closed",
+        "an empty window after closing",
         settings.open(MS),
         &[
             Succeed(2),
@@ -326,16 +326,16 @@ fn a_window_of_calls_slides() {
             Is(Open),
         ],
     );
-    play("what is ignored or dropped is no call", settings, &[Fail(3), Ignore(9), Drop(9), Ratio(None), Is(Closed)]);
+    play("ignored and dropped calls do not count", settings, &[Fail(3), Ignore(9), Drop(9), Ratio(None), Is(Closed)]);
 }
 
 #[test]
-fn a_window_over_time_moves_on() {
+fn a_window_over_time_advances() {
     let settings = Settings::ratio_over_time(0.5, Duration::from_secs(1)).minimum(4);
     play("not below the minimum", settings, &[Fail(3), Ratio(None), Is(Closed), Fail(1), Is(Open)]);
     play("a ratio", settings, &[Succeed(3), Ratio(None), Fail(1), Ratio(Some(0.25)), Fail(2), Is(Open)]);
     play(
-        "what is older than the window is gone, with no call made",
+        "calls older than the window do not count, even without a new call",
         settings,
         &[
             Succeed(3),
@@ -350,7 +350,7 @@ fn a_window_over_time_moves_on() {
         ],
     );
     play(
-        "step by step",
+        "in steps",
         settings,
         &[
             Fail(3),
@@ -369,18 +369,18 @@ fn a_window_over_time_moves_on() {
             Is(Open),
         ],
     );
-    play("successes alone", settings, &[Succeed(4), Ratio(Some(0.0)), After(100), Succeed(1), Ratio(Some(0.0))]);
+    play("only successes", settings, &[Succeed(4), Ratio(Some(0.0)), After(100), Succeed(1), Ratio(Some(0.0))]);
     play(
-        "empty after it was closed",
+        "an empty window after closing",
         settings.open(MS),
         &[Fail(4), Is(Open), After(1), Succeed(1), Is(Closed), Ratio(None), Fail(3), Is(Closed), Fail(1), Is(Open)],
     );
 }
 
 #[test]
-fn by_hand() {
+fn manual_changes() {
     play(
-        "forced open, for ever",
+        "forced open until closed",
         THREE,
         &[
             Now(CircuitBreaker::force_open),
@@ -411,27 +411,27 @@ fn by_hand() {
         ],
     );
     play(
-        "closed by hand",
+        "force_close",
         THREE,
         &[Fail(3), Now(CircuitBreaker::force_close), Is(Closed), Fail(2), Is(Closed), Fail(1), Is(Open)],
     );
     play(
-        "closing what is closed changes nothing",
+        "closing a closed breaker changes nothing",
         THREE,
         &[Fail(2), Now(CircuitBreaker::force_close), Fail(1), Is(Open)],
     );
-    play("a reset forgets", THREE, &[Fail(2), Now(CircuitBreaker::reset), Is(Closed), Fail(2), Is(Closed)]);
+    play("a reset clears the window", THREE, &[Fail(2), Now(CircuitBreaker::reset), Is(Closed), Fail(2), Is(Closed)]);
     play(
-        "what was under way before it is old news",
+        "a call from before a reset no longer counts",
         Settings::consecutive(1),
         &[Begin("a"), Now(CircuitBreaker::reset), End("a", Failure), Is(Closed)],
     );
 }
 
 #[test]
-fn the_end_of_time() {
+fn the_largest_durations() {
     play(
-        "nothing overflows",
+        "arithmetic saturates",
         Settings::consecutive(1).open(Duration::MAX).lease(Duration::MAX).jitter(1.0),
         &[Fail(1), Is(Open), After(u64::MAX), Is(HalfOpen), Begin("a"), Now(CircuitBreaker::reset), Is(Closed)],
     );

@@ -222,7 +222,7 @@ impl Series {
         if let Some(family) = &families.requests {
             numbered(family, ended.requests).inc_by_thread(thread);
         }
-        if exemplars::wanted() {
+        if exemplars::is_installed() {
             self.exemplify(ended, nanos);
         }
     }
