@@ -240,8 +240,8 @@ fn neurectomy_does_not_start_with_a_page_that_nobody_or_everybody_could_have() {
     let taken = taken.local_addr().unwrap().to_string();
     for (env, expected) in [
         ([("METRICS_TOKEN", ""), ("METRICS_LISTEN", "0")], "METRICS_TOKEN: the bearer token is empty"),
-        ([("METRICS_ALLOW", "home"), ("METRICS_LISTEN", "0")], "METRICS_ALLOW: \"home\" is no network"),
-        ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", "0.0.0.0:0")], "can be reached from elsewhere"),
+        ([("METRICS_ALLOW", "home"), ("METRICS_LISTEN", "0")], "METRICS_ALLOW: \"home\" is not a valid network"),
+        ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", "0.0.0.0:0")], "can be reached from other machines"),
         ([("METRICS_PATH", "/health"), ("METRICS_LISTEN", "0")], "cannot have the path `/health`"),
         ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", "localhost")], "METRICS_LISTEN is \"localhost\""),
         ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", &taken)], "METRICS_LISTEN takes another address"),

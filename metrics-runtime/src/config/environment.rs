@@ -185,9 +185,9 @@ mod tests {
             assert!(error.to_string().starts_with("METRICS_TOKEN: the bearer token is empty"), "{error}");
         }
         let error = from(&[("METRICS_TOKEN", "hush hush")]).map(|_| ()).unwrap_err();
-        assert!(error.to_string().contains("at place 5") && !error.to_string().contains("hush"), "{error}");
+        assert!(error.to_string().contains("at position 5") && !error.to_string().contains("hush"), "{error}");
         let error = from(&[("METRICS_ALLOW", "10.0.0.0/8, home")]).map(|_| ()).unwrap_err();
-        assert!(error.to_string().starts_with("METRICS_ALLOW: \" home\" is no network"), "{error}");
+        assert!(error.to_string().starts_with("METRICS_ALLOW: \" home\" is not a valid network"), "{error}");
         let set = from(&[("METRICS_TOKEN", " t\n"), ("METRICS_ALLOW", "10.0.0.0/8,::1")]).unwrap();
         assert_eq!(set.endpoint, Endpoint::new().token("t").allow(["10.0.0.0/8", "::1"]));
         // What the program has is replaced, not added to.

@@ -1,80 +1,138 @@
-//! Requests, each counted once, and the page they are scraped from.
+//! Middleware that records HTTP requests, and the endpoint that serves the metrics page.
 //!
-//! [`Http`] says what is recorded and under which names, [`Http::layer`] makes the middleware of it. The middleware
-//! fits any [`tower_service::Service`] of [`http::Request`]s; [`HttpLayer::install`] puts it into an axum router.
-//! [`HttpMetric`] lists what there is to record.
+//! - [`Http`] holds the settings of the middleware, and [`Http::layer`] creates it. The [`HttpLayer`] fits any
+//!   [`tower_service::Service`] of [`http::Request`]s. [`HttpLayer::install`] adds it to an axum router.
+//! - [`Endpoint`] holds the settings of the page. [`Metrics::instrument`](crate::Metrics::instrument) adds the middleware to
+//!   an axum router and mounts the page.
 //!
-//! # When a request is over, and what it counts as
+//! ```
+//! use axum::{Router, routing::get};
+//! use metrics_runtime::{Metrics, Registry, http::{Endpoint, Http, HttpMetric}};
 //!
-//! A request counts when it is over: when its response has ended, not when the headers went out. Whatever happens, it
-//! counts once:
+//! let metrics = Metrics::builder()
+//!     .registry(&Registry::new())
+//!     .http(Http::new().with(HttpMetric::InFlight).skip_path("/health"))
+//!     .endpoint(Endpoint::new().token("s3cr3t"))
+//!     .build()?;
+//! let app = Router::new().route("/users/{id}", get(|| async { "hello" }));
+//! let app: Router = metrics.instrument(app)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
-//! | how it ended | `status` | duration |
+//! # Metrics
+//!
+//! | metric | value |
+//! |---|---|
+//! | `http_requests_total{method, endpoint, status}` | finished requests; `499` if the client disconnected early |
+//! | `http_request_duration_seconds{method, endpoint}` | time from the request to the end of the response body |
+//!
+//! [`HttpMetric`] lists them with all further ones, which are off by default: time to the first byte, requests in flight,
+//! body sizes, aborted responses, upgrades, and OpenTelemetry's naming.
+//!
+//! # End of a request
+//!
+//! A request is recorded once, when its response has ended, not when the response headers are sent:
+//!
+//! | the request ends when | `status` | duration |
 //! |---|---|---|
-//! | the body was handed over to its end | that of the response | to the end of the body |
-//! | the service returned an error | `500` | to the error |
-//! | the service or the body panicked | `500` | to the panic |
-//! | the body failed; the headers were out already, and said something else | `500` | to the error |
-//! | the client left, before the headers or inside the body | `499` | none |
-//! | the connection became another one: `101`, or `CONNECT` with 2xx | that of the response | none |
+//! | the response body was sent to its end | that of the response | to the end of the body |
+//! | the service returns an error | `500` | to the error |
+//! | the service or the body panics | `500` | to the panic |
+//! | the body returns an error, even though the headers with another status were already sent | `500` | to the error |
+//! | the client disconnects, before the headers or within the body | `499` | not observed |
+//! | the connection is upgraded: `101`, or `CONNECT` with 2xx | that of the response | not observed |
 //!
-//! `499` also is what a request counts as that something outside of the middleware gave up, a timeout for instance.
-//! Durations are those of requests that ran to their end: how long a client had patience says nothing about the service.
+//! Requests cancelled by an outer layer, such as a timeout, also count as `499`. Cancelled requests have no duration,
+//! because it would show the patience of the client and not the speed of the service.
 //!
-//! A server stops reading a body that it knows the length of before the body says that it is at its end. So the end is
-//! also: all of the bytes that the body or the header `content-length` announced, the trailers, and for responses that
-//! have no body (to `HEAD`, to a `CONNECT` that succeeds, with status 1xx, 204 or 304) the headers.
+//! A server stops polling a body of known length before the body reports its end. Therefore a body also ends with the last
+//! byte that its size hint or the header `content-length` announced, and with its trailers. A response without a body (to
+//! `HEAD`, to a successful `CONNECT`, or with status 1xx, 204 or 304) ends with its headers.
 //!
 //! # Labels
 //!
-//! No client can make them grow:
+//! The number of label values is bounded, whatever clients send:
 //!
-//! - `method` is one of the methods of RFC 9110, PATCH or QUERY, and `_OTHER` for everything else.
-//! - `endpoint` is the route as the application wrote it, `/users/{id}`. It is known to a layer *inside* an axum router:
-//!   added after all routes, as `Metrics::instrument` and `HttpLayer::install` do, not wrapped around the router. Where
-//!   no route matched, and for what `nest_service` hides, it is `unmatched`; routes begin with `/`, so no route reads like
-//!   that. It never is the path that was asked for. Other services name their routes by [`Http::route`]. If the first 100
-//!   requests all match nothing, a warning is logged, once.
-//! - `status` is the three digits, or the class, `2xx`, with [`Http::status_classes`].
-//! - Labels of the application's own, by [`Http::request_label`] and [`Http::response_label`], have as many values as
-//!   was declared, one for all others, and the empty one.
+//! - `method` is a method of RFC 9110, `PATCH`, `QUERY`, or `_OTHER` for all others.
+//! - `endpoint` is the route template, such as `/users/{id}`, and never the requested path. A layer knows it only *inside*
+//!   an axum router: added after all routes, as by [`Metrics::instrument`](crate::Metrics::instrument) and
+//!   [`HttpLayer::install`], and not wrapped around the router. It is `unmatched` if no route matched, and for the routes
+//!   within a `nest_service`. No route can have this text, because routes begin with `/`. Other services set it with
+//!   [`Http::route`]. If the first 100 requests match no route, a warning is logged once.
+//! - `status` is the three-digit code, or the class, such as `2xx`, with [`Http::status_classes`].
+//! - Labels added with [`Http::request_label`] and [`Http::response_label`] have the declared number of values, `_overflow`
+//!   for all others, and the empty value.
 //!
-//! So `http_requests_total` has at most `(routes + 1) * 11 * statuses` series, times `values + 2` for each label of the
-//! application's own; and no more than [the registry's limit](crate::Registry::set_series_limit) in any case.
+//! `http_requests_total` therefore has at most `(routes + 1) * 11 * statuses` series, times `values + 2` for each added
+//! label, and never more than [the limit of the registry](crate::Registry::set_series_limit).
 //!
-//! # Left out
+//! # Skipped requests
 //!
-//! Requests are left out by [`Http::leave_out_path`], [`Http::leave_out`], or the layer [`LeftOut`] on a route.
+//! [`Http::skip_path`] skips requests by their path, [`Http::skip`] by a predicate, and the layer [`Skip`] by their route.
 //!
-//! # The endpoint
+//! # The page
 //!
-//! [`Endpoint`] says how the page is served and to whom. It is mounted in a router by
-//! [`Metrics::instrument`](crate::Metrics::instrument), has an address of its own by `Metrics::serve` (feature `serve`),
-//! and is an [`EndpointService`] for everything else.
+//! [`Metrics::instrument`](crate::Metrics::instrument) mounts the page in a router. `Metrics::listen` and `Metrics::serve`
+//! (feature `serve`) serve it on an address of its own, together with the health check `/health`. [`EndpointService`] is
+//! the page as a service, for everything else. [`Endpoint`] sets tokens, allowed networks, the limit of concurrent scrapes
+//! (40), the deadline (10 s) and strictness.
 //!
-//! | a request | is answered with |
+//! | request | response |
 //! |---|---|
-//! | from an address that is not allowed, or without a valid token | 403, 401; nothing has been gathered then |
-//! | of another method than GET and HEAD | 405 and `Allow` |
-//! | beyond the limit of scrapes | 503 and `Retry-After` |
-//! | whatever it accepts | the page: text 0.0.4, or OpenMetrics 1.0 where `Accept` prefers it; in gzip (feature `gzip`) or zstd (feature `zstd`) where `Accept-Encoding` names it |
-//! | with `name[]` in its query, as often as one likes | the families that have one of these names, or a sample of one |
-//! | where a page is not whole, and has to be ([`strict`](Endpoint::strict)) | 500 |
+//! | from an address that is not allowed | 403 |
+//! | without a valid token | 401 |
+//! | with another method than `GET` and `HEAD` | 405 and `Allow` |
+//! | beyond the limit of concurrent scrapes | 503 and `Retry-After` |
+//! | with any `Accept` header | the page in text 0.0.4, or OpenMetrics 1.0 if `Accept` prefers it |
+//! | with any `Accept-Encoding` header | the page in zstd (feature `zstd`) or gzip (feature `gzip`) if the header names it, else uncompressed |
+//! | with `name[]` in its query, once or repeatedly | the families with one of these names, or with a sample of one of these names |
+//! | if the page is incomplete and [`strict`](Endpoint::strict) is set | 500 |
 //!
-//! **Scrapes that come together share a page.** It is gathered, written and encoded once for all who ask for it until the
-//! toolkit's own numbers are read, so that none of these is from before it was asked for; who comes later shares the next
-//! one. Foreign numbers can be older than that, by as long as it took to gather them: a collector that is being called is
-//! not called again, its answer is taken for both. All of this is done by threads of its own: none of the runtime's workers
-//! waits.
+//! A request that is refused gathers nothing.
 //!
-//! **A foreign collector costs no more than its own families.** One that panics, that has not answered when the page is
-//! due, or whose families no page could have, is left out, counted by cause in `metrics_runtime_scrape_errors_total`, and
-//! logged the first time. One that still has not answered is not asked again before it has. An included registry is one
-//! such collector.
+//! The server of `Metrics::serve` limits its clients: a request head of at most 64 KiB (else 431) within 5 s, the page read
+//! within 10 s after its deadline, and 128 connections. For one more, the oldest connection without an active request is
+//! closed.
 //!
-//! What the endpoint says of itself, on the page: `metrics_runtime_scrapes_total{code}` (499 is a scraper that left early),
-//! `metrics_runtime_scrapes_in_flight`, `metrics_runtime_scrape_duration_seconds`,
-//! `metrics_runtime_scrape_bytes_total{encoding}` and `metrics_runtime_scrape_series`.
+//! **Concurrent scrapes share a page.** It is gathered, written and encoded once for all requests that arrive before the
+//! registry's own values are read, so that no scrape returns own values older than its request. Later requests share the
+//! next page. Values of foreign collectors can be older, by the time that gathering them took: a collector that is
+//! still running is not called again, and both pages use its result. Gathering and writing run on threads of their own and
+//! do not block the runtime's workers.
+//!
+//! **A failing foreign collector affects only its own families.** They are left out if it panics, misses the deadline, or
+//! returns families that are not valid on a page. The failure is counted by cause in
+//! `metrics_runtime_scrape_errors_total`, and logged the first time. A collector that has missed the deadline is not called
+//! again until it returns. An included `prometheus::Registry` is one such collector.
+//!
+//! Any collector of the `prometheus` crate can be added to the page with `Registry::register`, and a whole registry with
+//! `Registry::include`. Conversely, a `Family`, or all of them with `Metrics::collector`, can be registered in a
+//! `prometheus::Registry`.
+//!
+//! # Metrics of the toolkit
+//!
+//! | metric | value |
+//! |---|---|
+//! | `metrics_runtime_scrapes_total{code}` | scrapes by status code; `499` if the scraper disconnected early |
+//! | `metrics_runtime_scrapes_in_flight` | scrapes in progress |
+//! | `metrics_runtime_scrape_duration_seconds` | time from a scrape to the end of the page |
+//! | `metrics_runtime_scrape_bytes_total{encoding}` | bytes of pages sent, as encoded |
+//! | `metrics_runtime_scrape_series` | samples on the last page |
+//! | `metrics_runtime_scrape_errors_total{cause}` | failures of foreign collectors: `panic`, `timeout`, `duplicate`, `invalid` |
+//! | `metrics_runtime_label_overflow_total{metric}` | operations beyond the limit of series |
+//! | `metrics_runtime_rejected_values_total` | values that were not recorded: NaN, infinite, or negative where that is not allowed |
+//!
+//! # Environment variables
+//!
+//! `Builder::from_env` reads these variables:
+//!
+//! | variable | values | default |
+//! |---|---|---|
+//! | `METRICS_ENABLED` | `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`; anything else is an error. If off, functions run as if they had no attribute, requests are not recorded, and the page is not served | on |
+//! | `METRICS_PATH` | a path that starts with `/` and that the application does not serve | `/metrics` |
+//! | `METRICS_TOKEN` | a secret that scrapers send as `Authorization: Bearer ..`; an empty one is an error | no token is required |
+//! | `METRICS_ALLOW` | addresses and networks of scrapers, such as `127.0.0.1,10.0.0.0/8`, compared with the address of the peer | all |
+//! | `METRICS_LISTEN` | an address for the page, such as `127.0.0.1:9464`, or a port of the loopback address. An address that other machines can reach requires a token or allowed networks | the page is in the router |
 
 #[cfg(feature = "axum")]
 mod endpoint;
@@ -91,6 +149,6 @@ pub use endpoint::{ServeError, Server};
 #[cfg(feature = "serve")]
 pub(crate) use endpoint::{check_exposure, serve};
 pub use middleware::{
-    Http, HttpError, HttpLayer, HttpMetric, HttpService, LeftOut, LeftOutFuture, LeftOutService, OpenUpgrade,
-    RequestBody, RequestBodyLayer, RequestBodyService, RequestHead, ResponseFuture, ResponseHead, TrackedBody,
+    Http, HttpError, HttpLayer, HttpMetric, HttpService, OpenUpgrade, RequestBody, RequestBodyLayer,
+    RequestBodyService, RequestHead, ResponseFuture, ResponseHead, Skip, SkipFuture, SkipService, TrackedBody,
 };

@@ -1,56 +1,58 @@
-//! Who may have the page.
+//! Access control: bearer tokens and networks.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use subtle::{Choice, ConstantTimeEq as _};
 
-/// Why a setting of the endpoint cannot be followed.
+/// An invalid setting of [`Endpoint`](super::Endpoint).
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointSettingError {
-    /// A token that is nothing would be one that everybody has.
-    #[error("the bearer token is empty; it has to be a secret, or left away for a page that needs none")]
+    /// The token is empty.
+    #[error("the bearer token is empty; expected a secret, or no token at all for a page without access control")]
     #[non_exhaustive]
     EmptyToken,
-    /// No client could send it as it is. The token is not shown.
+    /// The token has a character that clients cannot send. The message does not contain the token.
     #[error(
-        "the bearer token has a character that no header can carry at place {place}; allowed are visible ASCII \
-         characters without blanks"
+        "the bearer token has a character that a header cannot carry at position {place}; expected visible ASCII \
+         characters without spaces"
     )]
     #[non_exhaustive]
     Token {
-        /// The place of the character, counted from one.
+        /// The position of the character, counted from one.
         place: usize,
     },
-    /// Neither an address nor a network.
-    #[error("{network:?} is no network; it has to be an address, as 10.1.2.3 or ::1, or a network, as 10.0.0.0/8")]
+    /// The text is neither an address nor a network.
+    #[error(
+        "{network:?} is not a valid network; expected an address, such as 10.1.2.3 or ::1, or a network, such as 10.0.0.0/8"
+    )]
     #[non_exhaustive]
     Network {
-        /// What was given.
+        /// The text.
         network: String,
     },
-    /// An allow-list of nobody.
+    /// The list of allowed networks is empty.
     #[error(
-        "the list of networks that are allowed is empty: nobody could have the page; name one, or leave the list away"
+        "the list of allowed networks is empty, which would refuse every scrape; add a network, or remove the list"
     )]
     #[non_exhaustive]
     NoNetwork,
-    /// Nobody could ever scrape.
-    #[error("the limit of concurrent scrapes is 0; it has to be at least 1")]
+    /// The limit of concurrent scrapes is zero.
+    #[error("the limit of concurrent scrapes is 0; expected at least 1")]
     #[non_exhaustive]
     Limit,
-    /// No page could ever be ready.
-    #[error("the deadline of a scrape is 0; it has to be more, as 10 seconds")]
+    /// The deadline is zero.
+    #[error("the deadline of a scrape is 0; expected more, such as 10 seconds")]
     #[non_exhaustive]
     Deadline,
 }
 
 crate::error::debug_as_display!(EndpointSettingError);
 
-/// A secret: it is shown nowhere.
+/// A bearer token. Its `Debug` output does not contain the secret.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Token(String);
+pub(super) struct Token(String);
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,11 +61,11 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    pub(crate) fn new(token: String) -> Self {
+    pub(super) fn new(token: String) -> Self {
         Self(token)
     }
 
-    pub(crate) fn check(&self) -> Result<(), EndpointSettingError> {
+    pub(super) fn check(&self) -> Result<(), EndpointSettingError> {
         if self.0.is_empty() {
             return Err(EndpointSettingError::EmptyToken);
         }
@@ -73,31 +75,31 @@ impl Token {
         }
     }
 
-    /// Takes as long for a token that is nearly right as for one that is all wrong. How long the secret is, it may tell.
-    fn is(&self, presented: &[u8]) -> Choice {
+    /// Compares in constant time for tokens of the same length. The time may reveal the length of the secret.
+    fn matches(&self, presented: &[u8]) -> Choice {
         self.0.as_bytes().ct_eq(presented)
     }
 }
 
-/// An address, or all that begin with the same bits.
+/// A network in CIDR notation, or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Network {
+pub(super) struct Network {
     address: IpAddr,
     bits: u8,
 }
 
 impl Network {
-    pub(crate) fn parse(text: &str) -> Result<Self, EndpointSettingError> {
+    pub(super) fn parse(text: &str) -> Result<Self, EndpointSettingError> {
         let parsed = || {
             let (address, bits) = text.trim().split_once('/').map_or((text.trim(), None), |(a, bits)| (a, Some(bits)));
             let address: IpAddr = address.parse().ok()?;
-            let most = if address.is_ipv4() { 32 } else { 128 };
+            let width = if address.is_ipv4() { 32 } else { 128 };
             let bits = match bits {
-                None => most,
+                None => width,
                 Some(bits) if bits.bytes().all(|digit| digit.is_ascii_digit()) => bits.parse().ok()?,
                 Some(_) => return None,
             };
-            (bits <= most).then_some(Self { address, bits })
+            (bits <= width).then_some(Self { address, bits })
         };
         parsed().ok_or_else(|| EndpointSettingError::Network { network: text.to_owned() })
     }
@@ -112,52 +114,52 @@ impl Network {
     }
 }
 
-/// What a scraper has to show before anything is done for it.
+/// The conditions that a request has to meet before anything is gathered.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Access {
-    pub(crate) tokens: Vec<Token>,
-    /// Everybody, where there is no list.
-    pub(crate) networks: Option<Vec<Network>>,
+    pub(super) tokens: Vec<Token>,
+    /// The allowed networks; `None` allows all.
+    pub(super) networks: Option<Vec<Network>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Welcome,
-    /// Not from there.
+pub(super) enum Decision {
+    Allowed,
+    /// The peer is in none of the allowed networks.
     Forbidden,
-    /// There is a list, and nobody said where the request comes from.
-    Unknown,
-    /// Not without a token that is right.
+    /// Networks are listed, but the server does not provide the address of the peer.
+    UnknownPeer,
+    /// The request has no valid token.
     Unauthorized,
 }
 
 impl Access {
     #[cfg(feature = "serve")]
-    pub(crate) fn is_restricted(&self) -> bool {
+    pub(super) fn is_restricted(&self) -> bool {
         !self.tokens.is_empty() || self.networks.is_some()
     }
 
-    /// By the address of the peer, never by what a header says of it. `authorization` is nothing where there is no such
-    /// header, or more than one.
-    pub(crate) fn judge(&self, peer: Option<IpAddr>, authorization: Option<&[u8]>) -> Verdict {
+    /// Decides by the address of the peer, never by a header such as `x-forwarded-for`. Pass `None` as `authorization` if
+    /// the request has no such header, or more than one.
+    pub(super) fn decide(&self, peer: Option<IpAddr>, authorization: Option<&[u8]>) -> Decision {
         if let Some(networks) = &self.networks {
-            // A socket for both protocols sees an IPv4 peer as ::ffff:10.1.2.3.
+            // A dual-stack socket reports an IPv4 peer as ::ffff:10.1.2.3.
             match peer.map(|peer| peer.to_canonical()) {
-                None => return Verdict::Unknown,
+                None => return Decision::UnknownPeer,
                 Some(peer) if networks.iter().any(|network| network.contains(peer)) => {}
-                Some(_) => return Verdict::Forbidden,
+                Some(_) => return Decision::Forbidden,
             }
         }
         if self.tokens.is_empty() {
-            return Verdict::Welcome;
+            return Decision::Allowed;
         }
         let presented = authorization.and_then(bearer).unwrap_or_default();
-        let right = self.tokens.iter().fold(Choice::from(0), |right, token| right | token.is(presented));
-        if bool::from(right) { Verdict::Welcome } else { Verdict::Unauthorized }
+        let valid = self.tokens.iter().fold(Choice::from(0), |valid, token| valid | token.matches(presented));
+        if bool::from(valid) { Decision::Allowed } else { Decision::Unauthorized }
     }
 }
 
-/// The token in `Bearer token`: the scheme in any case (RFC 9110, section 11.1; RFC 6750, section 2.1).
+/// Returns the token of `Bearer token`. The scheme is case-insensitive (RFC 9110, section 11.1; RFC 6750, section 2.1).
 fn bearer(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = authorization.split_at_checked("bearer".len())?;
     let token = token.strip_prefix(b" ")?;
@@ -175,16 +177,16 @@ mod tests {
         }
     }
 
-    fn from(peer: &str, access: &Access) -> Verdict {
-        access.judge(Some(peer.parse().expect("an address")), None)
+    fn from(peer: &str, access: &Access) -> Decision {
+        access.decide(Some(peer.parse().expect("an address")), None)
     }
 
     #[test]
-    fn only_the_whole_token_opens() {
+    fn only_an_exact_token_is_allowed() {
         let access = access(&["s3cr3t", "next"], None);
-        let verdict = |header: &[u8]| access.judge(None, Some(header));
+        let decision = |header: &[u8]| access.decide(None, Some(header));
         for header in ["Bearer s3cr3t", "bearer s3cr3t", "BEARER  s3cr3t ", "Bearer next"] {
-            assert_eq!(verdict(header.as_bytes()), Verdict::Welcome, "{header}");
+            assert_eq!(decision(header.as_bytes()), Decision::Allowed, "{header}");
         }
         for header in [
             "",
@@ -200,15 +202,15 @@ mod tests {
             "s3cr3t",
             "Bearer \"s3cr3t\"",
         ] {
-            assert_eq!(verdict(header.as_bytes()), Verdict::Unauthorized, "{header}");
+            assert_eq!(decision(header.as_bytes()), Decision::Unauthorized, "{header}");
         }
-        assert_eq!(verdict(b"Bearer \xff\xfe"), Verdict::Unauthorized);
-        assert_eq!(verdict(&vec![b'B'; 1 << 20]), Verdict::Unauthorized);
-        assert_eq!(access.judge(None, None), Verdict::Unauthorized);
+        assert_eq!(decision(b"Bearer \xff\xfe"), Decision::Unauthorized);
+        assert_eq!(decision(&vec![b'B'; 1 << 20]), Decision::Unauthorized);
+        assert_eq!(access.decide(None, None), Decision::Unauthorized);
     }
 
     #[test]
-    fn a_token_that_nobody_could_send_is_an_error_and_is_not_shown() {
+    fn a_token_that_no_client_can_send_is_an_error_and_is_not_shown() {
         let check = |token: &str| Token::new(token.to_owned()).check();
         assert_eq!(check("aZ0-._~+/=:\"\\"), Ok(()));
         assert_eq!(check(""), Err(EndpointSettingError::EmptyToken));
@@ -219,19 +221,19 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_networks() {
+    fn peers_are_matched_with_addresses_and_networks() {
         let access = access(&[], Some(&["10.0.0.0/8", " 192.168.1.7 ", "2001:db8::/32", "::1"]));
         for peer in ["10.255.0.1", "192.168.1.7", "2001:db8:ffff::1", "::1", "::ffff:10.1.2.3"] {
-            assert_eq!(from(peer, &access), Verdict::Welcome, "{peer}");
+            assert_eq!(from(peer, &access), Decision::Allowed, "{peer}");
         }
         for peer in ["11.0.0.1", "192.168.1.8", "2001:db9::1", "::2", "::ffff:11.1.2.3", "127.0.0.1"] {
-            assert_eq!(from(peer, &access), Verdict::Forbidden, "{peer}");
+            assert_eq!(from(peer, &access), Decision::Forbidden, "{peer}");
         }
-        assert_eq!(access.judge(None, None), Verdict::Unknown);
-        let everybody = self::access(&[], Some(&["0.0.0.0/0"]));
-        assert_eq!(from("8.8.8.8", &everybody), Verdict::Welcome);
-        assert_eq!(from("::1", &everybody), Verdict::Forbidden);
-        assert_eq!(from("fe80::1", &self::access(&[], Some(&["::/0"]))), Verdict::Welcome);
+        assert_eq!(access.decide(None, None), Decision::UnknownPeer);
+        let all_ipv4 = self::access(&[], Some(&["0.0.0.0/0"]));
+        assert_eq!(from("8.8.8.8", &all_ipv4), Decision::Allowed);
+        assert_eq!(from("::1", &all_ipv4), Decision::Forbidden);
+        assert_eq!(from("fe80::1", &self::access(&[], Some(&["::/0"]))), Decision::Allowed);
         for network in [
             "",
             "10.0.0.0/33",
@@ -248,12 +250,12 @@ mod tests {
     }
 
     #[test]
-    fn with_both_both_are_needed() {
+    fn with_tokens_and_networks_both_are_required() {
         let access = access(&["t"], Some(&["127.0.0.1"]));
-        let here = IpAddr::from([127, 0, 0, 1]);
-        assert_eq!(access.judge(Some(here), Some(b"Bearer t")), Verdict::Welcome);
-        assert_eq!(from("127.0.0.1", &access), Verdict::Unauthorized);
-        let there = IpAddr::from([127, 0, 0, 2]);
-        assert_eq!(access.judge(Some(there), Some(b"Bearer t")), Verdict::Forbidden);
+        let listed = IpAddr::from([127, 0, 0, 1]);
+        assert_eq!(access.decide(Some(listed), Some(b"Bearer t")), Decision::Allowed);
+        assert_eq!(from("127.0.0.1", &access), Decision::Unauthorized);
+        let other = IpAddr::from([127, 0, 0, 2]);
+        assert_eq!(access.decide(Some(other), Some(b"Bearer t")), Decision::Forbidden);
     }
 }

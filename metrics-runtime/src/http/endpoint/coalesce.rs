@@ -1,8 +1,8 @@
-//! From a request to the page: who may have it, which form of it, and one gather for all who ask at the same time.
+//! The way from a request to the page: access, format and encoding, and one gather for all requests that arrive together.
 //!
-//! Pages are written on threads of their own. A runtime's workers are for what does not block, and of its blocking
-//! threads it waits for each before it ends; a collector that blocks must not keep a process from ending. A thread costs
-//! some ten microseconds, a scrape comes every few seconds.
+//! Pages are gathered and written on threads of their own. Collectors can block, which a worker of the runtime must not,
+//! and a runtime waits for its blocking threads before it shuts down, so a blocked collector would keep the process from
+//! exiting. Starting a thread takes about ten microseconds, and scrapes are seconds apart.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,10 +19,10 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use tokio::sync::{OnceCell, oneshot, watch};
 
-use super::access::{Access, Verdict};
+use super::access::{Access, Decision};
 use super::compression::Coding;
 use super::filter::{names, select};
-use super::response::{PageBody, Place, Scrape, Sent, page, refusal};
+use super::response::{EncodedPage, PageBody, Permit, Scrape, error_response, page_response};
 use super::settings::Endpoint;
 use crate::encode::Format;
 use crate::metric::First;
@@ -30,37 +30,38 @@ use crate::registry::Patience;
 use crate::registry::Registry;
 use crate::schema::Naming;
 
-/// How long Prometheus waits for this page, in seconds.
-const TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
+/// The header with the seconds that Prometheus waits for the page.
+const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 
-/// The endpoint of one registry: what all requests for its page share.
+/// The endpoint of one registry: the state that all scrapes of its page share.
 pub(crate) struct Scraper {
     registry: Registry,
     naming: Naming,
     endpoint: Endpoint,
     access: Access,
     enabled: bool,
-    places: Arc<AtomicUsize>,
-    /// Where one can board: pages whose own numbers have not been read yet.
-    flights: Mutex<HashMap<Flight, Landing>>,
-    /// Held while numbers are read. Who comes meanwhile boards the next page, all of them the same.
-    writing: Mutex<()>,
-    no_peer: First,
+    in_flight: Arc<AtomicUsize>,
+    /// The gathers that requests can still join: none of them has started to read the registry's own values.
+    gathers: Mutex<HashMap<GatherKey, PageReceiver>>,
+    /// Held while own values are read. Meanwhile, new requests join one further gather.
+    read_lock: Mutex<()>,
+    no_peer_warning: First,
 }
 
-/// What pages have in common that can be one: whoever asks for the same joins.
-type Flight = (Format, Duration);
-type Landing = watch::Receiver<Option<Arc<Written>>>;
+/// The format and the time limit of a page. Requests with the same key can share a gather.
+type GatherKey = (Format, Duration);
+type PageReceiver = watch::Receiver<Option<Arc<Page>>>;
 
-/// A page, in the encodings that somebody has asked for.
-struct Written {
+/// A written page, with its encodings. Each is computed when it is first requested.
+struct Page {
     text: Bytes,
-    whole: bool,
+    /// `false` if families of a foreign collector are missing.
+    complete: bool,
     gzip: OnceCell<Bytes>,
     zstd: OnceCell<Bytes>,
 }
 
-/// No page came of it.
+/// The page could not be produced.
 struct Failed;
 
 impl fmt::Debug for Scraper {
@@ -72,16 +73,26 @@ impl fmt::Debug for Scraper {
 impl Scraper {
     pub(crate) fn new(registry: Registry, naming: Naming, endpoint: Endpoint, access: Access, enabled: bool) -> Self {
         if enabled {
-            // From the start, so that whoever looks at the page before its first scrape sees what every scrape brings.
+            // Adds the metrics of the endpoint to the page before the first scrape.
             registry.scrapes();
         }
-        let (places, flights, writing, no_peer) = (Arc::default(), Mutex::default(), Mutex::default(), First::new());
-        Self { registry, naming, endpoint, access, enabled, places, flights, writing, no_peer }
+        let (in_flight, gathers, read_lock) = (Arc::default(), Mutex::default(), Mutex::default());
+        Self {
+            registry,
+            naming,
+            endpoint,
+            access,
+            enabled,
+            in_flight,
+            gathers,
+            read_lock,
+            no_peer_warning: First::new(),
+        }
     }
 
-    /// Whether there is a token or a list, or nobody wants one.
+    /// Returns `true` if access is restricted, or explicitly open to everyone.
     #[cfg(feature = "serve")]
-    pub(crate) fn may_be_public(&self) -> bool {
+    pub(super) fn may_be_public(&self) -> bool {
         self.access.is_restricted() || self.endpoint.is_open()
     }
 
@@ -91,154 +102,160 @@ impl Scraper {
     }
 
     #[cfg(feature = "serve")]
-    pub(crate) fn longest(&self) -> Duration {
-        self.endpoint.longest()
+    pub(super) fn time_limit(&self) -> Duration {
+        self.endpoint.time_limit()
     }
 
-    /// The answer to one request. What can be refused is refused before anything is gathered.
-    pub(crate) fn answer(
+    /// Responds to one request. A request that is refused gathers nothing.
+    pub(super) fn respond(
         self: Arc<Self>,
         request: &Parts,
         peer: Option<IpAddr>,
     ) -> impl Future<Output = Response<PageBody>> + Send + use<> {
         let scrape = Scrape::begin(&self.registry);
-        let head = request.method == Method::HEAD;
+        let is_head = request.method == Method::HEAD;
         let admitted = self.admit(request, peer);
         let names = request.uri.query().and_then(names);
         let format = Format::negotiate(&list(&request.headers, &ACCEPT));
         let coding = Coding::negotiate(&list(&request.headers, &ACCEPT_ENCODING));
-        let budget = budget(&request.headers, self.endpoint.longest());
-        let admitted = admitted.map(|place| (place, self.board((format, budget))));
+        let limit = time_limit(&request.headers, self.endpoint.time_limit());
+        let admitted = admitted.map(|permit| (permit, self.join_or_start_gather((format, limit))));
         async move {
-            let (place, landing) = match admitted {
+            let (permit, receiver) = match admitted {
                 Ok(admitted) => admitted,
-                Err((code, text)) => return refusal(scrape, code, text, head),
+                Err((code, text)) => return error_response(scrape, code, text, is_head),
             };
-            let made = async {
-                let mut written = landed(landing?).await?;
-                if !written.whole && self.endpoint.is_strict() {
+            let encoded = async {
+                let mut page = receive(receiver?).await?;
+                if !page.complete && self.endpoint.is_strict() {
                     return Err(Failed);
                 }
                 if let Some(names) = names {
-                    written =
-                        apart(move || Written::new(select(text(&written.text), &names), written.whole).into()).await?;
+                    page = on_thread(move || Page::new(select(page.as_str(), &names), page.complete).into()).await?;
                 }
-                written.encoded(coding).await
+                page.encoded(coding).await
             };
-            match made.await {
-                Ok((coding, page_bytes)) => page(scrape, place, Sent { format, coding, page: page_bytes, head }),
-                Err(Failed) => refusal(scrape, StatusCode::INTERNAL_SERVER_ERROR, FAILED, head),
+            match encoded.await {
+                Ok((coding, bytes)) => page_response(scrape, permit, EncodedPage { format, coding, bytes, is_head }),
+                Err(Failed) => error_response(scrape, StatusCode::INTERNAL_SERVER_ERROR, FAILED, is_head),
             }
         }
     }
 
-    fn admit(&self, request: &Parts, peer: Option<IpAddr>) -> Result<Place, (StatusCode, &'static str)> {
+    fn admit(&self, request: &Parts, peer: Option<IpAddr>) -> Result<Permit, (StatusCode, &'static str)> {
         let mut authorization = request.headers.get_all(AUTHORIZATION).iter();
         let only = authorization.next().filter(|_| authorization.next().is_none());
-        match self.access.judge(peer, only.map(http::HeaderValue::as_bytes)) {
-            Verdict::Welcome => {}
-            Verdict::Unauthorized => return Err((StatusCode::UNAUTHORIZED, "a valid bearer token is needed\n")),
-            Verdict::Forbidden => return Err((StatusCode::FORBIDDEN, "not for this address\n")),
-            Verdict::Unknown => {
-                if self.no_peer.is_now() {
+        match self.access.decide(peer, only.map(http::HeaderValue::as_bytes)) {
+            Decision::Allowed => {}
+            Decision::Unauthorized => return Err((StatusCode::UNAUTHORIZED, "a valid bearer token is required\n")),
+            Decision::Forbidden => return Err((StatusCode::FORBIDDEN, "this address is not allowed\n")),
+            Decision::UnknownPeer => {
+                if self.no_peer_warning.is_now() {
                     tracing::warn!(
-                        "scrapes are refused, since the server does not tell where they come from; serve the router with \
-                         `into_make_service_with_connect_info::<SocketAddr>()`, or the page with `Metrics::serve`"
+                        "scrapes are refused, because the server does not provide the address of the peer; serve the \
+                         router with `into_make_service_with_connect_info::<SocketAddr>()`, or the page with \
+                         `Metrics::serve`"
                     );
                 }
-                return Err((StatusCode::FORBIDDEN, "not for this address\n"));
+                return Err((StatusCode::FORBIDDEN, "this address is not allowed\n"));
             }
         }
         if !self.enabled {
             return Err((StatusCode::NOT_FOUND, "metrics are switched off\n"));
         }
         if request.method != Method::GET && request.method != Method::HEAD {
-            return Err((StatusCode::METHOD_NOT_ALLOWED, "the page is there for GET and HEAD\n"));
+            return Err((StatusCode::METHOD_NOT_ALLOWED, "use GET or HEAD\n"));
         }
-        let place = Place::take(&self.places, self.endpoint.most_scrapes());
-        place.ok_or((StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at a time; try again later\n"))
+        let permit = Permit::acquire(&self.in_flight, self.endpoint.max_scrapes());
+        permit.ok_or((StatusCode::SERVICE_UNAVAILABLE, "too many concurrent scrapes; try again later\n"))
     }
 
-    /// The page that is about to be written for somebody who asked for the same, or a new one.
-    fn board(self: &Arc<Self>, flight: Flight) -> Result<Landing, Failed> {
-        let (landing, departure) = match self.flights().entry(flight) {
-            Entry::Occupied(there) => (there.get().clone(), None),
+    /// Joins a gather with this key that has not read own values yet, or starts a new one.
+    fn join_or_start_gather(self: &Arc<Self>, key: GatherKey) -> Result<PageReceiver, Failed> {
+        let (receiver, new) = match self.gathers().entry(key) {
+            Entry::Occupied(gather) => (gather.get().clone(), None),
             Entry::Vacant(entry) => {
-                let (ready, landing) = watch::channel(None);
-                let departure = Departure { scraper: Arc::clone(self), flight, ready };
-                (entry.insert(landing).clone(), Some(departure))
+                let (sender, receiver) = watch::channel(None);
+                let gather = Gather { scraper: Arc::clone(self), key, sender };
+                (entry.insert(receiver).clone(), Some(gather))
             }
         };
-        // The board is free again: a flight that never gets off the ground has to be able to leave it.
-        if let Some(departure) = departure {
-            spawn(move || departure.fly())?;
+        // The lock is released here: if no thread starts, dropping the gather removes it from the map.
+        if let Some(gather) = new {
+            spawn(move || gather.run())?;
         }
-        Ok(landing)
+        Ok(receiver)
     }
 
-    fn flights(&self) -> MutexGuard<'_, HashMap<Flight, Landing>> {
-        // Nothing panics while it is held.
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    fn gathers(&self) -> MutexGuard<'_, HashMap<GatherKey, PageReceiver>> {
+        // No code panics while it holds the lock.
+        self.gathers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A page, and what has to be done before the first of its own numbers is read.
-    fn write(&self, (format, budget): Flight, close: impl FnOnce()) -> Written {
+    /// Gathers and writes a page. Calls `stop_joining` before it reads the first own value.
+    fn write(&self, (format, limit): GatherKey, stop_joining: impl FnOnce()) -> Page {
         let now = Instant::now();
-        // A deadline that no clock reaches is none.
-        let deadline = now.checked_add(budget).unwrap_or(now + Duration::from_secs(86_400));
-        let patience = Patience { deadline, overdue: self.endpoint.longest() };
+        // A limit beyond the range of `Instant` becomes one day.
+        let deadline = now.checked_add(limit).unwrap_or(now + Duration::from_secs(86_400));
+        let patience = Patience { deadline, overdue: self.endpoint.time_limit() };
         let gathered = self.registry.gather_within(patience);
-        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        close();
-        let (page, whole) = self.registry.page_with(format, &self.naming, gathered);
-        drop(writing);
-        let series = page.lines().filter(|line| !line.starts_with('#')).count();
+        let reading = self.read_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        stop_joining();
+        let (text, complete) = self.registry.page_with(format, &self.naming, gathered);
+        drop(reading);
+        let series = text.lines().filter(|line| !line.starts_with('#')).count();
         self.registry.scrapes().written(series as u64);
-        Written::new(page, whole)
+        Page::new(text, complete)
     }
 }
 
-async fn landed(mut landing: Landing) -> Result<Arc<Written>, Failed> {
-    let written = landing.wait_for(Option::is_some).await.map_err(|_| Failed)?;
-    written.clone().ok_or(Failed)
+/// Waits for the page of a gather. Fails if the gather panicked.
+async fn receive(mut receiver: PageReceiver) -> Result<Arc<Page>, Failed> {
+    let page = receiver.wait_for(Option::is_some).await.map_err(|_| Failed)?;
+    page.clone().ok_or(Failed)
 }
 
-const FAILED: &str = "the page could not be written whole; the log and metrics_runtime_scrape_errors_total say why\n";
+const FAILED: &str = "the page could not be completed; see the log and metrics_runtime_scrape_errors_total\n";
 
-/// A page under way.
-struct Departure {
+/// A gather in progress, shared by all requests that wait for its page.
+struct Gather {
     scraper: Arc<Scraper>,
-    flight: Flight,
-    ready: watch::Sender<Option<Arc<Written>>>,
+    key: GatherKey,
+    sender: watch::Sender<Option<Arc<Page>>>,
 }
 
-impl Departure {
-    fn fly(self) {
-        // Off the board first: nobody is shown a number of ours from before it asked.
-        let written = self.scraper.write(self.flight, || self.off());
-        self.ready.send_replace(Some(Arc::new(written)));
+impl Gather {
+    fn run(self) {
+        // Stops joining before own values are read, so that no scrape returns values older than its request.
+        let page = self.scraper.write(self.key, || self.stop_joining());
+        self.sender.send_replace(Some(Arc::new(page)));
     }
 
-    fn off(&self) {
-        self.scraper.flights().remove(&self.flight);
+    fn stop_joining(&self) {
+        self.scraper.gathers().remove(&self.key);
     }
 }
 
-impl Drop for Departure {
-    /// Where writing panicked, those who wait see the sender go, and the next one begins anew.
+impl Drop for Gather {
+    /// After a panic, waiting requests fail because the sender is dropped, and the next request starts a new gather.
     fn drop(&mut self) {
-        if self.ready.borrow().is_none() {
-            self.off();
+        if self.sender.borrow().is_none() {
+            self.stop_joining();
         }
     }
 }
 
-impl Written {
-    fn new(text: String, whole: bool) -> Self {
-        Self { text: text.into(), whole, gzip: OnceCell::new(), zstd: OnceCell::new() }
+impl Page {
+    fn new(text: String, complete: bool) -> Self {
+        Self { text: text.into(), complete, gzip: OnceCell::new(), zstd: OnceCell::new() }
     }
 
-    /// The page in this coding, encoded once; as it is, if that fails.
+    fn as_str(&self) -> &str {
+        // The bytes are those of a `String`.
+        std::str::from_utf8(&self.text).unwrap_or_default()
+    }
+
+    /// Returns the page in this coding, which is encoded once. Returns the plain text if encoding fails.
     async fn encoded(self: Arc<Self>, coding: Coding) -> Result<(Coding, Bytes), Failed> {
         let cell = match coding {
             Coding::Identity => return Ok((coding, self.text.clone())),
@@ -246,8 +263,8 @@ impl Written {
             Coding::Zstd => &self.zstd,
         };
         let encode = || async {
-            let plain = self.text.clone();
-            apart(move || coding.encode(&plain)).await?.map(Bytes::from).ok_or(Failed)
+            let text = self.text.clone();
+            on_thread(move || coding.encode(&text)).await?.map(Bytes::from).ok_or(Failed)
         };
         match cell.get_or_try_init(encode).await {
             Ok(encoded) => Ok((coding, encoded.clone())),
@@ -256,43 +273,38 @@ impl Written {
     }
 }
 
-/// What was written as text.
-fn text(bytes: &Bytes) -> &str {
-    std::str::from_utf8(bytes).unwrap_or_default()
-}
-
-/// Runs what takes time on a thread of its own.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failed> {
-    let (ready, done) = oneshot::channel();
-    // Nobody may be left to take it.
-    spawn(move || drop(ready.send(work())))?;
-    done.await.map_err(|_| Failed)
+/// Runs a function on a new thread and waits for its result.
+async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failed> {
+    let (sender, receiver) = oneshot::channel();
+    // Sending fails if the request was cancelled.
+    spawn(move || drop(sender.send(work())))?;
+    receiver.await.map_err(|_| Failed)
 }
 
 fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Failed> {
     let spawned = thread::Builder::new().name("metrics-scrape".to_owned()).spawn(work);
     spawned.map(drop).map_err(|error| {
-        tracing::warn!(%error, "a scrape fails for want of a thread");
+        tracing::warn!(%error, "a scrape failed, because no thread could be started");
         Failed
     })
 }
 
-/// A list may be spread over several headers. What is no text names nothing.
+/// Joins the values of a list header, which may be sent several times. Values that are not text are ignored.
 fn list(headers: &HeaderMap, name: &HeaderName) -> String {
     let values: Vec<_> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
     values.join(",")
 }
 
-/// How long this page may take: the endpoint's own deadline, or what the scraper leaves after the way back, which takes a
-/// quarter of its time and half a second at most. A header that says nothing sensible says nothing.
-fn budget(headers: &HeaderMap, longest: Duration) -> Duration {
-    let seconds = headers.get(TIMEOUT).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
+/// Returns the time limit of a page: the deadline of the endpoint, or the scraper's timeout minus time for the response
+/// (a quarter of the timeout, at most half a second), whichever is shorter. An invalid header is ignored.
+fn time_limit(headers: &HeaderMap, deadline: Duration) -> Duration {
+    let seconds = headers.get(SCRAPE_TIMEOUT).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
     match seconds.map(Duration::try_from_secs_f64) {
-        Some(Ok(theirs)) if !theirs.is_zero() => {
-            let back = (theirs / 4).min(Duration::from_millis(500));
-            theirs.saturating_sub(back).min(longest)
+        Some(Ok(timeout)) if !timeout.is_zero() => {
+            let response = (timeout / 4).min(Duration::from_millis(500));
+            timeout.saturating_sub(response).min(deadline)
         }
-        _ => longest,
+        _ => deadline,
     }
 }
 
@@ -301,8 +313,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scraper_says_how_long_it_waits() {
-        let longest = Duration::from_secs(10);
+    fn the_timeout_of_the_scraper_limits_the_time_for_the_page() {
+        let deadline = Duration::from_secs(10);
         for (header, millis) in [
             ("1", 750),
             ("10", 9_500),
@@ -317,9 +329,9 @@ mod tests {
             ("soon", 10_000),
             ("", 10_000),
         ] {
-            let headers = HeaderMap::from_iter([(TIMEOUT, header.parse().expect("a value"))]);
-            assert_eq!(budget(&headers, longest), Duration::from_millis(millis), "{header}");
+            let headers = HeaderMap::from_iter([(SCRAPE_TIMEOUT, header.parse().expect("a value"))]);
+            assert_eq!(time_limit(&headers, deadline), Duration::from_millis(millis), "{header}");
         }
-        assert_eq!(budget(&HeaderMap::new(), longest), longest);
+        assert_eq!(time_limit(&HeaderMap::new(), deadline), deadline);
     }
 }

@@ -1,4 +1,4 @@
-//! The encodings in which a page can be sent.
+//! The content codings of a page.
 //!
 //! Source: RFC 9110, section 12.5.3 (`Accept-Encoding`); gzip is RFC 1952, zstd is RFC 8878.
 
@@ -6,14 +6,14 @@ use super::negotiate::entries;
 
 /// A content coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "which of them there are depends on the features")]
-pub(crate) enum Coding {
+#[allow(dead_code, reason = "the available codings depend on the features")]
+pub(super) enum Coding {
     Identity,
     Gzip,
     Zstd,
 }
 
-/// Those that this build has, the preferred ones first: zstd takes a fraction of gzip's time for fewer bytes.
+/// The codings of this build, preferred ones first: zstd takes a fraction of gzip's time and produces fewer bytes.
 const AVAILABLE: &[Coding] = &[
     #[cfg(feature = "zstd")]
     Coding::Zstd,
@@ -23,28 +23,28 @@ const AVAILABLE: &[Coding] = &[
 ];
 
 impl Coding {
-    /// The coding that an `Accept-Encoding` header prefers. A page as it is, where it says nothing that is known: there
-    /// is always an answer.
-    pub(crate) fn negotiate(accept_encoding: &str) -> Self {
-        let (mut best, mut most) = (Self::Identity, 0);
-        let wishes: Vec<_> = entries(accept_encoding).collect();
+    /// Returns the coding that an `Accept-Encoding` header prefers, or `Identity` if it names no available one. Even
+    /// `identity;q=0` gets a page.
+    pub(super) fn negotiate(accept_encoding: &str) -> Self {
+        let (mut best, mut best_quality) = (Self::Identity, 0);
+        let entries: Vec<_> = entries(accept_encoding).collect();
         for &coding in AVAILABLE {
-            let named = wishes.iter().find(|wish| coding.is_called(&wish.name));
-            // `*` stands for those that are not named. Nobody has to be sent what it did not name.
-            let any = || wishes.iter().find(|wish| coding == Self::Identity && wish.name == "*");
-            let quality = named.or_else(any).map_or(0, |wish| wish.quality);
-            if quality > most {
-                (best, most) = (coding, quality);
+            let named = entries.iter().find(|entry| coding.is_named(&entry.name));
+            // `*` applies to `Identity` only: a client gets a compressed page only if it names the coding.
+            let any = || entries.iter().find(|entry| coding == Self::Identity && entry.name == "*");
+            let quality = named.or_else(any).map_or(0, |entry| entry.quality);
+            if quality > best_quality {
+                (best, best_quality) = (coding, quality);
             }
         }
         best
     }
 
-    fn is_called(self, name: &str) -> bool {
+    fn is_named(self, name: &str) -> bool {
         self.name() == name || (self == Self::Gzip && name == "x-gzip")
     }
 
-    pub(crate) const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Identity => "identity",
             Self::Gzip => "gzip",
@@ -52,9 +52,9 @@ impl Coding {
         }
     }
 
-    /// The page in this coding; nothing where this build does not have it.
-    #[cfg_attr(not(any(feature = "gzip", feature = "zstd")), expect(unused_variables, reason = "there is no other"))]
-    pub(crate) fn encode(self, page: &[u8]) -> Option<Vec<u8>> {
+    /// Encodes a page, and returns `None` if this build does not support the coding or encoding fails.
+    #[cfg_attr(not(any(feature = "gzip", feature = "zstd")), expect(unused_variables, reason = "no coding uses it"))]
+    pub(super) fn encode(self, page: &[u8]) -> Option<Vec<u8>> {
         match self {
             #[cfg(feature = "gzip")]
             Self::Gzip => {
@@ -70,7 +70,7 @@ impl Coding {
     }
 }
 
-/// A page is sent once: what a higher level saves in bytes, it costs several times over in time.
+/// The lowest level: a page is sent once, and higher levels cost more time than their smaller size saves.
 #[cfg(feature = "gzip")]
 const GZIP_LEVEL: u32 = 1;
 #[cfg(feature = "zstd")]
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identity_is_what_everybody_takes() {
+    fn identity_is_used_unless_another_coding_is_named() {
         for header in
             ["", "identity", "br", "gzip;q=0", "zstd;q=0, gzip;q=0", "*", "*;q=0", "identity;q=0", "gzip;q=x", ";"]
         {
@@ -91,7 +91,7 @@ mod tests {
 
     #[cfg(feature = "gzip")]
     #[test]
-    fn gzip_for_those_who_name_it() {
+    fn gzip_is_used_if_it_is_named() {
         for header in
             ["gzip", "GZIP", "x-gzip", "br, gzip;q=0.1", "gzip, identity", "gzip;q=0.5, *;q=0.1", "deflate,gzip"]
         {
@@ -104,7 +104,7 @@ mod tests {
 
     #[cfg(feature = "zstd")]
     #[test]
-    fn zstd_unless_gzip_is_preferred() {
+    fn zstd_is_used_unless_gzip_is_preferred() {
         for header in ["zstd", "gzip, zstd", "gzip, deflate, br, zstd", "gzip;q=0.8, zstd;q=0.9"] {
             assert_eq!(Coding::negotiate(header), Coding::Zstd, "{header}");
         }

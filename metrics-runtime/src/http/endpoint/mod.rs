@@ -1,4 +1,7 @@
-//! The scrape endpoint: it serves the page to those who may have it.
+//! The scrape endpoint: access control, content negotiation and shared gathers of the metrics page.
+//!
+//! [`Endpoint`] holds the settings and [`Scraper`] responds to requests. [`EndpointService`] and the listener in
+//! [`server`] both call the scraper.
 
 mod access;
 mod coalesce;
@@ -13,7 +16,10 @@ mod probe;
 mod response;
 #[cfg(feature = "serve")]
 mod server;
+mod service;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use access::EndpointSettingError;
 pub(crate) use coalesce::Scraper;
@@ -26,4 +32,5 @@ pub use response::PageBody;
 pub use server::{ServeError, Server};
 #[cfg(feature = "serve")]
 pub(crate) use server::{check_exposure, serve};
-pub use settings::{Endpoint, EndpointService};
+pub use service::EndpointService;
+pub use settings::Endpoint;

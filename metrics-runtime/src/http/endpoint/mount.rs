@@ -1,4 +1,4 @@
-//! The page in an axum router.
+//! Mounting the page in an axum router.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -6,32 +6,28 @@ use axum::Router;
 use axum::extract::MatchedPath;
 use axum::routing::get_service;
 
-use super::path::{PathError, check_path};
 use super::probe;
-use super::settings::EndpointService;
+use super::service::EndpointService;
 use crate::http::middleware::HttpLayer;
 
-/// Why the metrics page cannot be mounted.
+/// An error of [`Metrics::instrument`](crate::Metrics::instrument).
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// It cannot have this path.
-    #[error(transparent)]
-    Path(#[from] PathError),
-    /// A route of the application has this path, for one method at least.
+    /// The application has a route with this path, for at least one method.
     #[error(
-        "the application already serves `{path}`, the path of the metrics page; give the page another one \
-         (METRICS_PATH), or move that route"
+        "the application already has a route at `{path}`, the path of the metrics page; set another path for the page \
+         (METRICS_PATH), or move the route"
     )]
     #[non_exhaustive]
     PathTaken {
         /// The path.
         path: String,
     },
-    /// The page is to have an address of its own, and nothing listens there yet.
+    /// The page has an address of its own, and no server listens on it yet.
     #[error(
-        "the metrics page is to be served on {address} (METRICS_LISTEN) and nowhere else, and nothing listens there; \
-         call `Metrics::listen` before `Metrics::instrument`"
+        "the metrics page has the address {address} (METRICS_LISTEN), but no server listens on it; call `Metrics::listen` \
+         before `Metrics::instrument`"
     )]
     #[non_exhaustive]
     NotListening {
@@ -42,25 +38,25 @@ pub enum EndpointError {
 
 crate::error::debug_as_display!(EndpointError);
 
-/// Instruments every route of the router and its fallbacks, and mounts the metrics page at `path`.
+/// Adds the layer to all routes of the router and its fallbacks, and mounts the metrics page at `path`, which has been
+/// [checked](super::check_path).
 ///
-/// The page is outside of the layer, so it does not count itself. A route with parameters or a wildcard, and a nested
-/// service, may match the path as well: the router prefers the page, which is literal. A route of that very path is an
-/// error, even one that answers another method only: a path is one resource, and its `405` would tell half of it.
+/// The page is outside the layer, so scrapes are not recorded as requests. A route with parameters or a wildcard, or a
+/// nested service, may match the path too: the router prefers the page, because its path is literal. A route with exactly
+/// this path is an error, even for another method: the path is one resource, and the `Allow` header of a `405` could list
+/// only some of its methods.
 pub(crate) fn instrument(
     router: Router,
     layer: HttpLayer,
     path: &str,
     page: EndpointService,
 ) -> Result<Router, EndpointError> {
-    check_path(path)?;
     let taken = || EndpointError::PathTaken { path: path.to_owned() };
     if probe::route(&router, path).as_ref().map(MatchedPath::as_str) == Some(path) {
         return Err(taken());
     }
-    // Other methods than GET and HEAD are the router's to refuse, in the application's own words.
+    // The router responds to other methods than GET and HEAD, with the application's own fallback.
     let page = get_service(page);
-    // The router panics where two routes overlap. No case is known that the probe does not see; should there be one,
-    // it is an error all the same.
+    // The router panics if two routes overlap. The probe finds all known cases; any other one becomes an error here.
     catch_unwind(AssertUnwindSafe(|| layer.install(router).route(path, page))).map_err(|_| taken())
 }

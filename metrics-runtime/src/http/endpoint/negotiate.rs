@@ -1,16 +1,15 @@
-//! What a scraper prefers, as its `Accept` says it; and how such lists are read.
+//! Content negotiation by the header `Accept`, and the parser for lists with q-values.
 //!
 //! Source: RFC 9110, sections 5.6 (lists, parameters, quoted strings), 12.4.2 (q-values) and 12.5.1 (`Accept`).
 
 use crate::encode::Format;
 
 impl Format {
-    /// The format that an `Accept` header prefers, by its q-values; text 0.0.4 where it asks for nothing that is
-    /// known, or for both alike.
+    /// Returns the format that an `Accept` header prefers by its q-values, or text 0.0.4 if it prefers none.
     ///
-    /// Only versions that this toolkit writes are matched: text 0.0.4 and OpenMetrics 1.0.0, or none given. Of several
-    /// ranges that fit a format, the most specific one counts. `escaping`, which Prometheus 3 sends, changes nothing:
-    /// no name here is one that would have to be escaped.
+    /// Only the supported versions match: text 0.0.4, OpenMetrics 1.0.0, or no version. If several ranges match a format,
+    /// the most specific one applies. The parameter `escaping` of Prometheus 3 is ignored, because no metric name needs
+    /// escaping.
     ///
     /// ```
     /// use metrics_runtime::Format;
@@ -20,24 +19,25 @@ impl Format {
     /// ```
     #[must_use]
     pub fn negotiate(accept: &str) -> Self {
-        let (mut text, mut open) = (Wish::default(), Wish::default());
+        let (mut text, mut openmetrics) = (Preference::default(), Preference::default());
         for entry in entries(accept) {
             let version = entry.version.as_deref();
             let exact = if version.is_some() { 4 } else { 3 };
             match (entry.name.as_str(), version) {
-                ("text/plain", None | Some("0.0.4")) => text.hear(exact, entry.quality),
-                ("application/openmetrics-text", None | Some("1.0.0")) => open.hear(exact, entry.quality),
-                ("text/*", None) => text.hear(2, entry.quality),
-                ("application/*", None) => open.hear(2, entry.quality),
+                ("text/plain", None | Some("0.0.4")) => text.apply(exact, entry.quality),
+                ("application/openmetrics-text", None | Some("1.0.0")) => openmetrics.apply(exact, entry.quality),
+                ("text/*", None) => text.apply(2, entry.quality),
+                ("application/*", None) => openmetrics.apply(2, entry.quality),
                 ("*/*", None) => {
-                    text.hear(1, entry.quality);
-                    open.hear(1, entry.quality);
+                    text.apply(1, entry.quality);
+                    openmetrics.apply(1, entry.quality);
                 }
                 _ => {}
             }
         }
-        // What is wished for as much, but by name, is wished for more.
-        if open.quality > 0 && (open.quality, open.specific) > (text.quality, text.specific) {
+        // Of two equal q-values, the more specific range wins.
+        if openmetrics.quality > 0 && (openmetrics.quality, openmetrics.specificity) > (text.quality, text.specificity)
+        {
             Self::OpenMetrics
         } else {
             Self::Text
@@ -45,34 +45,35 @@ impl Format {
     }
 }
 
-/// How much one format is wished for.
+/// The q-value of a format, and how specific its range is.
 #[derive(Default)]
-struct Wish {
-    specific: u8,
+struct Preference {
+    specificity: u8,
     quality: u16,
 }
 
-impl Wish {
-    fn hear(&mut self, specific: u8, quality: u16) {
-        if specific > self.specific || (specific == self.specific && quality > self.quality) {
-            *self = Self { specific, quality };
+impl Preference {
+    /// Applies a range that matches the format.
+    fn apply(&mut self, specificity: u8, quality: u16) {
+        if specificity > self.specificity || (specificity == self.specificity && quality > self.quality) {
+            *self = Self { specificity, quality };
         }
     }
 }
 
-/// One entry of a list with q-values.
+/// An entry of a list with q-values.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Weighted {
-    /// In lower case.
-    pub(crate) name: String,
-    /// In thousandths. A q-value that is none weighs nothing.
-    pub(crate) quality: u16,
+pub(super) struct Weighted {
+    /// The name in lower case.
+    pub(super) name: String,
+    /// The q-value in thousandths; 0 if it is invalid.
+    pub(super) quality: u16,
     version: Option<String>,
 }
 
-/// The entries of a header such as `Accept` and `Accept-Encoding`. Nothing is an error: what cannot be read is an entry
-/// that fits nothing.
-pub(crate) fn entries(header: &str) -> impl Iterator<Item = Weighted> {
+/// Returns the entries of a header such as `Accept` or `Accept-Encoding`. An invalid entry is not an error; it matches
+/// nothing.
+pub(super) fn entries(header: &str) -> impl Iterator<Item = Weighted> {
     split(header, b',').map(|entry| {
         let mut parts = split(entry, b';').map(str::trim);
         let name = parts.next().unwrap_or_default().to_ascii_lowercase();
@@ -89,7 +90,7 @@ pub(crate) fn entries(header: &str) -> impl Iterator<Item = Weighted> {
     })
 }
 
-/// A q-value: `0` or `1`, and up to three decimals.
+/// Parses a q-value: `0` or `1` with up to three decimals.
 fn thousandths(q: &str) -> Option<u16> {
     let (whole, decimals) = q.split_once('.').unwrap_or((q, ""));
     if decimals.len() > 3 || !decimals.bytes().all(|digit| digit.is_ascii_digit()) {
@@ -103,7 +104,7 @@ fn thousandths(q: &str) -> Option<u16> {
     }
 }
 
-/// The parts between separators that do not stand in a quoted string.
+/// Splits at separators outside quoted strings.
 fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -118,7 +119,7 @@ fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
             }
             false
         });
-        // The separator is ASCII, so both sides of it are whole characters.
+        // The separator is ASCII, so both sides of it are valid UTF-8.
         rest = end.map(|end| &text[end + 1..]);
         Some(&text[..end.unwrap_or(text.len())])
     })
@@ -131,8 +132,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prometheus_gets_open_metrics_and_everyone_else_text() {
-        // As Prometheus 2.26 and 2.42 send it by default, and 3.0 and later.
+    fn prometheus_gets_openmetrics_and_other_clients_get_text() {
+        // The default headers of Prometheus 2.26, 2.42, and 3.0 and later.
         let prometheus_2_26 = "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         let prometheus_2 = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                             text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
@@ -197,7 +198,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_is_too_odd(header in "[ -~é;,=\"\\\\q*/]{0,200}") {
+        fn any_header_is_parsed_without_a_panic(header in "[ -~é;,=\"\\\\q*/]{0,200}") {
             let _ = Format::negotiate(&header);
             prop_assert!(entries(&header).all(|entry| entry.quality <= 1000));
         }

@@ -1,54 +1,54 @@
-//! Which paths the metrics page can have.
+//! The check of the page's path.
 
-/// A path that the metrics page cannot have.
+/// A path that is not valid for the metrics page.
 ///
-/// It has to be one that every client asks for exactly as it is written, and that a router takes literally.
+/// A valid path is requested by every client exactly as it is written, and a router matches it literally.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathError {
-    /// Nothing at all.
-    #[error("the path is empty; it has to start with `/`, as in `/metrics`")]
+    /// The path is empty.
+    #[error("the path is empty; expected a path that starts with `/`, such as `/metrics`")]
     #[non_exhaustive]
     Empty,
-    /// It does not start with a slash: a bare word, or a whole address.
-    #[error("the path {path:?} starts with {first:?}; it has to start with `/`, as in `/metrics`")]
+    /// The path does not start with a slash.
+    #[error("the path {path:?} starts with {first:?}; expected a path that starts with `/`, such as `/metrics`")]
     #[non_exhaustive]
     NoSlash {
         /// The path.
         path: String,
-        /// What it starts with.
+        /// The first character.
         first: char,
     },
-    /// A character that is not literal in a route, or that clients write in another way.
+    /// The path has a character that is not literal in a route, or that clients encode.
     #[error(
-        "the path {path:?} contains {character:?}; allowed are ASCII letters, digits and {ALLOWED}, \
-         so leave out parameters, wildcards, queries and escapes"
+        "the path {path:?} contains {character:?}; expected ASCII letters, digits and {ALLOWED}, without parameters, \
+         wildcards, queries and escapes"
     )]
     #[non_exhaustive]
     Character {
         /// The path.
         path: String,
-        /// The first such character.
+        /// The first invalid character.
         character: char,
     },
-    /// A segment that clients or proxies change, or that a router does not take.
+    /// The path has a segment that clients or proxies change, or that a router rejects.
     #[error(
-        "the path {path:?} has the segment {segment:?}; every part between two `/` has to be there, \
-         be neither `.` nor `..`, and not start with `:`"
+        "the path {path:?} has the segment {segment:?}; expected segments that are not empty, are neither `.` nor `..`, \
+         and do not start with `:`"
     )]
     #[non_exhaustive]
     Segment {
         /// The path.
         path: String,
-        /// The first such segment.
+        /// The first invalid segment.
         segment: String,
     },
 }
 
-/// Beside letters and digits: what RFC 3986 lets stand in a path as it is, without the wildcard `*`.
+/// The characters besides letters and digits that RFC 3986 allows in a path unescaped, without the wildcard `*`.
 const ALLOWED: &str = "/-._~!$&'()+,;=:@";
 
-/// Whether the metrics page can have this path. A slash at the end is taken literally.
+/// Checks that the path is valid for the metrics page. A trailing slash is allowed and literal.
 pub(crate) fn check_path(path: &str) -> Result<(), PathError> {
     let owned = || path.to_owned();
     match path.chars().next() {
@@ -60,8 +60,8 @@ pub(crate) fn check_path(path: &str) -> Result<(), PathError> {
         return Err(PathError::Character { path: owned(), character });
     }
     let within = path[1..].strip_suffix('/').unwrap_or(&path[1..]);
-    let bad = |segment: &str| matches!(segment, "" | "." | "..") || segment.starts_with(':');
-    match within.split('/').find(|segment| bad(segment)) {
+    let is_invalid = |segment: &str| matches!(segment, "" | "." | "..") || segment.starts_with(':');
+    match within.split('/').find(|segment| is_invalid(segment)) {
         Some(segment) if path != "/" => Err(PathError::Segment { path: owned(), segment: segment.to_owned() }),
         _ => Ok(()),
     }
@@ -72,19 +72,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn literal_paths_are_taken() {
+    fn literal_paths_are_valid() {
         for path in ["/metrics", "/", "/metrics/", "/-/metrics", "/internal/v1.0/m_e~t", "/a:b@c", "/..a/.well-known"] {
             assert_eq!(check_path(path), Ok(()), "{path}");
         }
     }
 
     #[test]
-    fn what_no_client_asks_for_or_no_router_takes_literally_is_refused() {
+    fn a_path_that_no_client_requests_or_no_router_matches_literally_is_an_error() {
         let message = |path: &str| check_path(path).expect_err(path).to_string();
-        assert_eq!(message(""), "the path is empty; it has to start with `/`, as in `/metrics`");
+        assert_eq!(message(""), "the path is empty; expected a path that starts with `/`, such as `/metrics`");
         assert_eq!(
             message("metrics"),
-            "the path \"metrics\" starts with 'm'; it has to start with `/`, as in `/metrics`"
+            "the path \"metrics\" starts with 'm'; expected a path that starts with `/`, such as `/metrics`"
         );
         for (path, character) in [
             ("/metrics ", ' '),
@@ -117,7 +117,7 @@ mod tests {
             assert_eq!(error, Err(PathError::Segment { path: path.to_owned(), segment: segment.to_owned() }));
         }
         assert!(message("http://localhost/metrics").contains("starts with 'h'"));
-        // What came from the environment is shown escaped.
+        // A path from the environment is shown escaped.
         assert!(message("/a\x1b[31m").contains("\\u{1b}"));
     }
 }

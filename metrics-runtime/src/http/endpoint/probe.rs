@@ -1,4 +1,4 @@
-//! Which route a router would take, found out without running anything of the application.
+//! The route that a router takes for a path, found without calling a handler of the application.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -12,26 +12,26 @@ use axum::response::Response;
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// The route that would be taken for this path.
+/// Returns the route that the router takes for this path.
 ///
-/// A router does not tell its routes. But every one of them can be replaced by a service that tells how it was reached.
+/// A router does not list its routes, but a layer can replace all of them with a service that returns the matched route.
 pub(super) fn route(router: &Router, path: &str) -> Option<MatchedPath> {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = path.parse().ok()?;
-    let mut router = router.clone().layer(Probe);
+    let mut router = router.clone().layer(RouteProbe);
     let response = pin!(Service::call(&mut router, request));
     match response.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(mut response)) => response.extensions_mut().remove(),
-        // There is nothing a probe would wait for.
+        // Never pending: the probe is ready at once.
         Poll::Pending => None,
     }
 }
 
-/// Puts itself in the place of every handler and service, the fallback and "method not allowed" included.
+/// A layer and service that replaces every handler and service, including the fallback and "method not allowed".
 #[derive(Clone, Copy)]
-struct Probe;
+struct RouteProbe;
 
-impl<S> Layer<S> for Probe {
+impl<S> Layer<S> for RouteProbe {
     type Service = Self;
 
     fn layer(&self, _: S) -> Self {
@@ -39,7 +39,7 @@ impl<S> Layer<S> for Probe {
     }
 }
 
-impl Service<Request> for Probe {
+impl Service<Request> for RouteProbe {
     type Response = Response;
     type Error = Infallible;
     type Future = Ready<Result<Response, Infallible>>;

@@ -1,4 +1,4 @@
-//! What a scraper is answered, and what is counted of it.
+//! The responses of the endpoint, and the metrics of each scrape.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,18 +17,18 @@ use super::compression::Coding;
 use crate::encode::Format;
 use crate::registry::Registry;
 
-/// A page is handed over in pieces, so that a connection holds no more of it than it can send.
-const PIECE: usize = 64 << 10;
+/// The size of a frame in bytes. A page is sent in frames, so that a connection buffers no more than it can send.
+const FRAME_SIZE: usize = 64 << 10;
 
-/// The body of an answer of the endpoint.
+/// The response body of the endpoint.
 pub struct PageBody {
     rest: Bytes,
     coding: Coding,
     scrape: Option<Scrape>,
-    /// The connection has work until this is dropped.
+    /// Marks the connection as busy until it is dropped.
     #[cfg(feature = "serve")]
-    #[expect(dead_code, reason = "its end is all there is to it")]
-    working: Option<super::connections::Working>,
+    #[expect(dead_code, reason = "held until it is dropped")]
+    active: Option<super::connections::ActiveRequest>,
 }
 
 impl PageBody {
@@ -38,13 +38,13 @@ impl PageBody {
             coding,
             scrape,
             #[cfg(feature = "serve")]
-            working: None,
+            active: None,
         }
     }
 
     #[cfg(feature = "serve")]
-    pub(super) fn keeping(self, working: super::connections::Working) -> Self {
-        Self { working: Some(working), ..self }
+    pub(super) fn with_active_request(self, active: super::connections::ActiveRequest) -> Self {
+        Self { active: Some(active), ..self }
     }
 }
 
@@ -62,17 +62,17 @@ impl Body for PageBody {
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }
-        let length = self.rest.len().min(PIECE);
-        let piece = self.rest.split_to(length);
-        let over = self.rest.is_empty();
+        let length = self.rest.len().min(FRAME_SIZE);
+        let frame = self.rest.split_to(length);
+        let is_last = self.rest.is_empty();
         let coding = self.coding;
         if let Some(scrape) = &mut self.scrape {
-            scrape.sent(coding, length as u64);
-            if over {
-                scrape.over();
+            scrape.count_bytes(coding, length as u64);
+            if is_last {
+                scrape.complete();
             }
         }
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        Poll::Ready(Some(Ok(Frame::data(frame))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -84,107 +84,119 @@ impl Body for PageBody {
     }
 }
 
-/// A request on its way through the endpoint. However it ends, it is counted once: with the code of its answer, or as
-/// 499 where nobody was there to take all of it.
+/// A request to the endpoint. It is counted once, when it is dropped: with the code of its response, or as 499 if the
+/// scraper disconnected before the end of the response.
 pub(super) struct Scrape {
     registry: Registry,
     started: Instant,
     code: StatusCode,
-    over: bool,
-    place: Option<Place>,
+    completed: bool,
+    permit: Option<Permit>,
 }
 
 impl Scrape {
     pub(super) fn begin(registry: &Registry) -> Self {
         registry.scrapes().in_flight().enter();
-        Self { registry: registry.clone(), started: Instant::now(), code: StatusCode::OK, over: false, place: None }
+        Self {
+            registry: registry.clone(),
+            started: Instant::now(),
+            code: StatusCode::OK,
+            completed: false,
+            permit: None,
+        }
     }
 
-    fn sent(&self, coding: Coding, bytes: u64) {
+    fn count_bytes(&self, coding: Coding, bytes: u64) {
         self.registry.scrapes().sent(coding.name(), bytes);
     }
 
-    fn over(&mut self) {
-        self.over = true;
+    fn complete(&mut self) {
+        self.completed = true;
     }
 }
 
 impl Drop for Scrape {
     fn drop(&mut self) {
         let scrapes = self.registry.scrapes();
-        let code = if self.over { self.code.as_u16() } else { 499 };
+        let code = if self.completed { self.code.as_u16() } else { 499 };
         scrapes.answered(code, self.started.elapsed());
         scrapes.in_flight().exit();
-        drop(self.place.take());
+        drop(self.permit.take());
     }
 }
 
-/// One of the scrapes that may be under way at a time.
-pub(super) struct Place(Arc<AtomicUsize>);
+/// A permit for one of the concurrent scrapes.
+pub(super) struct Permit(Arc<AtomicUsize>);
 
-impl Place {
-    /// Nothing where all are taken.
-    pub(super) fn take(taken: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
-        let more = |now| (now < most).then_some(now + 1);
-        let taken_one = taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
-        taken_one.then(|| Self(Arc::clone(taken)))
+impl Permit {
+    /// Returns `None` if `limit` permits are in use.
+    pub(super) fn acquire(in_use: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
+        let increment = |current| (current < limit).then_some(current + 1);
+        let acquired = in_use.fetch_update(Ordering::Relaxed, Ordering::Relaxed, increment).is_ok();
+        acquired.then(|| Self(Arc::clone(in_use)))
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A page as it goes out.
-pub(super) struct Sent {
+/// A page in one format and one encoding.
+pub(super) struct EncodedPage {
     pub(super) format: Format,
     pub(super) coding: Coding,
-    pub(super) page: Bytes,
-    /// The head alone was asked for.
-    pub(super) head: bool,
+    pub(super) bytes: Bytes,
+    /// `true` if the request method is `HEAD`.
+    pub(super) is_head: bool,
 }
 
-pub(super) fn page(mut scrape: Scrape, place: Place, sent: Sent) -> Response<PageBody> {
-    let length = sent.page.len();
-    let body = if sent.head { Bytes::new() } else { sent.page };
+/// Creates the response with a page. The scrape and its permit end with the response body.
+pub(super) fn page_response(mut scrape: Scrape, permit: Permit, page: EncodedPage) -> Response<PageBody> {
+    let length = page.bytes.len();
+    let body = if page.is_head { Bytes::new() } else { page.bytes };
     if body.is_empty() {
-        scrape.over();
+        scrape.complete();
     }
-    scrape.place = Some(place);
-    let mut response = Response::new(PageBody::new(body, sent.coding, Some(scrape)));
+    scrape.permit = Some(permit);
+    let mut response = Response::new(PageBody::new(body, page.coding, Some(scrape)));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(sent.format.content_type()));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.format.content_type()));
     headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    if sent.coding != Coding::Identity {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(sent.coding.name()));
+    if page.coding != Coding::Identity {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(page.coding.name()));
     }
     response
 }
 
-/// An answer without a page, which ends the scrape. Its text says what to do and nothing of what was asked.
-pub(super) fn refusal(mut scrape: Scrape, code: StatusCode, text: &'static str, head: bool) -> Response<PageBody> {
+/// Creates a response without a page, and ends the scrape. The text repeats nothing from the request.
+pub(super) fn error_response(
+    mut scrape: Scrape,
+    code: StatusCode,
+    text: &'static str,
+    is_head: bool,
+) -> Response<PageBody> {
     scrape.code = code;
-    scrape.over();
-    plain(code, text, head)
+    scrape.complete();
+    text_response(code, text, is_head)
 }
 
-/// A text, with the headers that belong to the code.
-pub(super) fn plain(code: StatusCode, text: &'static str, head: bool) -> Response<PageBody> {
-    let body = Bytes::from_static(if head { b"" } else { text.as_bytes() });
+/// Creates a response with a text and the headers that its code requires.
+pub(super) fn text_response(code: StatusCode, text: &'static str, is_head: bool) -> Response<PageBody> {
+    let body = Bytes::from_static(if is_head { b"" } else { text.as_bytes() });
     let mut response = Response::new(PageBody::new(body, Coding::Identity, None));
     *response.status_mut() = code;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
-    let belongs = match code {
+    let (name, value) = match code {
         StatusCode::METHOD_NOT_ALLOWED => (ALLOW, "GET,HEAD"),
         StatusCode::UNAUTHORIZED => (WWW_AUTHENTICATE, "Bearer realm=\"metrics\""),
         StatusCode::SERVICE_UNAVAILABLE => (RETRY_AFTER, "1"),
         _ => return response,
     };
-    headers.insert(belongs.0, HeaderValue::from_static(belongs.1));
+    headers.insert(name, HeaderValue::from_static(value));
     response
 }

@@ -1,6 +1,6 @@
-//! The page on an address of its own.
+//! The server of the page on an address of its own.
 //!
-//! Plain hyper rather than `axum::serve`, which lets a client take for ever over its headers.
+//! It uses hyper directly, because `axum::serve` has no timeout for request headers.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,36 +21,37 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::coalesce::Scraper;
-use super::connections::{Busy, Connections};
-use super::response::plain;
+use super::connections::{Activity, Connections};
+use super::response::text_response;
 
-/// Where it says that it is there.
+/// The path of the health check.
 const HEALTH: &str = "/health";
 
-/// How long a client may take to send the head of a request, the pause before it included: a scraper whose pauses are
-/// longer comes again over a new connection.
-const HEADERS: Duration = Duration::from_secs(5);
+/// The time limit for the head of a request, including the idle time before it. A scraper that is idle for longer
+/// reconnects.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The largest head of a request; one beyond it is answered with 431.
-const LARGEST_HEAD: usize = 64 << 10;
+/// The maximum size of a request head, in bytes. A larger one gets the response 431.
+const MAX_HEAD_SIZE: usize = 64 << 10;
 
-/// How long a client may take to read a page, after the time that the page may take. Prometheus itself gives up earlier.
-const READING: Duration = Duration::from_secs(10);
+/// The time limit for a client to read a page, in addition to the time limit of the page. The default timeout of
+/// Prometheus is shorter.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many connections there may be.
-const CONNECTIONS: usize = 128;
+/// The maximum number of connections.
+const MAX_CONNECTIONS: usize = 128;
 
-/// After the system has refused a connection, for want of file descriptors for instance.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The delay after `accept` has failed, for example because no file descriptor is free.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Why the page cannot have an address of its own.
+/// An error of `Metrics::serve` and `Metrics::listen`.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// Whoever can reach that address could have the page.
+    /// The address is not a loopback address, and the page has no access control.
     #[error(
-        "{address} can be reached from elsewhere, and the page has neither a token nor a list of addresses; give it one \
-         (METRICS_TOKEN, METRICS_ALLOW; `Endpoint::token`, `Endpoint::allow`), take a loopback address, or say \
+        "{address} can be reached from other machines, and the page has neither a token nor allowed networks; set one \
+         (METRICS_TOKEN, METRICS_ALLOW; `Endpoint::token`, `Endpoint::allow`), use a loopback address, or call \
          `Endpoint::open_to_everyone`"
     )]
     #[non_exhaustive]
@@ -58,24 +59,22 @@ pub enum ServeError {
         /// The address.
         address: SocketAddr,
     },
-    /// The system does not give it.
+    /// The system refuses to listen on the address.
     #[error("cannot listen on {address}: {reason}{}", hint(*.kind))]
     #[non_exhaustive]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// What kind of problem: [`AddrInUse`](io::ErrorKind::AddrInUse) where something listens there already.
+        /// The kind of the system's error: [`AddrInUse`](io::ErrorKind::AddrInUse) if another socket listens there.
         kind: io::ErrorKind,
-        /// What the system says.
+        /// The message of the system's error.
         reason: String,
     },
     /// The path of the page is that of the health check.
-    #[error(
-        "the metrics page cannot have the path `/health`, which says on the same address that the service is there"
-    )]
+    #[error("the metrics page cannot have the path `/health`, which is the health check on the same address")]
     HealthTaken,
-    /// There is nothing that could run it.
-    #[error("there is no tokio runtime here; call it from within one")]
+    /// The call is outside a tokio runtime.
+    #[error("no tokio runtime is running; call this from within one")]
     NoRuntime,
 }
 
@@ -84,14 +83,15 @@ crate::error::debug_as_display!(ServeError);
 fn hint(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::AddrInUse => {
-            "; is the service running already? METRICS_LISTEN takes another address, port 0 any free one"
+            "; the service may be running already; set another address with METRICS_LISTEN, or port 0 for any free port"
         }
         _ => "",
     }
 }
 
-/// What serves the page on an address of its own, made by [`Metrics::serve`](crate::Metrics::serve). It goes on when this
-/// is dropped, for as long as the runtime does.
+/// A running server of the page. Created by [`Metrics::serve`](crate::Metrics::serve).
+///
+/// Dropping it does not stop the server, which runs until [`shutdown`](Self::shutdown) or the end of the runtime.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -100,29 +100,28 @@ pub struct Server {
 }
 
 impl Server {
-    /// Where it listens. Where port 0 was asked for, this is the one that was free.
+    /// Returns the address on which the server listens. If port 0 was requested, it has the port that the system chose.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Takes no more connections, lets scrapes that are under way come to their end, and after `grace` ends those that
-    /// have not.
+    /// Stops accepting connections, waits up to `grace` for active scrapes, and closes all connections.
     pub async fn shutdown(self, grace: Duration) {
-        // Neither fails unless the runtime has ended it already.
+        // Both fail only if the runtime has already stopped the task.
         let _ = self.stop.send(grace);
         let _ = self.task.await;
     }
 }
 
-/// Whether the page may be served there.
+/// Checks that the page is restricted or explicitly open if the address is not a loopback address.
 pub(crate) fn check_exposure(scraper: &Scraper, address: SocketAddr) -> Result<(), ServeError> {
     // `::ffff:127.0.0.1` is loopback as well.
-    let ours = address.ip().to_canonical().is_loopback();
-    if ours || scraper.may_be_public() { Ok(()) } else { Err(ServeError::Open { address }) }
+    let is_loopback = address.ip().to_canonical().is_loopback();
+    if is_loopback || scraper.may_be_public() { Ok(()) } else { Err(ServeError::Open { address }) }
 }
 
-/// Serves the page on `address`, at `path`.
+/// Starts a server for the page on `address`, at `path`.
 pub(crate) async fn serve(scraper: Arc<Scraper>, path: String, address: SocketAddr) -> Result<Server, ServeError> {
     if path == HEALTH {
         return Err(ServeError::HealthTaken);
@@ -133,26 +132,27 @@ pub(crate) async fn serve(scraper: Arc<Scraper>, path: String, address: SocketAd
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
-    let site = Arc::new(Site { scraper, path });
-    let task = runtime.spawn(run(listener, site, stopped));
+    let pages = Arc::new(Pages { scraper, path });
+    let task = runtime.spawn(run(listener, pages, stopped));
     Ok(Server { address, stop, task })
 }
 
-struct Site {
+/// The state that all connections share.
+struct Pages {
     scraper: Arc<Scraper>,
     path: String,
 }
 
-async fn run(listener: TcpListener, site: Arc<Site>, stopped: oneshot::Receiver<Duration>) {
+async fn run(listener: TcpListener, pages: Arc<Pages>, stopped: oneshot::Receiver<Duration>) {
     let mut stopped = pin!(async {
         match stopped.await {
             Ok(grace) => grace,
-            // The handle was dropped: nobody will stop it.
+            // The `Server` was dropped, so no shutdown will be requested.
             Err(_) => std::future::pending().await,
         }
     });
     let graceful = GracefulShutdown::new();
-    let connections = Connections::new(CONNECTIONS);
+    let connections = Connections::new(MAX_CONNECTIONS);
     let grace = loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -160,10 +160,10 @@ async fn run(listener: TcpListener, site: Arc<Site>, stopped: oneshot::Receiver<
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (site, watcher) = (Arc::clone(&site), graceful.watcher());
-                connections.open(|busy| connection(stream, peer, site, busy, watcher));
+                let (pages, watcher) = (Arc::clone(&pages), graceful.watcher());
+                connections.open(|activity| connection(stream, peer, pages, activity, watcher));
             }
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY_DELAY).await,
         }
     };
     drop(listener);
@@ -171,38 +171,38 @@ async fn run(listener: TcpListener, site: Arc<Site>, stopped: oneshot::Receiver<
     connections.close();
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, busy: Busy, watcher: Watcher) {
-    let longest = site.scraper.longest().saturating_add(READING);
+async fn connection(stream: TcpStream, peer: SocketAddr, pages: Arc<Pages>, activity: Activity, watcher: Watcher) {
+    let limit = pages.scraper.time_limit().saturating_add(READ_TIMEOUT);
     let requests = service_fn({
-        let busy = busy.clone();
+        let activity = activity.clone();
         move |request: Request<Incoming>| {
-            let working = busy.work();
+            let active = activity.begin_request();
             let (parts, _) = request.into_parts();
-            let head = parts.method == Method::HEAD;
-            let answer = match parts.uri.path() {
-                path if path == site.path => Ok(Arc::clone(&site.scraper).answer(&parts, Some(peer.ip()))),
-                HEALTH if head || parts.method == Method::GET => Err((StatusCode::OK, "ok\n")),
-                HEALTH => Err((StatusCode::METHOD_NOT_ALLOWED, "it answers GET and HEAD\n")),
-                _ => Err((StatusCode::NOT_FOUND, "there is nothing at this path\n")),
+            let is_head = parts.method == Method::HEAD;
+            let response = match parts.uri.path() {
+                path if path == pages.path => Ok(Arc::clone(&pages.scraper).respond(&parts, Some(peer.ip()))),
+                HEALTH if is_head || parts.method == Method::GET => Err((StatusCode::OK, "ok\n")),
+                HEALTH => Err((StatusCode::METHOD_NOT_ALLOWED, "use GET or HEAD\n")),
+                _ => Err((StatusCode::NOT_FOUND, "not found\n")),
             };
             async move {
-                let response = match answer {
+                let response = match response {
                     Ok(page) => page.await,
-                    Err((code, text)) => plain(code, text, head),
+                    Err((code, text)) => text_response(code, text, is_head),
                 };
-                Ok::<_, Infallible>(response.map(|body| body.keeping(working)))
+                Ok::<_, Infallible>(response.map(|body| body.with_active_request(active)))
             }
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS)
-        .max_buf_size(LARGEST_HEAD)
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEAD_SIZE)
         .serve_connection(TokioIo::new(stream), requests);
     tokio::select! {
-        // What goes wrong on a connection is the client's to know.
+        // Errors of a connection are not logged: they are caused by the client.
         _ = watcher.watch(connection) => {}
-        // A client that does not read its page keeps nobody else from theirs.
-        () = busy.longer_than(longest) => {}
+        // Closes the connection of a client that does not read its page.
+        () = activity.exceeds(limit) => {}
     }
 }

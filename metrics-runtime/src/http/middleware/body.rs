@@ -1,4 +1,4 @@
-//! A response from its headers to its end.
+//! The response body of the middleware.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,60 +13,61 @@ use super::guard::Guard;
 use super::head::ResponseHead;
 
 pin_project! {
-    /// The body of a response, as it is, with the guard of its request.
+    /// The response body of [`HttpService`](super::HttpService): passes the inner body on unchanged, and records the
+    /// request when the body ends or is dropped.
     #[derive(Debug)]
     pub struct TrackedBody<B> {
         #[pin]
         inner: B,
         guard: Guard,
-        // How many bytes are still to come, or `UNKNOWN`.
-        left: u64,
+        // The number of bytes to come, or `UNKNOWN`.
+        remaining: u64,
     }
 }
 
-/// How much is to come was not announced. Nothing is as long as that.
+/// The length was not announced. No body is this long.
 const UNKNOWN: u64 = u64::MAX;
 
 impl<B: Body> TrackedBody<B> {
     pub(super) fn track(response: Response<B>, mut guard: Guard) -> Response<Self> {
-        let left = answered(&response, &mut guard);
-        response.map(|inner| Self { inner, guard, left })
+        let remaining = begin_body(&response, &mut guard);
+        response.map(|inner| Self { inner, guard, remaining })
     }
 }
 
 #[cfg(feature = "axum")]
 impl TrackedBody<axum::body::Body> {
-    /// The same in place, where the type of the body stays. One that is over is not put into another box.
+    /// Tracks the body without changing its type. A body that is already complete is not boxed again.
     #[inline]
     pub(super) fn track_in_place(response: &mut Response<axum::body::Body>, mut guard: Guard) {
-        let left = answered(response, &mut guard);
+        let remaining = begin_body(response, &mut guard);
         if guard.is_active() {
             let inner = std::mem::take(response.body_mut());
-            *response.body_mut() = axum::body::Body::new(Self { inner, guard, left });
+            *response.body_mut() = axum::body::Body::new(Self { inner, guard, remaining });
         }
     }
 }
 
-/// Tells the guard of the headers. What is to come after them.
+/// Records the head of the response, and the whole response if no body follows. Returns the announced length of the body.
 #[inline]
-fn answered<B: Body>(response: &Response<B>, guard: &mut Guard) -> u64 {
-    let mut left = UNKNOWN;
-    let follows = guard.answered(ResponseHead::of(response));
+fn begin_body<B: Body>(response: &Response<B>, guard: &mut Guard) -> u64 {
+    let mut remaining = UNKNOWN;
+    let has_body = guard.on_response(ResponseHead::of(response));
     if guard.is_active() {
-        // What the body says of itself is code of the application.
-        let goes_on = follows && {
+        let is_pending = has_body && {
             let body = response.body();
+            // The methods of the body are code of the application.
             guard.run(|| {
-                // The server goes by the same two, in this order, when it says how long the body is.
-                left = body.size_hint().exact().or_else(|| content_length(response.headers())).unwrap_or(UNKNOWN);
-                left != 0 && !body.is_end_stream()
+                // Servers announce the length from the same two sources, in this order.
+                remaining = body.size_hint().exact().or_else(|| content_length(response.headers())).unwrap_or(UNKNOWN);
+                remaining != 0 && !body.is_end_stream()
             })
         };
-        if !goes_on {
+        if !is_pending {
             guard.complete();
         }
     }
-    left
+    remaining
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -75,7 +76,7 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 impl<B: Default> Default for TrackedBody<B> {
     fn default() -> Self {
-        Self { inner: B::default(), guard: Guard::default(), left: UNKNOWN }
+        Self { inner: B::default(), guard: Guard::default(), remaining: UNKNOWN }
     }
 }
 
@@ -88,21 +89,20 @@ impl<B: Body> Body for TrackedBody<B> {
         if !this.guard.is_active() {
             return this.inner.poll_frame(cx);
         }
-        let (mut inner, left) = (this.inner, this.left);
-        let (polled, passed, is_last) = this.guard.run(|| {
+        let (mut inner, remaining) = (this.inner, this.remaining);
+        let (polled, bytes, is_last) = this.guard.run(|| {
             let polled = inner.as_mut().poll_frame(cx);
-            let (passed, is_last) = match &polled {
+            let (bytes, is_last) = match &polled {
                 Poll::Ready(Some(Ok(frame))) => {
-                    let passed = frame.data_ref().map(|data| data.remaining() as u64);
-                    // Servers ask for no more once they have all of these, whether or not the body knows that it is at
-                    // its end.
-                    (passed.unwrap_or(0), is_last(passed, left) || inner.is_end_stream())
+                    let bytes = frame.data_ref().map(|data| data.remaining() as u64);
+                    // After the last announced byte, servers do not poll again, whether or not the body reports its end.
+                    (bytes.unwrap_or(0), is_last_frame(bytes, remaining) || inner.is_end_stream())
                 }
                 _ => (0, false),
             };
-            (polled, passed, is_last)
+            (polled, bytes, is_last)
         });
-        this.guard.pass(passed);
+        this.guard.add_response_bytes(bytes);
         match &polled {
             Poll::Ready(None) => this.guard.complete(),
             Poll::Ready(Some(Err(_))) => this.guard.fail(),
@@ -115,8 +115,8 @@ impl<B: Body> Body for TrackedBody<B> {
     fn is_end_stream(&self) -> bool {
         let ended = self.inner.is_end_stream();
         if ended {
-            // The end of a body can come without a frame, and a server that was told drops it then.
-            self.guard.note_end();
+            // A body can end without another frame, and the server then drops it after this call.
+            self.guard.note_end_of_stream();
         }
         ended
     }
@@ -126,12 +126,11 @@ impl<B: Body> Body for TrackedBody<B> {
     }
 }
 
-/// Whether a frame of so many bytes is the last there can be: trailers, which have none, or the last of the bytes that
-/// were announced.
-fn is_last(bytes: Option<u64>, left: &mut u64) -> bool {
+/// Returns `true` if no frame can follow this one: it has trailers (`None`), or the last of the announced bytes.
+fn is_last_frame(bytes: Option<u64>, remaining: &mut u64) -> bool {
     let Some(bytes) = bytes else { return true };
-    if *left != UNKNOWN {
-        *left = left.saturating_sub(bytes);
+    if *remaining != UNKNOWN {
+        *remaining = remaining.saturating_sub(bytes);
     }
-    *left == 0
+    *remaining == 0
 }

@@ -1,4 +1,4 @@
-//! Labels and routes that the application reads from a request or a response by itself.
+//! Labels and routes that closures of the application extract from requests and responses.
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,55 +8,59 @@ use super::head::{RequestHead, ResponseHead};
 use crate::family::{OVERFLOW, Table};
 use crate::schema::label::Label;
 
-pub(super) type FromRequest = Arc<dyn for<'a> Fn(RequestHead<'a>) -> Option<Label<'a>> + Send + Sync>;
-pub(super) type FromResponse = Arc<dyn for<'a> Fn(ResponseHead<'a>) -> Option<Label<'a>> + Send + Sync>;
+pub(super) type RequestExtractor = Arc<dyn for<'a> Fn(RequestHead<'a>) -> Option<Label<'a>> + Send + Sync>;
+pub(super) type ResponseExtractor = Arc<dyn for<'a> Fn(ResponseHead<'a>) -> Option<Label<'a>> + Send + Sync>;
 
-/// How many labels an application can add: what a request carries of them has a fixed size.
+/// The maximum number of extracted labels. It is fixed, so that a request stores their values without an allocation.
 pub(super) const MAX_LABELS: usize = 4;
 
-/// The longest value, in bytes. A longer one is as good as one too many.
+/// The maximum length of a value, in bytes. Longer values are recorded as [`OVERFLOW`].
 const MAX_LENGTH: usize = 128;
 
-/// A label of the application's own, as it was declared.
+/// The definition of an extracted label.
 #[derive(Clone)]
-pub(super) struct Declared {
+pub(super) struct ExtractedLabel {
     pub(super) name: Cow<'static, str>,
-    /// How many values it may have.
+    /// The maximum number of values.
     pub(super) limit: usize,
-    pub(super) from: From,
+    pub(super) extractor: Extractor,
 }
 
 #[derive(Clone)]
-pub(super) enum From {
-    Request(FromRequest),
-    Response(FromResponse),
+pub(super) enum Extractor {
+    Request(RequestExtractor),
+    Response(ResponseExtractor),
 }
 
-/// All of them, with the values each has had.
-pub(super) struct Custom {
-    labels: Box<[Known]>,
+/// The extracted labels of a layer, each with the values recorded so far.
+pub(super) struct ExtractedLabels {
+    labels: Box<[KnownValues]>,
 }
 
-struct Known {
+struct KnownValues {
     limit: usize,
-    from: From,
+    extractor: Extractor,
     values: Table<Box<str>>,
 }
 
-/// The values of one request, as numbers among those that are known.
-pub(super) type Picked = [u16; MAX_LABELS];
+/// The extracted values of one request: one code per label.
+pub(super) type ExtractedValues = [u16; MAX_LABELS];
 
-/// There was no value; so begins every request.
-const NONE: u16 = 0;
-/// There was one too many.
+/// The code for no value. It is the initial code of every label.
+const EMPTY: u16 = 0;
+/// The code for a value that is too long or exceeds the limit.
 const TOO_MANY: u16 = 1;
+/// The code of the first known value.
 const FIRST: u16 = 2;
 
-impl Custom {
-    pub(super) fn new(declared: &[Declared]) -> Self {
-        let known =
-            |declared: &Declared| Known { limit: declared.limit, from: declared.from.clone(), values: Table::new() };
-        Self { labels: declared.iter().map(known).collect() }
+impl ExtractedLabels {
+    pub(super) fn new(labels: &[ExtractedLabel]) -> Self {
+        let known = |label: &ExtractedLabel| KnownValues {
+            limit: label.limit,
+            extractor: label.extractor.clone(),
+            values: Table::new(),
+        };
+        Self { labels: labels.iter().map(known).collect() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -64,60 +68,61 @@ impl Custom {
     }
 
     #[cold]
-    pub(super) fn read_request(&self, request: RequestHead<'_>, picked: &mut Picked) {
-        for (known, picked) in self.labels.iter().zip(picked) {
-            if let From::Request(from) = &known.from {
-                *picked = known.pick(guarded(|| from(request)).flatten());
+    pub(super) fn extract_from_request(&self, request: RequestHead<'_>, values: &mut ExtractedValues) {
+        for (known, value) in self.labels.iter().zip(values) {
+            if let Extractor::Request(extract) = &known.extractor {
+                *value = known.code(catch_panic(|| extract(request)).flatten());
             }
         }
     }
 
     #[cold]
-    pub(super) fn read_response(&self, response: ResponseHead<'_>, picked: &mut Picked) {
-        for (known, picked) in self.labels.iter().zip(picked) {
-            if let From::Response(from) = &known.from {
-                *picked = known.pick(guarded(|| from(response)).flatten());
+    pub(super) fn extract_from_response(&self, response: ResponseHead<'_>, values: &mut ExtractedValues) {
+        for (known, value) in self.labels.iter().zip(values) {
+            if let Extractor::Response(extract) = &known.extractor {
+                *value = known.code(catch_panic(|| extract(response)).flatten());
             }
         }
     }
 
-    /// The texts of the values.
-    pub(super) fn texts<'a>(&'a self, picked: &Picked) -> impl Iterator<Item = &'a str> {
-        self.labels.iter().zip(*picked).map(|(known, picked)| match picked {
-            NONE => "",
+    /// Returns the label values for these codes.
+    pub(super) fn texts<'a>(&'a self, values: &ExtractedValues) -> impl Iterator<Item = &'a str> {
+        self.labels.iter().zip(*values).map(|(known, code)| match code {
+            EMPTY => "",
             TOO_MANY => OVERFLOW,
-            number => known.values.numbered(usize::from(number - FIRST)).map_or("", |entry| &entry.value),
+            code => known.values.numbered(usize::from(code - FIRST)).map_or("", |entry| &entry.value),
         })
     }
 
-    /// How many values there are, over all labels.
+    /// Returns the number of known values of all labels.
     #[cfg(all(test, feature = "axum"))]
     pub(super) fn len(&self) -> usize {
         self.labels.iter().map(|known| known.values.len()).sum()
     }
 }
 
-impl Known {
-    fn pick(&self, value: Option<Label<'_>>) -> u16 {
-        let Some(value) = value else { return NONE };
+impl KnownValues {
+    /// Returns the code of a value, and adds the value to the known ones if there is room.
+    fn code(&self, value: Option<Label<'_>>) -> u16 {
+        let Some(value) = value else { return EMPTY };
         let value = value.as_str();
         if value.is_empty() {
-            return NONE;
+            return EMPTY;
         }
         let (names, values) = (&["value"], &[value]);
-        let known = self.values.number(names, values).or_else(|| {
-            // Looked at before the lock: who sends ever new values is not to hold up the others.
+        let number = self.values.number(names, values).or_else(|| {
+            // Checked before taking the lock, so that clients that send ever new values do not block other requests.
             if value.len() > MAX_LENGTH || value == OVERFLOW || self.values.len() >= self.limit {
                 return None;
             }
             self.values.get_or_insert(names, values, |len| len < self.limit, || value.into())?;
             self.values.number(names, values)
         });
-        known.and_then(|number| u16::try_from(number).ok()?.checked_add(FIRST)).unwrap_or(TOO_MANY)
+        number.and_then(|number| u16::try_from(number).ok()?.checked_add(FIRST)).unwrap_or(TOO_MANY)
     }
 }
 
-/// Runs what the application says about its requests. Its panic is not to be the request's: there is no value then.
-pub(super) fn guarded<T>(code: impl FnOnce() -> T) -> Option<T> {
+/// Runs a closure of the application and returns `None` if it panics, so that a faulty extractor does not fail requests.
+pub(super) fn catch_panic<T>(code: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(code)).ok()
 }

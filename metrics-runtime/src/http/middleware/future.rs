@@ -1,4 +1,4 @@
-//! A request until its headers are there.
+//! The response future of the middleware.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,7 +10,7 @@ use super::body::TrackedBody;
 use super::guard::Guard;
 
 pin_project! {
-    /// The response of an [`HttpService`](super::HttpService), under way.
+    /// The response future of [`HttpService`](super::HttpService).
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {

@@ -1,57 +1,58 @@
-//! One request, from its arrival to the end of its response.
+//! The guard of one request, from its arrival to the end of its response.
 //!
-//! The guard is made by the service, handed to the future, and by the future to the body. It counts once, wherever it
-//! ends up.
+//! The service creates the guard, the response future holds it next, and the response body holds it last. The guard
+//! records the request once, wherever it ends.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Request, StatusCode};
 
-use super::extract::Picked;
+use super::extract::ExtractedValues;
 use super::head::{RequestHead, ResponseHead};
-use super::labels::{self, End};
-use super::recorder::{Outcome, Series};
-use super::request_body::Received;
-use super::routes::Shared;
-use super::shared::Handle;
-use super::skip::{self, LeftOut, Watch};
+use super::labels::{self, RequestOutcome};
+use super::recorder::{FinishedRequest, Series};
+use super::request_body::ReceivedBytes;
+use super::routes::Routes;
+use super::shared::Shared;
+use super::skip::{Skip, SkipScope};
 use super::upgrade::OpenUpgrade;
 use crate::metric::Moment;
 
-/// A request that is under way, or nothing: it was counted, or is not to be.
+/// A request in progress, or `None` if it has been recorded or is skipped.
 ///
-/// While [`run`](Self::run) runs, code of the application does. A guard that is dropped with that unfinished was dropped
-/// by a panic in that code. Asking `std::thread::panicking()` would not do: a request that is dropped while something
+/// [`run`](Self::run) marks the time in which code of the application runs. A guard that is dropped within that time was
+/// dropped by a panic of that code. `std::thread::panicking()` would not tell: a request that is dropped while something
 /// else unwinds has not panicked.
 #[derive(Default)]
 pub(super) struct Guard(Option<Active>);
 
 struct Active {
-    series: Handle<Series>,
+    series: Shared<Series>,
     start: Moment,
-    /// Of the response, once there is one.
+    /// The status of the response, once there is one.
     status: Option<StatusCode>,
-    /// Bytes of the response's body that passed.
-    passed: u64,
-    picked: Picked,
-    /// What few requests have.
+    /// The bytes sent of the response body.
+    response_bytes: u64,
+    extracted: ExtractedValues,
     extra: Option<Box<Extra>>,
-    inside: bool,
-    /// Whether the body has told the server that it is at its end. Behind a shared reference, hence atomic: a body
-    /// stays `Sync` under its guard.
-    at_end: AtomicBool,
+    /// `true` while code of the application runs.
+    running: bool,
+    /// `true` once the body has reported its end to the server. Set through a shared reference, so it is atomic:
+    /// a body stays `Sync` with the guard in it.
+    end_of_stream: AtomicBool,
 }
 
+/// The state that few requests need, boxed to keep [`Guard`] small.
 struct Extra {
-    received: Option<Received>,
+    received: Option<ReceivedBytes>,
     upgrade: Option<OpenUpgrade>,
 }
 
 impl Extra {
     #[inline]
-    fn of<B>(series: &Handle<Series>, request: &mut Request<B>) -> Option<Box<Self>> {
-        let (received, upgrade) = (Received::begin(series, request), OpenUpgrade::asked(series, request));
+    fn of<B>(series: &Shared<Series>, request: &mut Request<B>) -> Option<Box<Self>> {
+        let (received, upgrade) = (ReceivedBytes::begin(series, request), OpenUpgrade::begin(series, request));
         (received.is_some() || upgrade.is_some()).then(|| Box::new(Self { received, upgrade }))
     }
 }
@@ -64,27 +65,27 @@ impl fmt::Debug for Guard {
 
 impl Guard {
     #[inline]
-    pub(super) fn begin<B>(shared: &Shared, request: &mut Request<B>) -> Self {
-        let Some(series) = shared.series(RequestHead::of(request)) else { return Self(None) };
+    pub(super) fn begin<B>(routes: &Routes, request: &mut Request<B>) -> Self {
+        let Some(series) = routes.series(RequestHead::of(request)) else { return Self(None) };
         let start = Moment::now();
-        let mut picked = Picked::default();
-        if !series.recorder().custom.is_empty() {
-            series.recorder().custom.read_request(RequestHead::of(request), &mut picked);
+        let mut extracted = ExtractedValues::default();
+        if !series.recorder().extracted.is_empty() {
+            series.recorder().extracted.extract_from_request(RequestHead::of(request), &mut extracted);
         }
         series.enter();
         Self(Some(Active {
             series: series.clone(),
             start,
             status: None,
-            passed: 0,
-            picked,
+            response_bytes: 0,
+            extracted,
             extra: Extra::of(series, request),
-            inside: false,
-            at_end: AtomicBool::new(false),
+            running: false,
+            end_of_stream: AtomicBool::new(false),
         }))
     }
 
-    /// Whether the request is still to be counted.
+    /// Returns `true` if the request is still to be recorded.
     #[inline]
     pub(super) fn is_active(&self) -> bool {
         self.0.is_some()
@@ -93,95 +94,95 @@ impl Guard {
     /// Runs code of the application.
     #[inline]
     pub(super) fn run<T>(&mut self, code: impl FnOnce() -> T) -> T {
-        self.set_inside(true);
-        let done = code();
-        self.set_inside(false);
-        done
+        self.set_running(true);
+        let returned = code();
+        self.set_running(false);
+        returned
     }
 
-    /// Runs code that may reach a route, which may be left out.
+    /// Runs the inner service, and skips the request if it reaches a route with the layer [`Skip`].
     #[inline]
     pub(super) fn run_service<T>(&mut self, code: impl FnOnce() -> T) -> T {
         if !self.is_active() {
             return code();
         }
-        let service = Service { guard: self, _watch: skip::watch() };
-        service.guard.run(code)
+        let call = ServiceCall { guard: self, _scope: SkipScope::enter() };
+        call.guard.run(code)
     }
 
     #[inline]
-    fn set_inside(&mut self, inside: bool) {
+    fn set_running(&mut self, running: bool) {
         if let Some(active) = &mut self.0 {
-            active.inside = inside;
+            active.running = running;
         }
     }
 
-    /// The headers are there. Says whether a body follows them.
+    /// Records the head of the response. Returns `true` if the response has a body.
     #[inline]
-    pub(super) fn answered(&mut self, response: ResponseHead<'_>) -> bool {
+    pub(super) fn on_response(&mut self, response: ResponseHead<'_>) -> bool {
         let Some(active) = &mut self.0 else { return false };
-        if response.extensions().get::<LeftOut>().is_some() {
-            self.leave_out();
+        if response.extensions().get::<Skip>().is_some() {
+            self.skip();
             return false;
         }
         let status = response.status();
         active.status = Some(status);
         let recorder = active.series.recorder();
-        if !recorder.custom.is_empty() {
-            recorder.custom.read_response(response, &mut active.picked);
+        if !recorder.extracted.is_empty() {
+            recorder.extracted.extract_from_response(response, &mut active.extracted);
         }
         if labels::is_upgrade(active.series.method(), status) {
             if let Some(upgrade) = active.extra.as_ref().and_then(|extra| extra.upgrade.as_ref()) {
                 upgrade.accept();
             }
-            self.end(End::Upgraded);
+            self.finish(RequestOutcome::Upgraded);
             return false;
         }
-        active.series.first_byte(active.start);
+        active.series.observe_first_byte(active.start);
         labels::has_body(active.series.method(), status)
     }
 
-    /// So many bytes of the response's body have passed.
+    /// Adds bytes of the response body.
     #[inline]
-    pub(super) fn pass(&mut self, bytes: u64) {
+    pub(super) fn add_response_bytes(&mut self, bytes: u64) {
         if let Some(active) = &mut self.0 {
-            active.passed = active.passed.saturating_add(bytes);
+            active.response_bytes = active.response_bytes.saturating_add(bytes);
         }
     }
 
-    /// The body says that it is at its end; nobody may ask it for more.
-    pub(super) fn note_end(&self) {
+    /// Notes that the body has reported its end, after which a server may drop it without another poll.
+    pub(super) fn note_end_of_stream(&self) {
         if let Some(active) = &self.0 {
-            active.at_end.store(true, Ordering::Relaxed);
+            active.end_of_stream.store(true, Ordering::Relaxed);
         }
     }
 
-    /// The response has ended as it should.
+    /// Records a response that was sent to its end.
     pub(super) fn complete(&mut self) {
-        self.end(End::Complete);
+        self.finish(RequestOutcome::Completed);
     }
 
-    /// The service or the body has failed.
+    /// Records an error of the service or the body.
     pub(super) fn fail(&mut self) {
-        self.end(End::Failed);
+        self.finish(RequestOutcome::Failed);
     }
 
-    fn end(&mut self, end: End) {
+    fn finish(&mut self, outcome: RequestOutcome) {
         if let Some(active) = self.0.take() {
-            active.series.record(&Outcome {
-                end,
-                sent: active.status,
+            active.series.record(&FinishedRequest {
+                outcome,
+                status: active.status,
                 start: active.start,
-                picked: &active.picked,
-                received: active.extra.as_ref().and_then(|extra| extra.received.as_ref()?.bytes()),
-                passed: active.passed,
+                extracted: &active.extracted,
+                request_bytes: active.extra.as_ref().and_then(|extra| extra.received.as_ref()?.bytes()),
+                response_bytes: active.response_bytes,
             });
         }
     }
 
-    /// The request is none that is recorded, as has turned out.
+    /// Ends the request without recording it.
     #[cold]
-    fn leave_out(&mut self) {
+    fn skip(&mut self) {
         if let Some(active) = self.0.take() {
             active.series.exit();
         }
@@ -191,30 +192,30 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(active) = &mut self.0 {
-            let end = if active.inside {
-                End::Panicked
-            } else if *active.at_end.get_mut() {
-                End::Complete
+            let outcome = if active.running {
+                RequestOutcome::Panicked
+            } else if *active.end_of_stream.get_mut() {
+                RequestOutcome::Completed
             } else {
-                End::ClientLeft
+                RequestOutcome::Cancelled
             };
-            self.end(end);
+            self.finish(outcome);
         }
     }
 }
 
-/// While a service runs.
-struct Service<'a> {
+/// A call or poll of the inner service.
+struct ServiceCall<'a> {
     guard: &'a mut Guard,
-    _watch: Watch,
+    _scope: SkipScope,
 }
 
-impl Drop for Service<'_> {
-    /// On the way back, and on that of a panic.
+impl Drop for ServiceCall<'_> {
+    /// Skips the request if its route is skipped, whether the service returned or panicked.
     #[inline]
     fn drop(&mut self) {
-        if Watch::reached() {
-            self.guard.leave_out();
+        if SkipScope::is_skipped() {
+            self.guard.skip();
         }
     }
 }

@@ -1,8 +1,9 @@
-//! What extractors and predicates see: the head of a request or of a response, whatever its body is.
+//! The heads of requests and responses, as extractors and predicates see them.
 
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri};
 
-/// A request without its body: what routes, labels and exceptions are read from.
+/// A request without its body: the input of [`Http::route`](super::Http::route),
+/// [`Http::request_label`](super::Http::request_label) and [`Http::skip`](super::Http::skip).
 ///
 /// ```
 /// use metrics_runtime::http::{Http, RequestHead};
@@ -10,7 +11,7 @@ use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri};
 /// fn is_probe(request: RequestHead<'_>) -> bool {
 ///     request.headers().get("user-agent").is_some_and(|agent| agent.as_bytes().starts_with(b"kube-probe"))
 /// }
-/// let http = Http::new().leave_out(is_probe);
+/// let http = Http::new().skip(is_probe);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'a> {
@@ -31,32 +32,32 @@ impl<'a> RequestHead<'a> {
         }
     }
 
-    /// The method, as the client sent it.
+    /// Returns the method, as the client sent it.
     #[must_use]
     pub const fn method(&self) -> &'a Method {
         self.method
     }
 
-    /// The address that was asked for.
+    /// Returns the requested URI.
     #[must_use]
     pub const fn uri(&self) -> &'a Uri {
         self.uri
     }
 
-    /// The headers.
+    /// Returns the headers.
     #[must_use]
     pub const fn headers(&self) -> &'a HeaderMap {
         self.headers
     }
 
-    /// What the server and outer layers have attached.
+    /// Returns the extensions that the server and outer layers have added.
     #[must_use]
     pub const fn extensions(&self) -> &'a Extensions {
         self.extensions
     }
 }
 
-/// A response without its body: what labels are read from.
+/// A response without its body: the input of [`Http::response_label`](super::Http::response_label).
 ///
 /// ```
 /// use metrics_runtime::Label;
@@ -80,19 +81,19 @@ impl<'a> ResponseHead<'a> {
         Self { status: response.status(), headers: response.headers(), extensions: response.extensions() }
     }
 
-    /// The status code.
+    /// Returns the status code.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The headers.
+    /// Returns the headers.
     #[must_use]
     pub const fn headers(&self) -> &'a HeaderMap {
         self.headers
     }
 
-    /// What the handler and inner layers have attached.
+    /// Returns the extensions that the handler and inner layers have added.
     #[must_use]
     pub const fn extensions(&self) -> &'a Extensions {
         self.extensions

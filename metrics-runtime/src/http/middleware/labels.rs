@@ -1,16 +1,16 @@
-//! The label values that a request can have.
+//! The values of the labels `method`, `endpoint` and `status`, and of OpenTelemetry's labels.
 
 use http::{Method, StatusCode};
 
-/// The endpoint of a request that no route matched.
+/// The endpoint of a request that matched no route.
 pub(super) const UNMATCHED: &str = "unmatched";
 
-/// The methods of RFC 9110, RFC 5789 (PATCH) and the QUERY method, and at the end OpenTelemetry's word for all others.
-/// Methods are case-sensitive.
+/// The methods of RFC 9110, `PATCH` of RFC 5789, `QUERY`, and OpenTelemetry's value for all other methods. Methods are
+/// case-sensitive.
 pub(super) const METHODS: [&str; 11] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", "_OTHER"];
 
-/// Where the method stands among [`METHODS`]: a client can make up any other.
+/// Returns the index of the method in [`METHODS`]. Clients can send any method, so all unknown ones share the last index.
 #[inline]
 pub(super) fn method(method: &Method) -> usize {
     match *method {
@@ -28,60 +28,65 @@ pub(super) fn method(method: &Method) -> usize {
     }
 }
 
-/// How a request came to its end.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// The response was handed over to its end.
-    Complete,
-    /// The connection is no longer one of requests and responses.
+pub(super) enum RequestOutcome {
+    /// The response was sent to its end.
+    Completed,
+    /// The connection switched to another protocol or became a tunnel.
     Upgraded,
-    /// The service or the body has failed.
+    /// The service or the response body returned an error.
     Failed,
-    /// The service or the body has panicked.
+    /// The service or the response body panicked.
     Panicked,
-    /// The response was dropped before its end.
-    ClientLeft,
+    /// The response was dropped before its end: the client disconnected, or an outer layer cancelled the request.
+    Cancelled,
 }
 
-/// The status that a request counts as, from that of its response where there is one.
-pub(super) fn status(end: End, sent: Option<StatusCode>) -> StatusCode {
-    match (end, sent) {
-        (End::Complete | End::Upgraded, Some(status)) => status,
-        // nginx' code.
-        (End::ClientLeft, _) => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+/// Returns the status to record, from the outcome and the status of the response, if there was one.
+pub(super) fn status(outcome: RequestOutcome, response: Option<StatusCode>) -> StatusCode {
+    match (outcome, response) {
+        (RequestOutcome::Completed | RequestOutcome::Upgraded, Some(status)) => status,
+        // The code that nginx logs for a client that closed its connection.
+        (RequestOutcome::Cancelled, _) => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-/// The class of a status: `2xx`.
+/// Returns the class of a status, such as `2xx`.
 pub(super) fn class(status: StatusCode) -> &'static str {
     const CLASSES: [&str; 9] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx", "7xx", "8xx", "9xx"];
     // A `StatusCode` is between 100 and 999.
     CLASSES[usize::from(status.as_u16() / 100 - 1)]
 }
 
-/// `http_response_status_code` and `error_type` of OpenTelemetry's [semantic conventions for HTTP metrics][1]: the code
-/// that was sent, if one was; the same code where it is a server error, and else what kept the response from its end.
+/// Returns `http_response_status_code` and `error_type` of OpenTelemetry's [semantic conventions for HTTP metrics][1].
+///
+/// The first is the status of the response, or empty if there was none. The second is that status if it is a server
+/// error, the reason why the response did not complete, or empty.
 ///
 /// [1]: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration
-pub(super) fn opentelemetry(end: End, sent: Option<&StatusCode>) -> [&str; 2] {
-    let code = sent.map_or("", StatusCode::as_str);
-    let error = match end {
-        End::Complete | End::Upgraded if sent.is_some_and(StatusCode::is_server_error) => code,
-        End::Complete | End::Upgraded => "",
-        End::Failed => "_OTHER",
-        End::Panicked => "panic",
-        End::ClientLeft => "cancelled",
+pub(super) fn opentelemetry(outcome: RequestOutcome, response: Option<&StatusCode>) -> [&str; 2] {
+    let code = response.map_or("", StatusCode::as_str);
+    let error = match outcome {
+        RequestOutcome::Completed | RequestOutcome::Upgraded if response.is_some_and(StatusCode::is_server_error) => {
+            code
+        }
+        RequestOutcome::Completed | RequestOutcome::Upgraded => "",
+        RequestOutcome::Failed => "_OTHER",
+        RequestOutcome::Panicked => "panic",
+        RequestOutcome::Cancelled => "cancelled",
     };
     [code, error]
 }
 
-/// Whether the connection is another one after this response: RFC 9110, 15.2.2 and 9.3.6, RFC 8441.
+/// Returns `true` if this response upgrades the connection (RFC 9110, sections 15.2.2 and 9.3.6; RFC 8441).
 pub(super) fn is_upgrade(method: usize, status: StatusCode) -> bool {
     status == StatusCode::SWITCHING_PROTOCOLS || METHODS[method] == "CONNECT" && status.is_success()
 }
 
-/// Whether a response has a body at all. Servers drop the body of one that has none, whatever it holds.
+/// Returns `true` if a response to this method with this status has a body. Servers drop the body of any other response
+/// without polling it.
 pub(super) fn has_body(method: usize, status: StatusCode) -> bool {
     !(METHODS[method] == "HEAD"
         || is_upgrade(method, status)
@@ -93,23 +98,23 @@ pub(super) fn has_body(method: usize, status: StatusCode) -> bool {
 mod tests {
     use super::*;
 
-    fn number(name: &str) -> usize {
+    fn index(name: &str) -> usize {
         method(&Method::from_bytes(name.as_bytes()).expect("a method"))
     }
 
     #[test]
-    fn unknown_methods_are_one_value() {
+    fn unknown_methods_share_one_value() {
         for (i, known) in METHODS.into_iter().enumerate() {
-            assert_eq!(number(known), i);
+            assert_eq!(index(known), i);
         }
-        for unknown in ["get", "PROPFIND", "GETT", "_OTHER", "X-A-VERY-LONG-METHOD-OF-A-CLIENT'S-OWN"] {
-            assert_eq!(METHODS[number(unknown)], "_OTHER", "{unknown}");
+        for unknown in ["get", "PROPFIND", "GETT", "_OTHER", "X-A-VERY-LONG-METHOD-THAT-A-CLIENT-SENT"] {
+            assert_eq!(METHODS[index(unknown)], "_OTHER", "{unknown}");
         }
     }
 
     #[test]
-    fn responses_without_a_body_are_those_of_the_rfc() {
-        let has_body = |method, status| has_body(number(method), StatusCode::from_u16(status).expect("a status"));
+    fn responses_without_a_body_match_the_rfc() {
+        let has_body = |method, status| has_body(index(method), StatusCode::from_u16(status).expect("a status"));
         assert!(has_body("GET", 200) && has_body("CONNECT", 407) && has_body("POST", 205));
         assert!(!has_body("HEAD", 200) && !has_body("HEAD", 404) && !has_body("CONNECT", 200));
         assert!([101, 103, 204, 304].iter().all(|&status| !has_body("GET", status)));

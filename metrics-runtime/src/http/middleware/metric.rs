@@ -1,73 +1,74 @@
-//! The metrics there are of requests.
+//! The metrics of HTTP requests.
 
 use std::borrow::Cow;
 
 use crate::schema::Descriptor;
 
-/// What can be recorded of requests.
+/// A metric of HTTP requests.
 ///
-/// Where nothing else is said, the labels are `method` and `endpoint`.
+/// The labels are `method` and `endpoint`, unless stated otherwise. All names and buckets can be changed with
+/// [`Http`](super::Http).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HttpMetric {
-    /// The counter `http_requests_total{method, endpoint, status}`: requests that are over. Recorded unless switched
-    /// off.
+    /// The counter `http_requests_total{method, endpoint, status}`: finished requests; the status is `499` if the client
+    /// disconnected early. Recorded by default.
     Requests,
     /// The histogram `http_request_duration_seconds`, buckets 0.01 0.05 0.1 0.5 1 2.5 5 10: the time from a request to
-    /// the end of its response. Recorded unless switched off.
+    /// the end of its response body. Recorded by default.
     Duration,
-    /// The histogram `http_response_first_byte_seconds`: the time from a request to the headers of its response, which
-    /// are its first bytes. Observed also where the response breaks off after them.
+    /// The histogram `http_response_first_byte_seconds`, with the buckets of the duration: the time from a request to the
+    /// headers of its response. Also observed if the response is aborted after the headers.
     FirstByte,
-    /// The gauge `http_requests_in_flight`: requests that have come and are not over.
+    /// The gauge `http_requests_in_flight`: requests whose response has not ended yet.
     InFlight,
-    /// The histogram `http_request_body_size_bytes`, buckets 100 to 100,000,000 by the power of ten: how many bytes of a
-    /// request's body were read until the request was over. Without axum, or without [`HttpLayer::install`], it needs
-    /// [`RequestBodyLayer`].
+    /// The histogram `http_request_body_size_bytes`, buckets 100 to 100,000,000 in powers of ten: the number of bytes of
+    /// the request body that were read before the request was over. Requires [`RequestBodyLayer`] unless the layer was
+    /// added with [`HttpLayer::install`].
     ///
     /// [`HttpLayer::install`]: super::HttpLayer::install
     /// [`RequestBodyLayer`]: super::RequestBodyLayer
     RequestBodySize,
-    /// The histogram `http_response_body_size_bytes`, buckets as for requests: how many bytes of a response's body were
-    /// handed over, trailers left out. One observation for each request that was no upgrade, be it over or broken off.
+    /// The histogram `http_response_body_size_bytes`, with the same buckets: the number of bytes of the response body that
+    /// were sent, without trailers. Observed once for each request except upgrades, also if the response was aborted.
     ResponseBodySize,
-    /// The counter `http_responses_aborted_total{method, endpoint, phase}`: responses that broke off. In the phase
-    /// `headers` the client left before there were any; in the phase `body` it left after them, or the body has failed or
+    /// The counter `http_responses_aborted_total{method, endpoint, phase}`: aborted responses. In phase `headers`, the
+    /// client disconnected before the headers; in phase `body`, it disconnected after them, or the body failed or
     /// panicked.
     Aborted,
-    /// The counter `http_upgrades_total`: connections that became something else, by `101`, or by a `CONNECT` that
-    /// succeeded.
+    /// The counter `http_upgrades_total`: connections upgraded by a response `101` or by a successful `CONNECT`.
     Upgrades,
-    /// The gauge `http_upgrades_open`: those of them that are in use, as far as handlers hold an
+    /// The gauge `http_upgrades_open`: upgraded connections that are in use, if their handlers hold an
     /// [`OpenUpgrade`](super::OpenUpgrade).
     UpgradesOpen,
     /// The histogram `http_server_request_duration_seconds{http_request_method, http_route, http_response_status_code,
-    /// error_type}` of OpenTelemetry's [semantic conventions for HTTP metrics][1], under the name that Prometheus gives
-    /// it, with the buckets that they ask for: the time from a request to the end of its response, however it ended.
+    /// error_type}` of OpenTelemetry's [semantic conventions for HTTP metrics][1], under its Prometheus name and with
+    /// the recommended buckets: the time from a request to the end of its response, also if the client disconnected early.
+    /// Not observed for upgrades.
     ///
-    /// A label without a value is empty: the route where none matched, the code where there was no response. `error_type`
-    /// is the code of a server error, `cancelled` where the client left, `panic`, or `_OTHER` where the service or the
-    /// body returned an error.
+    /// The route is empty if none matched, and the code is empty if there was no response. `error_type` is the code of a
+    /// server error, `cancelled` if the client disconnected early, `panic`, `_OTHER` if the service or the body returned
+    /// an error, and empty otherwise.
     ///
     /// [1]: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration
     OpenTelemetry,
 }
 
-/// A metric under its name.
+/// The name of a metric, and whether it is recorded.
 #[derive(Clone, Debug)]
-pub(super) struct Named {
+pub(super) struct MetricSetting {
     pub(super) name: Cow<'static, str>,
-    pub(super) on: bool,
+    pub(super) enabled: bool,
 }
 
-impl Named {
-    const fn new(name: &'static str, on: bool) -> Self {
-        Self { name: Cow::Borrowed(name), on }
+impl MetricSetting {
+    const fn new(name: &'static str, enabled: bool) -> Self {
+        Self { name: Cow::Borrowed(name), enabled }
     }
 }
 
 impl HttpMetric {
-    /// All of them.
+    /// All metrics.
     pub const ALL: &'static [Self] = &[
         Self::Requests,
         Self::Duration,
@@ -81,21 +82,21 @@ impl HttpMetric {
         Self::OpenTelemetry,
     ];
 
-    /// Their names, in the same order, and whether they are recorded unless somebody says otherwise.
-    pub(super) const NAMED: [Named; Self::ALL.len()] = [
-        Named::new("http_requests_total", true),
-        Named::new("http_request_duration_seconds", true),
-        Named::new("http_response_first_byte_seconds", false),
-        Named::new("http_requests_in_flight", false),
-        Named::new("http_request_body_size_bytes", false),
-        Named::new("http_response_body_size_bytes", false),
-        Named::new("http_responses_aborted_total", false),
-        Named::new("http_upgrades_total", false),
-        Named::new("http_upgrades_open", false),
-        Named::new("http_server_request_duration_seconds", false),
+    /// The default settings, in the order of [`ALL`](Self::ALL).
+    pub(super) const DEFAULTS: [MetricSetting; Self::ALL.len()] = [
+        MetricSetting::new("http_requests_total", true),
+        MetricSetting::new("http_request_duration_seconds", true),
+        MetricSetting::new("http_response_first_byte_seconds", false),
+        MetricSetting::new("http_requests_in_flight", false),
+        MetricSetting::new("http_request_body_size_bytes", false),
+        MetricSetting::new("http_response_body_size_bytes", false),
+        MetricSetting::new("http_responses_aborted_total", false),
+        MetricSetting::new("http_upgrades_total", false),
+        MetricSetting::new("http_upgrades_open", false),
+        MetricSetting::new("http_server_request_duration_seconds", false),
     ];
 
-    /// The definition, from what is chosen for the metrics of these labels and buckets.
+    /// Returns the descriptor with this name. OpenTelemetry's metric has its own labels and buckets.
     pub(super) fn descriptor(
         self,
         name: Cow<'static, str>,
@@ -105,11 +106,11 @@ impl HttpMetric {
         let descriptor = match self {
             Self::Requests => Descriptor::counter(
                 name,
-                "HTTP requests that are over, by method, route and status; 499 is a client that left early.",
+                "Finished HTTP requests, by method, route and status; 499 means that the client disconnected early.",
             ),
             Self::Duration => Descriptor::histogram(
                 name,
-                "Time from an HTTP request to the end of its response, in seconds; not observed where the client left early.",
+                "Time from an HTTP request to the end of its response, in seconds; not observed if the client disconnected early.",
                 buckets,
             ),
             Self::FirstByte => Descriptor::histogram(
@@ -117,19 +118,19 @@ impl HttpMetric {
                 "Time from an HTTP request to the headers of its response, in seconds.",
                 buckets,
             ),
-            Self::InFlight => Descriptor::gauge(name, "HTTP requests that have come and are not over."),
-            Self::RequestBodySize => Descriptor::histogram(name, "Bytes read of the bodies of HTTP requests.", buckets),
+            Self::InFlight => Descriptor::gauge(name, "HTTP requests whose response has not ended yet."),
+            Self::RequestBodySize => {
+                Descriptor::histogram(name, "Bytes of HTTP request bodies that were read.", buckets)
+            }
             Self::ResponseBodySize => {
-                Descriptor::histogram(name, "Bytes handed over of the bodies of HTTP responses.", buckets)
+                Descriptor::histogram(name, "Bytes of HTTP response bodies that were sent.", buckets)
             }
             Self::Aborted => {
                 labels.push(Cow::Borrowed("phase"));
-                Descriptor::counter(name, "HTTP responses that broke off, before their headers or in their body.")
+                Descriptor::counter(name, "HTTP responses that were aborted before their headers or in their body.")
             }
-            Self::Upgrades => {
-                Descriptor::counter(name, "HTTP connections that were upgraded, WebSockets for instance.")
-            }
-            Self::UpgradesOpen => Descriptor::gauge(name, "Upgraded HTTP connections that are in use."),
+            Self::Upgrades => Descriptor::counter(name, "Upgraded HTTP connections, such as WebSockets."),
+            Self::UpgradesOpen => Descriptor::gauge(name, "Upgraded HTTP connections in use."),
             Self::OpenTelemetry => {
                 labels = ["http_request_method", "http_route", "http_response_status_code", "error_type"]
                     .map(Cow::Borrowed)
@@ -146,6 +147,6 @@ impl HttpMetric {
     }
 }
 
-/// What the semantic conventions ask for, in seconds.
+/// The buckets that the semantic conventions recommend, in seconds.
 const OPENTELEMETRY_BUCKETS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];

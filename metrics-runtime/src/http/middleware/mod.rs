@@ -1,4 +1,7 @@
-//! The middleware: it records a request from its head to the end of its response.
+//! The middleware that records HTTP requests, from the head of a request to the end of its response.
+//!
+//! [`Http`] holds the settings. [`HttpLayer`] wraps a service in an [`HttpService`], which creates one guard per request.
+//! The guard moves into the [`ResponseFuture`], then into the [`TrackedBody`], and records the request when it is over.
 
 mod body;
 mod extract;
@@ -17,8 +20,9 @@ mod service;
 mod settings;
 mod shared;
 mod skip;
+#[cfg(all(test, feature = "axum"))]
+mod tests;
 mod upgrade;
-mod values;
 
 pub use body::TrackedBody;
 pub use future::ResponseFuture;
@@ -28,5 +32,5 @@ pub use metric::HttpMetric;
 pub use request_body::{RequestBody, RequestBodyLayer, RequestBodyService};
 pub use service::HttpService;
 pub use settings::{Http, HttpError};
-pub use skip::{LeftOut, LeftOutFuture, LeftOutService};
+pub use skip::{Skip, SkipFuture, SkipService};
 pub use upgrade::OpenUpgrade;

@@ -1,19 +1,18 @@
-//! What a layer records into: its families, and for a route and a method the series it has found in them.
+//! The families of a layer, and the series of each route and method.
 
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use http::StatusCode;
 
-use super::extract::{Custom, Picked};
-use super::labels::{End, METHODS};
-use super::shared::Handle;
-use super::values::{Values, is_timed};
+use super::extract::{ExtractedLabels, ExtractedValues, MAX_LABELS};
+use super::labels::{self, METHODS, RequestOutcome};
+use super::shared::Shared;
 use crate::exemplars::{self, Exemplar};
 use crate::family::{Family, Metric};
 use crate::metric::{Counter, Histogram, InFlight, Moment, Thread};
 
-/// The families of a layer; those that are switched off are not there.
+/// The families of a layer, `None` for each metric that is switched off.
 #[derive(Default)]
 pub(super) struct Families {
     pub(super) requests: Option<Family<Counter>>,
@@ -28,44 +27,51 @@ pub(super) struct Families {
     pub(super) opentelemetry: Option<Family<Histogram>>,
 }
 
-/// What every request of a layer needs to know.
+/// The families and label settings that all requests of a layer share.
 pub(super) struct Recorder {
     pub(super) families: Families,
-    /// Whether the duration has the status as well.
+    /// `true` if the duration has the label `status`.
     pub(super) duration_status: bool,
-    /// Whether statuses are recorded as classes.
-    pub(super) classes: bool,
-    pub(super) custom: Custom,
+    /// `true` if statuses are recorded as classes.
+    pub(super) status_classes: bool,
+    pub(super) extracted: ExtractedLabels,
 }
 
-/// The number of a series in its family, once it was needed.
+/// The cached number of a series in its family.
 #[derive(Default)]
-struct Slot(OnceLock<u32>);
+struct CachedSeries(OnceLock<u32>);
 
-/// Instead of a number: the series that takes what finds no room.
-const NO_ROOM: u32 = u32::MAX;
-/// Instead of a number: nothing is recorded.
-const NOTHING: u32 = u32::MAX - 1;
+/// In place of a number: the overflow series, because the family is full.
+const OVERFLOW_SERIES: u32 = u32::MAX;
+/// In place of a number: the metric is not recorded.
+const NOT_RECORDED: u32 = u32::MAX - 1;
 
-impl Slot {
+impl CachedSeries {
     #[inline]
-    fn find<'f, M: Metric>(&self, family: &'f Family<M>, values: impl FnOnce() -> [&'f str; 3], len: usize) -> &'f M {
-        // Remembered even where there was no room: what goes up has to come down in the same series.
-        let number = *self.0.get_or_init(|| remembered(family, &values()[..len]).unwrap_or(NO_ROOM));
+    fn get_or_create<'f, M: Metric>(
+        &self,
+        family: &'f Family<M>,
+        values: impl FnOnce() -> [&'f str; 3],
+        len: usize,
+    ) -> &'f M {
+        // Cached even if the family is full: a gauge has to go down in the series in which it went up.
+        let number = *self.0.get_or_init(|| create_series(family, &values()[..len]).unwrap_or(OVERFLOW_SERIES));
         numbered(family, number)
     }
 
-    /// The series that [`find`](Self::find) has found. What goes down is no further operation.
+    /// Returns the series that [`get_or_create`](Self::get_or_create) returned. It does not count as one more operation
+    /// beyond the limit of series.
     #[inline]
-    fn found<'f, M: Metric>(&self, family: &'f Family<M>) -> &'f M {
+    fn get<'f, M: Metric>(&self, family: &'f Family<M>) -> &'f M {
         let series = self.0.get().and_then(|&number| family.numbered(number));
         series.unwrap_or_else(|| family.overflow_series())
     }
 }
 
-/// The number of a series, if there is room for it. The program bounds how many are remembered, so each may have its memory
-/// for every thread from the start.
-fn remembered<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
+/// Returns the number of the series with these values, or `None` if the family is full.
+///
+/// The program bounds the number of these series, so each is spread over the threads from the start.
+fn create_series<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
     let number = family.number(values)?;
     family.numbered(number)?.spread();
     Some(number)
@@ -78,56 +84,56 @@ fn numbered<M: Metric>(family: &Family<M>, number: u32) -> &M {
 
 /// The series of one route and one method.
 pub(super) struct Series {
-    recorder: Handle<Recorder>,
+    recorder: Shared<Recorder>,
     endpoint: Box<str>,
     method: usize,
-    in_flight: Slot,
-    first_byte: Slot,
-    request_size: Slot,
-    response_size: Slot,
-    aborted: [Slot; 2],
-    upgrades: Slot,
-    upgrades_open: Slot,
-    ended: [OnceLock<Ended>; 8],
+    in_flight: CachedSeries,
+    first_byte: CachedSeries,
+    request_size: CachedSeries,
+    response_size: CachedSeries,
+    aborted: [CachedSeries; 2],
+    upgrades: CachedSeries,
+    upgrades_open: CachedSeries,
+    by_outcome: [OnceLock<OutcomeSeries>; 8],
 }
 
-/// The series that a request is counted in, by how it ended.
+/// The numbers of the series for one outcome and one status of the response.
 #[derive(Clone, Copy)]
-struct Ended {
-    end: End,
-    sent: Option<StatusCode>,
+struct OutcomeSeries {
+    outcome: RequestOutcome,
+    status: Option<StatusCode>,
     requests: u32,
     duration: u32,
     opentelemetry: u32,
 }
 
 /// A request that is over.
-pub(super) struct Outcome<'a> {
-    pub(super) end: End,
+pub(super) struct FinishedRequest<'a> {
+    pub(super) outcome: RequestOutcome,
     /// The status of the response, if there was one.
-    pub(super) sent: Option<StatusCode>,
+    pub(super) status: Option<StatusCode>,
     pub(super) start: Moment,
-    pub(super) picked: &'a Picked,
-    /// Bytes of the request's body that passed, where they were counted.
-    pub(super) received: Option<u64>,
-    /// Bytes of the response's body that passed.
-    pub(super) passed: u64,
+    pub(super) extracted: &'a ExtractedValues,
+    /// The bytes read of the request body, if they were counted.
+    pub(super) request_bytes: Option<u64>,
+    /// The bytes sent of the response body.
+    pub(super) response_bytes: u64,
 }
 
 impl Series {
-    pub(super) fn new(recorder: &Handle<Recorder>, endpoint: &str, method: usize) -> Self {
+    pub(super) fn new(recorder: &Shared<Recorder>, endpoint: &str, method: usize) -> Self {
         Self {
             recorder: recorder.clone(),
             endpoint: endpoint.into(),
             method,
-            in_flight: Slot::default(),
-            first_byte: Slot::default(),
-            request_size: Slot::default(),
-            response_size: Slot::default(),
+            in_flight: CachedSeries::default(),
+            first_byte: CachedSeries::default(),
+            request_size: CachedSeries::default(),
+            response_size: CachedSeries::default(),
             aborted: Default::default(),
-            upgrades: Slot::default(),
-            upgrades_open: Slot::default(),
-            ended: Default::default(),
+            upgrades: CachedSeries::default(),
+            upgrades_open: CachedSeries::default(),
+            by_outcome: Default::default(),
         }
     }
 
@@ -135,176 +141,173 @@ impl Series {
         &self.recorder
     }
 
-    pub(super) fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-
     pub(super) fn method(&self) -> usize {
         self.method
     }
 
-    /// The series of this route and method.
+    /// Returns the series with the labels `method` and `endpoint`.
     #[inline]
-    fn find<'s, M: Metric>(&'s self, family: &'s Family<M>, slot: &Slot) -> &'s M {
-        slot.find(family, || [METHODS[self.method], &self.endpoint, ""], 2)
+    fn cached<'s, M: Metric>(&'s self, family: &'s Family<M>, cache: &CachedSeries) -> &'s M {
+        cache.get_or_create(family, || [METHODS[self.method], &self.endpoint, ""], 2)
     }
 
     #[inline]
     pub(super) fn enter(&self) {
         if let Some(family) = &self.recorder.families.in_flight {
-            self.find(family, &self.in_flight).enter();
+            self.cached(family, &self.in_flight).enter();
         }
     }
 
     #[inline]
     pub(super) fn exit(&self) {
         if let Some(family) = &self.recorder.families.in_flight {
-            self.in_flight.found(family).exit();
+            self.in_flight.get(family).exit();
         }
     }
 
     #[inline]
-    pub(super) fn first_byte(&self, start: Moment) {
+    pub(super) fn observe_first_byte(&self, start: Moment) {
         if let Some(family) = &self.recorder.families.first_byte {
-            self.find(family, &self.first_byte).observe_nanos(start.elapsed_nanos());
+            self.cached(family, &self.first_byte).observe_nanos(start.elapsed_nanos());
         }
     }
 
-    pub(super) fn open(&self) {
+    pub(super) fn open_upgrade(&self) {
         if let Some(family) = &self.recorder.families.upgrades_open {
-            self.find(family, &self.upgrades_open).enter();
+            self.cached(family, &self.upgrades_open).enter();
         }
     }
 
-    pub(super) fn close(&self) {
+    pub(super) fn close_upgrade(&self) {
         if let Some(family) = &self.recorder.families.upgrades_open {
-            self.upgrades_open.found(family).exit();
+            self.upgrades_open.get(family).exit();
         }
     }
 
     /// Records a request that is over.
-    pub(super) fn record(&self, outcome: &Outcome<'_>) {
+    pub(super) fn record(&self, request: &FinishedRequest<'_>) {
         let families = &self.recorder.families;
         let thread = Thread::current();
-        if let (Some(family), Some(bytes)) = (&families.request_size, outcome.received) {
-            self.find(family, &self.request_size).observe(bytes as f64);
+        if let (Some(family), Some(bytes)) = (&families.request_size, request.request_bytes) {
+            self.cached(family, &self.request_size).observe(bytes as f64);
         }
         if let Some(family) = &families.response_size
-            && outcome.end != End::Upgraded
+            && request.outcome != RequestOutcome::Upgraded
         {
-            self.find(family, &self.response_size).observe(outcome.passed as f64);
+            self.cached(family, &self.response_size).observe(request.response_bytes as f64);
         }
         if let Some(family) = &families.aborted {
-            self.record_aborted(family, outcome);
+            self.record_aborted(family, request);
         }
         if let Some(family) = &families.upgrades
-            && outcome.end == End::Upgraded
+            && request.outcome == RequestOutcome::Upgraded
         {
-            self.find(family, &self.upgrades).inc();
+            self.cached(family, &self.upgrades).inc();
         }
-        let remembered = if self.recorder.custom.is_empty() { self.ended(outcome) } else { None };
-        let Some(ended) = remembered else { return self.record_by_values(outcome) };
+        let series = if self.recorder.extracted.is_empty() { self.outcome_series(request) } else { None };
+        let Some(series) = series else { return self.record_uncached(request) };
         let mut nanos = 0;
-        if ended.duration != NOTHING || ended.opentelemetry != NOTHING {
-            nanos = outcome.start.elapsed_nanos();
+        if series.duration != NOT_RECORDED || series.opentelemetry != NOT_RECORDED {
+            nanos = request.start.elapsed_nanos();
             for (family, number) in
-                [(&families.duration, ended.duration), (&families.opentelemetry, ended.opentelemetry)]
+                [(&families.duration, series.duration), (&families.opentelemetry, series.opentelemetry)]
             {
                 if let Some(family) = family
-                    && number != NOTHING
+                    && number != NOT_RECORDED
                 {
                     numbered(family, number).observe_nanos_by(thread, nanos);
                 }
             }
         }
         self.exit();
-        // Last: who sees the request counted sees all of it.
+        // Last: a scrape that includes this count includes everything else about the request.
         if let Some(family) = &families.requests {
-            numbered(family, ended.requests).inc_by_thread(thread);
+            numbered(family, series.requests).inc_by_thread(thread);
         }
         if exemplars::is_installed() {
-            self.exemplify(ended, nanos);
+            self.record_exemplars(series, nanos);
         }
     }
 
-    /// Keeps the trace of a request that has been recorded.
+    /// Attaches the current trace as an exemplar to the series of a recorded request.
     #[cold]
     #[inline(never)]
-    fn exemplify(&self, ended: &Ended, nanos: u64) {
+    fn record_exemplars(&self, series: &OutcomeSeries, nanos: u64) {
         let Some(exemplar) = exemplars::current() else { return };
         let families = &self.recorder.families;
         let seconds = nanos as f64 / 1e9;
-        for (family, number) in [(&families.duration, ended.duration), (&families.opentelemetry, ended.opentelemetry)] {
-            keep(family.as_ref(), |family| family.numbered(number), seconds, &exemplar);
+        for (family, number) in [(&families.duration, series.duration), (&families.opentelemetry, series.opentelemetry)]
+        {
+            attach(family.as_ref(), |family| family.numbered(number), seconds, &exemplar);
         }
-        keep(families.requests.as_ref(), |family| family.numbered(ended.requests), 1.0, &exemplar);
+        attach(families.requests.as_ref(), |family| family.numbered(series.requests), 1.0, &exemplar);
     }
 
-    /// A response that broke off, by how far it came.
-    fn record_aborted(&self, family: &Family<Counter>, outcome: &Outcome<'_>) {
-        let phase = match (outcome.end, outcome.sent) {
-            (End::ClientLeft, None) => 0,
-            (End::ClientLeft | End::Failed | End::Panicked, Some(_)) => 1,
+    /// Counts an aborted response, by the phase that it reached.
+    fn record_aborted(&self, family: &Family<Counter>, request: &FinishedRequest<'_>) {
+        let phase = match (request.outcome, request.status) {
+            (RequestOutcome::Cancelled, None) => 0,
+            (RequestOutcome::Cancelled | RequestOutcome::Failed | RequestOutcome::Panicked, Some(_)) => 1,
             _ => return,
         };
         let values = || [METHODS[self.method], &self.endpoint, ["headers", "body"][phase]];
-        self.aborted[phase].find(family, values, 3).inc();
+        self.aborted[phase].get_or_create(family, values, 3).inc();
     }
 
-    /// The series of requests that end like this one; none where a family has no room for it.
+    /// Returns the cached series for this outcome and status, or `None` if a family or the cache is full.
     #[inline]
-    fn ended(&self, outcome: &Outcome<'_>) -> Option<&Ended> {
+    fn outcome_series(&self, request: &FinishedRequest<'_>) -> Option<&OutcomeSeries> {
         let mut new = None;
-        for slot in &self.ended {
-            let ended = match slot.get() {
-                Some(ended) => ended,
+        for slot in &self.by_outcome {
+            let series = match slot.get() {
+                Some(series) => series,
                 None => {
-                    let resolved = match new {
-                        Some(resolved) => resolved,
-                        None => *new.insert(self.resolve(outcome)?),
+                    let created = match new {
+                        Some(created) => created,
+                        None => *new.insert(self.create_outcome_series(request)?),
                     };
-                    // Another thread may come first, with another end.
-                    slot.get_or_init(|| resolved)
+                    // Another thread may have filled this slot meanwhile, for another outcome.
+                    slot.get_or_init(|| created)
                 }
             };
-            if ended.end == outcome.end && ended.sent == outcome.sent {
-                return Some(ended);
+            if series.outcome == request.outcome && series.status == request.status {
+                return Some(series);
             }
         }
         None
     }
 
     #[cold]
-    fn resolve(&self, outcome: &Outcome<'_>) -> Option<Ended> {
+    fn create_outcome_series(&self, request: &FinishedRequest<'_>) -> Option<OutcomeSeries> {
         fn number<M: Metric>(family: Option<&Family<M>>, values: &[&str]) -> Option<u32> {
-            family.map_or(Some(NOTHING), |family| remembered(family, values))
+            family.map_or(Some(NOT_RECORDED), |family| create_series(family, values))
         }
-        let values = Values::of(self, outcome);
+        let values = LabelValues::of(self, request);
         let families = &self.recorder.families;
-        Some(Ended {
-            end: outcome.end,
-            sent: outcome.sent,
+        Some(OutcomeSeries {
+            outcome: request.outcome,
+            status: request.status,
             requests: number(families.requests.as_ref(), values.requests())?,
-            duration: number(families.duration.as_ref().filter(|_| is_timed(outcome.end)), values.duration())?,
+            duration: number(families.duration.as_ref().filter(|_| has_duration(request.outcome)), values.duration())?,
             opentelemetry: number(
-                families.opentelemetry.as_ref().filter(|_| outcome.end != End::Upgraded),
+                families.opentelemetry.as_ref().filter(|_| request.outcome != RequestOutcome::Upgraded),
                 &values.opentelemetry,
             )?,
         })
     }
 
-    /// Records where nothing can be remembered: with labels of the application's own, or without room for a series.
-    fn record_by_values(&self, outcome: &Outcome<'_>) {
-        let values = Values::of(self, outcome);
+    /// Records a request whose series are not cached: there are extracted labels, or a family or the cache is full.
+    fn record_uncached(&self, request: &FinishedRequest<'_>) {
+        let values = LabelValues::of(self, request);
         let families = &self.recorder.families;
-        let nanos = outcome.start.elapsed_nanos();
+        let nanos = request.start.elapsed_nanos();
         if let Some(family) = &families.duration
-            && is_timed(outcome.end)
+            && has_duration(request.outcome)
         {
             family.series(values.duration()).observe_nanos(nanos);
         }
         if let Some(family) = &families.opentelemetry
-            && outcome.end != End::Upgraded
+            && request.outcome != RequestOutcome::Upgraded
         {
             family.series(&values.opentelemetry).observe_nanos(nanos);
         }
@@ -314,24 +317,24 @@ impl Series {
         }
         if let Some(exemplar) = exemplars::current() {
             let seconds = nanos as f64 / 1e9;
-            if is_timed(outcome.end) {
-                keep(families.duration.as_ref(), |family| family.lookup(values.duration()), seconds, &exemplar);
+            if has_duration(request.outcome) {
+                attach(families.duration.as_ref(), |family| family.lookup(values.duration()), seconds, &exemplar);
             }
-            if outcome.end != End::Upgraded {
-                keep(
+            if request.outcome != RequestOutcome::Upgraded {
+                attach(
                     families.opentelemetry.as_ref(),
                     |family| family.lookup(&values.opentelemetry),
                     seconds,
                     &exemplar,
                 );
             }
-            keep(families.requests.as_ref(), |family| family.lookup(values.requests()), 1.0, &exemplar);
+            attach(families.requests.as_ref(), |family| family.lookup(values.requests()), 1.0, &exemplar);
         }
     }
 }
 
-/// Keeps a trace at a series, unless that is the one for what found no room.
-fn keep<M: Metric>(
+/// Attaches an exemplar to a series. Does nothing if the request was recorded in the overflow series.
+fn attach<M: Metric>(
     family: Option<&Family<M>>,
     series: impl FnOnce(&Family<M>) -> Option<&M>,
     value: f64,
@@ -341,5 +344,65 @@ fn keep<M: Metric>(
         && let Some(series) = series(family)
     {
         family.exemplify(series, value, exemplar);
+    }
+}
+
+/// Returns `true` if the duration is observed: durations of cancelled requests say nothing about the service, and an
+/// upgraded connection has none.
+fn has_duration(outcome: RequestOutcome) -> bool {
+    !matches!(outcome, RequestOutcome::Cancelled | RequestOutcome::Upgraded)
+}
+
+/// The maximum number of label values of a series: method, endpoint, status and the extracted labels.
+const MAX_VALUES: usize = 3 + MAX_LABELS;
+
+/// The label values of a request that is over.
+struct LabelValues<'a> {
+    /// The values of the counter, and of the duration, which may have no status.
+    values: [[&'a str; MAX_VALUES]; 2],
+    len: [usize; 2],
+    opentelemetry: [&'a str; 4],
+}
+
+impl<'a> LabelValues<'a> {
+    fn of(series: &'a Series, request: &'a FinishedRequest<'_>) -> Self {
+        let recorder = &*series.recorder;
+        let method = METHODS[series.method];
+        let endpoint: &str = &series.endpoint;
+        let route = if endpoint == labels::UNMATCHED { "" } else { endpoint };
+        let [code, error] = labels::opentelemetry(request.outcome, request.status.as_ref());
+        let status = recorder.status(request.outcome, request.status.as_ref());
+        let mut values =
+            Self { values: [[""; MAX_VALUES]; 2], len: [0; 2], opentelemetry: [method, route, code, error] };
+        for (family, with_status) in [true, recorder.duration_status].into_iter().enumerate() {
+            let status = with_status.then_some(status);
+            let all = [method, endpoint].into_iter().chain(status).chain(recorder.extracted.texts(request.extracted));
+            for (slot, value) in values.values[family].iter_mut().zip(all) {
+                *slot = value;
+                values.len[family] += 1;
+            }
+        }
+        values
+    }
+
+    fn requests(&self) -> &[&'a str] {
+        &self.values[0][..self.len[0]]
+    }
+
+    fn duration(&self) -> &[&'a str] {
+        &self.values[1][..self.len[1]]
+    }
+}
+
+impl Recorder {
+    /// Returns the value of the label `status`.
+    fn status<'a>(&self, outcome: RequestOutcome, response: Option<&'a StatusCode>) -> &'a str {
+        let status = labels::status(outcome, response.copied());
+        match response {
+            _ if self.status_classes => labels::class(status),
+            Some(response) if *response == status => response.as_str(),
+            _ if outcome == RequestOutcome::Cancelled => "499",
+            _ => "500",
+        }
     }
 }

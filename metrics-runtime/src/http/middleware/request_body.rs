@@ -1,4 +1,4 @@
-//! How much of a request's body passed.
+//! The size of request bodies, as far as they are read.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,19 +15,20 @@ use tower_service::Service;
 use super::recorder::Series;
 use crate::metric::First;
 
-/// The bytes that passed, shared by the guard of a request and its body.
+/// The number of bytes read of a request body, shared by the request's guard and its body.
 #[derive(Clone, Debug)]
-pub(super) struct Received(Arc<Count>);
+pub(super) struct ReceivedBytes(Arc<Count>);
 
 #[derive(Debug, Default)]
 struct Count {
     bytes: AtomicU64,
-    /// Whether there is somebody who counts.
-    counted: AtomicBool,
+    /// `true` once a [`RequestBody`] counts.
+    is_counted: AtomicBool,
 }
 
-impl Received {
-    /// The count for this request, if its size is recorded. It travels with the request to where the body is wrapped.
+impl ReceivedBytes {
+    /// Creates the count if the size of request bodies is recorded. The extensions of the request carry it to the place
+    /// where the body is wrapped.
     #[inline]
     pub(super) fn begin<B>(series: &Series, request: &mut Request<B>) -> Option<Self> {
         series.recorder().families.request_size.as_ref()?;
@@ -36,28 +37,27 @@ impl Received {
         Some(received)
     }
 
-    /// The bytes so far; nothing if nobody counts them.
+    /// Returns the bytes so far, or `None` if no [`RequestBody`] counts them.
     pub(super) fn bytes(&self) -> Option<u64> {
         static WARNED: First = First::new();
-        if self.0.counted.load(Ordering::Relaxed) {
+        if self.0.is_counted.load(Ordering::Relaxed) {
             return Some(self.0.bytes.load(Ordering::Relaxed));
         }
         if WARNED.is_now() {
             tracing::warn!(
-                "the sizes of HTTP requests are to be recorded, and nobody counts them: put `RequestBodyLayer` right \
-                 inside of `HttpLayer`, or use `HttpLayer::install`"
+                "the sizes of HTTP request bodies are not recorded, because no layer counts their bytes; add \
+                 `RequestBodyLayer` directly inside `HttpLayer`, or use `HttpLayer::install`"
             );
         }
         None
     }
 }
 
-/// Counts the bytes of requests' bodies for the [`HttpLayer`](super::HttpLayer) right outside of it, where
-/// [`HttpMetric::RequestBodySize`](super::HttpMetric::RequestBodySize) is recorded.
+/// A layer that counts the bytes of request bodies for [`HttpMetric::RequestBodySize`](super::HttpMetric::RequestBodySize).
 ///
-/// It hands the service a [`RequestBody`] in place of the body, and so is a layer of its own:
-/// [`HttpLayer`](super::HttpLayer) leaves requests as they are. Axum's routers need it only without
-/// [`HttpLayer::install`](super::HttpLayer::install).
+/// Add it directly inside [`HttpLayer`](super::HttpLayer). It is a separate layer because it changes the type of the
+/// request body to [`RequestBody`], while [`HttpLayer`](super::HttpLayer) leaves requests unchanged. An axum router needs
+/// it only without [`HttpLayer::install`](super::HttpLayer::install).
 ///
 /// ```
 /// use http::{Request, Response};
@@ -87,7 +87,7 @@ impl<S> Layer<S> for RequestBodyLayer {
     }
 }
 
-/// A service whose requests' bodies are counted, made by [`RequestBodyLayer`].
+/// A service that counts the bytes of request bodies. Created by [`RequestBodyLayer`].
 #[derive(Clone, Debug)]
 pub struct RequestBodyService<S> {
     inner: S,
@@ -106,26 +106,26 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let received = RequestBody::<B>::counting(&mut request);
+        let received = RequestBody::<B>::take_count(&mut request);
         self.inner.call(request.map(|inner| RequestBody { inner, received }))
     }
 }
 
 pin_project! {
-    /// The body of a request, as it is, whose bytes are counted as they pass.
+    /// A request body that passes the inner body on unchanged and counts its bytes.
     #[derive(Debug)]
     pub struct RequestBody<B> {
         #[pin]
         inner: B,
-        received: Option<Received>,
+        received: Option<ReceivedBytes>,
     }
 }
 
 impl<B> RequestBody<B> {
-    /// Takes the count from the request that it came with.
-    fn counting(request: &mut Request<B>) -> Option<Received> {
-        let received = request.extensions_mut().remove::<Received>()?;
-        received.0.counted.store(true, Ordering::Relaxed);
+    /// Takes the count from the extensions of the request.
+    fn take_count(request: &mut Request<B>) -> Option<ReceivedBytes> {
+        let received = request.extensions_mut().remove::<ReceivedBytes>()?;
+        received.0.is_counted.store(true, Ordering::Relaxed);
         Some(received)
     }
 }
@@ -156,12 +156,11 @@ impl<B: Body> Body for RequestBody<B> {
 
 #[cfg(feature = "axum")]
 impl RequestBody<axum::body::Body> {
-    /// Counts the body of this request, which stays of axum's type. Where nothing is to be counted, it is not put into
-    /// another box.
+    /// Counts the body without changing its type. The body is not boxed again if its size is not recorded.
     #[inline]
     pub(super) fn count_in_place(request: &mut axum::extract::Request) {
-        if request.extensions().get::<Received>().is_some() {
-            let received = Self::counting(request);
+        if request.extensions().get::<ReceivedBytes>().is_some() {
+            let received = Self::take_count(request);
             let inner = std::mem::take(request.body_mut());
             *request.body_mut() = axum::body::Body::new(Self { inner, received });
         }

@@ -1,4 +1,4 @@
-//! The layer in an axum router.
+//! [`HttpLayer`] in an axum router.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -17,12 +17,12 @@ use super::request_body::RequestBody;
 use super::service::HttpService;
 
 impl HttpLayer {
-    /// Puts the layer around every route of a router and around its fallbacks. Call it after all routes were added: a
-    /// layer around a finished router, or one added before, does not know the routes.
+    /// Adds the layer to all routes of a router and to its fallbacks. Call it after all routes were added: routes that
+    /// are added later are not recorded, and a layer around the router does not know the routes.
     ///
-    /// [`Metrics::instrument`](crate::Metrics::instrument) does this, and mounts the page. This is for a registry of one's
-    /// own, and for layers beside the first. It is cheaper than [`Router::layer`]: bodies that are over with their headers
-    /// stay as they are.
+    /// [`Metrics::instrument`](crate::Metrics::instrument) calls this and mounts the page. Use this method for another
+    /// registry, or for a second layer. It is cheaper than [`Router::layer`]: a response body that is complete with the
+    /// headers is not boxed again.
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -36,14 +36,14 @@ impl HttpLayer {
     where
         S: Clone + Send + Sync + 'static,
     {
-        if self.shared.is_none() {
+        if self.routes.is_none() {
             return router;
         }
         router.layer(RouterLayer(self))
     }
 }
 
-/// [`HttpLayer`] between services that know one type of body only.
+/// [`HttpLayer`] without a change of the body types, as routers require it.
 #[derive(Clone)]
 struct RouterLayer(HttpLayer);
 

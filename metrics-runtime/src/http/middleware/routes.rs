@@ -1,110 +1,110 @@
-//! How a request finds its series: by its route and its method.
+//! The lookup of a request's series, by its route and its method.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use super::extract::{FromRequest, guarded};
+use super::extract::{RequestExtractor, catch_panic};
 use super::head::RequestHead;
 use super::labels::{self, METHODS};
 use super::recorder::{Recorder, Series};
-use super::shared::Handle;
-use super::skip::Exceptions;
+use super::shared::Shared;
+use super::skip::SkipRules;
 use crate::family::{OVERFLOW, Table};
 
-/// A layer: how a request finds its series.
-pub(super) struct Shared {
-    recorder: Handle<Recorder>,
-    route: Option<FromRequest>,
-    exceptions: Exceptions,
-    /// By their text.
-    routes: Table<Route>,
-    /// Numbers of routes, by the address of their text: a guess, since a text may have come to the address of another.
-    guesses: [AtomicUsize; GUESSES],
-    unmatched: Unmatched,
+/// The routes of a layer, each with its series by method.
+pub(super) struct Routes {
+    recorder: Shared<Recorder>,
+    extractor: Option<RequestExtractor>,
+    skip: SkipRules,
+    table: Table<Route>,
+    /// Numbers of routes, indexed by the address of the route's text. They are hints that have to be verified: another
+    /// text can be allocated at the same address.
+    hints: [AtomicUsize; HINTS],
+    unmatched: UnmatchedWarning,
 }
 
 /// A route, with its series by method.
 struct Route {
     endpoint: Box<str>,
-    series: [OnceLock<Handle<Series>>; METHODS.len()],
+    series: [OnceLock<Shared<Series>>; METHODS.len()],
 }
 
-/// More than most applications have routes.
-const GUESSES: usize = 128;
+/// The number of hints, more than most applications have routes.
+const HINTS: usize = 128;
 
-/// The names that the table of routes goes by.
+/// The label name under which the table of routes is keyed.
 const ROUTE: [&str; 1] = ["route"];
 
-/// Routes that a router names are as many as the program has; those that an extractor names could be anything.
+/// The maximum number of routes. A router has a fixed number of routes, but an extractor can return any text.
 const MAX_ROUTES: usize = 1_000;
 
-impl Shared {
-    pub(super) fn new(recorder: Handle<Recorder>, route: Option<FromRequest>, exceptions: Exceptions) -> Self {
+impl Routes {
+    pub(super) fn new(recorder: Shared<Recorder>, extractor: Option<RequestExtractor>, skip: SkipRules) -> Self {
         Self {
             recorder,
-            route,
-            exceptions,
-            routes: Table::new(),
-            guesses: std::array::from_fn(|_| AtomicUsize::new(0)),
-            unmatched: Unmatched(AtomicU32::new(0)),
+            extractor,
+            skip,
+            table: Table::new(),
+            hints: std::array::from_fn(|_| AtomicUsize::new(0)),
+            unmatched: UnmatchedWarning(AtomicU32::new(0)),
         }
     }
 
-    /// The series of this request; none if it is not to be recorded.
+    /// Returns the series of a request, or `None` if the request is skipped.
     #[inline]
-    pub(super) fn series(&self, request: RequestHead<'_>) -> Option<&Handle<Series>> {
-        if self.exceptions.hold(request) {
+    pub(super) fn series(&self, request: RequestHead<'_>) -> Option<&Shared<Series>> {
+        if self.skip.matches(request) {
             return None;
         }
         let method = labels::method(request.method());
-        if let Some(route) = &self.route
-            && let Some(endpoint) = guarded(|| route(request)).flatten()
+        if let Some(extract) = &self.extractor
+            && let Some(endpoint) = catch_panic(|| extract(request)).flatten()
         {
             self.unmatched.note(true);
-            return self.of(endpoint.as_str(), method);
+            return self.series_of(endpoint.as_str(), method);
         }
         let endpoint = matched_path(request);
         self.unmatched.note(endpoint.is_some());
-        self.of(endpoint.unwrap_or(labels::UNMATCHED), method)
+        self.series_of(endpoint.unwrap_or(labels::UNMATCHED), method)
     }
 
     #[inline]
-    fn of(&self, endpoint: &str, method: usize) -> Option<&Handle<Series>> {
-        // A router keeps the texts of its routes, so most are where they were.
-        let guess = &self.guesses[endpoint.as_ptr().addr() / 16 % GUESSES];
-        let route = match self.routes.numbered(guess.load(Ordering::Relaxed)) {
+    fn series_of(&self, endpoint: &str, method: usize) -> Option<&Shared<Series>> {
+        // A router keeps the texts of its routes, so a route usually has the same address as before.
+        let hint = &self.hints[endpoint.as_ptr().addr() / 16 % HINTS];
+        let route = match self.table.numbered(hint.load(Ordering::Relaxed)) {
             Some(route) if *route.value.endpoint == *endpoint => &route.value,
-            _ => self.find(endpoint, guess)?,
+            _ => self.find(endpoint, hint)?,
         };
-        let new = || Handle::new(Series::new(&self.recorder, &route.endpoint, method), self.recorder.is_forever());
+        let new = || Shared::new(Series::new(&self.recorder, &route.endpoint, method), self.recorder.is_static());
         Some(route.series.get(method)?.get_or_init(new))
     }
 
-    /// The route of this text, or the one for all those for which there is no room.
+    /// Returns the route with this text, or the overflow route if there are too many.
     #[inline(never)]
-    fn find(&self, endpoint: &str, guess: &AtomicUsize) -> Option<&Route> {
-        if let Some(number) = self.routes.number(&ROUTE, &[endpoint]) {
-            guess.store(number, Ordering::Relaxed);
-            return self.routes.numbered(number).map(|route| &route.value);
+    fn find(&self, endpoint: &str, hint: &AtomicUsize) -> Option<&Route> {
+        if let Some(number) = self.table.number(&ROUTE, &[endpoint]) {
+            hint.store(number, Ordering::Relaxed);
+            return self.table.numbered(number).map(|route| &route.value);
         }
-        self.add(MAX_ROUTES, endpoint).or_else(|| self.add(MAX_ROUTES + 1, OVERFLOW))
+        self.get_or_add(MAX_ROUTES, endpoint).or_else(|| self.get_or_add(MAX_ROUTES + 1, OVERFLOW))
     }
 
-    fn add(&self, limit: usize, endpoint: &str) -> Option<&Route> {
+    fn get_or_add(&self, limit: usize, endpoint: &str) -> Option<&Route> {
         let new = || Route { endpoint: endpoint.into(), series: Default::default() };
-        // Looked at before the lock: who asks for ever new routes is not to hold up the others.
-        let route = if self.routes.len() < limit {
-            self.routes.get_or_insert(&ROUTE, &[endpoint], |len| len < limit, new)
+        // Checked before taking the lock, so that clients that request ever new routes do not block other requests.
+        let route = if self.table.len() < limit {
+            self.table.get_or_insert(&ROUTE, &[endpoint], |len| len < limit, new)
         } else {
-            self.routes.get(&ROUTE, &[endpoint])
+            self.table.get(&ROUTE, &[endpoint])
         };
         route.map(|route| &route.value)
     }
 
-    /// How many routes and values of labels it has seen.
+    /// Returns the number of routes and of extracted label values.
     #[cfg(all(test, feature = "axum"))]
-    pub(super) fn known(&self) -> usize {
-        self.routes.len() + self.recorder.custom.len()
+    pub(super) fn remembered(&self) -> usize {
+        self.table.len() + self.recorder.extracted.len()
     }
 }
 
@@ -118,33 +118,32 @@ fn matched_path(_: RequestHead<'_>) -> Option<&str> {
     None
 }
 
-/// How many requests in a row have matched no route, from the first on.
-struct Unmatched(AtomicU32);
+/// Logs a warning if the first [`UNMATCHED_LIMIT`] requests match no route. Counts those requests, and holds [`SETTLED`]
+/// once a request has matched or the warning was logged.
+struct UnmatchedWarning(AtomicU32);
 
-/// That many say that something is wrong.
-const SUSPICIOUS: u32 = 100;
-/// Nobody needs to know any more.
+const UNMATCHED_LIMIT: u32 = 100;
 const SETTLED: u32 = u32::MAX;
 
-impl Unmatched {
+impl UnmatchedWarning {
     #[inline]
     fn note(&self, matched: bool) {
-        let seen = self.0.load(Ordering::Relaxed);
-        if seen != SETTLED {
-            self.settle(seen, matched);
+        let count = self.0.load(Ordering::Relaxed);
+        if count != SETTLED {
+            self.update(count, matched);
         }
     }
 
     #[cold]
-    fn settle(&self, seen: u32, matched: bool) {
-        let next = if matched || seen + 1 == SUSPICIOUS { SETTLED } else { seen + 1 };
-        // Where another thread came first, this request is as good as unseen.
-        let first = self.0.compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if first && next == SETTLED && !matched {
+    fn update(&self, count: u32, matched: bool) {
+        let next = if matched || count + 1 == UNMATCHED_LIMIT { SETTLED } else { count + 1 };
+        // If another thread was faster, this request is not counted.
+        let updated = self.0.compare_exchange(count, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if updated && next == SETTLED && !matched {
             tracing::warn!(
-                "none of the first {SUSPICIOUS} HTTP requests matched a route, all are `{}`: the layer has to be \
-                 inside of the router, after all routes (`Metrics::instrument`, `HttpLayer::install`), or be told the \
-                 route (`Http::route`)",
+                "none of the first {UNMATCHED_LIMIT} HTTP requests matched a route, so all are recorded as `{}`; add the \
+                 layer inside the router, after all routes (`Metrics::instrument` or `HttpLayer::install`), or extract \
+                 the route with `Http::route`",
                 labels::UNMATCHED,
             );
         }

@@ -1,4 +1,4 @@
-//! The service.
+//! The service of the middleware.
 
 use std::fmt;
 use std::task::{Context, Poll};
@@ -9,27 +9,27 @@ use tower_service::Service;
 use super::body::TrackedBody;
 use super::future::ResponseFuture;
 use super::guard::Guard;
-use super::routes::Shared;
-use super::shared::Handle;
+use super::routes::Routes;
+use super::shared::Shared;
 
-/// A service whose requests are counted, made by [`HttpLayer`](super::HttpLayer).
+/// A service that records its requests. Created by [`HttpLayer`](super::HttpLayer).
 #[derive(Clone)]
 pub struct HttpService<S> {
     inner: S,
-    shared: Option<Handle<Shared>>,
+    routes: Option<Shared<Routes>>,
 }
 
 impl<S> HttpService<S> {
-    pub(super) fn new(inner: S, shared: Option<Handle<Shared>>) -> Self {
-        Self { inner, shared }
+    pub(super) fn new(inner: S, routes: Option<Shared<Routes>>) -> Self {
+        Self { inner, routes }
     }
 
     #[inline]
     pub(super) fn begin<B>(&self, request: &mut Request<B>) -> Guard {
-        self.shared.as_ref().map_or_else(Guard::default, |shared| Guard::begin(shared, request))
+        self.routes.as_ref().map_or_else(Guard::default, |routes| Guard::begin(routes, request))
     }
 
-    /// Calls the service, which may panic before there is a future.
+    /// Calls the inner service under the guard, because the call itself can panic.
     #[inline]
     pub(super) fn call_inner<B>(&mut self, guard: &mut Guard, request: Request<B>) -> S::Future
     where

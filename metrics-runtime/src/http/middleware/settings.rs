@@ -1,65 +1,56 @@
-//! What a layer records, and under which names.
+//! The settings of the middleware.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::extract::{Custom, Declared, From as Extract, FromRequest, MAX_LABELS};
+use super::extract::{ExtractedLabel, Extractor, MAX_LABELS, RequestExtractor};
 use super::head::{RequestHead, ResponseHead};
-use super::layer::HttpLayer;
-use super::metric::{HttpMetric, Named};
-use super::recorder::{Families, Recorder};
-use super::routes::Shared;
-use super::shared::Handle;
-use super::skip::{Exceptions, Pattern};
-use crate::family::{Family, Metric};
-use crate::metric::clock;
-use crate::registry::{Registry, RegistryError};
+use super::metric::{HttpMetric, MetricSetting};
+use super::skip::{Pattern, SkipRules};
+use crate::registry::RegistryError;
+use crate::schema::Descriptor;
 use crate::schema::label::Label;
-use crate::schema::{Descriptor, Source};
 
-/// The most values that a series can have: method, route and status, and the application's own.
-pub(super) const MAX_VALUES: usize = 3 + MAX_LABELS;
-
-/// Why there is no such layer.
+/// An error of [`Http::layer`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// A name, a label or the buckets are refused by Prometheus' rules, or another definition has the name.
+    /// Prometheus does not allow a name, a label or the buckets, or the name is registered with another definition.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// A pattern that no path matches.
-    #[error("the requests to leave out cannot be {pattern:?}: {problem}")]
+    /// A pattern that no path can match.
+    #[error("the pattern {pattern:?} of paths to skip never matches: {problem}")]
     #[non_exhaustive]
     Pattern {
         /// The pattern.
         pattern: String,
-        /// What is wrong with it.
+        /// The reason why it never matches.
         problem: &'static str,
     },
-    /// More labels of the application's own than a request can carry.
-    #[error("{found} labels are added to the HTTP metrics ({}), and 4 are allowed: leave some out", names.join(", "))]
+    /// More than four extracted labels.
+    #[error("{found} labels are added to the HTTP metrics ({}); at most 4 are allowed", names.join(", "))]
     #[non_exhaustive]
     TooManyLabels {
-        /// How many there are.
+        /// The number of extracted labels.
         found: usize,
         /// Their names.
         names: Vec<String>,
     },
-    /// A label that may have no value.
-    #[error("label `{name}` may have 0 values; allowed are 1 and more: as many as it can have, or leave it out")]
+    /// An extracted label with a limit of 0 values.
+    #[error("the label `{name}` has a limit of 0 values; expected at least 1")]
     #[non_exhaustive]
     NoValues {
-        /// The label.
+        /// The name of the label.
         name: String,
     },
 }
 
-/// What is recorded of every request, and under which names.
+/// The settings of the middleware: the metrics, their names, labels and buckets, and the requests to skip.
 ///
-/// [`HttpMetric`] lists what there is. The first two, requests and their durations, are recorded unless
-/// [switched off](Self::without), the others if [switched on](Self::with). All names, the names of the labels and the
-/// buckets can be chosen. [The module](super) says what the labels read and when a request counts.
+/// [`HttpMetric`] lists the metrics. [`Requests`](HttpMetric::Requests) and [`Duration`](HttpMetric::Duration) are recorded
+/// unless [switched off](Self::without), the others if [switched on](Self::with). The [module](crate::http) documents the
+/// label values and when a request is recorded.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -72,7 +63,7 @@ pub enum HttpError {
 ///     .with(HttpMetric::InFlight)
 ///     .endpoint_label("path")
 ///     .buckets(&[0.1, 1.0, 10.0])
-///     .leave_out_path("/internal/*")
+///     .skip_path("/internal/*")
 ///     .layer(&registry)?;
 /// let app: Router = layer.install(Router::new().route("/users/{id}", get(|| async { "hello" })));
 /// # Ok::<(), metrics_runtime::http::HttpError>(())
@@ -80,17 +71,17 @@ pub enum HttpError {
 #[derive(Clone)]
 #[must_use]
 pub struct Http {
-    metrics: [Named; HttpMetric::ALL.len()],
+    metrics: [MetricSetting; HttpMetric::ALL.len()],
     method_label: Cow<'static, str>,
     endpoint_label: Cow<'static, str>,
     status_label: Cow<'static, str>,
-    duration_status: bool,
-    classes: bool,
+    pub(super) duration_status: bool,
+    pub(super) status_classes: bool,
     buckets: Cow<'static, [f64]>,
     size_buckets: Cow<'static, [f64]>,
-    labels: Vec<Declared>,
-    route: Option<FromRequest>,
-    exceptions: Exceptions,
+    pub(super) labels: Vec<ExtractedLabel>,
+    pub(super) route: Option<RequestExtractor>,
+    pub(super) skip: SkipRules,
 }
 
 impl Default for Http {
@@ -101,118 +92,119 @@ impl Default for Http {
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let metrics: Vec<_> = self.metrics.iter().filter(|metric| metric.on).map(|metric| &metric.name).collect();
+        let metrics: Vec<_> = self.metrics.iter().filter(|metric| metric.enabled).map(|metric| &metric.name).collect();
         f.debug_struct("Http").field("metrics", &metrics).finish_non_exhaustive()
     }
 }
 
 impl Http {
-    /// Requests and durations, under the names that [`HttpMetric`] says.
+    /// Creates the default settings: [`HttpMetric::Requests`] and [`HttpMetric::Duration`] under their default names.
     pub const fn new() -> Self {
         Self {
-            metrics: HttpMetric::NAMED,
+            metrics: HttpMetric::DEFAULTS,
             method_label: Cow::Borrowed("method"),
             endpoint_label: Cow::Borrowed("endpoint"),
             status_label: Cow::Borrowed("status"),
             duration_status: false,
-            classes: false,
+            status_classes: false,
             buckets: Cow::Borrowed(&[0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0]),
             size_buckets: Cow::Borrowed(&[100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8]),
             labels: Vec::new(),
             route: None,
-            exceptions: Exceptions::new(),
+            skip: SkipRules::new(),
         }
     }
 
-    /// [`HttpMetric::OpenTelemetry`] and nothing else. For a migration, both are recorded by
+    /// Creates settings that record [`HttpMetric::OpenTelemetry`] only. To migrate, record both with
     /// `Http::new().with(HttpMetric::OpenTelemetry)`.
     pub fn opentelemetry() -> Self {
         Self::new().without(HttpMetric::Requests).without(HttpMetric::Duration).with(HttpMetric::OpenTelemetry)
     }
 
-    /// Records this as well.
+    /// Records this metric.
     pub fn with(mut self, metric: HttpMetric) -> Self {
-        self.metrics[metric as usize].on = true;
+        self.metrics[metric as usize].enabled = true;
         self
     }
 
-    /// Does not record this.
+    /// Does not record this metric.
     pub fn without(mut self, metric: HttpMetric) -> Self {
-        self.metrics[metric as usize].on = false;
+        self.metrics[metric as usize].enabled = false;
         self
     }
 
-    /// Records this under another name, without namespace.
+    /// Records this metric under another name, without the namespace.
     pub fn named(mut self, metric: HttpMetric, name: impl Into<Cow<'static, str>>) -> Self {
         self.metrics[metric as usize].name = name.into();
         self.with(metric)
     }
 
-    /// The name of the counter, without namespace. It ends in `_total`.
+    /// Sets the name of the counter of requests, without the namespace. It has to end in `_total`.
     pub fn requests(self, name: impl Into<Cow<'static, str>>) -> Self {
         self.named(HttpMetric::Requests, name)
     }
 
-    /// The name of the histogram of durations, without namespace. It ends in `_seconds`.
+    /// Sets the name of the histogram of durations, without the namespace. It has to end in `_seconds`.
     pub fn duration(self, name: impl Into<Cow<'static, str>>) -> Self {
         self.named(HttpMetric::Duration, name)
     }
 
-    /// The name of the label `method`.
+    /// Sets the name of the label `method`.
     pub fn method_label(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.method_label = name.into();
         self
     }
 
-    /// The name of the label `endpoint`.
+    /// Sets the name of the label `endpoint`.
     pub fn endpoint_label(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.endpoint_label = name.into();
         self
     }
 
-    /// The name of the label `status`.
+    /// Sets the name of the label `status`.
     pub fn status_label(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.status_label = name.into();
         self
     }
 
-    /// Whether the histogram of durations has the label `status` as well. Each status then costs a series for every
-    /// bucket.
+    /// Sets whether the histogram of durations has the label `status`; default `false`. Each status then costs one series
+    /// per bucket.
     pub const fn duration_status(mut self, yes: bool) -> Self {
         self.duration_status = yes;
         self
     }
 
-    /// Whether the label `status` reads `2xx` instead of `200`. OpenTelemetry's always has the code.
+    /// Sets whether the label `status` has classes such as `2xx` instead of codes; default `false`. OpenTelemetry's label
+    /// always has the code.
     pub const fn status_classes(mut self, yes: bool) -> Self {
-        self.classes = yes;
+        self.status_classes = yes;
         self
     }
 
-    /// The bounds of the buckets for durations.
+    /// Returns the upper bounds of the buckets for durations.
     #[cfg(feature = "axum")]
     pub(crate) fn bounds(&self) -> &[f64] {
         &self.buckets
     }
 
-    /// The upper bounds of the buckets for durations and times to the first byte, in seconds, sorted, `+Inf` left out.
-    /// OpenTelemetry's are fixed.
+    /// Sets the buckets for durations and times to the first byte: upper bounds in seconds, sorted, without `+Inf`.
+    /// OpenTelemetry's buckets are fixed.
     pub fn buckets(mut self, bounds: impl Into<Cow<'static, [f64]>>) -> Self {
         self.buckets = bounds.into();
         self
     }
 
-    /// The upper bounds of the buckets for sizes, in bytes, sorted, `+Inf` left out.
+    /// Sets the buckets for body sizes: upper bounds in bytes, sorted, without `+Inf`.
     pub fn size_buckets(mut self, bounds: impl Into<Cow<'static, [f64]>>) -> Self {
         self.size_buckets = bounds.into();
         self
     }
 
-    /// The route of a request, for services whose routes are not those of an axum router. Where it says nothing, that of
-    /// the router is taken, if there is one, and `unmatched` else.
+    /// Extracts the label `endpoint` from requests, for services whose routes are not those of an axum router. If the
+    /// closure returns `None`, the label is the route of the axum router, or `unmatched` if there is none.
     ///
-    /// It is to answer with a route of the application, never with something that a client wrote. As a last resort, what
-    /// comes after the first 1,000 routes is counted as `_overflow`.
+    /// Return a route of the application, never text that a client sent. As a last resort, all routes after the first
+    /// 1,000 are recorded as `_overflow`. If the closure panics, the request is handled as if it returned `None`.
     ///
     /// ```
     /// use metrics_runtime::http::Http;
@@ -233,11 +225,11 @@ impl Http {
         self
     }
 
-    /// A label of the application's own, read from every request, on the counter and on the histogram of durations. At
-    /// most four can be added, those of responses included.
+    /// Adds a label that is extracted from every request, to the counter of requests and the histogram of durations. At
+    /// most four labels can be added with this method and [`response_label`](Self::response_label).
     ///
-    /// It has at most `values` values. What comes after them, and what is longer than 128 bytes, reads `_overflow`. Where
-    /// there is no value, the label is empty, which to Prometheus is as if it was not there.
+    /// The label has at most `values` values. Further values, and values longer than 128 bytes, are recorded as
+    /// `_overflow`. If the closure returns `None` or panics, the label is empty, which Prometheus treats as absent.
     ///
     /// ```
     /// use metrics_runtime::Label;
@@ -252,79 +244,45 @@ impl Http {
     where
         F: for<'a> Fn(RequestHead<'a>) -> Option<Label<'a>> + Send + Sync + 'static,
     {
-        self.label(name.into(), values, Extract::Request(Arc::new(value)))
+        self.label(name.into(), values, Extractor::Request(Arc::new(value)))
     }
 
-    /// The same, read from every response. It is empty for requests that had none.
+    /// Adds a label that is extracted from every response, like [`request_label`](Self::request_label). It is empty for
+    /// requests without a response.
     pub fn response_label<F>(self, name: impl Into<Cow<'static, str>>, values: usize, value: F) -> Self
     where
         F: for<'a> Fn(ResponseHead<'a>) -> Option<Label<'a>> + Send + Sync + 'static,
     {
-        self.label(name.into(), values, Extract::Response(Arc::new(value)))
+        self.label(name.into(), values, Extractor::Response(Arc::new(value)))
     }
 
-    fn label(mut self, name: Cow<'static, str>, limit: usize, from: Extract) -> Self {
-        self.labels.push(Declared { name, limit, from });
+    fn label(mut self, name: Cow<'static, str>, limit: usize, extractor: Extractor) -> Self {
+        self.labels.push(ExtractedLabel { name, limit, extractor });
         self
     }
 
-    /// Does not record requests for this path, in which `*` stands for any characters: `/health`, `/internal/*`.
+    /// Does not record requests to paths that match this pattern, in which `*` matches any number of characters:
+    /// `/health`, `/internal/*`.
     ///
-    /// [`LeftOut`](super::LeftOut) leaves out a route, whatever its path.
-    pub fn leave_out_path(mut self, pattern: impl Into<String>) -> Self {
-        self.exceptions.patterns.push(Pattern(pattern.into()));
+    /// To skip a route, whatever its path, add the layer [`Skip`](super::Skip) to it.
+    pub fn skip_path(mut self, pattern: impl Into<String>) -> Self {
+        self.skip.patterns.push(Pattern(pattern.into()));
         self
     }
 
-    /// Does not record requests for which this is true.
-    pub fn leave_out<F>(mut self, predicate: F) -> Self
+    /// Does not record requests for which the predicate returns `true`. A predicate that panics skips nothing.
+    pub fn skip<F>(mut self, predicate: F) -> Self
     where
         F: Fn(RequestHead<'_>) -> bool + Send + Sync + 'static,
     {
-        self.exceptions.predicates.push(Arc::new(predicate));
+        self.skip.predicates.push(Arc::new(predicate));
         self
     }
 
-    /// The middleware that records into this registry.
-    ///
-    /// Layers with the same definition and the same registry record into the same metrics. One that records into
-    /// [`Registry::global`] stays in memory to the end, as the registry does.
-    ///
-    /// # Errors
-    /// A name, a label or the buckets are refused by Prometheus' rules, or another definition has the name; a path to
-    /// leave out could not match; there are more than four labels of one's own, or one that may have no value.
-    #[track_caller]
-    pub fn layer(&self, registry: &Registry) -> Result<HttpLayer, HttpError> {
-        self.check()?;
-        clock::start();
-        let source = Source::caller();
-        let families = Families {
-            requests: self.family(HttpMetric::Requests, registry, source)?,
-            duration: self.family(HttpMetric::Duration, registry, source)?,
-            first_byte: self.family(HttpMetric::FirstByte, registry, source)?,
-            in_flight: self.family(HttpMetric::InFlight, registry, source)?,
-            request_size: self.family(HttpMetric::RequestBodySize, registry, source)?,
-            response_size: self.family(HttpMetric::ResponseBodySize, registry, source)?,
-            aborted: self.family(HttpMetric::Aborted, registry, source)?,
-            upgrades: self.family(HttpMetric::Upgrades, registry, source)?,
-            upgrades_open: self.family(HttpMetric::UpgradesOpen, registry, source)?,
-            opentelemetry: self.family(HttpMetric::OpenTelemetry, registry, source)?,
-        };
-        let recorder = Recorder {
-            families,
-            duration_status: self.duration_status,
-            classes: self.classes,
-            custom: Custom::new(&self.labels),
-        };
-        let forever = registry.is_global();
-        let recorder = Handle::new(recorder, forever);
-        let shared = Shared::new(recorder, self.route.clone(), self.exceptions.clone());
-        Ok(HttpLayer::new(Handle::new(shared, forever)))
-    }
-
-    fn check(&self) -> Result<(), HttpError> {
+    /// Checks the settings that registering the families does not check.
+    pub(super) fn check(&self) -> Result<(), HttpError> {
         if let Some((pattern, problem)) =
-            self.exceptions.patterns.iter().find_map(|pattern| Some((pattern, pattern.problem()?)))
+            self.skip.patterns.iter().find_map(|pattern| Some((pattern, pattern.problem()?)))
         {
             return Err(HttpError::Pattern { pattern: pattern.0.clone(), problem });
         }
@@ -338,19 +296,10 @@ impl Http {
         }
     }
 
-    /// The family of a metric, if it is recorded.
-    fn family<M: Metric>(
-        &self,
-        metric: HttpMetric,
-        registry: &Registry,
-        source: Source,
-    ) -> Result<Option<Family<M>>, RegistryError> {
-        self.described(metric).map(|descriptor| registry.registered_at(descriptor, source)).transpose()
-    }
-
-    fn described(&self, metric: HttpMetric) -> Option<Descriptor> {
-        let named = &self.metrics[metric as usize];
-        if !named.on {
+    /// Returns the descriptor of a metric, or `None` if it is switched off.
+    pub(super) fn descriptor(&self, metric: HttpMetric) -> Option<Descriptor> {
+        let setting = &self.metrics[metric as usize];
+        if !setting.enabled {
             return None;
         }
         let bounds = match metric {
@@ -364,6 +313,6 @@ impl Http {
         if matches!(metric, HttpMetric::Requests | HttpMetric::Duration) {
             labels.extend(self.labels.iter().map(|label| label.name.clone()));
         }
-        Some(metric.descriptor(named.name.clone(), labels, bounds.clone()))
+        Some(metric.descriptor(setting.name.clone(), labels, bounds.clone()))
     }
 }

@@ -1,44 +1,44 @@
-//! A reference that outlives the call that made it.
+//! A shared reference that is not counted for the global registry.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// What is there for as long as the program runs, or until the last of its users goes.
+/// A cheap clone of a reference to a shared value.
 ///
-/// Every request takes one along and gives it back. Where all of them count on the same word of memory, cores take turns
-/// at it; what belongs to the registry of the whole program is there to the end anyway, and is not counted.
-pub(super) enum Handle<T: 'static> {
-    Forever(&'static T),
+/// Every request clones one and drops it again. With a reference count, all cores would write to the same cache line.
+/// Values of the global registry live until the process exits anyway, so they are leaked and not counted.
+pub(super) enum Shared<T: 'static> {
+    Static(&'static T),
     Counted(Arc<T>),
 }
 
-impl<T> Handle<T> {
-    pub(super) fn new(value: T, forever: bool) -> Self {
-        if forever { Self::Forever(Box::leak(Box::new(value))) } else { Self::Counted(Arc::new(value)) }
+impl<T> Shared<T> {
+    pub(super) fn new(value: T, is_static: bool) -> Self {
+        if is_static { Self::Static(Box::leak(Box::new(value))) } else { Self::Counted(Arc::new(value)) }
     }
 
-    pub(super) const fn is_forever(&self) -> bool {
-        matches!(self, Self::Forever(_))
+    pub(super) const fn is_static(&self) -> bool {
+        matches!(self, Self::Static(_))
     }
 }
 
-impl<T> Clone for Handle<T> {
+impl<T> Clone for Shared<T> {
     #[inline]
     fn clone(&self) -> Self {
         match self {
-            Self::Forever(value) => Self::Forever(value),
+            Self::Static(value) => Self::Static(value),
             Self::Counted(value) => Self::Counted(Arc::clone(value)),
         }
     }
 }
 
-impl<T> Deref for Handle<T> {
+impl<T> Deref for Shared<T> {
     type Target = T;
 
     #[inline]
     fn deref(&self) -> &T {
         match self {
-            Self::Forever(value) => value,
+            Self::Static(value) => value,
             Self::Counted(value) => value,
         }
     }

@@ -1,4 +1,4 @@
-//! Requests that are not recorded at all.
+//! Requests that are not recorded: path patterns, predicates, and the layer [`Skip`].
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -10,22 +10,22 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::extract::guarded;
+use super::extract::catch_panic;
 use super::head::RequestHead;
 
-/// A path in which `*` stands for any characters, none included.
+/// A path pattern in which `*` matches any number of characters, including none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern(pub(super) String);
 
 impl Pattern {
-    /// What is wrong with it, if anything: it could never match.
+    /// Returns the reason why the pattern can never match, if there is one.
     pub(super) fn problem(&self) -> Option<&'static str> {
         if !self.0.starts_with(['/', '*']) {
-            Some("it has to start with `/` or `*`, as in `/health` or `/internal/*`")
+            Some("expected a pattern that starts with `/` or `*`, such as `/health` or `/internal/*`")
         } else if self.0.contains(['{', '}']) {
-            Some("a path has no parameters: write `*`, or put the layer `LeftOut` on the route")
+            Some("a pattern has no parameters; write `*`, or add the layer `Skip` to the route")
         } else if self.0.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#')) {
-            Some("no path contains whitespace, `?` or `#`")
+            Some("a path never contains whitespace, control characters, `?` or `#`")
         } else {
             None
         }
@@ -35,9 +35,9 @@ impl Pattern {
         let Some((start, rest)) = self.0.split_once('*') else { return self.0 == path };
         let Some(mut path) = path.strip_prefix(start) else { return false };
         let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-        let Some(within) = path.strip_suffix(end) else { return false };
-        path = within;
-        // The first place where a part fits leaves the most to the parts after it.
+        let Some(inner) = path.strip_suffix(end) else { return false };
+        path = inner;
+        // The first match of a part leaves the longest rest for the parts after it.
         middle.split('*').all(|part| match path.find(part) {
             Some(at) => {
                 path = &path[at + part.len()..];
@@ -50,136 +50,135 @@ impl Pattern {
 
 pub(super) type Predicate = Arc<dyn Fn(RequestHead<'_>) -> bool + Send + Sync>;
 
-/// Which requests are left out before anything is known of their response.
+/// The rules that skip a request before the inner service is called.
 #[derive(Clone, Default)]
-pub(super) struct Exceptions {
+pub(super) struct SkipRules {
     pub(super) patterns: Vec<Pattern>,
     pub(super) predicates: Vec<Predicate>,
 }
 
-impl Exceptions {
+impl SkipRules {
     pub(super) const fn new() -> Self {
         Self { patterns: Vec::new(), predicates: Vec::new() }
     }
 
     #[inline]
-    pub(super) fn hold(&self, request: RequestHead<'_>) -> bool {
-        (!self.patterns.is_empty() || !self.predicates.is_empty()) && self.any(request)
+    pub(super) fn matches(&self, request: RequestHead<'_>) -> bool {
+        (!self.patterns.is_empty() || !self.predicates.is_empty()) && self.matches_any(request)
     }
 
-    fn any(&self, request: RequestHead<'_>) -> bool {
+    fn matches_any(&self, request: RequestHead<'_>) -> bool {
         self.patterns.iter().any(|pattern| pattern.matches(request.uri().path()))
-            || self.predicates.iter().any(|predicate| guarded(|| predicate(request)).unwrap_or(false))
+            || self.predicates.iter().any(|predicate| catch_panic(|| predicate(request)).unwrap_or(false))
     }
 }
 
 thread_local! {
-    /// Whether a route that is left out was reached by the innermost [`watch`].
-    static REACHED: Cell<bool> = const { Cell::new(false) };
+    /// `true` if a skipped route was reached within the innermost [`SkipScope`].
+    static SKIPPED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From now until it is dropped: whether a route that is left out is reached on this thread.
+/// A call or poll of the inner service on this thread, in which a skipped route may be reached.
 ///
-/// The layer is outside of the route and is told from inside of it. A mark on the response alone would not do: a request
-/// whose client leaves has none.
+/// [`SkipService`] reports through a thread-local, because an extension of the response is not enough: a cancelled request
+/// has no response.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct SkipScope {
     outer: bool,
 }
 
-#[inline]
-pub(super) fn watch() -> Watch {
-    Watch { outer: REACHED.replace(false) }
-}
-
-impl Watch {
+impl SkipScope {
     #[inline]
-    pub(super) fn reached() -> bool {
-        REACHED.get()
+    pub(super) fn enter() -> Self {
+        Self { outer: SKIPPED.replace(false) }
+    }
+
+    /// Returns `true` if a skipped route was reached within the innermost scope.
+    #[inline]
+    pub(super) fn is_skipped() -> bool {
+        SKIPPED.get()
     }
 }
 
-impl Drop for Watch {
+impl Drop for SkipScope {
     fn drop(&mut self) {
-        // A layer further out wants to know as well.
-        REACHED.set(self.outer || REACHED.get());
+        // An outer layer skips the request too.
+        SKIPPED.set(self.outer || SKIPPED.get());
     }
 }
 
-/// A route, or any part of an application, whose requests no [`HttpLayer`](super::HttpLayer) records.
-///
-/// It is a layer for the routes that are left out:
+/// A layer for routes whose requests no [`HttpLayer`](super::HttpLayer) records, however they end.
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use metrics_runtime::{Registry, http::{Http, LeftOut}};
+/// use metrics_runtime::{Registry, http::{Http, Skip}};
 ///
 /// let app: Router = Router::new()
 ///     .route("/", get(|| async { "counted" }))
-///     .route("/health", get(|| async { "not counted" }).layer(LeftOut));
+///     .route("/health", get(|| async { "not counted" }).layer(Skip));
 /// let app = Http::new().layer(&Registry::new())?.install(app);
 /// # Ok::<(), metrics_runtime::http::HttpError>(())
 /// ```
 ///
-/// It also is an extension, which a handler can put on a response; that comes too late for requests whose clients leave
-/// before. Requests that are marked outside of the metrics' layer are left out by [`Http::leave_out`](super::Http::leave_out).
+/// A handler can also add `Skip` to the extensions of a response; requests that are cancelled before that response are
+/// recorded. To skip requests that an outer layer has marked, use [`Http::skip`](super::Http::skip).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LeftOut;
+pub struct Skip;
 
-impl<S> Layer<S> for LeftOut {
-    type Service = LeftOutService<S>;
+impl<S> Layer<S> for Skip {
+    type Service = SkipService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        LeftOutService { inner }
+        SkipService { inner }
     }
 }
 
-/// A service whose requests are not recorded, made by [`LeftOut`].
+/// A service whose requests are not recorded. Created by [`Skip`].
 #[derive(Clone, Debug)]
-pub struct LeftOutService<S> {
+pub struct SkipService<S> {
     inner: S,
 }
 
-impl<S, B, R> Service<Request<B>> for LeftOutService<S>
+impl<S, B, R> Service<Request<B>> for SkipService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = LeftOutFuture<S::Future>;
+    type Future = SkipFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        REACHED.set(true);
-        LeftOutFuture { inner: self.inner.call(request) }
+        SKIPPED.set(true);
+        SkipFuture { inner: self.inner.call(request) }
     }
 }
 
 pin_project! {
-    /// The response of a [`LeftOutService`], under way.
+    /// The response future of [`SkipService`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct LeftOutFuture<F> {
+    pub struct SkipFuture<F> {
         #[pin]
         inner: F,
     }
 }
 
-impl<F, R, E> Future for LeftOutFuture<F>
+impl<F, R, E> Future for SkipFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
 {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Again: the call may have been on another thread than the layer.
-        REACHED.set(true);
+        // Set again: this poll may run on another thread than the call.
+        SKIPPED.set(true);
         let mut polled = ready!(self.project().inner.poll(cx));
         if let Ok(response) = &mut polled {
-            response.extensions_mut().insert(LeftOut);
+            response.extensions_mut().insert(Skip);
         }
         Poll::Ready(polled)
     }
@@ -190,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_anything() {
+    fn a_star_matches_any_characters() {
         let matches = |pattern: &str, path| Pattern(pattern.to_owned()).matches(path);
         for (pattern, path) in [
             ("/health", "/health"),
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_match_nothing_have_a_problem() {
+    fn patterns_that_can_never_match_have_a_problem() {
         for pattern in ["", "health", "/users/{id}", "/a b", "/a?b=c", "/a#b", "/a\n"] {
             assert!(Pattern(pattern.to_owned()).problem().is_some(), "{pattern:?}");
         }

@@ -1,4 +1,4 @@
-//! Connections that are no longer ones of requests and responses.
+//! Upgraded connections, such as a WebSocket or a tunnel.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,16 +7,16 @@ use http::header::UPGRADE;
 use http::{Method, Request};
 
 use super::recorder::Series;
-use super::shared::Handle;
+use super::shared::Shared;
 
-/// A connection that a request has asked to upgrade: a WebSocket, or whatever a `CONNECT` leads to.
+/// A guard that counts an upgraded connection, such as a WebSocket or a `CONNECT` tunnel, in `http_upgrades_open`.
 ///
-/// Hold it for as long as the connection is in use. From the response that upgrades it on, until this is dropped, it
-/// stands in `http_upgrades_open`, if [`HttpMetric::UpgradesOpen`](super::HttpMetric::UpgradesOpen) is recorded. The
-/// layer itself sees the response, and not what becomes of the connection after it.
+/// Hold it while the connection is in use: the layer sees the response, but not the connection after it. The connection
+/// counts as open from the response that upgrades it until the last clone of this guard is dropped, if
+/// [`HttpMetric::UpgradesOpen`](super::HttpMetric::UpgradesOpen) is recorded.
 ///
-/// It is an extension of the request. In axum handlers it is an extractor as well, which never fails: for a request that
-/// asks for no upgrade, or is not recorded, it stands for nothing.
+/// The guard is in the extensions of the request. It is also an axum extractor that never fails: if the request asks for
+/// no upgrade or is not recorded, the guard does nothing.
 ///
 /// ```
 /// use axum::response::Response;
@@ -33,47 +33,48 @@ use super::shared::Handle;
 /// # let _ = axum::Router::<()>::new().route("/", axum::routing::any(echo));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct OpenUpgrade(Option<Arc<Open>>);
+pub struct OpenUpgrade(Option<Arc<Connection>>);
 
-struct Open {
-    series: Handle<Series>,
-    open: AtomicBool,
+struct Connection {
+    series: Shared<Series>,
+    is_open: AtomicBool,
 }
 
-impl std::fmt::Debug for Open {
+impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open").field("open", &self.open).finish_non_exhaustive()
+        f.debug_struct("Connection").field("is_open", &self.is_open).finish_non_exhaustive()
     }
 }
 
 impl OpenUpgrade {
-    /// What the handler of this request is to hold, if it asks for an upgrade that is to be watched.
+    /// Creates the guard and adds it to the extensions of the request, if open upgrades are recorded and the request asks
+    /// for one.
     #[inline]
-    pub(super) fn asked<B>(series: &Handle<Series>, request: &mut Request<B>) -> Option<Self> {
+    pub(super) fn begin<B>(series: &Shared<Series>, request: &mut Request<B>) -> Option<Self> {
         if series.recorder().families.upgrades_open.is_none()
             || !(request.method() == Method::CONNECT || request.headers().contains_key(UPGRADE))
         {
             return None;
         }
-        let asked = Self(Some(Arc::new(Open { series: series.clone(), open: AtomicBool::new(false) })));
-        request.extensions_mut().insert(asked.clone());
-        Some(asked)
+        let upgrade = Self(Some(Arc::new(Connection { series: series.clone(), is_open: AtomicBool::new(false) })));
+        request.extensions_mut().insert(upgrade.clone());
+        Some(upgrade)
     }
 
-    /// The response upgrades the connection.
+    /// Counts the connection as open, because the response upgrades it.
     pub(super) fn accept(&self) {
-        if let Some(open) = &self.0
-            && !open.open.swap(true, Ordering::Relaxed)
+        if let Some(connection) = &self.0
+            && !connection.is_open.swap(true, Ordering::Relaxed)
         {
-            open.series.open();
+            connection.series.open_upgrade();
         }
     }
 }
 
-impl Drop for Open {
+impl Drop for Connection {
     fn drop(&mut self) {
-        if *self.open.get_mut() {
-            self.series.close();
+        if *self.is_open.get_mut() {
+            self.series.close_upgrade();
         }
     }
 }

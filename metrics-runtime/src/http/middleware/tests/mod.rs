@@ -1,107 +1,62 @@
-//! Requests against real routers and real sockets, and what the page says of them.
+//! Tests of the middleware, with routers, services and real sockets.
 
 mod bounded;
-mod endings;
 mod labels;
-mod left_out;
-mod life;
+mod lifecycle;
 mod logs;
-mod page;
+mod outcomes;
 mod resets;
 mod routes;
-mod scrapes;
-#[cfg(feature = "serve")]
-mod serve;
+mod skip;
 mod sockets;
-mod stubborn;
 mod upgrades;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::{HeaderMap, Request};
 use http_body::{Frame, SizeHint};
 
-use super::{Http, HttpLayer, HttpMetric};
+use crate::http::tests::{all_requests, eventually, instruments, instruments_of, request, sum};
+use crate::http::{Http, HttpLayer, HttpMetric};
 use crate::registry::Registry;
 
-/// A registry, and a layer that records into it under the default names.
-fn instruments() -> (Registry, HttpLayer) {
-    instruments_of(&Http::new())
-}
-
-/// A registry, and this layer.
-fn instruments_of(http: &Http) -> (Registry, HttpLayer) {
-    let registry = Registry::new();
-    let layer = http.layer(&registry).expect("valid");
-    (registry, layer)
-}
-
-/// Everything there is to record.
+/// Returns settings that record every metric.
 fn everything() -> Http {
     HttpMetric::ALL.iter().fold(Http::new(), |http, &metric| http.with(metric))
 }
 
-fn request(method: &str, uri: &str) -> Request<Body> {
-    let request = Request::builder().method(method).uri(uri);
-    request.body(Body::empty()).expect("a request")
-}
-
-/// How many requests were counted with these labels.
+/// Returns the number of requests recorded with these labels.
 fn requests(registry: &Registry, method: &str, endpoint: &str, status: &str) -> u64 {
     let series = format!(r#"http_requests_total{{method="{method}",endpoint="{endpoint}",status="{status}"}} "#);
     sum(registry, &series)
 }
 
-/// How many requests were counted.
-fn all_requests(registry: &Registry) -> u64 {
-    sum(registry, "http_requests_total{")
-}
-
-/// The value of this sample; 0 if it is not there.
+/// Returns the value of this sample, or 0 if it is missing.
 fn value(registry: &Registry, sample: &str) -> f64 {
     let page = registry.render();
     let mut values = page.lines().filter_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
     let value = values.next().map_or(0.0, |value| value.parse().expect("a number"));
-    assert_eq!(values.next(), None, "{sample} is there once");
+    assert_eq!(values.next(), None, "{sample} occurs once");
     value
 }
 
-/// How many durations were observed.
+/// Returns the number of observed durations.
 fn durations(registry: &Registry, method: &str, endpoint: &str) -> u64 {
     let series = format!(r#"http_request_duration_seconds_count{{method="{method}",endpoint="{endpoint}"}} "#);
     sum(registry, &series)
 }
 
-fn sum(registry: &Registry, series: &str) -> u64 {
-    let page = registry.render();
-    let samples = page.lines().filter(|line| line.starts_with(series));
-    samples
-        .filter_map(|line| line.rsplit_once(' '))
-        .map(|(_, value)| value.parse::<u64>().expect("a whole number"))
-        .sum()
-}
-
-/// Waits until it holds; what a server does after a client has left has no other end to wait for.
-async fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not so after 20 s: {what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-}
-
-/// A body that does as it is told.
+/// A body that performs scripted steps.
 #[derive(Debug, Default)]
 struct Script {
     steps: VecDeque<Step>,
-    /// Whether it announces how many bytes there are.
+    /// `true` if the size hint is exact.
     sized: bool,
-    /// Whether it knows when there is nothing more.
+    /// `true` if `is_end_stream` reports the end.
     knows_end: bool,
 }
 
@@ -109,9 +64,9 @@ struct Script {
 enum Step {
     Data(&'static str),
     Trailers,
-    /// Pending, once.
+    /// Returns `Pending` once.
     Wait,
-    /// Pending from here on.
+    /// Returns `Pending` from here on.
     Stall,
     Error,
     Panic,
@@ -153,8 +108,8 @@ impl http_body::Body for Script {
                 self.steps.push_front(Step::Stall);
                 return Poll::Pending;
             }
-            Some(Step::Error) => Some(Err(std::io::Error::other("as told"))),
-            Some(Step::Panic) => panic!("as told"),
+            Some(Step::Error) => Some(Err(std::io::Error::other("scripted"))),
+            Some(Step::Panic) => panic!("scripted"),
         })
     }
 

@@ -1,4 +1,4 @@
-//! What the layer says, and what it never says.
+//! Log events of the layer, and the absence of client data in them.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use super::*;
 use crate::http::RequestHead;
 use crate::schema::label::Label;
 
-/// Everything that is logged, of every level and with all fields, by the threads that have it.
+/// A subscriber that keeps all events and spans of all levels, with all fields.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -67,11 +67,11 @@ impl Subscriber for Log {
 }
 
 #[tokio::test]
-async fn a_layer_that_sees_no_routes_says_so_once() {
+async fn a_layer_that_knows_no_routes_logs_one_warning() {
     let log = Log::default();
     let _logging = tracing::subscriber::set_default(log.clone());
     let (_registry, layer) = instruments();
-    // Around the router, where no route is known.
+    // A layer around the router knows no routes.
     let mut around = tower::Layer::layer(&layer, Router::new().route("/users/{id}", get(|| async { "hello" })));
     for i in 0..250 {
         around.call(request("GET", &format!("/users/{i}"))).await.expect("routers do not fail");
@@ -83,7 +83,7 @@ async fn a_layer_that_sees_no_routes_says_so_once() {
 }
 
 #[tokio::test]
-async fn a_layer_that_sees_one_route_says_nothing() {
+async fn a_layer_that_has_matched_a_route_logs_nothing() {
     let log = Log::default();
     let _logging = tracing::subscriber::set_default(log.clone());
     let (_registry, layer) = instruments();
@@ -99,14 +99,12 @@ async fn a_layer_that_sees_one_route_says_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_client_sends_is_in_no_metric_and_no_log() {
+async fn data_of_clients_is_in_no_metric_and_no_log() {
     const CANARY: &str = "CANARY-7f3a";
     let log = Log::default();
     let _logging = tracing::subscriber::set_default(log.clone());
-    let http = everything()
-        .leave_out_path("/left-out")
-        .leave_out(|_| false)
-        .route(|_: RequestHead<'_>| -> Option<Label<'_>> { None });
+    let http =
+        everything().skip_path("/skipped").skip(|_| false).route(|_: RequestHead<'_>| -> Option<Label<'_>> { None });
     let (registry, layer) = instruments_of(&http);
     let repeat = |body: String| async move { body };
     let fail = |body: String| async move { (StatusCode::INTERNAL_SERVER_ERROR, body) };
@@ -121,7 +119,7 @@ async fn what_a_client_sends_is_in_no_metric_and_no_log() {
         let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
         Response::new(Body::from(text))
     }));
-    // Enough of them to have every warning there is.
+    // Low enough to cause the warning about the limit.
     registry.set_series_limit(2);
     for path in ["repeat", "fail", "panic", "broken", "nowhere"] {
         for method in ["POST", CANARY] {

@@ -1,4 +1,4 @@
-//! Connections that become something else.
+//! Upgraded connections.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::sockets::serve;
 use super::*;
 use crate::http::OpenUpgrade;
 
-/// Says back what it hears, for as long as the client speaks.
+/// Echoes the bytes of the upgraded connection.
 async fn echo(open: OpenUpgrade, mut request: axum::extract::Request) -> Response {
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -46,7 +46,7 @@ impl Upgrades {
         value(&self.registry, &format!(r#"{metric}{{method="{}",endpoint="/ws"}}"#, self.method))
     }
 
-    /// Waits until so many were counted, and so many are open.
+    /// Waits until this number of upgrades was counted and this number is open.
     async fn are(&self, total: f64, open: f64) {
         let what = format!("{total} upgrades, {open} of them open");
         eventually(&what, || self.of("http_upgrades_total") == total && self.of("http_upgrades_open") == open).await;
@@ -54,7 +54,7 @@ impl Upgrades {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upgraded_connection_is_open_until_it_ends_and_has_no_latency() {
+async fn an_upgraded_connection_is_open_until_its_guard_is_dropped_and_has_no_duration() {
     let (registry, layer) = instruments_of(&everything());
     let upgrades = Upgrades { registry: registry.clone(), method: "GET" };
     let address = serve(layer.install(Router::new().route("/ws", any(echo)))).await;
@@ -97,7 +97,7 @@ async fn an_extended_connect_is_an_upgrade() {
         *request.method_mut() = http::Method::CONNECT;
         *request.uri_mut() = format!("http://{address}/ws").parse().expect("an address");
         request.extensions_mut().insert(Protocol::from_static("websocket"));
-        // The server says that it takes these with its settings, which may still be on their way.
+        // The server's settings, which permit extended CONNECT, may not have arrived yet.
         match client.send_request(request).await {
             Ok(response) => break response,
             Err(_) => tokio::task::yield_now().await,
@@ -118,7 +118,7 @@ async fn an_extended_connect_is_an_upgrade() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upgrade_that_is_refused_is_a_request_like_others() {
+async fn a_refused_upgrade_is_recorded_as_an_ordinary_request() {
     let (registry, layer) = instruments_of(&everything());
     let upgrades = Upgrades { registry: registry.clone(), method: "GET" };
     let leave = Arc::new(Notify::new());

@@ -1,4 +1,4 @@
-//! Requests that are not recorded.
+//! Skipped requests.
 
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,21 +9,21 @@ use http::StatusCode;
 use tower::{Service, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::endings::poll_once;
+use super::outcomes::poll_once;
 use super::routes::send;
 use super::*;
-use crate::http::LeftOut;
+use crate::http::Skip;
 
 fn in_flight(registry: &Registry) -> u64 {
     sum(registry, "http_requests_in_flight{")
 }
 
 #[tokio::test]
-async fn paths_and_requests_can_be_left_out() {
+async fn requests_are_skipped_by_path_and_by_predicate() {
     let http = everything()
-        .leave_out_path("/health")
-        .leave_out_path("/internal/*")
-        .leave_out(|request| request.headers().contains_key("x-probe"));
+        .skip_path("/health")
+        .skip_path("/internal/*")
+        .skip(|request| request.headers().contains_key("x-probe"));
     let (registry, layer) = instruments_of(&http);
     let app = layer.install(Router::new().route("/{*all}", get(|| async { "ok" })));
     for path in ["/health", "/internal/", "/internal/a/b?c=d"] {
@@ -42,15 +42,15 @@ async fn paths_and_requests_can_be_left_out() {
 fn routes() -> Router {
     Router::new()
         .route("/counted", get(|| async { "ok" }))
-        .route("/layer", get(|| async { "ok" }).layer(LeftOut))
-        .route("/response", get(|| async { (Extension(LeftOut), "ok") }))
-        .route("/wait", get(pending::<()>).layer(LeftOut))
-        .route("/panic", get(|| async { panic!("as told") as &'static str }).layer(LeftOut))
-        .nest("/inner", Router::new().route("/layer", get(|| async { "ok" })).layer(LeftOut))
+        .route("/layer", get(|| async { "ok" }).layer(Skip))
+        .route("/response", get(|| async { (Extension(Skip), "ok") }))
+        .route("/wait", get(pending::<()>).layer(Skip))
+        .route("/panic", get(|| async { panic!("scripted") as &'static str }).layer(Skip))
+        .nest("/inner", Router::new().route("/layer", get(|| async { "ok" })).layer(Skip))
 }
 
 #[tokio::test]
-async fn a_route_can_be_left_out() {
+async fn a_route_is_skipped_by_layer_and_by_response_extension() {
     let (registry, layer) = instruments_of(&everything());
     let (outer_registry, outer) = instruments_of(&everything());
     let app = outer.install(layer.install(routes()));
@@ -63,14 +63,14 @@ async fn a_route_can_be_left_out() {
     send(&app, "GET", "/counted").await;
     for registry in [&registry, &outer_registry] {
         assert_eq!((all_requests(registry), in_flight(registry)), (1, 0));
-        // No size, no first byte, no bucket of any other.
+        // Skipped requests have no other observation either.
         assert_eq!(sum(registry, "http_response_body_size_bytes_count{"), 1);
         assert_eq!(sum(registry, "http_response_first_byte_seconds_count{"), 1);
     }
 }
 
 #[tokio::test]
-async fn a_route_is_left_out_however_its_requests_end() {
+async fn a_route_is_skipped_however_its_requests_end() {
     let (registry, layer) = instruments_of(&everything());
     let mut app = layer.install(routes());
     let mut waiting = Box::pin(Service::<Request<Body>>::call(&mut app, request("GET", "/wait")));
@@ -83,17 +83,17 @@ async fn a_route_is_left_out_however_its_requests_end() {
     let caught = app.clone().layer(CatchPanicLayer::new());
     assert_eq!(send(&caught, "GET", "/panic").await, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!((all_requests(&registry), in_flight(&registry)), (0, 0));
-    // The next one on this thread is recorded.
+    // The next request on this thread is recorded.
     send(&app, "GET", "/counted").await;
     assert_eq!(requests(&registry, "GET", "/counted", "200"), 1);
 }
 
 #[tokio::test]
-async fn a_layer_outside_can_leave_requests_out() {
-    let marked = |request: crate::http::RequestHead<'_>| request.extensions().get::<LeftOut>().is_some();
-    let (registry, layer) = instruments_of(&everything().leave_out(marked));
+async fn requests_marked_by_an_outer_layer_are_skipped() {
+    let marked = |request: crate::http::RequestHead<'_>| request.extensions().get::<Skip>().is_some();
+    let (registry, layer) = instruments_of(&everything().skip(marked));
     let app = layer.install(routes());
-    send(&app.clone().layer(Extension(LeftOut)), "GET", "/counted").await;
+    send(&app.clone().layer(Extension(Skip)), "GET", "/counted").await;
     assert_eq!((all_requests(&registry), in_flight(&registry)), (0, 0));
     send(&app, "GET", "/counted").await;
     assert_eq!(all_requests(&registry), 1);

@@ -1,4 +1,4 @@
-//! Names and labels that can be chosen.
+//! Configured names and labels.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -8,13 +8,13 @@ use axum::routing::get;
 use http::StatusCode;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use super::endings::{Seen, answer, poll_once, step};
+use super::outcomes::{Polled, answer, poll_once, step};
 use super::routes::send;
 use super::*;
 use crate::http::{HttpError, RequestHead, ResponseHead};
 use crate::schema::label::Label;
 
-/// The samples of this metric, without values.
+/// Returns the series of this metric, without values.
 fn series(registry: &Registry, metric: &str) -> Vec<String> {
     let page = registry.render();
     let mut series: Vec<_> = page
@@ -33,7 +33,7 @@ fn with_status(status: u16) -> http::Response<Script> {
 }
 
 #[tokio::test]
-async fn everything_can_be_switched_off_and_renamed() {
+async fn every_metric_can_be_switched_off_and_renamed() {
     let off = HttpMetric::ALL.iter().fold(Http::new(), |http, &metric| http.without(metric));
     let (registry, layer) = instruments_of(&off);
     let app = layer.install(Router::new().route("/", get(|| async {})));
@@ -47,12 +47,12 @@ async fn everything_can_be_switched_off_and_renamed() {
 }
 
 #[test]
-fn statuses_can_be_classes() {
+fn statuses_can_be_recorded_as_classes() {
     let (registry, layer) = instruments_of(&Http::new().status_classes(true).duration_status(true));
     for status in [200, 201, 302, 404, 418, 503, 999] {
         drop(answer(&layer, "GET", with_status(status)));
     }
-    // Left early.
+    // The client disconnects early.
     drop(answer(&layer, "GET", http::Response::new(Script::new([Step::Stall]))));
     for (class, count) in [("2xx", 2), ("3xx", 1), ("4xx", 3), ("5xx", 1), ("9xx", 1)] {
         assert_eq!(requests(&registry, "GET", "unmatched", class), count, "{class}");
@@ -63,7 +63,7 @@ fn statuses_can_be_classes() {
 }
 
 #[tokio::test]
-async fn opentelemetry_names_alone_or_beside_the_own() {
+async fn opentelemetry_is_recorded_alone_or_with_the_default_metrics() {
     let name = "http_server_request_duration_seconds_count";
     let (registry, layer) = instruments_of(&Http::opentelemetry());
     let (other_registry, both) = instruments_of(&Http::new().with(HttpMetric::OpenTelemetry));
@@ -95,7 +95,7 @@ async fn opentelemetry_names_alone_or_beside_the_own() {
 }
 
 #[test]
-fn opentelemetry_says_why_a_response_did_not_come() {
+fn opentelemetry_records_the_reason_of_an_incomplete_response() {
     let (registry, layer) = instruments_of(&Http::opentelemetry());
     let mut failing = layer.layer(service_fn(|_| ready(Err::<Response, _>("refused"))));
     drop(poll_once(std::pin::pin!(failing.call(request("GET", "/")))));
@@ -103,7 +103,7 @@ fn opentelemetry_says_why_a_response_did_not_come() {
     drop(silent.call(request("GET", "/")));
     for broken in [Step::Stall, Step::Error, Step::Panic] {
         let mut body = answer(&layer, "GET", http::Response::new(Script::new([broken]))).into_body();
-        assert_ne!(step(&mut body), Seen::Frame);
+        assert_ne!(step(&mut body), Polled::Frame);
     }
     let found = series(&registry, "http_server_request_duration_seconds_count");
     let reasons: Vec<_> =
@@ -129,7 +129,7 @@ fn cache(response: ResponseHead<'_>) -> Option<Label<'_>> {
 }
 
 #[tokio::test]
-async fn labels_of_the_application_have_as_many_values_as_was_said() {
+async fn extracted_labels_have_at_most_the_declared_number_of_values() {
     let http = Http::new().request_label("plan", 2, plan).response_label("cache", 1, cache);
     let (registry, layer) = instruments_of(&http);
     let app = layer.install(Router::new().route("/", get(|| async { [("x-cache", "hit")] })));
@@ -155,11 +155,11 @@ async fn labels_of_the_application_have_as_many_values_as_was_said() {
 }
 
 #[tokio::test]
-async fn an_extractor_that_panics_costs_its_label_only() {
+async fn an_extractor_that_panics_loses_its_label_only() {
     fn bomb(_: RequestHead<'_>) -> Option<Label<'_>> {
-        panic!("as told")
+        panic!("scripted")
     }
-    let http = Http::new().request_label("bomb", 2, bomb).route(bomb).leave_out(|_| panic!("as told"));
+    let http = Http::new().request_label("bomb", 2, bomb).route(bomb).skip(|_| panic!("scripted"));
     let (registry, layer) = instruments_of(&http);
     let app = layer.install(Router::new().route("/", get(|| async {})));
     assert_eq!(send(&app, "GET", "/").await, StatusCode::OK);
@@ -168,7 +168,7 @@ async fn an_extractor_that_panics_costs_its_label_only() {
 }
 
 #[tokio::test]
-async fn services_without_a_router_name_their_routes() {
+async fn services_without_a_router_extract_their_routes() {
     fn grpc(request: RequestHead<'_>) -> Option<Label<'_>> {
         ["/shop.Cart/Add", "/shop.Cart/Pay"].into_iter().find(|known| *known == request.uri().path()).map(Label::from)
     }
@@ -183,8 +183,8 @@ async fn services_without_a_router_name_their_routes() {
 }
 
 #[tokio::test]
-async fn routes_that_an_extractor_makes_up_are_bounded() {
-    #[expect(clippy::unnecessary_wraps, reason = "what an extractor returns")]
+async fn extracted_routes_are_bounded() {
+    #[expect(clippy::unnecessary_wraps, reason = "the signature of an extractor")]
     fn path(request: RequestHead<'_>) -> Option<Label<'_>> {
         Some(Label::from(request.uri().path()))
     }
@@ -200,18 +200,19 @@ async fn routes_that_an_extractor_makes_up_are_bounded() {
 }
 
 #[test]
-fn what_cannot_be_is_an_error_at_build() {
+fn invalid_settings_are_errors_of_the_layer() {
     let registry = Registry::new();
-    let message = |http: Http| http.layer(&registry).expect_err("wrong").to_string();
+    let message = |http: Http| http.layer(&registry).expect_err("invalid").to_string();
     assert_eq!(
-        message(Http::new().leave_out_path("health")),
-        "the requests to leave out cannot be \"health\": it has to start with `/` or `*`, as in `/health` or `/internal/*`"
+        message(Http::new().skip_path("health")),
+        "the pattern \"health\" of paths to skip never matches: expected a pattern that starts with `/` or `*`, such as \
+         `/health` or `/internal/*`"
     );
-    assert!(message(Http::new().leave_out_path("/users/{id}")).contains("no parameters"));
-    assert!(message(Http::new().request_label("plan", 0, plan)).contains("`plan` may have 0 values"));
+    assert!(message(Http::new().skip_path("/users/{id}")).contains("no parameters"));
+    assert!(message(Http::new().request_label("plan", 0, plan)).contains("`plan` has a limit of 0 values"));
     let five = ["a", "b", "c", "d", "e"].into_iter().fold(Http::new(), |http, name| http.request_label(name, 1, plan));
-    assert!(message(five).contains("5 labels are added to the HTTP metrics (a, b, c, d, e), and 4 are allowed"));
-    for wrong in [
+    assert!(message(five).contains("5 labels are added to the HTTP metrics (a, b, c, d, e); at most 4 are allowed"));
+    for invalid in [
         Http::new().request_label("status", 1, plan),
         Http::new().request_label("le", 1, plan),
         Http::new().request_label("a", 1, plan).response_label("a", 1, cache),
@@ -220,7 +221,7 @@ fn what_cannot_be_is_an_error_at_build() {
         Http::new().with(HttpMetric::RequestBodySize).size_buckets(&[]),
         Http::new().named(HttpMetric::Upgrades, "upgrades-total"),
     ] {
-        let error = wrong.layer(&registry).expect_err("wrong");
+        let error = invalid.layer(&registry).expect_err("invalid");
         assert!(matches!(error, HttpError::Registry(_)), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! A real server, and clients that do what real ones do.
+//! A real server and real clients.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::*;
 
-/// Serves until the test's runtime ends.
+/// Serves the router until the runtime of the test ends.
 pub(super) async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -22,7 +22,7 @@ pub(super) async fn serve(app: Router) -> SocketAddr {
     address
 }
 
-/// A connection on which requests are sent one after the other.
+/// A connection that sends requests one after the other.
 struct Client(TcpStream);
 
 impl Client {
@@ -35,7 +35,7 @@ impl Client {
         self.0.write_all(head.as_bytes()).await.expect("sent");
     }
 
-    /// Reads until what was read contains this.
+    /// Reads until the received bytes contain this text.
     async fn read_to(&mut self, end: &str) -> String {
         let mut read = Vec::new();
         while !String::from_utf8_lossy(&read).contains(end) {
@@ -48,7 +48,7 @@ impl Client {
     /// Reads until the server closes the connection.
     async fn read_to_close(&mut self) -> String {
         let mut read = Vec::new();
-        // A reset is one way to close it.
+        // A reset also closes it.
         let _ = self.0.read_to_end(&mut read).await;
         String::from_utf8(read).expect("text")
     }
@@ -57,7 +57,7 @@ impl Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn responses_of_known_length_complete_on_a_connection_that_stays_open() {
     let (registry, layer) = instruments();
-    // What a reverse proxy or a file server hands over: a stream, and a header that says how long it is.
+    // The response of a reverse proxy or a file server: a stream, and a header with its length.
     let proxied = || async {
         let mut response = Script::new([Step::Data("12"), Step::Wait, Step::Data("34end"), Step::Stall]).response();
         response.headers_mut().insert(CONTENT_LENGTH, 7.into());
@@ -107,7 +107,7 @@ async fn responses_without_a_body_complete_on_a_connection_that_stays_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_completes_when_it_ends_with_trailers_or_without() {
+async fn a_stream_completes_at_its_end_with_and_without_trailers() {
     let (registry, layer) = instruments();
     let steps = [Step::Data("1"), Step::Wait, Step::Data("2")];
     let app = Router::new()
@@ -125,7 +125,7 @@ async fn a_stream_completes_when_it_ends_with_trailers_or_without() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_before_the_headers_is_a_499() {
+async fn a_client_that_disconnects_before_the_headers_is_a_499() {
     let (registry, layer) = instruments();
     let (entered, inside) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (enter, stay) = (entered.clone(), inside.clone());
@@ -143,11 +143,11 @@ async fn a_client_that_leaves_before_the_headers_is_a_499() {
     assert_eq!(all_requests(&registry), 0, "it is not over");
     drop(client);
     eventually("499", || requests(&registry, "GET", "/wait", "499") == 1).await;
-    // One that stays, in between, is none.
+    // A client that stays connected gets a 200.
     let mut client = Client::connect(address).await;
     client.send("GET", "/wait").await;
     entered.notified().await;
-    // Twice: the first one may have been taken by the request that was dropped.
+    // The permit of `notify_one` is stored if no handler waits yet.
     inside.notify_one();
     client.read_to("200 OK").await;
     eventually("200", || requests(&registry, "GET", "/wait", "200") == 1).await;
@@ -156,7 +156,7 @@ async fn a_client_that_leaves_before_the_headers_is_a_499() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_inside_the_body_is_a_499() {
+async fn a_client_that_disconnects_within_the_body_is_a_499() {
     let (registry, layer) = instruments();
     let app = Router::new()
         .route("/stream", get(|| async { Script::new([Step::Data("first"), Step::Stall]).response() }))
@@ -179,10 +179,10 @@ async fn a_client_that_leaves_inside_the_body_is_a_499() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_that_panics_is_a_500_though_the_client_sees_a_closed_connection() {
+async fn a_handler_that_panics_is_a_500_even_if_the_client_only_sees_a_closed_connection() {
     let (registry, layer) = instruments();
     let app = Router::new()
-        .route("/handler", get(|| async { panic!("as told") as &'static str }))
+        .route("/handler", get(|| async { panic!("scripted") as &'static str }))
         .route("/body", get(|| async { Script::new([Step::Data("first"), Step::Panic]).response() }))
         .route("/error", get(|| async { Script::new([Step::Data("first"), Step::Error]).response() }));
     let address = serve(app.clone().layer(layer.clone())).await;
@@ -202,12 +202,12 @@ async fn a_handler_that_panics_is_a_500_though_the_client_sees_a_closed_connecti
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_come_and_go_at_random_are_each_counted_once() {
+async fn clients_that_disconnect_at_random_are_each_recorded_once() {
     let (registry, layer) = instruments();
     let app = Router::new()
         .route("/known", get(|| async { "x".repeat(100_000) }))
         .route("/stream", get(|| async { Script::new([Step::Data("y"), Step::Wait, Step::Data("z")]).response() }))
-        .route("/panic", get(|| async { panic!("as told") as &'static str }))
+        .route("/panic", get(|| async { panic!("scripted") as &'static str }))
         .layer(layer);
     let address = serve(app).await;
     let clients: Vec<_> = (0..120_usize)
@@ -217,11 +217,11 @@ async fn clients_that_come_and_go_at_random_are_each_counted_once() {
                 let mut client = Client::connect(address).await;
                 let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
                 client.0.write_all(head.as_bytes()).await.expect("sent");
-                // Each leaves after another part of the response. None before the first byte: hyper does not call the
-                // application when it sees the request and the end of the connection at the same time.
+                // Each client reads a different part of the response, at least one byte: hyper does not call the application
+                // if it reads the request and the end of the connection at the same time.
                 let mut part = vec![0; 1 + (i / 4) * 3_500];
                 let _ = client.0.read_exact(&mut part).await;
-                // With unread bytes, closing resets the connection.
+                // Closing a socket with unread bytes resets the connection.
             })
         })
         .collect();

@@ -1,4 +1,4 @@
-//! The page on an address of its own, over real sockets.
+//! The server of the page, over real sockets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -6,8 +6,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::config::{Builder, InstallError, Metrics};
-use crate::http::{Endpoint, ServeError, Server};
+use crate::config::{Builder, InstallError};
+use crate::http::tests::request;
+use crate::http::{ServeError, Server};
 
 const ANY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
@@ -19,23 +20,23 @@ fn metrics(endpoint: Endpoint) -> Metrics {
     builder(endpoint).build().expect("valid settings")
 }
 
-/// Sends this, and reads until the other side closes.
-async fn talk(address: SocketAddr, request: &[u8]) -> String {
-    let mut stream = TcpStream::connect(address).await.expect("somebody listens");
-    // It may be refused before all of it is sent.
+/// Sends a request, and reads until the server closes the connection.
+async fn exchange(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("the server listens");
+    // The server may refuse the request before all of it is sent.
     let _ = stream.write_all(request).await;
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    let _ = stream.read_to_end(&mut response).await;
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 async fn get(server: &Server, path: &str, headers: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nhost: metrics\r\nconnection: close\r\n{headers}\r\n");
-    talk(server.address(), request.as_bytes()).await
+    exchange(server.address(), request.as_bytes()).await
 }
 
 #[tokio::test]
-async fn the_page_and_a_health_check_and_nothing_else() {
+async fn the_page_and_the_health_check_are_the_only_paths() {
     let server = metrics(Endpoint::new()).serve(ANY).await.expect("a free port");
     let page = get(&server, "/metrics", "accept: application/openmetrics-text\r\n").await;
     assert!(page.starts_with("HTTP/1.1 200 OK\r\ncontent-type: application/openmetrics-text"), "{page}");
@@ -47,13 +48,13 @@ async fn the_page_and_a_health_check_and_nothing_else() {
     }
     for path in ["/metrics", "/health"] {
         let request = format!("POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 3\r\n\r\nabc");
-        let refused = talk(server.address(), request.as_bytes()).await;
+        let refused = exchange(server.address(), request.as_bytes()).await;
         assert!(refused.starts_with("HTTP/1.1 405 ") && refused.contains("\r\nallow: GET,HEAD\r\n"), "{refused}");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_request_hurts_nobody() {
+async fn invalid_requests_do_not_disturb_the_server() {
     let server = metrics(Endpoint::new().token("t")).serve(ANY).await.expect("a free port");
     let huge = format!("authorization: Bearer {}\r\n", "x".repeat(1 << 20));
     assert!(get(&server, "/metrics", &huge).await.starts_with("HTTP/1.1 431 "));
@@ -69,37 +70,37 @@ async fn what_is_no_request_hurts_nobody() {
         b"GET\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
-        let answer = talk(server.address(), junk).await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        let response = exchange(server.address(), junk).await;
+        assert!(response.is_empty() || response.starts_with("HTTP/1.1 400 "), "{response}");
     }
     assert!(get(&server, "/health", "").await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
-async fn the_peer_of_the_connection_is_who_asks() {
-    let ours = metrics(Endpoint::new().allow(["127.0.0.0/8"])).serve(ANY).await.expect("a free port");
-    assert!(get(&ours, "/metrics", "").await.starts_with("HTTP/1.1 200 "));
-    let theirs = metrics(Endpoint::new().allow(["10.0.0.0/8"])).serve(ANY).await.expect("a free port");
-    assert!(get(&theirs, "/metrics", "x-forwarded-for: 10.0.0.1\r\n").await.starts_with("HTTP/1.1 403 "));
-    assert!(get(&theirs, "/health", "").await.starts_with("HTTP/1.1 200 "));
+async fn the_peer_of_the_connection_is_checked() {
+    let allowed = metrics(Endpoint::new().allow(["127.0.0.0/8"])).serve(ANY).await.expect("a free port");
+    assert!(get(&allowed, "/metrics", "").await.starts_with("HTTP/1.1 200 "));
+    let refused = metrics(Endpoint::new().allow(["10.0.0.0/8"])).serve(ANY).await.expect("a free port");
+    assert!(get(&refused, "/metrics", "x-forwarded-for: 10.0.0.1\r\n").await.starts_with("HTTP/1.1 403 "));
+    assert!(get(&refused, "/health", "").await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_an_error_that_says_so_and_the_process_lives() {
+async fn a_port_in_use_is_an_error_and_a_later_call_can_succeed() {
     let metrics = metrics(Endpoint::new());
     let taken = TcpListener::bind(ANY).await.expect("a free port");
     let address = taken.local_addr().expect("an address");
     let error = metrics.serve(address).await.expect_err("it is taken");
     assert!(matches!(error, ServeError::Bind { kind: std::io::ErrorKind::AddrInUse, .. }), "{error}");
     assert!(error.to_string().contains(&format!("cannot listen on {address}")), "{error}");
-    assert!(error.to_string().contains("METRICS_LISTEN takes another address"), "{error}");
+    assert!(error.to_string().contains("set another address with METRICS_LISTEN"), "{error}");
     drop(taken);
     let server = metrics.serve(ANY).await.expect("a free port");
     assert!(get(&server, "/metrics", "").await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
-async fn what_others_can_reach_needs_access_control_or_an_explicit_word() {
+async fn a_public_address_requires_access_control_or_explicit_consent() {
     let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let error = metrics(Endpoint::new()).serve(everywhere).await.expect_err("open to everyone");
     assert_eq!(error, ServeError::Open { address: everywhere });
@@ -120,21 +121,21 @@ async fn what_others_can_reach_needs_access_control_or_an_explicit_word() {
 }
 
 #[tokio::test]
-async fn the_page_is_on_its_own_address_alone() {
+async fn a_page_with_its_own_address_is_not_in_the_router() {
     let metrics = builder(Endpoint::new()).listen_on(ANY).build().expect("valid settings");
-    let error = metrics.instrument(axum::Router::new()).expect_err("nothing listens yet");
+    let error = metrics.instrument(axum::Router::new()).expect_err("no server listens yet");
     assert!(error.to_string().contains("call `Metrics::listen` before"), "{error}");
     let server = metrics.listen().await.expect("a free port").expect("an address is set");
     let app = metrics.instrument(axum::Router::new()).expect("something listens");
     let response = tower::ServiceExt::oneshot(app, request("GET", "/metrics")).await.expect("routers do not fail");
-    assert_eq!(response.status(), http::StatusCode::NOT_FOUND);
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
     let page = get(&server, "/metrics", "").await;
     assert!(page.contains(r#"http_requests_total{method="GET",endpoint="unmatched",status="404"} 1"#), "{page}");
     assert!(self::metrics(Endpoint::new()).listen().await.expect("nothing to do").is_none());
 }
 
 #[tokio::test]
-async fn switched_off_it_says_that_it_is_there_and_no_more() {
+async fn switched_off_it_serves_the_health_check_only() {
     let metrics = builder(Endpoint::new()).enabled(false).build().expect("valid settings");
     let server = metrics.serve(ANY).await.expect("a free port");
     assert!(get(&server, "/health", "").await.starts_with("HTTP/1.1 200 "));
@@ -142,44 +143,44 @@ async fn switched_off_it_says_that_it_is_there_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_page_cannot_stand_where_the_health_check_does() {
-    let metrics = builder(Endpoint::new()).path("/health").build().expect("fine in a router");
+async fn a_page_cannot_have_the_path_of_the_health_check() {
+    let metrics = builder(Endpoint::new()).path("/health").build().expect("valid in a router");
     assert_eq!(metrics.serve(ANY).await.expect_err("taken"), ServeError::HealthTaken);
 }
 
 #[test]
-fn without_a_runtime_it_is_an_error_and_no_panic() {
+fn without_a_runtime_serving_is_an_error_and_not_a_panic() {
     let metrics = metrics(Endpoint::new());
     let mut serving = std::pin::pin!(metrics.serve(ANY));
-    let polled = serving.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
-    assert!(matches!(polled, Poll::Ready(Err(ServeError::NoRuntime))));
+    let polled = serving.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    assert!(matches!(polled, std::task::Poll::Ready(Err(ServeError::NoRuntime))));
 }
 
 #[tokio::test]
-async fn a_shutdown_lets_a_scrape_end_and_then_closes_everything() {
+async fn a_shutdown_waits_for_active_scrapes_and_closes_all_connections() {
     let metrics = metrics(Endpoint::new());
     let server = metrics.serve(ANY).await.expect("a free port");
     let address = server.address();
-    // One that has asked for a page and not read it, and one that has asked for nothing.
-    let mut reading = TcpStream::connect(address).await.expect("somebody listens");
+    // One connection has an unread page, the other has sent no request.
+    let mut reading = TcpStream::connect(address).await.expect("the server listens");
     reading.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sent");
     let mut first = [0; 12];
-    reading.read_exact(&mut first).await.expect("an answer");
-    let mut idle = TcpStream::connect(address).await.expect("somebody listens");
+    reading.read_exact(&mut first).await.expect("a response");
+    let mut idle = TcpStream::connect(address).await.expect("the server listens");
     server.shutdown(Duration::from_secs(600)).await;
     let mut rest = String::new();
     reading.read_to_string(&mut rest).await.expect("the rest of the page");
     assert!(rest.contains("metrics_runtime_scrapes_in_flight 1\n"), "{rest}");
     assert_eq!(idle.read(&mut [0; 1]).await.unwrap_or(0), 0);
-    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(address).await.is_err(), "the server no longer listens");
 }
 
 #[tokio::test]
-async fn a_client_that_opens_connections_and_sends_nothing_keeps_nobody_out() {
+async fn a_client_that_opens_connections_and_sends_nothing_does_not_block_others() {
     let server = metrics(Endpoint::new()).serve(ANY).await.expect("a free port");
     let mut silent = Vec::new();
     for i in 0..400 {
-        let mut stream = TcpStream::connect(server.address()).await.expect("somebody listens");
+        let mut stream = TcpStream::connect(server.address()).await.expect("the server listens");
         if i % 2 == 0 {
             let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nx-slow: ").await;
         }
@@ -189,8 +190,8 @@ async fn a_client_that_opens_connections_and_sends_nothing_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_head_that_never_ends_is_given_up() {
+async fn a_request_head_that_never_ends_times_out() {
     let server = metrics(Endpoint::new()).serve(ANY).await.expect("a free port");
-    let answer = talk(server.address(), b"GET /metrics HTTP/1.1\r\nhost: a\r\nx-slow: a").await;
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let response = exchange(server.address(), b"GET /metrics HTTP/1.1\r\nhost: a\r\nx-slow: a").await;
+    assert!(response.is_empty() || response.starts_with("HTTP/1.1 408 "), "{response}");
 }

@@ -1,13 +1,12 @@
-//! The metrics page in a router.
+//! The page in a router.
 
 use axum::Router;
 use axum::routing::{any, get, get_service, post};
-use http::StatusCode;
-use tower::ServiceExt;
 
 use super::*;
-use crate::config::Metrics;
-use crate::http::{EndpointError, EndpointService, instrument};
+use crate::config::InstallError;
+use crate::http::tests::{all_requests, instruments, request};
+use crate::http::{EndpointError, HttpLayer, instrument};
 
 async fn ok() -> &'static str {
     "ok"
@@ -29,7 +28,7 @@ async fn get_text(app: &Router, uri: &str) -> (StatusCode, String) {
 }
 
 #[tokio::test]
-async fn the_page_counts_everything_but_itself() {
+async fn scrapes_are_not_recorded_as_requests() {
     let (registry, layer) = instruments();
     let router = Router::new().route("/{*all}", get(ok));
     let app = instrument(router, layer, "/metrics", page_of(&registry)).expect("free");
@@ -42,7 +41,7 @@ async fn the_page_counts_everything_but_itself() {
 }
 
 #[test]
-fn a_path_that_the_application_serves_is_an_error() {
+fn a_path_with_a_route_of_the_application_is_an_error() {
     let inner = || Router::new().route("/", get(ok)).route("/metrics", get(ok));
     for (what, router, path) in [
         ("route", Router::new().route("/metrics", get(ok)), "/metrics"),
@@ -66,7 +65,7 @@ fn a_path_that_the_application_serves_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_route_that_only_matches_the_path_as_well_goes_on_beside_it() {
+async fn a_route_that_also_matches_the_path_still_serves_its_other_paths() {
     let inner = || Router::new().route("/", get(ok)).route("/other", get(ok));
     for (what, router, path, beside) in [
         ("nothing", Router::new(), "/metrics", None),
@@ -104,7 +103,7 @@ async fn a_route_that_only_matches_the_path_as_well_goes_on_beside_it() {
 }
 
 #[test]
-fn finding_out_whether_the_path_is_free_runs_no_handler() {
+fn checking_the_path_calls_no_handler() {
     async fn bomb() -> &'static str {
         panic!("a handler was called")
     }
@@ -116,14 +115,15 @@ fn finding_out_whether_the_path_is_free_runs_no_handler() {
 }
 
 #[test]
-fn a_path_that_no_page_can_have_is_an_error_too() {
+fn an_invalid_path_is_an_error_at_build_and_a_taken_one_names_the_fix() {
     for path in ["", "metrics", "/{*all}", "/:metrics"] {
-        assert!(matches!(mounted(Router::new(), path), Err(EndpointError::Path(_))), "{path}");
+        let built = Metrics::builder().registry(&Registry::new()).path(path).build();
+        assert!(matches!(built, Err(InstallError::Path(_))), "{path}");
     }
     let taken = mounted(Router::new().route("/metrics", get(ok)), "/metrics").expect_err("taken");
     assert_eq!(
         taken.to_string(),
-        "the application already serves `/metrics`, the path of the metrics page; give the page another one \
-         (METRICS_PATH), or move that route"
+        "the application already has a route at `/metrics`, the path of the metrics page; set another path for the page \
+         (METRICS_PATH), or move the route"
     );
 }

@@ -1,4 +1,4 @@
-//! What is recorded of a request beside its number and its duration.
+//! The metrics of a request besides its count and its duration.
 
 use std::convert::Infallible;
 use std::future::{pending, ready};
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use tokio::sync::Notify;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
-use super::endings::{Seen, answer, poll_once, step};
+use super::outcomes::{Polled, answer, poll_once, step};
 use super::*;
 use crate::http::{RequestBody, RequestBodyLayer};
 
@@ -24,7 +24,7 @@ fn in_flight(registry: &Registry) -> f64 {
     value(registry, &format!("http_requests_in_flight{LABELS}"))
 }
 
-/// How many first bytes were timed.
+/// Returns the number of observed times to the first byte.
 fn first_bytes(registry: &Registry) -> f64 {
     value(registry, &format!("http_response_first_byte_seconds_count{LABELS}"))
 }
@@ -33,7 +33,7 @@ fn aborted(registry: &Registry, phase: &str) -> f64 {
     value(registry, &format!(r#"http_responses_aborted_total{{method="GET",endpoint="unmatched",phase="{phase}"}}"#))
 }
 
-/// How many responses were measured, and their bytes.
+/// Returns the number of observed response sizes, and their sum in bytes.
 fn response_sizes(registry: &Registry, method: &str) -> (f64, f64) {
     let of = |what| {
         value(registry, &format!(r#"http_response_body_size_bytes_{what}{{method="{method}",endpoint="unmatched"}}"#))
@@ -48,20 +48,20 @@ fn a_request_is_in_flight_until_its_body_has_ended() {
     assert_eq!(in_flight(&registry), 0.0);
     let mut future = Box::pin(service.call(request("GET", "/")));
     assert_eq!((in_flight(&registry), first_bytes(&registry)), (1.0, 0.0));
-    let Poll::Ready(Ok(response)) = poll_once(future.as_mut()) else { panic!("it answers at once") };
+    let Poll::Ready(Ok(response)) = poll_once(future.as_mut()) else { panic!("the service responds at once") };
     drop(future);
     assert_eq!((in_flight(&registry), first_bytes(&registry)), (1.0, 1.0));
     let mut body = response.into_body();
-    assert_eq!(step(&mut body), Seen::Pending);
+    assert_eq!(step(&mut body), Polled::Pending);
     assert_eq!(in_flight(&registry), 1.0);
-    assert_eq!(step(&mut body), Seen::End);
+    assert_eq!(step(&mut body), Polled::End);
     assert_eq!((in_flight(&registry), all_requests(&registry)), (0.0, 1));
     drop(body);
     assert_eq!((in_flight(&registry), all_requests(&registry)), (0.0, 1));
 }
 
 #[test]
-fn responses_that_break_off_are_counted_by_how_far_they_came() {
+fn aborted_responses_are_counted_by_phase() {
     let (registry, layer) = instruments_of(&everything());
     let mut silent = layer.layer(service_fn(|_| pending::<Result<Response, Infallible>>()));
     drop(silent.call(request("GET", "/")));
@@ -74,11 +74,11 @@ fn responses_that_break_off_are_counted_by_how_far_they_came() {
         ([Step::Data("1"), Step::Trailers], 3.0),
     ] {
         let mut body = answer(&layer, "GET", http::Response::new(Script::new(steps))).into_body();
-        while step(&mut body) == Seen::Frame {}
+        while step(&mut body) == Polled::Frame {}
         drop(body);
         assert_eq!((aborted(&registry, "headers"), aborted(&registry, "body")), (1.0, broken), "{steps:?}");
     }
-    // An error and a panic before the headers are failures: something further out may well answer.
+    // An error before the headers is not an aborted response: an outer layer may still respond.
     let mut failing = layer.layer(service_fn(|_| ready(Err::<Response, _>("refused"))));
     drop(poll_once(std::pin::pin!(failing.call(request("GET", "/")))));
     assert_eq!((aborted(&registry, "headers"), aborted(&registry, "body")), (1.0, 3.0));
@@ -86,13 +86,13 @@ fn responses_that_break_off_are_counted_by_how_far_they_came() {
 }
 
 #[test]
-fn the_size_of_a_response_is_what_passed() {
+fn the_size_of_a_response_is_the_number_of_bytes_sent() {
     for (what, method, status, body, bytes) in [
         ("of known length", "GET", 200, Script::new([Step::Data("12"), Step::Data("345")]).sized(), 5.0),
         ("a stream", "GET", 200, Script::new([Step::Data("12"), Step::Wait, Step::Data("345")]), 5.0),
         ("with trailers", "GET", 200, Script::new([Step::Data("12"), Step::Trailers]), 2.0),
-        ("broken off", "GET", 200, Script::new([Step::Data("12"), Step::Error, Step::Data("345")]), 2.0),
-        ("events until the client leaves", "GET", 200, Script::new([Step::Data("data: 1\n\n"), Step::Stall]), 9.0),
+        ("aborted", "GET", 200, Script::new([Step::Data("12"), Step::Error, Step::Data("345")]), 2.0),
+        ("events until the client disconnects", "GET", 200, Script::new([Step::Data("data: 1\n\n"), Step::Stall]), 9.0),
         ("nothing", "GET", 200, Script::default().sized(), 0.0),
         ("HEAD", "HEAD", 200, Script::new([Step::Data("12")]).sized(), 0.0),
         ("204", "GET", 204, Script::new([Step::Data("12")]), 0.0),
@@ -102,9 +102,9 @@ fn the_size_of_a_response_is_what_passed() {
         let mut response = http::Response::new(body);
         *response.status_mut() = StatusCode::from_u16(status).expect("a status");
         let mut body = answer(&layer, method, response).into_body();
-        // As a server does: where there is no body, or no more of it, nobody asks. What stalls is left after a while.
+        // Like a server: does not poll after the end. A body that stalls is dropped after a few polls.
         for _ in 0..4 {
-            if all_requests(&registry) == 1 || matches!(step(&mut body), Seen::End | Seen::Error | Seen::Panic) {
+            if all_requests(&registry) == 1 || matches!(step(&mut body), Polled::End | Polled::Error | Polled::Panic) {
                 break;
             }
         }
@@ -118,7 +118,7 @@ async fn length(body: Bytes) -> String {
 }
 
 #[tokio::test]
-async fn the_size_of_a_request_is_what_was_read() {
+async fn the_size_of_a_request_is_the_number_of_bytes_read() {
     let (registry, layer) = instruments_of(&everything());
     let app = layer.install(Router::new().route("/read", post(length)).route("/unread", post(|| async {})));
     let send = async |path: &str, text: &'static str| {
@@ -136,7 +136,7 @@ async fn the_size_of_a_request_is_what_was_read() {
 }
 
 #[tokio::test]
-async fn requests_to_any_service_are_measured_by_a_layer_inside() {
+async fn request_bodies_of_any_service_are_counted_by_the_inner_layer() {
     let (registry, layer) = instruments_of(&everything());
     let read = async |request: Request<RequestBody<Full<Bytes>>>| {
         let (size, text) = (request.body().size_hint(), request.into_body().collect().await?.to_bytes());
@@ -145,14 +145,14 @@ async fn requests_to_any_service_are_measured_by_a_layer_inside() {
     };
     let service = ServiceBuilder::new().layer(layer).layer(RequestBodyLayer).service(service_fn(read));
     let request = Request::new(Full::from("12345"));
-    let response = service.oneshot(request).await.expect("it does not fail");
+    let response = service.oneshot(request).await.expect("the service does not fail");
     assert_eq!(response.into_body().collect().await.expect("a body").to_bytes(), "12345");
     assert_eq!(value(&registry, &format!("http_request_body_size_bytes_sum{LABELS}")), 5.0);
     assert_eq!(response_sizes(&registry, "GET"), (1.0, 5.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scrape_sees_what_is_in_flight() {
+async fn a_scrape_shows_requests_in_flight() {
     let (registry, layer) = instruments_of(&everything());
     let (stay, entered) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (inside, enter) = (stay.clone(), entered.clone());
@@ -171,10 +171,10 @@ async fn a_scrape_sees_what_is_in_flight() {
 }
 
 #[test]
-fn nothing_is_lost_where_a_metric_has_no_room_or_labels_of_its_own() {
-    let of_its_own = everything().request_label("plan", 1, |_| Some("free".into()));
+fn totals_are_exact_if_a_family_is_full_or_has_extracted_labels() {
+    let with_label = everything().request_label("plan", 1, |_| Some("free".into()));
     for (http, room, gauge) in
-        [(everything(), 0, r#"{method="_overflow",endpoint="_overflow"}"#), (of_its_own, 2_000, LABELS)]
+        [(everything(), 0, r#"{method="_overflow",endpoint="_overflow"}"#), (with_label, 2_000, LABELS)]
     {
         let (registry, layer) = instruments_of(&http);
         registry.set_series_limit(room);
@@ -191,7 +191,7 @@ fn nothing_is_lost_where_a_metric_has_no_room_or_labels_of_its_own() {
     }
 }
 
-/// What becomes of one request.
+/// The behavior of one request.
 #[derive(Clone, Debug)]
 enum Ending {
     NeverPolled,
@@ -222,7 +222,7 @@ fn endings() -> impl Strategy<Value = Ending> {
     ]
 }
 
-/// Runs a request to its ending. What is still held of it comes back.
+/// Runs a request up to the last poll of its future or body, and returns what is still held of it.
 fn begin(layer: &HttpLayer, ending: &Ending) -> Box<dyn std::any::Any> {
     let response = |status: u16, steps: &[Step], sized: bool| {
         let mut response = http::Response::new(Script { sized, ..Script::new(steps.iter().copied()) });
@@ -245,7 +245,7 @@ fn begin(layer: &HttpLayer, ending: &Ending) -> Box<dyn std::any::Any> {
             Box::new(future)
         }
         Ending::Panicking => {
-            let mut service = layer.layer(service_fn(|_| async { panic!("as told") as Result<Response, Infallible> }));
+            let mut service = layer.layer(service_fn(|_| async { panic!("scripted") as Result<Response, Infallible> }));
             let mut future = Box::pin(service.call(request("GET", "/")));
             assert!(catch_unwind(AssertUnwindSafe(|| poll_once(future.as_mut()).is_ready())).is_err());
             Box::new(future)
@@ -253,7 +253,7 @@ fn begin(layer: &HttpLayer, ending: &Ending) -> Box<dyn std::any::Any> {
         Ending::Answered { status, steps, sized, polls } => {
             let mut body = answer(layer, "GET", response(*status, steps, *sized)).into_body();
             for _ in 0..*polls {
-                if matches!(step(&mut body), Seen::End | Seen::Error | Seen::Panic) {
+                if matches!(step(&mut body), Polled::End | Polled::Error | Polled::Panic) {
                     break;
                 }
             }
@@ -264,7 +264,7 @@ fn begin(layer: &HttpLayer, ending: &Ending) -> Box<dyn std::any::Any> {
 
 proptest! {
     #[test]
-    fn requests_started_are_those_finished_and_those_in_flight(endings in proptest::collection::vec(endings(), 0..12)) {
+    fn started_requests_equal_finished_ones_plus_those_in_flight(endings in proptest::collection::vec(endings(), 0..12)) {
         let (registry, layer) = instruments_of(&everything());
         let mut held = Vec::new();
         for (started, ending) in endings.iter().enumerate() {
@@ -272,7 +272,7 @@ proptest! {
             let (finished, open) = (all_requests(&registry), in_flight(&registry));
             prop_assert_eq!((started + 1) as f64, finished as f64 + open, "after {:?}", ending);
         }
-        // They end in another order than they began in.
+        // They end in another order than they began.
         while !held.is_empty() {
             drop(held.swap_remove(held.len() / 2));
             let (finished, open) = (all_requests(&registry), in_flight(&registry));
@@ -281,7 +281,7 @@ proptest! {
         prop_assert_eq!(in_flight(&registry), 0.0);
         let upgrades = endings.iter().filter(|ending| matches!(ending, Ending::Answered { status: 101, .. })).count();
         prop_assert_eq!(value(&registry, &format!("http_upgrades_total{LABELS}")), upgrades as f64);
-        // One observation for each request but those.
+        // One observation for each request that is not an upgrade.
         prop_assert_eq!(response_sizes(&registry, "GET").0, (endings.len() - upgrades) as f64);
         prop_assert_eq!(sum(&registry, "http_server_request_duration_seconds_count"), (endings.len() - upgrades) as u64);
     }

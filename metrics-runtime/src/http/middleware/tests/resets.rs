@@ -1,4 +1,4 @@
-//! Clients that reset their connections, after any byte they have sent or received.
+//! Clients that reset their connections after a random number of bytes.
 
 use std::io;
 use std::sync::Arc;
@@ -16,27 +16,27 @@ use tokio::net::TcpStream;
 use super::sockets::serve;
 use super::*;
 
-/// A connection that breaks after so many bytes, in whichever direction they went.
-struct Breaking {
+/// A connection that fails after a number of bytes, sent and received together.
+struct FailingStream {
     stream: TcpStream,
-    left: usize,
+    remaining: usize,
 }
 
-impl Breaking {
-    /// How many more bytes may pass, if any.
+impl FailingStream {
+    /// Returns the number of bytes that may still pass.
     fn allowed(&self) -> io::Result<usize> {
-        if self.left == 0 { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(self.left) }
+        if self.remaining == 0 { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(self.remaining) }
     }
 }
 
-impl AsyncRead for Breaking {
+impl AsyncRead for FailingStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let allowed = self.allowed()?;
         let mut part = out.take(allowed);
         let polled = Pin::new(&mut self.stream).poll_read(cx, &mut part);
         let read = part.filled().len();
-        self.left -= read;
-        // Read into the front of what `out` has left.
+        self.remaining -= read;
+        // The bytes were read into the unfilled part of `out`.
         let end = out.filled().len() + read;
         out.initialize_unfilled_to(read);
         out.set_filled(end);
@@ -44,12 +44,12 @@ impl AsyncRead for Breaking {
     }
 }
 
-impl AsyncWrite for Breaking {
+impl AsyncWrite for FailingStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let allowed = self.allowed()?.min(bytes.len());
         let polled = Pin::new(&mut self.stream).poll_write(cx, &bytes[..allowed]);
         if let Poll::Ready(Ok(written)) = polled {
-            self.left -= written;
+            self.remaining -= written;
         }
         polled
     }
@@ -63,11 +63,11 @@ impl AsyncWrite for Breaking {
     }
 }
 
-/// The numbers of one sequence, the same in every run.
-pub(super) struct Numbers(pub(super) u64);
+/// A pseudo-random sequence that is the same in every run.
+pub(super) struct Random(pub(super) u64);
 
-impl Numbers {
-    /// One below `limit`. The generator is `splitmix64`.
+impl Random {
+    /// Returns a number below `limit`, by the generator `splitmix64`.
     pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -79,7 +79,7 @@ impl Numbers {
 
 const PATHS: [&str; 6] = ["/text", "/large", "/stream", "/upload", "/panic", "/nowhere"];
 
-/// An application, and how many requests came to it.
+/// Creates an application, and the count of requests that it has received.
 fn application(layer: &HttpLayer) -> (Router, Arc<AtomicU64>) {
     let started = Arc::new(AtomicU64::new(0));
     let count = started.clone();
@@ -96,34 +96,34 @@ fn application(layer: &HttpLayer) -> (Router, Arc<AtomicU64>) {
         .route("/large", get(|| async { "x".repeat(100_000) }))
         .route("/stream", get(stream))
         .route("/upload", post(|body: Bytes| async move { body.len().to_string() }))
-        .route("/panic", get(|| async { panic!("as told") as &'static str }));
+        .route("/panic", get(|| async { panic!("scripted") as &'static str }));
     (layer.clone().install(app).layer(counted), started)
 }
 
-fn any_request(numbers: &mut Numbers) -> Request<Full<Bytes>> {
-    let path = PATHS[numbers.below(PATHS.len())];
-    let body = if path == "/upload" { "y".repeat(numbers.below(5_000)) } else { String::new() };
+fn any_request(random: &mut Random) -> Request<Full<Bytes>> {
+    let path = PATHS[random.below(PATHS.len())];
+    let body = if path == "/upload" { "y".repeat(random.below(5_000)) } else { String::new() };
     let method = if path == "/upload" { "POST" } else { "GET" };
     let request = Request::builder().method(method).uri(format!("http://localhost{path}")).header("host", "localhost");
     request.body(Full::from(body)).expect("a request")
 }
 
-/// Some requests on one connection, which ends after a number of bytes that nobody has chosen.
-async fn visit(address: std::net::SocketAddr, seed: u64, http2: bool) {
-    let mut numbers = Numbers(seed);
+/// Sends some requests on one connection, which fails after a random number of bytes.
+async fn send_requests(address: std::net::SocketAddr, seed: u64, http2: bool) {
+    let mut random = Random(seed);
     let stream = TcpStream::connect(address).await.expect("a connection");
-    // Dropped is reset, not closed.
+    // Dropping the stream resets the connection instead of closing it.
     stream.set_zero_linger().expect("an option of every socket");
-    let most = [200, 2_000, 300_000][numbers.below(3)];
-    let left = 1 + numbers.below(most);
-    let io = TokioIo::new(Breaking { stream, left });
+    let limit = [200, 2_000, 300_000][random.below(3)];
+    let remaining = 1 + random.below(limit);
+    let io = TokioIo::new(FailingStream { stream, remaining });
     if http2 {
         let Ok((mut client, connection)) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await else {
             return;
         };
         let connection = tokio::spawn(connection);
         for _ in 0..3 {
-            let request = any_request(&mut numbers);
+            let request = any_request(&mut random);
             if let Ok(response) = client.send_request(request).await {
                 let _ = response.into_body().collect().await;
             }
@@ -136,7 +136,7 @@ async fn visit(address: std::net::SocketAddr, seed: u64, http2: bool) {
             if client.ready().await.is_err() {
                 break;
             }
-            let request = any_request(&mut numbers);
+            let request = any_request(&mut random);
             if let Ok(response) = client.send_request(request).await {
                 let _ = response.into_body().collect().await;
             }
@@ -146,18 +146,19 @@ async fn visit(address: std::net::SocketAddr, seed: u64, http2: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_a_client_resets_every_request_that_came_is_counted_once() {
+async fn every_received_request_is_recorded_once_when_clients_reset_connections() {
     let (registry, layer) = instruments_of(&everything());
     let (app, started) = application(&layer);
     let address = serve(app).await;
     for round in 0..10 {
-        let visits: Vec<_> = (0..60).map(|i| tokio::spawn(visit(address, round * 1_000 + i, i % 2 == 0))).collect();
-        for visit in visits {
-            visit.await.expect("no panic");
+        let clients: Vec<_> =
+            (0..60).map(|i| tokio::spawn(send_requests(address, round * 1_000 + i, i % 2 == 0))).collect();
+        for client in clients {
+            client.await.expect("no panic");
         }
     }
-    // The server may still find a request among what it has read of a connection that is gone: what is read here together
-    // is waited for together.
+    // The server may still handle a request that it has read from a closed connection, so all conditions are checked
+    // together.
     let over = || {
         let finished = all_requests(&registry);
         let sizes = ["http_request_body_size_bytes_count{", "http_response_body_size_bytes_count{"];
@@ -165,7 +166,7 @@ async fn whatever_a_client_resets_every_request_that_came_is_counted_once() {
             && sizes.iter().all(|size| sum(&registry, size) == finished)
             && finished == started.load(Ordering::SeqCst)
     };
-    eventually("all requests that came are over, and were measured", over).await;
+    eventually("all received requests are over and recorded", over).await;
     assert!(all_requests(&registry) > 300, "{}", all_requests(&registry));
     let broken = registry.render().lines().filter(|line| line.contains(r#"phase="body"} "#)).count();
     assert!(broken > 0, "{}", registry.render());

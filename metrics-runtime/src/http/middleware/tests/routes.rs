@@ -1,9 +1,8 @@
-//! Which labels a request gets.
+//! The labels of requests to an axum router.
 
 use axum::Router;
-use axum::http::StatusCode;
 use axum::routing::{any, get, post};
-use http::Request;
+use http::StatusCode;
 use tower::ServiceExt;
 
 use super::*;
@@ -23,7 +22,7 @@ pub(super) async fn send(app: &Router, method: &str, uri: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn the_endpoint_is_the_route_as_it_was_written() {
+async fn the_endpoint_is_the_route_template() {
     let (registry, layer) = instruments();
     let books = Router::new().route("/", get(ok)).route("/{isbn}", get(ok));
     let app = Router::new()
@@ -52,7 +51,7 @@ async fn the_endpoint_is_the_route_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn what_no_route_matches_is_one_endpoint() {
+async fn all_unmatched_requests_share_one_endpoint() {
     let (registry, layer) = instruments();
     let inner = Router::new().route("/known", get(ok)).fallback(ok);
     let app = Router::new()
@@ -70,7 +69,7 @@ async fn what_no_route_matches_is_one_endpoint() {
 }
 
 #[tokio::test]
-async fn a_tunnel_has_no_path_and_is_counted() {
+async fn a_connect_request_without_a_path_is_recorded() {
     let (registry, layer) = instruments();
     let app = Router::new().fallback(ok).layer(layer);
     assert_eq!(send(&app, "CONNECT", "example.com:443").await, StatusCode::OK);
@@ -78,7 +77,7 @@ async fn a_tunnel_has_no_path_and_is_counted() {
 }
 
 #[tokio::test]
-async fn methods_that_a_client_makes_up_are_one_value() {
+async fn unknown_methods_share_one_value() {
     let (registry, layer) = instruments();
     let app = Router::new().route("/", any(ok)).layer(layer);
     for method in ["QUERY", "PROPFIND", "get", "CANARY-1", "CANARY-2"] {
@@ -90,7 +89,7 @@ async fn methods_that_a_client_makes_up_are_one_value() {
 }
 
 #[tokio::test]
-async fn layers_have_their_own_registries_names_and_buckets() {
+async fn each_layer_has_its_own_registry_names_and_buckets() {
     let (inner, layer) = instruments();
     let outer = Registry::new();
     let named = Http::new()
@@ -114,12 +113,12 @@ async fn layers_have_their_own_registries_names_and_buckets() {
         r#"edge_seconds_bucket{verb="GET",path="/b",code="200",le="60"} 1"#,
         r#"edge_seconds_count{verb="GET",path="/a",code="200"} 1"#,
     ] {
-        assert!(page.lines().any(|there| there == line), "{line} in\n{page}");
+        assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
     }
 }
 
 #[tokio::test]
-async fn layers_of_one_definition_share_their_metrics() {
+async fn layers_with_the_same_definition_share_their_metrics() {
     let (registry, layer) = instruments();
     let again = Http::new().layer(&registry).expect("the same definition");
     let (a, b) = (Router::new().route("/", get(ok)).layer(layer), Router::new().route("/", get(ok)).layer(again));
@@ -135,9 +134,9 @@ async fn a_disabled_layer_records_nothing() {
 }
 
 #[test]
-fn definitions_that_cannot_be_are_errors() {
+fn invalid_definitions_are_errors() {
     let registry = Registry::new();
-    for wrong in [
+    for invalid in [
         Http::new().requests("http_requests"),
         Http::new().requests("1_total"),
         Http::new().duration("http_request_duration"),
@@ -146,18 +145,18 @@ fn definitions_that_cannot_be_are_errors() {
         Http::new().buckets(&[]),
         Http::new().buckets(&[2.0, 1.0]),
     ] {
-        let error = wrong.layer(&registry).expect_err("wrong");
-        assert!(matches!(error, HttpError::Registry(RegistryError::Invalid { .. })), "{wrong:?}: {error}");
+        let error = invalid.layer(&registry).expect_err("invalid");
+        assert!(matches!(error, HttpError::Registry(RegistryError::Invalid { .. })), "{invalid:?}: {error}");
     }
     Http::new().layer(&registry).expect("valid");
     let other = Http::new().buckets(&[1.0]).layer(&registry).expect_err("other buckets");
     assert!(matches!(other, HttpError::Registry(RegistryError::Conflict { what: "buckets", .. })), "{other}");
-    // The error names the place of the caller.
+    // The error names the location of the caller.
     assert!(other.to_string().contains(file!()), "{other}");
 }
 
 #[tokio::test]
-async fn clients_cannot_make_the_page_grow() {
+async fn random_requests_do_not_add_series() {
     let (registry, layer) = instruments();
     let app = Router::new().route("/users/{id}", get(ok)).layer(layer);
     for i in 0..3_000 {
@@ -171,6 +170,6 @@ async fn clients_cannot_make_the_page_grow() {
     }
     assert_eq!(all_requests(&registry), 6_000);
     let series = registry.render().lines().filter(|line| line.starts_with("http_requests_total{")).count();
-    // Two of them, and the first request above is dropped unread, which makes no third: a 404 has no body.
+    // Two endpoints. The unread responses add no third series, because a 404 of the router has no body.
     assert_eq!(series, 2, "{}", registry.render());
 }

@@ -1,4 +1,4 @@
-//! Every way a request can end.
+//! The outcomes of requests.
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
@@ -21,7 +21,7 @@ pub(super) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// The response of a service that answers a request of this method with this response.
+/// Sends a request with this method to a service that returns this response at once.
 pub(super) fn answer<B: http_body::Body>(
     layer: &HttpLayer,
     method: &str,
@@ -34,14 +34,14 @@ pub(super) fn answer<B: http_body::Body>(
     });
     let mut service = layer.layer(service);
     let Poll::Ready(Ok(response)) = poll_once(pin!(service.call(request(method, "/")))) else {
-        panic!("it answers at once")
+        panic!("the service responds at once")
     };
     response
 }
 
-/// What [`step`] saw.
+/// The result of one poll of a body.
 #[derive(Debug, PartialEq)]
-pub(super) enum Seen {
+pub(super) enum Polled {
     Pending,
     Frame,
     End,
@@ -50,31 +50,31 @@ pub(super) enum Seen {
 }
 
 /// Polls a body once.
-pub(super) fn step<B: http_body::Body + Unpin>(body: &mut B) -> Seen {
+pub(super) fn step<B: http_body::Body + Unpin>(body: &mut B) -> Polled {
     let polled =
         catch_unwind(AssertUnwindSafe(|| match Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => Seen::Pending,
-            Poll::Ready(None) => Seen::End,
-            Poll::Ready(Some(Ok(_))) => Seen::Frame,
-            Poll::Ready(Some(Err(_))) => Seen::Error,
+            Poll::Pending => Polled::Pending,
+            Poll::Ready(None) => Polled::End,
+            Poll::Ready(Some(Ok(_))) => Polled::Frame,
+            Poll::Ready(Some(Err(_))) => Polled::Error,
         }));
-    polled.unwrap_or(Seen::Panic)
+    polled.unwrap_or(Polled::Panic)
 }
 
-/// The one status that was counted, if one was.
-fn counted(registry: &Registry) -> Option<&'static str> {
+/// Returns the recorded status, if there is one, and checks that at most one request was recorded.
+fn recorded(registry: &Registry) -> Option<&'static str> {
     let statuses = ["101", "200", "204", "304", "404", "499", "500"];
-    let counted = statuses.into_iter().filter(|status| {
+    let recorded = statuses.into_iter().filter(|status| {
         ["GET", "HEAD", "CONNECT"].iter().any(|method| requests(registry, method, "unmatched", status) > 0)
     });
-    let counted: Vec<_> = counted.collect();
-    assert_eq!(all_requests(registry), counted.len() as u64, "at most once");
-    assert!(counted.len() <= 1, "at most once: {counted:?}");
-    counted.first().copied()
+    let recorded: Vec<_> = recorded.collect();
+    assert_eq!(all_requests(registry), recorded.len() as u64, "at most once");
+    assert!(recorded.len() <= 1, "at most once: {recorded:?}");
+    recorded.first().copied()
 }
 
-/// Whether a duration was observed for it.
-fn timed(registry: &Registry) -> bool {
+/// Returns `true` if one duration was observed.
+fn has_duration(registry: &Registry) -> bool {
     ["GET", "HEAD", "CONNECT"].iter().map(|method| durations(registry, method, "unmatched")).sum::<u64>() == 1
 }
 
@@ -84,31 +84,31 @@ fn an_error_of_the_service_is_a_500() {
     let mut service = layer.layer(service_fn(|_| async { Err::<Response, _>("refused") }));
     let mut future = Box::pin(service.call(request("GET", "/")));
     assert!(matches!(poll_once(future.as_mut()), Poll::Ready(Err("refused"))));
-    // Now, not when the future is dropped.
-    assert_eq!((counted(&registry), timed(&registry)), (Some("500"), true));
+    // Recorded at once, not when the future is dropped.
+    assert_eq!((recorded(&registry), has_duration(&registry)), (Some("500"), true));
     drop(future);
-    assert_eq!(counted(&registry), Some("500"));
+    assert_eq!(recorded(&registry), Some("500"));
 }
 
 #[test]
-fn a_panic_is_a_500_wherever_the_future_is_dropped() {
+fn a_panic_is_a_500_even_if_the_future_is_dropped_later() {
     let (registry, layer) = instruments();
-    let mut service = layer.layer(service_fn(|_| async { panic!("as told") as Result<Response, Infallible> }));
+    let mut service = layer.layer(service_fn(|_| async { panic!("scripted") as Result<Response, Infallible> }));
     let mut future = Box::pin(service.call(request("GET", "/")));
     assert!(catch_unwind(AssertUnwindSafe(|| poll_once(future.as_mut()).is_ready())).is_err());
-    assert_eq!(counted(&registry), None);
-    // Caught further up: nothing unwinds any more.
+    assert_eq!(recorded(&registry), None);
+    // Dropped after the panic was caught, when the thread no longer unwinds.
     drop(future);
-    assert_eq!((counted(&registry), timed(&registry)), (Some("500"), true));
+    assert_eq!((recorded(&registry), has_duration(&registry)), (Some("500"), true));
 }
 
 #[test]
-fn a_panic_before_there_is_a_future_is_a_500() {
+fn a_panic_in_the_call_is_a_500() {
     let (registry, layer) = instruments();
     let mut service =
-        layer.layer(service_fn(|_| -> std::future::Ready<Result<Response, Infallible>> { panic!("as told") }));
+        layer.layer(service_fn(|_| -> std::future::Ready<Result<Response, Infallible>> { panic!("scripted") }));
     assert!(catch_unwind(AssertUnwindSafe(|| drop(service.call(request("GET", "/"))))).is_err());
-    assert_eq!(counted(&registry), Some("500"));
+    assert_eq!(recorded(&registry), Some("500"));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_request_dropped_before_its_headers_is_a_499_without_a_duration() {
             assert!(poll_once(future.as_mut()).is_pending());
         }
         drop(future);
-        assert_eq!((counted(&registry), timed(&registry)), (Some("499"), false));
+        assert_eq!((recorded(&registry), has_duration(&registry)), (Some("499"), false));
     }
 }
 
@@ -136,13 +136,13 @@ fn a_request_dropped_while_something_else_unwinds_has_not_panicked() {
         panic!("something else");
     }));
     assert!(unwound.is_err());
-    assert_eq!(counted(&registry), Some("499"));
+    assert_eq!(recorded(&registry), Some("499"));
 }
 
 #[tokio::test]
-async fn a_panic_counts_once_with_a_layer_that_catches_it_inside_or_outside() {
+async fn a_panic_is_recorded_once_with_a_catching_layer_inside_or_outside() {
     let (registry, layer) = instruments();
-    let handler = || async { panic!("as told") as &'static str };
+    let handler = || async { panic!("scripted") as &'static str };
     let router = || Router::new().route("/", get(handler));
     let inside = router().layer(CatchPanicLayer::new()).layer(layer.clone());
     let outside = router().layer(layer).layer(CatchPanicLayer::new());
@@ -168,14 +168,14 @@ fn responses_without_a_body_end_with_their_headers() {
         let mut response = http::Response::new(Script::new([Step::Data("never read"), Step::Stall]));
         *response.status_mut() = status;
         let response = answer(&layer, method, response);
-        assert_eq!(counted(&registry), Some(status.as_str()), "{method} {status}");
+        assert_eq!(recorded(&registry), Some(status.as_str()), "{method} {status}");
         drop(response);
-        assert_eq!((counted(&registry), timed(&registry)), (Some(status.as_str()), true));
+        assert_eq!((recorded(&registry), has_duration(&registry)), (Some(status.as_str()), true));
     }
 }
 
 #[test]
-fn an_empty_body_ends_with_the_headers_however_it_says_so() {
+fn an_empty_body_ends_with_the_headers_if_it_is_known_to_be_empty() {
     let with_header = |mut response: http::Response<Script>| {
         response.headers_mut().insert(CONTENT_LENGTH, 0.into());
         response
@@ -187,26 +187,26 @@ fn an_empty_body_ends_with_the_headers_however_it_says_so() {
     ] {
         let (registry, layer) = instruments();
         drop(answer(&layer, "GET", response));
-        assert_eq!(counted(&registry), Some("200"));
+        assert_eq!(recorded(&registry), Some("200"));
     }
     let (registry, layer) = instruments();
     drop(answer(&layer, "GET", http::Response::new(Script::default())));
-    assert_eq!(counted(&registry), Some("499"), "nothing said that it was empty");
+    assert_eq!(recorded(&registry), Some("499"), "it was not known to be empty");
 }
 
 #[test]
-fn a_body_whose_length_a_header_says_ends_with_its_last_byte() {
+fn a_body_with_a_content_length_ends_with_its_last_byte() {
     let (registry, layer) = instruments();
     let mut response = http::Response::new(Script::new([Step::Data("12"), Step::Data("345"), Step::Stall]));
     response.headers_mut().insert(CONTENT_LENGTH, 5.into());
     let mut body = answer(&layer, "GET", response).into_body();
-    assert_eq!((step(&mut body), counted(&registry)), (Seen::Frame, None));
-    assert_eq!((step(&mut body), counted(&registry)), (Seen::Frame, Some("200")));
+    assert_eq!((step(&mut body), recorded(&registry)), (Polled::Frame, None));
+    assert_eq!((step(&mut body), recorded(&registry)), (Polled::Frame, Some("200")));
     drop(body);
-    assert_eq!(counted(&registry), Some("200"));
+    assert_eq!(recorded(&registry), Some("200"));
 }
 
-/// A body that comes to its end without a frame, as one that is received over HTTP/2 does.
+/// A body that reports its end without another frame, like one received over HTTP/2.
 struct EndsBetweenFrames(bool);
 
 impl http_body::Body for EndsBetweenFrames {
@@ -224,18 +224,18 @@ impl http_body::Body for EndsBetweenFrames {
 }
 
 #[test]
-fn a_body_that_has_said_it_is_at_its_end_may_be_dropped() {
+fn a_body_dropped_after_it_has_reported_its_end_is_complete() {
     let (registry, layer) = instruments();
     let mut body = answer(&layer, "GET", http::Response::new(EndsBetweenFrames(false))).into_body();
     assert!(!body.is_end_stream());
-    assert_eq!(step(&mut body), Seen::Pending);
+    assert_eq!(step(&mut body), Polled::Pending);
     assert!(body.is_end_stream());
     drop(body);
-    assert_eq!((counted(&registry), timed(&registry)), (Some("200"), true));
+    assert_eq!((recorded(&registry), has_duration(&registry)), (Some("200"), true));
 }
 
 #[test]
-fn the_body_is_passed_on_as_it_is() {
+fn the_body_is_passed_on_unchanged() {
     let (_registry, layer) = instruments();
     let script = || Script::new([Step::Data("1"), Step::Wait, Step::Data("23"), Step::Trailers]).sized().knows_end();
     for layer in [layer, HttpLayer::disabled()] {
@@ -244,9 +244,9 @@ fn the_body_is_passed_on_as_it_is() {
         loop {
             assert_eq!(tracked.size_hint().exact(), bare.size_hint().exact());
             assert_eq!(tracked.is_end_stream(), bare.is_end_stream());
-            let seen = step(&mut bare);
-            assert_eq!(step(&mut tracked), seen);
-            if seen == Seen::End {
+            let polled = step(&mut bare);
+            assert_eq!(step(&mut tracked), polled);
+            if polled == Polled::End {
                 break;
             }
         }
@@ -254,7 +254,7 @@ fn the_body_is_passed_on_as_it_is() {
 }
 
 #[test]
-fn a_body_keeps_what_its_inner_one_can_be() {
+fn the_types_keep_the_auto_traits_of_the_inner_types() {
     fn is<T: Send + Sync + Unpin>(_: T) {}
     fn is_a_service<T: Clone + Send + Sync>(_: &T) {}
     let (_registry, layer) = instruments();
@@ -273,7 +273,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..8)
 }
 
-/// What a request counts as whose body is polled this often and then dropped.
+/// Returns the status of a request whose body is polled this often and then dropped.
 fn expected(script: &[Step], sized: bool, knows_end: bool, polls: usize) -> &'static str {
     let length = |steps: &[Step]| -> usize {
         steps.iter().map(|step| if let Step::Data(text) = step { text.len() } else { 0 }).sum()
@@ -300,7 +300,7 @@ fn expected(script: &[Step], sized: bool, knows_end: bool, polls: usize) -> &'st
 
 proptest! {
     #[test]
-    fn whatever_a_body_does_its_request_counts_once(
+    fn a_request_is_recorded_once_whatever_its_body_does(
         script in steps(),
         sized: bool,
         knows_end: bool,
@@ -310,12 +310,12 @@ proptest! {
         let body = Script { steps: script.iter().copied().collect(), sized, knows_end };
         let mut body = answer(&layer, "GET", http::Response::new(body)).into_body();
         for _ in 0..polls {
-            if matches!(step(&mut body), Seen::End | Seen::Error | Seen::Panic) {
+            if matches!(step(&mut body), Polled::End | Polled::Error | Polled::Panic) {
                 break;
             }
         }
         drop(body);
         let expected = expected(&script, sized, knows_end, polls);
-        prop_assert_eq!((counted(&registry), timed(&registry)), (Some(expected), expected != "499"));
+        prop_assert_eq!((recorded(&registry), has_duration(&registry)), (Some(expected), expected != "499"));
     }
 }
