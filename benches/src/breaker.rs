@@ -1,5 +1,6 @@
-//! One call through a closed circuit breaker that goes well: an async function that returns at once, a closure, and a
-//! service of tower. The same policy on both sides. Ours counts its calls for the page as well, which the others do not.
+//! One successful call through a closed circuit breaker: of an async function that returns at once, of a closure, and
+//! of a tower service. Both sides use the same policy. Our breaker also counts its calls for the page, the others do
+//! not.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -14,7 +15,7 @@ use metrics_runtime::circuit_breaker;
 use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, CircuitOpen, Settings};
 use recloser::{AsyncRecloser, Recloser};
 use tower::{Layer, Service, service_fn};
-use tower_resilience_circuitbreaker::CircuitBreakerLayer as TheirLayer;
+use tower_resilience_circuitbreaker::CircuitBreakerLayer as TowerResilienceLayer;
 
 use crate::calls::{compare, counted};
 use crate::measure::{Batch, Contender, Crew};
@@ -41,7 +42,7 @@ async fn generate(prompt: u64) -> Result<u64, Failed> {
     Ok(black_box(prompt))
 }
 
-/// To the end of each call: a peer waits for a lock, and is asked again.
+/// Drives each call to its end: a peer may be pending while it waits for a lock.
 fn drive<F: Future>(calls: u64, mut call: impl FnMut(u64) -> F) {
     let mut context = Context::from_waker(Waker::noop());
     for prompt in 0..calls {
@@ -111,7 +112,7 @@ fn sync_of_calls(calls: u64) {
 
 static OPEN: LazyLock<CircuitBreaker> = LazyLock::new(|| {
     let breaker = breaker(Settings::consecutive(1));
-    breaker.acquire().expect("it is closed").failure();
+    breaker.acquire().expect("the breaker is closed").failure();
     breaker
 });
 
@@ -164,7 +165,7 @@ fn failsafe_sync(calls: u64) {
 }
 
 fn recloser() -> Recloser {
-    #[expect(clippy::cast_possible_truncation, reason = "a half is one in both")]
+    #[expect(clippy::cast_possible_truncation, reason = "0.5 is exact in both types")]
     let builder = Recloser::custom().error_rate(RATIO as f32).closed_len(CALLS as usize);
     builder.half_open_len(1).open_wait(WAIT).build()
 }
@@ -184,11 +185,11 @@ fn recloser_sync(calls: u64) {
     }
 }
 
-/// Each thread has a service of its own, as a server has for each connection; the breaker is one for all.
+/// Calls a service. Each thread has its own service, as each connection of a server does; all share one breaker.
 fn serve(calls: u64, mut service: impl Service<u64, Response = u64>) {
     let mut context = Context::from_waker(Waker::noop());
     drive(calls, |prompt| {
-        assert!(service.poll_ready(&mut context).is_ready(), "nothing here makes callers wait");
+        assert!(service.poll_ready(&mut context).is_ready(), "the service is always ready");
         service.call(prompt)
     });
 }
@@ -212,24 +213,24 @@ fn layer_of_calls(calls: u64) {
 
 fn builder()
 -> tower_resilience_circuitbreaker::CircuitBreakerConfigBuilder<tower_resilience_circuitbreaker::DefaultClassifier> {
-    TheirLayer::builder().wait_duration_in_open(WAIT)
+    TowerResilienceLayer::builder().wait_duration_in_open(WAIT)
 }
 
-static THEIRS: LazyLock<TheirLayer> = LazyLock::new(|| {
+static TOWER_RESILIENCE: LazyLock<TowerResilienceLayer> = LazyLock::new(|| {
     let built = builder().consecutive_failures(FAILURES as usize).build_with_handle();
     built.expect("settings in range").0
 });
-static THEIRS_OF_CALLS: LazyLock<TheirLayer> = LazyLock::new(|| {
+static TOWER_RESILIENCE_OF_CALLS: LazyLock<TowerResilienceLayer> = LazyLock::new(|| {
     let builder = builder().failure_rate_threshold(RATIO).sliding_window_size(CALLS as usize);
     builder.build_with_handle().expect("settings in range").0
 });
 
-fn theirs(calls: u64) {
-    serve(calls, THEIRS.layer(service_fn(served)));
+fn tower_resilience_consecutive(calls: u64) {
+    serve(calls, TOWER_RESILIENCE.layer(service_fn(served)));
 }
 
-fn theirs_of_calls(calls: u64) {
-    serve(calls, THEIRS_OF_CALLS.layer(service_fn(served)));
+fn tower_resilience_of_calls(calls: u64) {
+    serve(calls, TOWER_RESILIENCE_OF_CALLS.layer(service_fn(served)));
 }
 
 pub fn run(table: &mut Table, crew: &Crew) {
@@ -243,8 +244,8 @@ pub fn run(table: &mut Table, crew: &Crew) {
         ("failsafe, rejected", rejected, failsafe_rejected, Goal::Better),
         ("recloser, of calls", of_calls, recloser_async, Goal::Better),
         ("recloser, of calls, sync", sync_of_calls, recloser_sync, Goal::Better),
-        ("tower-resilience, consecutive, layer", layer_consecutive, theirs, Goal::Better),
-        ("tower-resilience, of calls, layer", layer_of_calls, theirs_of_calls, Goal::Better),
+        ("tower-resilience, consecutive, layer", layer_consecutive, tower_resilience_consecutive, Goal::Better),
+        ("tower-resilience, of calls, layer", layer_of_calls, tower_resilience_of_calls, Goal::Better),
     ];
     for (name, ours, other, goal) in rows {
         for threads in [1, 2] {

@@ -1,5 +1,5 @@
-//! What an attribute adds to a build: crates of many annotated async functions, generated beside this program, each
-//! with the same bodies.
+//! The cost of an attribute in a build: this program generates one crate for each flavour, with many annotated async
+//! functions that all have the same bodies, and builds them.
 
 use std::env;
 use std::fs;
@@ -16,11 +16,11 @@ use crate::table::{Goal, Table};
 struct Flavour {
     name: &'static str,
     dependency: &'static str,
-    /// What stands once at the top of the crate.
+    /// Items at the top of the crate.
     prelude: &'static str,
-    /// What stands on a function.
+    /// The attribute of each function.
     attribute: &'static str,
-    /// A function's body around what it does; `BODY` and `NAME` stand for these.
+    /// The template of each function's body; `BODY` and `NAME` are replaced.
     body: &'static str,
 }
 
@@ -77,18 +77,18 @@ fn requirement(dependency: &str) -> &'static str {
         "prometheus" => r#"{ version = "0.14.0", default-features = false }"#,
         "tracing" => r#""0.1.41""#,
         "autometrics" => r#"{ version = "3.0.0", features = ["prometheus-exporter", "prometheus-0_14"] }"#,
-        _ => unreachable!("a flavour has one of these"),
+        _ => unreachable!("every flavour has one of these dependencies"),
     }
 }
 
-/// One measure of a crate, per function.
+/// One measurement of a crate, per function.
 #[derive(Clone, Copy)]
 struct Cost {
     name: &'static str,
     measure: fn(&Generated, &Flavour) -> Result<f64, String>,
-    /// By how much ours may exceed the bare functions.
+    /// The goal: the most that our attribute may add to the bare functions.
     adds: f64,
-    /// It comes out the same each time.
+    /// The measurement gives the same result each time.
     exact: bool,
 }
 
@@ -130,31 +130,31 @@ pub fn run(table: &mut Table, quick: bool) {
     }
 }
 
-/// A workspace of one crate per flavour, whose dependencies are built.
+/// A workspace of one crate per flavour. Their dependencies are already built.
 struct Generated {
     folder: PathBuf,
     functions: usize,
-    /// Held as long as this lives: another run would write other crates into the folder.
+    /// Held as long as this value lives: another run would write other crates into the folder.
     _lock: fs::File,
 }
 
 impl Generated {
     fn new(functions: usize) -> Result<Self, String> {
         let program = env::current_exe().map_err(|error| error.to_string())?;
-        let target = program.ancestors().nth(2).ok_or("this program is in no target folder")?;
+        let target = program.ancestors().nth(2).ok_or("this program is not in a target folder")?;
         let folder = target.join("compile");
         let lock = fs::create_dir_all(&folder).and_then(|()| fs::File::create(folder.join("lock")));
         let lock = lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| error.to_string())?;
         let generated = Self { folder, functions, _lock: lock };
         let members = FLAVOURS.map(|flavour| format!("\"functions-{}\"", flavour.name)).join(", ");
         generated.write("Cargo.toml", &format!("[workspace]\nresolver = \"3\"\nmembers = [{members}]\n"))?;
-        // The peers in the versions of this workspace.
+        // The peers have the same versions as in this workspace.
         generated.write("Cargo.lock", include_str!("../Cargo.lock"))?;
         for flavour in &FLAVOURS {
             generated.write_crate(flavour)?;
         }
         for flavour in &FLAVOURS {
-            eprintln!("compile: building what `{}` depends on", flavour.name);
+            eprintln!("compile: building the dependencies of `{}`", flavour.name);
             generated.timed(flavour, &["check"])?;
             generated.timed(flavour, &["build", "--release"])?;
         }
@@ -218,7 +218,7 @@ pub async fn step(n: u64) -> Result<u64, Failed> {{
                 " }\n",
             ]);
         }
-        // A future is compiled where it is polled.
+        // Code for a future is generated where it is polled.
         source
             .push_str("\npub type Function = fn(u64) -> Pin<Box<dyn Future<Output = Result<u64, Failed>> + Send>>;\n");
         source.extend(["pub static FUNCTIONS: [Function; ", &self.functions.to_string(), "] = [\n"]);
@@ -227,29 +227,30 @@ pub async fn step(n: u64) -> Result<u64, Failed> {{
         self.write(format!("functions-{name}/src/lib.rs"), &source)
     }
 
-    /// Milliseconds per function, of the clock or of the processor. What cargo itself takes is in it, for all alike.
+    /// Returns milliseconds per function: wall-clock or processor time, whichever is less. Both include the time of
+    /// cargo itself, which is the same for all flavours.
     fn timed(&self, flavour: &Flavour, command: &[&str]) -> Result<f64, String> {
-        // To cargo, a file that was written is a file that has changed.
+        // Writing the file makes cargo build the crate again.
         self.write_source(flavour)?;
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(command).args(["--quiet", "--offline", "--package", &format!("functions-{}", flavour.name)]);
         cargo.current_dir(&self.folder).env("CARGO_TARGET_DIR", self.folder.join("target"));
-        // Else the second build of a file that has not really changed would find all of it done.
+        // An incremental build of an unchanged text would reuse all results of the build before.
         cargo.env("CARGO_INCREMENTAL", "0").stdin(Stdio::null());
         let (start, busy) = (Instant::now(), processor_time());
         let done = cargo.output().map_err(|error| format!("cargo: {error}"))?;
         let took = start.elapsed();
-        // Where others have the processor as well, waiting for it is no part of what a build costs.
+        // On a busy machine, the wall-clock time includes waiting for the processor.
         let took = processor_time().zip(busy).map_or(took, |(now, then)| took.min(now.saturating_sub(then)));
         if done.status.success() {
             return Ok(took.as_secs_f64() * 1e3 / self.functions as f64);
         }
-        let said = String::from_utf8_lossy(&done.stderr);
-        let error = said.lines().find(|line| line.starts_with("error")).unwrap_or_default();
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        let error = stderr.lines().find(|line| line.starts_with("error")).unwrap_or_default();
         Err(format!("`cargo {}` of `{}`: {error}", command.join(" "), flavour.name))
     }
 
-    /// Bytes of machine code per function, without the dependencies.
+    /// Returns bytes of machine code per function, without the dependencies.
     fn code_size(&self, flavour: &Flavour) -> Result<f64, String> {
         let path = self.folder.join(format!("target/release/libfunctions_{}.rlib", flavour.name));
         let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -265,12 +266,13 @@ pub async fn step(n: u64) -> Result<u64, Failed> {{
     }
 }
 
-/// The time that processors have spent on the children of this process that have ended, where the system says so.
+/// Returns the processor time of this process's ended children, or `None` if the system does not tell.
 fn processor_time() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program comes before, and may hold anything; user and system time are the 16th and 17th field.
+    // The program name in the second field may contain blanks, so the fields are counted after it. The user and system
+    // time of ended children are fields 16 and 17.
     let (_, fields) = stat.rsplit_once(") ")?;
     let ticks: u64 = fields.split(' ').skip(13).take(2).map_while(|field| field.parse::<u64>().ok()).sum();
-    // To programs, Linux counts in hundredths of a second, whatever it does itself.
+    // Linux reports these times in ticks of 10 ms.
     Some(Duration::from_millis(ticks * 10))
 }

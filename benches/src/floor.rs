@@ -1,5 +1,5 @@
-//! What no implementation can go below: two raw time-stamp reads and two relaxed adds on a cache line of the thread's
-//! own.
+//! The floor: the least work that any implementation has to do. Two raw reads of the time-stamp counter and two relaxed
+//! additions on a cache line that belongs to the thread.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,14 +19,15 @@ thread_local! {
 
 #[cfg(target_arch = "x86_64")]
 #[inline]
-#[expect(unsafe_code, reason = "the floor is what the machine can do, and this is how the standard library spells it")]
+#[expect(unsafe_code, reason = "the time-stamp counter can only be read in unsafe code")]
 fn ticks() -> u64 {
-    // SAFETY: every x86_64 processor has the instruction; a kernel that forbids it to programs is none that we run on.
+    // SAFETY: every x86_64 processor has the instruction. A kernel could forbid it to programs; none that we run on
+    // does.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// There is no raw counter that can be read without assembly: the standard clock stands for it, so the floor is higher
-/// than it could be and the goals against it are easier to reach.
+/// Reads the standard clock: here no raw counter can be read without assembly. The floor is therefore higher than it
+/// could be, and goals against it are easier to reach.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 fn ticks() -> u64 {

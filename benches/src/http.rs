@@ -1,5 +1,5 @@
-//! One request through an axum router that answers at once: what recording it adds. Counted by method, route and
-//! status, and timed by method and route: the same metrics for everybody.
+//! The cost that recording adds to one request through an axum router that answers at once. Every library records the
+//! same metrics: a counter by method, route and status, and a histogram of durations by method and route.
 
 use std::hint::black_box;
 use std::pin::{Pin, pin};
@@ -32,10 +32,11 @@ fn routes() -> Router {
         .route("/gone", get(|| async { StatusCode::NO_CONTENT }))
 }
 
-/// `axum::serve` gives a router its state, which makes its handlers ready, once for each connection: so here.
+/// `axum::serve` calls `with_state`, which prepares the handlers, once for each connection. The routers here do the
+/// same.
 static BARE: LazyLock<Router> = LazyLock::new(|| routes().with_state(()));
 
-/// A layer that does nothing. Axum keeps every layered service in a box of its own, and so every layer costs this.
+/// A layer that does nothing. Axum boxes every layered service, so every layer has at least this cost.
 static IDENTITY: LazyLock<Router> = LazyLock::new(|| routes().layer(layer_fn(|service| service)).with_state(()));
 
 static OURS: LazyLock<Router> = LazyLock::new(|| {
@@ -45,14 +46,14 @@ static OURS: LazyLock<Router> = LazyLock::new(|| {
 
 static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     let labels = &["method", "endpoint", "status"];
-    register_int_counter_vec!("http_requests_total", "Requests.", labels).expect("a name of its own")
+    register_int_counter_vec!("http_requests_total", "Requests.", labels).expect("the name is unique")
 });
 static DURATION: LazyLock<HistogramVec> = LazyLock::new(|| {
     let opts = histogram_opts!("http_request_duration_seconds", "Duration of requests.", BUCKETS.to_vec());
-    register_histogram_vec!(opts, &["method", "endpoint"]).expect("a name of its own")
+    register_histogram_vec!(opts, &["method", "endpoint"]).expect("the name is unique")
 });
 
-/// What one finds in most services.
+/// A middleware as found in many services.
 async fn hand_written(request: Request, next: Next) -> Response {
     let start = Instant::now();
     let method = request.method().clone();
@@ -71,7 +72,7 @@ static AXUM_PROMETHEUS: LazyLock<Router> = LazyLock::new(|| {
     routes().layer(layer).with_state(())
 });
 
-/// Sends requests, and takes the responses as a server does: until the body says that it is at its end.
+/// Sends requests and reads the responses as a server does: until the body reports its end.
 fn drive(router: &Router, uri: &'static str, requests: u64) {
     let mut context = Context::from_waker(Waker::noop());
     let (mut router, uri) = (router.clone(), Uri::from_static(uri));
@@ -79,14 +80,14 @@ fn drive(router: &Router, uri: &'static str, requests: u64) {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = black_box(&uri).clone();
         let Poll::Ready(Ok(response)) = pin!(router.call(request)).poll(&mut context) else {
-            unreachable!("nothing here waits")
+            unreachable!("the handlers never wait")
         };
         let mut body = black_box(response).into_body();
         while !body.is_end_stream() {
             match Pin::new(&mut body).poll_frame(&mut context) {
                 Poll::Ready(Some(frame)) => _ = black_box(frame),
                 Poll::Ready(None) => break,
-                Poll::Pending => unreachable!("nothing here waits"),
+                Poll::Pending => unreachable!("the handlers never wait"),
             }
         }
     }
@@ -109,7 +110,7 @@ batches! {
     ours_empty: OURS, "/gone";
 }
 
-/// For callgrind.
+/// The batches that callgrind can run.
 pub const ALONE: [(&str, Batch); 4] =
     [("http: bare", bare), ("http: identity", identity), ("http: ours", ours), ("http: hand-written", hand_written_)];
 
@@ -128,7 +129,7 @@ pub fn run(table: &mut Table, crew: &Crew) {
             }
         }
     }
-    // Axum puts every body that is not its own into a box, and one that is watched is not: the one allocation.
+    // The one allocation: axum boxes every body that is not its own `Body`, and a recorded body is not.
     for (name, batch, other, goal) in [
         ("the bare router", ours as Batch, bare as Batch, Goal::Reported),
         ("a layer that does nothing", ours, identity, Goal::Adds(1.0)),
@@ -143,13 +144,14 @@ pub fn run(table: &mut Table, crew: &Crew) {
     }
 }
 
-/// What ours and the other add to the first.
+/// Compares the costs that ours and the other add to the first contender.
 fn added(table: &mut Table, crew: &Crew, bench: String, contenders: [Contender; 3], goal: Goal) {
     let Some(rounds) = crew.rounds(contenders) else {
         return table.unmeasured(format!("{bench}: the threads did not run side by side; is the machine busy?"));
     };
     let added = |i: usize| median(rounds.iter().map(|round| round[i] - round[0]));
-    // A quotient of two differences of one round is wild where one of them was disturbed: the medians are divided.
+    // The ratio of the medians, not the median of the ratios: within one round, a ratio of two small differences is
+    // noise.
     table.row(bench, added(1), added(2), goal);
 }
 

@@ -1,5 +1,5 @@
-//! Instructions per call, counted by callgrind: the figure that does not depend on the machine's mood. What the kernel
-//! does is not in it, and where callgrind hides the vDSO, that includes reading the standard clock.
+//! Instructions per call, counted by callgrind. The figure does not depend on the load of the machine. It excludes the
+//! kernel and, if callgrind hides the vDSO, also reading the standard clock.
 
 use std::env;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::http;
 use crate::measure::Batch;
 use crate::table::{Goal, Table};
 
-/// The argument with which this program runs one batch and nothing else: see [`run_alone`].
+/// The argument that makes this program run one batch and nothing else: see [`run_alone`].
 const ALONE: &str = "--alone";
 
 const CALLS: u64 = 10_000;
@@ -39,7 +39,7 @@ pub fn run(table: &mut Table) {
     }
 }
 
-/// This program again, in callgrind, which counts inside of [`counted_batch`] only.
+/// Runs this program in callgrind, which counts only inside [`counted_batch`].
 fn counted(name: &str) -> Result<f64, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let out = env::temp_dir().join(format!("benches-callgrind-{}", std::process::id()));
@@ -59,7 +59,7 @@ fn counted(name: &str) -> Result<f64, String> {
     total.map(|total| total / CALLS as f64).ok_or_else(|| "callgrind wrote no total".to_owned())
 }
 
-/// Whether there is a batch of this name; it was run then.
+/// Runs the batch of this name. Returns `false` if there is none.
 pub fn run_alone(name: &str) -> bool {
     let Some((_, batch)) = batches().chain(http::ALONE).find(|(other, _)| *other == name) else { return false };
     batch(100);
@@ -70,6 +70,6 @@ pub fn run_alone(name: &str) -> bool {
 #[inline(never)]
 fn counted_batch(batch: Batch, calls: u64) {
     black_box(batch)(calls);
-    // Not a tail call: it has to return here.
+    // Prevents a tail call, which would end the counting early.
     black_box(());
 }

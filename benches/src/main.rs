@@ -25,7 +25,7 @@ enum Task {
     },
     /// One batch and nothing else, for callgrind.
     Alone(String),
-    /// One page, whenever it is asked for.
+    /// One page, written once for each line of the input.
     Scraper(String),
 }
 
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Ok(Task::Alone(name)) if instructions::run_alone(&name) => ExitCode::SUCCESS,
         Ok(Task::Scraper(name)) if scrape::run_alone(&name) => ExitCode::SUCCESS,
         Ok(Task::Alone(name) | Task::Scraper(name)) => {
-            eprintln!("there is no `{name}` to measure");
+            eprintln!("found no batch or page named `{name}`");
             ExitCode::from(2)
         }
         Err(error) => {
@@ -60,7 +60,7 @@ fn arguments() -> Result<Task, lexopt::Error> {
     Ok(Task::Measure { filter, quick })
 }
 
-/// Success if all goals were reached.
+/// Returns success if all goals were reached.
 fn measure_all(filter: String, quick: bool) -> ExitCode {
     let mut table = Table::new(filter);
     let crew = Crew::new(if quick { 200 } else { 2_000 });

@@ -1,5 +1,5 @@
-//! Time, measured on a machine that others use as well: contenders take turns in many short rounds, they are compared
-//! within a round, and the median over the rounds is what counts.
+//! Time, measured on a machine with other load: contenders alternate in many short rounds, each round compares them,
+//! and the result is the median over the rounds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Does the work this many times.
+/// A function that does its work this many times.
 pub type Batch = fn(u64);
 
-/// A round of one contender. Short, so that it mostly falls between two interruptions.
+/// The length of one contender's round: short enough that most rounds are not interrupted.
 const ROUND: Duration = Duration::from_micros(200);
 
 const TRIES: usize = 50;
@@ -29,7 +29,7 @@ pub struct Pair {
     pub ratio: f64,
 }
 
-/// Two threads that live as long as the run, so that nobody pays for a thread that is new.
+/// Two threads that live as long as the run, so that no contender pays for starting a thread.
 pub struct Crew {
     workers: Vec<Worker>,
     rounds: usize,
@@ -56,7 +56,7 @@ impl Crew {
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         let workers = (0..2)
             .map(|worker| {
-                // Each on a core of its own: on one, two threads take turns and never meet.
+                // Each thread has its own core: on a shared one they would alternate and never contend.
                 let core = cores.get(worker).copied();
                 let (jobs, inbox) = channel::<Job>();
                 let (outbox, spans) = channel();
@@ -78,7 +78,7 @@ impl Crew {
         Self { workers, rounds }
     }
 
-    /// Nothing if the threads hardly ever ran side by side: there is no number then.
+    /// Compares two contenders. Returns `None` if the threads rarely ran at the same time.
     pub fn pair(&self, ours: Contender, other: Contender) -> Option<Pair> {
         let rounds = self.rounds([ours, other])?;
         Some(Pair {
@@ -88,7 +88,7 @@ impl Crew {
         })
     }
 
-    /// Nanoseconds of a thread per operation, of each contender in each round.
+    /// Returns nanoseconds of a thread per operation, for each contender in each round.
     pub fn rounds<const N: usize>(&self, contenders: [Contender; N]) -> Option<Vec<[f64; N]>> {
         let mut operations = [0; N];
         for (operations, contender) in operations.iter_mut().zip(contenders) {
@@ -97,7 +97,7 @@ impl Crew {
         let mut rounds = Vec::with_capacity(self.rounds);
         for round in 0..self.rounds {
             let mut took = [None; N];
-            // Whoever comes first finds other caches than whoever comes second.
+            // The order rotates, because the first contender of a round finds other cache contents than the second.
             for i in (0..N).map(|i| (round + i) % N) {
                 took[i] = self.round(contenders[i], operations[i]);
             }
@@ -108,10 +108,10 @@ impl Crew {
         (rounds.len() * 4 >= self.rounds).then_some(rounds)
     }
 
-    /// How many operations fill a round. Warms up, too.
+    /// Returns the number of operations that fill a round. Also warms up.
     fn operations(&self, contender: Contender) -> Option<u64> {
         let mut operations = 64;
-        // What the first call builds, such as a registry, would make a round of a few calls seem full.
+        // The first call initializes, for example, a registry. Its time would make a round of a few calls seem full.
         self.round(contender, operations)?;
         loop {
             let nanos = self.round(contender, operations)? * operations as f64;
@@ -122,8 +122,8 @@ impl Crew {
         }
     }
 
-    /// Nanoseconds of a thread per operation. Rounds in which the threads did not really run side by side, since
-    /// somebody else had one of the cores, are repeated; one that never comes right is no round.
+    /// Returns nanoseconds of a thread per operation. Repeats a round in which the threads did not run at the same
+    /// time, for example because another process used one of the cores. Returns `None` if all tries fail.
     fn round(&self, contender: Contender, operations: u64) -> Option<f64> {
         (0..TRIES).find_map(|_| {
             let spans = self.spans(contender, operations);
@@ -142,7 +142,7 @@ impl Crew {
             let job = Job { batch: contender.batch, operations, gate: Arc::clone(&gate) };
             worker.jobs.send(job).expect("a worker lives as long as the crew");
         }
-        workers.iter().map(|worker| worker.spans.recv().expect("a batch that does not panic")).collect()
+        workers.iter().map(|worker| worker.spans.recv().expect("a batch does not panic")).collect()
     }
 }
 
@@ -152,7 +152,7 @@ impl Span {
     }
 }
 
-/// Lets all through at once. It spins, since a thread that has to be woken comes late.
+/// A barrier. Threads spin on it, because a thread that has to be woken starts late.
 struct Gate {
     missing: AtomicUsize,
 }

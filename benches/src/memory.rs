@@ -1,4 +1,4 @@
-//! How many allocations, and how many bytes that stay.
+//! Numbers of allocations, and of bytes that stay allocated.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,8 +8,8 @@ use metrics_runtime::track;
 use crate::pages::{self, Build, Size};
 use crate::table::{Goal, Table};
 
-/// The system's allocator, with a count that is off unless somebody wants to know: it would be a cache line that all
-/// threads share, paid by those peers alone that allocate.
+/// The system's allocator with a count. The count is off in all other benches: it is a cache line that all threads
+/// share, and only peers that allocate would pay for it.
 struct Counting;
 
 static ON: AtomicBool = AtomicBool::new(false);
@@ -19,42 +19,43 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn count(calls: usize, born: usize, died: usize) {
+fn count(calls: usize, allocated: usize, freed: usize) {
     if ON.load(Ordering::Relaxed) {
         CALLS.fetch_add(calls, Ordering::Relaxed);
-        LIVE.fetch_add(born.wrapping_sub(died), Ordering::Relaxed);
+        LIVE.fetch_add(allocated.wrapping_sub(freed), Ordering::Relaxed);
     }
 }
 
-#[expect(unsafe_code, reason = "an allocator can only be written so")]
-// SAFETY: everything is left to the system's allocator, with the arguments as they came.
+#[expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
+// SAFETY: every call is forwarded to the system's allocator with unchanged arguments.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(1, layout.size(), 0);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(1, layout.size(), 0);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         count(0, 0, layout.size());
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.dealloc(memory, layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(1, size, layout.size());
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.realloc(memory, layout, size) }
     }
 }
 
-/// What is allocated, and what of it stays, until this is done. Nothing else may run at that time.
+/// Runs `work` and returns its result, the number of allocations, and the bytes that stay allocated. No other thread
+/// may allocate at that time.
 fn counted<T>(work: impl FnOnce() -> T) -> (T, f64, f64) {
     CALLS.store(0, Ordering::Relaxed);
     LIVE.store(0, Ordering::Relaxed);
@@ -64,7 +65,7 @@ fn counted<T>(work: impl FnOnce() -> T) -> (T, f64, f64) {
     (done, CALLS.load(Ordering::Relaxed) as f64, LIVE.load(Ordering::Relaxed).cast_signed() as f64)
 }
 
-/// The allocations of some work, growing ones included.
+/// Returns the number of allocations of `work`, including reallocations.
 pub fn allocations<T>(work: impl FnOnce() -> T) -> f64 {
     counted(work).1
 }
@@ -94,13 +95,13 @@ fn live(build: Build, size: Size) -> f64 {
 }
 
 #[track]
-#[expect(clippy::large_types_passed_by_value, reason = "its size is the point")]
+#[expect(clippy::large_types_passed_by_value, reason = "the bench measures its size")]
 async fn tracked(argument: [u8; 1024]) -> u8 {
     std::future::ready(()).await;
     argument[0]
 }
 
-#[expect(clippy::large_types_passed_by_value, reason = "its size is the point")]
+#[expect(clippy::large_types_passed_by_value, reason = "the bench measures its size")]
 async fn plain(argument: [u8; 1024]) -> u8 {
     std::future::ready(()).await;
     argument[0]

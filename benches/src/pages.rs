@@ -1,4 +1,5 @@
-//! The same metrics in every library: counters of three labels, and histograms of three labels and eleven buckets.
+//! Pages with the same metrics in every library: counters of three labels, histograms of three labels and eleven
+//! buckets.
 
 use std::fmt::Write as _;
 
@@ -14,28 +15,29 @@ const COUNTER: &str = "http_requests_total";
 const HISTOGRAM: &str = "http_request_duration_seconds";
 const LABELS: [&str; 3] = ["method", "route", "tenant"];
 
-/// How many series there are of each kind.
+/// The number of series of each kind.
 #[derive(Clone, Copy)]
 pub struct Size {
     pub counters: usize,
     pub histograms: usize,
 }
 
-/// Writes its page, which it owns.
+/// Renders the page of the metrics that it owns.
 pub type Page = Box<dyn Fn() -> String>;
 pub type Build = fn(Size) -> Page;
 
-/// The values of the labels of one series, all different.
+/// Returns the label values of a series. No two series have the same.
 fn values(series: usize) -> [String; 3] {
     let method = ["GET", "POST", "PUT", "DELETE", "PATCH"][series % 5];
     [method.to_owned(), format!("/api/v1/items/{:03}", series / 5 % 200), format!("tenant-{:04}", series / 1000)]
 }
 
-/// What a counter counts, and what a histogram observes.
+/// The value of a counter.
 fn count(series: usize) -> u64 {
     series as u64 * 7 + 1
 }
 
+/// The observation of a histogram.
 fn observation(series: usize) -> f64 {
     (series % 1000) as f64 / 128.0
 }
@@ -45,14 +47,18 @@ pub fn ours(size: Size) -> Page {
 
     let registry = Registry::new();
     registry.set_series_limit(usize::MAX);
-    let counters = registry.counter(Descriptor::counter(COUNTER, "Requests.").labels(LABELS)).expect("a good name");
+    let counters =
+        registry.counter(Descriptor::counter(COUNTER, "Requests.").labels(LABELS)).expect("the descriptor is valid");
     let histogram = Descriptor::histogram(HISTOGRAM, "Their duration.", BUCKETS.to_vec()).labels(LABELS);
-    let histograms = registry.histogram(histogram).expect("a good name");
+    let histograms = registry.histogram(histogram).expect("the descriptor is valid");
     for i in 0..size.counters {
         counters.get_or_create(&values(i).each_ref().map(String::as_str)).expect("three labels").inc_by(count(i));
     }
     for i in 0..size.histograms {
-        histograms.get_or_create(&values(i).each_ref().map(String::as_str)).expect("three labels").observe(observation(i));
+        histograms
+            .get_or_create(&values(i).each_ref().map(String::as_str))
+            .expect("three labels")
+            .observe(observation(i));
     }
     Box::new(move || registry.render())
 }
@@ -61,18 +67,18 @@ pub fn prometheus(size: Size) -> Page {
     use prometheus::{HistogramVec, IntCounterVec, Registry, TextEncoder, histogram_opts, opts};
 
     let registry = Registry::new();
-    let counters = IntCounterVec::new(opts!(COUNTER, "Requests."), &LABELS).expect("a good name");
+    let counters = IntCounterVec::new(opts!(COUNTER, "Requests."), &LABELS).expect("the descriptor is valid");
     let opts = histogram_opts!(HISTOGRAM, "Their duration.", BUCKETS.to_vec());
-    let histograms = HistogramVec::new(opts, &LABELS).expect("a good name");
-    registry.register(Box::new(counters.clone())).expect("nothing else is there");
-    registry.register(Box::new(histograms.clone())).expect("nothing else is there");
+    let histograms = HistogramVec::new(opts, &LABELS).expect("the descriptor is valid");
+    registry.register(Box::new(counters.clone())).expect("the registry is empty");
+    registry.register(Box::new(histograms.clone())).expect("the registry is empty");
     for i in 0..size.counters {
         counters.with_label_values(&values(i)).inc_by(count(i));
     }
     for i in 0..size.histograms {
         histograms.with_label_values(&values(i)).observe(observation(i));
     }
-    Box::new(move || TextEncoder::new().encode_to_string(&registry.gather()).expect("a good page"))
+    Box::new(move || TextEncoder::new().encode_to_string(&registry.gather()).expect("the metrics are valid"))
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -90,9 +96,9 @@ impl Labels {
 }
 
 #[derive(Clone)]
-struct New;
+struct Constructor;
 
-impl MetricConstructor<Histogram> for New {
+impl MetricConstructor<Histogram> for Constructor {
     fn new_metric(&self) -> Histogram {
         Histogram::new(BUCKETS)
     }
@@ -103,7 +109,7 @@ pub fn prometheus_client(size: Size) -> Page {
 
     let mut registry = Registry::default();
     let counters = Family::<Labels, Counter>::default();
-    let histograms = Family::<Labels, Histogram, New>::new_with_constructor(New);
+    let histograms = Family::<Labels, Histogram, Constructor>::new_with_constructor(Constructor);
     registry.register("http_requests", "Requests", counters.clone());
     registry.register(HISTOGRAM, "Their duration", histograms.clone());
     for i in 0..size.counters {
@@ -114,13 +120,13 @@ pub fn prometheus_client(size: Size) -> Page {
     }
     Box::new(move || {
         let mut page = String::new();
-        encode(&mut page, &registry).expect("strings take everything");
+        encode(&mut page, &registry).expect("writing to a string cannot fail");
         page
     })
 }
 
-/// What no implementation can go below: all text that does not change is there already, in the order of the page, and
-/// what is left is to copy it and to write the numbers between.
+/// The floor: the least work that any implementation has to do. All constant text is kept in the order of the page;
+/// what remains is to copy it and to write the numbers between.
 pub fn floor(size: Size) -> Page {
     let mut cached = Floor::default();
     for i in 0..size.counters {
@@ -131,13 +137,13 @@ pub fn floor(size: Size) -> Page {
     for i in 0..size.histograms {
         let [method, route, tenant] = values(i);
         let labels = format!("method=\"{method}\",route=\"{route}\",tenant=\"{tenant}\"");
-        let seen = observation(i);
+        let observed = observation(i);
         for bound in BUCKETS {
             let sample = format_args!("{HISTOGRAM}_bucket{{{labels},le=\"{bound}\"}} ");
-            cached.sample(sample, Number::Whole(u64::from(seen <= bound)));
+            cached.sample(sample, Number::Whole(u64::from(observed <= bound)));
         }
         cached.sample(format_args!("{HISTOGRAM}_bucket{{{labels},le=\"+Inf\"}} "), Number::Whole(1));
-        cached.sample(format_args!("{HISTOGRAM}_sum{{{labels}}} "), Number::Float(seen));
+        cached.sample(format_args!("{HISTOGRAM}_sum{{{labels}}} "), Number::Float(observed));
         cached.sample(format_args!("{HISTOGRAM}_count{{{labels}}} "), Number::Whole(1));
     }
     Box::new(move || cached.write())
@@ -146,7 +152,7 @@ pub fn floor(size: Size) -> Page {
 #[derive(Default)]
 struct Floor {
     text: String,
-    /// Where the text in front of each number ends.
+    /// The end of the text in front of each number, with the number.
     samples: Vec<(usize, Number)>,
 }
 
@@ -157,13 +163,13 @@ enum Number {
 
 impl Floor {
     fn sample(&mut self, text: std::fmt::Arguments<'_>, number: Number) {
-        self.text.write_fmt(text).expect("strings take everything");
+        self.text.write_fmt(text).expect("writing to a string cannot fail");
         self.samples.push((self.text.len(), number));
     }
 
     fn write(&self) -> String {
         let (mut whole, mut float) = (itoa::Buffer::new(), ryu::Buffer::new());
-        // The size of the page is known from the last one.
+        // A real implementation knows the size from the page before.
         let mut page = String::with_capacity(self.text.len() + 21 * self.samples.len());
         let mut start = 0;
         for (end, number) in &self.samples {

@@ -1,4 +1,4 @@
-//! What it costs to write a page of 100,000 counters and 10,000 histograms.
+//! The cost of rendering a page of 100,000 counters and 10,000 histograms.
 
 use std::env;
 use std::hint::black_box;
@@ -11,7 +11,7 @@ use crate::memory::allocations;
 use crate::pages::{self, Build, Page, Size};
 use crate::table::{Goal, Table};
 
-/// The argument with which this program scrapes one page again and again: see [`run_alone`].
+/// The argument that makes this program render one page repeatedly: see [`run_alone`].
 const SCRAPER: &str = "--scraper";
 
 const LARGE: Size = Size { counters: 100_000, histograms: 10_000 };
@@ -33,7 +33,7 @@ pub fn run(table: &mut Table, quick: bool) {
     let ours = pages::ours(LARGE);
     for (peer, build, goal) in peers {
         let other = build(LARGE);
-        assert_eq!(samples(&ours), samples(&other), "{peer} does other work");
+        assert_eq!(samples(&ours), samples(&other), "{peer} has another number of samples");
         if table.wants(&bench(peer)) {
             match rounds(peer, if quick { 3 } else { 15 }) {
                 Ok(rounds) => {
@@ -52,12 +52,12 @@ pub fn run(table: &mut Table, quick: bool) {
     table.row(few, allocations(&ours), allocations(&small), Goal::AtMost(1.0));
 }
 
-/// Ours and the other in turn, each in a process of its own: in one, what the one has left in the heap decides whether
-/// the other finds its memory there or has the kernel map thousands of pages.
+/// Alternates between ours and the other, each in its own process. In one process, the memory that the one has freed
+/// would decide whether the other has to map thousands of pages from the kernel.
 fn rounds(peer: &str, rounds: usize) -> Result<Vec<[f64; 2]>, String> {
     let mut processes = [Scraper::start("ours")?, Scraper::start(peer)?];
     let mut measured = Vec::new();
-    // The first two are not counted: they grow what the later ones find grown.
+    // The first two rounds are not counted: in them, buffers and the heap still grow.
     for _ in 0..rounds + 2 {
         let [ours, other] = &mut processes;
         measured.push([ours.scrape()?, other.scrape()?]);
@@ -76,29 +76,29 @@ impl Scraper {
         let mut command = Command::new(program);
         command.args([SCRAPER, name]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().map_err(|error| error.to_string())?;
-        let answers = process.stdout.take().map(BufReader::new).ok_or("a scraper without an output")?;
+        let answers = process.stdout.take().map(BufReader::new).ok_or("a scraper has no output")?;
         Ok(Self { process, answers })
     }
 
-    /// Milliseconds of one scrape.
+    /// Returns the milliseconds of one scrape.
     fn scrape(&mut self) -> Result<f64, String> {
         let mut answer = String::new();
         let asked = self.process.stdin.as_mut().map(|stdin| stdin.write_all(b"\n").and_then(|()| stdin.flush()));
-        asked.ok_or("a scraper without an input")?.map_err(|error| error.to_string())?;
+        asked.ok_or("a scraper has no input")?.map_err(|error| error.to_string())?;
         self.answers.read_line(&mut answer).map_err(|error| error.to_string())?;
-        answer.trim().parse().map_err(|_| format!("a scraper said `{answer}`"))
+        answer.trim().parse().map_err(|_| format!("expected milliseconds from a scraper, found `{answer}`"))
     }
 }
 
 impl Drop for Scraper {
     fn drop(&mut self) {
-        // It ends when its input does.
+        // The process ends when its input is closed.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
 }
 
-/// Scrapes once for every line of the input. Whether there is a page of this name.
+/// Scrapes once for every line of the input. Returns `false` if there is no page of this name.
 pub fn run_alone(name: &str) -> bool {
     let build: Build = match name {
         "ours" => pages::ours,
@@ -116,7 +116,7 @@ pub fn run_alone(name: &str) -> bool {
     true
 }
 
-/// The lines of the metrics themselves: everybody has other comments and metrics of its own beside them.
+/// Counts the samples of the metrics. Comments and the libraries' own metrics differ and are not counted.
 fn samples(page: &Page) -> usize {
     page().lines().filter(|line| line.starts_with("http_request")).count()
 }

@@ -1,8 +1,8 @@
-//! The rows of a run: what was compared, what was measured, and whether it is as good as it has to be.
+//! The rows of a run: the compared measurements and their goals.
 
 use std::fmt;
 
-/// What has to hold between our number and the other one. Less is better in every row.
+/// The required relation between our number and the other one. Less is better in every row.
 #[derive(Clone, Copy, Debug)]
 pub enum Goal {
     /// Ours is at most this many times the other.
@@ -13,7 +13,7 @@ pub enum Goal {
     Better,
     /// Ours exceeds the other by at most this.
     Adds(f64),
-    /// For the reader: there is nothing to miss.
+    /// No goal: the row is only reported.
     Reported,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Goal {
 }
 
 impl Goal {
-    /// The figure that is held against the goal.
+    /// The figure that is compared with the goal.
     fn figure(self, times: f64, difference: f64) -> f64 {
         match self {
             Self::AtMost(_) | Self::Reported => times,
@@ -60,7 +60,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// `times` is ours divided by the other: the median of many quotients where there are many.
+    /// `times` is ours divided by the other. If there were several rounds, it is the median of their ratios.
     fn new(bench: String, ours: f64, other: f64, times: f64, goal: Goal) -> Self {
         let figure = goal.figure(times, ours - other);
         Self { bench, ours, other, figure, goal, holds: goal.holds(figure) }
@@ -81,7 +81,7 @@ impl Row {
     }
 }
 
-/// All rows so far. Those that the filter leaves out are not measured at all.
+/// All rows so far. Rows that do not match the filter are not measured.
 #[derive(Debug)]
 pub struct Table {
     filter: String,
@@ -112,19 +112,19 @@ impl Table {
         }
     }
 
-    /// Something could not be measured here.
+    /// Reports a measurement that is not possible on this machine. It does not fail the run.
     pub fn skip(&mut self, why: String) {
         eprintln!("SKIPPED: {why}");
         self.skipped.push(why);
     }
 
-    /// Something has no number that means anything: its goal is not reached.
+    /// Reports a measurement without a meaningful result. It fails the run, because its goal is not reached.
     pub fn unmeasured(&mut self, why: String) {
         eprintln!("NOT MEASURED: {why}");
         self.unmeasured.push(why);
     }
 
-    /// Prints the table; whether all goals were reached.
+    /// Prints the table. Returns `true` if all goals were reached.
     pub fn finish(&self) -> bool {
         let width = self.rows.iter().map(|row| row.bench.chars().count()).max().unwrap_or(0);
         println!("\n{:<width$} {:>12} {:>12} {:>10}  {:<22}", "bench", "ours", "other", "ratio", "goal");

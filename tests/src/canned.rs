@@ -1,4 +1,4 @@
-//! A server that answers every request with the same page, and can be taken away for a while.
+//! An HTTP server that answers every request with the same body, and can be stopped and restarted.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use crate::wait;
 
-/// A completion of four tokens, as a language model answers that speaks `OpenAI`'s protocol.
+/// A completion of four tokens, as a language model answers in `OpenAI`'s protocol.
 pub const COMPLETION: &str =
     r#"{"choices": [{"text": "so it is.", "finish_reason": "stop"}], "usage": {"completion_tokens": 4}}"#;
 
-/// The server. Its thread ends with the test process, or when it is killed.
+/// A running server. Its thread ends with the test process, or when the server is killed.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
     page: Page,
-    answering: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+    thread: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -29,53 +29,53 @@ struct Page {
 }
 
 impl Server {
-    /// Answers on a port of its own.
+    /// Starts a server on a free port.
     #[must_use]
     pub fn start(content_type: &'static str, body: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let page = Page { content_type, body, last: Arc::default() };
-        let mut server = Self { address: listener.local_addr().unwrap(), page, answering: None };
-        server.live(listener);
+        let mut server = Self { address: listener.local_addr().unwrap(), page, thread: None };
+        server.serve(listener);
         server
     }
 
-    fn live(&mut self, listener: TcpListener) {
-        let dies = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&dies);
+    fn serve(&mut self, listener: TcpListener) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
         let page = self.page.clone();
-        let answering = thread::spawn(move || {
+        let thread = thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                if told.load(Ordering::SeqCst) {
+                if stopped.load(Ordering::SeqCst) {
                     return;
                 }
                 page.answer(stream);
             }
         });
-        self.answering = Some((dies, answering));
+        self.thread = Some((stop, thread));
     }
 
-    /// From here on, connections are refused.
+    /// Stops the server: from now on, connections are refused.
     pub fn kill(&mut self) {
-        let (dies, answering) = self.answering.take().expect("it lives");
-        dies.store(true, Ordering::SeqCst);
-        // It looks up when somebody comes.
+        let (stop, thread) = self.thread.take().expect("the server runs");
+        stop.store(true, Ordering::SeqCst);
+        // The thread checks the flag when a connection arrives.
         let _ = TcpStream::connect(self.address);
-        answering.join().unwrap();
+        thread.join().unwrap();
     }
 
-    /// After [`kill`](Self::kill): answers again, at the same address.
+    /// Starts the server again at the same address, after [`kill`](Self::kill).
     pub fn restart(&mut self) {
-        let listener = wait::until("its address to be free", || TcpListener::bind(self.address).ok());
-        self.live(listener);
+        let listener = wait::until("the address of the server to be free", || TcpListener::bind(self.address).ok());
+        self.serve(listener);
     }
 
-    /// Where it listens.
+    /// Returns the address of the server.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The whole text of the last request.
+    /// Returns the whole text of the last request.
     #[must_use]
     pub fn last_request(&self) -> String {
         self.page.last.lock().unwrap().clone()
@@ -87,7 +87,7 @@ impl Page {
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let mut request = Vec::new();
         let mut buffer = [0; 4096];
-        while !whole(&request) {
+        while !is_complete(&request) {
             match stream.read(&mut buffer) {
                 Ok(read) if read > 0 => request.extend_from_slice(&buffer[..read]),
                 _ => return,
@@ -103,7 +103,7 @@ impl Page {
     }
 }
 
-fn whole(request: &[u8]) -> bool {
+fn is_complete(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request).to_ascii_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
@@ -118,7 +118,7 @@ mod tests {
     use crate::client::Client;
 
     #[test]
-    fn one_that_was_killed_answers_again_where_it_was() {
+    fn a_killed_server_answers_at_the_same_address_after_a_restart() {
         let mut server = Server::start("text/plain", "pong");
         let client = Client::new(server.address());
         assert_eq!(client.get("/").text(), "pong");

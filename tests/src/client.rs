@@ -1,6 +1,6 @@
-//! HTTP/1.1 over a loopback socket: one connection a request, nothing hidden.
+//! A client of HTTP/1.1 over a loopback socket, with one connection for each request.
 //!
-//! What a service writes is asserted here byte by byte, so there is no client library between the socket and the test.
+//! Tests assert every byte of an answer, so there is no client library between the socket and the test.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,71 +8,71 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// A hung service ends the test, not the build.
+/// Ends the test if a service hangs.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where requests go.
+/// A client of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
     address: SocketAddr,
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Names in lower case, in the order they came.
+    /// The headers in the order of the response, names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body, decoded if it was chunked.
     pub body: Vec<u8>,
 }
 
 impl Client {
-    /// Talks to this address.
+    /// Creates a client of the server at this address.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
         Self { address }
     }
 
-    /// The address it talks to.
+    /// Returns the address of the server.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `GET path`.
+    /// Sends `GET path`.
     #[must_use]
     pub fn get(&self, path: &str) -> Response {
         self.request("GET", path, &[], b"")
     }
 
-    /// `POST path` with a body of this content type.
+    /// Sends `POST path` with a body of this content type.
     #[must_use]
     pub fn post(&self, path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Response {
         self.request("POST", path, &[("content-type", content_type)], body.as_ref())
     }
 
-    /// `POST path` with a JSON body.
+    /// Sends `POST path` with a JSON body.
     #[must_use]
     pub fn post_json(&self, path: &str, body: &Value) -> Response {
         self.post(path, "application/json", body.to_string())
     }
 
-    /// Any request; one that gets no answer fails the test.
+    /// Sends any request. Fails the test if there is no answer.
     #[must_use]
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         self.try_request(method, path, headers, body)
             .unwrap_or_else(|error| panic!("{method} http://{}{path}: {error}", self.address))
     }
 
-    /// Any request.
+    /// Sends any request.
     ///
     /// # Errors
-    /// When nobody listens, or what comes back is no whole response.
+    /// The connection is refused, or the response is incomplete.
     pub fn try_request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Response> {
         let mut stream = self.open(method, path, headers, body.len())?;
-        // A service may refuse a body before it has read all of it: then the answer counts, not the broken pipe.
+        // A service may refuse a body before it has read all of it. Then the answer counts, not the broken pipe.
         let written = stream.write_all(body);
         match (read_response(BufReader::new(stream), method), written) {
             (Ok(response), _) => Ok(response),
@@ -80,10 +80,10 @@ impl Client {
         }
     }
 
-    /// Sends the head of a request and hands out the socket: for clients that hang up, or send no more.
+    /// Sends the head of a request and returns the socket, for clients that disconnect or stop sending.
     ///
     /// # Errors
-    /// When nobody listens.
+    /// The connection is refused.
     pub fn open(
         &self,
         method: &str,
@@ -110,21 +110,21 @@ impl Client {
 }
 
 impl Response {
-    /// The first header of this name, in any case.
+    /// Returns the first header of this name; case does not matter.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let name = name.to_ascii_lowercase();
         self.headers.iter().find(|(other, _)| *other == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body, which has to be UTF-8.
+    /// Returns the body as text. Fails the test if it is not UTF-8.
     #[must_use]
     #[track_caller]
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_else(|error| panic!("status {}: body: {error}", self.status))
     }
 
-    /// The body, which has to be JSON.
+    /// Returns the body as JSON. Fails the test if it is not JSON.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -132,7 +132,7 @@ impl Response {
             .unwrap_or_else(|error| panic!("status {}: {error} in {:?}", self.status, self.text()))
     }
 
-    /// The response itself if it has this status; anything else fails the test and shows the body.
+    /// Returns the response if it has this status. Any other status fails the test and shows the body.
     #[must_use]
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_of_known_length_in_chunks_and_until_the_end() {
+    fn bodies_end_by_length_by_chunks_or_with_the_connection() {
         let known = read("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-A:  b \r\n\r\nabcIGNORED").unwrap();
         assert_eq!((known.status, known.text(), known.header("x-a")), (200, "abc", Some("b")));
 
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_listening_is_an_error() {
+    fn a_refused_connection_is_an_error() {
         let address = server::free_address();
         assert!(Client::new(address).try_request("GET", "/", &[], b"").is_err());
     }

@@ -1,33 +1,33 @@
-//! Grafana's published schema of dashboards: its foundation SDK for Python.
+//! Grafana's dashboard schema, as its foundation SDK for Python publishes it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// An installed SDK; [`tools::grafana`](crate::tools::grafana) gives it.
+/// An installed SDK; [`tools::grafana`](crate::tools::grafana) finds it.
 #[derive(Clone, Debug)]
 pub struct Grafana {
     python: PathBuf,
 }
 
 impl Grafana {
-    /// The SDK, if this Python has it.
+    /// Returns the SDK, or `None` if this Python does not have it.
     pub(crate) fn new(python: PathBuf) -> Option<Self> {
         let found = Command::new(&python).args(["-c", "import grafana_foundation_sdk"]).output().ok()?;
         found.status.success().then_some(Self { python })
     }
 
-    /// Reads a dashboard and writes it again: what the schema does not know is lost on the way.
+    /// Reads a dashboard with the SDK and writes it again, which drops every field that is not in the schema.
     ///
     /// # Errors
-    /// Each field that is not in the schema or is read as something else, a line each.
+    /// The fields that are not in the schema or have another value afterwards, one on each line.
     pub fn check_dashboard(&self, file: &Path) -> Result<(), String> {
         let mut command = Command::new(&self.python);
         let output = command.args(["-X", "utf8", "-c", include_str!("check_dashboard.py")]).arg(file).output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        if said.is_empty() && output.status.success() {
+        let printed = [output.stdout, output.stderr].concat();
+        if printed.is_empty() && output.status.success() {
             Ok(())
         } else {
-            Err(String::from_utf8_lossy(&said).into_owned())
+            Err(String::from_utf8_lossy(&printed).into_owned())
         }
     }
 }

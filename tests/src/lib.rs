@@ -1,23 +1,22 @@
-//! What the test suites of this workspace speak with.
+//! Helpers of this workspace's test suites.
 //!
-//! - [`page`]: a strict parser of both exposition formats into a model that is asked by name and labels
-//! - [`client`]: HTTP over a loopback socket
-//! - [`service`]: a binary of this workspace, started, asked and stopped
-//! - [`canned`]: a server that says the same to everybody, and can be taken away for a while
-//! - [`tools`]: Prometheus, promtool, a Pushgateway, Python's reference parsers and Grafana's schema, a browser, curl
-//!   and slowhttptest, where they are installed
-//! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`pushgateway`], [`picture`], [`program`]: what each of those
-//!   tools is asked
-//! - [`lookup`]: whether what dashboards and rules name is there
-//! - [`wait`]: conditions with a deadline, in place of sleeps
+//! - [`page`]: a strict parser of both exposition formats, with lookups by name and labels
+//! - [`client`]: an HTTP client over a loopback socket
+//! - [`service`]: starts and stops a binary of this workspace
+//! - [`canned`]: a server that answers every request with the same body
+//! - [`tools`]: finds Prometheus, promtool, a Pushgateway, Python's reference parsers, Grafana's dashboard schema, a
+//!   browser, curl and slowhttptest
+//! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`pushgateway`], [`picture`], [`program`]: run these tools
+//! - [`lookup`]: checks that the metrics and labels in dashboards and rules exist
+//! - [`wait`]: conditions with a deadline, instead of sleeps
 //!
-//! Every helper fails the test it is called from, by a panic that says what was found.
+//! Every helper fails its test by a panic that says what was found.
 #![allow(
     clippy::missing_panics_doc,
     clippy::unwrap_used,
     reason = "every helper panics to fail the test that called it"
 )]
-#![allow(clippy::doc_markdown, reason = "OpenMetrics is the name of a format, not code")]
+#![allow(clippy::doc_markdown, reason = "OpenMetrics is the name of a format")]
 
 pub mod canned;
 pub mod client;

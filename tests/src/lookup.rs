@@ -1,8 +1,8 @@
-//! Looks up every metric and label that dashboards and rules name: in queries, legends, variables and annotations.
+//! A check that every metric and label in dashboards and rules exists: in queries, legends, variables and annotations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use promql_parser::label::{Labels as Listed, MatchOp};
+use promql_parser::label::{Labels as LabelList, MatchOp};
 use promql_parser::parser::token::{T_BOTTOMK, T_LOR, T_TOPK};
 use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{
@@ -14,15 +14,15 @@ use yaml_rust2::{Yaml, YamlLoader};
 /// The labels of the series of a metric or of the result of a query.
 type Labels = BTreeSet<String>;
 
-/// What Prometheus puts on every series that it scrapes.
+/// The labels that Prometheus adds to every series of a target.
 const TARGET: [&str; 2] = ["job", "instance"];
 
-/// Every name that a query can ask for, with its labels.
+/// The sample names that a query can select, with their labels.
 #[derive(Clone, Debug)]
 pub struct Names(BTreeMap<String, Labels>);
 
 impl Names {
-    /// What a service promises in its `metrics.lock`, and what Prometheus has of itself.
+    /// Returns the names that a service promises in its `metrics.lock`, and those that Prometheus itself adds.
     #[must_use]
     pub fn of_lock(lock: &str) -> Self {
         let mut names = BTreeMap::from([
@@ -48,13 +48,13 @@ impl Names {
                         names.insert(name.clone(), &all | &constant);
                     }
                 }
-                _ => panic!("no line of a lock file: {line}"),
+                _ => panic!("not a line of a lock file: {line}"),
             }
         }
         Self(names)
     }
 
-    /// The same where a target has this label as well: the operator of Kubernetes gives each its `namespace`.
+    /// Adds a label of the target to every name. For example, the Kubernetes operator adds `namespace`.
     #[must_use]
     pub fn with_target(mut self, label: &str) -> Self {
         for own in self.0.values_mut() {
@@ -63,8 +63,8 @@ impl Names {
         self
     }
 
-    /// What is wrong with the rules in a file of Prometheus' or in objects of Kubernetes. Those that record are known
-    /// from then on, by the labels that they keep.
+    /// Returns the problems of the rules in a rule file of Prometheus or in Kubernetes objects. Adds the recorded
+    /// names, with the labels that they keep.
     pub fn rules(&mut self, text: &str) -> Vec<String> {
         let documents = YamlLoader::load_from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
         let groups = documents.iter().flat_map(|document| [&document["groups"], &document["spec"]["groups"]]);
@@ -90,7 +90,7 @@ impl Names {
                 Ok(has) => problems.extend(
                     texts
                         .flat_map(braces)
-                        .flat_map(of_labels)
+                        .flat_map(template_labels)
                         .filter(|label| !has.contains(*label))
                         .map(|label| format!("alert `{name}`: its query gives no label `{label}`")),
                 ),
@@ -100,7 +100,7 @@ impl Names {
         problems
     }
 
-    /// What is wrong with a dashboard: its panels, variables and annotations.
+    /// Returns the problems of a dashboard: of its panels, variables and annotations.
     #[must_use]
     pub fn dashboard(&self, text: &str) -> Vec<String> {
         let dashboard: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
@@ -109,7 +109,7 @@ impl Names {
         let mut problems = Vec::new();
         let mut check = |place: String, query: &Value, legends: &[&Value]| {
             let query = query.as_str().unwrap_or_default();
-            let unknown = unknown_variable(query, known).map(|name| format!("{query}: there is no variable `{name}`"));
+            let unknown = unknown_variable(query, known).map(|name| format!("{query}: found no variable `{name}`"));
             problems.extend(unknown.map(|problem| format!("{place}: {problem}")));
             match self.query(query) {
                 Ok(has) => problems.extend(
@@ -146,10 +146,10 @@ impl Names {
         problems
     }
 
-    /// The labels that the result of a query has.
+    /// Returns the labels of a query's result.
     ///
     /// # Errors
-    /// It is none, or names what is not there.
+    /// The query is invalid, or selects a metric or label that does not exist.
     pub fn query(&self, query: &str) -> Result<Labels, String> {
         let windows = ["$__rate_interval", "$__interval", "$__range"];
         let filled = windows.iter().fold(query.to_owned(), |query, window| query.replace(window, "5m"));
@@ -173,7 +173,7 @@ impl Names {
 
     fn selected(&self, selector: &VectorSelector) -> Result<Labels, String> {
         let name = selector.name.as_deref().ok_or("a selector has no name")?;
-        let labels = self.0.get(name).ok_or_else(|| format!("there is no `{name}`"))?;
+        let labels = self.0.get(name).ok_or_else(|| format!("found no metric `{name}`"))?;
         let matchers = &selector.matchers;
         for matcher in matchers.matchers.iter().chain(matchers.or_matchers.iter().flatten()) {
             has(labels, &matcher.name).map_err(|problem| format!("`{name}`: {problem}"))?;
@@ -185,7 +185,7 @@ impl Names {
         let labels = self.labels(&aggregate.expr)?;
         let given = aggregate.modifier.as_ref().map(|modifier| listed(modifier.labels()));
         given.iter().flatten().try_for_each(|label| has(&labels, label))?;
-        // They pick series and leave them as they are.
+        // These select series and keep all their labels.
         if [T_TOPK, T_BOTTOMK].contains(&aggregate.op.id()) {
             return Ok(labels);
         }
@@ -213,7 +213,9 @@ impl Names {
                 has(&all, "le")?;
                 all.remove("le");
             }
-            ("absent" | "absent_over_time", _) => all = arguments.iter().flat_map(|argument| fixed(argument)).collect(),
+            ("absent" | "absent_over_time", _) => {
+                all = arguments.iter().flat_map(|argument| labels_of_absent(argument)).collect();
+            }
             ("vector" | "scalar", _) => all.clear(),
             _ => {}
         }
@@ -259,7 +261,7 @@ impl Names {
     }
 }
 
-/// The samples of a metric of this kind: what their names end in, and which labels of their own they have.
+/// The samples of a metric of this kind: name suffixes, each with the labels that only these samples have.
 fn samples(kind: &str) -> &'static [(&'static str, &'static [&'static str])] {
     match kind {
         "histogram" => &[("_bucket", &["le"]), ("_sum", &[]), ("_count", &[])],
@@ -272,20 +274,20 @@ fn labels<'l>(names: impl IntoIterator<Item = &'l str>) -> Labels {
     names.into_iter().map(str::to_owned).collect()
 }
 
-fn listed(listed: &Listed) -> Labels {
-    listed.labels.iter().cloned().collect()
+fn listed(list: &LabelList) -> Labels {
+    list.labels.iter().cloned().collect()
 }
 
 fn has(labels: &Labels, label: &str) -> Result<(), String> {
-    if labels.contains(label) { Ok(()) } else { Err(format!("there is no label `{label}` among {labels:?}")) }
+    if labels.contains(label) { Ok(()) } else { Err(format!("found no label `{label}` among {labels:?}")) }
 }
 
 fn text(expr: &Expr) -> Option<&str> {
     if let Expr::StringLiteral(text) = expr { Some(&text.val) } else { None }
 }
 
-/// The labels of what a selector does not find.
-fn fixed(expr: &Expr) -> Labels {
+/// The labels of the result of `absent`: those that the selector matches by equality.
+fn labels_of_absent(expr: &Expr) -> Labels {
     let selector = match expr {
         Expr::VectorSelector(selector) => selector,
         Expr::MatrixSelector(matrix) => &matrix.vs,
@@ -295,7 +297,7 @@ fn fixed(expr: &Expr) -> Labels {
     equal.map(|matcher| matcher.name.clone()).collect()
 }
 
-/// What stands in double braces.
+/// The texts in double braces.
 fn braces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -306,20 +308,20 @@ fn braces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The labels that an action of a template names.
-fn of_labels(action: &str) -> impl Iterator<Item = &str> {
+/// The labels in an action of a template.
+fn template_labels(action: &str) -> impl Iterator<Item = &str> {
     let after = ["$labels.", ".Labels."].into_iter().flat_map(|before| action.split(before).skip(1));
-    after.map(|rest| &rest[..word(rest)])
+    after.map(|rest| &rest[..identifier(rest)])
 }
 
-/// How long the word at the beginning is.
-fn word(text: &str) -> usize {
+/// The length of the identifier at the beginning.
+fn identifier(text: &str) -> usize {
     text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len())
 }
 
-/// The first variable in a query, as a whole string of its own, that is not known.
+/// The first unknown variable that is a whole string of the query.
 fn unknown_variable(query: &str, known: impl Fn(&str) -> bool) -> Option<&str> {
-    let names = query.split("\"$").skip(1).map(|rest| &rest[..word(rest)]);
+    let names = query.split("\"$").skip(1).map(|rest| &rest[..identifier(rest)]);
     names.filter(|name| !name.is_empty()).find(|name| !known(name))
 }
 
@@ -346,32 +348,32 @@ mod tests {
         Names::of_lock(LOCK)
     }
 
-    fn gives(query: &str) -> Vec<String> {
+    fn labels_of(query: &str) -> Vec<String> {
         names().query(query).unwrap_or_else(|problem| panic!("{problem}")).into_iter().collect()
     }
 
     #[test]
     fn a_query_gives_the_labels_that_it_keeps() {
-        assert_eq!(gives("depth"), ["instance", "job", "region"]);
-        assert_eq!(gives("sum by (model) (rate(calls_total{status=\"error\"}[5m]))"), ["model"]);
-        assert_eq!(gives("topk by (model) (10, sum by (model, status) (calls_total))"), ["model", "status"]);
-        assert_eq!(gives("sum without (status, region) (calls_total)"), ["instance", "job", "model"]);
-        assert_eq!(gives("histogram_quantile(0.9, sum by (model, le) (rate(wait_seconds_bucket[5m])))"), ["model"]);
-        assert_eq!(gives("absent(up{job=\"a\"})"), ["job"]);
-        assert_eq!(gives("time() - max by (job) (depth)"), ["job"]);
+        assert_eq!(labels_of("depth"), ["instance", "job", "region"]);
+        assert_eq!(labels_of("sum by (model) (rate(calls_total{status=\"error\"}[5m]))"), ["model"]);
+        assert_eq!(labels_of("topk by (model) (10, sum by (model, status) (calls_total))"), ["model", "status"]);
+        assert_eq!(labels_of("sum without (status, region) (calls_total)"), ["instance", "job", "model"]);
+        assert_eq!(labels_of("histogram_quantile(0.9, sum by (model, le) (rate(wait_seconds_bucket[5m])))"), ["model"]);
+        assert_eq!(labels_of("absent(up{job=\"a\"})"), ["job"]);
+        assert_eq!(labels_of("time() - max by (job) (depth)"), ["job"]);
         assert_eq!(
-            gives("label_replace(sum by (status) (calls_total), \"class\", \"$1\", \"status\", \"(.).*\")").len(),
+            labels_of("label_replace(sum by (status) (calls_total), \"class\", \"$1\", \"status\", \"(.).*\")").len(),
             2
         );
         let ratio =
             "sum by (model, status) (calls_total) / ignoring (status) group_left () sum by (model) (calls_total)";
-        assert_eq!(gives(ratio), ["model", "status"]);
-        assert_eq!(gives("depth * on (job) group_left (model) sum by (job, model) (calls_total)").len(), 4);
-        assert_eq!(gives("calls_total unless on (job) depth").len(), 5);
+        assert_eq!(labels_of(ratio), ["model", "status"]);
+        assert_eq!(labels_of("depth * on (job) group_left (model) sum by (job, model) (calls_total)").len(), 4);
+        assert_eq!(labels_of("calls_total unless on (job) depth").len(), 5);
     }
 
     #[test]
-    fn a_name_that_is_not_there_is_found_wherever_it_stands() {
+    fn an_unknown_name_is_a_problem_at_every_position() {
         for wrong in [
             "call_total",
             "wait_seconds",
@@ -396,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_and_their_templates_are_looked_up() {
+    fn rules_and_their_templates_are_checked() {
         let rules = |from: &str, to: &str| {
             let good = "groups:\n- rules:\n  - record: job:calls:rate\n    expr: sum by (job) (rate(calls_total[5m]))\n    \
                         labels: {slo: x}\n  - alert: Slow\n    expr: job:calls:rate{slo=\"x\"} > 1\n    \
@@ -416,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn every_part_of_a_dashboard_is_looked_up() {
+    fn every_part_of_a_dashboard_is_checked() {
         let dashboard = |from: &str, to: &str| {
             let good = r#"{
                 "annotations": {"list": [{"name": "a", "expr": "changes(depth[$__rate_interval]) > 0"}]},

@@ -1,4 +1,4 @@
-"""What the reference parsers see in a page: one JSON request a line in, one JSON answer a line out."""
+"""Parses pages with the reference parsers. Each line of the input is a JSON request, each line of the output an answer."""
 
 import json
 import sys
@@ -21,6 +21,6 @@ for line in sys.stdin:
     try:
         answer = {"points": points(**json.loads(line))}
     except Exception as error:
-        # Whatever a parser raises is its verdict on the page.
+        # Every exception of a parser is its verdict on the page.
         answer = {"error": f"{type(error).__name__}: {error}"}
     print(json.dumps(answer), flush=True)

@@ -1,4 +1,4 @@
-//! A child process whose output is kept and that never outlives its test.
+//! A child process whose output is collected, and which is killed at the end of its test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -21,7 +21,7 @@ impl Process {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let (stdout, stderr) = (Arc::default(), Arc::default());
-        // A pipe that nobody reads stops the child once it is full.
+        // The child would block on a full pipe.
         let readers = vec![
             collect(child.stdout.take().unwrap(), Arc::clone(&stdout)),
             collect(child.stderr.take().unwrap(), Arc::clone(&stderr)),
@@ -41,12 +41,12 @@ impl Process {
         self.child.try_wait().unwrap()
     }
 
-    /// Asks it to end and waits until it has, with all that it printed.
+    /// Sends SIGTERM, and waits for the end of the process and of its output.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         let id = self.child.id().to_string();
-        // The signal comes from the command: the standard library only knows the one that cannot be handled.
+        // With the program `kill`: the standard library can only send SIGKILL.
         let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        assert!(sent.success(), "{} has ended before it was told to:\n{}", self.name, self.stderr());
+        assert!(sent.success(), "{} ended before SIGTERM:\n{}", self.name, self.stderr());
         let name = self.name.clone();
         let status = wait::until(&format!("{name} to end after SIGTERM"), || self.exited());
         self.join();

@@ -1,22 +1,22 @@
-//! A program that is run to its end and has said all it has to say by then.
+//! Programs that run to their end and whose output is then compared.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// An installed program; [`tools`](crate::tools) gives it.
+/// An installed program; [`tools`](crate::tools) finds it.
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
 }
 
-/// What is left of a program.
+/// The result of a program.
 #[derive(Clone, Debug)]
 pub struct Ran {
-    /// Its exit code.
+    /// The exit code.
     pub code: Option<i32>,
-    /// What it wrote.
+    /// The standard output.
     pub stdout: Vec<u8>,
-    /// What it complained about.
+    /// The standard error.
     pub stderr: String,
 }
 
@@ -25,7 +25,7 @@ impl Program {
         Self { path }
     }
 
-    /// Runs it with these arguments.
+    /// Runs the program with these arguments.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Ran {
         let output = Command::new(&self.path).args(arguments).stdin(Stdio::null()).output().unwrap();
@@ -33,7 +33,7 @@ impl Program {
         Ran { code: output.status.code(), stdout: output.stdout, stderr }
     }
 
-    /// Runs it, and gives what it wrote; one that fails fails the test.
+    /// Runs the program and returns its standard output. Fails the test if the program fails.
     #[must_use]
     #[track_caller]
     pub fn text(&self, arguments: &[&str]) -> String {

@@ -1,4 +1,4 @@
-//! A real Prometheus that scrapes what a test serves, and is asked over its query API.
+//! A real Prometheus, which scrapes the servers of a test and answers queries over its HTTP API.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,66 +14,66 @@ use crate::page::{Labels, Point};
 use crate::process::Process;
 use crate::{server, wait};
 
-/// An installed Prometheus; [`tools::prometheus`](crate::tools::prometheus) gives it.
+/// An installed Prometheus; [`tools::prometheus`](crate::tools::prometheus) finds it.
 #[derive(Clone, Debug)]
 pub struct Prometheus {
     program: PathBuf,
 }
 
-/// What a server scrapes.
+/// A target that a server scrapes.
 #[derive(Clone, Debug)]
 pub struct Target<'a> {
     /// The value of the label `job`.
     pub job: &'a str,
-    /// Where it listens.
+    /// The address of the target.
     pub address: SocketAddr,
-    /// Where its metrics are.
+    /// The path of its metrics.
     pub path: &'a str,
-    /// More of the job's configuration, as it stands in Prometheus' own: `{"sample_limit": 100}`.
+    /// More settings of the job, as in Prometheus' configuration: `{"sample_limit": 100}`.
     pub settings: Value,
 }
 
 impl<'a> Target<'a> {
-    /// A target that serves its metrics on `/metrics`.
+    /// Creates a target that serves its metrics on `/metrics`.
     #[must_use]
     pub fn new(job: &'a str, address: SocketAddr) -> Self {
         Self { job, address, path: "/metrics", settings: json!({}) }
     }
 
-    /// The same, configured like this.
+    /// Replaces the settings.
     #[must_use]
     pub fn with(self, settings: Value) -> Self {
         Self { settings, ..self }
     }
 }
 
-/// What a server has learned of a family from its `# TYPE`, `# HELP` and `# UNIT` lines.
+/// The metadata that a server has of a family, from its `# TYPE`, `# HELP` and `# UNIT` lines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Metadata {
     /// The name in the `# TYPE` line.
     pub family: String,
-    /// Its type, in Prometheus's own word for it.
+    /// The type, as Prometheus names it.
     pub kind: String,
-    /// Unescaped.
+    /// The help text, unescaped.
     pub help: String,
-    /// Empty where there is none.
+    /// The unit; empty if there is none.
     pub unit: String,
 }
 
-/// From when to when a query is evaluated, and how often: seconds since 1970, and seconds.
+/// The time range and the step of a range query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// The first moment.
+    /// The first evaluation, in seconds since 1970.
     pub from: u64,
-    /// The last one.
+    /// The end of the range, in seconds since 1970.
     pub to: u64,
-    /// From one to the next.
+    /// The time between two evaluations, in seconds.
     pub step: u64,
 }
 
-/// A running server with a data folder of its own; both are gone when this is dropped.
+/// A running server with its own data folder. Dropping it kills the server and deletes the folder.
 pub struct Server {
-    // Dropped first: the process writes into the folder.
+    // Dropped before the folder: the process writes into it.
     _process: Process,
     _folder: TempDir,
     client: Client,
@@ -84,16 +84,16 @@ impl Prometheus {
         Self { program }
     }
 
-    /// Starts a server and waits until it has scraped each target with success.
+    /// Starts a server and waits until it has scraped each target successfully.
     #[must_use]
     pub fn scrape(&self, targets: &[Target<'_>]) -> Server {
         let server = self.watch(targets);
         let up = wait::try_until(|| server.targets_up());
-        up.unwrap_or_else(|error| panic!("prometheus does not get the metrics: {error}"));
+        up.unwrap_or_else(|error| panic!("prometheus cannot scrape the metrics: {error}"));
         server
     }
 
-    /// Starts a server, whatever comes of its scrapes.
+    /// Starts a server and does not wait for its scrapes.
     #[must_use]
     pub fn watch(&self, targets: &[Target<'_>]) -> Server {
         let folder = tempfile::tempdir().unwrap();
@@ -114,7 +114,7 @@ impl Prometheus {
 }
 
 impl Server {
-    /// The `data` of an API answer, for what has no helper here: `get("/api/v1/metadata")`.
+    /// Returns the `data` of an API answer, for queries that have no helper: `get("/api/v1/metadata")`.
     #[must_use]
     pub fn get(&self, path: &str) -> Value {
         let mut answer = self.client.get(path).json();
@@ -122,16 +122,16 @@ impl Server {
         answer["data"].take()
     }
 
-    /// The result of an instant query: the labels of each series (`__name__` among them) and its value.
+    /// Runs an instant query. Returns the labels of each series, including `__name__`, with its value.
     #[must_use]
     pub fn query(&self, expression: &str) -> BTreeMap<Labels, f64> {
         let data = self.get(&format!("/api/v1/query?query={}", percent_encode(expression)));
         let vector = data["result"].as_array().filter(|_| data["resultType"] == "vector");
-        let vector = vector.unwrap_or_else(|| panic!("{expression} gives no vector: {data}"));
+        let vector = vector.unwrap_or_else(|| panic!("expected a vector from {expression}, found {data}"));
         vector.iter().map(series).collect()
     }
 
-    /// The series of a range query as the API has them: `[{"metric": {..}, "values": [[time, "text"], ..]}, ..]`.
+    /// Runs a range query. Returns the series as in the API: `[{"metric": {..}, "values": [[time, "text"], ..]}, ..]`.
     #[must_use]
     pub fn query_range(&self, expression: &str, range: Range) -> Value {
         let Range { from, to, step } = range;
@@ -139,31 +139,32 @@ impl Server {
         self.get(&format!("/api/v1/query_range?query={query}&start={from}&end={to}&step={step}"))["result"].take()
     }
 
-    /// The value of an expression that gives one series.
+    /// Returns the value of an expression whose result is one series.
     #[must_use]
     pub fn value(&self, expression: &str) -> f64 {
         let found = self.query(expression);
         let mut values = found.values();
         match (values.next(), values.next()) {
             (Some(value), None) => *value,
-            _ => panic!("{expression} does not give one series but {found:?}"),
+            _ => panic!("expected one series from {expression}, found {found:?}"),
         }
     }
 
-    /// Asks until the result is what a test is after: scrapes come once a second. Fails with the last result.
+    /// Repeats a query until its result meets the condition; scrapes happen once a second. At the deadline, fails the
+    /// test with the last result.
     pub fn wait_until(&self, expression: &str, condition: impl Fn(&BTreeMap<Labels, f64>) -> bool) {
         let held = wait::try_until(|| {
             let found = self.query(expression);
             if condition(&found) { Ok(()) } else { Err(found) }
         });
-        held.unwrap_or_else(|found| panic!("{expression} never gave what was expected; at last {found:?}"));
+        held.unwrap_or_else(|found| panic!("{expression} never met the condition; the last result is {found:?}"));
     }
 
-    /// The exemplars of all series that an expression names: the labels of a series (`__name__` among them), and those of
-    /// the exemplar with its value.
+    /// Returns the exemplars of all series in an expression: the labels of the series, including `__name__`, the labels
+    /// of the exemplar, and its value.
     #[must_use]
     pub fn exemplars(&self, expression: &str) -> BTreeSet<(Labels, Labels, String)> {
-        // From ever until the year 2100.
+        // From 1970 until the year 2100.
         let data =
             self.get(&format!("/api/v1/query_exemplars?query={}&start=0&end=4102444800", percent_encode(expression)));
         let all = data.as_array().expect("the API has a list").iter().flat_map(|series| {
@@ -175,8 +176,8 @@ impl Server {
         all.collect()
     }
 
-    /// Every series that a job's pages have at the moment, as the page has it: without the labels `job` and `instance`,
-    /// and without what Prometheus itself says of a scrape.
+    /// Returns the current series of a job as on its page: without the labels `job` and `instance`, and without
+    /// Prometheus' own series about scrapes.
     #[must_use]
     pub fn points(&self, job: &str) -> BTreeSet<Point> {
         let own = "up|scrape_.*";
@@ -190,7 +191,7 @@ impl Server {
         points.collect()
     }
 
-    /// What the job's last pages say of their families.
+    /// Returns the metadata of the families on the job's last pages.
     #[must_use]
     pub fn metadata(&self, job: &str) -> BTreeSet<Metadata> {
         let target = percent_encode(&format!("{{job={job:?}}}"));
@@ -203,12 +204,12 @@ impl Server {
         entries.collect()
     }
 
-    /// Waits until a scrape of this job has failed, and says what Prometheus says of it.
+    /// Waits until a scrape of this job fails, and returns the error that Prometheus reports.
     #[must_use]
     pub fn failure(&self, job: &str) -> String {
         wait::until("a scrape to fail", || {
             let targets = self.get("/api/v1/targets?state=active");
-            let targets = targets["activeTargets"].as_array().expect("the API has it");
+            let targets = targets["activeTargets"].as_array().expect("the API has the targets");
             let target = targets.iter().find(|target| target["labels"]["job"] == job)?;
             let error = target["lastError"].as_str().filter(|error| !error.is_empty());
             error.map(str::to_owned)
@@ -217,7 +218,7 @@ impl Server {
 
     fn targets_up(&self) -> Result<(), String> {
         let targets = self.get("/api/v1/targets?state=active");
-        let targets = targets["activeTargets"].as_array().expect("the API has it");
+        let targets = targets["activeTargets"].as_array().expect("the API has the targets");
         let down: Vec<&Value> = targets.iter().filter(|target| target["health"] != "up").collect();
         match down.as_slice() {
             [] if !targets.is_empty() => Ok(()),
@@ -227,12 +228,12 @@ impl Server {
     }
 }
 
-/// One entry of an instant vector: `{"metric": {..}, "value": [time, "text"]}`.
+/// Reads an entry of an instant vector: `{"metric": {..}, "value": [time, "text"]}`.
 fn series(entry: &Value) -> (Labels, f64) {
     (labels(&entry["metric"]), text(&entry["value"][1]).parse().expect("the API has a number"))
 }
 
-/// An object of names and texts, as the APIs of Prometheus and the Pushgateway have it.
+/// Reads an object of label names and values, as in the APIs of Prometheus and the Pushgateway.
 pub(crate) fn labels(object: &Value) -> Labels {
     let pairs = object.as_object().expect("the API has labels").iter();
     pairs.map(|(name, value)| (name.clone(), text(value))).collect()
@@ -242,9 +243,9 @@ fn text(value: &Value) -> String {
     value.as_str().expect("the API has text here").to_owned()
 }
 
-/// JSON is YAML, and nothing in it has to be escaped by hand.
+/// The configuration as JSON, which is also YAML.
 fn configuration(targets: &[Target<'_>]) -> Value {
-    // Several targets of one job are its instances.
+    // Several targets with the same job name become instances of one job.
     let mut jobs: BTreeMap<&str, Value> = BTreeMap::new();
     for target in targets {
         let job = jobs.entry(target.job).or_insert_with(|| {
@@ -258,7 +259,7 @@ fn configuration(targets: &[Target<'_>]) -> Value {
             }
             job
         });
-        let instances = job["static_configs"][0]["targets"].as_array_mut().expect("it was made so");
+        let instances = job["static_configs"][0]["targets"].as_array_mut().expect("the list was created above");
         instances.push(target.address.to_string().into());
     }
     let jobs: Vec<Value> = jobs.into_values().collect();
@@ -277,7 +278,7 @@ mod tests {
     use crate::{canned, tools};
 
     #[test]
-    fn a_page_is_scraped_and_asked_for() {
+    fn scraped_pages_can_be_queried() {
         let Some(prometheus) = tools::prometheus() else {
             return;
         };
@@ -295,8 +296,8 @@ mod tests {
         server.wait_until("up", |found| found.len() == 2 && found.values().all(|up| *up > 0.0));
         server.wait_until("count(jobs_total)", |found| found.values().eq([&6.0]));
         assert_eq!(server.value(r#"jobs_total{job="text", status="error"}"#).to_string(), "2");
-        let nasty = server.query(r#"jobs_total{job="openmetrics", status=~"(?s).*forged.*"}"#);
-        let labels = nasty.keys().next().expect("one series");
+        let escaped = server.query(r#"jobs_total{job="openmetrics", status=~"(?s).*forged.*"}"#);
+        let labels = escaped.keys().next().expect("one series");
         assert_eq!(labels["status"], "a\"} 1\nforged 2\\");
         assert_eq!(server.value(r#"histogram_quantile(0.5, wait_seconds_bucket{job="text"})"#).to_string(), "0.1");
         assert_eq!(server.get("/api/v1/metadata?metric=jobs_total")["jobs_total"][0]["type"], "counter");

@@ -1,10 +1,10 @@
-//! Prometheus's own opinion: of a page in the text format, of a file of rules, and of what its alerts do.
+//! promtool: checks pages in the text format and rule files, and runs tests of rules.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// An installed promtool; [`tools::promtool`](crate::tools::promtool) gives it.
+/// An installed promtool; [`tools::promtool`](crate::tools::promtool) finds it.
 #[derive(Clone, Debug)]
 pub struct Promtool {
     program: PathBuf,
@@ -18,45 +18,45 @@ impl Promtool {
     /// Parses and lints a page in the text format.
     ///
     /// # Errors
-    /// Its complaints, one a line: it has one about every metric without help, every counter without `_total`, ..
+    /// The problems, one on each line: for example metrics without help, or counters without `_total`.
     pub fn check_metrics(&self, page: &str) -> Result<(), String> {
         let mut command = Command::new(&self.program);
         command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // It may give up on a bad page before it has read all of it.
+        // promtool may exit before it has read all of an invalid page.
         let _ = child.stdin.take().unwrap().write_all(page.as_bytes());
         let output = child.wait_with_output().unwrap();
-        let complaints = said(&output);
-        match (complaints.is_empty(), output.status.success()) {
+        let problems = printed(&output);
+        match (problems.is_empty(), output.status.success()) {
             (true, true) => Ok(()),
             (true, false) => Err(format!("promtool ended with {}", output.status)),
-            (false, _) => Err(complaints),
+            (false, _) => Err(problems),
         }
     }
 
-    /// `promtool check rules`: syntax, names, templates.
+    /// Runs `promtool check rules`, which checks syntax, names and templates.
     ///
     /// # Errors
-    /// What it printed.
+    /// The output of promtool.
     pub fn check_rules(&self, file: &Path) -> Result<(), String> {
-        self.ask(&["check", "rules"], file)
+        self.run(&["check", "rules"], file)
     }
 
-    /// `promtool test rules`: evaluates rules on the series that a file of tests describes.
+    /// Runs `promtool test rules`, which evaluates rules on the series of a test file.
     ///
     /// # Errors
-    /// What it printed.
+    /// The output of promtool.
     pub fn test_rules(&self, file: &Path) -> Result<(), String> {
-        self.ask(&["test", "rules"], file)
+        self.run(&["test", "rules"], file)
     }
 
-    fn ask(&self, command: &[&str], file: &Path) -> Result<(), String> {
+    fn run(&self, command: &[&str], file: &Path) -> Result<(), String> {
         let output = Command::new(&self.program).args(command).arg(file).stdin(Stdio::null()).output().unwrap();
-        if output.status.success() { Ok(()) } else { Err(said(&output)) }
+        if output.status.success() { Ok(()) } else { Err(printed(&output)) }
     }
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     String::from_utf8_lossy(&both).trim().to_owned()
 }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn complaints_and_broken_pages_are_errors() {
+    fn lint_problems_and_invalid_pages_are_errors() {
         let Some(promtool) = tools::promtool() else {
             return;
         };

@@ -1,4 +1,4 @@
-//! A real Pushgateway that a test pushes to, and is asked over its API.
+//! A real Pushgateway, which receives the pushes of a test and is queried over its HTTP API.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use crate::process::Process;
 use crate::prometheus::labels;
 use crate::server;
 
-/// An installed Pushgateway; [`tools::pushgateway`](crate::tools::pushgateway) gives it.
+/// An installed Pushgateway; [`tools::pushgateway`](crate::tools::pushgateway) finds it.
 #[derive(Clone, Debug)]
 pub struct Pushgateway {
     program: PathBuf,
 }
 
-/// A running gateway, empty at first; it is killed when this is dropped.
+/// A running gateway, which is empty at first. Dropping it kills the process.
 pub struct Gateway {
     _process: Process,
     client: Client,
@@ -27,7 +27,7 @@ impl Pushgateway {
         Self { program }
     }
 
-    /// Starts one.
+    /// Starts a gateway.
     #[must_use]
     pub fn start(&self) -> Gateway {
         let (process, client) = server::start("/-/ready", |address| {
@@ -40,19 +40,19 @@ impl Pushgateway {
 }
 
 impl Gateway {
-    /// Where it listens.
+    /// Returns the address of the gateway.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.client.address()
     }
 
-    /// What to push to.
+    /// Returns the URL to push to.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// The grouping keys that it has.
+    /// Returns the grouping keys of all groups.
     #[must_use]
     pub fn groups(&self) -> Vec<Labels> {
         let answer = self.client.get("/api/v1/metrics").expect(200).json();
@@ -60,7 +60,7 @@ impl Gateway {
         groups.map(|group| labels(&group["labels"])).collect()
     }
 
-    /// The page that Prometheus would scrape.
+    /// Returns the page that Prometheus would scrape.
     #[must_use]
     pub fn page(&self) -> Page {
         let page = self.client.get("/metrics").expect(200);

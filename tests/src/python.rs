@@ -1,7 +1,7 @@
-//! A page as the reference parsers of Python's `prometheus-client` see it.
+//! The reference parsers of Python's `prometheus-client`.
 //!
-//! They let through more than they should (the same series twice, for one), so passing them is not the verdict: what
-//! they found is compared, as a set, with a model or with [`Page::points`](crate::page::Page::points).
+//! They also accept invalid pages, for example a duplicate series. So it is not enough that they accept a page: tests
+//! compare the samples, as a set, with a model or with [`Page::points`](crate::page::Page::points).
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use crate::page::Point;
 
-/// A Python process that parses page after page; [`tools::python`](crate::tools::python) gives it.
+/// A Python process that parses page after page; [`tools::python`](crate::tools::python) starts it.
 ///
-/// Starting Python takes far longer than parsing, so a property test keeps one for all its cases.
+/// Starting Python takes far longer than parsing, so a property test keeps one process for all its cases.
 pub struct Python {
     child: Child,
     pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
@@ -30,20 +30,20 @@ impl Python {
         Self { child, pipes: Mutex::new(pipes) }
     }
 
-    /// Every sample of a page in the text format.
+    /// Returns every sample of a page in the text format.
     ///
-    /// Counters have to end in `_total`: the parser adds it where it is missing.
+    /// Names of counters have to end in `_total`: the parser adds a missing suffix.
     ///
     /// # Errors
-    /// What the parser raised, or a series that it found twice.
+    /// The exception of the parser, or a duplicate series.
     pub fn parse_text(&self, page: &str) -> Result<BTreeSet<Point>, String> {
         self.parse("text", page)
     }
 
-    /// Every sample of a page in OpenMetrics.
+    /// Returns every sample of a page in OpenMetrics.
     ///
     /// # Errors
-    /// What the parser raised, or a series that it found twice.
+    /// The exception of the parser, or a duplicate series.
     pub fn parse_openmetrics(&self, page: &str) -> Result<BTreeSet<Point>, String> {
         self.parse("openmetrics", page)
     }
@@ -54,13 +54,13 @@ impl Python {
             return Err(error.to_owned());
         }
         let mut points = BTreeSet::new();
-        for entry in answer["points"].as_array().expect("the script answers with either") {
+        for entry in answer["points"].as_array().expect("the script answers with an error or points") {
             let labels = entry[1].as_object().unwrap();
             let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
             let point = Point::new(entry[0].as_str().unwrap(), labels, entry[2].as_str().unwrap());
             let text = point.to_string();
             if !points.insert(point) {
-                return Err(format!("appears twice: {text}"));
+                return Err(format!("duplicate series: {text}"));
             }
         }
         Ok(points)
@@ -70,9 +70,9 @@ impl Python {
         let mut pipes = self.pipes.lock().unwrap();
         let (stdin, stdout) = &mut *pipes;
         let mut answer = String::new();
-        let asked =
+        let exchanged =
             writeln!(stdin, "{request}").and_then(|()| stdin.flush()).and_then(|()| stdout.read_line(&mut answer));
-        assert!(asked.is_ok_and(|read| read > 0), "python has ended; its standard error says why");
+        assert!(exchanged.is_ok_and(|read| read > 0), "python has ended; see its standard error");
         serde_json::from_str(&answer).unwrap()
     }
 }
@@ -90,7 +90,7 @@ mod tests {
     use crate::tools;
 
     #[test]
-    fn both_formats_are_seen_as_we_see_them() {
+    fn both_parsers_agree_on_both_formats() {
         let Some(python) = tools::python() else {
             return;
         };
@@ -104,37 +104,38 @@ mod tests {
     }
 
     #[test]
-    fn what_a_parser_raises_comes_back() {
+    fn an_exception_of_a_parser_is_an_error() {
         let Some(python) = tools::python() else {
             return;
         };
         assert!(python.parse_openmetrics("# TYPE a gauge\na 1\n").unwrap_err().contains("EOF"));
         assert!(python.parse_text("a{ 1\n").unwrap_err().contains("ValueError"));
-        // And the process is there for the next page.
+        // The process survives the exceptions.
         assert_eq!(python.parse_text("a 1\n").unwrap().len(), 1);
     }
 
-    /// Ours is the stricter one: whatever it takes, the reference takes, and sees the same in it.
+    /// Our parser is stricter: the reference accepts every page that ours accepts, with the same samples.
     #[test]
-    fn damaged_pages_fool_us_no_more_than_the_reference() {
+    fn both_parsers_agree_on_damaged_pages() {
         let Some(python) = tools::python() else {
             return;
         };
         for page in damaged(include_str!("page/golden.txt")) {
             if let Ok(ours) = Page::parse_text(&page) {
-                let theirs = python.parse_text(&page).expect(&page);
-                assert_eq!(difference(&ours.points(), &theirs), "", "{page}");
+                let reference = python.parse_text(&page).expect(&page);
+                assert_eq!(difference(&ours.points(), &reference), "", "{page}");
             }
         }
         for page in damaged(include_str!("page/golden.openmetrics.txt")) {
             if let Ok(ours) = Page::parse_openmetrics(&page) {
-                let theirs = python.parse_openmetrics(&page).expect(&page);
-                assert_eq!(difference(&ours.points(), &theirs), "", "{page}");
+                let reference = python.parse_openmetrics(&page).expect(&page);
+                assert_eq!(difference(&ours.points(), &reference), "", "{page}");
             }
         }
     }
 
-    /// The page without each of its characters and lines, and with each of a few put in everywhere.
+    /// Variants of the page: without each of its characters and lines, with one of a few characters inserted at each
+    /// position, with each line duplicated, and with each two neighbouring lines swapped.
     fn damaged(page: &str) -> Vec<String> {
         let mut pages = Vec::new();
         for (at, char) in page.char_indices() {

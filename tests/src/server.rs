@@ -1,4 +1,4 @@
-//! Starting a server that only listens where it is told to.
+//! Starts a server on a free port.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
@@ -7,9 +7,9 @@ use crate::client::Client;
 use crate::process::Process;
 use crate::wait;
 
-/// Starts the command that `command` makes for an address, and waits until the server answers with 200 on `ready`.
+/// Starts the command that `command` returns for an address, and waits until the server answers `ready` with 200.
 pub(crate) fn start(ready: &str, mut command: impl FnMut(SocketAddr) -> Command) -> (Process, Client) {
-    // Between finding a free port and listening on it, another process may take it.
+    // Another process may take the port before the server listens on it.
     for _ in 0..10 {
         let address = free_address();
         let client = Client::new(address);
@@ -17,7 +17,7 @@ pub(crate) fn start(ready: &str, mut command: impl FnMut(SocketAddr) -> Command)
             return (process, client);
         }
     }
-    panic!("ten times in a row, a server found its port taken");
+    panic!("a server found its port in use ten times");
 }
 
 fn try_start(command: &mut Command, client: &Client, ready: &str) -> Option<Process> {
@@ -36,7 +36,7 @@ fn try_start(command: &mut Command, client: &Client, ready: &str) -> Option<Proc
     started.then_some(process)
 }
 
-/// An address nobody listens on.
+/// An address that no server listens on.
 pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }

@@ -1,4 +1,4 @@
-//! A binary of this workspace as its user runs it: started, asked over HTTP, told to stop.
+//! Runs a binary of this workspace as its users do: start, HTTP requests, SIGTERM.
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -12,31 +12,30 @@ use crate::wait;
 
 const ANNOUNCEMENT: &str = "listening on http://";
 
-/// What a process needs from its surroundings; everything else would let a developer's settings decide a test.
+/// The environment variables that a process inherits. No other: a developer's settings must not change a result.
 const INHERITED: &[&str] = &["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "RUST_BACKTRACE", "LLVM_PROFILE_FILE"];
 
-/// A running service; it is killed when this is dropped. Requests go through [`Client`], which it dereferences to.
+/// A running service, which dereferences to its [`Client`]. Dropping it kills the process.
 pub struct Service {
     process: Process,
     client: Client,
 }
 
-/// What is left of a service.
+/// The result of a service that has ended.
 #[derive(Clone, Debug)]
 pub struct Stopped {
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
-    /// All that it printed.
+    /// The standard output.
     pub stdout: String,
-    /// All that it logged.
+    /// The standard error, with the log.
     pub stderr: String,
 }
 
 impl Service {
     /// Starts a binary and waits until it prints `listening on http://ADDRESS` on its standard output.
     ///
-    /// It gets these arguments and these environment variables, and no variable of the test's own surroundings that
-    /// could configure it.
+    /// The binary gets these arguments and environment variables, and inherits no variable that could configure it.
     #[must_use]
     pub fn start(binary: impl AsRef<Path>, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = command(binary.as_ref().as_os_str(), args, env);
@@ -47,14 +46,14 @@ impl Service {
                 && let Some(status) = process.exited()
             {
                 process.join();
-                panic!("ended with {status} before it listened");
+                panic!("the service ended with {status} before it listened");
             }
             address
         });
         Self { process, client: Client::new(address) }
     }
 
-    /// Runs a binary to its end: for those that refuse to start.
+    /// Runs a binary to its end, for example one that refuses to start.
     #[must_use]
     pub fn run(binary: impl AsRef<Path>, args: &[&str], env: &[(&str, &str)]) -> Stopped {
         let mut process = Process::start(&mut command(binary.as_ref().as_os_str(), args, env));
@@ -62,19 +61,19 @@ impl Service {
         Stopped::new(process, status)
     }
 
-    /// All that it has printed so far.
+    /// Returns the standard output so far.
     #[must_use]
     pub fn stdout(&self) -> String {
         self.process.stdout()
     }
 
-    /// All that it has logged so far.
+    /// Returns the standard error so far.
     #[must_use]
     pub fn stderr(&self) -> String {
         self.process.stderr()
     }
 
-    /// Sends SIGTERM and waits until it has ended; one that does not end fails the test.
+    /// Sends SIGTERM and waits for the end of the process. Fails the test if it does not end.
     #[must_use]
     pub fn stop(mut self) -> Stopped {
         let status = self.process.terminate();
@@ -106,7 +105,7 @@ fn command(binary: &OsStr, args: &[&str], env: &[(&str, &str)]) -> Command {
 }
 
 fn announced(stdout: &str) -> Option<SocketAddr> {
-    // Only whole lines: the end of the address must have been written.
+    // Only whole lines, in which the address is complete.
     let lines = stdout.split_inclusive('\n').filter(|line| line.ends_with('\n'));
     let rest = lines.filter_map(|line| line.split_once(ANNOUNCEMENT)).map(|(_, rest)| rest).next()?;
     let address = rest.split(['/', ' ', '\n']).next()?;
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn is_found_where_it_says_and_ends_when_told() {
+    fn a_service_is_reached_at_its_announced_address_and_stops_on_sigterm() {
         let server = canned::Server::start("text/plain", "pong");
         let service = shell(&format!(
             "trap 'echo bye; exit 3' TERM; echo starting $GREETING; echo warned >&2
@@ -140,18 +139,18 @@ mod tests {
 
     #[test]
     #[should_panic = "before it listened"]
-    fn one_that_ends_early_fails_the_test() {
+    fn a_service_that_ends_early_fails_the_test() {
         drop(shell("echo no port >&2; exit 1"));
     }
 
     #[test]
-    fn one_that_refuses_to_start_says_why() {
+    fn a_binary_that_refuses_to_start_prints_the_reason() {
         let stopped = Service::run("/bin/sh", &["-c", "echo \"no $0\" >&2; exit 2", "port"], &[]);
         assert_eq!((stopped.status.code(), stopped.stderr.as_str()), (Some(2), "no port\n"));
     }
 
     #[test]
-    fn the_announcement_is_read_whole() {
+    fn only_complete_announcements_are_read() {
         assert_eq!(announced("listening on http://127.0.0.1:80"), None);
         assert_eq!(announced("a\nx listening on http://127.0.0.1:80\n").unwrap().port(), 80);
         assert_eq!(announced("listening on http://127.0.0.1:8000/metrics now\n").unwrap().port(), 8000);

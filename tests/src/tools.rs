@@ -1,14 +1,13 @@
-//! The programs that judge this toolkit from outside, where they are installed.
+//! The external programs that check this toolkit, if they are installed.
 //!
-//! Each function gives the tool, or says on standard error that the test was skipped and gives `None`:
+//! Each function returns the tool, or prints to standard error that the test is skipped and returns `None`:
 //!
 //! ```no_run
 //! let Some(promtool) = tests::tools::promtool() else { return };
 //! promtool.check_metrics("up 1\n").unwrap();
 //! ```
 //!
-//! With `CI=true` or `METRICS_TESTS_REQUIRE_TOOLS=1` a tool that is missing fails the test: there, a check that quietly
-//! does not run is worth nothing.
+//! With `CI=true` or `METRICS_TESTS_REQUIRE_TOOLS=1` a missing tool fails the test instead.
 
 use std::env;
 use std::io::{self, Write};
@@ -26,38 +25,38 @@ use crate::python::Python;
 const REQUIRE: &str = "METRICS_TESTS_REQUIRE_TOOLS";
 const VENV: &str = "METRICS_TESTS_VENV";
 
-/// A Prometheus server that can be started.
+/// Finds the Prometheus server.
 #[must_use]
 pub fn prometheus() -> Option<Prometheus> {
     found("prometheus", on_path("prometheus")).map(Prometheus::new)
 }
 
-/// A Pushgateway that can be started.
+/// Finds the Pushgateway.
 #[must_use]
 pub fn pushgateway() -> Option<Pushgateway> {
     let program = on_path("prometheus-pushgateway").or_else(|| on_path("pushgateway"));
     found("pushgateway", program).map(Pushgateway::new)
 }
 
-/// Prometheus's own checks.
+/// Finds promtool.
 #[must_use]
 pub fn promtool() -> Option<Promtool> {
     found("promtool", on_path("promtool")).map(Promtool::new)
 }
 
-/// The reference parsers of Python's `prometheus-client`.
+/// Starts the reference parsers of Python's `prometheus-client`.
 #[must_use]
 pub fn python() -> Option<Python> {
     found("python with prometheus-client", venv_python()).map(|program| Python::new(&program))
 }
 
-/// Grafana's schema of dashboards, as its foundation SDK has it.
+/// Finds Grafana's dashboard schema in its foundation SDK for Python.
 #[must_use]
 pub fn grafana() -> Option<Grafana> {
     found("python with grafana-foundation-sdk", venv_python().and_then(Grafana::new))
 }
 
-/// A browser that draws dashboards.
+/// Finds the browser and the library that draw dashboards.
 #[must_use]
 pub fn painter() -> Option<Painter> {
     let chromium = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
@@ -65,13 +64,13 @@ pub fn painter() -> Option<Painter> {
     found("chromium and python with plotly", painter)
 }
 
-/// A client that everybody has.
+/// Finds curl.
 #[must_use]
 pub fn curl() -> Option<Program> {
     found("curl", on_path("curl")).map(Program::new)
 }
 
-/// Clients that open many connections and are slow on each.
+/// Finds slowhttptest, which opens many slow connections.
 #[must_use]
 pub fn slowhttptest() -> Option<Program> {
     found("slowhttptest", on_path("slowhttptest")).map(Program::new)
@@ -82,13 +81,13 @@ fn found<T>(tool: &str, found: Option<T>) -> Option<T> {
         let message = format!("{} needs {tool}; run `cargo xtask setup`", test_name());
         let set_to = |name: &str, value: &str| env::var_os(name).is_some_and(|set| set == value);
         assert!(!set_to("CI", "true") && !set_to(REQUIRE, "1"), "{message}");
-        // Not `eprintln`, which the test harness keeps to itself unless the test fails.
+        // Not `eprintln`: the test harness captures its output unless the test fails.
         let _ = writeln!(io::stderr(), "SKIPPED: {message}");
     }
     found
 }
 
-/// The harness names a test's thread after the test.
+/// Returns the name of the current test, which is also the name of its thread.
 fn test_name() -> String {
     match thread::current().name() {
         Some(name) if name != "main" => name.to_owned(),
@@ -101,7 +100,8 @@ fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// `cargo xtask test` says where the environment is; otherwise it is in the target folder this test runs from.
+/// Finds the Python of the virtual environment: at the path that `cargo xtask test` sets, or in the target folder of
+/// this test.
 fn venv_python() -> Option<PathBuf> {
     let program = |venv: &Path| Some(venv.join("bin").join("python")).filter(|file| file.is_file());
     if let Some(venv) = env::var_os(VENV) {

@@ -1,24 +1,24 @@
-//! Conditions with a deadline, in place of sleeps.
+//! Conditions with a deadline, instead of sleeps.
 //!
-//! No test's verdict hangs on how fast a machine is: a condition is asked again until it holds, and the deadline is
-//! only there so that a broken build ends.
+//! No test depends on the speed of the machine: a condition is checked until it holds. The deadline only ends a test
+//! that would otherwise hang.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long any condition may take before its test fails.
+/// The time after which a condition that does not hold fails its test.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Asks until `condition` gives a value; fails the test, saying what it waited for, at the [`DEADLINE`].
+/// Repeats `condition` until it returns a value. At the [`DEADLINE`], fails the test with `what` in the message.
 pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     try_until(|| condition().ok_or_else(|| "it never held".to_owned())).unwrap_or_else(|last| {
         panic!("waited {DEADLINE:?} for {what}: {last}");
     })
 }
 
-/// Asks until `condition` is `Ok`; at the [`DEADLINE`], its last error.
+/// Repeats `condition` until it returns `Ok`, or until the [`DEADLINE`].
 ///
 /// # Errors
 /// The last error of `condition`.

@@ -1,7 +1,8 @@
-//! Circuit breakers of one name with different settings: said at install, with both places. Both go on breaking.
+//! Circuit breakers with the same name and different settings: the error of install has both source locations, and both
+//! breakers work.
 //!
-//! Problems are kept for the process, so they have a process of their own.
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+//! The global registry keeps problems, so these tests have their own process.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 
 mod support;
 
@@ -32,12 +33,12 @@ async fn other() -> Result<u8, Failed> {
 }
 
 #[circuit_breaker(service = "ryot", failures = 1, open = "30s", half_open = 1)]
-async fn the_same_in_other_words() -> Result<u8, Failed> {
+async fn same_settings() -> Result<u8, Failed> {
     Err(Failed::Down)
 }
 
 #[test]
-fn are_reported_at_install_with_both_places_and_break_all_the_same() {
+fn install_reports_both_locations_and_both_breakers_work() {
     let Err(InstallError::Declarations(problems)) = Metrics::builder().install() else { panic!("they conflict") };
     let [RegistryError::Breaker { service, what, first, second, .. }] = problems.as_slice() else {
         panic!("{problems:?}")
@@ -47,14 +48,14 @@ fn are_reported_at_install_with_both_places_and_break_all_the_same() {
     assert_eq!(text.matches(file!()).count(), 2, "{text}");
     assert!(text.starts_with("circuit breaker `ryot` is declared twice, with different settings: at "), "{text}");
 
-    // What is registered at run time is told at once.
+    // A registration at run time returns the error.
     let error = CircuitBreaker::register("ryot", Settings::consecutive(7)).unwrap_err();
     assert!(matches!(error, BreakerError::Registry(RegistryError::Breaker { what: "settings", .. })), "{error}");
     assert!(matches!(BreakerHandle::register("ryot"), Err(RegistryError::Breaker { .. })));
 
-    // The first is on the page.
+    // The page shows the first breaker.
     assert_eq!(ready(one()), Err(Failed::Down));
-    assert_eq!(ready(the_same_in_other_words()), Err(Failed::Open));
+    assert_eq!(ready(same_settings()), Err(Failed::Open));
     for expected in [Failed::Down, Failed::Down, Failed::Open] {
         assert_eq!(ready(other()), Err(expected));
     }

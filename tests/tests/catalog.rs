@@ -1,9 +1,10 @@
-//! What a binary declares is known before anything in it was called: by name and place, and as series at zero.
+//! The catalog: a binary's declarations are known before any call, with name and source location, and as series at
+//! zero.
 //!
-//! Nothing in this file is ever called.
+//! No function in this file is called.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
-#![allow(dead_code, reason = "that is the point")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
+#![allow(dead_code, reason = "the catalog must not need calls")]
 
 mod support;
 
@@ -16,7 +17,7 @@ use support::page;
 const STATUSES: [&str; 4] = ["success", "error", "panic", "cancelled"];
 
 #[derive(Clone, Copy, LabelValue)]
-enum Kind2 {
+enum LoginKind {
     One,
     Two,
 }
@@ -25,8 +26,8 @@ enum Kind2 {
 ///
 /// The second paragraph is not for dashboards.
 #[track_counter(name = "logins_total", labels(kind = kind, method = "password", tenant = |user| user.clone()))]
-fn login(kind: Kind2) -> String {
-    format!("{}", matches!(kind, Kind2::One))
+fn login(kind: LoginKind) -> String {
+    format!("{}", matches!(kind, LoginKind::One))
 }
 const LOGIN_LINE: u32 = line!() - 4;
 
@@ -68,10 +69,10 @@ fn without_doc_comment() {}
 
 #[metrics(prefix = "shop_")]
 mod business {
-    use super::Kind2;
+    use super::LoginKind;
 
     /// Orders.
-    pub(super) fn orders_total(kind: Kind2) -> Counter;
+    pub(super) fn orders_total(kind: LoginKind) -> Counter;
 }
 
 fn declared(name: &str) -> Vec<Declaration> {
@@ -85,7 +86,7 @@ fn the_one(name: &str) -> Declaration {
 }
 
 #[test]
-fn a_declaration_says_all_there_is_to_say() {
+fn a_declaration_has_descriptor_values_and_source_location() {
     let logins = the_one("logins_total");
     let descriptor = &logins.descriptor;
     assert_eq!(descriptor.kind, Kind::Counter);
@@ -107,7 +108,7 @@ fn a_declaration_says_all_there_is_to_say() {
 }
 
 #[test]
-fn every_attribute_is_in_it_wherever_it_stands() {
+fn every_attribute_is_in_the_catalog_in_any_kind_of_item() {
     let functions = |name: &str| -> Vec<_> { declared(name).iter().map(|found| found.source.function).collect() };
     assert_eq!(functions("function_calls_total"), ["plain", "Service::method"]);
     assert_eq!(functions("function_call_duration_seconds"), ["plain", "Service::method"]);
@@ -124,13 +125,13 @@ fn every_attribute_is_in_it_wherever_it_stands() {
 }
 
 #[test]
-fn it_is_sorted_by_name_and_place() {
+fn the_catalog_is_sorted_by_name_and_location() {
     let all = catalog();
     assert!(all.is_sorted_by_key(|found| (found.descriptor.name.clone(), found.source)));
 }
 
 #[test]
-fn series_are_at_zero_where_their_labels_are_known() {
+fn series_with_known_labels_start_at_zero() {
     let page = page();
     for status in STATUSES {
         let status = ("status", status);
@@ -152,35 +153,35 @@ fn series_are_at_zero_where_their_labels_are_known() {
     assert_eq!(page.value("sigmavault_operation_duration_seconds_count", [("operation", "load")]), 0.0);
     assert_eq!(page.sample("sigmavault_operation_duration_seconds_count", [("operation", "store")]), None);
     assert_eq!(page.value("shop_orders_total", [("kind", "two")]), 0.0);
-    // Here one label can be anything.
+    // The label `tenant` is unbounded.
     assert_eq!(page.series("logins_total").len(), 0);
     assert!(page.samples().all(|sample| sample.value == 0.0 || sample.name.starts_with("metrics_runtime_")));
 }
 
 #[test]
-fn a_help_text_is_there_without_a_doc_comment() {
+fn without_a_doc_comment_the_help_text_is_generated() {
     let help = the_one("unnamed_help_total").descriptor.help;
     assert!(help.contains("`without_doc_comment`"), "{help}");
     let duration = the_one("unnamed_help_duration_seconds").descriptor.help;
     assert_ne!(help, duration);
 }
 
-/// The first call resolves what the catalog has declared; what was called first makes no difference.
-#[track_counter(name = "verdicts_total", labels(verdict: Kind2 = |kind| *kind))]
-#[track_histogram(name = "verdict_seconds", buckets = [1], labels(verdict: Kind2 = |kind| *kind))]
-fn judge() -> Kind2 {
-    Kind2::One
+/// Labels of the result, with series that are created by calls.
+#[track_counter(name = "verdicts_total", labels(verdict: LoginKind = |kind| *kind))]
+#[track_histogram(name = "verdict_seconds", buckets = [1], labels(verdict: LoginKind = |kind| *kind))]
+fn judge() -> LoginKind {
+    LoginKind::One
 }
 
 #[test]
-fn a_label_of_the_result_also_says_why_there_is_none() {
+fn a_label_of_the_result_also_has_the_outcomes_without_a_result() {
     assert_eq!(the_one("verdicts_total").values[0], ["one", "two", "panic", "cancelled"]);
     assert_eq!(the_one("verdict_seconds").values[0], ["one", "two", "panic"]);
     let verdicts = page().series("verdicts_total").len();
-    assert_eq!(verdicts, 2 * STATUSES.len(), "what need not come is not there from the start");
+    assert_eq!(verdicts, 2 * STATUSES.len(), "series that may never occur do not exist before a call");
 }
 
 #[test]
-fn outcomes_are_all_known() {
+fn every_outcome_has_a_status() {
     assert_eq!(Outcome::ALL.map(Outcome::as_str), STATUSES);
 }

@@ -1,8 +1,8 @@
-//! `#[circuit_breaker]`: what is called and what is not, what it counts, and where it stands beside other attributes.
+//! `#[circuit_breaker]`: admitted and rejected calls, its metrics, and its position among other attributes.
 //!
-//! With the feature `off` as well: a breaker breaks whether or not anything is recorded.
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+//! Also runs with the feature `off`: a breaker works whether or not attributes record.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -32,7 +32,7 @@ impl From<CircuitOpen> for Failed {
 const DOWN: Result<u8, Failed> = Err(Failed::Down);
 const OPEN: Result<u8, Failed> = Err(Failed::Open(State::Open));
 
-/// Success, failure, ignored, cancelled, rejected.
+/// The calls by result: success, failure, ignored, cancelled, rejected.
 #[track_caller]
 fn calls(service: &str) -> [f64; 5] {
     let results = ["success", "failure", "ignored", "cancelled", "rejected"];
@@ -57,18 +57,18 @@ mod one_service {
     }
 
     #[tokio::test]
-    async fn is_not_called_while_it_is_down() {
+    async fn is_not_called_while_its_breaker_is_open() {
         assert_eq!((calls("plain"), state("plain")), ([0.0; 5], 0.0));
         assert_eq!(plain(Ok(1)).await, Ok(1));
         assert_eq!(plain(DOWN).await, DOWN);
-        // The call that trips returns its own error.
+        // The call that opens the breaker returns its own error.
         assert_eq!(plain(DOWN).await, DOWN);
         assert_eq!(plain(Ok(1)).await, OPEN);
         assert_eq!(RUNS.load(Ordering::Relaxed), 3);
         assert_eq!((calls("plain"), state("plain")), ([1.0, 2.0, 0.0, 0.0, 1.0], 1.0));
         assert_eq!(sample("circuit_breaker_failures_total", [("service", "plain")]), 2.0);
-        let went = [("service", "plain"), ("from", "closed"), ("to", "open")];
-        assert_eq!(sample("circuit_breaker_transitions_total", went), 1.0);
+        let transition = [("service", "plain"), ("from", "closed"), ("to", "open")];
+        assert_eq!(sample("circuit_breaker_transitions_total", transition), 1.0);
 
         let breaker = CircuitBreaker::find("plain").unwrap();
         breaker.reset();
@@ -89,7 +89,7 @@ mod one_service {
     const SHARED: &str = "shared";
 
     #[test]
-    fn has_one_breaker_whoever_calls_it() {
+    fn has_one_breaker_for_all_functions() {
         assert_eq!(ready(one(DOWN)), DOWN);
         assert_eq!(ready(other(Err(Failed::Down))), Err(Failed::Down));
         assert_eq!(ready(one(Ok(1))), OPEN);
@@ -104,24 +104,24 @@ mod one_service {
         if panic { quiet_panic() } else { Ok(1) }
     }
 
-    // Two threads: one of them waits, and does not give way.
+    // Two threads, because `wait::until` blocks one of them.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_panic_is_a_failure_and_a_future_that_is_dropped_is_none() {
+    async fn a_panic_is_a_failure_and_a_dropped_future_is_not() {
         drop(ended(true));
         assert_eq!(calls("ended"), [0.0; 5]);
         abandon(ended(true));
         assert_eq!((calls("ended"), state("ended")), ([0.0, 0.0, 0.0, 1.0, 0.0], 0.0));
-        let task = tokio::spawn(ended_for_ever());
-        wait::until("the call to be under way", || (UNDER_WAY.load(Ordering::SeqCst) == 1).then_some(()));
+        let task = tokio::spawn(pending_forever());
+        wait::until("the call to be in flight", || (STARTED.load(Ordering::SeqCst) == 1).then_some(()));
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
-        assert_eq!((calls("for ever"), state("for ever")), ([0.0, 0.0, 0.0, 1.0, 0.0], 0.0));
+        assert_eq!((calls("pending"), state("pending")), ([0.0, 0.0, 0.0, 1.0, 0.0], 0.0));
         assert_eq!(panics_async(ended(true)).await, Payload(7));
         assert_eq!((calls("ended"), state("ended")), ([0.0, 1.0, 0.0, 1.0, 0.0], 1.0));
     }
 
     #[test]
-    fn a_permit_that_came_back_from_its_call_and_says_nothing_was_cancelled() {
+    fn a_permit_dropped_without_a_verdict_counts_as_cancelled() {
         let breaker = CircuitBreaker::new("silent", Settings::consecutive(1)).unwrap();
         let (returned, permit) = ready(breaker.acquire().unwrap().guard(async { 1 }));
         drop(permit);
@@ -129,11 +129,11 @@ mod one_service {
         assert_eq!(breaker.snapshot().calls.cancelled, Some(1));
     }
 
-    static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
+    static STARTED: AtomicU32 = AtomicU32::new(0);
 
-    #[circuit_breaker(service = "for ever", failures = 1)]
-    async fn ended_for_ever() -> Result<u8, Failed> {
-        UNDER_WAY.fetch_add(1, Ordering::SeqCst);
+    #[circuit_breaker(service = "pending", failures = 1)]
+    async fn pending_forever() -> Result<u8, Failed> {
+        STARTED.fetch_add(1, Ordering::SeqCst);
         std::future::pending().await
     }
 }
@@ -149,9 +149,9 @@ mod probes {
         if panic { quiet_panic() } else { std::future::pending().await }
     }
 
-    // Two threads: one of them waits, and does not give way.
+    // Two threads, because `wait::until` blocks one of them.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn that_are_aborted_free_their_place_and_those_that_panic_have_failed() {
+    async fn are_replaced_after_an_abort_and_fail_by_a_panic() {
         let clock = ManualClock::new();
         let settings = Settings::consecutive(1).open(Duration::from_secs(1));
         let breaker = CircuitBreaker::with_clock("probes", settings, clock.clone()).unwrap();
@@ -159,7 +159,7 @@ mod probes {
         clock.advance(Duration::from_secs(1));
 
         let task = tokio::spawn(probe(breaker.clone(), false));
-        wait::until("the probe to be under way", || (PROBES.load(Ordering::SeqCst) == 1).then_some(()));
+        wait::until("the probe to be in flight", || (PROBES.load(Ordering::SeqCst) == 1).then_some(()));
         assert_eq!(breaker.acquire().unwrap_err().state(), State::HalfOpen);
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
@@ -199,7 +199,7 @@ mod verdicts {
     }
 
     #[test]
-    fn say_what_is_a_failure() {
+    fn decide_what_is_a_failure() {
         assert_eq!(ready(failure_if(Err(Failed::Refused))), Err(Failed::Refused));
         assert_eq!((calls("failure_if"), state("failure_if")), ([1.0, 0.0, 0.0, 0.0, 0.0], 0.0));
         assert_eq!(ready(failure_if(DOWN)), DOWN);
@@ -246,7 +246,7 @@ mod rejected {
     }
 
     #[tokio::test]
-    async fn calls_have_an_error_of_their_own_or_are_answered_otherwise() {
+    async fn calls_return_the_error_of_on_reject_or_the_result_of_the_fallback() {
         assert!(on_reject(true).await.is_err());
         let Text(text) = on_reject(false).await.unwrap_err();
         assert_eq!(text, "the circuit breaker of `on_reject` is open; try again in 30 s");
@@ -259,7 +259,7 @@ mod rejected {
     }
 }
 
-mod of_ones_own {
+mod explicit {
     use super::*;
 
     struct Client {
@@ -290,18 +290,18 @@ mod of_ones_own {
     static SHARED: LazyLock<CircuitBreaker> =
         LazyLock::new(|| CircuitBreaker::register("lazy", Settings::consecutive(1)).unwrap());
 
-    #[circuit_breaker(breaker = SHARED, fallback = nothing)]
+    #[circuit_breaker(breaker = SHARED, fallback = lazy_fallback)]
     async fn lazy() -> Result<&'static str, &'static str> {
         Err("down")
     }
 
-    async fn nothing() -> Result<&'static str, &'static str> {
+    async fn lazy_fallback() -> Result<&'static str, &'static str> {
         yield_now().await;
-        Ok("nothing")
+        Ok("fallback")
     }
 
     #[tokio::test]
-    async fn breakers_are_those_that_are_given() {
+    async fn breakers_are_those_of_the_argument() {
         let clock = ManualClock::new();
         let settings = Settings::consecutive(1).open(Duration::from_secs(30));
         let breaker = CircuitBreaker::with_clock("client", settings, clock.clone()).unwrap();
@@ -311,7 +311,7 @@ mod of_ones_own {
         assert_eq!(client.send(DOWN).await, DOWN);
         assert_eq!(client.send(Ok(1)).await, OPEN);
         clock.advance(Duration::from_secs(30));
-        // A probe that is dropped makes room for the next.
+        // A dropped probe makes room for the next one.
         abandon(client.send(Ok(1)));
         assert_eq!(state("client"), 2.0);
         assert_eq!(client.send(Ok(1)).await, Ok(1));
@@ -319,15 +319,15 @@ mod of_ones_own {
         let breaker = client.send_and_go().await.unwrap();
         assert_eq!(state("client"), 0.0);
         drop(breaker);
-        // A page that is being written elsewhere keeps the breaker a little longer.
-        wait::until("the series of the breaker to go", || {
+        // Another thread that renders a page may keep the breaker a little longer.
+        wait::until("the series of the breaker to be removed", || {
             let page = support::page();
             let states = page.series("circuit_breaker_state");
             states.iter().all(|sample| sample.labels["service"] != "client").then_some(())
         });
 
         assert_eq!(lazy().await, Err("down"));
-        assert_eq!(lazy().await, Ok("nothing"));
+        assert_eq!(lazy().await, Ok("fallback"));
         assert_eq!(calls("lazy"), [0.0, 1.0, 0.0, 0.0, 1.0]);
     }
 }
@@ -363,7 +363,7 @@ mod shapes {
     }
 
     #[test]
-    fn compile_and_run_as_they_would_alone() {
+    fn compile_and_run_as_without_the_attribute() {
         assert_eq!(ready(assert_send(hidden(1))).map_err(|_| ()).unwrap().to_string(), "1!");
         assert_eq!(ready(assert_send(borrowed(&(1, "text".to_owned()), 2))), Ok("text"));
         assert_eq!(ready(assert_send(alias(&mut Vec::new()))), Ok(vec![0, 1, 2]));
@@ -397,9 +397,9 @@ mod beside_others {
         traced_between: #[track] #[instrument(skip_all)] #[circuit_breaker(service = "traced_between", failures = 1)];
     }
 
-    /// Whatever the order, what is recorded really happened: rejected calls did not.
+    /// In every order of attributes, calls that the breaker rejects are not recorded as calls of the function.
     #[tokio::test]
-    async fn the_breaker_is_outside() {
+    async fn the_breaker_is_the_outermost_attribute() {
         macro_rules! drive {
             ($($name:ident)*) => {$(
                 assert_eq!($name(Ok(1)).await, Ok(1));
@@ -434,7 +434,7 @@ mod beside_others {
     }
 
     #[test]
-    fn on_methods_of_an_annotated_block() {
+    fn breakers_work_on_methods_of_an_annotated_block() {
         assert_eq!(ready(Service.method(DOWN)), DOWN);
         assert_eq!(ready(Service.method(Ok(1))), OPEN);
         assert_eq!(recorded("circuit_breaker::beside_others", "Service::method"), [0.0, 1.0, 0.0, 0.0]);
@@ -445,7 +445,7 @@ mod beside_others {
     }
 
     #[test]
-    #[allow(clippy::large_types_passed_by_value, reason = "that is what is measured")]
+    #[allow(clippy::large_types_passed_by_value, reason = "the test measures it")]
     fn a_breaker_adds_no_second_copy_of_a_large_future() {
         async fn plain(bytes: [u8; 4096]) -> Result<u8, Failed> {
             yield_now().await;
@@ -462,7 +462,7 @@ mod beside_others {
 }
 
 #[test]
-fn the_catalog_has_what_they_declare() {
+fn the_catalog_has_the_metrics_of_breakers() {
     let catalog = metrics_runtime::catalog();
     let calls = catalog.iter().find(|declaration| {
         declaration.descriptor.name == "circuit_breaker_calls_total" && declaration.source.function == "plain"

@@ -1,7 +1,7 @@
-//! Circuit breakers and HTTP: rejected calls are answered 503, and one breaker stands before clients and routes.
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+//! Circuit breakers and HTTP: rejected calls are answered with 503, and a layer protects clients and routes.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -72,12 +72,12 @@ async fn a_handler_behind_a_breaker_answers_503() {
         let rejected = answer(&mut app, "/generate/once").await;
         assert_eq!(rejected, (StatusCode::SERVICE_UNAVAILABLE, Some("60".to_owned())));
     }
-    // The breaker is outside: calls that really went upstream, and those that were rejected.
+    // The breaker is the outermost attribute, so these are only the admitted calls.
     assert_eq!(sample("ryot_requests_total", [("status", "success")]), 1.0);
     assert_eq!(sample("ryot_requests_total", [("status", "error")]), 2.0);
     assert_eq!(sample("circuit_breaker_calls_total", [("service", "ryot"), ("result", "rejected")]), 3.0);
 
-    // Who forced it open says when it closes; nobody else knows.
+    // A breaker that is forced open has no time at which it closes.
     CircuitBreaker::find("ryot").unwrap().force_open();
     assert_eq!(answer(&mut app, "/generate/once").await, (StatusCode::SERVICE_UNAVAILABLE, None));
 }
@@ -89,7 +89,7 @@ fn manual(service: &'static str) -> (CircuitBreaker, ManualClock) {
 }
 
 #[tokio::test]
-async fn a_layer_stands_before_routes() {
+async fn a_layer_protects_routes() {
     let (breaker, clock) = manual("routes");
     let status = |Path(code): Path<u16>| async move { StatusCode::from_u16(code).unwrap() };
     let router: Router = Router::new().route("/status/{code}", get(status));
@@ -101,17 +101,17 @@ async fn a_layer_stands_before_routes() {
         assert_eq!(answer(&mut app, &format!("/status/{code}")).await.0.as_u16(), code);
     }
     assert_eq!(breaker.state(), State::Open);
-    // Rounded up: whoever obeys does not come too early.
+    // Rounded up, so that a client that waits as long does not retry too early.
     let rejected = (StatusCode::SERVICE_UNAVAILABLE, Some("3".to_owned()));
     assert_eq!(answer(&mut app, "/status/200").await, rejected);
-    // What has no route has no breaker either.
+    // The fallback has no breaker.
     assert_eq!(answer(&mut app, "/elsewhere").await, (StatusCode::NOT_FOUND, None));
     clock.advance(Duration::from_millis(2500));
     assert_eq!(answer(&mut app, "/status/200").await, (StatusCode::OK, None));
     assert_eq!(breaker.state(), State::Closed);
 }
 
-/// A client whose calls go as they are told.
+/// A client whose calls end as the request demands.
 #[derive(Clone, Default)]
 struct Client {
     calls: Arc<AtomicU32>,
@@ -130,7 +130,7 @@ impl From<CircuitOpen> for ClientError {
 }
 
 #[derive(Clone, Copy)]
-enum Ask {
+enum Behavior {
     Ok,
     Fail,
     Panic,
@@ -138,7 +138,7 @@ enum Ask {
     Hang,
 }
 
-impl Service<Ask> for Client {
+impl Service<Behavior> for Client {
     type Response = u32;
     type Error = ClientError;
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<u32, ClientError>> + Send>>;
@@ -147,51 +147,51 @@ impl Service<Ask> for Client {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, ask: Ask) -> Self::Future {
+    fn call(&mut self, behavior: Behavior) -> Self::Future {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        if matches!(ask, Ask::PanicAtOnce) {
+        if matches!(behavior, Behavior::PanicAtOnce) {
             quiet_panic()
         }
         Box::pin(async move {
-            match ask {
-                Ask::Ok | Ask::PanicAtOnce => Ok(call),
-                Ask::Fail => Err(ClientError::Down),
-                Ask::Panic => quiet_panic(),
-                Ask::Hang => std::future::pending().await,
+            match behavior {
+                Behavior::Ok | Behavior::PanicAtOnce => Ok(call),
+                Behavior::Fail => Err(ClientError::Down),
+                Behavior::Panic => quiet_panic(),
+                Behavior::Hang => std::future::pending().await,
             }
         })
     }
 }
 
 #[tokio::test]
-async fn a_layer_stands_before_clients() {
+async fn a_layer_protects_clients() {
     let (breaker, clock) = manual("client");
     let client = Client::default();
     let mut service = CircuitBreakerLayer::new(breaker.clone()).layer(client.clone());
-    assert_eq!(service.call(Ask::Ok).await, Ok(0));
-    abandon(service.call(Ask::Hang));
-    drop(service.call(Ask::Fail));
-    let _ = panics_async(service.call(Ask::Panic)).await;
+    assert_eq!(service.call(Behavior::Ok).await, Ok(0));
+    abandon(service.call(Behavior::Hang));
+    drop(service.call(Behavior::Fail));
+    let _ = panics_async(service.call(Behavior::Panic)).await;
     let mut clone = service.clone();
-    let _ = support::panics(|| clone.call(Ask::PanicAtOnce));
-    assert_eq!(breaker.state(), State::Open, "two panics, the dropped calls counting neither way");
-    assert_eq!(service.call(Ask::Ok).await, Err(ClientError::Open(State::Open)));
+    let _ = support::panics(|| clone.call(Behavior::PanicAtOnce));
+    assert_eq!(breaker.state(), State::Open, "two panics; dropped calls do not count");
+    assert_eq!(service.call(Behavior::Ok).await, Err(ClientError::Open(State::Open)));
     assert_eq!(client.calls.load(Ordering::Relaxed), 5);
 
     clock.advance(Duration::from_secs(3));
-    // One probe, and while it is under way no other.
-    let mut probe = Box::pin(service.call(Ask::Hang));
+    // Only one probe at a time.
+    let mut probe = Box::pin(service.call(Behavior::Hang));
     assert!(futures::poll!(&mut probe).is_pending());
-    assert_eq!(clone.call(Ask::Ok).await, Err(ClientError::Open(State::HalfOpen)));
+    assert_eq!(clone.call(Behavior::Ok).await, Err(ClientError::Open(State::HalfOpen)));
     drop(probe);
-    assert_eq!(clone.call(Ask::Ok).await, Ok(6));
+    assert_eq!(clone.call(Behavior::Ok).await, Ok(6));
     assert_eq!(breaker.state(), State::Closed);
     let calls = breaker.snapshot().calls;
     assert_eq!((calls.success, calls.failure, calls.cancelled, calls.rejected), (Some(2), Some(2), Some(3), Some(2)));
 }
 
 #[tokio::test]
-async fn closures_decide_what_fails_and_what_is_answered() {
+async fn closures_classify_results_and_answer_rejected_calls() {
     let (breaker, _clock) = manual("closures");
     let layer = CircuitBreakerLayer::new(breaker.clone())
         .classify(|returned: &Result<u32, ClientError>| match returned {
@@ -201,16 +201,16 @@ async fn closures_decide_what_fails_and_what_is_answered() {
         })
         .on_reject(|open: CircuitOpen| Ok::<_, ClientError>(u32::from(open.service() == "closures") * 8));
     let mut service = layer.layer(Client::default());
-    assert_eq!(service.call(Ask::Ok).await, Ok(0));
-    assert_eq!(service.call(Ask::Fail).await, Err(ClientError::Down));
-    assert_eq!((service.call(Ask::Ok).await, service.call(Ask::Ok).await), (Ok(2), Ok(3)));
+    assert_eq!(service.call(Behavior::Ok).await, Ok(0));
+    assert_eq!(service.call(Behavior::Fail).await, Err(ClientError::Down));
+    assert_eq!((service.call(Behavior::Ok).await, service.call(Behavior::Ok).await), (Ok(2), Ok(3)));
     assert_eq!(breaker.state(), State::Open);
-    assert_eq!(service.call(Ask::Ok).await, Ok(8));
+    assert_eq!(service.call(Behavior::Ok).await, Ok(8));
     assert_eq!(breaker.snapshot().calls.ignored, Some(1));
 }
 
 #[test]
-fn the_response_is_plain() {
+fn the_response_without_a_known_wait_has_no_retry_after() {
     let (breaker, _clock) = manual("plain");
     breaker.force_open();
     let open = breaker.acquire().unwrap_err();

@@ -1,8 +1,8 @@
-//! Millions of operations on threads that make series all the while, scraped all the while: totals are exact, no page
-//! is torn, none goes back.
+//! Millions of operations on threads that also create series, while other threads scrape: totals are exact, every page
+//! is valid, and no counter decreases.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "what is tested is that numbers are exact")]
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+#![allow(clippy::float_cmp, reason = "the numbers must be exact")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 
 mod support;
 
@@ -18,27 +18,27 @@ use tests::page::{Kind, Page, Sample};
 
 const THREADS: usize = 8;
 const OPERATIONS: usize = 1_000_000;
-/// Values of the label that are there from the start; every other operation goes to one of these.
+/// The number of label values that exist from the start. Every second operation uses one of them.
 const OLD: usize = 8;
-/// Values that turn up one by one while the threads run, in each of them at about the same time.
+/// The number of label values that occur one by one while the threads run, in all threads at about the same time.
 const NEW: usize = 10_000;
 
-/// What an operation can do: the same to the counter, the gauge and the histogram of a label value.
+/// The number of different operations. Each one changes the counter, the gauge and the histogram of a label value.
 const ACTS: usize = 4;
-/// Sums of these are exact as f64, in any order.
+// Sums of these values are exact as `f64`, in any order.
 const INCREMENTS: [f64; ACTS] = [1.0, 1.0, 7.0, 0.5];
 const CHANGES: [f64; ACTS] = [1.0, -1.0, 2.5, -4.0];
 const OBSERVED: [f64; ACTS] = [0.25, 0.5, 3.0, 40.0];
 const BOUNDS: [f64; 3] = [0.5, 1.0, 8.0];
 
-/// How often each act was done, by label value.
+/// The number of operations of each kind, by label value.
 type Tally = Vec<[u64; ACTS]>;
 
 fn values() -> Vec<String> {
     (0..OLD + NEW).map(|value| format!("value {value}")).collect()
 }
 
-/// Runs `act`, with a label value and an act, so often on each of the threads, while two more ask for pages.
+/// Runs `act` with label values and kinds of operations on each of the threads, while two more threads scrape.
 fn run(registry: &Registry, act: impl Fn(usize, usize) + Sync) -> Tally {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -68,11 +68,11 @@ fn work(seed: usize, act: impl Fn(usize, usize)) -> Tally {
         random ^= random >> 7;
         random ^= random << 17;
         let (what, any) = (random % ACTS, random / ACTS);
-        let turned_up = operation * NEW / OPERATIONS;
+        let newest = operation * NEW / OPERATIONS;
         let value = match operation % (OPERATIONS / NEW) {
             step if step % 2 == 0 => any % OLD,
-            1 => OLD + turned_up,
-            _ => OLD + any % (turned_up + 1),
+            1 => OLD + newest,
+            _ => OLD + any % (newest + 1),
         };
         act(value, what);
         tally[value][what] += 1;
@@ -83,10 +83,10 @@ fn work(seed: usize, act: impl Fn(usize, usize)) -> Tally {
 fn scrape(registry: &Registry, done: &AtomicBool) {
     let mut earlier = page_of(registry);
     loop {
-        // Asked before the page is, so that the last page has everything.
+        // Read before the page, so that the last page has all operations.
         let is_last = done.load(Ordering::Acquire);
         let later = page_of(registry);
-        assert_goes_on(&earlier, &later);
+        assert_monotonic(&earlier, &later);
         if is_last {
             break;
         }
@@ -94,22 +94,23 @@ fn scrape(registry: &Registry, done: &AtomicBool) {
     }
 }
 
-/// Whatever the earlier page has, the later one has in the same order, and no counter and no bucket has gone back.
+/// Asserts that the later page has all series of the earlier one in the same order, and that no counter and no bucket
+/// has decreased.
 #[track_caller]
-fn assert_goes_on(earlier: &Page, later: &Page) {
+fn assert_monotonic(earlier: &Page, later: &Page) {
     for family in earlier.families() {
         let samples = &later.family(&family.name).expect(&family.name).samples;
         let mut later = samples.iter();
         for before in &family.samples {
             let same = |after: &&Sample| after.name == before.name && after.labels == before.labels;
-            let after = later.find(same).unwrap_or_else(|| panic!("{before:?} is gone"));
-            assert!(family.kind == Kind::Gauge || after.value >= before.value, "{before:?} went back to {after:?}");
+            let after = later.find(same).unwrap_or_else(|| panic!("{before:?} has disappeared"));
+            assert!(family.kind == Kind::Gauge || after.value >= before.value, "{before:?} decreased to {after:?}");
         }
     }
 }
 
-/// The series of a name show what the acts on their label values add up to, and the overflow what those on all other
-/// values do. Returns how many the latter are.
+/// Asserts that each series of a name has the sum of the operations on its label value, and that the overflow series
+/// has the sum of all others. Returns the number of operations in the overflow series.
 #[track_caller]
 fn assert_exact(page: &Page, name: &str, only: impl Fn(&Sample) -> bool, tally: &Tally, amounts: [f64; ACTS]) -> u64 {
     let series = page.series(name);
@@ -136,7 +137,7 @@ fn all(_: &Sample) -> bool {
     true
 }
 
-/// As [`assert_exact`], for all that a histogram shows of what was observed.
+/// As [`assert_exact`], for the buckets, the sum and the count of a histogram.
 #[track_caller]
 fn assert_exact_histogram(page: &Page, name: &str, tally: &Tally, observed: [Option<f64>; ACTS]) -> u64 {
     let below = |bound: f64| observed.map(|value| if value.is_some_and(|value| value <= bound) { 1.0 } else { 0.0 });
@@ -148,7 +149,7 @@ fn assert_exact_histogram(page: &Page, name: &str, tally: &Tally, observed: [Opt
     assert_exact(page, &format!("{name}_count"), all, tally, below(f64::INFINITY))
 }
 
-/// Families with room for `limit` label values.
+/// Runs the operations on families with a limit of `limit` series.
 fn assert_families_are_exact(limit: usize) {
     let registry = Registry::new();
     registry.set_series_limit(limit);
@@ -186,7 +187,7 @@ fn assert_families_are_exact(limit: usize) {
     });
 
     let page = page_of(&registry);
-    let room = limit.min(OLD + NEW);
+    let series_count = limit.min(OLD + NEW);
     for (metric, beyond) in [
         ("things_total", assert_exact(&page, "things_total", all, &tally, INCREMENTS)),
         ("level", assert_exact(&page, "level", all, &tally, CHANGES)),
@@ -195,14 +196,14 @@ fn assert_families_are_exact(limit: usize) {
         let overflowed = page.value("metrics_runtime_label_overflow_total", [("metric", metric)]);
         assert_eq!(overflowed, beyond as f64, "{metric}");
         let count = page.series(metric).len().max(page.series(&format!("{metric}_count")).len());
-        assert_eq!(count, room + usize::from(room < OLD + NEW), "{metric}");
+        assert_eq!(count, series_count + usize::from(series_count < OLD + NEW), "{metric}");
     }
     let counts = page.series("sizes_count");
     assert_eq!(counts.iter().map(|sample| sample.value).sum::<f64>(), (THREADS * OPERATIONS) as f64);
 }
 
 #[test]
-fn families_are_exact_while_series_are_made() {
+fn families_are_exact_while_series_are_created() {
     assert_families_are_exact(OLD + NEW);
 }
 
@@ -224,9 +225,9 @@ fn call(value: &str, act: usize) -> f64 {
 }
 
 #[test]
-fn an_attribute_with_run_time_labels_is_exact_while_series_are_made() {
+fn an_attribute_with_run_time_labels_is_exact_while_series_are_created() {
     let registry = Registry::global();
-    // Two for each label value, by status.
+    // Two series for each label value: one for each status.
     registry.set_series_limit(2 * (OLD + NEW));
     let values = values();
     let tally = run(registry, |value, act| {

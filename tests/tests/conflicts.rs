@@ -1,8 +1,8 @@
-//! Definitions that cannot stand side by side: said at install, with both places, and never inside of a call.
+//! Conflicting definitions: the error of install has both source locations, and no call fails.
 //!
-//! Problems are kept for the process, so they have a process of their own.
+//! The global registry keeps problems, so these tests have their own process.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -43,17 +43,17 @@ fn one_kind() {}
 #[track(name = "promised", labels(kind = "a"), objective(success = 99.9, latency("500ms", 99.0)))]
 fn one_objective() {}
 
-// Only what is said of success is another.
+// Only the objective for success differs.
 /// Promised.
 #[track(name = "promised", labels(kind = "a"), objective(success = 99.0, latency("500ms", 99.0)))]
 fn other_objective() {}
 
-// In the same series as those, of which it promises nothing else.
+// The same series and the same latency, without an objective for success: not a conflict.
 /// Promised.
 #[track(name = "promised", labels(kind = "a"), objective(latency("500ms", 99.0)))]
 fn no_other_objective() {}
 
-// Of series of its own.
+// Other series: not a conflict.
 /// Promised.
 #[track(name = "promised", labels(kind = "b"), objective(success = 95.0))]
 fn objective_apart() {}
@@ -63,7 +63,7 @@ mod business {
     /// Kinds.
     pub(super) fn kinds() -> Gauge;
 
-    /// What OpenMetrics calls `labels_total`.
+    /// The name of the family `labels_total` in OpenMetrics.
     pub(super) fn labels() -> Histogram;
 }
 
@@ -79,7 +79,7 @@ fn conflicts() -> Vec<(String, &'static str, [&'static str; 2])> {
 }
 
 #[test]
-fn each_names_the_metric_what_differs_and_both_places() {
+fn an_error_has_the_metric_the_difference_and_both_locations() {
     let expected = [
         ("labels_total", "labels", ["one_label", "other_label"]),
         ("help_total", "help", ["one_help", "other_help"]),
@@ -101,8 +101,8 @@ fn each_names_the_metric_what_differs_and_both_places() {
     assert_eq!(objectives.len(), 1, "{objectives:?}");
     let starts = "metric `promised_total` has two objectives for the same series: 99.9% succeed at ";
     assert!(objectives[0].starts_with(starts), "{}", objectives[0]);
-    for said in ["::one_objective) and 99% succeed at ", "::other_objective); make the two agree"] {
-        assert!(objectives[0].contains(said), "{said}: {}", objectives[0]);
+    for expected in ["::one_objective) and 99% succeed at ", "::other_objective); make the two agree"] {
+        assert!(objectives[0].contains(expected), "{expected}: {}", objectives[0]);
     }
     assert_eq!(problems.len(), 6);
 }
@@ -112,15 +112,15 @@ fn install_reports_all_of_them_at_once() {
     let Err(InstallError::Declarations(problems)) = Metrics::builder().install() else { panic!("they conflict") };
     assert_eq!(problems, Registry::global().problems());
     let error = Metrics::builder().build().unwrap_err().to_string();
-    for word in ["labels_total", "help_total", "buckets_seconds", "kinds", "one_label", "other_label"] {
-        assert!(error.contains(word), "{word} is missing in:\n{error}");
+    for text in ["labels_total", "help_total", "buckets_seconds", "kinds", "one_label", "other_label"] {
+        assert!(error.contains(text), "{text} is missing in:\n{error}");
     }
     assert!(Metrics::installed().is_none());
 }
 
-/// The one that was there first, by place, is on the page; nobody's call is the worse for it.
+/// The first definition in the order of source locations is on the page.
 #[test]
-fn calls_go_on_and_the_first_definition_records() {
+fn all_functions_work_and_the_first_definition_records() {
     one_label();
     assert_eq!(other_label(), 1);
     one_help();
@@ -145,7 +145,7 @@ fn calls_go_on_and_the_first_definition_records() {
 }
 
 #[test]
-fn what_is_registered_at_run_time_is_told_at_once() {
+fn a_registration_at_run_time_returns_the_error() {
     let registry = Registry::new();
     let counter = |help: &'static str| registry.counter(Descriptor::counter("run_total", help).labels(["a", "b"]));
     counter("One.").unwrap().get_or_create(&["1", "2"]).unwrap().inc();

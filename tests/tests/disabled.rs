@@ -1,8 +1,8 @@
-//! Switched off at install: functions run their plain body, and nothing is read for labels.
+//! Metrics that are switched off at install: functions run only their body, and labels are not evaluated.
 //!
-//! The switch is one for the process, so this has a process of its own.
+//! The switch applies to the whole process, so this test has its own process.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::future::BoxFuture;
 use metrics_runtime::Outcome::{Cancelled, Success};
 use metrics_runtime::{InstallError, Metrics, track, track_counter, track_histogram};
-use support::{Payload, assert_recorded, assert_underway, page, panics, quiet_panic, ready};
+use support::{Payload, assert_in_flight, assert_recorded, page, panics, quiet_panic, ready};
 
 static READ: AtomicUsize = AtomicUsize::new(0);
 
@@ -49,11 +49,11 @@ fn never() -> ! {
 }
 
 #[test]
-fn what_was_under_way_ends_and_nothing_new_is_recorded() {
+fn calls_in_flight_are_recorded_and_later_ones_are_not() {
     assert_eq!(plain("a".into()), Ok(1));
-    let mut under_way = Box::pin(waiting(false));
-    assert!(ready(async { futures::poll!(&mut under_way) }).is_pending());
-    assert_underway("waiting", 1, &[]);
+    let mut in_flight = Box::pin(waiting(false));
+    assert!(ready(async { futures::poll!(&mut in_flight) }).is_pending());
+    assert_in_flight("waiting", 1, &[]);
 
     let metrics = Metrics::builder().namespace("app").enabled(false).install().unwrap();
     assert!(!metrics.is_enabled());
@@ -66,12 +66,12 @@ fn what_was_under_way_ends_and_nothing_new_is_recorded() {
     assert_eq!(ready(boxed()), 2);
     assert_eq!(panics(|| never()), Payload(7));
     assert_recorded("plain", &[Success]);
-    assert_underway("waiting", 1, &[]);
+    assert_in_flight("waiting", 1, &[]);
     assert_eq!(READ.load(Ordering::Relaxed), 0);
     assert_eq!(page().series("labelled_total").len() + page().series("values_count").len(), 0);
 
-    // It began while metrics were on.
-    drop(under_way);
+    // This call began while metrics were on.
+    drop(in_flight);
     assert_recorded("waiting", &[Cancelled]);
 
     let again = Metrics::builder().install();

@@ -1,9 +1,9 @@
-//! An attribute does not change the order in which a function drops its parameters and locals, whichever way it ends.
+//! An attribute does not change the order in which a function drops its parameters and locals, for every outcome.
 //!
-//! Every function here exists twice, once as it stands and once with an attribute, and both have to leave the same log.
+//! Every function here exists twice, without and with an attribute, and both must log the same drops.
 #![cfg(not(feature = "off"))]
-#![allow(unused_variables, clippy::needless_pass_by_value, reason = "what is not used is dropped as well")]
-#![allow(clippy::used_underscore_binding, reason = "guards are called so")]
+#![allow(unused_variables, clippy::needless_pass_by_value, reason = "unused values are dropped too")]
+#![allow(clippy::used_underscore_binding, reason = "names of guards begin with an underscore")]
 
 mod support;
 
@@ -24,7 +24,7 @@ fn log(what: &'static str) {
     LOG.with_borrow_mut(|log| log.push(what));
 }
 
-/// What `run` logs, panics included.
+/// Returns the log of `run`, including panics.
 fn logged<R>(run: impl FnOnce() -> R) -> Vec<&'static str> {
     LOG.take();
     let panicked = catch_unwind(AssertUnwindSafe(|| drop(run()))).is_err();
@@ -68,7 +68,7 @@ const A: fn() -> Noisy = || Noisy("a");
 const B: fn() -> Noisy = || Noisy("b");
 const C: fn() -> Noisy = || Noisy("c");
 
-/// The items as they stand, and with `#[track]` on each, which have to log the same.
+/// Compares the logs of an item without and with `#[track]`.
 macro_rules! twins {
     ($(#[$test:meta])* $name:ident: { $($item:tt)* } $run:expr) => {
         $(#[$test])*
@@ -137,7 +137,7 @@ mod sync {
         }
     } { f(A(), B(), true); f(A(), B(), false) });
 
-    twins!(guards_that_nobody_names: {
+    twins!(guards_that_the_body_does_not_use: {
         fn f(a: Noisy, _guard: Noisy, c: Noisy) {
             a.touch();
             c.touch();
@@ -242,9 +242,10 @@ mod sync {
         }
     } f([A(), C()], B()));
 
-    /// The one difference: a block cannot capture what has no name, and one that is never used would lose its warning.
+    /// The one difference: a block cannot capture a parameter without a name, and capturing an unused one would hide
+    /// the compiler's warning.
     #[test]
-    fn what_nobody_can_name_is_dropped_last() {
+    fn unnamed_and_unused_parameters_are_dropped_last() {
         fn plain(a: Noisy, _: Noisy, (c, _): (Noisy, Noisy), unused: Noisy) {
             a.touch();
             c.touch();
@@ -261,7 +262,7 @@ mod sync {
         assert_eq!(logged(|| tracked(a, b, c, unused)), ["c", "a", "unused", "d", "b"]);
     }
 
-    /// What becomes of `self` is what becomes of the first parameter.
+    /// `self` is dropped like the first parameter.
     #[test]
     fn a_receiver_by_value() {
         struct Plain(Noisy);
@@ -288,10 +289,10 @@ mod sync {
 mod asynchronous {
     use super::*;
 
-    /// Every way an async function ends: it returns, panics, is dropped after one poll, or before.
+    /// Ends an async function in every way: it returns, panics, is dropped after one poll, or before.
     fn every_way<F: Future>(call: impl Fn(End) -> F) {
         for end in [End::Return, End::Panic] {
-            let run = || drop(call(end).now_or_never().expect("it ends"));
+            let run = || drop(call(end).now_or_never().expect("the future is ready"));
             if catch_unwind(AssertUnwindSafe(run)).is_err() {
                 log("panicked");
             }
@@ -348,7 +349,7 @@ mod asynchronous {
         }
     } every_way(|how| f(A(), B(), how)));
 
-    twins!(guards_that_nobody_names: {
+    twins!(guards_that_the_body_does_not_use: {
         async fn f(a: Noisy, _guard: Noisy, c: Noisy, how: End) {
             a.touch();
             end(how).await;
@@ -373,7 +374,7 @@ mod asynchronous {
         }
     } every_way(|how| f(pair("first", "second"), (B(), C()), how)));
 
-    twins!(a_boxed_future_and_what_it_leaves_behind: {
+    twins!(a_boxed_future_and_parameters_that_it_does_not_capture: {
         fn f(a: Noisy, b: Noisy, c: Noisy, how: End) -> futures::future::LocalBoxFuture<'static, Noisy> {
             a.touch();
             c.touch();
@@ -384,7 +385,7 @@ mod asynchronous {
         }
     } every_way(|how| f(A(), B(), C(), how)));
 
-    twins!(an_opaque_future_and_what_it_leaves_behind: {
+    twins!(an_opaque_future_and_parameters_that_it_does_not_capture: {
         fn f(a: Noisy, b: Noisy, c: Noisy, how: End) -> impl Future<Output = Noisy> {
             c.touch();
             a.touch();

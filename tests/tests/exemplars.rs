@@ -1,9 +1,9 @@
-//! The traces of calls, beside the numbers that they led to.
+//! Exemplars: the traces of calls beside the samples that they changed.
 //!
-//! A process has one source of exemplars. Here it says what the thread that asks was told to be working for.
+//! A process has one source of exemplars. The one of these tests returns an id that is set for the current thread.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -22,9 +22,9 @@ use tests::page::{Page, Sample};
 use tower::ServiceExt as _;
 
 thread_local! {
-    static WORKS_FOR: RefCell<Option<String>> = const { RefCell::new(None) };
-    static BREAKS: Cell<bool> = const { Cell::new(false) };
-    static CALLS: Cell<bool> = const { Cell::new(false) };
+    static TRACE_ID: RefCell<Option<String>> = const { RefCell::new(None) };
+    static SOURCE_PANICS: Cell<bool> = const { Cell::new(false) };
+    static SOURCE_CALLS: Cell<bool> = const { Cell::new(false) };
 }
 
 fn install() {
@@ -33,24 +33,24 @@ fn install() {
 }
 
 fn source() -> Option<Exemplar> {
-    if BREAKS.get() {
+    if SOURCE_PANICS.get() {
         quiet_panic();
     }
-    if CALLS.get() {
-        asked_by_the_source();
+    if SOURCE_CALLS.get() {
+        called_by_the_source();
     }
-    WORKS_FOR.with_borrow(|id| Exemplar::new([("id", id.as_deref()?)]).ok())
+    TRACE_ID.with_borrow(|id| Exemplar::new([("id", id.as_deref()?)]).ok())
 }
 
-#[track(name = "asked_by_the_source")]
-fn asked_by_the_source() {}
+#[track(name = "called_by_the_source")]
+fn called_by_the_source() {}
 
-/// What `run` records has this exemplar.
-fn working_for<R>(id: &str, run: impl FnOnce() -> R) -> R {
+/// Runs `run` with this exemplar.
+fn with_trace<R>(id: &str, run: impl FnOnce() -> R) -> R {
     install();
-    WORKS_FOR.set(Some(id.to_owned()));
+    TRACE_ID.set(Some(id.to_owned()));
     let returned = run();
-    WORKS_FOR.set(None);
+    TRACE_ID.set(None);
     returned
 }
 
@@ -62,7 +62,7 @@ fn id(sample: &Sample) -> Option<&str> {
     sample.exemplar.as_ref().map(|exemplar| exemplar.labels["id"].as_str())
 }
 
-/// The exemplars of a sample's name: labels' values, id and value.
+/// The exemplars of a sample name: label values, id and value.
 fn found(page: &Page, name: &str) -> Vec<(String, String, f64)> {
     let samples = page.series(name).into_iter().filter_map(|sample| {
         let labels: Vec<_> = sample.labels.values().map(String::as_str).collect();
@@ -77,12 +77,12 @@ fn order(fails: bool) -> Result<(), ()> {
 }
 
 #[test]
-fn a_call_leaves_its_trace_beside_its_count_and_its_duration() {
+fn a_call_adds_its_trace_to_its_count_and_its_duration() {
     let before = SystemTime::now();
     order(false).unwrap();
-    working_for("first", || order(false)).unwrap();
-    working_for("failed", || order(true)).unwrap_err();
-    working_for("last", || order(false)).unwrap();
+    with_trace("first", || order(false)).unwrap();
+    with_trace("failed", || order(true)).unwrap_err();
+    with_trace("last", || order(false)).unwrap();
     order(false).unwrap();
     let page = page();
     let counted = found(&page, "order_total");
@@ -93,7 +93,7 @@ fn a_call_leaves_its_trace_beside_its_count_and_its_duration() {
     let sample = page.series("order_total").into_iter().find(|sample| id(sample) == Some("last")).unwrap();
     let seconds: f64 = sample.exemplar.as_ref().unwrap().timestamp.as_ref().unwrap().parse().unwrap();
     let unix = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
-    // Written in milliseconds.
+    // The timestamp has milliseconds.
     assert!(seconds >= unix(before) - 0.001 && seconds <= unix(SystemTime::now()), "{seconds}");
 
     let text = support::page();
@@ -111,9 +111,9 @@ fn sent(size: f64) -> f64 {
 }
 
 #[test]
-fn each_bucket_has_the_last_value_that_fell_into_it() {
+fn each_bucket_keeps_its_last_exemplar() {
     for (id, value) in [("a", 0.5), ("b", 1.0), ("c", 1.5), ("d", 100.0), ("e", 10.0), ("refused", f64::NAN)] {
-        working_for(id, || (size(value), sent(value)));
+        with_trace(id, || (size(value), sent(value)));
     }
     let page = page();
     let sizes = found(&page, "size_bytes_bucket");
@@ -135,9 +135,9 @@ fn broken() {
 }
 
 #[test]
-fn calls_that_end_badly_have_a_trace_too() {
-    working_for("cancelled", || abandon(export()));
-    working_for("panicked", || panics(broken));
+fn cancelled_and_panicked_calls_have_exemplars() {
+    with_trace("cancelled", || abandon(export()));
+    with_trace("panicked", || panics(broken));
     let page = page();
     assert_eq!(found(&page, "export_total"), [("cancelled".into(), "cancelled".into(), 1.0)]);
     assert_eq!(found(&page, "export_duration_seconds_bucket"), []);
@@ -148,21 +148,21 @@ fn calls_that_end_badly_have_a_trace_too() {
 fn fragile() {}
 
 #[test]
-fn a_source_that_panics_or_is_itself_recorded_harms_nobody() {
-    working_for("x", || {
-        BREAKS.set(true);
+fn a_source_may_panic_or_call_recorded_functions() {
+    with_trace("x", || {
+        SOURCE_PANICS.set(true);
         fragile();
-        BREAKS.set(false);
-        CALLS.set(true);
+        SOURCE_PANICS.set(false);
+        SOURCE_CALLS.set(true);
         fragile();
-        CALLS.set(false);
+        SOURCE_CALLS.set(false);
     });
     let page = page();
     assert_eq!(page.value("fragile_total", [("status", "success")]), 2.0);
     assert_eq!(found(&page, "fragile_total"), [("success".into(), "x".into(), 1.0)]);
-    // Asked once for each of the series' calls that came with a source that calls.
-    assert_eq!(page.value("asked_by_the_source_total", [("status", "success")]), 1.0);
-    assert_eq!(found(&page, "asked_by_the_source_total"), []);
+    // The second call asked the source once.
+    assert_eq!(page.value("called_by_the_source_total", [("status", "success")]), 1.0);
+    assert_eq!(found(&page, "called_by_the_source_total"), []);
 }
 
 #[test]
@@ -173,11 +173,11 @@ fn a_second_source_is_an_error() {
 }
 
 #[test]
-fn requests_have_the_trace_of_what_polls_them() {
+fn requests_have_the_trace_of_the_thread_that_polls_them() {
     let registry = Registry::new();
     let metrics = Metrics::builder().registry(&registry).build().unwrap();
     let app = Router::new().route("/", get(|| async { "hello" })).layer(metrics.http_layer());
-    let body = working_for("request", || {
+    let body = with_trace("request", || {
         let response = ready(app.oneshot(Request::new(Body::empty()))).unwrap();
         ready(axum::body::to_bytes(response.into_body(), 100)).unwrap()
     });
@@ -194,7 +194,7 @@ fn spread(value: f64) -> f64 {
 }
 
 #[test]
-fn under_load_every_page_is_whole_and_every_exemplar_in_a_bucket_that_has_counted_it() {
+fn under_load_every_exemplar_is_in_the_bucket_that_counted_it() {
     const THREADS: usize = 4;
     const CALLS_EACH: usize = 3_000;
     let done = AtomicBool::new(false);
@@ -204,7 +204,7 @@ fn under_load_every_page_is_whole_and_every_exemplar_in_a_bucket_that_has_counte
                 scope.spawn(move || {
                     for call in 0..CALLS_EACH {
                         let value = ((call * 7 + thread) % 900) as f64 / 100.0;
-                        working_for(&format!("{value}"), || spread(value));
+                        with_trace(&format!("{value}"), || spread(value));
                     }
                 })
             })
@@ -236,15 +236,15 @@ fn check_spread(page: &Page) {
         if let Some(exemplar) = &sample.exemplar {
             assert!(exemplar.value > lower && exemplar.value <= upper, "{sample:?}");
             assert_eq!(exemplar.labels["id"], exemplar.value.to_string(), "{sample:?}");
-            assert!(sample.value > below, "an exemplar of what is not counted: {sample:?}");
+            assert!(sample.value > below, "an exemplar without a count: {sample:?}");
         }
         (below, lower) = (sample.value, upper);
     }
 }
 
 #[test]
-fn the_reference_parser_sees_the_same_page() {
-    working_for("a \"quoted\"\\ one", || order(false)).unwrap();
+fn the_reference_parser_accepts_the_page() {
+    with_trace("a \"quoted\"\\ one", || order(false)).unwrap();
     let Some(python) = tests::tools::python() else {
         return;
     };

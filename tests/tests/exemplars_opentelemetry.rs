@@ -1,6 +1,6 @@
-//! Traces of `tracing` and OpenTelemetry beside the numbers, as far as a real Prometheus.
+//! Exemplars from spans of `tracing` and OpenTelemetry, up to a real Prometheus.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 
 mod support;
 
@@ -21,18 +21,18 @@ use tests::prometheus::Target;
 use tests::tools;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-/// The ids of the trace that this ran in.
+/// Returns the trace id and the span id of the call.
 #[track(name = "checkout")]
 #[tracing::instrument]
 async fn checkout() -> (String, String) {
     tokio::task::yield_now().await;
-    here()
+    current_span()
 }
 
 #[track(name = "plain")]
 fn plain() {}
 
-fn here() -> (String, String) {
+fn current_span() -> (String, String) {
     let context = Context::current();
     let span = context.span();
     let span = span.span_context();
@@ -43,7 +43,7 @@ fn labels(trace: &str, span: &str) -> Labels {
     [("trace_id", trace), ("span_id", span)].map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-/// The exemplars of the samples of this name.
+/// The exemplars of a sample name.
 fn found(name: &str) -> Vec<Labels> {
     let page = openmetrics_of(Registry::global());
     page.series(name).into_iter().filter_map(|sample| Some(sample.exemplar.as_ref()?.labels.clone())).collect()
@@ -82,7 +82,7 @@ async fn the_current_span_is_the_exemplar_and_prometheus_has_it() {
     });
 }
 
-/// OpenTelemetry's own context counts as well; one that is not sampled, or is none, does not.
+/// Contexts of OpenTelemetry also give exemplars, if they are valid and sampled.
 fn check_contexts_without_tracing() {
     let within = |flags, trace: u128| {
         let span = SpanContext::new(TraceId::from(trace), SpanId::from(7), flags, true, TraceState::NONE);

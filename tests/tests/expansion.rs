@@ -1,6 +1,6 @@
-//! Functions that others' attributes break: each compiles as it stands, does what it did, and is recorded.
+//! Functions that are difficult for attributes: each compiles without changes, behaves as before, and is recorded.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -56,7 +56,7 @@ mod borrows {
     }
 
     #[test]
-    fn the_receiver_is_borrowed_and_a_part_of_it_returned() {
+    fn a_borrow_of_the_receiver_is_returned() {
         #[derive(Default)]
         struct Store {
             items: HashMap<u8, String>,
@@ -127,7 +127,7 @@ mod borrows {
     }
 
     #[test]
-    fn parameters_may_be_taken_apart() {
+    fn parameters_may_be_patterns() {
         struct Point {
             x: u8,
             y: u8,
@@ -175,7 +175,7 @@ mod types {
     }
 
     #[test]
-    fn impl_trait_inside_of_other_types() {
+    fn impl_trait_inside_other_types() {
         #[track(name = "impl_in_result", in_flight)]
         fn in_result(good: bool) -> Result<impl ToString, String> {
             if !good {
@@ -214,7 +214,7 @@ mod types {
     }
 
     #[test]
-    fn impl_trait_that_says_what_it_captures() {
+    fn impl_trait_with_precise_captures() {
         #[track]
         fn some<'a>(text: &'a str, _other: &str) -> impl Iterator<Item = char> + use<'a> {
             text.chars()
@@ -426,7 +426,7 @@ mod types {
 }
 
 mod shapes {
-    //! One after the other, with what each of them returns.
+    //! Functions by the shape of their values, receivers and futures.
     use super::*;
 
     #[test]
@@ -436,7 +436,7 @@ mod shapes {
             Box::new(|text| text.trim())
         }
         #[track]
-        #[expect(clippy::type_complexity, reason = "that is what is tested")]
+        #[expect(clippy::type_complexity, reason = "the test is about it")]
         fn in_an_option(_: &str) -> Option<Box<dyn for<'a> Fn(&'a str, &str) -> &'a str + Send>> {
             Some(Box::new(|text, _| text))
         }
@@ -603,7 +603,7 @@ mod futures_returned {
         STEPS.set(STEPS.get() + 1);
     }
 
-    /// The body runs once, when the function is called; the future is what is recorded.
+    /// The body runs at the call. The record covers the future.
     #[test]
     fn statements_before_the_box_run_at_the_call() {
         #[track(name = "statements", in_flight)]
@@ -638,7 +638,7 @@ mod futures_returned {
         assert_recorded("branches", &[Success, Error]);
     }
 
-    /// Before there is a future there is no call.
+    /// The call begins with the future.
     #[test]
     fn a_panic_before_the_future_is_made_counts_nothing() {
         #[track(name = "no_future", in_flight)]
@@ -650,7 +650,7 @@ mod futures_returned {
     }
 
     #[test]
-    fn labels_are_taken_when_the_function_is_called() {
+    fn labels_are_evaluated_when_the_function_is_called() {
         #[track_counter(name = "taken_total", labels(tenant = tenant, length = |length| *length))]
         fn taken(tenant: String) -> impl Future<Output = usize> {
             let length = tenant.len();
@@ -662,7 +662,7 @@ mod futures_returned {
     }
 
     #[test]
-    fn values_and_outcomes_are_read_from_what_the_future_yields() {
+    fn values_and_outcomes_come_from_the_output_of_the_future() {
         #[track_histogram(name = "yielded", value = |text| text.len(), ok_if = |result| result.is_ok())]
         fn yielded(good: bool) -> BoxFuture<'static, Result<String, ()>> {
             Box::pin(async move { if good { Ok("four".to_owned()) } else { Err(()) } })
@@ -673,9 +673,9 @@ mod futures_returned {
         assert_eq!(sample("yielded_sum", []), 4.0);
     }
 
-    /// `returns = value` is the way to say that the construction is meant.
+    /// `returns = value` records the construction of the future.
     #[test]
-    fn the_construction_can_be_recorded_instead() {
+    fn the_construction_of_a_future_can_be_recorded_instead() {
         #[track(name = "constructed", in_flight, returns = value)]
         fn constructed() -> BoxFuture<'static, u8> {
             Box::pin(std::future::ready(1))
@@ -703,7 +703,7 @@ mod sending {
     }
 
     #[test]
-    fn what_was_send_is_send() {
+    fn futures_that_are_send_stay_send() {
         #[track(in_flight)]
         async fn plain(text: &str, list: Vec<u8>) -> usize {
             tokio::task::yield_now().await;
@@ -714,7 +714,7 @@ mod sending {
             tokio::task::yield_now().await;
             value
         }
-        // `Cell` is not `Sync`: no reference to it may live across an await that the user did not write.
+        // `Cell` is not `Sync`: generated code must not hold a reference to it across an await.
         #[track_counter(name = "send_total", labels(number = cell.get()))]
         async fn cell(cell: Cell<u8>) -> u8 {
             tokio::task::yield_now().await;
@@ -754,7 +754,7 @@ mod sending {
     }
 
     #[test]
-    fn what_was_sync_is_sync_and_what_was_unpin_is_unpin() {
+    fn futures_that_are_sync_or_unpin_stay_so() {
         #[track]
         async fn plain() {}
         #[track]
@@ -766,7 +766,7 @@ mod sending {
     }
 
     #[test]
-    fn what_was_not_send_still_runs() {
+    fn futures_that_are_not_send_still_run() {
         #[track(name = "local", in_flight)]
         async fn local(shared: Rc<Cell<u8>>) -> Rc<Cell<u8>> {
             tokio::task::yield_now().await;
@@ -778,7 +778,7 @@ mod sending {
     }
 
     #[test]
-    fn a_future_that_borrows_from_its_arguments_is_static_where_it_was() {
+    fn a_future_that_does_not_borrow_its_arguments_stays_static() {
         #[track]
         fn detached(text: &str) -> impl Future<Output = usize> + Send + use<> {
             let length = text.len();
@@ -796,8 +796,8 @@ mod headers {
     use super::*;
 
     #[test]
-    #[expect(unsafe_code, reason = "that is what is tested")]
-    fn the_words_in_front_of_fn_keep_their_order() {
+    #[expect(unsafe_code, reason = "the test is about it")]
+    fn qualifiers_before_fn_are_kept() {
         #[track(name = "foreign_call")]
         pub(crate) unsafe extern "C" fn foreign_call(number: u8) -> u8 {
             number + 1
@@ -808,10 +808,10 @@ mod headers {
         async unsafe fn asynchronous<'a>(number: &'a u8) -> &'a u8 {
             number
         }
-        // A pointer to it is still one to what it was.
+        // The type of the function is unchanged.
         let pointer: unsafe extern "C" fn(u8) -> u8 = foreign_call;
         safe_foreign_call();
-        // SAFETY: there is nothing unsafe in them.
+        // SAFETY: the functions do nothing unsafe.
         unsafe {
             assert_eq!(pointer(1), 2);
             assert_eq!(ready(asynchronous(&1)), &1);
@@ -820,11 +820,11 @@ mod headers {
     }
 
     #[test]
-    fn attributes_of_the_function_its_parameters_and_its_body_stay() {
+    fn attributes_of_the_function_its_parameters_and_its_body_are_kept() {
         #[track(name = "attributed")]
         #[must_use]
         #[inline(never)]
-        #[deprecated = "so it was declared"]
+        #[deprecated = "use another one"]
         #[cold]
         fn attributed(#[allow(unused_variables)] unused: u8, #[cfg(any())] missing: Missing) -> u8 {
             #![allow(unused_mut)]
@@ -839,7 +839,7 @@ mod headers {
     }
 
     #[test]
-    fn a_name_that_is_a_keyword() {
+    fn raw_identifiers_are_supported() {
         #[track_counter(labels(r#type = r#type))]
         fn r#match(r#type: &str) -> usize {
             r#type.len()
@@ -921,7 +921,7 @@ mod headers {
     }
 
     #[test]
-    fn macros_make_annotated_functions() {
+    fn macros_can_generate_annotated_functions() {
         macro_rules! define {
             ($name:ident($($arg:ident: $ty:ty),*) -> $out:ty = $metric:literal $body:block) => {
                 #[track(name = $metric, in_flight)]
@@ -950,7 +950,7 @@ mod headers {
         assert_eq!(sample("two_same_total", [("status", "success")]), 2.0);
     }
 
-    /// The same definition at two places is the same metric.
+    /// The same definition in two locations is one metric.
     #[test]
     fn two_functions_that_share_a_metric() {
         #[track_storage("shared")]
@@ -968,7 +968,7 @@ mod values {
     use super::*;
 
     #[test]
-    fn what_is_returned_is_what_the_body_returned() {
+    fn the_value_of_the_body_is_returned_unchanged() {
         #[derive(Debug)]
         struct NotClone(Box<u8>);
         #[track]
@@ -1026,7 +1026,7 @@ mod values {
     }
 
     #[test]
-    fn ratios_are_seen_through_results_and_options() {
+    fn ratios_are_read_inside_results_and_options() {
         struct Compressed(f64);
         impl metrics_runtime::CompressionRatio for Compressed {
             fn compression_ratio(&self) -> f64 {
@@ -1064,7 +1064,7 @@ mod values {
         }
         assert_eq!(ok_if(404) + ok_if(500), 904);
         assert!(error_if(Ok(vec![])).is_ok());
-        assert!(error_if(Err("an error that is none".into())).is_err());
+        assert!(error_if(Err("classified as success".into())).is_err());
         for metric in ["ok_if_total", "error_if_total"] {
             assert_eq!(sample(metric, [("status", "success")]), 1.0, "{metric}");
             assert_eq!(sample(metric, [("status", "error")]), 1.0, "{metric}");
@@ -1103,7 +1103,7 @@ mod values {
     }
 
     #[test]
-    fn in_flight_stands_alone_too() {
+    fn track_in_flight_works_alone() {
         #[track_in_flight(name = "standing", labels(kind = "alone"))]
         fn standing() -> f64 {
             sample("standing", [("kind", "alone")])
@@ -1113,7 +1113,7 @@ mod values {
     }
 
     #[test]
-    fn a_row_of_ones_own() {
+    fn a_custom_preset() {
         use metrics_runtime::presets::{Instrument, Preset};
         const ROW: Preset = Preset::new()
             .calls(Instrument::counter("row_requests_total", "Calls."))
@@ -1132,7 +1132,7 @@ mod values {
     }
 
     #[test]
-    fn a_panic_keeps_its_payload_and_a_cancellation_its_silence() {
+    fn a_panic_keeps_its_payload_and_a_cancellation_is_silent() {
         #[track(name = "payload", in_flight)]
         async fn payload(wait: bool) {
             if wait {

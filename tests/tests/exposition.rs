@@ -1,6 +1,6 @@
-//! Whatever is recorded is what a page says, in both formats: compared as a set with a model, and with what the
-//! reference parsers see.
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+//! Pages in both formats equal the recorded values: compared as a set with a model, and with the results of the
+//! reference parsers.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 
 mod support;
 
@@ -15,7 +15,7 @@ use tests::page::{Kind, Page, Point, canonical_bound, difference};
 use tests::python::Python;
 use tests::tools;
 
-/// One family and all that is recorded in it.
+/// A family with its recorded values.
 #[derive(Clone, Debug)]
 struct Family {
     name: String,
@@ -25,15 +25,15 @@ struct Family {
     recorded: Recorded,
 }
 
-/// By the values of the labels; those beyond the number of labels are cut off.
+/// The recorded values by label values. Values beyond the number of labels are cut off.
 type Series<T> = Vec<(Vec<String>, T)>;
 
 #[derive(Clone, Debug)]
 enum Recorded {
-    /// Whole increments, and one that is not.
+    /// Integer increments and one fraction.
     Counter(Series<(Vec<u64>, f64)>),
     Gauge(Series<f64>),
-    /// In quarters, so that every order of adding them up gives the same sum.
+    /// In quarters, whose sum is exact in every order.
     Histogram(Vec<f64>, Series<Vec<i32>>),
     Info(Series<()>),
 }
@@ -138,7 +138,7 @@ fn families() -> impl Strategy<Value = Vec<Family>> {
             family.name = match &family.recorded {
                 Recorded::Counter(_) => format!("{}{i}{unit}_total", family.name),
                 Recorded::Gauge(_) | Recorded::Histogram(..) => format!("{}{i}{unit}", family.name),
-                // A fact has no unit.
+                // An info has no unit.
                 Recorded::Info(_) => format!("{}{i}_info", family.name),
             };
             family.unit &= !matches!(family.recorded, Recorded::Info(_));
@@ -156,7 +156,7 @@ fn naming() -> impl Strategy<Value = Naming> {
 }
 
 impl Recorded {
-    /// Leaves as many label values as there are labels, and one series for each tuple.
+    /// Cuts the label values to the number of labels, and keeps one series for each tuple.
     fn cut(&mut self, labels: usize) {
         fn cut<T>(series: &mut Series<T>, labels: usize) {
             let mut seen = BTreeSet::new();
@@ -164,7 +164,7 @@ impl Recorded {
                 values.truncate(labels);
             }
             series.retain(|(values, _)| seen.insert(values.clone()));
-            // This one is the toolkit's own, and has tests of its own.
+            // The overflow series has its own tests.
             series.retain(|(values, _)| values.is_empty() || values.iter().any(|value| value != "_overflow"));
         }
         match self {
@@ -236,7 +236,7 @@ impl Family {
         }
     }
 
-    /// What a page has to say of it.
+    /// The points that a page must have.
     fn points(&self, naming: &Naming, format: Format) -> BTreeSet<Point> {
         let name = self.full_name(naming);
         let mut points = BTreeSet::new();
@@ -264,7 +264,7 @@ impl Family {
                 }
             }
             Recorded::Histogram(bounds, series) => {
-                // Below zero is nothing but what some bound is below too: anything else is refused.
+                // Observations below zero are only accepted if a bound is negative too.
                 let signed = bounds[0] < 0.0;
                 let with_sum = format == Format::Text || !signed;
                 for (values, observed) in series {
@@ -314,7 +314,7 @@ impl Family {
     }
 }
 
-/// What a page or a parser found, without the toolkit's own metrics, and with one spelling for a bound.
+/// The points without the toolkit's own metrics, with bounds in canonical form.
 fn compared(points: BTreeSet<Point>) -> BTreeSet<Point> {
     let points = points.into_iter().filter(|point| !point.name.starts_with("metrics_runtime_"));
     let points = points.map(|mut point| {
@@ -326,7 +326,7 @@ fn compared(points: BTreeSet<Point>) -> BTreeSet<Point> {
     points.collect()
 }
 
-/// With the digits that Python's floats hold.
+/// The points with values rounded to the precision of Python's floats.
 fn as_floats(points: BTreeSet<Point>) -> BTreeSet<Point> {
     let points = compared(points).into_iter().map(|point| {
         let labels = point.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -341,7 +341,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn a_page_says_what_was_recorded(families in families(), naming in naming()) {
+    fn a_page_has_the_recorded_values(families in families(), naming in naming()) {
         let registry = Registry::new();
         for family in &families {
             family.record(&registry);
@@ -373,7 +373,7 @@ proptest! {
 }
 
 #[test]
-fn an_empty_registry_makes_a_page_that_can_be_read() {
+fn an_empty_registry_renders_a_valid_page() {
     let registry = Registry::new();
     let own = ["metrics_runtime_rejected_values_total", "metrics_runtime_scrape_errors_total"];
     for name in own {
@@ -386,7 +386,7 @@ fn an_empty_registry_makes_a_page_that_can_be_read() {
 }
 
 #[test]
-fn numbers_above_what_a_float_holds_keep_their_digits() {
+fn counters_beyond_the_precision_of_floats_keep_their_digits() {
     let registry = Registry::new();
     let counter = registry.counter(Descriptor::counter("large_total", "Large.")).unwrap();
     counter.get_or_create(&[]).unwrap().inc_by(u64::MAX - 1);

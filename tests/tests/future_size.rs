@@ -1,5 +1,5 @@
-//! What an attribute adds to the size of a future: the guard's own bytes, however large the function's state is.
-#![allow(clippy::large_types_passed_by_value, reason = "that is what is measured")]
+//! The size that an attribute adds to a future: the bytes of the guard, for any size of the function's state.
+#![allow(clippy::large_types_passed_by_value, reason = "the tests measure it")]
 #![cfg(not(feature = "off"))]
 
 use std::hint::black_box;
@@ -7,7 +7,7 @@ use std::hint::black_box;
 use metrics_runtime::track;
 use tokio::task::yield_now;
 
-/// By how much the future of a function grows under an attribute.
+/// The bytes that an attribute adds to the future of a function.
 macro_rules! growth {
     ($call:expr; $($item:tt)*) => {{
         let plain = {
@@ -24,13 +24,13 @@ macro_rules! growth {
     }};
 }
 
-/// The guard, and what the compiler needs to know where it is.
+/// The limit: the guard and the state that the compiler adds for it.
 const GUARD: usize = 48;
 
 const KIB: [u8; 1024] = [0; 1024];
 
 #[test]
-fn a_large_local() {
+fn a_large_local_is_stored_once() {
     let growth = growth!(f(); async fn f() -> u8 {
         let buffer = black_box([1; 8192]);
         yield_now().await;
@@ -40,7 +40,7 @@ fn a_large_local() {
 }
 
 #[test]
-fn a_large_argument() {
+fn a_large_argument_is_stored_once() {
     let borrowed = growth!(f(KIB); async fn f(buffer: [u8; 1024]) {
         yield_now().await;
         black_box(&buffer);
@@ -82,14 +82,14 @@ impl Buffer {
 }
 
 #[test]
-fn a_large_receiver() {
+fn a_large_receiver_is_stored_once() {
     let growth = size_of_val(&Buffer(KIB).tracked()) - size_of_val(&Buffer(KIB).plain());
     assert!(growth <= GUARD, "{growth} bytes");
 }
 
-/// Others double the size with every layer.
+/// An attribute that stores the arguments twice would double the size at each level.
 #[test]
-fn six_functions_deep() {
+fn six_nested_calls_add_six_guards() {
     macro_rules! layers {
         ($(#[$attribute:meta])?) => {{
             $(#[$attribute])?
@@ -119,7 +119,7 @@ fn six_functions_deep() {
 }
 
 #[test]
-fn six_functions_deep_that_return_futures() {
+fn six_nested_calls_that_return_futures_add_six_guards() {
     macro_rules! layers {
         ($(#[$attribute:meta])?) => {{
             $(#[$attribute])?

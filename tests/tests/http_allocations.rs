@@ -1,6 +1,7 @@
-//! What the HTTP layer takes of memory: nothing for a request, and no more after a hundred thousand that were made up.
+//! Memory of the HTTP layer: a request allocates nothing, and a hundred thousand invented requests leave nothing
+//! behind.
 //!
-//! One test, since everything that the process allocates is counted.
+//! This file has one test, because the allocations of the whole process are counted.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::convert::Infallible;
@@ -23,24 +24,24 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-#[expect(unsafe_code, reason = "an allocator can only be written so")]
-// SAFETY: everything is left to the system's allocator, with the arguments as they came.
+#[expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
+// SAFETY: every call is forwarded to the system's allocator with unchanged arguments.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.fetch_add(1, Ordering::Relaxed);
         LIVE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.dealloc(memory, layout) }
     }
 }
 
-/// A body of one frame, which allocates nothing.
+/// A body of one frame that does not allocate.
 struct Hello(Option<Bytes>);
 
 impl HttpBody for Hello {
@@ -72,17 +73,17 @@ impl Service<Request<()>> for Answer {
     }
 }
 
-/// Sends a request, and reads the response to its end, if at all.
+/// Sends a request. Reads the response to its end if `read` is set.
 fn send(service: &mut impl Service<Request<()>, Response = Response<impl HttpBody>>, request: Request<()>, read: bool) {
     let mut context = Context::from_waker(Waker::noop());
     let Poll::Ready(Ok(response)) = pin!(service.call(request)).poll(&mut context) else {
-        panic!("it answers at once")
+        panic!("the service answers at once")
     };
     let mut body = pin!(response.into_body());
     while read && !matches!(body.as_mut().poll_frame(&mut context), Poll::Ready(None)) {}
 }
 
-/// One of two known routes, or none.
+/// Returns one of two known routes, or `None`.
 fn route(request: RequestHead<'_>) -> Option<Label<'_>> {
     ["/a", "/b"].into_iter().find(|route| request.uri().path().starts_with(route)).map(Label::from)
 }
@@ -113,10 +114,10 @@ fn a_request_allocates_nothing_and_leaves_nothing_behind() {
     assert_eq!(allocations_of_a_request(&layer), 0);
     let labelled = Http::new().requests("labelled_total").duration("labelled_seconds");
     let labelled = labelled.route(route).request_label("plan", 3, plan).layer(&registry).expect("valid");
-    assert_eq!(allocations_of_a_request(&labelled), 0, "with a label of one's own");
+    assert_eq!(allocations_of_a_request(&labelled), 0, "with a custom label");
 
     let mut service = layer.layer(labelled.layer(Answer));
-    let mut made_up = |from: usize, to: usize| {
+    let mut send_invented = |from: usize, to: usize| {
         for i in from..to {
             let uri = format!("http://host{i}/{}/{i}?plan{i}", ["a", "b", "x"][i % 3]);
             let mut request = Request::new(());
@@ -126,10 +127,11 @@ fn a_request_allocates_nothing_and_leaves_nothing_behind() {
         }
         LIVE.load(Ordering::Relaxed)
     };
-    let after_some = made_up(0, 1_000);
-    assert_eq!(made_up(1_000, 101_000), after_some, "bytes that stay");
+    let after_some = send_invented(0, 1_000);
+    assert_eq!(send_invented(1_000, 101_000), after_some, "bytes that stay allocated");
     let page = registry.render();
     let series = |metric: &str| page.lines().filter(|line| line.starts_with(&format!("{metric}{{"))).count();
-    // GET of the warm-up and what is made up; two routes and none; handed over or left; three plans, the rest.
+    // Methods: GET of the warm-up and the invented ones. Routes: two and none. Bodies: read or dropped. Plans: three
+    // and the rest.
     assert_eq!((series("http_requests_total"), series("labelled_total") <= 2 * 3 * 2 * 5), (8, true), "{page}");
 }

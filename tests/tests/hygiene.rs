@@ -1,15 +1,15 @@
-//! Generated code finds its own names and no one else's, whatever the user's module calls its own things.
+//! Hygiene: generated code never resolves to items of the user's module, whatever their names are.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
-// A crate of another name, as a renamed dependency would be.
+// The crate under another name, like a renamed dependency.
 extern crate metrics_runtime as renamed;
 
 mod support;
 
 use support::{calls, ready, sample};
 
-/// A facade that re-exports the toolkit, for users who do not depend on it themselves.
+/// A facade that re-exports the toolkit, for users without a direct dependency on it.
 mod facade {
     pub(crate) mod telemetry {
         pub(crate) use metrics_runtime::*;
@@ -17,7 +17,13 @@ mod facade {
 }
 
 mod shadowed {
-    #![allow(dead_code, non_camel_case_types, non_snake_case, unused_macros, reason = "they stand in the way")]
+    #![allow(
+        dead_code,
+        non_camel_case_types,
+        non_snake_case,
+        unused_macros,
+        reason = "these names are meant to collide"
+    )]
 
     pub(super) mod metrics_runtime {}
     pub(super) mod core {}
@@ -91,7 +97,7 @@ mod shadowed {
     const HELP: &::core::primitive::str = "Help.";
 
     #[::metrics_runtime::track_histogram(name = "shadowed_value", value = |value| *value, ok_if = |value| *value < 5)]
-    #[::metrics_runtime::track_in_flight(name = "shadowed_underway", labels(call = call))]
+    #[::metrics_runtime::track_in_flight(name = "shadowed_in_flight", labels(call = call))]
     pub(super) fn boxed(call: u8) -> ::std::pin::Pin<::std::boxed::Box<dyn ::core::future::Future<Output = u8>>> {
         ::std::boxed::Box::pin(async move { call })
     }
@@ -214,7 +220,7 @@ mod elsewhere {
 }
 
 #[test]
-fn a_module_may_call_its_things_as_it_likes() {
+fn items_of_the_module_may_have_any_name() {
     assert_eq!(shadowed::sync("abc"), 3);
     assert_eq!(ready(shadowed::later(1, 2)), Ok(3));
     assert_eq!(ready(shadowed::later(3, 4)), Err(String::new()));
@@ -227,7 +233,7 @@ fn a_module_may_call_its_things_as_it_likes() {
     assert_eq!(sample("shadowed_total", [("name", "abc"), ("length", "3"), success]), 1.0);
     support::assert_recorded("shadowed_later", &[metrics_runtime::Outcome::Success, metrics_runtime::Outcome::Error]);
     assert_eq!(sample("shadowed_value_sum", []), 4.0);
-    assert_eq!(sample("shadowed_underway", [("call", "4")]), 0.0);
+    assert_eq!(sample("shadowed_in_flight", [("call", "4")]), 0.0);
     assert_eq!(calls("hygiene::shadowed", "never"), [0.0, 0.0, 0.0, 1.0]);
     assert_eq!(sample("sigmalang_compression_ratio_sum", []), 7.0);
     assert_eq!(sample("shadowed_jobs_total", [("source", "Other"), ("call", "x")]), 1.0);
@@ -235,7 +241,7 @@ fn a_module_may_call_its_things_as_it_likes() {
 }
 
 #[test]
-fn a_module_may_do_without_the_prelude() {
+fn a_module_may_have_no_prelude() {
     assert_eq!(bare::sync(String::new(), 1), Ok(1));
     assert!(bare::sync(String::new(), 0).is_err());
     support::assert_recorded("bare", &[metrics_runtime::Outcome::Success, metrics_runtime::Outcome::Error]);
@@ -251,7 +257,7 @@ fn a_module_may_do_without_the_prelude() {
 }
 
 #[test]
-fn the_toolkit_may_be_somewhere_else() {
+fn the_toolkit_may_be_at_another_path() {
     assert_eq!(ready(elsewhere::facade("a".into(), "b".into())), "ab");
     support::assert_recorded("facade", &[metrics_runtime::Outcome::Success]);
     elsewhere::renamed();
@@ -263,7 +269,7 @@ fn the_toolkit_may_be_somewhere_else() {
 }
 
 #[test]
-fn variables_of_the_body_are_the_users() {
+fn variables_of_the_body_do_not_collide_with_generated_ones() {
     #[metrics_runtime::track_counter(
         name = "variables_total",
         labels(call = call, returned = returned, other = |value| *value),
@@ -291,7 +297,7 @@ mod behind_a_breaker {
     use super::facade::telemetry::circuit_breaker::CircuitOpen;
     use super::*;
 
-    // Above the attribute that records, which moves it: the path goes with it.
+    // The attribute that records moves the breaker below itself, together with its path.
     #[renamed::circuit_breaker(crate = super::facade::telemetry, service = "renamed", failures = 1)]
     #[renamed::track_counter(crate = renamed, name = "renamed_broken_total")]
     async fn moved(fail: Option<CircuitOpen>) -> Result<u8, CircuitOpen> {
@@ -299,7 +305,7 @@ mod behind_a_breaker {
     }
 
     #[test]
-    fn names_are_found() {
+    fn names_are_resolved() {
         assert_eq!(ready(moved(None)).unwrap(), 1);
         assert_eq!(sample("renamed_broken_total", [("status", "success")]), 1.0);
         for expected in [2, 1, 7] {

@@ -1,6 +1,6 @@
-//! `#[track]` on an impl block: every method, and nothing else in it changes.
+//! `#[track]` on an impl block records every method and changes nothing else.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -19,7 +19,7 @@ struct Store {
 
 #[track]
 impl Store {
-    /// A constant is no function.
+    /// Constants stay unchanged.
     const LIMIT: usize = 2;
 
     fn new() -> Self {
@@ -83,7 +83,7 @@ fn every_method_is_recorded_as_type_and_method() {
     assert_eq!(calls(MODULE, "Store::last"), ONCE);
     let labels = [("function", "Store::last"), ("module", MODULE)];
     assert_eq!(sample("function_calls_in_flight", labels), 0.0);
-    // A method's own attribute replaces that of the block.
+    // An attribute of a method replaces the one of the block.
     assert_recorded("store_first", &[Success]);
     let functions = page();
     let functions = functions.series("function_calls_total");
@@ -95,7 +95,7 @@ fn every_method_is_recorded_as_type_and_method() {
 }
 
 #[test]
-fn a_generic_block() {
+fn a_generic_block_is_recorded() {
     struct Wrapper<'a, T, const N: usize>(&'a [T; N]);
 
     #[track(in_flight)]
@@ -128,7 +128,7 @@ fn a_generic_block() {
 }
 
 #[test]
-fn the_implementation_of_a_trait() {
+fn the_implementation_of_a_trait_is_recorded() {
     trait Shape {
         const SIDES: u8;
         type Unit: Debug + PartialEq;
@@ -187,7 +187,7 @@ fn the_implementation_of_a_trait() {
 }
 
 #[test]
-fn macros_and_what_they_make_stay() {
+fn macros_in_a_block_stay_unchanged() {
     struct Numbers;
 
     macro_rules! constant {
@@ -223,7 +223,7 @@ fn macros_and_what_they_make_stay() {
 }
 
 #[test]
-fn types_that_are_no_plain_name() {
+fn types_without_a_plain_name_are_recorded() {
     trait Named {
         fn named(&self) -> u8;
     }
@@ -267,7 +267,7 @@ fn types_that_are_no_plain_name() {
 }
 
 #[test]
-fn headers_and_visibilities() {
+fn qualifiers_and_visibilities_are_kept() {
     mod inner {
         pub(super) struct Hidden;
         #[metrics_runtime::track]
@@ -291,7 +291,7 @@ fn headers_and_visibilities() {
 }
 
 #[test]
-fn an_empty_block() {
+fn an_empty_block_is_accepted() {
     struct Empty;
     #[track]
     impl Empty {}

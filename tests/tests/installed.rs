@@ -1,8 +1,8 @@
-//! The order of start-up does not matter: what was called before the install is on the page of the installed metrics.
+//! The order of start-up does not matter: calls before the install are on the page of the installed metrics.
 //!
-//! Metrics are installed once in a process, so this has a process of its own.
+//! Metrics are installed once in a process, so this test has its own process.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -43,7 +43,7 @@ fn calls_before_the_install_are_not_lost() {
     assert_eq!(page.value("app_early_in_flight", [region]), 0.0);
     assert_eq!(page.value("app_users", [region]), 3.0);
     assert_eq!(page.value("app_build_info", [region, ("v", "1")]), 1.0);
-    // A label of the metric's own goes before one that all have.
+    // A label of the metric takes precedence over a constant label of the same name.
     assert_eq!(page.value("app_own_total", [("region", "its own"), ("status", "success")]), 1.0);
     assert_eq!(page.family("early_total"), None);
 
@@ -52,6 +52,6 @@ fn calls_before_the_install_are_not_lost() {
     assert_eq!(open.family("app_early_duration_seconds").unwrap().unit.as_deref(), Some("seconds"));
 
     assert!(Metrics::installed().is_some_and(|installed| installed.render() == metrics.render()));
-    // The registry itself knows nothing of names for a page.
+    // Namespace and constant labels belong to the metrics, not to the registry.
     assert_eq!(support::sample("early_total", [("status", "success")]), 2.0);
 }

@@ -1,6 +1,6 @@
-//! Labels of attributes: where their values come from, when they are read, and which series are there from the start.
+//! Labels of attributes: sources of their values, the time of evaluation, and series that exist from the start.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -28,7 +28,7 @@ fn label_sets(name: &str) -> BTreeSet<Labels> {
     page().series(name).into_iter().map(|sample| sample.labels.clone()).collect()
 }
 
-/// How often the series of a name were incremented, all together.
+/// The sum of all series of a name.
 fn total(name: &str) -> f64 {
     page().series(name).into_iter().map(|sample| sample.value).sum()
 }
@@ -37,7 +37,7 @@ mod at_entry {
     use super::*;
 
     #[test]
-    fn a_parameter_that_the_body_moves_away() {
+    fn a_label_may_use_a_parameter_that_the_body_moves() {
         #[track_counter(name = "moved_total", labels(tenant = tenant, len = list.len()))]
         fn moved(tenant: String, list: Vec<u8>) -> usize {
             drop(list);
@@ -56,7 +56,7 @@ mod at_entry {
     }
 
     #[test]
-    fn the_value_at_entry_counts_whatever_the_body_makes_of_it() {
+    fn a_label_has_the_value_at_entry_even_if_the_body_changes_it() {
         #[track_counter(name = "at_entry_total", labels(number = number))]
         fn at_entry(number: &mut u8) {
             *number = 9;
@@ -68,7 +68,7 @@ mod at_entry {
     }
 
     #[test]
-    fn any_expression_once_a_call_in_the_order_of_the_labels() {
+    fn expressions_are_evaluated_once_in_the_order_of_the_labels() {
         thread_local!(static ORDER: Cell<(u8, u8)> = const { Cell::new((0, 0)) });
         fn noted(first: bool) -> &'static str {
             let (a, b) = ORDER.get();
@@ -100,7 +100,7 @@ mod at_entry {
     }
 
     #[test]
-    fn every_type_that_is_a_label() {
+    fn every_label_type_is_accepted() {
         #[track_counter(
             name = "types_total",
             labels(a = a, b = b, c = c, d = d, e = e, f = f, g = g, h = h, i = i, j = j, k = k)
@@ -154,7 +154,7 @@ mod at_entry {
     }
 
     #[test]
-    fn a_type_of_ones_own() {
+    fn a_custom_type_can_be_a_label() {
         struct Tenant(u8);
         impl LabelValue for Tenant {
             const VALUES: &'static [&'static str] = &["even", "odd"];
@@ -171,7 +171,7 @@ mod at_entry {
     }
 
     #[test]
-    fn a_label_is_not_read_when_the_future_is_not_polled() {
+    fn a_label_is_not_evaluated_if_the_future_is_never_polled() {
         static READ: AtomicUsize = AtomicUsize::new(0);
         fn read() -> usize {
             READ.fetch_add(1, Ordering::Relaxed)
@@ -187,7 +187,7 @@ mod at_entry {
     }
 
     #[test]
-    fn generics_and_their_types() {
+    fn labels_may_be_generic() {
         #[track_counter(name = "generic_labels_total", labels(value = value, size = N))]
         fn generic<T: LabelValue, const N: usize>(value: T, _: [u8; N]) -> T {
             value
@@ -212,7 +212,7 @@ mod of_the_result {
     use super::*;
 
     #[test]
-    fn closures_see_all_that_was_returned() {
+    fn closures_get_the_whole_result() {
         #[track_counter(
             name = "returned_total",
             labels(
@@ -233,7 +233,7 @@ mod of_the_result {
     }
 
     #[test]
-    fn closures_may_borrow_from_it_and_use_the_parameters_that_are_left() {
+    fn closures_may_borrow_from_the_result_and_use_remaining_parameters() {
         #[track_counter(
             name = "borrowed_total",
             labels(first = |text: &String| &text[..1], both = |text: &String| format!("{prefix}{text}"))
@@ -245,9 +245,9 @@ mod of_the_result {
         assert_eq!(sample("borrowed_total", [("first", "A"), ("both", "abAB"), ("status", "success")]), 1.0);
     }
 
-    /// Nothing was returned, so how the call ended stands in its place.
+    /// Without a result, the label has the outcome of the call.
     #[test]
-    fn a_panic_and_a_cancellation_stand_for_what_was_not_returned() {
+    fn without_a_result_the_label_is_panic_or_cancelled() {
         #[track_counter(name = "nothing_returned_total", labels(tenant = tenant, size = |size: &u8| *size))]
         async fn nothing_returned(tenant: &str, wait: bool) -> u8 {
             if wait { pending().await } else { quiet_panic() }
@@ -260,7 +260,7 @@ mod of_the_result {
     }
 
     #[test]
-    fn a_status_of_ones_own_takes_the_place_of_the_outcome() {
+    fn a_custom_status_replaces_the_outcome() {
         #[track_counter(
             name = "own_status_total",
             labels(status = |found: &Option<u8>| if found.is_some() { "found" } else { "missing" })
@@ -278,7 +278,7 @@ mod of_the_result {
     }
 
     #[test]
-    fn a_gauge_of_what_is_in_flight_does_not_have_them() {
+    fn a_gauge_of_calls_in_flight_has_no_labels_of_the_result() {
         #[track_in_flight(name = "entry_only", labels(tenant = tenant))]
         #[track(name = "both_kinds", in_flight, labels(tenant = tenant, size = |size: &u8| *size))]
         fn both(tenant: &str) -> u8 {
@@ -308,7 +308,7 @@ mod known_from_the_start {
     }
 
     #[test]
-    fn an_enum_parameter() {
+    fn series_of_an_enum_parameter() {
         #[track_counter(name = "known_parameter_total", labels(source = source))]
         fn parameter(source: Source) -> Source {
             source
@@ -323,9 +323,9 @@ mod known_from_the_start {
     }
 
     #[test]
-    fn a_reference_a_bool_and_a_literal() {
+    fn series_of_a_reference_a_bool_and_a_literal() {
         #[track_counter(name = "known_mixed_total", labels(fixed = "x", flag = flag, source = source))]
-        #[expect(clippy::trivially_copy_pass_by_ref, reason = "a reference is what is tested")]
+        #[expect(clippy::trivially_copy_pass_by_ref, reason = "the test needs a reference")]
         fn mixed(flag: bool, source: &Source) -> bool {
             flag && *source == Source::Http
         }
@@ -337,7 +337,7 @@ mod known_from_the_start {
     }
 
     #[test]
-    fn a_label_whose_type_is_written_down() {
+    fn series_of_a_label_with_an_explicit_type() {
         struct Job {
             source: Source,
         }
@@ -353,7 +353,7 @@ mod known_from_the_start {
     }
 
     #[test]
-    fn a_closure_that_says_what_it_returns() {
+    fn series_of_a_closure_with_a_return_type() {
         #[track_counter(name = "known_closure_total", labels(source = |source: &Source| -> Source { *source }))]
         fn closure() -> Source {
             Source::Http
@@ -364,7 +364,7 @@ mod known_from_the_start {
     }
 
     #[test]
-    fn nothing_where_one_label_can_be_anything() {
+    fn no_series_if_one_label_is_unbounded() {
         #[track_counter(name = "unknown_total", labels(source = source, tenant = tenant))]
         fn unknown(source: Source, tenant: &str) -> usize {
             tenant.len() + usize::from(source == Source::Http)
@@ -375,7 +375,7 @@ mod known_from_the_start {
     }
 }
 
-/// Where all labels before the body are of types with few and known values, a series is found by its place among them.
+/// If all labels at entry have bounded types, a series is found by the ordinals of its values.
 mod bounded {
     use super::*;
 
@@ -386,7 +386,7 @@ mod bounded {
     }
 
     #[test]
-    fn expressions_are_evaluated_once_in_their_order_and_before_the_body() {
+    fn expressions_are_evaluated_once_in_order_before_the_body() {
         #[track_counter(
             name = "bounded_once_total",
             labels(
@@ -407,7 +407,7 @@ mod bounded {
     }
 
     #[test]
-    fn they_may_borrow_what_the_body_moves_and_what_they_make_themselves() {
+    fn expressions_may_borrow_what_the_body_moves_and_temporaries() {
         struct Job {
             source: Source,
             boxed: Box<Source>,
@@ -418,7 +418,7 @@ mod bounded {
             labels(own: Source = job.source, boxed: Source = job.boxed, guarded: Source = *job.lock.lock().unwrap())
         )]
         fn borrows(job: Job) -> Source {
-            // A guard that outlived the labels would lock this up.
+            // This would deadlock if the guard in the label expression outlived the labels.
             let guarded = *job.lock.lock().unwrap();
             drop(job);
             guarded
@@ -429,7 +429,7 @@ mod bounded {
     }
 
     #[test]
-    fn every_tuple_and_outcome_is_its_own_series() {
+    fn every_tuple_and_outcome_has_its_own_series() {
         #[track(name = "bounded_calls", in_flight, labels(source: Source = source, flag = flag))]
         async fn call(source: Source, flag: bool, how: u8) -> Result<u8, u8> {
             match how {
@@ -466,9 +466,9 @@ mod bounded {
         }
     }
 
-    /// What a call that returns a future reads, it reads when it is called.
+    /// A function that returns a future evaluates its labels at the call.
     #[test]
-    fn a_future_is_counted_where_it_was_made() {
+    fn a_future_is_counted_with_the_labels_of_its_call() {
         #[track_counter(name = "bounded_later_total", labels(source: Source = source.get()))]
         fn later(source: &Cell<Source>) -> impl Future<Output = ()> + use<> {
             std::future::ready(())
@@ -483,7 +483,7 @@ mod bounded {
     }
 
     #[test]
-    fn beside_labels_that_are_read_from_the_result() {
+    fn bounded_labels_work_beside_labels_of_the_result() {
         #[track_counter(name = "bounded_result_total", labels(source: Source = source, size = |size: &usize| *size))]
         fn sized(source: Source, text: &str) -> usize {
             if source == Source::Terminal { quiet_panic() } else { text.len() }
@@ -501,7 +501,7 @@ mod bounded {
     }
 
     #[test]
-    fn a_value_that_does_not_know_its_place_is_found_by_its_text() {
+    fn a_value_without_an_ordinal_is_found_by_its_text() {
         #[derive(Clone, Copy)]
         enum Level {
             Known(bool),
@@ -531,7 +531,7 @@ mod bounded {
                 Level::Other(level) => level,
             }
         }
-        // One has no place, another one where there is none.
+        // One value has no ordinal, another one an ordinal out of range.
         for level in [Level::Known(true), Level::Other(1), Level::Other(10), Level::Other(1)] {
             levels(level, true);
         }
@@ -543,7 +543,7 @@ mod bounded {
     }
 
     #[test]
-    fn more_tuples_than_there_may_be_series_are_made_as_they_come() {
+    fn more_tuples_than_the_limit_are_created_on_demand() {
         #[track_counter(
             name = "bounded_many_total",
             labels(a: bool = of[0], b: bool = of[1], c: bool = of[2], d: bool = of[3], e: bool = of[4], f: bool = of[5], g: bool = of[6], h: bool = of[7], i: bool = of[8], j: bool = of[9], k: bool = of[10])
@@ -573,7 +573,7 @@ mod identity {
     }
 
     #[test]
-    fn two_tuples_are_two_series_however_their_values_touch() {
+    fn two_tuples_are_two_series_even_if_their_texts_join_equally() {
         let tuples = [
             ("ab", "c"),
             ("a", "bc"),
@@ -599,9 +599,9 @@ mod identity {
         assert_eq!(label_sets("tuples_total").len(), tuples.len());
     }
 
-    /// The order in which a place writes its labels is its own.
+    /// Labels are matched by name, not by order.
     #[test]
-    fn two_places_may_order_their_labels_differently() {
+    fn two_locations_may_order_their_labels_differently() {
         #[track_counter(name = "ordered_total", help = "One metric.", labels(a = left, b = right))]
         fn one(left: &str, right: &str) -> usize {
             left.len() + right.len()

@@ -1,5 +1,5 @@
-//! `#[metrics] mod`: every declared function hands out the series of its metric.
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+//! `#[metrics] mod`: every declared function returns a series of its metric.
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -15,7 +15,7 @@ enum State {
 
 const LIMITS: [f64; 3] = [0.5, 1.0, 2.0];
 
-/// What the business counts.
+/// Business metrics.
 #[metrics]
 pub(crate) mod business {
     use super::State;
@@ -23,7 +23,7 @@ pub(crate) mod business {
 
     /// Jobs by state.
     ///
-    /// This is for those who read the code.
+    /// This paragraph is for readers of the code.
     pub(crate) fn jobs_total(state: State, tenant: &str) -> Counter;
 
     /// Users with
@@ -40,7 +40,7 @@ pub(crate) mod business {
 
     pub(super) fn without_help() -> Gauge;
 
-    /// A helper is as welcome as any other item.
+    /// A helper beside the declarations.
     pub(crate) fn observe_all(sizes: impl IntoIterator<Item = f64>) {
         sizes.into_iter().for_each(|size| upload_bytes().observe(size));
     }
@@ -79,7 +79,7 @@ mod buckets {
     /// A slice.
     #[buckets(SLICE)]
     pub(super) fn slice() -> Histogram;
-    /// A path to another crate's.
+    /// A path to the buckets of another crate.
     #[buckets(metrics_runtime::presets::SECONDS)]
     pub(super) fn path() -> Histogram;
     /// A list in brackets.
@@ -91,7 +91,7 @@ mod buckets {
     /// An exponential series.
     #[buckets(exponential(1, 10, 3))]
     pub(super) fn exponential() -> Histogram;
-    /// Nothing said.
+    /// The default buckets.
     pub(super) fn default() -> Histogram;
     /// Negative ones.
     #[buckets(-2.5, -1, 0, 1)]
@@ -115,10 +115,10 @@ mod types {
         g: &State,
         r#type: char,
     ) -> Counter;
-    /// A lifetime of its own.
+    /// A type with a lifetime parameter.
     pub(super) fn lifetime<'a>(a: &'a str, b: &'a str) -> Gauge;
-    /// A kind by its whole name.
-    #[allow(unused_qualifications, reason = "nobody has to know that the short name is enough")]
+    /// A kind by its full path.
+    #[allow(unused_qualifications, reason = "users may write the full path")]
     pub(super) fn qualified() -> metrics_runtime::Gauge;
 }
 
@@ -138,7 +138,7 @@ mod elsewhere {
 }
 
 #[test]
-fn each_kind_does_what_it_is_for() {
+fn each_kind_of_metric_records() {
     let jobs: &'static Counter = business::jobs_total(State::Queued, "acme");
     jobs.inc();
     jobs.inc_by(4);
@@ -171,7 +171,7 @@ fn the_same_labels_are_the_same_series() {
 }
 
 #[test]
-fn the_doc_comment_is_the_help_text_and_the_unit_is_known() {
+fn the_doc_comment_becomes_the_help_text_and_the_unit_is_kept() {
     let text = page();
     let help = |name: &str| text.family(name).unwrap().help.clone();
     business::jobs_total(State::Done, "help").inc();
@@ -218,7 +218,7 @@ fn buckets_can_be_written_in_every_form() {
 }
 
 #[test]
-fn every_type_of_label() {
+fn every_label_type_is_accepted() {
     types::all_total("a", "b".into(), "c".into(), 4, true, State::Queued, &State::Done, 'x').inc();
     let labels = [
         ("a", "a"),
@@ -238,7 +238,7 @@ fn every_type_of_label() {
 }
 
 #[test]
-fn two_places_share_a_metric_whatever_the_order_of_their_labels() {
+fn two_locations_share_a_metric_in_any_order_of_labels() {
     elsewhere::business::shared_total("1", "2").inc();
     elsewhere::again::shared_total("2", "1").inc();
     assert_eq!(sample("shared_total", [("a", "1"), ("b", "2")]), 2.0);
@@ -254,12 +254,12 @@ mod known {
     /// By two of them.
     pub(super) fn by_states(from: State, to: &State, final_step: bool) -> Gauge;
     pub(super) fn by_other_states(from: State, to: &State, final_step: bool) -> Gauge;
-    /// An info says something only when it is asked for.
+    /// The series of an info are created by calls.
     pub(super) fn facts_info(state: State) -> Info;
 }
 
 #[test]
-fn series_of_bounded_labels_are_there_from_the_start() {
+fn series_of_bounded_labels_exist_from_the_start() {
     let page = page();
     assert_eq!(page.value("known_by_state_total", [("state", "queued")]), 0.0);
     assert_eq!(page.value("known_by_state_total", [("state", "finished")]), 0.0);
@@ -291,7 +291,7 @@ fn each_tuple_of_bounded_values_has_its_own_series() {
 }
 
 #[test]
-fn the_catalog_knows_what_was_declared() {
+fn the_catalog_has_the_declarations() {
     let catalog = catalog();
     let declared = |name: &str| catalog.iter().find(|declared| declared.descriptor.name == name).unwrap();
     let jobs = declared("jobs_total");
@@ -306,9 +306,9 @@ fn the_catalog_knows_what_was_declared() {
     assert_eq!(declared("upload_bytes").descriptor.unit.as_deref(), Some("bytes"));
 }
 
-/// Nothing that a program hands to a metric makes a page that Prometheus refuses.
+/// Invalid values never make a page that Prometheus rejects.
 #[test]
-fn values_that_no_metric_can_take_are_refused_and_counted() {
+fn invalid_values_are_rejected_and_counted() {
     let rejected = || sample("metrics_runtime_rejected_values_total", []);
     let before = rejected();
     let counter = types::all_total("", String::new(), "".into(), 0, false, State::Done, &State::Done, 'a');

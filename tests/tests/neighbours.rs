@@ -1,7 +1,7 @@
-//! Together with the attributes of other crates, in either order, every call counts once.
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+//! Attributes of other crates on the same function, in both orders: every call counts once.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -19,7 +19,7 @@ use support::{Payload, abandon, assert_recorded, calls, panics, panics_async, qu
 use tracing::instrument;
 use tracing::span::{Attributes, Id, Record};
 
-/// Counts the spans that are opened while `run` runs.
+/// Counts the spans that `run` opens.
 fn spans_of<R>(run: impl FnOnce() -> R) -> (Vec<&'static str>, R) {
     #[derive(Clone, Default)]
     struct Names(Arc<Mutex<Vec<&'static str>>>);
@@ -112,7 +112,7 @@ mod tracing_instrument {
     }
 
     #[test]
-    fn between_two_of_ours() {
+    fn between_two_attributes_of_this_toolkit() {
         #[track(name = "outermost", in_flight)]
         #[instrument]
         #[track_counter(name = "innermost_total", labels(number = number))]
@@ -307,7 +307,7 @@ mod test_attributes {
 
     static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-    /// Each of these runs as a test; what is looked at is how often it is recorded when it ends.
+    /// Each of the following functions runs as a test and checks its own record.
     fn one_more(metric: &str) {
         RUNS.fetch_add(1, Ordering::Relaxed);
         let page = support::page();
@@ -338,9 +338,9 @@ mod test_attributes {
 
     #[test]
     #[track(name = "plain_test_below", in_flight)]
-    #[should_panic(expected = "so it is")]
+    #[should_panic(expected = "expected")]
     fn plain_test_that_panics() {
         one_more("plain_test_below");
-        panic!("so it is");
+        panic!("expected");
     }
 }

@@ -1,11 +1,6 @@
-//! The feature `off`: functions are what they would be without attributes, and mistakes in arguments are still found.
+//! The feature `off`: functions stay as without attributes, and wrong arguments are still compile errors.
 
-#![allow(
-    clippy::unused_async,
-    clippy::unused_self,
-    clippy::unnecessary_wraps,
-    reason = "there is nothing for them to do"
-)]
+#![allow(clippy::unused_async, clippy::unused_self, clippy::unnecessary_wraps, reason = "the bodies are minimal")]
 
 use metrics_runtime::{
     Counter, LabelValue, Registry, catalog, metrics, track, track_compression, track_counter, track_histogram,
@@ -18,7 +13,7 @@ enum Tenant {
     Acme,
 }
 
-/// Used by an attribute alone: switching attributes off must not make it unused.
+/// Only used in an attribute. The feature `off` must not make it unused.
 fn label_of(result: &Result<u32, String>) -> Tenant {
     match result {
         Ok(_) | Err(_) => Tenant::Acme,
@@ -68,7 +63,7 @@ impl Service {
     }
 
     #[track(skip)]
-    fn left_out(&self) -> u8 {
+    fn skipped(&self) -> u8 {
         4
     }
 }
@@ -77,12 +72,12 @@ impl Service {
 mod business {
     use super::Counter;
 
-    /// Things that are sold.
+    /// Sold items.
     pub(super) fn sold_total(kind: &str) -> Counter;
 }
 
 #[tokio::test]
-async fn functions_do_what_they_did_and_nothing_is_recorded_or_declared() {
+async fn functions_run_and_nothing_is_recorded_or_declared() {
     assert_eq!(plain(1), 2);
     assert_eq!(labelled(Tenant::Acme).await, Ok(3));
     assert_eq!(ryot("tiny").await.as_deref(), Ok("a b"));
@@ -90,13 +85,13 @@ async fn functions_do_what_they_did_and_nothing_is_recorded_or_declared() {
     assert_eq!(storage(&[1, 2]).sum::<u8>(), 3);
     assert_eq!(sized().len(), 2);
     job();
-    assert_eq!(Service.method().left_out(), 4);
+    assert_eq!(Service.method().skipped(), 4);
     let declared: Vec<_> = catalog().into_iter().map(|declaration| declaration.descriptor.name).collect();
     assert_eq!(declared, ["sold_total"]);
 }
 
 #[test]
-fn business_metrics_are_no_attribute_of_a_function_and_stay() {
+fn business_metrics_are_not_switched_off() {
     business::sold_total("book").inc();
     let page = Page::parse_text(&Registry::global().render()).expect("a page");
     assert_eq!(page.sample("sold_total", [("kind", "book")]), Some(1.0));

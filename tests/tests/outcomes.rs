@@ -1,6 +1,7 @@
-//! Every call that starts ends once, as `success`, `error`, `panic` or `cancelled`, whatever kind of function it is.
+//! Outcomes: every call that starts is recorded once as `success`, `error`, `panic` or `cancelled`, for every kind of
+//! function.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -17,16 +18,16 @@ use futures::future::{BoxFuture, LocalBoxFuture};
 use metrics_runtime::Outcome::{self, Cancelled, Error, Panic, Success};
 use metrics_runtime::{track, track_counter, track_histogram, track_in_flight, track_ryot, track_storage};
 use support::{
-    Payload, abandon, assert_recorded, assert_underway, page, panics, panics_async, quiet_panic, ready, sample,
+    Payload, abandon, assert_in_flight, assert_recorded, page, panics, panics_async, quiet_panic, ready, sample,
 };
 
-/// What a function is told to do.
+/// The behavior of a call.
 #[derive(Clone, Copy)]
 enum Act {
     Succeed,
     Fail,
     Panic,
-    /// Wait for what never comes.
+    /// Wait forever.
     Hang,
 }
 
@@ -35,14 +36,14 @@ type Answer = Result<u8, String>;
 fn act(act: Act) -> Answer {
     match act {
         Act::Succeed => Ok(1),
-        Act::Fail => Err("told to".to_owned()),
+        Act::Fail => Err("failed".to_owned()),
         Act::Panic => quiet_panic(),
         Act::Hang => unreachable!("only a future can hang"),
     }
 }
 
 async fn act_async(what: Act) -> Answer {
-    // One wait in any case: what comes after it is another poll.
+    // Always pending once, so that the rest runs in another poll.
     tokio::task::yield_now().await;
     match what {
         Act::Hang => pending().await,
@@ -50,29 +51,29 @@ async fn act_async(what: Act) -> Answer {
     }
 }
 
-/// A synchronous function tracked under `name` records each way out once, and answers what it would without.
-fn each_way_out(name: &str, call: impl Fn(Act) -> Answer) {
+/// Asserts that a synchronous function with the metric `name` records each outcome once and returns its own result.
+fn each_outcome(name: &str, call: impl Fn(Act) -> Answer) {
     assert_recorded(name, &[]);
     assert_eq!(call(Act::Succeed), Ok(1));
     assert_recorded(name, &[Success]);
-    assert_eq!(call(Act::Fail), Err("told to".to_owned()));
+    assert_eq!(call(Act::Fail), Err("failed".to_owned()));
     assert_recorded(name, &[Success, Error]);
     assert_eq!(panics(|| call(Act::Panic)), Payload(7));
     assert_recorded(name, &[Success, Error, Panic]);
 }
 
-/// The same for an asynchronous function, which can also be abandoned.
-async fn each_way_out_async<F: Future<Output = Answer>>(name: &str, call: impl Fn(Act) -> F) {
+/// As above for an asynchronous function, which can also be cancelled.
+async fn each_outcome_async<F: Future<Output = Answer>>(name: &str, call: impl Fn(Act) -> F) {
     assert_recorded(name, &[]);
     assert_eq!(call(Act::Succeed).await, Ok(1));
     assert_recorded(name, &[Success]);
-    assert_eq!(call(Act::Fail).await, Err("told to".to_owned()));
+    assert_eq!(call(Act::Fail).await, Err("failed".to_owned()));
     assert_recorded(name, &[Success, Error]);
     assert_eq!(panics_async(call(Act::Panic)).await, Payload(7));
     assert_recorded(name, &[Success, Error, Panic]);
     abandon(call(Act::Hang));
     assert_recorded(name, &[Success, Error, Panic, Cancelled]);
-    // Never polled: it never started.
+    // Never polled, so the call never started.
     drop(call(Act::Succeed));
     assert_recorded(name, &[Success, Error, Panic, Cancelled]);
 }
@@ -87,7 +88,7 @@ mod sync {
             let answer = act(what)?;
             Ok(answer)
         }
-        each_way_out("function", function);
+        each_outcome("function", function);
     }
 
     #[test]
@@ -117,11 +118,11 @@ mod sync {
                 act(what)
             }
         }
-        each_way_out("by_reference", |what| Service(1).by_reference(what));
-        each_way_out("by_mutable_reference", |what| Service(1).by_mutable_reference(what));
-        each_way_out("by_value", |what| Service(1).by_value(what));
-        each_way_out("boxed_self", |what| Box::new(Service(1)).boxed_self(what));
-        each_way_out("associated", Service::associated);
+        each_outcome("by_reference", |what| Service(1).by_reference(what));
+        each_outcome("by_mutable_reference", |what| Service(1).by_mutable_reference(what));
+        each_outcome("by_value", |what| Service(1).by_value(what));
+        each_outcome("boxed_self", |what| Box::new(Service(1)).boxed_self(what));
+        each_outcome("associated", Service::associated);
     }
 
     #[test]
@@ -134,8 +135,8 @@ mod sync {
         fn impl_trait(what: impl FnOnce() -> Act) -> Result<impl Into<u8>, impl Display> {
             act(what())
         }
-        each_way_out("generic", |what| generic(what, [false, false, false]));
-        each_way_out("impl_trait", |what| impl_trait(|| what).map(Into::into).map_err(|error| error.to_string()));
+        each_outcome("generic", |what| generic(what, [false, false, false]));
+        each_outcome("impl_trait", |what| impl_trait(|| what).map(Into::into).map_err(|error| error.to_string()));
     }
 
     #[test]
@@ -153,23 +154,23 @@ mod sync {
                 act(what)
             }
         }
-        each_way_out("required", |what| ().required(what));
-        each_way_out("provided", |what| ().provided(what));
+        each_outcome("required", |what| ().required(what));
+        each_outcome("provided", |what| ().provided(what));
     }
 
     #[test]
-    #[expect(unsafe_code, reason = "that is what is tested")]
+    #[expect(unsafe_code, reason = "the test is about it")]
     fn unsafe_functions() {
         #[track(name = "unsafe_function", in_flight)]
         unsafe fn unsafe_function(what: Act) -> Answer {
             act(what)
         }
-        // SAFETY: there is nothing unsafe in it.
-        each_way_out("unsafe_function", |what| unsafe { unsafe_function(what) });
+        // SAFETY: the function does nothing unsafe.
+        each_outcome("unsafe_function", |what| unsafe { unsafe_function(what) });
     }
 
     #[test]
-    fn a_function_that_never_returns_ends_in_its_panic() {
+    fn a_function_that_never_returns_records_its_panic() {
         #[track(name = "never_returns", in_flight)]
         fn never_returns() -> ! {
             quiet_panic()
@@ -182,16 +183,16 @@ mod sync {
     fn recursion_counts_every_level() {
         #[track(name = "countdown", in_flight)]
         fn countdown(from: usize) -> usize {
-            assert_underway("countdown", 4 - u32::try_from(from).unwrap(), &[]);
+            assert_in_flight("countdown", 4 - u32::try_from(from).unwrap(), &[]);
             if from == 0 { 0 } else { 1 + countdown(from - 1) }
         }
         assert_eq!(countdown(3), 3);
         assert_recorded("countdown", &[Success; 4]);
     }
 
-    /// The thread's own variables are gone, those of the toolkit before or after those of the user.
+    /// At the end of a thread, the thread-local values of the toolkit may be dropped before or after those of the user.
     #[test]
-    fn a_call_from_a_thread_that_is_torn_down() {
+    fn a_call_while_its_thread_ends_is_recorded() {
         struct CallsWhenDropped;
         impl Drop for CallsWhenDropped {
             fn drop(&mut self) {
@@ -217,7 +218,7 @@ mod sync {
     }
 
     #[test]
-    fn what_is_no_result_succeeds() {
+    fn values_other_than_results_are_successes() {
         #[track(name = "optional", in_flight)]
         fn optional() -> Option<u8> {
             None
@@ -241,7 +242,7 @@ mod asynchronous {
             let answer = act_async(what).await?;
             Ok(answer)
         }
-        each_way_out_async("async_function", function).await;
+        each_outcome_async("async_function", function).await;
     }
 
     #[tokio::test]
@@ -271,15 +272,15 @@ mod asynchronous {
             }
         }
         let service = Service(1);
-        each_way_out_async("async_by_reference", |what| service.by_reference(what)).await;
-        each_way_out_async(
+        each_outcome_async("async_by_reference", |what| service.by_reference(what)).await;
+        each_outcome_async(
             "async_by_mutable_reference",
             |what| async move { Service(0).by_mutable_reference(what).await },
         )
         .await;
-        each_way_out_async("async_by_value", |what| Service(1).by_value(what)).await;
-        each_way_out_async("async_pinned", |what| Pin::new(&service).pinned(what)).await;
-        each_way_out_async("async_associated", Service::associated).await;
+        each_outcome_async("async_by_value", |what| Service(1).by_value(what)).await;
+        each_outcome_async("async_pinned", |what| Pin::new(&service).pinned(what)).await;
+        each_outcome_async("async_associated", Service::associated).await;
     }
 
     #[tokio::test]
@@ -292,8 +293,8 @@ mod asynchronous {
         async fn impl_trait(what: impl FnOnce() -> Act) -> Result<impl Into<u8>, impl Display> {
             act_async(what()).await
         }
-        each_way_out_async("async_generic", |what| generic(what, [false, false])).await;
-        each_way_out_async("async_impl_trait", |what| async move {
+        each_outcome_async("async_generic", |what| generic(what, [false, false])).await;
+        each_outcome_async("async_impl_trait", |what| async move {
             impl_trait(|| what).await.map(Into::into).map_err(|error| error.to_string())
         })
         .await;
@@ -309,8 +310,8 @@ mod asynchronous {
         fn borrowed(what: &Act) -> impl Future<Output = Answer> + Send + use<'_> {
             async move { act_async(*what).await }
         }
-        each_way_out_async("impl_future", impl_future).await;
-        each_way_out_async("impl_future_borrowed", |what| async move { borrowed(&what).await }).await;
+        each_outcome_async("impl_future", impl_future).await;
+        each_outcome_async("impl_future_borrowed", |what| async move { borrowed(&what).await }).await;
     }
 
     #[tokio::test]
@@ -333,10 +334,10 @@ mod asynchronous {
         fn aliased_box(what: &Act) -> Answering<'_> {
             Box::pin(act_async(*what))
         }
-        each_way_out_async("boxed", boxed).await;
-        each_way_out_async("boxed_locally", boxed_locally).await;
-        each_way_out_async("pinned_box", pinned_box).await;
-        each_way_out_async("aliased_box", |what| async move { aliased_box(&what).await }).await;
+        each_outcome_async("boxed", boxed).await;
+        each_outcome_async("boxed_locally", boxed_locally).await;
+        each_outcome_async("pinned_box", pinned_box).await;
+        each_outcome_async("aliased_box", |what| async move { aliased_box(&what).await }).await;
     }
 
     #[tokio::test]
@@ -374,27 +375,27 @@ mod asynchronous {
                 act_async(what).await
             }
         }
-        each_way_out_async("native", |what| ().native(what)).await;
-        each_way_out_async("native_provided", |what| ().native_provided(what)).await;
-        each_way_out_async("native_future", |what| ().native_future(what)).await;
+        each_outcome_async("native", |what| ().native(what)).await;
+        each_outcome_async("native_provided", |what| ().native_provided(what)).await;
+        each_outcome_async("native_future", |what| ().native_future(what)).await;
         let object: &dyn Boxed = &();
-        each_way_out_async("boxed_required", |what| object.boxed(what)).await;
-        each_way_out_async("boxed_provided", |what| object.boxed_provided(what)).await;
+        each_outcome_async("boxed_required", |what| object.boxed(what)).await;
+        each_outcome_async("boxed_provided", |what| object.boxed_provided(what)).await;
     }
 
     #[tokio::test]
-    #[expect(unsafe_code, reason = "that is what is tested")]
+    #[expect(unsafe_code, reason = "the test is about it")]
     async fn unsafe_functions() {
         #[track(name = "async_unsafe_function", in_flight)]
         async unsafe fn unsafe_function(what: Act) -> Answer {
             act_async(what).await
         }
-        // SAFETY: there is nothing unsafe in it.
-        each_way_out_async("async_unsafe_function", |what| unsafe { unsafe_function(what) }).await;
+        // SAFETY: the function does nothing unsafe.
+        each_outcome_async("async_unsafe_function", |what| unsafe { unsafe_function(what) }).await;
     }
 
     #[tokio::test]
-    async fn a_function_that_never_returns_panics_or_is_abandoned() {
+    async fn a_function_that_never_returns_panics_or_is_cancelled() {
         #[track(name = "async_never_returns", in_flight)]
         async fn never_returns(what: Act) -> ! {
             let _ = act_async(what).await;
@@ -416,7 +417,7 @@ mod asynchronous {
         #[track(name = "async_countdown", in_flight)]
         async fn countdown(from: u32, last: Act) -> Answer {
             if from == 0 {
-                assert_underway("async_countdown", 4, &[]);
+                assert_in_flight("async_countdown", 4, &[]);
                 return act_async(last).await;
             }
             Box::pin(countdown(from - 1, last)).await
@@ -427,7 +428,7 @@ mod asynchronous {
                 async move { if from == 0 { act_async(last).await } else { boxed_countdown(from - 1, last).await } },
             )
         }
-        assert_eq!(countdown(3, Act::Fail).await, Err("told to".to_owned()));
+        assert_eq!(countdown(3, Act::Fail).await, Err("failed".to_owned()));
         assert_recorded("async_countdown", &[Error; 4]);
 
         abandon(boxed_countdown(2, Act::Hang));
@@ -438,7 +439,7 @@ mod asynchronous {
 mod stacked {
     use super::*;
 
-    /// Each attribute of a stack, on each way out; `sigmavault` is a fixed family, so there is one such function.
+    /// One function for both presets, because their metric names are fixed.
     #[tokio::test]
     async fn every_attribute_of_a_stack_records_every_call_once() {
         #[track(name = "stacked", in_flight)]
@@ -446,7 +447,7 @@ mod stacked {
         #[track_storage("stack", timed)]
         #[track_counter(name = "stacked_calls_total")]
         #[track_histogram(name = "stacked_seconds")]
-        #[track_in_flight(name = "stacked_underway")]
+        #[track_in_flight(name = "stacked_in_flight")]
         async fn stacked(what: Act) -> Answer {
             act_async(what).await
         }
@@ -462,10 +463,10 @@ mod stacked {
             let operation = [("operation", "stack")];
             assert_eq!(page.value("sigmavault_operation_duration_seconds_count", operation), timed);
             assert_eq!(page.value("stacked_seconds_count", []), timed);
-            assert_eq!(page.value("stacked_underway", []), 0.0);
+            assert_eq!(page.value("stacked_in_flight", []), 0.0);
         };
         in_all([0.0; 4], 0.0);
-        each_way_out_async("stacked", stacked).await;
+        each_outcome_async("stacked", stacked).await;
         in_all([1.0; 4], 3.0);
     }
 
@@ -477,7 +478,7 @@ mod stacked {
         fn stacked(what: Act) -> Answer {
             act(what)
         }
-        each_way_out("sync_stacked", stacked);
+        each_outcome("sync_stacked", stacked);
         for outcome in [Success, Error, Panic] {
             let status = ("status", outcome.as_str());
             assert_eq!(sample("sync_stacked_calls_total", [status]), 1.0);
@@ -492,7 +493,7 @@ mod stacked {
         fn twice(what: Act) -> BoxFuture<'static, Answer> {
             Box::pin(act_async(what))
         }
-        each_way_out_async("outer", twice).await;
+        each_outcome_async("outer", twice).await;
         assert_recorded("inner", &[Success, Error, Panic, Cancelled]);
     }
 }
@@ -503,7 +504,7 @@ mod cancelled {
     use tokio::task::JoinSet;
 
     #[tokio::test]
-    async fn a_future_that_is_never_polled_counts_nothing() {
+    async fn a_future_that_is_never_polled_is_not_counted() {
         #[track(name = "never_polled", in_flight)]
         async fn never_polled() {}
         #[track(name = "never_polled_future", in_flight)]
@@ -517,7 +518,7 @@ mod cancelled {
     }
 
     #[tokio::test]
-    async fn a_call_that_has_begun_is_in_flight_until_it_is_dropped() {
+    async fn a_started_call_is_in_flight_until_it_is_dropped() {
         #[track(name = "begun", in_flight)]
         async fn begun() {
             pending::<()>().await;
@@ -526,13 +527,13 @@ mod cancelled {
         assert_recorded("begun", &[]);
         assert!(futures::poll!(&mut future).is_pending());
         assert!(futures::poll!(&mut future).is_pending());
-        assert_underway("begun", 1, &[]);
+        assert_in_flight("begun", 1, &[]);
         drop(future);
         assert_recorded("begun", &[Cancelled]);
     }
 
     #[tokio::test]
-    async fn the_loser_of_a_select() {
+    async fn the_loser_of_a_select_is_cancelled() {
         #[track(name = "loser", in_flight)]
         async fn loser() {
             pending::<()>().await;
@@ -546,7 +547,7 @@ mod cancelled {
     }
 
     #[tokio::test]
-    async fn a_timeout() {
+    async fn a_timeout_cancels() {
         #[track(name = "timed_out", in_flight)]
         async fn timed_out() {
             pending::<()>().await;
@@ -556,7 +557,7 @@ mod cancelled {
     }
 
     #[tokio::test]
-    async fn an_aborted_task() {
+    async fn an_aborted_task_is_cancelled() {
         #[track(name = "aborted", in_flight)]
         async fn aborted(started: oneshot::Sender<()>) {
             started.send(()).unwrap();
@@ -565,14 +566,14 @@ mod cancelled {
         let (started, has_started) = oneshot::channel();
         let task = tokio::spawn(aborted(started));
         has_started.await.unwrap();
-        assert_underway("aborted", 1, &[]);
+        assert_in_flight("aborted", 1, &[]);
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         assert_recorded("aborted", &[Cancelled]);
     }
 
     #[tokio::test]
-    async fn the_tasks_of_a_join_set_that_is_dropped() {
+    async fn tasks_of_a_dropped_join_set_are_cancelled() {
         #[track(name = "in_a_set", in_flight)]
         async fn in_a_set(started: oneshot::Sender<()>) {
             started.send(()).unwrap();
@@ -584,13 +585,13 @@ mod cancelled {
             tasks.spawn(in_a_set(started));
             has_started.await.unwrap();
         }
-        assert_underway("in_a_set", 3, &[]);
+        assert_in_flight("in_a_set", 3, &[]);
         tasks.shutdown().await;
         assert_recorded("in_a_set", &[Cancelled; 3]);
     }
 
     #[test]
-    fn the_tasks_of_a_runtime_that_is_shut_down() {
+    fn tasks_of_a_runtime_that_shuts_down_are_cancelled() {
         #[track(name = "in_a_runtime", in_flight)]
         async fn in_a_runtime(started: oneshot::Sender<()>) {
             started.send(()).unwrap();
@@ -605,7 +606,7 @@ mod cancelled {
     }
 
     #[tokio::test]
-    async fn dropped_at_any_await_it_counts_once() {
+    async fn a_future_dropped_at_any_await_is_cancelled_once() {
         #[track(name = "many_awaits", in_flight)]
         async fn many_awaits() {
             for _ in 0..5 {
@@ -622,9 +623,9 @@ mod cancelled {
         }
     }
 
-    /// A panic elsewhere in the same task drops the future while the thread unwinds; it has not panicked itself.
+    /// A panic of another future in the same task drops this one during unwinding. It has not panicked itself.
     #[tokio::test]
-    async fn a_future_whose_sibling_panics() {
+    async fn a_future_whose_sibling_panics_is_cancelled() {
         #[track(name = "sibling", in_flight)]
         async fn sibling() {
             pending::<()>().await;
@@ -639,7 +640,7 @@ mod cancelled {
         assert_recorded("panicking", &[Panic]);
     }
 
-    /// The call that a panic of another one passes through has panicked as well.
+    /// A call that a panic unwinds through has panicked too.
     #[tokio::test]
     async fn a_panic_passes_through_every_caller() {
         #[track(name = "callee", in_flight)]
@@ -657,7 +658,7 @@ mod cancelled {
     }
 
     #[test]
-    fn a_panic_that_is_caught_is_a_panic_also_when_the_future_is_dropped_later() {
+    fn a_caught_panic_is_recorded_as_a_panic_even_if_the_future_is_dropped_later() {
         #[track(name = "caught", in_flight)]
         async fn caught(what: Act) -> Answer {
             act_async(what).await
@@ -672,7 +673,7 @@ mod cancelled {
     }
 
     #[test]
-    fn a_future_that_is_dropped_while_its_thread_unwinds_from_something_else() {
+    fn a_future_dropped_during_an_unrelated_panic_is_cancelled() {
         #[track(name = "bystander", in_flight)]
         async fn bystander() {
             pending::<()>().await;
@@ -686,7 +687,7 @@ mod cancelled {
     }
 
     #[tokio::test]
-    async fn a_future_that_moves_between_threads() {
+    async fn a_future_may_move_between_threads() {
         #[track(name = "moving", in_flight)]
         async fn moving(what: Act) -> Answer {
             act_async(what).await
@@ -716,7 +717,7 @@ mod counts {
         ENDED[outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Does as its number says: some waits, and one of the ways out.
+    /// Behaves as its number determines: waits some times, then ends with one of the outcomes.
     #[track(name = "worker", in_flight)]
     async fn worker(number: usize) -> Answer {
         STARTED.fetch_add(1, Ordering::Relaxed);
@@ -727,7 +728,7 @@ mod counts {
             0..=2 => note(Success),
             3 | 4 => {
                 note(Error);
-                return Err("told to".to_owned());
+                return Err("failed".to_owned());
             }
             5 => {
                 note(Panic);
@@ -738,7 +739,7 @@ mod counts {
         Ok(1)
     }
 
-    /// Numbers without a pattern, the same in every run.
+    /// Pseudo-random numbers, the same in every run.
     fn shuffled(seed: usize) -> impl Iterator<Item = usize> {
         let mut state = (seed as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         std::iter::repeat_with(move || {
@@ -764,7 +765,8 @@ mod counts {
                             tasks.push(tokio::spawn(worker(number())));
                             let any = number() % tasks.len();
                             match number() % 3 {
-                                // An abort races with whatever the task does: any outcome is right, but one of them.
+                                // The abort races with the task: every outcome is valid, but exactly one must be
+                                // recorded.
                                 0 => tasks[any].abort(),
                                 1 => drop(tasks.swap_remove(any).now_or_never()),
                                 _ => tokio::task::yield_now().await,
@@ -778,7 +780,7 @@ mod counts {
                 });
             }
         });
-        // Ends every task that was let go.
+        // Ends every detached task.
         drop(runtime);
         let started = STARTED.load(Ordering::Relaxed);
         let noted = |outcome: Outcome| ENDED[outcome as usize].load(Ordering::Relaxed);

@@ -1,8 +1,9 @@
-//! Beyond the limit of series, totals stay exact: what finds no room goes to one series, and that is counted.
+//! Overflow: beyond the limit of series, operations go to one `_overflow` series and are counted, and totals stay
+//! exact.
 //!
-//! The limit is one for the process, so these tests have a process of their own.
+//! The limit applies to the global registry, so these tests have their own process.
 #![cfg(not(feature = "off"))]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -30,7 +31,7 @@ fn overflowed(metric: &str) -> f64 {
 
 #[track_counter(name = "calls_total", labels(tenant = tenant))]
 #[track_histogram(name = "length", value = |length| *length, labels(tenant = tenant))]
-#[track_in_flight(name = "underway", labels(tenant = tenant))]
+#[track_in_flight(name = "in_flight", labels(tenant = tenant))]
 fn call(tenant: &str) -> usize {
     tenant.len()
 }
@@ -58,25 +59,25 @@ fn totals_of_attributes_are_exact_on_many_threads() {
     assert_eq!(total("length_count"), all);
     let lengths: usize = (0..TENANTS).map(|tenant| tenant.to_string().len()).sum();
     assert_eq!(total("length_sum"), (THREADS * CALLS * lengths) as f64);
-    assert_eq!(total("underway"), 0.0);
-    for name in ["calls_total", "length_count", "underway"] {
+    assert_eq!(total("in_flight"), 0.0);
+    for name in ["calls_total", "length_count", "in_flight"] {
         assert_eq!(page.series(name).len(), LIMIT + 1, "{name}");
     }
     let per_tenant = (THREADS * CALLS) as f64;
     let beyond = all - per_tenant * LIMIT as f64;
     assert_eq!(page.value("calls_total", [("tenant", OVERFLOW), ("status", OVERFLOW)]), beyond);
     assert_eq!(page.value("length_count", [("tenant", OVERFLOW)]), beyond);
-    for metric in ["calls_total", "length", "underway"] {
+    for metric in ["calls_total", "length", "in_flight"] {
         assert_eq!(overflowed(metric), beyond, "{metric}");
     }
-    // Every tenant that has a series has all of its calls in it.
+    // The series of a tenant has all calls of this tenant.
     for series in page.series("calls_total") {
         assert!([per_tenant, beyond].contains(&series.value), "{series:?}");
     }
 }
 
 #[test]
-fn labels_of_the_result_overflow_as_well() {
+fn labels_of_the_result_overflow_too() {
     #[track(name = "returned", in_flight, labels(size = |size: &usize| *size))]
     fn returned(size: usize) -> usize {
         size
@@ -91,7 +92,7 @@ fn labels_of_the_result_overflow_as_well() {
 }
 
 #[test]
-fn panics_and_cancellations_of_what_found_no_room_count_too() {
+fn panics_and_cancellations_beyond_the_limit_are_counted() {
     #[track(name = "ended", in_flight, labels(tenant = tenant))]
     async fn ended(tenant: usize, wait: bool) {
         if wait { std::future::pending().await } else { quiet_panic() }
@@ -120,14 +121,14 @@ enum Kind {
 mod business {
     use super::Kind;
 
-    /// Bounded by the program: the limit is not for these.
+    /// Bounded labels: the limit does not apply.
     pub(super) fn bounded_total(kind: Kind, other: Kind) -> Counter;
-    /// Bounded in part.
+    /// One bounded and one unbounded label.
     pub(super) fn unbounded_total(kind: Kind, tenant: &str) -> Counter;
 }
 
 #[test]
-fn series_that_the_program_bounds_do_not_count() {
+fn series_of_bounded_labels_do_not_count_towards_the_limit() {
     limited();
     assert_eq!(page().series("bounded_total").len(), 36);
     business::bounded_total(Kind::A, Kind::F).inc();
@@ -145,7 +146,7 @@ fn series_that_the_program_bounds_do_not_count() {
 }
 
 #[test]
-fn calls_whose_labels_the_program_bounds_do_not_count_either() {
+fn calls_with_bounded_labels_do_not_count_towards_the_limit() {
     #[track_counter(name = "bounded_calls_total", labels(kind: Kind = kinds.0, other: Kind = kinds.1))]
     fn bounded(kinds: (Kind, Kind)) -> usize {
         size_of_val(&kinds)
@@ -169,7 +170,7 @@ fn calls_whose_labels_the_program_bounds_do_not_count_either() {
 }
 
 #[test]
-fn a_value_that_reads_overflow_is_no_way_to_a_second_such_series() {
+fn a_value_named_overflow_does_not_create_a_second_series() {
     #[track_counter(name = "named_so_total", labels(status = tenant))]
     fn named_so(tenant: &str) -> usize {
         tenant.len()
@@ -181,14 +182,14 @@ fn a_value_that_reads_overflow_is_no_way_to_a_second_such_series() {
     }
     named_so(OVERFLOW);
     assert_eq!(total("named_so_total"), 22.0);
-    // A second series of that name would be refused by the parser of the page.
+    // The parser of the page would reject a second series with the same labels.
     let named_so = page().series("named_so_total").len();
     assert!((LIMIT..=LIMIT + 1).contains(&named_so), "{named_so} series");
 }
 
-/// The warning about a metric that has reached its limit may itself be counted by that metric.
+/// A subscriber may count the warning about a metric at its limit with this same metric.
 #[test]
-fn a_subscriber_that_records_what_is_logged_is_no_deadlock() {
+fn a_subscriber_that_records_log_events_does_not_deadlock() {
     #[track_counter(name = "logged_total", labels(target = target))]
     fn logged(target: &str) -> usize {
         target.len()

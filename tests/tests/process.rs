@@ -1,9 +1,9 @@
-//! What the page says of the process is what the operating system says elsewhere.
+//! The metrics of the process, compared with other reports of the operating system.
 //!
-//! All of it in one test: what another would open or start in the meantime would be counted as well.
+//! This file has one test, because files and threads of a concurrent test would be counted too.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -16,7 +16,7 @@ use tests::page::{Kind, Page};
 use tests::tools;
 
 #[test]
-fn the_page_says_of_the_process_what_the_system_says() {
+fn process_metrics_equal_the_reports_of_the_system() {
     check_numbers();
     check_names();
 }
@@ -50,7 +50,7 @@ fn check_numbers() {
         barrier.wait();
     });
 
-    // 64 MiB that are really touched, of which at least half stay in memory.
+    // All of the 64 MiB are written; at least half of them stay in memory.
     let (resident, mapped) = (read("process_resident_memory_bytes"), read("process_virtual_memory_bytes"));
     let touched = vec![1_u8; 64 << 20];
     let grown = read("process_resident_memory_bytes") - resident;
@@ -58,7 +58,7 @@ fn check_numbers() {
     assert!(read("process_virtual_memory_bytes") - mapped >= f64::from(63 << 20));
     drop(touched);
 
-    // Work of a known time on the processor, as ticks of the kernel's other account say it.
+    // Use the processor for a known time, as measured by the kernel's ticks.
     let (cpu, ticks) = (read("process_cpu_seconds_total"), cpu_by_ticks());
     let wall = Instant::now();
     let mut sum = 0_u64;
@@ -67,21 +67,21 @@ fn check_numbers() {
     }
     let used = read("process_cpu_seconds_total") - cpu;
     let wall = wall.elapsed().as_secs_f64();
-    // Both accounts cut to ticks, of user and system time each.
+    // Both values are cut to ticks, separately for user and system time.
     assert!(used >= 0.1 - 0.04, "{used} s");
-    // One thread was at work; the harness's own waits.
+    // Only one thread works; the thread of the harness waits.
     assert!(used <= wall + 0.04, "{used} s in {wall} s");
-    assert_ne!(read("process_cpu_seconds_total").fract(), 0.0, "a fraction of a second is not lost");
+    assert_ne!(read("process_cpu_seconds_total").fract(), 0.0, "fractions of a second are kept");
 
-    // The kernel says when it started in whole seconds, and how much later this process did in ticks.
+    // The kernel reports its own start in whole seconds, and the start of this process in ticks after it.
     let start = read("process_start_time_seconds");
     let expected = boot_seconds() + stat(22) / ticks_per_second();
-    assert!((start - expected).abs() < 1.1, "{start}, not {expected}");
-    assert!(start <= started_before, "it was there before the test");
-    assert_eq!(read("process_start_time_seconds"), start, "it never changes");
+    assert!((start - expected).abs() < 1.1, "expected {expected}, found {start}");
+    assert!(start <= started_before, "the process started before the test");
+    assert_eq!(read("process_start_time_seconds"), start, "the start time never changes");
 }
 
-/// Kinds and units too.
+/// Checks names, kinds and units.
 fn check_names() {
     let builder = Metrics::builder().registry(&Registry::new()).namespace("shop").process();
     let metrics = builder.build().unwrap();
@@ -112,22 +112,22 @@ fn unix_seconds() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-/// A line of `/proc/self/limits`: `Max open files  1024  4096  files`.
+/// Reads a line of `/proc/self/limits`: `Max open files  1024  4096  files`.
 fn limit(name: &str) -> f64 {
     let limits = fs::read_to_string("/proc/self/limits").unwrap();
     let soft = limits.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()).unwrap();
-    // What the kernel has for it, and what client_golang shows.
+    // The value that client_golang exposes for `unlimited`.
     if soft == "unlimited" { u64::MAX as f64 } else { soft.parse().unwrap() }
 }
 
-/// A line of `/proc/self/status`: `Threads:  3`.
+/// Reads a line of `/proc/self/status`: `Threads:  3`.
 fn status(name: &str) -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
     value.trim().parse().unwrap()
 }
 
-/// A field of `/proc/self/stat`, by its number in the manual page. The name of this program has no blank.
+/// Reads a field of `/proc/self/stat`, by its number in the manual page. The name of this program has no blank.
 fn stat(field: usize) -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
     stat.split_whitespace().nth(field - 1).unwrap().parse().unwrap()

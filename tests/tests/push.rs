@@ -1,6 +1,6 @@
-//! Metrics of jobs that end, pushed to a real Pushgateway, and to servers that are none.
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+//! Pushing the metrics of batch jobs: to a real Pushgateway and to servers that fail.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// Shorter than any push takes, so that pushes follow each other as fast as they can.
+/// An interval shorter than any push, so that pushes follow each other immediately.
 const AT_ONCE: Duration = Duration::from_millis(1);
-/// Longer than any test.
+/// An interval longer than any test.
 const NEVER: Duration = Duration::from_secs(100_000);
 
 fn metrics() -> (Metrics, Family<Counter>) {
@@ -35,13 +35,13 @@ fn rows(gateway: &Gateway) -> Option<f64> {
     gateway.page().sample("import_rows_total", labels)
 }
 
-/// Waits for what a gateway has; the page is read off the runtime's threads.
+/// Waits for a condition on the gateway, on a thread for blocking work.
 fn until(gateway: &Gateway, what: &str, condition: impl Fn(&Gateway) -> bool) {
     tokio::task::block_in_place(|| wait::until(what, || condition(gateway).then_some(())));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn put_replaces_the_group_post_the_names_and_delete_all() {
+async fn put_replaces_the_group_post_replaces_names_and_delete_removes_the_group() {
     let Some(pushgateway) = tools::pushgateway() else { return };
     let gateway = pushgateway.start();
     let push = Push::new(&gateway.url(), "nightly").unwrap();
@@ -61,13 +61,13 @@ async fn put_replaces_the_group_post_the_names_and_delete_all() {
     assert_eq!((rows(&gateway), depth()), (Some(4.0), None));
 
     push.delete().await.unwrap();
-    // A gateway answers before it has deleted.
+    // A gateway answers before it deletes.
     until(&gateway, "the group to go", |gateway| rows(gateway).is_none() && gateway.groups().is_empty());
     push.delete().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_grouping_key_arrives_as_it_was_said() {
+async fn every_grouping_key_arrives_unchanged() {
     let Some(pushgateway) = tools::pushgateway() else { return };
     let gateway = pushgateway.start();
     let (metrics, _) = metrics();
@@ -88,7 +88,7 @@ async fn every_grouping_key_arrives_as_it_was_said() {
     ];
     let mut expected = Vec::new();
     for value in values {
-        // An empty job is refused; everything else is possible everywhere.
+        // Only the job must not be empty.
         let job = if value.is_empty() { "job" } else { value };
         let push = Push::new(&gateway.url(), job).unwrap();
         let push = push.grouping("instance", value).unwrap().grouping("last", "x").unwrap();
@@ -112,12 +112,12 @@ async fn every_grouping_key_arrives_as_it_was_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_gateway_refuses_says_why() {
+async fn an_error_has_the_reason_of_the_gateway() {
     let Some(pushgateway) = tools::pushgateway() else { return };
     let gateway = pushgateway.start();
     let (metrics, _) = metrics();
     Push::new(&gateway.url(), "nightly").unwrap().put(&metrics).await.unwrap();
-    // The same name with another type, from another job.
+    // Another job pushes the same name with another type.
     let other = Metrics::builder().registry(&Registry::new()).build().unwrap();
     let gauge = prometheus::Gauge::new("import_rows_total", "Rows.").unwrap();
     other.registry().register(Box::new(gauge)).unwrap();
@@ -150,13 +150,13 @@ async fn a_job_that_finishes_loses_nothing() {
     pushing.finish().await.unwrap();
     assert_eq!(rows(&gateway), Some(63.0));
 
-    // A job that is over before its first interval is.
+    // A job that ends before its first interval.
     let pushing = push.every(NEVER, Method::Post, &metrics).unwrap();
     table.get_or_create(&["users"]).unwrap().inc();
     pushing.finish().await.unwrap();
     assert_eq!(rows(&gateway), Some(64.0));
 
-    // Not finished, but dropped while the runtime lives on.
+    // Dropped without `finish` while the runtime continues.
     let pushing = push.every(NEVER, Method::Put, &metrics).unwrap();
     table.get_or_create(&["users"]).unwrap().inc();
     drop(pushing);
@@ -164,7 +164,7 @@ async fn a_job_that_finishes_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prometheus_gets_what_was_pushed_once_the_job_is_gone() {
+async fn prometheus_scrapes_pushed_metrics_after_the_end_of_the_job() {
     let (Some(pushgateway), Some(prometheus)) = (tools::pushgateway(), tools::prometheus()) else { return };
     let gateway = pushgateway.start();
     let (metrics, _) = metrics();
@@ -177,7 +177,7 @@ async fn prometheus_gets_what_was_pushed_once_the_job_is_gone() {
     });
 }
 
-/// A server of one connection: gives what it was sent, and answers with this.
+/// A server of one connection, which sends this answer. Returns its URL and the request.
 async fn answering(answer: Vec<u8>) -> (String, oneshot::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -186,7 +186,7 @@ async fn answering(answer: Vec<u8>) -> (String, oneshot::Receiver<String>) {
         let (mut stream, _) = listener.accept().await.unwrap();
         let request = read_request(&mut stream).await;
         let _ = sent.send(request);
-        // The client may hang up before it has read all.
+        // The client may disconnect before it has read everything.
         let _ = stream.write_all(&answer).await;
         let _ = stream.read(&mut [0]).await;
     });
@@ -203,12 +203,12 @@ async fn read_request(stream: &mut TcpStream) -> String {
                 return text;
             }
         }
-        assert!(stream.read_buf(&mut request).await.unwrap() > 0, "half a request: {text}");
+        assert!(stream.read_buf(&mut request).await.unwrap() > 0, "incomplete request: {text}");
     }
 }
 
 #[tokio::test]
-async fn a_request_has_the_page_the_credentials_and_nothing_else() {
+async fn a_request_has_the_page_and_the_credentials() {
     let (url, received) = answering(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
     let (metrics, _) = metrics();
     let push = Push::new(&format!("{url}/prefix"), "nightly").unwrap().basic_auth("me", "secret:ü");
@@ -225,7 +225,7 @@ async fn a_request_has_the_page_the_credentials_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_error_keeps_no_more_than_the_beginning_of_an_answer_without_end() {
+async fn an_error_keeps_only_the_beginning_of_an_endless_answer() {
     let mut answer = b"HTTP/1.1 503 Service Unavailable\r\n\r\nbusy ".to_vec();
     answer.resize(10 << 20, b'x');
     let (url, _received) = answering(answer).await;
@@ -240,14 +240,14 @@ async fn an_error_keeps_no_more_than_the_beginning_of_an_answer_without_end() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_never_answers_costs_the_timeout_and_one_that_is_away_says_so() {
+async fn a_silent_gateway_is_a_timeout_and_a_missing_one_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (metrics, _) = metrics();
     let push = Push::new(&format!("http://{address}"), "nightly").unwrap().timeout(Duration::from_millis(50));
     let error = push.put(&metrics).await.unwrap_err();
     assert_eq!(error.to_string(), format!("pushing to http://{address}/metrics/job/nightly was not done after 50ms"));
-    // And so the end of a job does not hang.
+    // The end of a job does not hang either.
     let finished = push.every(NEVER, Method::Put, &metrics).unwrap().finish().await;
     assert!(matches!(finished, Err(PushError::TimedOut { .. })), "{finished:?}");
 
@@ -261,7 +261,7 @@ async fn a_gateway_that_never_answers_costs_the_timeout_and_one_that_is_away_say
 }
 
 #[tokio::test]
-async fn a_push_under_way_is_never_behind_the_last() {
+async fn the_last_push_waits_for_the_push_in_progress() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (metrics, table) = metrics();
@@ -270,7 +270,7 @@ async fn a_push_under_way_is_never_behind_the_last() {
     assert!(read_request(&mut first).await.contains("import_rows_total{table=\"users\"} 3\n"));
     table.get_or_create(&["users"]).unwrap().inc();
     let finished = tokio::spawn(pushing.finish());
-    // The last one waits for the answer to the one before.
+    // The last push waits for the answer to the one before.
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -285,7 +285,7 @@ async fn a_push_under_way_is_never_behind_the_last() {
 
 #[tokio::test]
 async fn a_label_of_the_grouping_key_is_never_overwritten() {
-    // Nobody listens: nothing is sent.
+    // No server listens on this port: nothing is sent.
     let (metrics, _) = metrics();
     let push = Push::new("http://127.0.0.1:9", "nightly").unwrap().grouping("table", "x").unwrap();
     let error = push.put(&metrics).await.unwrap_err();
@@ -297,13 +297,13 @@ async fn a_label_of_the_grouping_key_is_never_overwritten() {
 }
 
 #[tokio::test]
-async fn what_is_switched_off_pushes_nothing() {
+async fn metrics_that_are_switched_off_push_nothing() {
     let metrics = Metrics::builder().registry(&Registry::new()).enabled(false).build().unwrap();
     Push::new("http://127.0.0.1:9", "nightly").unwrap().put(&metrics).await.unwrap();
 }
 
 #[test]
-fn what_cannot_be_set_up_is_an_error() {
+fn invalid_settings_are_errors() {
     let (metrics, _) = metrics();
     let push = Push::new("http://127.0.0.1:9", "nightly").unwrap();
     assert_eq!(push.every(NEVER, Method::Put, &metrics).unwrap_err(), ConfigError::NoRuntime);
@@ -317,7 +317,7 @@ fn what_cannot_be_set_up_is_an_error() {
 }
 
 #[test]
-fn a_runtime_that_ends_first_is_said() {
+fn a_runtime_that_ends_first_is_an_error() {
     let (metrics, _) = metrics();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let push = Push::new("http://127.0.0.1:9", "nightly").unwrap();

@@ -1,8 +1,9 @@
-//! Side by side with the `prometheus` crate: its collectors on our page, our families in its registries.
+//! The bridge to the `prometheus` crate: its collectors on our page, our families in its registries.
 //!
-//! `cargo test -p tests --features protobuf --test registry` runs the same against the other of its two data models.
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
-#![allow(clippy::float_cmp, reason = "a page is compared as it is written")]
+//! `cargo test -p tests --features protobuf --test registry` runs the same tests with the other one of its two data
+//! models.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -24,7 +25,7 @@ fn counter(name: &str) -> IntCounter {
     IntCounter::new(name, format!("Help of {name}.")).unwrap()
 }
 
-/// What is logged while this runs, and what it gives.
+/// Returns the log of `run`, and its result.
 fn logged<T>(run: impl FnOnce() -> T) -> (Vec<String>, T) {
     let messages: Arc<Mutex<Vec<String>>> = Arc::default();
     let kept = Arc::clone(&messages);
@@ -38,15 +39,15 @@ fn logged<T>(run: impl FnOnce() -> T) -> (Vec<String>, T) {
     (messages, given)
 }
 
-/// The page that the `prometheus` crate writes.
-fn theirs(registry: &prometheus::Registry) -> Page {
+/// The page that the `prometheus` crate renders.
+fn prometheus_page(registry: &prometheus::Registry) -> Page {
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
     Page::parse_text(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// Without the toolkit's own metrics.
+/// The points of a page without the toolkit's own metrics.
 fn points(page: &Page) -> BTreeSet<Point> {
     page.points().into_iter().filter(|point| !point.name.starts_with("metrics_runtime_")).collect()
 }
@@ -55,7 +56,7 @@ fn errors(page: &Page, cause: &str) -> f64 {
     page.value("metrics_runtime_scrape_errors_total", [("cause", cause)])
 }
 
-/// A collector of every kind, with something in it.
+/// A collector of every kind, with samples.
 fn collectors() -> Vec<Box<dyn Collector>> {
     let plain = counter("plain_total");
     plain.inc_by(3);
@@ -64,7 +65,7 @@ fn collectors() -> Vec<Box<dyn Collector>> {
     labelled.with_label_values(&["", "é"]).inc_by(u64::MAX >> 12);
     let gauge = IntGauge::with_opts(Opts::new("gauge", "A gauge.").const_label("fixed", "yes")).unwrap();
     gauge.set(-4);
-    // No infinity: the crate writes `-inf`, which the format does not know.
+    // No infinity: the crate writes `-inf`, which is not valid in the format.
     let float = prometheus::Gauge::new("float", "A float.").unwrap();
     float.set(-1.5e300);
     let histogram =
@@ -75,11 +76,11 @@ fn collectors() -> Vec<Box<dyn Collector>> {
     vec![Box::new(plain), Box::new(labelled), Box::new(gauge), Box::new(float), Box::new(histogram)]
 }
 
-mod theirs_on_our_page {
+mod collectors_on_our_page {
     use super::*;
 
     #[test]
-    fn every_kind_reads_as_it_would_there() {
+    fn every_kind_of_collector_keeps_its_samples() {
         let (ours, other) = (Registry::new(), prometheus::Registry::new());
         for collector in collectors() {
             ours.register(collector).unwrap();
@@ -88,13 +89,13 @@ mod theirs_on_our_page {
             other.register(collector).unwrap();
         }
         let page = page_of(&ours);
-        assert_eq!(difference(&theirs(&other).points(), &points(&page)), "");
-        let there = theirs(&other);
+        assert_eq!(difference(&prometheus_page(&other).points(), &points(&page)), "");
+        let there = prometheus_page(&other);
         for family in there.families() {
             let here = page.family(&family.name).unwrap();
             assert_eq!((here.kind, &here.help), (family.kind, &family.help));
         }
-        // OpenMetrics says the same in its own way.
+        // The same samples in OpenMetrics.
         let open = openmetrics_of(&ours);
         assert_eq!(open.value("plain_total", []), 3.0);
         assert_eq!(open.value("sizes_bucket", [("kind", "a"), ("le", "1.0")]), 2.0);
@@ -109,9 +110,9 @@ mod theirs_on_our_page {
             other.register(collector).unwrap();
         }
         ours.include(other.clone());
-        assert_eq!(difference(&theirs(&other).points(), &points(&page_of(&ours))), "");
+        assert_eq!(difference(&prometheus_page(&other).points(), &points(&page_of(&ours))), "");
         assert_eq!(page_of(&ours).value("app_plain_total", []), 3.0);
-        // It stays theirs: what is registered there later is here as well.
+        // Collectors that are registered there later also appear here.
         let later = counter("later_total");
         other.register(Box::new(later.clone())).unwrap();
         later.inc();
@@ -129,7 +130,7 @@ mod theirs_on_our_page {
     }
 
     #[test]
-    fn they_keep_their_names_whatever_the_namespace() {
+    fn collectors_keep_their_names_under_a_namespace() {
         let registry = Registry::new();
         registry.register(Box::new(counter("foreign_total"))).unwrap();
         registry.counter(Descriptor::counter("own_total", "Own.")).unwrap().get_or_create(&[]).unwrap().inc();
@@ -159,7 +160,7 @@ mod theirs_on_our_page {
     }
 
     #[test]
-    fn a_collector_that_panics_costs_its_own_metrics_only() {
+    fn a_collector_that_panics_loses_only_its_own_metrics() {
         let ours = Registry::new();
         ours.gauge(Descriptor::gauge("own", "Own.")).unwrap().get_or_create(&[]).unwrap().set(1.0);
         ours.register(panicking("panics", || quiet_panic())).unwrap();
@@ -168,7 +169,7 @@ mod theirs_on_our_page {
         assert_eq!(page.value("own", []), 1.0);
         assert_eq!(page.value("healthy_total", []), 0.0);
         assert_eq!(page.family("panics"), None);
-        // One more for each page; what is on a page was counted when it was written.
+        // Each page adds one error, which it already shows itself.
         let before = errors(&page, "panic");
         let other = prometheus::Registry::new();
         other.register(panicking("included", || quiet_panic())).unwrap();
@@ -179,7 +180,7 @@ mod theirs_on_our_page {
     }
 
     #[test]
-    fn a_problem_is_logged_once_and_without_what_a_panic_said() {
+    fn a_problem_is_logged_once_and_without_the_panic_message() {
         let ours = Registry::new();
         for name in ["first", "second"] {
             ours.register(panicking(name, || std::panic::resume_unwind(Box::new("a canary")))).unwrap();
@@ -192,7 +193,7 @@ mod theirs_on_our_page {
     }
 
     #[test]
-    fn a_name_that_is_taken_is_left_out_and_counted() {
+    fn a_collector_with_a_taken_name_is_skipped_and_counted() {
         let ours = Registry::new();
         ours.counter(Descriptor::counter("taken_total", "Ours.")).unwrap().get_or_create(&[]).unwrap().inc_by(5);
         let histogram = Descriptor::histogram("seconds", "Ours.", vec![1.0]);
@@ -217,7 +218,7 @@ mod theirs_on_our_page {
         assert_eq!(errors(&page_of(&ours), "duplicate"), 6.0);
     }
 
-    /// OpenMetrics calls the family of `jobs_total` just `jobs`.
+    /// In OpenMetrics, the family of `jobs_total` is named `jobs`.
     #[test]
     fn a_name_that_is_taken_in_openmetrics_only() {
         let ours = Registry::new();
@@ -232,7 +233,7 @@ mod theirs_on_our_page {
     }
 
     #[test]
-    fn names_of_the_toolkits_own_metrics_are_taken() {
+    fn names_of_the_toolkits_own_metrics_are_reserved() {
         let ours = Registry::new();
         ours.register(Box::new(counter("metrics_runtime_scrape_errors_total"))).unwrap();
         let page = page_of(&ours);
@@ -243,7 +244,7 @@ mod theirs_on_our_page {
     }
 
     #[test]
-    fn the_same_collector_twice_is_refused() {
+    fn the_same_collector_twice_is_an_error() {
         let ours = Registry::new();
         ours.register(Box::new(counter("once_total"))).unwrap();
         let error = ours.register(Box::new(counter("once_total"))).unwrap_err().to_string();
@@ -251,9 +252,9 @@ mod theirs_on_our_page {
     }
 
     #[test]
-    fn names_that_only_they_allow_make_no_page_unreadable() {
+    fn names_that_only_prometheus_allows_still_make_valid_pages() {
         let ours = Registry::new();
-        // A counter without `_total`, a gauge that reads like one, and names with colons.
+        // A counter without `_total`, a gauge with it, and names with colons.
         ours.register(Box::new(counter("no_suffix"))).unwrap();
         ours.register(Box::new(IntGauge::new("like_a_total", "Gauge.").unwrap())).unwrap();
         ours.register(Box::new(counter("job:errors:total"))).unwrap();
@@ -266,11 +267,11 @@ mod theirs_on_our_page {
     }
 }
 
-mod ours_in_their_registry {
+mod families_in_prometheus_registries {
     use super::*;
 
     #[test]
-    fn every_kind_reads_as_it_does_here() {
+    fn every_kind_of_family_keeps_its_samples() {
         let (ours, other) = (Registry::new(), prometheus::Registry::new());
         let counter = ours.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["z", "a"])).unwrap();
         counter.get_or_create(&["1", "2\"\\\n"]).unwrap().inc_by(3);
@@ -291,12 +292,12 @@ mod ours_in_their_registry {
         other.register(Box::new(under_way)).unwrap();
         other.register(Box::new(sizes)).unwrap();
         other.register(Box::new(info)).unwrap();
-        assert_eq!(difference(&points(&page_of(&ours)), &theirs(&other).points()), "");
-        assert_eq!(theirs(&other).family("sizes").unwrap().kind, Kind::Histogram);
+        assert_eq!(difference(&points(&page_of(&ours)), &prometheus_page(&other).points()), "");
+        assert_eq!(prometheus_page(&other).family("sizes").unwrap().kind, Kind::Histogram);
     }
 
     #[test]
-    fn all_of_it_as_one_collector_with_namespace_and_constant_labels() {
+    fn all_metrics_are_one_collector_with_namespace_and_constant_labels() {
         let registry = Registry::new();
         let metrics = Metrics::builder()
             .registry(&registry)
@@ -309,27 +310,28 @@ mod ours_in_their_registry {
         jobs.get_or_create(&["a"]).unwrap().inc();
         let other = prometheus::Registry::new();
         other.register(Box::new(metrics.collector())).unwrap();
-        // Declared after the collector was registered.
+        // Registered after the collector.
         registry.gauge(Descriptor::gauge("late", "Late.")).unwrap().get_or_create(&[]).unwrap().set(1.0);
         let ours = Page::parse_text(&metrics.render_as(Format::Text)).unwrap();
-        assert_eq!(difference(&points(&ours), &theirs(&other).points()), "");
-        assert_eq!(theirs(&other).value("app_jobs_total", [("kind", "a"), ("region", "eu")]), 1.0);
-        assert_eq!(theirs(&other).value("app_late", [("region", "eu")]), 1.0);
+        // The collector also has the toolkit's own metrics.
+        assert_eq!(difference(&ours.points(), &prometheus_page(&other).points()), "");
+        assert_eq!(prometheus_page(&other).value("app_jobs_total", [("kind", "a"), ("region", "eu")]), 1.0);
+        assert_eq!(prometheus_page(&other).value("app_late", [("region", "eu")]), 1.0);
     }
 
     #[test]
-    fn a_family_without_help_or_series_is_no_problem() {
+    fn a_family_without_help_or_series_is_accepted() {
         let (ours, other) = (Registry::new(), prometheus::Registry::new());
         let silent = ours.counter(Descriptor::counter("silent_total", "").labels(["kind"])).unwrap();
         other.register(Box::new(silent.clone())).unwrap();
-        assert_eq!(theirs(&other).names(), [""; 0]);
+        assert_eq!(prometheus_page(&other).names(), [""; 0]);
         silent.get_or_create(&["a"]).unwrap().inc();
-        assert_eq!(theirs(&other).value("silent_total", [("kind", "a")]), 1.0);
+        assert_eq!(prometheus_page(&other).value("silent_total", [("kind", "a")]), 1.0);
     }
 
-    /// Their registry included here, with a family of ours in it that is here already.
+    /// A `prometheus` registry with one of our families is included in our registry, which has this family already.
     #[test]
-    fn there_and_back_again() {
+    fn a_family_in_an_included_registry_is_on_the_page_once() {
         let (ours, other) = (Registry::new(), prometheus::Registry::new());
         let jobs = ours.counter(Descriptor::counter("jobs_total", "Jobs.")).unwrap();
         jobs.get_or_create(&[]).unwrap().inc();
@@ -341,7 +343,7 @@ mod ours_in_their_registry {
     }
 
     #[test]
-    fn what_overflows_is_there_too() {
+    fn the_overflow_series_is_collected_too() {
         let (ours, other) = (Registry::new(), prometheus::Registry::new());
         ours.set_series_limit(2);
         let jobs = ours.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["kind"])).unwrap();
@@ -349,6 +351,6 @@ mod ours_in_their_registry {
             jobs.get_or_create(&[kind]).unwrap().inc();
         }
         other.register(Box::new(jobs)).unwrap();
-        assert_eq!(theirs(&other).value("jobs_total", [("kind", "_overflow")]), 2.0);
+        assert_eq!(prometheus_page(&other).value("jobs_total", [("kind", "_overflow")]), 2.0);
     }
 }

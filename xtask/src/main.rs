@@ -1,48 +1,60 @@
-//! The project's own commands: `cargo xtask test` checks everything, on a developer's machine as in CI, and
+//! The commands of this project: `cargo xtask test` runs every check, on a developer's machine as in CI, and
 //! `cargo xtask bench` measures this toolkit against its peers.
 //!
-//! `setup` brings what the checks need beyond Rust, `steps` is the list of checks as data, `run` carries one out.
-#![allow(clippy::print_stdout, reason = "a command line program speaks on its standard output")]
+//! - `steps`: the checks, as data
+//! - `run`: runs steps and counts their tests
+//! - `setup`: installs the tools that the checks need beyond Rust
+//! - `features`, `minimal_versions`: the commands of the steps of these names
+//! - `manifest`: the facts that these read from the manifests
+#![allow(clippy::print_stdout, reason = "a command line program prints to its standard output")]
 
+mod features;
+mod manifest;
+mod minimal_versions;
 mod run;
 mod setup;
 mod steps;
 
 use std::env;
-use std::path::Path;
 use std::process::{Command as Process, ExitCode};
 use std::time::Instant;
 
+use steps::{STEPS, Step};
+
 struct Command {
     name: &'static str,
-    what: &'static str,
+    arguments: &'static str,
+    summary: &'static str,
     run: Run,
 }
 
 #[derive(Clone, Copy)]
 enum Run {
     Plain(fn() -> ExitCode),
-    /// It has arguments of its own.
-    With(fn(&[&str]) -> ExitCode),
+    WithArguments(fn(&[&str]) -> ExitCode),
 }
 
 const COMMANDS: &[Command] = &[
     Command {
         name: "test",
-        what: "set up, then check formats, lints, tests, docs and a real Prometheus",
-        run: Run::Plain(test),
+        arguments: "[--step NAME]",
+        summary: "run every check, or the steps whose name contains NAME",
+        run: Run::WithArguments(test),
     },
+    Command { name: "steps", arguments: "", summary: "list the steps of `test`", run: Run::Plain(list_steps) },
     Command {
         name: "setup",
-        what: "install what the tests need beyond Rust: Prometheus, a Pushgateway, curl, slowhttptest, python's client",
+        arguments: "",
+        summary: "install the tools that the tests need beyond Rust",
         run: Run::Plain(setup),
     },
     Command {
         name: "bench",
-        what: "measure this toolkit against its peers and the floor: bench [FILTER] [--quick]",
-        run: Run::With(bench),
+        arguments: "[FILTER] [--quick]",
+        summary: "measure this toolkit against its peers and the floor, or the rows whose name contains FILTER",
+        run: Run::WithArguments(bench),
     },
-    Command { name: "help", what: "list the commands", run: Run::Plain(help) },
+    Command { name: "help", arguments: "", summary: "list the commands", run: Run::Plain(help) },
 ];
 
 fn main() -> ExitCode {
@@ -54,7 +66,7 @@ fn main() -> ExitCode {
     };
     if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
         return match (command.run, rest) {
-            (Run::With(run), _) => run(rest),
+            (Run::WithArguments(run), _) => run(rest),
             (Run::Plain(run), []) => run(),
             (Run::Plain(_), _) => {
                 eprintln!("`cargo xtask {name}` takes no arguments, found {rest:?}");
@@ -66,24 +78,37 @@ fn main() -> ExitCode {
     ExitCode::from(2)
 }
 
-fn test() -> ExitCode {
+fn test(arguments: &[&str]) -> ExitCode {
+    let filter = match arguments {
+        [] => "",
+        ["--step", name] => *name,
+        _ => {
+            eprintln!("`cargo xtask test` takes `--step NAME` or nothing, found {arguments:?}");
+            return ExitCode::from(2);
+        }
+    };
+    let steps: Vec<&Step> = STEPS.iter().filter(|step| step.name.contains(filter)).collect();
+    if steps.is_empty() {
+        eprintln!("no step's name contains `{filter}`; the steps are\n{}", step_names());
+        return ExitCode::from(2);
+    }
     let started = Instant::now();
-    // Checks that need no tool run even where none could be installed; those that do then fail.
-    let missing = setup::run();
-    let tested = run::all(steps::STEPS, &[(setup::VENV_VARIABLE, setup::venv())]);
+    // Steps run even if a tool could not be installed: the tests that need it fail, all others still give a verdict.
+    let missing = if steps.iter().any(|step| step.tests) { setup::run() } else { Vec::new() };
+    let tested = run::all(&steps, &[(setup::VENV_VARIABLE, setup::venv())]);
     let took = run::clock(started.elapsed());
     println!();
-    for how in &missing {
-        println!("setup is incomplete: {how}");
+    for instruction in &missing {
+        println!("setup is incomplete: {instruction}");
     }
     match tested {
         Ok(tests) if missing.is_empty() => {
             println!("{tests}");
-            println!("xtask: all {} steps passed in {took}", steps::STEPS.len());
+            println!("xtask: {} of {} steps passed in {took}", steps.len(), STEPS.len());
             ExitCode::SUCCESS
         }
         Ok(_) => {
-            println!("xtask: FAILED in {took}: the steps passed, but not with all tools");
+            println!("xtask: FAILED in {took}: the steps passed, but tools are missing");
             ExitCode::FAILURE
         }
         Err(failed) => {
@@ -93,16 +118,26 @@ fn test() -> ExitCode {
     }
 }
 
+fn list_steps() -> ExitCode {
+    println!("{}", step_names());
+    ExitCode::SUCCESS
+}
+
+fn step_names() -> String {
+    let rows: Vec<String> = STEPS.iter().map(|step| format!("  {}", step.name)).collect();
+    rows.join("\n")
+}
+
 fn setup() -> ExitCode {
     let missing = setup::run();
-    for how in &missing {
-        println!("setup is incomplete: {how}");
+    for instruction in &missing {
+        println!("setup is incomplete: {instruction}");
     }
     if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The benches are a workspace of their own, so nothing of their many dependencies is in this one. They end with a
-/// failure if a goal is missed.
+/// Runs the benches. They are a workspace of their own, which keeps their many dependencies out of this one. They fail
+/// if a goal is missed.
 fn bench(arguments: &[&str]) -> ExitCode {
     let mut command = cargo();
     command.args(["run", "--quiet", "--release", "--manifest-path", "benches/Cargo.toml", "--"]).args(arguments);
@@ -113,7 +148,7 @@ fn bench(arguments: &[&str]) -> ExitCode {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from),
         Err(error) => {
-            eprintln!("cargo could not start: {error}");
+            eprintln!("could not start cargo: {error}");
             ExitCode::FAILURE
         }
     }
@@ -125,13 +160,16 @@ fn help() -> ExitCode {
 }
 
 fn listing() -> String {
-    let rows: Vec<String> = COMMANDS.iter().map(|command| format!("  {:<7}{}", command.name, command.what)).collect();
-    rows.join("\n")
+    let rows = COMMANDS.iter().map(|command| {
+        let usage = format!("{} {}", command.name, command.arguments);
+        format!("  {usage:<26}{}", command.summary)
+    });
+    rows.collect::<Vec<_>>().join("\n")
 }
 
-/// The cargo that runs this, and no other that happens to be on the path.
+/// The cargo that runs this program, not the first one on the path.
 fn cargo() -> Process {
     let mut cargo = Process::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(""));
+    cargo.current_dir(manifest::root());
     cargo
 }

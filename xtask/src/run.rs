@@ -1,4 +1,4 @@
-//! Runs the steps one after the other, says which and how long, and stops at the first that fails.
+//! Runs steps one after the other, reports each with its duration, and stops at the first step that fails.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,21 +7,29 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cargo;
-use crate::steps::Step;
+use crate::steps::{Cargo, Step};
 
-/// Where a missing tool or a changed golden file has to fail.
+/// Makes a missing tool or a changed golden file fail its test.
 const STRICT: (&str, &str) = ("METRICS_TESTS_REQUIRE_TOOLS", "1");
 
-/// A developer's own settings, which must decide nothing here.
+/// Variables that a developer may have set and that must not change a result.
 pub(crate) const REMOVED: &[&str] =
     &["BLESS", "TRYBUILD", "METRICS_ENABLED", "METRICS_PATH", "METRICS_TOKEN", "METRICS_ALLOW", "METRICS_LISTEN"];
 
-/// What the test harnesses counted.
+/// The sums of the test harnesses' closing lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tests {
     passed: u64,
     failed: u64,
     ignored: u64,
+}
+
+impl Tests {
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
 }
 
 impl fmt::Display for Tests {
@@ -31,28 +39,64 @@ impl fmt::Display for Tests {
     }
 }
 
-pub(crate) fn all(steps: &[Step], env: &[(&str, impl AsRef<OsStr>)]) -> Result<Tests, String> {
+/// Runs the steps with these environment variables, and counts their tests.
+///
+/// # Errors
+/// The failed step: its title, its command, and the reason.
+pub(crate) fn all(steps: &[&Step], env: &[(&str, impl AsRef<OsStr>)]) -> Result<Tests, String> {
     let mut total = Tests::default();
     for (index, step) in steps.iter().enumerate() {
         let title = format!("{}/{} {}", index + 1, steps.len(), step.name);
-        let mut command = cargo();
-        command.args(step.cargo.split_whitespace()).stdin(Stdio::null());
-        for name in REMOVED {
-            command.env_remove(name);
-        }
-        command.env(STRICT.0, STRICT.1);
-        command.envs(env.iter().map(|(name, value)| (name, value.as_ref())));
-        command.envs(step.env.iter().copied());
-        let shown = shown(step);
-        println!("\n==> {title}: {shown}");
-
+        println!("\n==> {title}");
         let started = Instant::now();
-        let done = if step.tests { count_tests(&mut command, &mut total) } else { plain(&mut command) };
+        let done = step.commands().and_then(|commands| run_all(step, &commands, env, &mut total));
         let took = clock(started.elapsed());
-        done.map_err(|why| format!("step {title} {why} after {took}; it ran `{shown}`"))?;
+        done.map_err(|reason| format!("step {title}, after {took}: {reason}"))?;
         println!("<== {title}: ok in {took}");
     }
     Ok(total)
+}
+
+impl Step {
+    fn commands(&self) -> Result<Vec<Vec<String>>, String> {
+        match self.cargo {
+            Cargo::One(arguments) => Ok(vec![arguments.split_whitespace().map(str::to_owned).collect()]),
+            Cargo::Many(commands) => commands(),
+        }
+    }
+
+    /// The command as it can be typed in a shell.
+    fn shown(&self, arguments: &[String]) -> String {
+        let env = self.env.iter().map(|(name, value)| format!("{name}={value:?} "));
+        env.chain([format!("cargo {}", arguments.join(" "))]).collect()
+    }
+}
+
+/// Runs all commands of a step, also after one has failed: so one run shows every failing feature set.
+fn run_all(
+    step: &Step,
+    commands: &[Vec<String>],
+    env: &[(&str, impl AsRef<OsStr>)],
+    total: &mut Tests,
+) -> Result<(), String> {
+    let results = commands.iter().map(|arguments| run(step, arguments, env, total));
+    let failures: Vec<String> = results.filter_map(Result::err).collect();
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+}
+
+fn run(step: &Step, arguments: &[String], env: &[(&str, impl AsRef<OsStr>)], total: &mut Tests) -> Result<(), String> {
+    let mut command = cargo();
+    command.args(arguments).stdin(Stdio::null());
+    for name in REMOVED {
+        command.env_remove(name);
+    }
+    command.env(STRICT.0, STRICT.1);
+    command.envs(env.iter().map(|(name, value)| (name, value.as_ref())));
+    command.envs(step.env.iter().copied());
+    let shown = step.shown(arguments);
+    println!("{shown}");
+    let done = if step.tests { count_tests(&mut command, total) } else { plain(&mut command) };
+    done.map_err(|reason| format!("`{shown}` {reason}"))
 }
 
 fn plain(command: &mut Command) -> Result<(), String> {
@@ -60,39 +104,35 @@ fn plain(command: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("ended with {status}")) }
 }
 
-/// As [`plain`], with the harnesses' closing lines added up on their way to the terminal.
+/// As [`plain`]; copies the output to the terminal and adds up the closing lines of the test harnesses.
 fn count_tests(command: &mut Command, total: &mut Tests) -> Result<(), String> {
     let start = command.stdout(Stdio::piped()).spawn();
     let mut child = start.map_err(|error| format!("could not start: {error}"))?;
-    let mut seen = Tests::default();
+    let mut counted = Tests::default();
     if let Some(stdout) = child.stdout.take() {
         let mut stdout = BufReader::new(stdout);
         let mut line = Vec::new();
         while stdout.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            // A terminal that has gone away is no reason to stop.
+            // The tests continue when the terminal is closed.
             let _ = io::stdout().write_all(&line);
-            if let Some(one) = closing_line(&String::from_utf8_lossy(&line)) {
-                seen.passed += one.passed;
-                seen.failed += one.failed;
-                seen.ignored += one.ignored;
+            if let Some(tests) = closing_line(&String::from_utf8_lossy(&line)) {
+                counted.add(tests);
             }
             line.clear();
         }
     }
     let status = child.wait().map_err(|error| format!("could not be waited for: {error}"))?;
-    total.passed += seen.passed;
-    total.failed += seen.failed;
-    total.ignored += seen.ignored;
+    total.add(counted);
     if !status.success() {
-        return Err(format!("ended with {status}, {seen}"));
+        return Err(format!("ended with {status}, {counted}"));
     }
-    if seen.passed == 0 {
+    if counted.passed == 0 {
         return Err("ran no test".to_owned());
     }
     Ok(())
 }
 
-/// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ..`
+/// Parses `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ..`.
 fn closing_line(line: &str) -> Option<Tests> {
     let (_, counts) = line.trim().strip_prefix("test result: ")?.split_once(". ")?;
     let count = |what: &str| {
@@ -100,11 +140,6 @@ fn closing_line(line: &str) -> Option<Tests> {
         parts.find_map(|part| part.strip_suffix(what)?.trim().parse().ok())
     };
     Some(Tests { passed: count("passed")?, failed: count("failed")?, ignored: count("ignored")? })
-}
-
-fn shown(step: &Step) -> String {
-    let env = step.env.iter().map(|(name, value)| format!("{name}={value:?} "));
-    env.chain([format!("cargo {}", step.cargo)]).collect()
 }
 
 pub(crate) fn clock(took: Duration) -> String {
@@ -134,8 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_shown_as_it_can_be_typed() {
-        let docs = Step { name: "docs", cargo: "doc --no-deps", env: &[("RUSTDOCFLAGS", "-D warnings")], tests: false };
-        assert_eq!(shown(&docs), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps");
+    fn a_command_is_shown_as_it_can_be_typed() {
+        let docs = Step {
+            name: "docs",
+            cargo: Cargo::One("doc --no-deps"),
+            env: &[("RUSTDOCFLAGS", "-D warnings")],
+            tests: false,
+        };
+        let commands = docs.commands().expect("the command is constant");
+        assert_eq!(docs.shown(&commands[0]), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps");
     }
 }

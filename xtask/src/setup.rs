@@ -1,25 +1,25 @@
-//! What the tests need beyond Rust: Prometheus with promtool, a Pushgateway, curl, slowhttptest, Chromium, and in an
-//! environment of Python's own under the target folder `prometheus-client`, Grafana's foundation SDK and plotly.
+//! Installs the tools that the tests need beyond Rust: Prometheus with promtool, a Pushgateway, curl, slowhttptest and
+//! Chromium; and, in a virtual environment under the target folder, the Python packages `prometheus-client`,
+//! `grafana-foundation-sdk` and `plotly`.
 //!
-//! Everything is looked for first, so a second run changes nothing. Packages come from apt where there is one and this
-//! runs as root; anywhere else, one line says what to install.
+//! Tools that are installed already stay as they are, so a second run changes nothing. Packages are installed with apt
+//! if there is one and this runs as root. Otherwise one line for each missing tool tells how to install it.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
-use crate::cargo;
+use crate::{cargo, manifest};
 
-/// Tells the tests where the environment is.
+/// The variable that gives the tests the path of the virtual environment.
 pub(crate) const VENV_VARIABLE: &str = "METRICS_TESTS_VENV";
 
-/// Packages of Python with their versions: the reference parsers, Grafana's schema of dashboards, and the library that
-/// pictures of dashboards are drawn with.
+/// Python packages with their versions: the reference parsers, Grafana's dashboard schema, and the library that draws
+/// pictures of dashboards.
 const PACKAGES: [(&str, &str); 3] =
     [("prometheus-client", "0.26.0"), ("grafana-foundation-sdk", "1769699379!11.6.0"), ("plotly", "7.1.0")];
 
-/// Says what is there, installs what is not. Gives a line for everything that is still missing.
+/// Prints the tools that are found and installs the others. Returns one instruction for each tool that is still missing.
 pub(crate) fn run() -> Vec<String> {
     println!("==> setup");
     let mut missing = Vec::new();
@@ -33,27 +33,28 @@ pub(crate) fn run() -> Vec<String> {
     ];
     for (name, found) in tools {
         match found {
-            Ok(what) => println!("{name}: {what}"),
-            Err(how) => missing.push(how),
+            Ok(version) => println!("{name}: {version}"),
+            Err(instruction) => missing.push(instruction),
         }
     }
     missing
 }
 
-/// A program whose package is called as it is. Not every one ends well when it is only asked for its version.
+/// Finds or installs a program whose package has the same name. It is not asked for its version: some of these programs
+/// fail on `--version`.
 fn program(name: &str) -> Result<String, String> {
     let found = || output(Command::new("sh").args(["-c", "command -v \"$0\"", name]));
     found()
         .or_else(|_| apt_install(&[name]).and_then(|()| found()))
-        .map_err(|why| format!("{name}: {why}; install it by `sudo apt-get install {name}` or `brew install {name}`"))
+        .map_err(|error| format!("{name}: {error}; run `sudo apt-get install {name}` or `brew install {name}`"))
 }
 
-/// A package of the distribution, and the programs in it. Each is asked, for all of them are needed.
+/// A package of the distribution and its programs, which are all needed.
 struct Package {
     name: &'static str,
-    /// The one whose version is shown comes last.
+    /// The version of the last one is printed.
     programs: &'static [&'static str],
-    /// Where there is no apt.
+    /// Commands for systems without apt.
     by_hand: &'static str,
 }
 
@@ -77,11 +78,11 @@ impl Package {
         apt_install(&[self.name])
             .and_then(|()| {
                 self.stop_service();
-                self.version().ok_or_else(|| "not on the path after the installation".to_owned())
+                self.version().ok_or_else(|| "is not on the path after the installation".to_owned())
             })
-            .map_err(|why| {
+            .map_err(|error| {
                 let programs = self.programs.join(" and ");
-                format!("{programs}: {why}; put what is missing on the path, for example by {}", self.by_hand)
+                format!("{programs}: {error}; put these programs on the path, for example with {}", self.by_hand)
             })
     }
 
@@ -91,7 +92,7 @@ impl Package {
         versions.last()?.split(" (").next().map(str::to_owned)
     }
 
-    /// The package starts a server on its usual port. Nobody asked for one: it came with this installation.
+    /// Stops the server that the installation of the package has started: the tests start their own.
     fn stop_service(&self) {
         if Path::new("/run/systemd/system").is_dir() {
             let _ = output(Command::new("systemctl").args(["disable", "--now", &format!("{}.service", self.name)]));
@@ -115,19 +116,19 @@ fn python() -> Result<String, String> {
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]).args(&requirements);
         output(&mut pip).map(drop)
     };
-    // An environment that is there may still be one that a newer Python has left behind.
-    install().or_else(|_| create_venv(&venv).and_then(|()| install())).map_err(|why| {
+    // An existing environment is unusable after its Python was upgraded: then it is created anew.
+    install().or_else(|_| create_venv(&venv).and_then(|()| install())).map_err(|error| {
         let requirements = requirements.join("' '");
-        format!("{names}: {why}; run `python3 -m venv {0} && {0}/bin/pip install '{requirements}'`", venv.display())
+        format!("{names}: {error}; run `python3 -m venv {0} && {0}/bin/pip install '{requirements}'`", venv.display())
     })?;
     if are_installed(&program) {
         Ok(names)
     } else {
-        Err(format!("{names}: installed in {}, but not to be imported", venv.display()))
+        Err(format!("{names}: installed in {}, but cannot be imported", venv.display()))
     }
 }
 
-/// Whether each package is there in its version, and can be imported.
+/// Returns `true` if each package is installed in its version and can be imported.
 fn are_installed(python: &Path) -> bool {
     PACKAGES.iter().all(|(package, version)| {
         let module = package.replace('-', "_");
@@ -138,19 +139,19 @@ fn are_installed(python: &Path) -> bool {
 
 fn create_venv(venv: &Path) -> Result<(), String> {
     let create = |python: &str| output(Command::new(python).args(["-m", "venv", "--clear"]).arg(venv)).map(drop);
-    create("python3").or_else(|why| {
-        // Debian keeps what a virtual environment is made of in a package of its own.
-        apt_install(&["python3", "python3-venv"]).map_err(|apt| format!("{why}; {apt}"))?;
+    create("python3").or_else(|error| {
+        // On Debian, `venv` needs a package of its own.
+        apt_install(&["python3", "python3-venv"]).map_err(|apt| format!("{error}; {apt}"))?;
         create("/usr/bin/python3")
     })
 }
 
 fn apt_install(packages: &[&str]) -> Result<(), String> {
     if output(Command::new("apt-get").arg("--version")).is_err() {
-        return Err("there is no apt-get to install it".to_owned());
+        return Err("apt-get is not available".to_owned());
     }
     if output(Command::new("id").arg("-u")).is_ok_and(|id| id != "0") {
-        return Err("only root can install it with apt-get".to_owned());
+        return Err("apt-get needs root".to_owned());
     }
     println!("installing {} with apt-get", packages.join(", "));
     let apt_get = |arguments: &[&str]| {
@@ -162,14 +163,14 @@ fn apt_install(packages: &[&str]) -> Result<(), String> {
     apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
 }
 
-/// What a program printed, or why it failed, in one line.
+/// Returns the output of a program, or its failure in one line.
 fn output(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
     let Output { status, stdout, stderr } = output;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if status.success() {
-        // Some programs print their version on the one, some on the other.
+        // Some programs print their version to standard error.
         return Ok([text(&stdout), text(&stderr)].into_iter().find(|text| !text.is_empty()).unwrap_or_default());
     }
     let last = [text(&stderr), text(&stdout)].iter().find_map(|text| text.lines().last().map(str::to_owned));
@@ -181,14 +182,14 @@ pub(crate) fn venv() -> PathBuf {
     TARGET.join("venv")
 }
 
-/// The target folder as cargo sees it, whatever variable or configuration file moved it.
-fn target() -> PathBuf {
+/// The target folder of cargo, which a variable or a configuration file may have moved.
+pub(crate) fn target() -> PathBuf {
     let metadata = output(cargo().args(["metadata", "--format-version=1", "--no-deps"]));
     let target = metadata.ok().and_then(|json| target_directory(&json));
-    target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target"))
+    target.unwrap_or_else(|| manifest::root().join("target"))
 }
 
-/// One string out of cargo's JSON: not worth a parser that every run of this program would wait for.
+/// Reads one string from cargo's JSON. A JSON parser would slow down every build of this program.
 fn target_directory(json: &str) -> Option<PathBuf> {
     let (_, rest) = json.split_once("\"target_directory\":\"")?;
     let (path, _) = rest.split_once("\",")?;
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_fails_says_why_in_one_line() {
+    fn a_failure_is_one_line_with_the_reason() {
         let failed = output(Command::new("sh").args(["-c", "echo first; echo why >&2; exit 3"]));
         assert_eq!(failed, Err("sh ended with exit status: 3: why".to_owned()));
         assert_eq!(output(Command::new("sh").args(["-c", "echo 1 >&2"])), Ok("1".to_owned()));

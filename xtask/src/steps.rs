@@ -1,81 +1,89 @@
-//! What `cargo xtask test` does, in its order: the quick verdicts first.
+//! The checks of `cargo xtask test` in their order: the quick verdicts first.
+
+use crate::{features, minimal_versions};
 
 pub(crate) struct Step {
     pub(crate) name: &'static str,
-    /// Arguments of cargo, separated by blanks.
-    pub(crate) cargo: &'static str,
+    pub(crate) cargo: Cargo,
+    /// Environment variables for the commands of this step.
     pub(crate) env: &'static [(&'static str, &'static str)],
-    /// It runs tests: they are counted, and none at all is a failure.
+    /// The step runs tests. They are counted, and a step without any fails.
     pub(crate) tests: bool,
 }
 
-const PLAIN: Step = Step { name: "", cargo: "", env: &[], tests: false };
+/// The cargo commands of a step.
+#[derive(Clone, Copy)]
+pub(crate) enum Cargo {
+    /// The arguments of one command, separated by blanks.
+    One(&'static str),
+    /// The arguments of several commands, computed when the step begins.
+    Many(fn() -> Result<Vec<Vec<String>>, String>),
+}
 
-/// A feature that changes behaviour, as `off` does, gets rows of its own.
+const PLAIN: Step = Step { name: "", cargo: Cargo::One(""), env: &[], tests: false };
+
+const TESTS: Step = Step { tests: true, ..PLAIN };
+
+/// A feature that changes behaviour, such as `off`, has test steps of its own.
 pub(crate) const STEPS: &[Step] = &[
-    Step { name: "formats", cargo: "fmt --all --check", ..PLAIN },
+    Step { name: "formats", cargo: Cargo::One("fmt --all --check"), ..PLAIN },
     // All features include `off`, so the code that attributes generate is only linted without it.
-    Step { name: "lints, default features", cargo: "clippy --workspace --all-targets -- -D warnings", ..PLAIN },
+    Step {
+        name: "lints, default features",
+        cargo: Cargo::One("clippy --workspace --all-targets -- -D warnings"),
+        ..PLAIN
+    },
     Step {
         name: "lints, all features",
-        cargo: "clippy --workspace --all-targets --all-features -- -D warnings",
+        cargo: Cargo::One("clippy --workspace --all-targets --all-features -- -D warnings"),
         ..PLAIN
     },
-    Step {
-        name: "lints, no default features",
-        cargo: "clippy --package metrics-runtime --no-default-features -- -D warnings",
-        ..PLAIN
-    },
-    Step {
-        name: "lints, http without axum",
-        cargo: "clippy --package metrics-runtime --no-default-features --features http --all-targets -- -D warnings",
-        ..PLAIN
-    },
-    Step {
-        name: "lints, feature axum alone",
-        cargo: "clippy --package metrics-runtime --no-default-features --features axum -- -D warnings",
-        ..PLAIN
-    },
-    // Unit, integration and compile-fail tests. Among them are the examples as their users run them, a real Prometheus,
-    // promtool and the reference parsers.
-    Step { name: "tests", cargo: "test --workspace --all-targets --no-fail-fast", tests: true, ..PLAIN },
+    Step { name: "lints, each feature", cargo: Cargo::Many(features::commands), ..PLAIN },
+    Step { name: "minimal versions", cargo: Cargo::Many(minimal_versions::commands), ..PLAIN },
+    // Unit, integration and compile-fail tests. They include the examples run as services, and checks by a real
+    // Prometheus, promtool and the reference parsers.
+    Step { name: "tests", cargo: Cargo::One("test --workspace --all-targets --no-fail-fast"), ..TESTS },
     Step {
         name: "tests with attributes switched off",
-        cargo: "test --package tests --features off --test off --test circuit_breaker --test breaker_conflicts",
-        tests: true,
-        ..PLAIN
+        cargo: Cargo::One(
+            "test --package tests --features off --test off --test circuit_breaker --test breaker_conflicts",
+        ),
+        ..TESTS
     },
     Step {
         name: "tests of the commands as a subcommand of clap",
-        cargo: "test --package metrics-runtime --features clap --lib export::",
-        tests: true,
-        ..PLAIN
+        cargo: Cargo::One("test --package metrics-runtime --features clap --lib export::"),
+        ..TESTS
     },
     Step {
-        name: "tests with prometheus' feature protobuf",
-        cargo: "test --package tests --features protobuf --test registry",
-        tests: true,
-        ..PLAIN
+        name: "tests with the feature protobuf of prometheus",
+        cargo: Cargo::One("test --package tests --features protobuf --test registry"),
+        ..TESTS
     },
     Step {
         name: "tests with the circuit breakers of other crates",
-        cargo: "test --package tests --features adapters --test adapted_breakers",
-        tests: true,
-        ..PLAIN
+        cargo: Cargo::One("test --package tests --features adapters --test adapted_breakers"),
+        ..TESTS
     },
-    // The parts without locks in every order, with loom: see `metrics-runtime/src/sync.rs`. The flag is another one for
-    // every crate, so what is built with it has a folder of its own.
+    // Explores every interleaving of the lock-free code with loom: see `metrics-runtime/src/metric/sync.rs`. The flag
+    // changes the build of every crate, so these builds have a target folder of their own.
     Step {
         name: "models",
-        cargo: "test --package metrics-runtime --no-default-features --lib models::",
+        cargo: Cargo::One(
+            "test --package metrics-runtime --no-default-features --features circuit-breaker --lib models::",
+        ),
         env: &[("RUSTFLAGS", "--cfg models -D warnings"), ("CARGO_TARGET_DIR", "target/models")],
-        tests: true,
+        ..TESTS
     },
     Step {
         name: "doc tests",
-        cargo: "test --workspace --doc --no-fail-fast --features tests/adapters",
-        tests: true,
+        cargo: Cargo::One("test --workspace --doc --no-fail-fast --features tests/adapters"),
+        ..TESTS
+    },
+    Step {
+        name: "docs",
+        cargo: Cargo::One("doc --workspace --no-deps"),
+        env: &[("RUSTDOCFLAGS", "-D warnings")],
         ..PLAIN
     },
-    Step { name: "docs", cargo: "doc --workspace --no-deps", env: &[("RUSTDOCFLAGS", "-D warnings")], ..PLAIN },
 ];

@@ -5,7 +5,7 @@ use autometrics::{autometrics, prometheus_exporter};
 
 use super::{Failed, drive};
 
-/// The exporter of its documentation, on the backend that is its default: `prometheus-client`.
+/// The exporter that its documentation shows, with the default backend `prometheus-client`.
 static EXPORTER: LazyLock<()> = LazyLock::new(prometheus_exporter::init);
 
 #[autometrics]

@@ -9,13 +9,13 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use super::{BUCKETS, Failed, drive};
 use crate::http;
 
-/// The exporter with the upkeep that its documentation asks for, in the interval that is its default. A program has one,
-/// so `axum-prometheus` records into it as well, with buckets of its own.
+/// The exporter with the upkeep that its documentation requires, at the default interval. A program has one recorder,
+/// so `axum-prometheus` also records into it, with its own buckets.
 pub static RECORDER: LazyLock<PrometheusHandle> = LazyLock::new(|| {
     let requests = Matcher::Full(axum_prometheus::AXUM_HTTP_REQUESTS_DURATION_SECONDS.to_owned());
-    let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).expect("there are buckets");
-    let builder = builder.set_buckets_for_metric(requests, &http::BUCKETS).expect("there are buckets");
-    let handle = builder.install_recorder().expect("no other recorder");
+    let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).expect("the list of buckets is not empty");
+    let builder = builder.set_buckets_for_metric(requests, &http::BUCKETS).expect("the list of buckets is not empty");
+    let handle = builder.install_recorder().expect("no other recorder is installed");
     let upkeep = handle.clone();
     thread::spawn(move || {
         loop {

@@ -1,5 +1,5 @@
-//! One call of an async function that returns at once and records how it ended and how long it took: a counter by
-//! status and a histogram of seven buckets. The same work for everybody, each as its own documentation recommends.
+//! One call of an async function that returns at once and records its outcome and duration: a counter by status and a
+//! histogram of seven buckets. Every library does the same work, in the way that its own documentation recommends.
 
 mod autometrics;
 mod measured;
@@ -22,7 +22,7 @@ use crate::table::{Goal, Table};
 /// The buckets of `ryot_request_duration_seconds`.
 pub const BUCKETS: [f64; 7] = [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
 
-/// How the calls could fail, if they did.
+/// The error type of the functions; they never return it.
 #[derive(Debug)]
 pub struct Failed;
 
@@ -32,19 +32,19 @@ impl fmt::Display for Failed {
     }
 }
 
-/// Calls an async function again and again, each time to its end.
+/// Calls an async function repeatedly and drives each call to its end.
 #[inline]
 pub fn drive<F: Future>(calls: u64, call: impl Fn(u64) -> F) {
     let mut context = Context::from_waker(Waker::noop());
     for prompt in 0..calls {
         match pin!(call(black_box(prompt))).poll(&mut context) {
             Poll::Ready(completion) => _ = black_box(completion),
-            Poll::Pending => unreachable!("nothing here waits"),
+            Poll::Pending => unreachable!("the function never waits"),
         }
     }
 }
 
-/// A peer, and by how much a call of ours has to be cheaper on one thread and on two.
+/// A peer, and the goals of our call against it on one thread and on two.
 pub struct Peer {
     pub name: &'static str,
     pub batch: Batch,
@@ -88,12 +88,12 @@ pub fn run(table: &mut Table, crew: &Crew) {
     run_time_labels::run(table, crew);
 }
 
-/// Recording while another thread scrapes.
+/// Measures recording while another thread scrapes.
 pub fn run_scraped(table: &mut Table, crew: &Crew) {
     ours::run_scraped(table, crew);
 }
 
-/// Last of all: metrics cannot be switched on again.
+/// Measures calls with metrics switched off. Runs last: metrics cannot be switched on again.
 pub fn run_disabled(table: &mut Table, crew: &Crew) {
     ours::run_disabled(table, crew);
 }

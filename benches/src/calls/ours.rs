@@ -30,7 +30,7 @@ pub(super) fn run_scraped(table: &mut Table, crew: &Crew) {
     if !table.wants(bench) {
         return;
     }
-    // A scrape that goes on for ever cannot take turns round by round, but a few rounds at a time it can.
+    // A thread that scrapes without pause cannot alternate round by round, so it alternates in groups of rounds.
     let own = Contender { batch, threads: 1 };
     let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..9 {
@@ -60,7 +60,7 @@ pub(super) fn run_disabled(table: &mut Table, crew: &Crew) {
     if !table.wants(bench) {
         return;
     }
-    Metrics::builder().enabled(false).install().expect("nothing is installed before");
+    Metrics::builder().enabled(false).install().expect("no metrics are installed yet");
     let (ours, other) = (Contender { batch, threads: 1 }, Contender { batch: plain_batch, threads: 1 });
     compare(table, crew, bench.into(), ours, other, Goal::Adds(2.0));
 }

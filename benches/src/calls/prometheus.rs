@@ -7,13 +7,13 @@ use prometheus::{Histogram, IntCounter, IntCounterVec, histogram_opts, register_
 use super::{BUCKETS, Failed, drive};
 
 static CALLS: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    register_int_counter_vec!("ryot_requests_total", "Calls by status.", &["status"]).expect("a name of its own")
+    register_int_counter_vec!("ryot_requests_total", "Calls by status.", &["status"]).expect("the name is unique")
 });
 static SUCCEEDED: LazyLock<IntCounter> = LazyLock::new(|| CALLS.with_label_values(&["success"]));
 static FAILED: LazyLock<IntCounter> = LazyLock::new(|| CALLS.with_label_values(&["error"]));
 static DURATION: LazyLock<Histogram> = LazyLock::new(|| {
     let opts = histogram_opts!("ryot_request_duration_seconds", "Duration of calls.", BUCKETS.to_vec());
-    register_histogram!(opts).expect("a name of its own")
+    register_histogram!(opts).expect("the name is unique")
 });
 
 async fn generate_cached(prompt: u64) -> Result<u64, Failed> {

@@ -29,7 +29,7 @@ struct Ryot {
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 static RYOT: LazyLock<Ryot> = LazyLock::new(|| {
     let ryot = Ryot { calls: Family::default(), duration: Histogram::new(BUCKETS) };
-    let mut registry = REGISTRY.lock().expect("nobody panicked");
+    let mut registry = REGISTRY.lock().expect("no thread panicked");
     registry.register("ryot_requests", "Calls by status", ryot.calls.clone());
     registry.register("ryot_request_duration_seconds", "Duration of calls", ryot.duration.clone());
     ryot

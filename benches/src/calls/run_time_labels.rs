@@ -1,6 +1,6 @@
-//! A counter whose two labels are known at run time only: 6 routes and 3 kinds of errors, as in the benchmark that
-//! `measured` publishes. And the same where the routes are an enum as well, so that all series are known before; by an
-//! attribute, which counts by how the call ended, too.
+//! A counter with two labels whose values are known only at run time: 6 routes and 3 kinds of errors, as in the
+//! benchmark that `measured` publishes. The bounded variants use an enum for the routes too, so that all series are
+//! known in advance; the last one counts with an attribute, which adds the outcome of the call as a label.
 
 use std::hint::black_box;
 use std::sync::LazyLock;
@@ -55,7 +55,7 @@ enum Route {
 const BOUNDED_ROUTES: [Route; 6] =
     [Route::Users, Route::User, Route::Products, Route::Product, Route::Owner, Route::Purchase];
 
-/// Which tuple comes next: all 18 in turn.
+/// Yields all 18 tuples in turn.
 #[inline]
 fn tuples<R: Copy>(calls: u64, routes: &'static [R; 6]) -> impl Iterator<Item = (Kind, R)> {
     let routes: &[R; 6] = black_box(routes);
@@ -106,7 +106,7 @@ fn ours_of_calls(calls: u64) {
 }
 
 static PROMETHEUS: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    register_int_counter_vec!("http_request_errors_total", "Errors.", &["kind", "route"]).expect("a name of its own")
+    register_int_counter_vec!("http_request_errors_total", "Errors.", &["kind", "route"]).expect("the name is unique")
 });
 
 fn prometheus(calls: u64) {
@@ -194,7 +194,7 @@ pub(super) fn run(table: &mut Table, crew: &Crew) {
         ("run-time labels", "measured", ours, measured, Goal::Better),
         ("run-time labels", "prometheus", ours, prometheus, Goal::Better),
         ("bounded labels", "measured", ours_bounded, measured_bounded, Goal::Better),
-        // A call that is told from one that panicked costs more than an increment.
+        // The attribute also detects panics, which costs more than an increment.
         ("bounded labels of an attribute", "measured", ours_of_calls, measured_of_calls, Goal::Reported),
     ];
     for (labels, name, ours, other, goal) in peers {

@@ -304,10 +304,4 @@ mod tests {
         assert_eq!(samples(&family).len(), 4);
         assert_eq!(family.overflowed(), 0);
     }
-
-    #[test]
-    fn a_wrong_number_of_values_is_an_error_that_names_the_labels() {
-        let error = family(&["a", "b"], 9).get_or_create(&["x"]).map(|_| ()).expect_err("one value for two labels");
-        assert_eq!(error.to_string(), "`x_total` has 2 label(s) (a, b), but 1 value(s) were given");
-    }
 }

@@ -1,7 +1,7 @@
-//! The words of a line: names, label sets, quoted strings, numbers.
+//! The tokens of a line: names, label sets, quoted strings, numbers.
 //!
-//! Both formats allow a reader to be lenient about blanks and commas. A writer has no reason to need that, so one
-//! blank is one blank here.
+//! Both formats allow readers to be lenient about blanks and commas. No writer needs that, so this lexer accepts
+//! exactly one blank.
 
 use super::Labels;
 
@@ -32,7 +32,7 @@ impl<'a> Cursor<'a> {
         self.rest.is_empty()
     }
 
-    /// Everything up to the next blank.
+    /// Returns everything up to the next blank.
     pub(super) fn word(&mut self) -> &'a str {
         let end = self.rest.find(' ').unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
@@ -55,7 +55,7 @@ impl<'a> Cursor<'a> {
         Ok(name)
     }
 
-    /// `{name="value",..}`, with at least the braces.
+    /// Reads `{name="value",..}`; the braces are required.
     pub(super) fn labels(&mut self) -> Result<Labels, String> {
         let mut labels = Labels::new();
         self.expect("{")?;
@@ -94,7 +94,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// `\\` and `\n` always, `\"` where quotes have to be escaped; every other backslash is an error.
+/// Replaces the escapes `\\` and `\n`, and `\"` if quotes have to be escaped. Every other backslash is an error.
 pub(super) fn unescape(text: &str, quotes: bool) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
@@ -106,7 +106,7 @@ pub(super) fn unescape(text: &str, quotes: bool) -> Result<String, String> {
                 Some('n') => out.push('\n'),
                 Some('"') if quotes => out.push('"'),
                 Some(other) => {
-                    return Err(format!("escape \\{other} in {text:?} is not one of this format"));
+                    return Err(format!("escape \\{other} in {text:?} does not exist in this format"));
                 }
                 None => return Err(format!("{text:?} ends in a lone backslash")),
             },
@@ -116,7 +116,7 @@ pub(super) fn unescape(text: &str, quotes: bool) -> Result<String, String> {
     Ok(out)
 }
 
-/// A number in the spelling that both formats share; Rust alone would also take `inf`, `nan` and `infinity`.
+/// Parses a number as both formats write it. Rust alone would also accept `inf`, `nan` and `infinity`.
 pub(super) fn number(text: &str) -> Result<f64, String> {
     match text {
         "+Inf" => return Ok(f64::INFINITY),
@@ -126,8 +126,8 @@ pub(super) fn number(text: &str) -> Result<f64, String> {
     }
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
     let value = if plain { text.parse::<f64>().ok() } else { None };
-    // A number that is too large would become an infinity that nobody wrote.
+    // A number that is too large would become an infinity.
     value
         .filter(|value| value.is_finite())
-        .ok_or_else(|| format!("{text:?} is no number; allowed are decimals, +Inf, -Inf and NaN"))
+        .ok_or_else(|| format!("{text:?} is not a number; use a decimal, +Inf, -Inf or NaN"))
 }

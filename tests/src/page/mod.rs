@@ -1,8 +1,8 @@
-//! A page of metrics, read back by a parser that shares nothing with the encoder.
+//! A strict parser of a page of metrics, which shares no code with the encoder.
 //!
-//! Reference parsers let through what a monitoring system then trips over: the same series twice, a sample forged by an
-//! unescaped quote, a histogram whose buckets go down. This one accepts only what a careful writer produces, and turns
-//! it into a model that a test can compare as a set.
+//! Reference parsers accept pages that later confuse a monitoring system: a duplicate series, a sample forged by an
+//! unescaped quote, a histogram with decreasing buckets. This parser accepts only what a careful writer produces, and
+//! returns a model that a test can compare as a set.
 //!
 //! ```
 //! use tests::page::Page;
@@ -30,7 +30,7 @@ pub use rules::canonical_bound;
 /// Label names and values of one series.
 pub type Labels = BTreeMap<String, String>;
 
-/// What a family measures, as its `# TYPE` line says it.
+/// The type of a family, from its `# TYPE` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the formats' own words")]
 pub enum Kind {
@@ -45,10 +45,10 @@ pub enum Kind {
     GaugeHistogram,
 }
 
-/// A value that led to a sample, kept beside it in OpenMetrics.
+/// An exemplar of a sample, in OpenMetrics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exemplar {
-    /// What identifies it, such as a trace id.
+    /// Its labels, such as a trace id.
     pub labels: Labels,
     /// The observed value.
     pub value: f64,
@@ -59,7 +59,7 @@ pub struct Exemplar {
 /// One line of the page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// The sample's own name, with its suffix (`_total`, `_bucket`, ..).
+    /// The name of the sample, with its suffix (`_total`, `_bucket`, ..).
     pub name: String,
     /// Its labels, `le` and `quantile` among them.
     pub labels: Labels,
@@ -67,42 +67,42 @@ pub struct Sample {
     pub text: String,
     /// The value as Prometheus stores it.
     pub value: f64,
-    /// As written: milliseconds in the text format, seconds in OpenMetrics.
+    /// The timestamp as written: milliseconds in the text format, seconds in OpenMetrics.
     pub timestamp: Option<String>,
-    /// OpenMetrics only.
+    /// The exemplar, in OpenMetrics only.
     pub exemplar: Option<Exemplar>,
 }
 
 /// The samples under one `# TYPE` line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Family {
-    /// As in the `# TYPE` line: in OpenMetrics a counter's name has no `_total`.
+    /// The name in the `# TYPE` line. In OpenMetrics, a counter's name has no `_total`.
     pub name: String,
-    /// What it measures.
+    /// The type.
     pub kind: Kind,
     /// The `# HELP` text, unescaped.
     pub help: Option<String>,
     /// The `# UNIT`, in OpenMetrics only.
     pub unit: Option<String>,
-    /// In the order of the page.
+    /// The samples, in the order of the page.
     pub samples: Vec<Sample>,
 }
 
-/// A sample as a value that can stand in a set: what a model predicts and what a parser found.
+/// A sample that can be an element of a set, to compare a model with the result of a parser.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
     /// The sample's name.
     pub name: String,
     /// Its labels.
     pub labels: Labels,
-    /// Its value in one spelling: `1`, `1.0` and `1e0` are equal, integers keep every digit.
+    /// Its value in canonical form: `1`, `1.0` and `1e0` are equal, integers keep every digit.
     pub value: String,
 }
 
 impl Point {
-    /// A point of a model; `value` is anything that a page could show, such as `"3"` or `0.5.to_string()`.
+    /// Creates a point of a model. `value` is anything that a page can show, such as `"3"` or `0.5.to_string()`.
     pub fn new<'a>(name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>, value: impl fmt::Display) -> Self {
-        Self { name: name.to_owned(), labels: owned(labels), value: one_spelling(&value.to_string()) }
+        Self { name: name.to_owned(), labels: owned(labels), value: canonical_value(&value.to_string()) }
     }
 }
 
@@ -112,83 +112,83 @@ impl fmt::Display for Point {
     }
 }
 
-/// A whole page that has passed every check.
+/// A page that has passed every check.
 #[derive(Clone, Debug)]
 pub struct Page {
     families: Vec<Family>,
 }
 
 impl Page {
-    /// Reads the text format 0.0.4.
+    /// Parses the text format 0.0.4.
     ///
     /// # Errors
-    /// The first thing that is wrong, with its line.
+    /// The first mistake, with its line.
     pub fn parse_text(page: &str) -> Result<Self, String> {
         parse::page(page, rules::Format::Text).map(|families| Self { families })
     }
 
-    /// Reads OpenMetrics 1.0.
+    /// Parses OpenMetrics 1.0.
     ///
     /// # Errors
-    /// The first thing that is wrong, with its line.
+    /// The first mistake, with its line.
     pub fn parse_openmetrics(page: &str) -> Result<Self, String> {
         parse::page(page, rules::Format::OpenMetrics).map(|families| Self { families })
     }
 
-    /// The value of the one series that has exactly these labels.
+    /// Returns the value of the series that has exactly these labels.
     pub fn sample<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<f64> {
         self.find(name, &owned(labels)).map(|sample| sample.value)
     }
 
-    /// As [`sample`](Self::sample); a series that is missing fails the test with a list of those that are there.
+    /// As [`sample`](Self::sample). If the series is missing, fails the test and lists the series of this name.
     #[track_caller]
     pub fn value<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> f64 {
         self.expect(name, labels).value
     }
 
-    /// As [`value`](Self::value), as written: for digits that an `f64` does not hold.
+    /// As [`value`](Self::value), but returns the text, which may have more digits than an `f64`.
     #[track_caller]
     pub fn text<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> &str {
         &self.expect(name, labels).text
     }
 
-    /// Every series of a sample's name, in the order of the page.
+    /// Returns every sample of this name, in the order of the page.
     #[must_use]
     pub fn series(&self, name: &str) -> Vec<&Sample> {
         self.samples().filter(|sample| sample.name == name).collect()
     }
 
-    /// The family of this name, as its `# TYPE` line has it.
+    /// Returns the family with this name in its `# TYPE` line.
     #[must_use]
     pub fn family(&self, name: &str) -> Option<&Family> {
         self.families.iter().find(|family| family.name == name)
     }
 
-    /// Every family, in the order of the page.
+    /// Returns every family, in the order of the page.
     #[must_use]
     pub fn families(&self) -> &[Family] {
         &self.families
     }
 
-    /// The names of all families, in the order of the page.
+    /// Returns the names of all families, in the order of the page.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
         self.families.iter().map(|family| family.name.as_str()).collect()
     }
 
-    /// Every sample, in the order of the page.
+    /// Returns every sample, in the order of the page.
     pub fn samples(&self) -> impl Iterator<Item = &Sample> {
         self.families.iter().flat_map(|family| &family.samples)
     }
 
-    /// Every sample as a set, to compare with a model or another parser.
+    /// Returns every sample as a set, to compare it with a model or another parser.
     #[must_use]
     pub fn points(&self) -> BTreeSet<Point> {
         self.samples()
             .map(|sample| Point {
                 name: sample.name.clone(),
                 labels: sample.labels.clone(),
-                value: one_spelling(&sample.text),
+                value: canonical_value(&sample.text),
             })
             .collect()
     }
@@ -201,20 +201,20 @@ impl Page {
     fn expect<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> &Sample {
         let labels = owned(labels);
         self.find(name, &labels).unwrap_or_else(|| {
-            let there: Vec<String> =
+            let found: Vec<String> =
                 self.series(name).iter().map(|sample| format!("  {}{}", name, Braced(&sample.labels))).collect();
-            let there = if there.is_empty() {
+            let found = if found.is_empty() {
                 let names: BTreeSet<&str> = self.samples().map(|sample| sample.name.as_str()).collect();
                 format!("no series has that name; the page has {names:?}")
             } else {
-                format!("there are:\n{}", there.join("\n"))
+                format!("found:\n{}", found.join("\n"))
             };
-            panic!("no series {name}{}; {there}", Braced(&labels))
+            panic!("no series {name}{}; {found}", Braced(&labels))
         })
     }
 }
 
-/// What is only in one of two sets, one point a line; empty when they are equal.
+/// Returns the points that are only in one of two sets, one on each line; empty if the sets are equal.
 #[must_use]
 pub fn difference(expected: &BTreeSet<Point>, found: &BTreeSet<Point>) -> String {
     let missing = expected.difference(found).map(|point| format!("missing: {point}\n"));
@@ -235,14 +235,14 @@ fn owned<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Labels {
     labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// Integers digit by digit, everything else as the shortest text of its `f64`.
-fn one_spelling(text: &str) -> String {
+/// Integers keep every digit; any other number becomes the shortest text of its `f64`.
+fn canonical_value(text: &str) -> String {
     if let Ok(integer) = text.parse::<i128>() {
         return integer.to_string();
     }
     match text.parse::<f64>() {
         Ok(value) if value.is_nan() => "NaN".to_owned(),
-        // Negative zero is written as either zero.
+        // Negative zero equals zero.
         Ok(0.0) => "0".to_owned(),
         Ok(value) => value.to_string(),
         Err(error) => panic!("{text:?}: {error}"),

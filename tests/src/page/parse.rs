@@ -1,4 +1,4 @@
-//! Lines to families: what may follow what.
+//! The order of lines: groups them into families and rejects lines in the wrong place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub(super) fn page(page: &str, format: Format) -> Result<Vec<Family>, String> {
         return Err("the last line has no line feed".to_owned());
     }
     let mut parser = Parser { format, ..Parser::default() };
-    // Not `lines`, which swallows carriage returns: to both formats they are part of the line.
+    // Not `lines`, which removes carriage returns: in both formats they are part of the line.
     for (number, line) in body.split_terminator('\n').enumerate() {
         parser.line(line).map_err(|error| format!("line {}: {error}\n  {line}", number + 1))?;
     }
@@ -28,7 +28,7 @@ fn before_eof(page: &str) -> Result<&str, String> {
     body.ok_or_else(|| "the last line is not `# EOF`".to_owned())
 }
 
-/// A family whose lines are still coming.
+/// The family whose lines are being read.
 #[derive(Default)]
 struct Open {
     name: String,
@@ -36,7 +36,7 @@ struct Open {
     help: Option<String>,
     unit: Option<String>,
     samples: Vec<Sample>,
-    /// The label sets seen, without what tells the samples of one metric apart, and the one under way.
+    /// The label sets of the metrics so far, and of the current one, without labels such as `le`.
     metrics: BTreeSet<Labels>,
     metric: Option<Labels>,
 }
@@ -46,7 +46,7 @@ struct Parser {
     format: Format,
     open: Option<Open>,
     done: Vec<Family>,
-    /// Every sample name that a family so far could write, with that family's name.
+    /// Every sample name that the families so far may write, with the name of the family.
     claimed: BTreeMap<String, String>,
     series: BTreeSet<(String, Labels)>,
 }
@@ -62,7 +62,7 @@ impl Parser {
         }
     }
 
-    /// `# TYPE name kind`, `# HELP name text`, `# UNIT name unit`: each once, before the samples.
+    /// Reads `# TYPE name kind`, `# HELP name text` or `# UNIT name unit`: each once, before the samples.
     fn metadata(&mut self, comment: &str) -> Result<(), String> {
         let mut cursor = Cursor::new(comment);
         cursor.expect(" ")?;
@@ -72,7 +72,7 @@ impl Parser {
             Format::OpenMetrics => &["HELP", "TYPE", "UNIT"],
         };
         if !known.contains(&keyword) {
-            return Err(format!("comment {keyword:?} is none of {known:?}"));
+            return Err(format!("comment {keyword:?} is not one of {known:?}"));
         }
         cursor.expect(" ")?;
         let name = cursor.metric_name()?.to_owned();
@@ -109,7 +109,7 @@ impl Parser {
         if again { Err(format!("{keyword} of {name:?} appears more than once")) } else { Ok(()) }
     }
 
-    /// Two families must not be able to write the same sample name, even where no series collides today.
+    /// Reserves the sample names of a family. Two families must not share one, even if no series collides yet.
     fn claim(&mut self, family: &str, kind: Kind) -> Result<(), String> {
         let suffixes = rules::suffixes(kind, self.format);
         let plain = if suffixes.contains(&"") { None } else { Some(&"") };
@@ -122,7 +122,7 @@ impl Parser {
         Ok(())
     }
 
-    /// `name{labels} value [timestamp] [# {labels} value [timestamp]]`
+    /// Reads `name{labels} value [timestamp] [# {labels} value [timestamp]]`.
     fn sample(&mut self, line: &str) -> Result<(), String> {
         let mut cursor = Cursor::new(line);
         let name = cursor.metric_name()?.to_owned();
@@ -160,7 +160,7 @@ impl Parser {
         }
         rules::check_sample(&open.name, kind, suffix, &sample, self.format)?;
 
-        // To Prometheus a label without a value is a label that is not there.
+        // Prometheus treats an empty label value as a missing label.
         let mut identity = sample.labels.clone();
         identity.retain(|_, value| !value.is_empty());
         if !self.series.insert((sample.name.clone(), identity)) {

@@ -1,4 +1,4 @@
-//! What each kind of family may say, in each of the two formats.
+//! The rules for each kind of family in each of the two formats.
 
 use super::{Family, Kind, Labels, Sample, lexer};
 
@@ -30,11 +30,11 @@ pub(super) fn kind(word: &str, format: Format) -> Result<Kind, String> {
     let kinds = if format == Format::Text { &text[..] } else { &openmetrics };
     kinds.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind).ok_or_else(|| {
         let names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
-        format!("type {word:?} is none of {names:?}")
+        format!("type {word:?} is not one of {names:?}")
     })
 }
 
-/// What a family's samples are called after its name.
+/// The suffixes of a family's samples.
 pub(super) fn suffixes(kind: Kind, format: Format) -> &'static [&'static str] {
     match (format, kind) {
         (_, Kind::Gauge | Kind::Unknown | Kind::StateSet) | (Format::Text, Kind::Counter) => &[""],
@@ -48,7 +48,7 @@ pub(super) fn suffixes(kind: Kind, format: Format) -> &'static [&'static str] {
     }
 }
 
-/// The label that tells the samples of one metric apart.
+/// The label that distinguishes the samples of one metric.
 fn own_label(family: &str, kind: Kind) -> Option<&str> {
     match kind {
         Kind::Histogram | Kind::GaugeHistogram => Some("le"),
@@ -84,10 +84,10 @@ pub(super) fn timestamp(word: &str, format: Format) -> Result<String, String> {
         Format::Text => word.parse::<i64>().is_ok(),
         Format::OpenMetrics => lexer::number(word).is_ok_and(f64::is_finite),
     };
-    if valid { Ok(word.to_owned()) } else { Err(format!("{word:?} is no timestamp")) }
+    if valid { Ok(word.to_owned()) } else { Err(format!("{word:?} is not a timestamp")) }
 }
 
-/// What can be said of one sample alone.
+/// Checks a sample on its own.
 pub(super) fn check_sample(
     family: &str,
     kind: Kind,
@@ -109,7 +109,7 @@ pub(super) fn check_sample(
     }
 
     let value = sample.value;
-    // Whatever only ever grows. The sum of negative observations may be below zero, where the bounds say so.
+    // A sum is not in this list: with negative bounds it may be negative.
     let grows = match kind {
         Kind::Counter => true,
         Kind::Histogram | Kind::Summary => matches!(suffix, "_bucket" | "_count"),
@@ -117,7 +117,7 @@ pub(super) fn check_sample(
         _ => false,
     };
     if grows && (value.is_nan() || value < 0.0) {
-        return Err(format!("{} counts, so {} is no value for it", sample.name, sample.text));
+        return Err(format!("{} counts, so it cannot be {}", sample.name, sample.text));
     }
     if grows && kind != Kind::Counter && suffix != "_created" && (value.is_infinite() || value.fract() != 0.0) {
         return Err(format!("{} counts whole events, not {}", sample.name, sample.text));
@@ -134,7 +134,7 @@ pub(super) fn check_sample(
 fn check_bound(label: &str, text: &str, format: Format) -> Result<(), String> {
     let bound = lexer::number(text).map_err(|error| format!("{label}: {error}"))?;
     if bound.is_nan() {
-        return Err(format!("{label}=\"NaN\" bounds nothing"));
+        return Err(format!("{label}=\"NaN\" is not a bound"));
     }
     if label == "quantile" && !(0.0..=1.0).contains(&bound) {
         return Err(format!("quantile {text:?} is not between 0 and 1"));
@@ -143,7 +143,7 @@ fn check_bound(label: &str, text: &str, format: Format) -> Result<(), String> {
     // One bound in two spellings is two series, so OpenMetrics names the one spelling.
     let exact = format == Format::OpenMetrics || bound.is_infinite();
     if exact && text != canonical {
-        return Err(format!("{label}={text:?} is not canonical; it is written {canonical:?}"));
+        return Err(format!("{label}={text:?} is not canonical; write {canonical:?}"));
     }
     Ok(())
 }
@@ -166,7 +166,7 @@ fn check_exemplar(suffix: &str, sample: &Sample) -> Result<(), String> {
     Ok(())
 }
 
-/// What only the whole family shows.
+/// Checks a family as a whole.
 pub(super) fn check_family(family: &Family, format: Format) -> Result<(), String> {
     if let Some(unit) = &family.unit {
         if unit.is_empty() || !family.name.ends_with(&format!("_{unit}")) {
@@ -177,7 +177,7 @@ pub(super) fn check_family(family: &Family, format: Format) -> Result<(), String
         }
     }
     let metric = |sample: &&Sample| metric_of(&family.name, family.kind, &sample.labels);
-    // The parser has seen to it that a metric's samples are together.
+    // The parser has checked that the samples of a metric are together.
     let samples: Vec<&Sample> = family.samples.iter().collect();
     for samples in samples.chunk_by(|a, b| metric(a) == metric(b)) {
         check_metric(family, samples, format).map_err(|error| {
@@ -188,7 +188,7 @@ pub(super) fn check_family(family: &Family, format: Format) -> Result<(), String
     Ok(())
 }
 
-/// What the samples of one label set say together.
+/// Checks the samples of one label set together.
 fn check_metric(family: &Family, samples: &[&Sample], format: Format) -> Result<(), String> {
     if samples.windows(2).any(|pair| pair[0].timestamp != pair[1].timestamp) {
         return Err("samples from different times".to_owned());
@@ -212,7 +212,7 @@ fn check_metric(family: &Family, samples: &[&Sample], format: Format) -> Result<
 fn check_histogram(samples: &[&Sample], sum: Option<f64>, count: Option<f64>, format: Format) -> Result<(), String> {
     let negative_bounds = check_buckets(samples, count)?;
     if negative_bounds && format == Format::OpenMetrics {
-        // A sum that can fall is no counter, and the count goes with the sum.
+        // A sum that can decrease is not a counter. Without a sum there is no count either.
         return match (sum, count) {
             (None, None) => Ok(()),
             _ => Err("a _sum or _count beside negative bounds".to_owned()),
@@ -230,7 +230,8 @@ fn check_histogram(samples: &[&Sample], sum: Option<f64>, count: Option<f64>, fo
     }
 }
 
-/// Bounds go up, counts never down, and the last is the count of all. Gives whether a bound is negative.
+/// Checks that bounds increase, counts never decrease, and the last bucket equals the count. Returns `true` if a bound
+/// is negative.
 fn check_buckets(samples: &[&Sample], count: Option<f64>) -> Result<bool, String> {
     let mut last: Option<(f64, f64)> = None;
     let mut negative = false;
@@ -264,8 +265,8 @@ fn check_buckets(samples: &[&Sample], count: Option<f64>) -> Result<bool, String
     }
 }
 
-/// A bucket's bound as OpenMetrics wants it: Go's shortest `%g`, with `.0` where neither point nor exponent shows that
-/// it is a float.
+/// Returns a bucket's bound in the canonical form of OpenMetrics: Go's shortest `%g`, with `.0` appended if there is
+/// neither a point nor an exponent.
 #[must_use]
 pub fn canonical_bound(bound: f64) -> String {
     if bound.is_infinite() {

@@ -1,4 +1,4 @@
-//! What the parser takes, and every trap that a laxer one falls into.
+//! Pages that the parser accepts, and mistakes that a lenient parser would miss.
 
 use super::*;
 
@@ -6,20 +6,20 @@ const TEXT: &str = include_str!("golden.txt");
 const OPENMETRICS: &str = include_str!("golden.openmetrics.txt");
 
 #[track_caller]
-fn rejects(parsed: Result<Page, String>, why: &str) {
+fn rejects(parsed: Result<Page, String>, reason: &str) {
     let error = parsed.expect_err("accepted");
-    assert!(error.contains(why), "expected {why:?} in the error, found: {error}");
+    assert!(error.contains(reason), "expected {reason:?} in the error, found: {error}");
 }
 
 #[track_caller]
-fn text_rejects(page: &str, why: &str) {
-    rejects(Page::parse_text(page), why);
+fn text_rejects(page: &str, reason: &str) {
+    rejects(Page::parse_text(page), reason);
 }
 
-/// Adds the end of the page.
+/// As [`text_rejects`], for OpenMetrics. Adds the `# EOF`.
 #[track_caller]
-fn openmetrics_rejects(page: &str, why: &str) {
-    rejects(Page::parse_openmetrics(&format!("{page}# EOF\n")), why);
+fn openmetrics_rejects(page: &str, reason: &str) {
+    rejects(Page::parse_openmetrics(&format!("{page}# EOF\n")), reason);
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_text_page_becomes_a_model() {
     assert_eq!(jobs.help.as_deref(), Some("Jobs, by \"status\": one line\nand a backslash \\."));
     assert!((page.value("jobs_total", [("status", "a\"} 1\nforged 2\\")]) - 0.25).abs() < f64::EPSILON);
     assert_eq!(page.text("jobs_total", [("status", "success")]), "9007199254740993");
-    // Order of labels is no part of a series.
+    // The order of labels does not matter.
     assert_eq!(page.sample("depth", [("of", "a"), ("in", "bc")]), Some(f64::INFINITY));
     assert!(page.value("depth", [("of", "ü, {}=#")]).is_nan());
     assert_eq!(page.series("depth")[3].timestamp.as_deref(), Some("1700000000000"));
@@ -57,15 +57,15 @@ fn an_openmetrics_page_becomes_a_model() {
 }
 
 #[test]
-fn empty_pages_are_pages() {
+fn empty_pages_are_accepted() {
     assert!(Page::parse_text("").unwrap().families().is_empty());
     assert!(Page::parse_openmetrics("# EOF\n").unwrap().families().is_empty());
     assert!(Page::parse_openmetrics("# EOF").is_ok());
 }
 
 #[test]
-#[should_panic = "no series jobs_total{status=\"lost\"}; there are:\n  jobs_total{status=\"success\"}\n"]
-fn a_missing_series_lists_those_there_are() {
+#[should_panic = "no series jobs_total{status=\"lost\"}; found:\n  jobs_total{status=\"success\"}\n"]
+fn a_missing_series_lists_the_series_of_its_name() {
     let page = Page::parse_text(TEXT).unwrap();
     assert!(page.value("jobs_total", [("status", "lost")]).is_nan());
 }
@@ -78,7 +78,7 @@ fn a_missing_name_lists_the_names() {
 }
 
 #[test]
-fn the_same_series_twice() {
+fn duplicate_series_are_rejected() {
     text_rejects("# TYPE a gauge\na 1\na 1\n", "line 3: this series appears more than once");
     text_rejects("# TYPE a gauge\na{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 1\n", "more than once");
     text_rejects("# TYPE a gauge\na{x=\"\"} 1\na 1\n", "more than once");
@@ -87,7 +87,7 @@ fn the_same_series_twice() {
 }
 
 #[test]
-fn families_twice_or_in_pieces() {
+fn duplicate_and_split_families_are_rejected() {
     text_rejects("# TYPE a gauge\n# TYPE a gauge\n", "TYPE of \"a\" appears more than once");
     text_rejects("# HELP a x\n# HELP a x\n# TYPE a gauge\n", "HELP of \"a\" appears more than once");
     text_rejects("# TYPE a gauge\na 1\n# TYPE b gauge\n# TYPE a gauge\n", "described above");
@@ -98,7 +98,7 @@ fn families_twice_or_in_pieces() {
 }
 
 #[test]
-fn samples_without_a_type() {
+fn samples_without_a_type_are_rejected() {
     text_rejects("a 1\n", "without a TYPE line");
     text_rejects("# HELP a x\na 1\n", "without a TYPE line");
     text_rejects("# HELP a x\n", "family \"a\" has no TYPE");
@@ -109,7 +109,7 @@ fn samples_without_a_type() {
 }
 
 #[test]
-fn names_that_two_families_own() {
+fn names_of_two_families_are_rejected() {
     let clash = "# TYPE a histogram\n# TYPE a_count counter\n";
     text_rejects(clash, "family \"a_count\" clashes with \"a\"");
     openmetrics_rejects("# TYPE a counter\n# TYPE a_total gauge\n", "clashes");
@@ -117,7 +117,7 @@ fn names_that_two_families_own() {
 }
 
 #[test]
-fn escapes_and_quotes() {
+fn wrong_escapes_and_quotes_are_rejected() {
     text_rejects("# TYPE a gauge\na{x=\"a\\tb\"} 1\n", "escape \\t");
     text_rejects("# TYPE a gauge\na{x=\"a\"b\"} 1\n", "expected \",\" before \"b");
     text_rejects("# TYPE a gauge\na{x=\"a\n\"} 1\n", "no closing quote");
@@ -129,14 +129,14 @@ fn escapes_and_quotes() {
 }
 
 #[test]
-fn lines_that_no_writer_needs() {
+fn lines_that_no_writer_needs_are_rejected() {
     text_rejects("# TYPE a gauge\na 1", "no line feed");
     text_rejects("# TYPE a gauge\n\na 1\n", "line 2: empty line");
     text_rejects("# TYPE a gauge\r\na 1\r\n", "type \"gauge\\r\"");
-    text_rejects("# TYPE a gauge\na 1\r\n", "\"1\\r\" is no number");
-    text_rejects("# TYPE a gauge\na  1\n", "is no number");
-    text_rejects("# TYPE a gauge\na 1 \n", "is no timestamp");
-    text_rejects("# TYPE a gauge\na 1 1.5\n", "is no timestamp");
+    text_rejects("# TYPE a gauge\na 1\r\n", "\"1\\r\" is not a number");
+    text_rejects("# TYPE a gauge\na  1\n", "is not a number");
+    text_rejects("# TYPE a gauge\na 1 \n", "is not a timestamp");
+    text_rejects("# TYPE a gauge\na 1 1.5\n", "is not a timestamp");
     text_rejects("# TYPE a gauge\na 1 2 3\n", "after the end");
     text_rejects("# TYPE a gauge\na{x=\"1\",} 1\n", "expected a label name");
     text_rejects("# TYPE a gauge\na{__x=\"1\"} 1\n", "reserved");
@@ -146,21 +146,21 @@ fn lines_that_no_writer_needs() {
     text_rejects("# made by hand\n", "comment \"made\"");
     text_rejects("#TYPE a gauge\n", "expected \" \"");
     text_rejects("# EOF\n", "comment \"EOF\"");
-    text_rejects("# TYPE a info\n", "type \"info\" is none of");
-    openmetrics_rejects("# TYPE a untyped\n", "type \"untyped\" is none of");
+    text_rejects("# TYPE a info\n", "type \"info\" is not one of");
+    openmetrics_rejects("# TYPE a untyped\n", "type \"untyped\" is not one of");
     text_rejects("# UNIT a seconds\n", "comment \"UNIT\"");
-    text_rejects("# TYPE a gauge\na 1 # {} 1\n", "is no timestamp");
+    text_rejects("# TYPE a gauge\na 1 # {} 1\n", "is not a timestamp");
 }
 
 #[test]
-fn numbers_in_another_spelling() {
+fn numbers_in_another_notation_are_rejected() {
     for number in ["", "nan", "inf", "Inf", "Infinity", "1_000", "0x10", "1,5", "e", "1e999", "--1"] {
-        text_rejects(&format!("# TYPE a gauge\na {number}\n"), "is no number");
+        text_rejects(&format!("# TYPE a gauge\na {number}\n"), "is not a number");
     }
 }
 
 #[test]
-fn the_end_of_an_openmetrics_page() {
+fn an_openmetrics_page_ends_with_eof() {
     rejects(Page::parse_openmetrics(""), "not `# EOF`");
     rejects(Page::parse_openmetrics("# TYPE a gauge\na 1\n"), "not `# EOF`");
     rejects(Page::parse_openmetrics("# EOF\n# EOF\n"), "comment \"EOF\"");
@@ -170,15 +170,15 @@ fn the_end_of_an_openmetrics_page() {
 }
 
 #[test]
-fn counters_never_go_down() {
-    text_rejects("# TYPE a counter\na -1\n", "-1 is no value");
-    text_rejects("# TYPE a counter\na NaN\n", "NaN is no value");
-    openmetrics_rejects("# TYPE a counter\na_total NaN\n", "NaN is no value");
+fn negative_and_nan_counters_are_rejected() {
+    text_rejects("# TYPE a counter\na -1\n", "it cannot be -1");
+    text_rejects("# TYPE a counter\na NaN\n", "it cannot be NaN");
+    openmetrics_rejects("# TYPE a counter\na_total NaN\n", "it cannot be NaN");
     openmetrics_rejects("# TYPE a_total counter\na_total_total 1\n", "its name is \"a\"");
 }
 
 #[test]
-fn reserved_labels() {
+fn reserved_labels_are_rejected() {
     text_rejects("# TYPE a gauge\na{le=\"1\"} 1\n", "\"le\" is reserved");
     text_rejects("# TYPE a counter\na{quantile=\"1\"} 1\n", "\"quantile\" is reserved");
     text_rejects("# TYPE a histogram\na_count{le=\"1\"} 1\n", "\"le\" is reserved");
@@ -186,13 +186,13 @@ fn reserved_labels() {
     text_rejects("# TYPE a summary\na{quantile=\"2\"} 1\n", "not between 0 and 1");
 }
 
-/// A text page with one histogram of these lines.
+/// A text page with one histogram that consists of these lines.
 fn histogram(lines: &[&str]) -> String {
     format!("# TYPE a histogram\na_{}\n", lines.join("\na_"))
 }
 
 #[test]
-fn histograms_that_cannot_be() {
+fn contradictory_histograms_are_rejected() {
     let bad: &[(&[&str], &str)] = &[
         (&["bucket{le=\"1\"} 2", "bucket{le=\"+Inf\"} 1", "sum 1", "count 1"], "fewer than the 2"),
         (&["bucket{le=\"+Inf\"} 1", "sum 1", "count 2"], "the +Inf bucket has 1, the count is 2"),
@@ -205,26 +205,26 @@ fn histograms_that_cannot_be() {
         (&["bucket{le=\"2\"} 1", "bucket{le=\"1\"} 1", "bucket{le=\"+Inf\"} 1", "sum 1", "count 1"], "comes after"),
         (&["bucket{le=\"1\"} 1", "bucket{le=\"1.0\"} 1", "bucket{le=\"+Inf\"} 1", "sum 1", "count 1"], "comes after"),
         (&["bucket{le=\"+Inf\"} 1.5", "sum 1", "count 1.5"], "whole events"),
-        (&["bucket{le=\"+Inf\"} -1", "sum 1", "count -1"], "no value"),
-        (&["bucket{le=\"NaN\"} 1"], "bounds nothing"),
-        (&["bucket{le=\"one\"} 1"], "is no number"),
+        (&["bucket{le=\"+Inf\"} -1", "sum 1", "count -1"], "it cannot be -1"),
+        (&["bucket{le=\"NaN\"} 1"], "is not a bound"),
+        (&["bucket{le=\"one\"} 1"], "is not a number"),
         (&["bucket 1"], "without the label \"le\""),
         (&["bucket{le=\"+Inf\",x=\"1\"} 0", "count{x=\"1\"} 0", "sum{x=\"2\"} 0"], "no _sum"),
     ];
-    for (lines, why) in bad {
-        text_rejects(&histogram(lines), why);
+    for (lines, reason) in bad {
+        text_rejects(&histogram(lines), reason);
     }
 }
 
 #[test]
-fn openmetrics_alone_forbids() {
+fn some_rules_apply_in_openmetrics_only() {
     let negative = histogram(&["bucket{le=\"-1.0\"} 1", "bucket{le=\"+Inf\"} 1", "sum -3", "count 1"]);
     assert!(Page::parse_text(&negative).is_ok());
     openmetrics_rejects(&negative, "beside negative bounds");
 
-    let spelled = histogram(&["bucket{le=\"1\"} 1", "bucket{le=\"+Inf\"} 1", "sum 1", "count 1"]);
-    assert!(Page::parse_text(&spelled).is_ok());
-    openmetrics_rejects(&spelled, "le=\"1\" is not canonical; it is written \"1.0\"");
+    let plain = histogram(&["bucket{le=\"1\"} 1", "bucket{le=\"+Inf\"} 1", "sum 1", "count 1"]);
+    assert!(Page::parse_text(&plain).is_ok());
+    openmetrics_rejects(&plain, "le=\"1\" is not canonical; write \"1.0\"");
 
     openmetrics_rejects("# TYPE a_seconds gauge\n# UNIT a_seconds bytes\n", "does not end in its unit");
     openmetrics_rejects("# TYPE a gauge\n# UNIT a \n", "does not end in its unit");
@@ -238,15 +238,15 @@ fn openmetrics_alone_forbids() {
 fn exemplars_belong_to_totals_and_buckets() {
     openmetrics_rejects("# TYPE a gauge\na 1 # {} 1\n", "cannot carry an exemplar");
     openmetrics_rejects("# TYPE a counter\na_total 1 # {}\n", "expected \" \"");
-    openmetrics_rejects("# TYPE a counter\na_total 1 # {} 1 NaN\n", "is no timestamp");
+    openmetrics_rejects("# TYPE a counter\na_total 1 # {} 1 NaN\n", "is not a timestamp");
     openmetrics_rejects(&histogram(&["bucket{le=\"1.0\"} 1 # {} 2"]), "not in its bucket");
     let long = format!("# TYPE a counter\na_total 1 # {{x=\"{}\"}} 1\n", "y".repeat(128));
     openmetrics_rejects(&long, "at most 128 characters, not 129");
 }
 
 #[test]
-fn bounds_are_written_as_go_does() {
-    let spelled = [
+fn bounds_are_formatted_as_in_go() {
+    let expected = [
         (0.0, "0.0"),
         (1.0, "1.0"),
         (0.005, "0.005"),
@@ -262,25 +262,25 @@ fn bounds_are_written_as_go_does() {
         (f64::INFINITY, "+Inf"),
         (f64::NEG_INFINITY, "-Inf"),
     ];
-    for (bound, text) in spelled {
+    for (bound, text) in expected {
         assert_eq!(canonical_bound(bound), text);
     }
 }
 
 #[test]
-fn points_have_one_spelling() {
+fn values_of_points_have_a_canonical_form() {
     assert_eq!(Point::new("a", [], 1), Point::new("a", [], "1.0"));
     assert_eq!(Point::new("a", [], 1e6), Point::new("a", [], "1e+06"));
     assert_eq!(Point::new("a", [], f64::NAN), Point::new("a", [], "NaN"));
     assert_eq!(Point::new("a", [], f64::INFINITY), Point::new("a", [], "+Inf"));
     assert_eq!(Point::new("a", [], "-0.0"), Point::new("a", [], 0));
-    // Next to each other, but not the same.
+    // Equal as `f64`, but different.
     assert_ne!(Point::new("a", [], u64::MAX), Point::new("a", [], u64::MAX - 1));
     assert_ne!(Point::new("a", [("x", "1")], 1), Point::new("a", [], 1));
 }
 
 #[test]
-fn a_difference_says_what_is_where() {
+fn a_difference_lists_missing_and_unexpected_points() {
     let one = BTreeSet::from([Point::new("a", [("x", "1")], 1), Point::new("b", [], 1)]);
     let other = BTreeSet::from([Point::new("a", [("x", "1")], 2), Point::new("b", [], 1)]);
     assert_eq!(difference(&one, &other), "missing: a{x=\"1\"} 1\nunexpected: a{x=\"1\"} 2\n");

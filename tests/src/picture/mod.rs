@@ -1,7 +1,7 @@
-//! A dashboard as one sees it: drawn by a page of this crate's own, in headless Chromium.
+//! Pictures of dashboards, drawn by a page of this crate in headless Chromium.
 //!
-//! Grafana itself is no part of it. The page follows what the model says of a panel (type, unit, legend, thresholds,
-//! mappings, stacking) and draws it with plotly.js, as the package `plotly` of Python brings it along.
+//! Grafana is not involved. The page follows the panel's model (type, unit, legend, thresholds, mappings, stacking) and
+//! draws it with plotly.js from the Python package `plotly`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,30 +11,30 @@ use serde_json::{Value, json};
 
 use crate::prometheus::Range;
 
-/// A browser and what it draws with; [`tools::painter`](crate::tools::painter) gives it.
+/// A browser and plotly.js; [`tools::painter`](crate::tools::painter) finds them.
 #[derive(Clone, Debug)]
 pub struct Painter {
     chromium: PathBuf,
     plotly: PathBuf,
 }
 
-/// What the page says of a panel that it has drawn.
+/// The page's report on a panel that it has drawn.
 #[derive(Clone, Debug)]
 pub struct Drawn {
     /// The panel's `id`.
     pub panel: i64,
-    /// Series with data, or lines of a table.
+    /// The number of series with data, or of rows of a table.
     pub series: u64,
-    /// Lines, areas, bars, cells, numbers that are really there.
+    /// The number of lines, areas, bars, cells and numbers in the picture.
     pub marks: u64,
-    /// The names that stand in its legend or beside its values.
+    /// The names in its legend or beside its values.
     pub names: Vec<String>,
 }
 
-/// Pixels.
+/// The width of a picture, in pixels.
 const WIDTH: u32 = 1400;
 
-/// A browser that is asked for nothing but this page: no sandbox, since tests may run as root, and no calls home.
+/// Without a sandbox, because tests may run as root, and without network requests of the browser itself.
 const FLAGS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
@@ -50,7 +50,7 @@ const FLAGS: [&str; 11] = [
 ];
 
 impl Painter {
-    /// The painter, if this Python has the library.
+    /// Returns the painter, or `None` if this Python does not have the library.
     pub(crate) fn new(chromium: PathBuf, python: &Path) -> Option<Self> {
         let script =
             "import pathlib, plotly; print(pathlib.Path(plotly.__file__).parent / 'package_data/plotly.min.js')";
@@ -59,13 +59,13 @@ impl Painter {
         plotly.is_file().then_some(Self { chromium, plotly })
     }
 
-    /// Draws a dashboard down to the row of the grid `until`, and writes the picture to `file`.
+    /// Draws a dashboard down to row `until` of its grid, and writes the picture to `file`.
     ///
-    /// `data` has the answers of Prometheus by the panel's `id`, in the order of its queries:
+    /// `data` maps a panel's `id` to Prometheus' answers, in the order of its queries:
     /// `{"id": [[{"metric": {..}, "values": [[time, "text"], ..]}, ..], ..], ..}`.
     ///
     /// # Errors
-    /// What went wrong in the page.
+    /// The errors of the page or of Chromium.
     pub fn draw(
         &self,
         dashboard: &Value,
@@ -86,7 +86,7 @@ impl Painter {
         if let Some(parent) = file.parent() {
             fs::create_dir_all(parent).unwrap();
         }
-        // A picture of an earlier run must not pass for this one's.
+        // If drawing fails, no picture of an earlier run must remain.
         let _ = fs::remove_file(file);
 
         let height = HEADER + until * CELL;
@@ -100,14 +100,14 @@ impl Painter {
             .arg(format!("file://{}", folder.path().join("page.html").display()));
         let output = command.stdin(Stdio::null()).output().unwrap();
         let page = String::from_utf8_lossy(&output.stdout);
-        let said = || format!("chromium ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        let failed = || format!("chromium ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
         let report = page.split_once(REPORT).and_then(|(_, rest)| rest.split_once("</script>"));
-        let report: Value = report.and_then(|(json, _)| serde_json::from_str(json).ok()).ok_or_else(said)?;
+        let report: Value = report.and_then(|(json, _)| serde_json::from_str(json).ok()).ok_or_else(failed)?;
         let errors = texts(&report["errors"]);
         if !errors.is_empty() {
             return Err(errors.join("\n"));
         }
-        let drawn = fs::read(file).ok().as_deref().and_then(size).ok_or_else(said)?;
+        let drawn = fs::read(file).ok().as_deref().and_then(size).ok_or_else(failed)?;
         if drawn != (WIDTH, height) {
             return Err(format!("the picture has {} x {} pixels, not {WIDTH} x {height}", drawn.0, drawn.1));
         }
@@ -116,17 +116,17 @@ impl Painter {
     }
 }
 
-/// The pixels of a line of the grid and of what stands above it; `page.css` has them too.
+/// The height of a row of the grid and of the header above it, in pixels; the same as in `page.css`.
 const CELL: u32 = 38;
 const HEADER: u32 = 48;
 
-/// Where the page says what it has drawn.
+/// The beginning of the element in which the page reports the panels that it has drawn.
 const REPORT: &str = r#"<script id="drawn" type="application/json">"#;
 
 impl Drawn {
     fn read(report: &Value) -> Self {
         Self {
-            panel: report["panel"].as_i64().expect("the page has it"),
+            panel: report["panel"].as_i64().expect("the page reports the panel"),
             series: report["series"].as_u64().expect("the page counts"),
             marks: report["marks"].as_u64().expect("the page counts"),
             names: texts(&report["names"]),
@@ -138,7 +138,7 @@ fn texts(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// The width and height that a PNG says it has (<https://www.w3.org/TR/png-3/#11IHDR>).
+/// Reads the width and height of a PNG (<https://www.w3.org/TR/png-3/#11IHDR>).
 fn size(png: &[u8]) -> Option<(u32, u32)> {
     let head = png.strip_prefix(b"\x89PNG\r\n\x1a\n")?.get(8..16)?;
     let (width, height) = head.split_at(4);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_is_counted_and_what_is_not_is_not() {
+    fn only_series_with_values_are_counted() {
         let Some(painter) = tools::painter() else {
             return;
         };
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panel_that_the_page_cannot_draw_is_an_error() {
+    fn an_unknown_panel_type_is_an_error() {
         let Some(painter) = tools::painter() else {
             return;
         };

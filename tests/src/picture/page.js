@@ -1,4 +1,4 @@
-// Draws the panels of `JOB.dashboard` with the answers in `JOB.data`, and says in `#drawn` what has become of each.
+// Draws the panels of `JOB.dashboard` with the answers in `JOB.data`, and reports on each in `#drawn`.
 'use strict';
 
 const PALETTE = ['#73bf69', '#f2cc0c', '#5794f2', '#ff9830', '#f2495c', '#b877d9', '#8ab8ff', '#ffb357',
@@ -15,7 +15,7 @@ const report = { errors: [], panels: [] };
 window.addEventListener('error', (event) => report.errors.push(event.message));
 window.addEventListener('unhandledrejection', (event) => report.errors.push(String(event.reason)));
 
-// What a unit of Grafana's makes of numbers up to `most`: a factor, what stands behind, and the places after the point.
+// Returns the factor and the suffix with which a unit of Grafana shows numbers up to `most`.
 function scaled(unit, most) {
   const steps = (list, base) => {
     const [factor, suffix] = list.find(([factor]) => most * factor >= 1) ?? list[list.length - 1];
@@ -48,13 +48,13 @@ function element(parent, tag, name, text) {
   return parent.appendChild(made);
 }
 
-// `{{label}}` as Grafana reads it; without a legend the labels themselves.
+// Replaces `{{label}}` in a legend as Grafana does. Without a legend, the name is the label set.
 function named(format, metric) {
   if (!format) return JSON.stringify(metric);
   return format.replace(/\{\{\s*(.+?)\s*\}\}/g, (_, label) => metric[label] ?? '');
 }
 
-// All series of a panel: `x` in milliseconds, `y` numbers or null, a gap where nothing came for longer than the step.
+// All series of a panel: `x` in milliseconds, `y` numbers or null. A pause longer than the step becomes a gap.
 function series(panel) {
   return panel.targets.flatMap((target, index) => JOB.data[panel.id][index].map(({ metric, values }) => {
     const [x, y] = [[], []];
@@ -76,7 +76,7 @@ function most(all) {
   return Math.max(0, ...all.flatMap(({ y }) => y.map((value) => Math.abs(value ?? 0))));
 }
 
-// Without `names` there is no legend. It comes first, for the plot takes the room that it leaves.
+// Without `names` there is no legend. The legend is added first, because the plot fills the remaining space.
 function plot(parent, traces, layout, names = []) {
   const box = element(parent, 'div', 'plot');
   if (names.length > 0) legend(parent, names);
@@ -99,7 +99,7 @@ function legend(parent, entries) {
   }
 }
 
-// Elements of the picture that have an extent. What lies outside of the picture has one as well.
+// Counts the elements with an extent. Elements outside of the picture have one too.
 function visible(box, selector) {
   return [...box.querySelectorAll(selector)].filter((mark) => {
     const { width, height } = mark.getBoundingClientRect();
@@ -155,7 +155,7 @@ const DRAW = {
   },
 
   heatmap(panel, box, all) {
-    // Buckets are cumulative: what is in one and not in those below is its own.
+    // Buckets are cumulative: the count of a bucket itself is the difference to the bucket below.
     const bound = ({ metric }) => Number(metric.le.replace('Inf', 'Infinity'));
     const buckets = [...all].sort((a, b) => bound(a) - bound(b));
     const below = new Map();
@@ -176,7 +176,7 @@ const DRAW = {
     const states = panel.fieldConfig.defaults.mappings.find(({ type }) => type === 'value').options;
     const bars = all.flatMap(({ name, x, y }) => y.map((value, i) => ({ name, value, from: x[i], to: x[i + 1] ?? END })))
       .filter(({ value }) => value !== null)
-      // Neighbours of one value are one bar.
+      // Adjacent bars with the same value are merged.
       .reduce((merged, bar) => {
         const last = merged[merged.length - 1];
         if (last?.name === bar.name && last.value === bar.value && last.to === bar.from) last.to = bar.to;
@@ -184,14 +184,14 @@ const DRAW = {
         return merged;
       }, []);
     const colour = ({ value }) => COLOURS[states[value]?.color] ?? TEXT;
-    const seen = Object.keys(states).filter((value) => bars.some((bar) => bar.value === Number(value)));
+    const occurring = Object.keys(states).filter((value) => bars.some((bar) => bar.value === Number(value)));
     const plotted = plot(box, [{
       type: 'bar', orientation: 'h', width: 0.85, y: bars.map(({ name }) => name), base: bars.map(({ from }) => from),
       x: bars.map(({ from, to }) => to - from), marker: { color: bars.map(colour), line: { width: 0 } },
       text: bars.map(({ value, from, to }) => ((to - from) / (END - START) > 0.06 ? states[value]?.text : '')),
       textposition: 'inside', insidetextanchor: 'start', insidetextfont: { color: '#111217', size: 11 }, constraintext: 'none',
     }], { barmode: 'overlay', yaxis: { type: 'category', autorange: 'reversed' }, margin: { l: 190, r: 8, t: 4, b: 26 } },
-    seen.map((value) => [states[value].text, colour({ value })]));
+    occurring.map((value) => [states[value].text, colour({ value })]));
     return visible(plotted, '.bars .point path');
   },
 };
@@ -226,7 +226,7 @@ for (const panel of JOB.dashboard.panels) {
   }
 }
 
-// Plotly draws what it has been given before it returns, but for what it promises.
+// Plotly has drawn synchronously: all elements exist by now.
 const drawn = document.createElement('script');
 drawn.id = 'drawn';
 drawn.type = 'application/json';

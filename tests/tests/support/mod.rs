@@ -1,8 +1,8 @@
-//! The words these tests speak: the page of this process, asked by name and labels.
+//! Helpers of these tests: lookups on the page of this process by name and labels.
 //!
-//! Attributes record into one registry for the whole process, and the tests of a file share the process. So every test
-//! has metrics of its own, and nothing is ever reset.
-#![allow(dead_code, reason = "each file uses its own part of it")]
+//! Attributes record into the global registry of the process, and the tests of a file share a process. Therefore every
+//! test has its own metrics, and no metric is ever reset.
+#![allow(dead_code, reason = "no file uses all of them")]
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "as in the tests themselves")]
 
 use std::any::Any;
@@ -13,7 +13,7 @@ use metrics_runtime::{Metrics, Outcome, Registry};
 use tests::page::Page;
 use tracing::span::{Attributes, Id, Record};
 
-/// A subscriber that hands over every event.
+/// A subscriber that calls a function with every event.
 pub(crate) struct OnEvent<F>(pub(crate) F);
 
 impl<F: Fn(&tracing::Event<'_>) + Send + Sync + 'static> tracing::Subscriber for OnEvent<F> {
@@ -32,21 +32,21 @@ impl<F: Fn(&tracing::Event<'_>) + Send + Sync + 'static> tracing::Subscriber for
     fn exit(&self, _: &Id) {}
 }
 
-/// The page of everything that this test binary declares, without contradictions.
+/// The page of the global registry, which must have no problems.
 #[track_caller]
 pub(crate) fn page() -> Page {
     assert_eq!(Registry::global().problems(), []);
     page_of(Registry::global())
 }
 
-/// The page of one registry.
+/// The page of a registry, in the text format.
 #[track_caller]
 pub(crate) fn page_of(registry: &Registry) -> Page {
     let text = registry.render();
     Page::parse_text(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// The page of one registry as OpenMetrics.
+/// The page of a registry, as OpenMetrics.
 #[track_caller]
 pub(crate) fn openmetrics_of(registry: &Registry) -> Page {
     let metrics = Metrics::builder().registry(registry).build().unwrap();
@@ -54,22 +54,22 @@ pub(crate) fn openmetrics_of(registry: &Registry) -> Page {
     Page::parse_openmetrics(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// The value of the one series with exactly these labels.
+/// The value of the series with exactly these labels.
 #[track_caller]
 pub(crate) fn sample<const N: usize>(name: &str, labels: [(&str, &str); N]) -> f64 {
     page().value(name, labels)
 }
 
-/// What the calls of a function with `#[track(name = .., in_flight)]` have left on the page: each of these outcomes
-/// once, a duration for each but the cancelled ones, and nothing in flight.
+/// Asserts that a function with `#[track(name = .., in_flight)]` has recorded exactly these outcomes, a duration for
+/// each call that was not cancelled, and no call in flight.
 #[track_caller]
 pub(crate) fn assert_recorded(name: &str, outcomes: &[Outcome]) {
-    assert_underway(name, 0, outcomes);
+    assert_in_flight(name, 0, outcomes);
 }
 
-/// As [`assert_recorded`], while calls are under way.
+/// As [`assert_recorded`], while this number of calls is in flight.
 #[track_caller]
-pub(crate) fn assert_underway(name: &str, in_flight: u32, outcomes: &[Outcome]) {
+pub(crate) fn assert_in_flight(name: &str, in_flight: u32, outcomes: &[Outcome]) {
     let page = page();
     let count = |outcome| outcomes.iter().filter(|found| **found == outcome).count() as f64;
     let calls =
@@ -80,7 +80,7 @@ pub(crate) fn assert_underway(name: &str, in_flight: u32, outcomes: &[Outcome]) 
     assert_eq!(page.value(&format!("{name}_in_flight"), []), f64::from(in_flight), "{name}: in flight");
 }
 
-/// What `#[track]` without a name counts of a function of the given module, by outcome.
+/// The calls of a function with `#[track]` without a name, by outcome.
 #[track_caller]
 pub(crate) fn calls(module: &str, function: &str) -> [f64; 4] {
     let page = page();
@@ -90,23 +90,23 @@ pub(crate) fn calls(module: &str, function: &str) -> [f64; 4] {
     })
 }
 
-/// What a panic carried.
+/// The payload of a panic.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Payload(pub(crate) u8);
 
-/// Panics without a word on standard error.
+/// Panics without a message on standard error.
 pub(crate) fn quiet_panic() -> ! {
     resume_unwind(Box::new(Payload(7)))
 }
 
-/// The payload that `run` panics with.
+/// Returns the payload of the panic in `run`.
 #[track_caller]
 pub(crate) fn panics<R>(run: impl FnOnce() -> R) -> Payload {
     let payload = catch_unwind(AssertUnwindSafe(run)).err().expect("a panic");
     payload_of(payload)
 }
 
-/// The payload that the future panics with.
+/// Returns the payload of the panic in the future.
 pub(crate) async fn panics_async<R>(future: impl Future<Output = R>) -> Payload {
     payload_of(AssertUnwindSafe(future).catch_unwind().await.err().expect("a panic"))
 }
@@ -116,13 +116,13 @@ fn payload_of(payload: Box<dyn Any + Send>) -> Payload {
     *payload.downcast().expect("the payload of `quiet_panic`, untouched")
 }
 
-/// Polls once and drops the future, which has to be pending.
+/// Polls the future once, asserts that it is pending, and drops it.
 #[track_caller]
 pub(crate) fn abandon(future: impl Future) {
-    assert!(future.now_or_never().is_none(), "the future was done at once");
+    assert!(future.now_or_never().is_none(), "the future was ready at once");
 }
 
-/// The value of a future that is ready at once.
+/// Returns the value of a future that is ready at once.
 #[track_caller]
 pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("the future is ready")

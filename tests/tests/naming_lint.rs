@@ -1,13 +1,13 @@
-//! What `export` has against the names of metrics, beside what the real promlint has.
+//! The lint of metric names, compared with the real promlint.
 //!
-//! The rules that are followed here are those of `client_golang` 1.20 to 1.24.1. promtool 2.42, which is what
-//! distributions have, has those of 1.14. The names that are compared have none of the three known differences:
+//! The lint follows the rules of `client_golang` 1.20 to 1.24.1. promtool 2.42, the version in distributions, has the
+//! rules of 1.14. The compared names avoid the three known differences:
 //!
-//! - The old one has something against the word for any type in a name (`g_counter`, `c_gauge_total`, `h_summary`), the
-//!   new one against the metric's own only. Of these names a test says who has what against which.
-//! - Of two units in one name, the old one judges either, at random; the new one the first.
-//! - Neither knows mebibytes: `mibi` stands where `mebi` should. Both spellings are found here.
-#![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
+//! - The old rules reject every metric type in a name (`g_counter`, `c_gauge_total`, `h_summary`), the new rules only
+//!   the type of the metric itself. A separate test covers these names.
+//! - If a name has two units, the old rules check one of them at random, the new rules the first.
+//! - Both write `mibi` instead of `mebi` and so miss mebibytes. This lint finds both spellings.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ const PREFIXES: &str = "pico nano micro milli centi deci deca hecto kilo kibi me
 const OTHERS: &str = "s ms us ns sec secs b kb mb gb tb pb eb kib m h d w min km cm kg g pct v total bucket count sum info \
                       jobs le max created queueDepth Queue MS Days seconds2";
 
-/// Names made of units and of what looks like one: every word at every place, and every two of which one is no unit.
+/// Names of units and similar words: every word at every position, and every pair of words of which one is not a unit.
 fn names(kind: &str) -> BTreeSet<String> {
     let units: Vec<_> = UNITS.split(' ').map(str::to_owned).collect();
     let others: Vec<_> = OTHERS.split(' ').chain([kind]).map(str::to_owned).collect();
@@ -40,35 +40,35 @@ fn names(kind: &str) -> BTreeSet<String> {
     pairs.chain(alone).collect()
 }
 
-/// What either has something against on one page: this toolkit, and promtool.
-fn complaints(
+/// Returns the names on one page that this toolkit rejects, and those that promtool rejects.
+fn rejected(
     promtool: &Promtool,
     metrics: impl Iterator<Item = Box<dyn Collector>>,
 ) -> (BTreeSet<String>, BTreeSet<String>) {
-    let theirs = prometheus::Registry::new();
+    let included = prometheus::Registry::new();
     for metric in metrics {
-        theirs.register(metric).unwrap();
+        included.register(metric).unwrap();
     }
     let registry = Registry::new();
-    registry.include(theirs);
+    registry.include(included);
     let metrics = Metrics::builder().registry(&registry).build().unwrap();
-    let theirs = promtool.check_metrics(&metrics.render()).err().unwrap_or_default();
-    let theirs = theirs.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    let promlint = promtool.check_metrics(&metrics.render()).err().unwrap_or_default();
+    let promlint = promlint.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
     let ours = Export::new(&metrics).lint();
-    (ours.iter().filter_map(|line| line.split(": ").next()).map(str::to_owned).collect(), theirs)
+    (ours.iter().filter_map(|line| line.split(": ").next()).map(str::to_owned).collect(), promlint)
 }
 
-/// Compares what either has something against.
+/// Asserts that both reject the same names.
 fn assert_same(promtool: &Promtool, metrics: impl Iterator<Item = Box<dyn Collector>>) {
-    let (ours, theirs) = complaints(promtool, metrics);
-    let ours_alone: Vec<_> = ours.difference(&theirs).collect();
-    let theirs_alone: Vec<_> = theirs.difference(&ours).collect();
-    assert!(ours_alone.is_empty() && theirs_alone.is_empty(), "ours: {ours_alone:?}, promtool's: {theirs_alone:?}");
+    let (ours, promlint) = rejected(promtool, metrics);
+    let only_ours: Vec<_> = ours.difference(&promlint).collect();
+    let only_promlint: Vec<_> = promlint.difference(&ours).collect();
+    assert!(only_ours.is_empty() && only_promlint.is_empty(), "ours: {only_ours:?}, promtool's: {only_promlint:?}");
     assert!(ours.len() > 1000, "{} names", ours.len());
 }
 
 #[test]
-fn names_of_gauges_are_judged_as_promlint_judges_them() {
+fn names_of_gauges_are_rejected_as_by_promlint() {
     let Some(promtool) = tools::promtool() else {
         return;
     };
@@ -77,7 +77,7 @@ fn names_of_gauges_are_judged_as_promlint_judges_them() {
 }
 
 #[test]
-fn names_of_counters_are_judged_as_promlint_judges_them() {
+fn names_of_counters_are_rejected_as_by_promlint() {
     let Some(promtool) = tools::promtool() else {
         return;
     };
@@ -88,7 +88,7 @@ fn names_of_counters_are_judged_as_promlint_judges_them() {
 }
 
 #[test]
-fn names_of_histograms_are_judged_as_promlint_judges_them() {
+fn names_of_histograms_are_rejected_as_by_promlint() {
     let Some(promtool) = tools::promtool() else {
         return;
     };
@@ -100,7 +100,7 @@ fn names_of_histograms_are_judged_as_promlint_judges_them() {
 }
 
 #[test]
-fn the_word_for_another_type_is_what_old_promtools_alone_complain_of() {
+fn only_old_versions_of_promtool_reject_other_types_in_names() {
     let Some(promtool) = tools::promtool() else {
         return;
     };
@@ -112,11 +112,11 @@ fn the_word_for_another_type_is_what_old_promtools_alone_complain_of() {
             Box::new(Histogram::with_opts(options).unwrap()),
         ]
     };
-    let (ours, theirs) = complaints(&promtool, others().into_iter());
+    let (ours, promlint) = rejected(&promtool, others().into_iter());
     assert!(ours.is_empty(), "{ours:?}");
     let all = ["c_gauge_total", "g_counter", "h_summary"].map(str::to_owned);
     assert!(
-        theirs.is_empty() || theirs == BTreeSet::from(all),
-        "neither the rules before 1.20 nor those since: {theirs:?}"
+        promlint.is_empty() || promlint == BTreeSet::from(all),
+        "expected no name or all three, found {promlint:?}"
     );
 }

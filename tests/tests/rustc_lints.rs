@@ -1,7 +1,8 @@
-//! No lint fires on what the attributes generate, in a crate that forbids `unsafe` and denies whatever can be denied.
+//! Lints of rustc and clippy on the code that attributes generate: none fires, in a crate that forbids `unsafe` and
+//! denies all lint groups.
 //!
-//! The verdict is the compiler's and clippy's: `cargo clippy --tests -- -D warnings`. Bodies here are short, so that it
-//! is the generated code that has to stand the lints; what is allowed, and why, stands where it is allowed.
+//! The check is `cargo clippy --tests -- -D warnings`. The bodies are short, so that lints apply mainly to generated
+//! code. Exceptions have their reasons beside them.
 #![cfg(not(feature = "off"))]
 #![forbid(unsafe_code)]
 #![deny(
@@ -47,8 +48,8 @@
     clippy::pedantic,
     clippy::restriction
 )]
-// The group is not meant to be asked for as a whole, since some of its lints contradict each other.
-#![allow(clippy::blanket_clippy_restriction_lints, reason = "here, all of them are")]
+// The group is not meant to be enabled as a whole, because some of its lints contradict each other.
+#![allow(clippy::blanket_clippy_restriction_lints, reason = "this crate enables all of them")]
 #![allow(
     clippy::needless_return,
     clippy::pub_with_shorthand,
@@ -60,7 +61,7 @@
 #![allow(
     clippy::arbitrary_source_item_ordering,
     clippy::single_call_fn,
-    reason = "items are ordered by what they show, and most are called once"
+    reason = "items are ordered by topic, and most are called once"
 )]
 
 use core::future::ready;
@@ -74,10 +75,10 @@ use metrics_runtime::{
     track_compression, track_counter, track_histogram, track_in_flight, track_ryot, track_storage,
 };
 
-/// A future in a box, under another name.
+/// An alias of a boxed future.
 type Boxed<'future, T> = Pin<Box<dyn Future<Output = T> + Send + 'future>>;
 
-/// What goes wrong.
+/// The error of these functions.
 #[derive(Clone, Copy, Debug)]
 struct Failure;
 
@@ -87,7 +88,7 @@ impl Classify for Failure {
     }
 }
 
-/// Where a job comes from.
+/// The source of a job.
 #[derive(Clone, Copy, Debug, LabelValue)]
 enum Source {
     /// Over HTTP.
@@ -97,10 +98,10 @@ enum Source {
     Terminal,
 }
 
-/// What comes out of a compression.
+/// The result of a compression.
 #[derive(Clone, Copy, Debug)]
 struct Compressed {
-    /// Original by compressed size.
+    /// The original size divided by the compressed size.
     ratio: f64,
 }
 
@@ -116,7 +117,7 @@ const LIMITS: [f64; 2] = [1.0, 2.0];
 /// The help text of a metric.
 const HELP: &str = "Waits.";
 
-/// What the business wants to know.
+/// Business metrics.
 #[metrics(prefix = "lints_")]
 mod business {
     use super::Source;
@@ -199,13 +200,13 @@ where
     return ready(values.iter().map(AsRef::as_ref).map(str::len).sum());
 }
 
-/// Waits in a box with another name.
+/// Returns a boxed future by its alias.
 #[track(returns = future)]
 fn boxed(text: &str) -> Boxed<'_, usize> {
     return Box::pin(ready(text.len()));
 }
 
-/// Waits in a box.
+/// Returns a boxed future.
 #[track_counter(name = "lints_boxed_total", labels(text = text))]
 fn boxed_openly(text: &str) -> Pin<Box<dyn Future<Output = usize> + '_>> {
     return Box::pin(ready(text.len()));
@@ -225,24 +226,24 @@ fn hold(text: String, _guard: Vec<u8>) -> String {
     return text;
 }
 
-/// Takes a parameter apart.
+/// Has patterns as parameters.
 #[track]
 async fn apart((left, right): (String, String), [first, ..]: [u8; 2]) -> (String, u8) {
     ready(()).await;
     return ([left, right].concat(), first);
 }
 
-/// Nothing at all.
+/// Has an empty body.
 #[track]
 fn nothing() {}
 
-/// Nothing at all, later.
+/// Is async and has an empty body.
 #[track]
 async fn nothing_later() {}
 
 #[rustfmt::skip]
 mod one_liners {
-    //! The compiler has something to say about braces around a single expression on a single line.
+    //! The compiler has a lint for braces around a single expression on one line.
     #![allow(clippy::implicit_return, reason = "these are single expressions")]
     #![deny(clippy::needless_return)]
     use super::{ready, resume_unwind, track};
@@ -253,7 +254,7 @@ mod one_liners {
     #[track] pub(crate) fn borrowed(text: &str) -> usize { text.len() }
     /// Later.
     #[track] pub(crate) async fn later(text: String) -> usize { text.len() }
-    /// Later, with a parameter of no use.
+    /// Later, with an unused parameter.
     #[track] pub(crate) fn future(_guard: String) -> impl Future<Output = usize> { ready(1) }
     /// Never.
     #[track] pub(crate) fn never() -> ! { resume_unwind(Box::new(1_u8)) }
@@ -285,40 +286,40 @@ impl Service {
     }
 }
 
-/// A function that nobody calls is still reported.
-#[expect(dead_code, reason = "nobody calls it")]
+/// An unused function is still reported.
+#[expect(dead_code, reason = "it is unused")]
 #[track]
 fn unused_function() {}
 
-/// So is a variable that nobody reads, and a parameter.
-#[expect(unused_variables, reason = "nobody reads them")]
+/// Unused variables and parameters are still reported.
+#[expect(unused_variables, reason = "they are unused")]
 #[track]
 fn unused_names(parameter: u8) {
     let variable = 1_u8;
 }
 
-/// In an async function as well.
-#[expect(unused_variables, reason = "nobody reads them")]
+/// Unused variables and parameters of an async function are still reported.
+#[expect(unused_variables, reason = "they are unused")]
 #[track]
 async fn unused_names_later(parameter: u8) {
     let variable = 1_u8;
 }
 
-/// And what is mutable without need.
+/// An unnecessary `mut` is still reported.
 #[expect(unused_mut, reason = "it does not change")]
 #[track]
 fn unused_mut(mut text: String) -> String {
     return text;
 }
 
-/// And a result that nobody looks at.
-#[expect(unused_must_use, reason = "nobody looks at it")]
+/// An unused result is still reported.
+#[expect(unused_must_use, reason = "it is unused")]
 #[track]
 async fn unused_result() {
     compress(1.0_f64).ok_or(Failure);
 }
 
-/// And what cannot be reached.
+/// Unreachable code is still reported.
 #[expect(unreachable_code, reason = "it cannot be reached")]
 #[track]
 fn unreachable_code() -> usize {
@@ -332,7 +333,7 @@ impl From<CircuitOpen> for Failure {
     }
 }
 
-/// Calls a service, unless it is down.
+/// Calls a service behind a breaker.
 #[circuit_breaker(service = "lints", failures = 3, open = "1s", half_open = 1)]
 #[track]
 async fn ask(text: String, _times: u8) -> Result<String, Failure> {
@@ -346,13 +347,13 @@ struct Client {
 }
 
 impl Client {
-    /// Calls a service, or does without.
+    /// Calls a service, with a fallback.
     #[circuit_breaker(breaker = self.breaker, failure_if = |error| matches!(*error, Failure), fallback = Self::without)]
     async fn ask(&self, text: String, _times: u8) -> Result<String, Failure> {
         return respond(&text, 1).await;
     }
 
-    /// Does without.
+    /// The fallback.
     #[circuit_breaker(service = "without", ratio = 0.5, calls = 5, classify = Result::is_err, on_reject = Failure::from)]
     async fn without(&self, text: String, _times: u8) -> Result<String, Failure> {
         return respond(&text, 1).await;
@@ -364,20 +365,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn behind_breakers_too() {
+    fn functions_behind_breakers_run() {
         let found = CircuitBreaker::find("lints");
-        assert!(found.is_some(), "an attribute has made it");
+        assert!(found.is_some(), "the attribute has registered the breaker");
         let Some(breaker) = found else { return };
         let client = Client { breaker };
         block_on(async {
             assert!(ask("a".to_owned(), 1).await.is_ok(), "declared");
-            assert!(client.ask("a".to_owned(), 1).await.is_ok(), "of its own");
+            assert!(client.ask("a".to_owned(), 1).await.is_ok(), "its own breaker");
             assert!(client.without("a".to_owned(), 1).await.is_ok(), "the fallback");
         });
     }
 
     #[test]
-    fn everything_still_runs() {
+    fn all_functions_run() {
         block_on(async {
             assert!(generate("").await.is_err(), "no prompt");
             assert!(generate("a").await.is_ok(), "a prompt");
