@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use metrics_runtime::export;
+use metrics_export::{Command, USAGE};
 
 /// What [`run`] hands to a service.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Args {
     /// Requests a second that the service shall send itself.
     pub traffic: u32,
     /// What the service shall say of its metrics, instead of serving anything.
-    pub metrics: Option<export::Command>,
+    pub metrics: Option<Command>,
 }
 
 /// What a service's command line looks like.
@@ -86,7 +86,7 @@ impl Cli {
                 }
                 Short('h') | Long("help") => return Err(Stop::Help),
                 Value(word) if word == "metrics" => {
-                    let command = export::Command::parse(parser.raw_args()?);
+                    let command = Command::parse(parser.raw_args()?);
                     parsed.metrics = Some(command.map_err(|error| Stop::Wrong(error.to_string()))?);
                 }
                 other => return Err(other.unexpected().into()),
@@ -105,7 +105,7 @@ impl Cli {
             help.push_str("  --traffic N     send itself N requests a second, so that its numbers move\n");
         }
         help.push_str("  -h, --help      this text\n\nCommands:\n");
-        for line in export::USAGE.lines() {
+        for line in USAGE.lines() {
             // Writing to a string cannot fail.
             let _ = writeln!(help, "{}{line}", if line.is_empty() { "" } else { "  " });
         }
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn commands_about_metrics_take_what_stands_behind_them() {
         let rules = parse(&["metrics", "rules", "--job", "shop"]).expect("a command");
-        assert_eq!(rules.metrics, export::Command::parse(["rules", "--job", "shop"]).ok());
+        assert_eq!(rules.metrics, Command::parse(["rules", "--job", "shop"]).ok());
         assert!(problem(&["metrics", "ruls"]).contains("unknown command `ruls`"));
         assert!(problem(&["metrics"]).contains("no command is given"));
     }

@@ -72,8 +72,9 @@
 //!   `Metrics::collector` are collectors for a registry of that crate.
 //! - [`catalog()`] lists everything that the binary declares, before the first call.
 //! - [`Builder`] adds `build_info`, `process_*` and `tokio_*`. The latter two have no namespace, as in other client libraries.
-//! - The crate `metrics-export` writes dashboards, alert rules, Kubernetes objects, a reference and a contract from the same
-//!   declarations, and checks them.
+//! - [`description`] has the types of [`Metrics::describe`], which describes everything that is declared and registered.
+//! - The crate `metrics-export` writes dashboards, alert rules, Kubernetes objects, a reference and a contract from this
+//!   description, and checks them.
 //!
 //! # Guarantees
 //!
@@ -161,8 +162,6 @@ mod config;
 mod encode;
 mod error;
 pub mod exemplars;
-#[cfg(feature = "export")]
-pub mod export;
 mod family;
 #[cfg(feature = "http")]
 pub mod http;
@@ -193,6 +192,13 @@ pub use registry::{Registry, RegistryError};
 pub use schema::{
     Classify, CompressionRatio, Descriptor, Kind, Label, LabelValue, Measure, NameError, Objective, Outcome, Source,
 };
+
+/// The description of everything that a program declares and registers, returned by [`Metrics::describe`].
+pub mod description {
+    pub use crate::config::describe::{
+        Description, LabelDescription, LabelSets, MetricDescription, MetricKind, Origin, RouteObjective,
+    };
+}
 
 /// The presets of attributes, and the types that define further ones.
 ///

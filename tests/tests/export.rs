@@ -1,11 +1,11 @@
-//! Every document of a catalog that has one of each kind, and of catalogs with the strangest texts that are allowed.
+//! The documents of a service with all kinds of metrics, and of services with unusual but valid texts.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use metrics_export::{Command, Export};
 use metrics_runtime::circuit_breaker::BreakerHandle;
-use metrics_runtime::export::{Command, Export};
 use metrics_runtime::{Descriptor, Kind, Metrics, Objective, Registry};
 use promql_parser::label::MatchOp;
 use promql_parser::parser::{Expr, VectorSelector, parse};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use tests::lookup::Names;
 use yaml_rust2::{Yaml, YamlLoader};
 
-/// A registry with what other parts of the toolkit bring: breakers, a process, a runtime, foreign collectors.
+/// Returns a registry with metrics of all parts of the toolkit: breakers, process, runtime, collectors.
 fn everything() -> Registry {
     let registry = Registry::new();
     let gauge = |name: &'static str, labels: &[&'static str]| {
@@ -27,9 +27,9 @@ fn everything() -> Registry {
     let sizes = Descriptor::histogram("http_response_size_bytes", "Sizes.", &[1e3, 1e6][..]).labels(["endpoint"]);
     registry.histogram(sizes.unit("bytes")).unwrap();
     registry.info(Descriptor::info("build_info", "The build.").labels(["version"])).unwrap();
-    let theirs = |name: &str| prometheus::Gauge::new(name, "Theirs.").unwrap();
+    let collector = |name: &str| prometheus::Gauge::new(name, "A gauge.").unwrap();
     for name in ["process_open_fds", "process_max_fds", "process_start_time_seconds"] {
-        registry.register(Box::new(theirs(name))).unwrap();
+        registry.register(Box::new(collector(name))).unwrap();
     }
     let cpu = prometheus::Counter::new("process_cpu_seconds_total", "CPU.").unwrap();
     registry.register(Box::new(cpu)).unwrap();
@@ -57,12 +57,12 @@ fn selectors<'e>(expr: &'e Expr, found: &mut Vec<(&'e VectorSelector, bool)>) {
     }
 }
 
-/// What every query of a dashboard or of rules has, whatever it asks for: the job, and the chosen instances.
+/// Checks that every selector of a query has the job and, in a dashboard, the chosen instances.
 fn check_query(query: &str, dashboard: bool) {
     let parsed = parse(&query.replace("$__rate_interval", "5m")).unwrap_or_else(|error| panic!("{query}: {error}"));
     let mut found = Vec::new();
     selectors(&parsed, &mut found);
-    assert!(!found.is_empty(), "{query} asks for no series");
+    assert!(!found.is_empty(), "{query} selects no series");
     for (selector, ranged) in found {
         let has = |label: &str, regex: bool| {
             let matchers = selector.matchers.matchers.iter();
@@ -70,16 +70,16 @@ fn check_query(query: &str, dashboard: bool) {
         };
         assert!(has("job", dashboard), "{query}: no job");
         assert!(!dashboard || has("instance", true), "{query}: no instance");
-        // dashboard-linter's target-counter-agg-rule: a counter is only of interest by how fast it rises.
+        // dashboard-linter's target-counter-agg-rule: only the rate of a counter is of interest.
         let name = selector.name.as_deref().unwrap_or_default();
         let counter = ["_total", "_bucket", "_sum", "_count"].iter().any(|suffix| name.ends_with(suffix));
         assert!(!counter || ranged, "{query}: the counter `{name}` without a rate");
     }
 }
 
-/// Every panel, rows left out.
+/// Returns every panel, without rows.
 fn panels(dashboard: &Value) -> Vec<&Value> {
-    let panels = dashboard["panels"].as_array().expect("there are panels");
+    let panels = dashboard["panels"].as_array().expect("a dashboard has panels");
     panels.iter().filter(|panel| panel["type"] != "row").collect()
 }
 
@@ -90,20 +90,20 @@ fn queries(rules: &Yaml) -> Vec<(String, String)> {
     rules.map(|rule| (name(rule), rule["expr"].as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// Names and labels of rules that are there twice, which promtool's `check rules` refuses.
+/// Returns duplicate rules, which promtool's `check rules` rejects.
 fn duplicates(rules: &Yaml) -> Vec<String> {
     let groups = rules["groups"].as_vec().into_iter().flatten();
     let rules = groups.flat_map(|group| group["rules"].as_vec().into_iter().flatten());
-    let mut met = BTreeSet::new();
+    let mut known_keys = BTreeSet::new();
     let keys = rules.map(|rule| format!("{:?} {:?} {:?}", rule["alert"], rule["record"], rule["labels"]));
-    keys.filter(|key| !met.insert(key.clone())).collect()
+    keys.filter(|key| !known_keys.insert(key.clone())).collect()
 }
 
 fn yaml(text: &str) -> Vec<Yaml> {
     YamlLoader::load_from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
 }
 
-/// Everything that holds of every document, whatever the catalog.
+/// Checks all documents for properties that always hold.
 fn check(export: &Export) {
     let mut names = Names::of_lock(&export.lock());
     let problems = [names.rules(&export.rules()), names.dashboard(&export.dashboard())].concat();
@@ -121,7 +121,7 @@ fn check(export: &Export) {
         assert!(!name.is_empty());
         check_query(&query, false);
     }
-    // The same rules, of each namespace by itself.
+    // The same rules, evaluated for each namespace.
     let cluster = export.clone().job("shop");
     let objects = cluster.kubernetes().unwrap().replace("namespace, job", "job").replace("namespace_job", "job");
     let objects = yaml(&objects);
@@ -141,10 +141,10 @@ fn check(export: &Export) {
     assert_eq!(cells, BTreeSet::from([8]), "{}", export.docs());
 }
 
-/// The rules of grafana/dashboard-linter, in its strict mode: warnings are errors.
+/// Checks the rules of grafana/dashboard-linter in its strict mode, in which warnings are errors.
 fn lint(dashboard: &Value) {
     assert_eq!(dashboard["editable"], false, "template-uneditable-rule");
-    let variables = dashboard["templating"]["list"].as_array().expect("there are variables");
+    let variables = dashboard["templating"]["list"].as_array().expect("a dashboard has variables");
     let variable = |name: &str| variables.iter().find(|variable| variable["name"] == name);
     let datasource = variable("datasource").expect("template-datasource-rule");
     assert_eq!((&datasource["type"], &datasource["label"]), (&"datasource".into(), &"Data source".into()));
@@ -205,7 +205,7 @@ fn lint(dashboard: &Value) {
 }
 
 #[test]
-fn rows_and_alerts_appear_with_the_metrics_they_are_about() {
+fn rows_and_alerts_exist_if_their_metrics_exist() {
     let all = export_of(&everything());
     check(&all);
     let dashboard: Value = serde_json::from_str(&all.dashboard()).unwrap();
@@ -237,13 +237,13 @@ fn rows_and_alerts_appear_with_the_metrics_they_are_about() {
 }
 
 #[test]
-fn what_others_have_as_well_is_asked_for_by_what_is_the_services_own() {
-    let asked = |own: &[&'static str]| {
+fn metrics_that_other_services_have_too_are_selected_by_a_metric_of_the_service() {
+    let queries = |names: &[&'static str]| {
         let registry = Registry::new();
         for name in ["process_open_fds", "process_start_time_seconds"] {
             registry.register(Box::new(prometheus::Gauge::new(name, "A gauge.").unwrap())).unwrap();
         }
-        for name in own {
+        for name in names {
             if name.ends_with("_total") {
                 registry.counter(Descriptor::counter(*name, "A counter.")).unwrap();
             } else {
@@ -267,19 +267,19 @@ fn what_others_have_as_well_is_asked_for_by_what_is_the_services_own() {
             format!("sum by (instance) (process_open_fds{target} and on (job, instance) {owner})"),
         ]
     };
-    // Any name that sorts behind `process_`.
-    let [job, instances, fds] = asked(&["a_total", "sessions"]);
+    // A name that sorts after `process_`.
+    let [job, instances, fds] = queries(&["a_total", "sessions"]);
     assert_eq!(
         (job.as_str(), [instances, fds]),
         ("label_values(quick_sessions, job)", beside(&format!("quick_sessions{target}")))
     );
-    let [job, instances, fds] = asked(&["a_total"]);
+    let [job, instances, fds] = queries(&["a_total"]);
     let rate = format!("rate(quick_a_total{target}[$__rate_interval])");
     assert_eq!((job.as_str(), [instances, fds]), ("label_values(quick_a_total, job)", beside(&rate)));
 }
 
 #[test]
-fn what_may_be_below_zero_is_not_cut_off_there() {
+fn axes_are_not_cut_off_at_zero_if_values_may_be_negative() {
     let registry = Registry::new();
     registry.gauge(Descriptor::gauge("balance", "B.")).unwrap();
     registry.counter(Descriptor::counter("sales_total", "S.")).unwrap();
@@ -293,7 +293,7 @@ fn what_may_be_below_zero_is_not_cut_off_there() {
 }
 
 #[test]
-fn a_moment_that_has_not_come_is_not_long_past() {
+fn a_timestamp_that_is_not_set_has_no_age() {
     let registry = Registry::new();
     BreakerHandle::register_in(&registry, "ryot").unwrap();
     registry.gauge(Descriptor::gauge("backup_timestamp_seconds", "B.").unit("seconds")).unwrap();
@@ -306,7 +306,7 @@ fn a_moment_that_has_not_come_is_not_long_past() {
 }
 
 #[test]
-fn the_same_catalog_gives_the_same_bytes() {
+fn the_same_metrics_give_the_same_bytes() {
     let documents = || {
         let export = export_of(&everything());
         let kubernetes = export.kubernetes().unwrap();
@@ -316,7 +316,7 @@ fn the_same_catalog_gives_the_same_bytes() {
 }
 
 #[test]
-fn a_panel_keeps_its_id_when_others_come() {
+fn a_panel_keeps_its_id_if_others_are_added() {
     let ids = |registry: &Registry| -> BTreeMap<String, i64> {
         let dashboard: Value = serde_json::from_str(&export_of(registry).dashboard()).unwrap();
         let id = |panel: &&Value| (panel["title"].as_str().unwrap().to_owned(), panel["id"].as_i64().unwrap());
@@ -328,7 +328,7 @@ fn a_panel_keeps_its_id_when_others_come() {
 }
 
 #[test]
-fn values_that_come_at_run_time_are_shown_by_the_largest() {
+fn of_run_time_label_values_the_largest_series_are_shown() {
     let registry = Registry::new();
     let (model, wait) =
         (Descriptor::counter("tokens_total", "Tokens."), Descriptor::histogram("wait", "W.", &[1.0][..]));
@@ -336,8 +336,8 @@ fn values_that_come_at_run_time_are_shown_by_the_largest() {
     registry.gauge(Descriptor::gauge("depth", "D.").unit("bytes").labels(["queue", "zone"])).unwrap_err();
     registry.gauge(Descriptor::gauge("depth_bytes", "D.").unit("bytes").labels(["queue", "zone"])).unwrap();
     registry.histogram(wait.labels(["queue"])).unwrap();
-    let theirs = prometheus::GaugeVec::new(prometheus::Opts::new("theirs", "T."), &["kind"]).unwrap();
-    registry.register(Box::new(theirs)).unwrap();
+    let tasks = prometheus::GaugeVec::new(prometheus::Opts::new("tasks", "T."), &["kind"]).unwrap();
+    registry.register(Box::new(tasks)).unwrap();
     BreakerHandle::register_in(&registry, "ryot").unwrap();
     let metrics = Metrics::builder().constant_label("region", "eu").registry(&registry).build().unwrap();
     let export = Export::new(&metrics);
@@ -355,14 +355,14 @@ fn values_that_come_at_run_time_are_shown_by_the_largest() {
     assert_eq!(panel("Tokens"), largest(&rate, "{{model}}"));
     let sum = format!("sum by (queue, zone) (depth_bytes{{{target}}})");
     assert_eq!(panel("Depth bytes"), largest(&sum, "{{queue}} {{zone}}"));
-    assert_eq!(panel("Theirs"), largest(&format!("sum by (kind) (theirs{{{target}}})"), "{{kind}}"));
+    assert_eq!(panel("Tasks"), largest(&format!("sum by (kind) (tasks{{{target}}})"), "{{kind}}"));
     for title in ["Wait", "State", "Failures", "Requests"] {
         let (expr, _, limited) = panel(title);
         assert!(!expr.contains("topk") && !limited, "{title}: {expr}");
     }
 }
 
-/// Calls for somebody.
+/// Calls for a tenant.
 #[metrics_runtime::track(name = "calls", labels(tenant = tenant, kind = "read"))]
 fn call(tenant: &str) {
     let _ = tenant;
@@ -383,7 +383,7 @@ mod business {
 }
 
 #[test]
-fn values_that_are_known_stay_whatever_comes_at_run_time() {
+fn known_label_values_are_shown_beside_run_time_values() {
     call("ada");
     business::jobs_total(business::Phase::Begun, "ada").inc();
     business::jobs_total(business::Phase::Done, "ada").inc();
@@ -394,22 +394,22 @@ fn values_that_are_known_stay_whatever_comes_at_run_time() {
     assert!(query("topk by (kind) (10, sum by (kind, tenant)"), "{dashboard}");
     assert!(query("topk by (phase) (10, sum by (owner, phase)"), "{dashboard}");
     assert!(dashboard.contains("the 10 largest are shown for each `phase`."));
-    // Shares, quantiles and rules are by what the program bounds.
+    // Ratios, quantiles and rules are grouped by bounded labels only.
     assert!(query("histogram_quantile(0.95, sum by (kind, le)") && !rules.contains("tenant"), "{rules}");
 }
 
 #[test]
-fn a_route_that_promises_has_its_alerts() {
-    let promise = Objective::new().success(99.9).latency(Duration::from_secs(1), 99.0);
-    let build = |promise| {
-        Metrics::builder().namespace("shop").registry(&Registry::new()).objective("/buy/{id}", promise).build()
+fn a_route_with_an_objective_has_alerts() {
+    let objective = Objective::new().success(99.9).latency(Duration::from_secs(1), 99.0);
+    let build = |objective| {
+        Metrics::builder().namespace("shop").registry(&Registry::new()).objective("/buy/{id}", objective).build()
     };
-    let export = Export::new(&build(promise).unwrap());
+    let export = Export::new(&build(objective).unwrap());
     check(&export);
     let rules = export.rules();
     for window in ["1h", "6h", "1d", "3d"] {
-        for promise in ["Success", "Latency"] {
-            assert!(rules.contains(&format!("alert: ShopHttpBuyId{promise}Burn{window}\n")), "{rules}");
+        for indicator in ["Success", "Latency"] {
+            assert!(rules.contains(&format!("alert: ShopHttpBuyId{indicator}Burn{window}\n")), "{rules}");
         }
     }
     assert!(rules.contains(r#"le=~"1|1\\.0""#), "both spellings of a whole number:\n{rules}");
@@ -422,29 +422,31 @@ fn a_route_that_promises_has_its_alerts() {
 }
 
 #[test]
-fn a_route_promises_once() {
-    let promise = Objective::new().success(99.9);
-    let twice = Metrics::builder().registry(&Registry::new()).objective("/buy/{id}", promise);
-    let error =
-        twice.objective("/sell", promise).objective("/buy/{id}", promise.latency(Duration::from_secs(1), 99.0)).build();
+fn a_route_has_one_objective() {
+    let objective = Objective::new().success(99.9);
+    let twice = Metrics::builder().registry(&Registry::new()).objective("/buy/{id}", objective);
+    let error = twice
+        .objective("/sell", objective)
+        .objective("/buy/{id}", objective.latency(Duration::from_secs(1), 99.0))
+        .build();
     assert_eq!(
         error.map(drop).unwrap_err().to_string(),
         "objective of /buy/{id}: the route has one already: say success and latency in one objective, or leave one out"
     );
 }
 
-/// The `slo` of each set of rules.
+/// Returns the values of `slo` in the rules.
 fn slos(rules: &str) -> BTreeSet<&str> {
     rules.lines().filter_map(|line| line.trim().strip_prefix("slo: ")).collect()
 }
 
 #[test]
-fn routes_that_read_the_same_have_rules_of_their_own() {
-    let promise = Objective::new().success(99.9).latency(Duration::from_secs(1), 99.0);
+fn routes_whose_names_collide_have_rules_of_their_own() {
+    let objective = Objective::new().success(99.9).latency(Duration::from_secs(1), 99.0);
     let of = |routes: &[&str]| {
         let builder = Metrics::builder().namespace("shop").registry(&Registry::new());
         let export =
-            Export::new(&routes.iter().fold(builder, |b, route| b.objective(*route, promise)).build().unwrap());
+            Export::new(&routes.iter().fold(builder, |b, route| b.objective(*route, objective)).build().unwrap());
         check(&export);
         export.rules()
     };
@@ -454,14 +456,14 @@ fn routes_that_read_the_same_have_rules_of_their_own() {
     assert!(found.contains("http_b_success") && !found.contains("http_a_id_success"), "{found:?}");
     let alerts: BTreeSet<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert_eq!(alerts.iter().filter(|alert| alert.contains("Burn1h")).count(), 8, "{alerts:?}");
-    // Whatever the order, and as long as the rules are kept.
+    // Independent of the order.
     assert_eq!(found, slos(&of(&["/b", "/A/Id", "/a/id", "/a/{id}"])));
     assert!(found.contains("http_a_id_eaaf0d95_success"), "{found:?}");
     assert_eq!(slos(&of(&["/a/{id}"])), BTreeSet::from(["http_a_id_success", "http_a_id_latency"]));
 }
 
 #[test]
-fn a_request_whose_client_left_is_neither_good_nor_bad() {
+fn a_request_whose_client_left_early_is_neither_good_nor_bad() {
     let builder = Metrics::builder().namespace("shop").registry(&Registry::new());
     let rules = Export::new(&builder.objective("/buy", Objective::new().success(99.9)).build().unwrap()).rules();
     let totals = rules.matches(r#"{job="shop", endpoint="/buy", status!="499"}"#).count();
@@ -470,7 +472,7 @@ fn a_request_whose_client_left_is_neither_good_nor_bad() {
 
 /// Work.
 #[metrics_runtime::track(name = "work", objective(success = 99.9, latency("500ms", 99.0)))]
-fn promised_work() {}
+fn first_work() {}
 
 /// Work.
 #[metrics_runtime::track(name = "work", objective(success = 99.9, latency("500ms", 99.0)))]
@@ -478,7 +480,7 @@ fn same_work() {}
 
 /// Work.
 #[metrics_runtime::track(name = "half_promised", labels(kind = "a"), objective(success = 99.9))]
-fn half_promised() {}
+fn with_objective() {}
 
 /// Work.
 #[metrics_runtime::track(name = "half_promised", labels(kind = kind))]
@@ -491,23 +493,27 @@ fn any_kind(kind: &str) {
 fn other_kind() {}
 
 #[test]
-fn one_promise_of_two_functions_has_one_set_of_rules_that_names_both() {
-    promised_work();
+fn one_objective_of_two_functions_has_one_set_of_rules_that_names_both() {
+    first_work();
     same_work();
-    half_promised();
+    with_objective();
     any_kind("a");
     other_kind();
     let export = Export::new(&Metrics::builder().build().unwrap());
     check(&export);
     let rules = export.rules();
-    for said in [
-        "too many calls of promised_work and same_work fail: 99.9% should not",
-        "too many calls of promised_work and same_work take longer than 0.5 s: 99% should not",
-        "too many calls of half_promised and any_kind fail: 99.9% should not",
+    for summary in [
+        "too many calls of first_work and same_work fail: 99.9% should not",
+        "too many calls of first_work and same_work take longer than 0.5 s: 99% should not",
+        "too many calls of with_objective and any_kind fail: 99.9% should not",
     ] {
-        assert_eq!(rules.matches(said).count(), 4, "{said}:\n{rules}");
+        assert_eq!(rules.matches(summary).count(), 4, "{summary}:\n{rules}");
     }
-    assert!(!rules.contains("circuit breaker"), "there is none:\n{rules}");
+    assert!(
+        !rules.contains("circuit breaker"),
+        "the service has no breaker:
+{rules}"
+    );
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -532,14 +538,14 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn strange_texts_give_documents_that_can_be_read(
+    fn unusual_texts_give_valid_documents(
         descriptors in proptest::collection::vec(descriptor(), 0..6),
         job in text(),
         namespace in "[a-z_]{1,60}",
     ) {
         let registry = Registry::new();
         for descriptor in descriptors {
-            // What the registry refuses is in no document.
+            // The registry may reject the definition.
             let _ = match descriptor.kind {
                 Kind::Counter => registry.counter(descriptor).map(drop),
                 Kind::Histogram => registry.histogram(descriptor).map(drop),
@@ -555,9 +561,9 @@ proptest! {
             let lock = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(&lock, export.lock()).unwrap();
             let command = Command::parse(["check".as_ref(), "--lock".as_ref(), lock.path().as_os_str()]).unwrap();
-            let mut said = Vec::new();
-            command.run(&metrics, &mut said).unwrap();
-            prop_assert_eq!(said, b"nothing breaks\n");
+            let mut out = Vec::new();
+            command.run(&metrics, &mut out).unwrap();
+            prop_assert_eq!(out, b"nothing breaks\n");
         }
     }
 }

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use metrics_runtime::export::Export;
+use metrics_export::Export;
 use metrics_runtime::{Metrics, Registry};
 use prometheus::core::Collector;
 use prometheus::{Counter, Gauge, Histogram, HistogramOpts};

@@ -52,7 +52,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "tests of the commands as a subcommand of clap",
-        cargo: Cargo::One("test --package metrics-runtime --features clap --lib export::"),
+        cargo: Cargo::One("test --package metrics-export --features clap"),
         ..TESTS
     },
     Step {

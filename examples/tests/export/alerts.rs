@@ -1,23 +1,24 @@
-//! Every alert, on made-up series: promtool evaluates the rules of both services, and those of one that has everything.
+//! Tests of every alert: promtool evaluates the rules of both services, and of one with all kinds of metrics, on synthetic
+//! series.
 
 use std::collections::BTreeSet;
 use std::fs;
 
+use metrics_export::Export;
 use metrics_runtime::circuit_breaker::BreakerHandle;
-use metrics_runtime::export::Export;
 use metrics_runtime::{Metrics, Registry};
 use serde_json::{Value, json};
 use tests::tools;
 
 use crate::{EXAMPLES, NEURECTOMY};
 
-/// Whose rules are tested.
+/// The rules of one service.
 pub(crate) struct Rules {
     pub(crate) service: &'static str,
     pub(crate) text: String,
 }
 
-/// Both services, and a catalog with what they do not have: a process.
+/// Returns the rules of both services, and of a third one that has metrics of the process.
 fn all() -> Vec<Rules> {
     let examples = EXAMPLES.iter().map(|example| Rules { service: example.name, text: example.document("rules") });
     examples.chain([everything()]).collect()
@@ -33,15 +34,15 @@ fn everything() -> Rules {
     Rules { service: "neurectomy", text: Export::new(&metrics).rules() }
 }
 
-/// Series that make an alert fire, and when it does. In `{}` the labels that every series has are added.
+/// The series that make an alert fire, and the time at which it fires. [`metric`] adds the labels that every series has.
 struct Fires {
-    /// The name without that of the service.
+    /// The name without the name of the service.
     alert: &'static str,
     series: &'static [(&'static str, &'static str)],
     at: &'static str,
 }
 
-/// What no alert is about: the series of a service as it should be.
+/// The series of a healthy service, for which no alert fires.
 const HEALTHY: &[(&str, &str)] = &[
     ("up{}", "1x300"),
     ("SERVICE_requests_total{status=\"200\"}", "0+60x300"),
@@ -127,7 +128,7 @@ const FIRES: &[Fires] = &[
     Fires { alert: "Restarts", series: &[("process_start_time_seconds{}", "1 2 3 4 4 4 4")], at: "5m" },
 ];
 
-/// The name as the service has it, with the labels of a target, and of a route where there is one.
+/// Returns the selector of a series with the names of the service, and the labels of a target and of the route.
 fn metric(service: &str, series: &str) -> String {
     let (requests, route) =
         if service == "neurectomy" { ("neurectomy_http_request", "endpoint") } else { ("dynoai_request", "path") };
@@ -146,10 +147,10 @@ impl Rules {
     }
 }
 
-/// One scenario: the series, one sample a minute, and what is asked of them.
-pub(crate) fn scenario(rules: &Rules, series: &[(&str, &str)], asked: &[Value]) -> Value {
+/// Returns a scenario: the series, with one sample a minute, and the expected results of queries.
+pub(crate) fn scenario(rules: &Rules, series: &[(&str, &str)], expected: &[Value]) -> Value {
     let series = series.iter().map(|(name, values)| json!({ "series": metric(rules.service, name), "values": values }));
-    json!({ "interval": "1m", "input_series": series.collect::<Vec<_>>(), "promql_expr_test": asked })
+    json!({ "interval": "1m", "input_series": series.collect::<Vec<_>>(), "promql_expr_test": expected })
 }
 
 fn fires(alert: &str, at: &str) -> Value {
@@ -157,8 +158,8 @@ fn fires(alert: &str, at: &str) -> Value {
     json!({ "expr": alerts, "eval_time": at, "exp_samples": [{ "labels": "{}", "value": 1 }] })
 }
 
-/// No series matches this at that time.
-fn nothing(selector: &str, at: &str) -> Value {
+/// Expects that no series matches the selector at this time.
+fn absent(selector: &str, at: &str) -> Value {
     json!({ "expr": selector, "eval_time": at, "exp_samples": [] })
 }
 
@@ -171,7 +172,7 @@ pub(crate) fn test(rules: &Rules, scenarios: &[Value]) {
     let file = folder.path().join("tests.json");
     let content = json!({ "rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": scenarios });
     fs::write(&file, content.to_string()).unwrap();
-    promtool.test_rules(&file).unwrap_or_else(|said| panic!("{}:\n{said}", rules.service));
+    promtool.test_rules(&file).unwrap_or_else(|output| panic!("{}:\n{output}", rules.service));
 }
 
 #[test]
@@ -180,7 +181,7 @@ fn promtool_accepts_the_rules() {
         return;
     };
     for example in EXAMPLES {
-        promtool.check_rules(&example.kept("rules")).unwrap();
+        promtool.check_rules(&example.committed("rules")).unwrap();
     }
 }
 
@@ -202,12 +203,12 @@ fn every_alert_fires_when_it_should() {
         let series = |of: &[&[(&'static str, &'static str)]]| of.concat();
         let only = |firing: &[String], silent: &str| {
             let silent = format!("ALERTS{{alertname=~\".*{silent}Burn.*\", alertstate=\"firing\"}}");
-            firing.iter().map(|alert| fires(alert, "4h")).chain([nothing(&silent, "4h")]).collect::<Vec<_>>()
+            firing.iter().map(|alert| fires(alert, "4h")).chain([absent(&silent, "4h")]).collect::<Vec<_>>()
         };
         scenarios.push(scenario(&rules, &series(&[FAILING_REQUESTS, FAILING_RYOT]), &only(&failing, "Latency")));
         scenarios.push(scenario(&rules, &series(&[SLOW_REQUESTS, SLOW_RYOT]), &only(&slow, "Success")));
         all.retain(|name| !name.contains("Burn"));
-        assert!(all.is_empty(), "no scenario says when these fire: {all:?}");
+        assert!(all.is_empty(), "no scenario makes these fire: {all:?}");
         test(&rules, &scenarios);
     }
 }
@@ -219,10 +220,10 @@ fn every_alert_is_silent_when_it_should_be() {
             .iter()
             .map(|(series, values)| (*series, if values.contains('+') { "0x300" } else { *values }))
             .collect();
-        // One failed request of three, two minutes in.
+        // One failed request of three, after two minutes.
         let replaced = |with: &[(&'static str, &'static str)]| {
             let mut series = idle.clone();
-            series.retain(|(name, _)| !with.iter().any(|(own, _)| own == name));
+            series.retain(|(name, _)| !with.iter().any(|(other, _)| other == name));
             series.extend(with);
             series
         };
@@ -232,20 +233,20 @@ fn every_alert_is_silent_when_it_should_be() {
             ("SERVICE_ryot_requests_total{status=\"success\"}", "0 0 2x298"),
             ("SERVICE_ryot_requests_total{status=\"error\"}", "0 0 1x298"),
         ]);
-        // A deployment: counters begin again, the process is a new one, one scrape fails.
+        // A deployment: counters reset, the process is new, one scrape fails.
         let restart = replaced(&[
             ("up{}", "1x5 0 1x290"),
             ("SERVICE_requests_total{status=\"200\"}", "0+60x5 0+60x290"),
             ("SERVICE_ryot_requests_total{status=\"success\"}", "0+60x5 0+60x290"),
             ("process_start_time_seconds{}", "1000x5 1300x290"),
         ]);
-        // Open once, and nobody has called since: its wait over, it shows half-open.
+        // Opened once and not called since: after its wait, it is half-open.
         let idle_breaker = replaced(&[
             ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "0 0 1 2x298"),
             ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0 0 120x298"),
             ("SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}", "0 0 1x298"),
         ]);
-        // Every scrape happens to see a probe, and each of them decides.
+        // There is a probe at every scrape, and each probe changes the state.
         let probed_breaker = replaced(&[
             ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "2x300"),
             ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0+60x300"),
@@ -256,16 +257,16 @@ fn every_alert_is_silent_when_it_should_be() {
             ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"success\"}", "0+60x300"),
             ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"rejected\"}", "0 0 1 1 1 1 2x294"),
         ]);
-        // Enough of them for an alert, in one scrape.
+        // Enough rejections for an alert, in one scrape.
         let rejected_at_once =
             replaced(&[("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"rejected\"}", "0 0 200x298")]);
         let opened = |values| {
             let opened = "SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}";
             replaced(&[(opened, values)])
         };
-        // Three times, the last of them in another process.
+        // Three openings, and three of which the last is in a new process.
         let (thrice, restarted) = (opened("0 0 0 1 1 2 2 3x293"), opened("6 7 8 0x8 1x288"));
-        // One outage of two and a half minutes: every ten seconds a probe fails and opens the circuit again.
+        // One outage of two and a half minutes: every ten seconds a probe fails and opens the breaker again.
         let outage = replaced(&[
             ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "0 0 1 1 1 0x295"),
             ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0 0 115 175 235 275x295"),
@@ -283,9 +284,9 @@ fn every_alert_is_silent_when_it_should_be() {
         let breakers = breakers.iter().map(|series| (series.as_slice(), &["4m", "10m", "20m"][..]));
         for (series, at) in services.into_iter().chain(breakers) {
             let silent =
-                |at: &[&str]| at.iter().map(|at| nothing("ALERTS{alertstate=\"firing\"}", at)).collect::<Vec<_>>();
+                |at: &[&str]| at.iter().map(|at| absent("ALERTS{alertstate=\"firing\"}", at)).collect::<Vec<_>>();
             scenarios.push(scenario(&rules, series, &silent(at)));
-            // Where scrapes and evaluations fall together, `increase` has nothing to extrapolate.
+            // `increase` extrapolates only if scrapes and evaluations are at different times.
             let mut apart = scenario(&rules, series, &silent(&["8m", "12m"]));
             apart["interval"] = "55s".into();
             scenarios.push(apart);
@@ -294,9 +295,9 @@ fn every_alert_is_silent_when_it_should_be() {
     }
 }
 
-/// Of the few whose clients stayed every third fails, among many whose clients left.
+/// Many clients leave early. One third of the other requests fails.
 #[test]
-fn who_leaves_early_does_not_hide_who_is_failed() {
+fn clients_that_leave_early_do_not_hide_failures() {
     let rules = Rules { service: "neurectomy", text: NEURECTOMY.document("rules") };
     let series = [
         ("SERVICE_requests_total{status=\"499\"}", "0+6000x300"),
@@ -307,24 +308,24 @@ fn who_leaves_early_does_not_hide_who_is_failed() {
 }
 
 #[test]
-fn nothing_is_recorded_where_nothing_is_called() {
+fn no_ratio_or_quantile_is_recorded_without_calls() {
     for rules in all().into_iter().filter(|rules| rules.text.contains("record: ")) {
         let series: Vec<_> = SLOW_REQUESTS.iter().chain(SLOW_RYOT).map(|(name, _)| (*name, "7x30")).collect();
         let recorded = r#"{__name__=~".+:(p50|p95|p99|error_ratio)_rate5m|slo:.+"}"#;
-        test(&rules, &[scenario(&rules, &series, &[nothing(recorded, "20m")])]);
+        test(&rules, &[scenario(&rules, &series, &[absent(recorded, "20m")])]);
     }
 }
 
 #[test]
-fn an_alert_says_what_was_the_case() {
+fn the_text_of_an_alert_is_true() {
     let rules = Rules { service: "neurectomy", text: NEURECTOMY.document("rules") };
-    let said = |alert: &str, labels: Value, summary: &str, description: &str| {
+    let expected = |alert: &str, labels: Value, summary: &str, description: &str| {
         let annotations = json!({ "summary": summary, "description": description });
         let alerts = json!([{ "exp_labels": labels, "exp_annotations": annotations }]);
         json!([{ "alertname": alert, "eval_time": "20m", "exp_alerts": alerts }])
     };
     let mut rejecting = scenario(&rules, OPEN_BREAKER, &[]);
-    rejecting["alert_rule_test"] = said(
+    rejecting["alert_rule_test"] = expected(
         "NeurectomyBreakerRejecting",
         json!({ "severity": "page", "job": "neurectomy", "service": "ryot" }),
         "the circuit breaker of ryot rejects calls",
@@ -332,7 +333,7 @@ fn an_alert_says_what_was_the_case() {
     );
     let mut burning = scenario(&rules, SLOW_REQUESTS, &[]);
     let slo = "http_v1_files_path_latency";
-    burning["alert_rule_test"] = said(
+    burning["alert_rule_test"] = expected(
         "NeurectomyHttpV1FilesPathLatencyBurn3d",
         json!({ "severity": "ticket", "job": "neurectomy", "slo": slo, "window": "3d" }),
         "too many requests to /v1/files/{*path} take longer than 0.5 s: 99% should not",
@@ -340,7 +341,7 @@ fn an_alert_says_what_was_the_case() {
     );
     let rejected = "Calls that a circuit breaker rejected before they began are not among them.";
     let mut failing = scenario(&rules, FAILING_RYOT, &[]);
-    failing["alert_rule_test"] = said(
+    failing["alert_rule_test"] = expected(
         "NeurectomyRyotRequestsErrorRatio",
         json!({ "severity": "page", "job": "neurectomy" }),
         "more than 5% fail: Calls to the Ryot language model, by status (job neurectomy)",
@@ -361,11 +362,11 @@ fn objectives_have_an_alert_for_each_pair_of_windows() {
             assert!(alerts.contains(&format!("Neurectomy{objective}Burn{window}")), "{objective} {window}: {alerts:?}");
         }
     }
-    assert!(!everything().alerts().iter().any(|alert| alert.contains("Burn")), "nothing is promised there");
+    assert!(!everything().alerts().iter().any(|alert| alert.contains("Burn")), "that service has no objectives");
 }
 
 #[test]
-fn every_scenario_is_about_an_alert_that_there_is() {
+fn every_scenario_is_about_an_existing_alert() {
     let all: BTreeSet<_> = all().iter().flat_map(Rules::alerts).collect();
     for Fires { alert, .. } in FIRES {
         assert!(all.contains(&format!("Neurectomy{alert}")), "{alert}");

@@ -1,6 +1,6 @@
-//! The committed documents, and the commands as a person meets them.
+//! The committed documents, and the commands on the command line.
 //!
-//! `BLESS=1 cargo test -p examples --test export documents` writes the documents anew.
+//! `BLESS=1 cargo test -p examples --test export documents` updates the documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -13,16 +13,16 @@ use tests::{tools, wait};
 use crate::panels::{start, use_dynoai};
 use crate::{DYNOAI, EXAMPLES, Example, NEURECTOMY};
 
-const KEPT: [&str; 5] = ["dashboard", "rules", "kubernetes", "docs", "lock"];
+const COMMITTED: [&str; 5] = ["dashboard", "rules", "kubernetes", "docs", "lock"];
 
 #[test]
-fn documents_are_what_the_code_says() {
+fn committed_documents_are_up_to_date() {
     let bless = env::var_os("BLESS").is_some();
     let mut stale = Vec::new();
     for example in EXAMPLES {
-        for command in KEPT {
+        for command in COMMITTED {
             let now = example.document(command);
-            let path = example.kept(command);
+            let path = example.committed(command);
             if bless {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(&path, now).unwrap();
@@ -31,37 +31,37 @@ fn documents_are_what_the_code_says() {
             }
         }
     }
-    let hint = "`BLESS=1 cargo test -p examples --test export documents` writes them anew; look at the difference";
-    assert!(stale.is_empty(), "no longer what the code says: {stale:#?}\n{hint}");
+    let hint = "`BLESS=1 cargo test -p examples --test export documents` updates them; review the difference";
+    assert!(stale.is_empty(), "out of date: {stale:#?}\n{hint}");
 }
 
-/// The documents that name metrics, and what is wrong with the names in them after `spell` has had them.
-fn misnamed(example: &Example, spell: impl Fn(String) -> String) -> Vec<String> {
-    let kept = |command| fs::read_to_string(example.kept(command)).unwrap();
-    let mut names = Names::of_lock(&kept("lock"));
+/// Returns the unknown names in the documents of a service, after `edit` changed their text.
+fn unknown_names(example: &Example, edit: impl Fn(String) -> String) -> Vec<String> {
+    let committed = |command| fs::read_to_string(example.committed(command)).unwrap();
+    let mut names = Names::of_lock(&committed("lock"));
     let mut in_cluster = names.clone().with_target("namespace");
-    let [rules, kubernetes, dashboard] = ["rules", "kubernetes", "dashboard"].map(|command| spell(kept(command)));
+    let [rules, kubernetes, dashboard] = ["rules", "kubernetes", "dashboard"].map(|command| edit(committed(command)));
     [names.rules(&rules), in_cluster.rules(&kubernetes), names.dashboard(&dashboard)].concat()
 }
 
 #[test]
 fn every_name_in_the_documents_is_in_the_contract() {
     for example in EXAMPLES {
-        let misnamed = misnamed(&example, |text| text);
-        assert!(misnamed.is_empty(), "{}: {misnamed:#?}", example.name);
+        let unknown = unknown_names(&example, |text| text);
+        assert!(unknown.is_empty(), "{}: {unknown:#?}", example.name);
     }
 }
 
 #[test]
-fn a_name_that_is_misspelled_is_found() {
+fn a_misspelled_name_is_found() {
     for example in EXAMPLES {
-        let lock = fs::read_to_string(example.kept("lock")).unwrap();
+        let lock = fs::read_to_string(example.committed("lock")).unwrap();
         let metrics = lock.lines().filter(|line| line.contains('_') && !line.starts_with([' ', '#']));
-        // A limit that nearly no system sets has no panel.
+        // A limit that hardly any system sets has no panel.
         let shown = |metric: &&str| *metric != "process_virtual_memory_max_bytes";
         for metric in metrics.filter_map(|line| line.split_whitespace().nth(1)).filter(shown) {
-            let problems = misnamed(&example, |text| text.replace(metric, &metric.replace('_', "__")));
-            assert!(!problems.is_empty(), "nobody misses {metric}");
+            let problems = unknown_names(&example, |text| text.replace(metric, &metric.replace('_', "__")));
+            assert!(!problems.is_empty(), "no document uses {metric}");
         }
     }
     for (from, to) in [
@@ -77,7 +77,7 @@ fn a_name_that_is_misspelled_is_found() {
         ("{{instance}}\"", "{{instnace}}\""),
     ] {
         let found = std::cell::Cell::new(false);
-        let problems = misnamed(&NEURECTOMY, |text| {
+        let problems = unknown_names(&NEURECTOMY, |text| {
             found.set(found.get() || text.contains(from));
             text.replace(from, to)
         });
@@ -86,7 +86,7 @@ fn a_name_that_is_misspelled_is_found() {
 }
 
 #[test]
-fn a_document_goes_where_it_is_told_and_is_the_same_again() {
+fn a_document_is_written_to_a_file_and_is_the_same_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("dashboard.json");
     let written = NEURECTOMY.metrics(&["dashboard", "--output", file.to_str().unwrap()]);
@@ -95,9 +95,9 @@ fn a_document_goes_where_it_is_told_and_is_the_same_again() {
 }
 
 #[test]
-fn a_service_keeps_its_contract() {
+fn the_services_keep_their_contracts() {
     for example in EXAMPLES {
-        let checked = example.metrics(&["check", "--lock", example.kept("lock").to_str().unwrap()]);
+        let checked = example.metrics(&["check", "--lock", example.committed("lock").to_str().unwrap()]);
         assert!(checked.status.success(), "{}", checked.stderr);
         assert_eq!(checked.stdout, "nothing breaks\n");
         let lint = example.metrics(&["lint"]);
@@ -105,7 +105,7 @@ fn a_service_keeps_its_contract() {
     }
 }
 
-/// The metrics of a lock file, each with its labels.
+/// Returns the metrics of a lock file with their labels.
 fn locked(lock: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut metrics = BTreeMap::new();
     let mut current = None;
@@ -120,7 +120,7 @@ fn locked(lock: &str) -> BTreeMap<String, BTreeSet<String>> {
     metrics
 }
 
-/// The commands run before anything is served; what is there only because it is served is in the documents as well.
+/// The commands run before anything is served. The documents also contain the metrics that exist only while serving.
 #[test]
 fn the_contract_has_what_the_page_of_a_running_service_has() {
     let neurectomy = start(&NEURECTOMY, &["--traffic", "50"], &[]);
@@ -146,26 +146,26 @@ fn the_contract_has_what_the_page_of_a_running_service_has() {
 }
 
 #[test]
-fn what_breaks_is_listed_with_the_panels_and_rules_that_break() {
+fn breaks_are_listed_with_the_panels_and_rules_they_break() {
     let folder = tempfile::tempdir().unwrap();
     let lock = folder.path().join("metrics.lock");
-    let kept = fs::read_to_string(NEURECTOMY.kept("lock")).unwrap();
+    let committed = fs::read_to_string(NEURECTOMY.committed("lock")).unwrap();
     let check = |files: &[&str]| NEURECTOMY.metrics(&[&["check", "--lock", lock.to_str().unwrap()], files].concat());
 
     let missing = check(&[]);
     assert!(!missing.status.success());
     assert!(missing.stderr.contains("write it with `metrics lock --output"), "{}", missing.stderr);
 
-    fs::write(&lock, kept.replace("counter neurectomy_", "cuonter neurectomy_")).unwrap();
+    fs::write(&lock, committed.replace("counter neurectomy_", "cuonter neurectomy_")).unwrap();
     let broken = check(&[]);
     assert!(!broken.status.success());
-    assert!(broken.stderr.contains("`cuonter` is no kind of metric; restore it"), "{}", broken.stderr);
+    assert!(broken.stderr.contains("`cuonter` is not a metric kind; restore it"), "{}", broken.stderr);
     fs::write(&lock, b"\xff").unwrap();
     let binary = check(&[]);
-    assert!(binary.stderr.contains("metrics.lock`: it is not text; restore it"), "{}", binary.stderr);
+    assert!(binary.stderr.contains("metrics.lock`: it is not UTF-8; restore it"), "{}", binary.stderr);
 
-    // The service as it is, seen from a time when the counter had another name, and the gauge was not there.
-    let before = kept.replace("neurectomy_tokens_generated_total", "neurectomy_tokens_total");
+    // The lock file of an earlier version, in which the counter had another name and the gauge did not exist.
+    let before = committed.replace("neurectomy_tokens_generated_total", "neurectomy_tokens_total");
     let before = before.replace("gauge neurectomy_active_users\n", "");
     fs::write(&lock, &before).unwrap();
     let dashboard = folder.path().join("dashboard.json");
@@ -183,7 +183,7 @@ fn what_breaks_is_listed_with_the_panels_and_rules_that_break() {
         assert!(breaks.stderr.contains(line), "{line}:\n{}", breaks.stderr);
     }
 
-    fs::write(&lock, kept.replace("gauge neurectomy_active_users\n", "")).unwrap();
+    fs::write(&lock, committed.replace("gauge neurectomy_active_users\n", "")).unwrap();
     let added = check(&[]);
     assert!(added.status.success(), "{}", added.stderr);
     assert_eq!(added.stdout, "new: gauge neurectomy_active_users\nnothing breaks\n");
@@ -192,23 +192,23 @@ fn what_breaks_is_listed_with_the_panels_and_rules_that_break() {
 }
 
 #[test]
-fn what_breaks_is_found_in_a_dashboard_as_grafanas_api_has_it() {
+fn breaks_are_found_in_a_dashboard_from_grafanas_api() {
     let folder = tempfile::tempdir().unwrap();
     let lock = folder.path().join("metrics.lock");
-    let kept = fs::read_to_string(DYNOAI.kept("lock")).unwrap();
-    let dashboard = fs::read_to_string(DYNOAI.kept("dashboard")).unwrap();
+    let committed = fs::read_to_string(DYNOAI.committed("lock")).unwrap();
+    let dashboard = fs::read_to_string(DYNOAI.committed("dashboard")).unwrap();
     let wrapped = folder.path().join("wrapped.json");
     fs::write(&wrapped, format!(r#"{{"dashboard": {}}}"#, dashboard.replace("dynoai_app_info", "gone_total"))).unwrap();
-    fs::write(&lock, kept.replace("dynoai_app_info", "gone_total")).unwrap();
+    fs::write(&lock, committed.replace("dynoai_app_info", "gone_total")).unwrap();
     let found = DYNOAI.metrics(&["check", "--lock", lock.to_str().unwrap(), wrapped.to_str().unwrap()]);
     for place in ["panel `App`", "variable `job`", "annotation `Restarts`"] {
         assert!(found.stderr.contains(place), "{place}:\n{}", found.stderr);
     }
 }
 
-/// Every series that the service's own rules record, as a query asks for it.
+/// Returns a query for every series that the rules of the service record.
 fn recorded(example: &Example, document: &str) -> BTreeSet<String> {
-    let text = fs::read_to_string(example.kept(document)).unwrap();
+    let text = fs::read_to_string(example.committed(document)).unwrap();
     let rules = text.split("- record: '").skip(1).map(|rest| rest.split("- alert: ").next().unwrap());
     let query = |rule: &str| {
         let name = rule.split('\'').next().unwrap();
@@ -219,7 +219,7 @@ fn recorded(example: &Example, document: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn what_is_recorded_of_a_metric_breaks_with_it() {
+fn recorded_series_break_with_their_metric() {
     let folder = tempfile::tempdir().unwrap();
     let lock = folder.path().join("metrics.lock");
     let file = folder.path().join("queries.txt");
@@ -228,13 +228,13 @@ fn what_is_recorded_of_a_metric_breaks_with_it() {
         assert!(queries.len() > 9 && queries.iter().any(|query| query.starts_with("namespace_job")), "{queries:?}");
         let lines: Vec<_> = queries.iter().map(String::as_str).collect();
         fs::write(&file, lines.join("\n")).unwrap();
-        // The service as it is, seen from a time when every metric had a label more.
-        let kept = fs::read_to_string(example.kept("lock")).unwrap();
-        let with_more = |line: &str| match line.split_once(' ') {
+        // The lock file of an earlier version, in which every metric had one more label.
+        let committed = fs::read_to_string(example.committed("lock")).unwrap();
+        let with_label = |line: &str| match line.split_once(' ') {
             Some((kind, _)) if !["", "#", "version", "constant"].contains(&kind) => format!("{line}\n  labels gone"),
             _ => line.to_owned(),
         };
-        fs::write(&lock, kept.lines().map(with_more).collect::<Vec<_>>().join("\n")).unwrap();
+        fs::write(&lock, committed.lines().map(with_label).collect::<Vec<_>>().join("\n")).unwrap();
         let checked = example.metrics(&["check", "--lock", lock.to_str().unwrap(), file.to_str().unwrap()]);
         for (i, query) in queries.iter().enumerate() {
             let found = checked.stderr.matches(&format!("queries.txt: line {}\n", i + 1)).count();
@@ -244,27 +244,27 @@ fn what_is_recorded_of_a_metric_breaks_with_it() {
 }
 
 #[test]
-fn who_leaves_early_makes_no_failure() {
-    let gone = || std::io::pipe().unwrap().1;
+fn a_closed_pipe_is_no_failure() {
+    let closed_pipe = || std::io::pipe().unwrap().1;
     for example in EXAMPLES {
         for arguments in [&["metrics", "dashboard"][..], &["metrics", "--help"], &["--help"]] {
-            let run = Command::new(example.binary).args(arguments).stdout(gone()).output().unwrap();
+            let run = Command::new(example.binary).args(arguments).stdout(closed_pipe()).output().unwrap();
             assert!(run.status.success() && run.stderr.is_empty(), "{arguments:?}: {run:?}");
         }
-        // Nobody hears what is wrong, but the code says it: 101 would be a panic.
+        // The exit code tells the error even if no one reads the message. A panic would be 101.
         for (arguments, code) in [(&["--wrong"][..], 2), (&["metrics", "check", "--lock", "no.lock"], 1)] {
-            let run = Command::new(example.binary).args(arguments).stderr(gone()).output().unwrap();
+            let run = Command::new(example.binary).args(arguments).stderr(closed_pipe()).output().unwrap();
             assert_eq!(run.status.code(), Some(code), "{arguments:?}");
         }
     }
 }
 
 #[test]
-fn help_is_no_error() {
+fn help_is_not_an_error() {
     for help in [&["--help"][..], &["-h"], &["help"], &["rules", "--help"]] {
         let helped = DYNOAI.metrics(help);
         assert!(helped.status.success() && helped.stderr.is_empty(), "{help:?}: {helped:?}");
-        assert_eq!(helped.stdout, metrics_runtime::export::USAGE);
+        assert_eq!(helped.stdout, metrics_export::USAGE);
     }
     let missing = DYNOAI.metrics(&["rules", "--output", "--job"]);
     assert_eq!(missing.status.code(), Some(2));
@@ -272,7 +272,7 @@ fn help_is_no_error() {
 }
 
 #[test]
-fn wrong_commands_say_which_there_are() {
+fn an_unknown_command_lists_the_commands() {
     let wrong = DYNOAI.metrics(&["dashbord"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(wrong.stderr.contains("unknown command `dashbord`") && wrong.stderr.contains("metrics dashboard"));
@@ -282,12 +282,12 @@ fn wrong_commands_say_which_there_are() {
 }
 
 #[test]
-fn grafana_knows_everything_in_the_dashboards() {
+fn grafana_accepts_everything_in_the_dashboards() {
     let Some(grafana) = tools::grafana() else {
         return;
     };
     for example in EXAMPLES {
-        let checked = grafana.check_dashboard(&example.kept("dashboard"));
+        let checked = grafana.check_dashboard(&example.committed("dashboard"));
         checked.unwrap_or_else(|lost| panic!("{}:\n{lost}", example.name));
     }
 }

@@ -1,4 +1,4 @@
-//! The rules as a cluster has them: among namespaces, on targets that the Prometheus operator has labelled.
+//! The rules in a Kubernetes cluster: with several namespaces, and targets with the labels of the Prometheus operator.
 
 use serde_json::json;
 use tests::prometheus::Target;
@@ -8,7 +8,7 @@ use crate::alerts::{Rules, scenario, test};
 use crate::panels::start;
 use crate::{EXAMPLES, NEURECTOMY};
 
-/// The rules of the `PrometheusRule` as a file of rules.
+/// Returns the rules of the `PrometheusRule` as a rules file.
 fn rules(objects: &str) -> String {
     let (rule, _) = objects.split_once("\n---\n").unwrap();
     let (_, spec) = rule.split_once("\nspec:\n").unwrap();
@@ -16,7 +16,7 @@ fn rules(objects: &str) -> String {
 }
 
 #[test]
-fn a_namespace_fails_alone() {
+fn each_namespace_has_its_own_error_ratio() {
     for example in EXAMPLES {
         let rules = Rules { service: example.name, text: rules(&example.document("kubernetes")) };
         let alert =
@@ -36,7 +36,7 @@ fn a_namespace_fails_alone() {
 }
 
 #[test]
-fn a_namespace_is_missed_while_another_has_targets() {
+fn a_missing_namespace_is_reported_while_another_has_targets() {
     for example in EXAMPLES {
         let rules = Rules { service: example.name, text: rules(&example.document("kubernetes")) };
         let alert =
@@ -51,7 +51,7 @@ fn a_namespace_is_missed_while_another_has_targets() {
             })
         };
         let production = "namespace=\"production\"";
-        // A target that is gone is stale at once.
+        // The series of a removed target are stale at once.
         let one = [("up{namespace=\"staging\"}", "1x120"), ("up{namespace=\"production\"}", "1x20 stale")];
         let one_gone = [absent("19m", &[]), absent("30m", &[production]), absent("70m", &[production])];
         let forgotten = absent("100m", &[]);
@@ -63,7 +63,7 @@ fn a_namespace_is_missed_while_another_has_targets() {
 }
 
 #[test]
-fn labels_of_the_operator_leave_ours_as_they_are() {
+fn labels_of_the_operator_do_not_replace_labels_of_metrics() {
     let Some(prometheus) = tools::prometheus() else {
         return;
     };
@@ -85,8 +85,8 @@ fn labels_of_the_operator_leave_ours_as_they_are() {
     assert_eq!(by_endpoint.len(), 5, "{rules}");
     for (_, query) in by_endpoint {
         server.wait_until(query, |found| {
-            let ours = found.keys().all(|labels| labels["namespace"] == "staging" && labels["endpoint"] != "http");
-            ours && !found.is_empty()
+            let kept = found.keys().all(|labels| labels["namespace"] == "staging" && labels["endpoint"] != "http");
+            kept && !found.is_empty()
         });
     }
     server.wait_until("neurectomy_circuit_breaker_state", |found| {
@@ -95,19 +95,18 @@ fn labels_of_the_operator_leave_ours_as_they_are() {
 }
 
 #[test]
-fn objects_are_for_the_page_as_it_is_configured() {
+fn objects_follow_the_configuration_of_the_page() {
     let run = |arguments: &[&str]| {
         let env = [("METRICS_TOKEN", "hush"), ("METRICS_LISTEN", "9464"), ("METRICS_PATH", "/inner")];
         tests::service::Service::run(NEURECTOMY.binary, &[&["metrics", "kubernetes"], arguments].concat(), &env)
     };
     let written = run(&[]).stdout;
-    for said in ["port: metrics\n", "path: /inner\n", "name: neurectomy-metrics\n", "type: Bearer\n"] {
-        assert!(written.contains(said), "{said}:\n{written}");
+    for text in ["port: metrics\n", "path: /inner\n", "name: neurectomy-metrics\n", "type: Bearer\n"] {
+        assert!(written.contains(text), "{text}:\n{written}");
     }
     assert!(!written.contains("hush"), "{written}");
-    let refused = run(&["--job", "prod/neurectomy"]);
-    assert!(!refused.status.success() && refused.stdout.is_empty());
-    let said =
-        "the job `prod/neurectomy` is no value that a label of Kubernetes can have; allowed are up to 63 letters";
-    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    let rejected = run(&["--job", "prod/neurectomy"]);
+    assert!(!rejected.status.success() && rejected.stdout.is_empty());
+    let problem = "the job `prod/neurectomy` is not a valid Kubernetes label value; expected 1 to 63 letters";
+    assert!(rejected.stderr.contains(problem), "{}", rejected.stderr);
 }

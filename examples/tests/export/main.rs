@@ -1,7 +1,7 @@
-//! What the services say of their own metrics: the committed documents are theirs, Grafana and Prometheus accept them,
-//! every panel has data and can be seen, and every alert fires when it should and is silent when it should be.
+//! The documents of the services: the committed files are up to date, Grafana and Prometheus accept them, every panel has
+//! data and is drawn, and every alert fires when it should and only then.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
+#![allow(clippy::float_cmp, reason = "an f64 holds the compared whole numbers exactly")]
 
 mod alerts;
 mod documents;
@@ -25,25 +25,25 @@ const DYNOAI: Example = Example { name: "dynoai", binary: env!("CARGO_BIN_EXE_dy
 const EXAMPLES: [Example; 2] = [NEURECTOMY, DYNOAI];
 
 impl Example {
-    /// `service metrics ..`
+    /// Runs `service metrics ..`.
     fn metrics(&self, arguments: &[&str]) -> Stopped {
         Service::run(self.binary, &[&["metrics"], arguments].concat(), &[])
     }
 
-    /// A document as the service writes it.
+    /// Returns the document that the service writes.
     fn document(&self, command: &str) -> String {
         let written = self.metrics(&[command]);
         assert!(written.status.success(), "{command}: {}", written.stderr);
         written.stdout
     }
 
-    /// The dashboard as the service writes it.
+    /// Returns the dashboard that the service writes.
     fn dashboard(&self) -> Value {
         serde_json::from_str(&self.document("dashboard")).unwrap()
     }
 
-    /// Where the document is kept.
-    fn kept(&self, command: &str) -> PathBuf {
+    /// Returns the path of the committed document.
+    fn committed(&self, command: &str) -> PathBuf {
         let name = self.name;
         let file = match command {
             "dashboard" => format!("grafana/{name}-dashboard.json"),
@@ -52,7 +52,7 @@ impl Example {
             "kubernetes" => format!("kubernetes/{name}.yaml"),
             "docs" => "METRICS.md".to_owned(),
             "lock" => "metrics.lock".to_owned(),
-            other => panic!("`{other}` writes nothing that is kept"),
+            other => panic!("no document of `{other}` is committed"),
         };
         Path::new(env!("CARGO_MANIFEST_DIR")).join(name).join(file)
     }

@@ -1,4 +1,4 @@
-//! Two instances of each service, a real Prometheus, and every query of every panel.
+//! Tests of every query of every panel, with two instances of each service and a real Prometheus.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ pub(crate) fn start(example: &Example, arguments: &[&str], env: &[(&str, &str)])
     Service::start(example.binary, &arguments, &[&[("SIGMAVAULT_URL", "memory:///")], env].concat())
 }
 
-/// What `DynoAI` does in a day: a log that is fine, one that is not, a run.
+/// Uses `DynoAI`: uploads a valid and an invalid log, and starts a run.
 pub(crate) fn use_dynoai(service: &Client) {
     let form = |content: &str| {
         format!(
@@ -34,11 +34,11 @@ pub(crate) fn use_dynoai(service: &Client) {
     let _ = service.post_json("/api/jetstream/run", &serde_json::json!({ "samples": [sample] }));
 }
 
-/// Does this while others use these instances of `DynoAI`.
+/// Calls `act` while another thread uses these instances of `DynoAI`.
 pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
-    struct Ended<'a>(&'a AtomicBool);
+    struct SetOnDrop<'a>(&'a AtomicBool);
 
-    impl Drop for Ended<'_> {
+    impl Drop for SetOnDrop<'_> {
         fn drop(&mut self) {
             self.0.store(true, Ordering::Relaxed);
         }
@@ -51,17 +51,17 @@ pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
                 for instance in instances {
                     use_dynoai(instance);
                 }
-                // Others need the machine as well.
+                // Leaves the processor to other tests.
                 thread::sleep(Duration::from_millis(50));
             }
         });
-        // Also where an assertion fails: the thread must see the end of it.
-        let _ended = Ended(&done);
+        // Ends the thread even if an assertion fails.
+        let _done = SetOnDrop(&done);
         act();
     });
 }
 
-/// The dashboard's panels, each with its queries as Grafana asks them: with its variables filled in.
+/// Returns the panels of a dashboard with their queries, in which variables are replaced as Grafana replaces them.
 pub(crate) fn panels(dashboard: &Value, example: &Example, instances: &[&Service]) -> Vec<(Value, Vec<String>)> {
     let addresses: Vec<_> = instances.iter().map(|instance| instance.address().to_string()).collect();
     let all = format!("({})", addresses.join("|").replace('.', "\\\\."));
@@ -85,18 +85,18 @@ fn queries(example: &Example, instances: &[&Service]) -> BTreeMap<String, Vec<St
 fn assert_every_panel_has_data(server: &Server, example: &Example, instances: &[&Service]) {
     for (panel, queries) in queries(example, instances) {
         for query in queries {
-            let asked = wait::try_until(|| if server.query(&query).is_empty() { Err(()) } else { Ok(()) });
-            assert!(asked.is_ok(), "{}: the panel `{panel}` has no data: {query}", example.name);
+            let answered = wait::try_until(|| if server.query(&query).is_empty() { Err(()) } else { Ok(()) });
+            assert!(answered.is_ok(), "{}: the panel `{panel}` has no data: {query}", example.name);
         }
     }
 }
 
 #[test]
-fn every_panel_has_data_of_two_instances() {
+fn every_panel_has_data_from_two_instances() {
     let Some(prometheus) = tools::prometheus() else {
         return;
     };
-    // One of them has no Ryot: breakers have something to tell.
+    // One instance has no Ryot, so that its circuit breaker opens.
     let [a, b] =
         [&[][..], &[("RYOT_URL", "http://127.0.0.1:1")]].map(|env| start(&NEURECTOMY, &["--traffic", "20"], env));
     let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[], &[]));
@@ -113,13 +113,13 @@ fn every_panel_has_data_of_two_instances() {
     });
 }
 
-/// The sum of every sample over both pages, by its name. What a scrape itself moves is left out.
+/// Returns the sums of all samples over both pages by name, without metrics that change with every scrape.
 fn sums(pages: &[Page]) -> BTreeMap<String, f64> {
     let mut sums = BTreeMap::new();
     for point in pages.iter().flat_map(Page::points) {
-        let moves =
+        let changes =
             ["metrics_runtime_scrape", "process_", "tokio_"].iter().any(|prefix| point.name.starts_with(prefix));
-        if !moves {
+        if !changes {
             *sums.entry(point.name).or_insert(0.0) += point.value.parse::<f64>().unwrap();
         }
     }
@@ -127,7 +127,7 @@ fn sums(pages: &[Page]) -> BTreeMap<String, f64> {
 }
 
 #[test]
-fn sums_over_instances_are_those_of_the_pages() {
+fn sums_over_instances_equal_the_sums_of_the_pages() {
     let Some(prometheus) = tools::prometheus() else {
         return;
     };
@@ -148,19 +148,19 @@ fn sums_over_instances_are_those_of_the_pages() {
         let server = prometheus.scrape(&targets);
         let page = |service: &&Service| Page::parse_text(service.get("/metrics").expect(200).text()).unwrap();
         let equal = wait::try_until(|| {
-            let ours = sums(&instances.each_ref().map(page));
-            let own = "up|scrape_.*|metrics_runtime_scrape.*|process_.*|tokio_.*";
-            let theirs =
-                server.query(&format!("sum by (__name__) ({{job=\"{}\", __name__!~\"{own}\"}})", example.name));
-            let theirs: BTreeMap<_, _> =
-                theirs.into_iter().map(|(mut labels, sum)| (labels.remove("__name__").unwrap(), sum)).collect();
+            let expected = sums(&instances.each_ref().map(page));
+            let excluded = "up|scrape_.*|metrics_runtime_scrape.*|process_.*|tokio_.*";
+            let summed =
+                server.query(&format!("sum by (__name__) ({{job=\"{}\", __name__!~\"{excluded}\"}})", example.name));
+            let summed: BTreeMap<_, _> =
+                summed.into_iter().map(|(mut labels, sum)| (labels.remove("__name__").unwrap(), sum)).collect();
             let close = |a: f64, b: f64| (a - b).abs() <= a.abs() * 1e-9;
-            let same = ours.len() == theirs.len()
-                && ours.iter().all(|(name, sum)| theirs.get(name).is_some_and(|theirs| close(*sum, *theirs)));
-            if same { Ok(()) } else { Err((ours, theirs)) }
+            let same = expected.len() == summed.len()
+                && expected.iter().all(|(name, sum)| summed.get(name).is_some_and(|summed| close(*sum, *summed)));
+            if same { Ok(()) } else { Err((expected, summed)) }
         });
         equal.unwrap_or_else(|sums| panic!("{}: {sums:#?}", example.name));
-        // And a panel shows that sum.
+        // A panel shows this sum.
         if let Some(query) = queries(example, &instances).get("Api keys active") {
             assert_eq!(server.value(&query[0]), 3.0);
         }

@@ -1,7 +1,7 @@
-//! The dashboards as one sees them: drawn with what a real Prometheus says of two instances, one of which loses its
-//! language model for a while. The pictures are `dashboards/*.png` in the target folder.
+//! Pictures of the dashboards, with data that a real Prometheus has of two instances, one of which loses its language
+//! model for a while. The pictures are `dashboards/*.png` in the target folder.
 //!
-//! `BLESS=1 cargo test -p examples --test export picture` takes some minutes for it, and also writes the README's.
+//! `BLESS=1 cargo test -p examples --test export picture` takes some minutes and also updates the picture of the README.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use tests::tools;
 use crate::panels::{panels, start, while_used};
 use crate::{DYNOAI, Example, NEURECTOMY};
 
-/// The picture in the README ends above this row: the whole dashboard is more than one wants to scroll past.
+/// The row below the end of the picture in the README. The whole dashboard is too long for it.
 const README_ENDS_ABOVE: &str = "Failure ratio and its threshold";
 
 fn now() -> u64 {
@@ -28,14 +28,14 @@ fn artefact(example: &Example) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("dashboards").join(format!("{}.png", example.name))
 }
 
-/// A dashboard, and what Prometheus answers to each query of each panel.
-struct Seen {
+/// A dashboard with the results of all its queries.
+struct Results {
     dashboard: Value,
     data: Value,
     range: Range,
 }
 
-impl Seen {
+impl Results {
     fn new(server: &Server, example: &Example, instances: &[&Service], range: Range) -> Self {
         let dashboard = example.dashboard();
         let answers = panels(&dashboard, example, instances).into_iter().map(|(panel, queries)| {
@@ -50,10 +50,10 @@ impl Seen {
         self.dashboard["panels"].as_array().unwrap().iter()
     }
 
-    /// Draws all of it, or what stands above the panel of this title.
+    /// Draws the whole dashboard, or the part above the panel with this title.
     fn draw(&self, painter: &Painter, above: Option<&str>, file: &Path) -> Vec<Drawn> {
-        let line = |panel: &Value, part: &str| panel["gridPos"][part].as_u64().unwrap();
-        let found = above.map(|title| self.panels().find(|panel| panel["title"] == title).expect("there is one"));
+        let line = |panel: &Value, key: &str| panel["gridPos"][key].as_u64().unwrap();
+        let found = above.map(|title| self.panels().find(|panel| panel["title"] == title).expect("the panel exists"));
         let bottoms = self.panels().map(|panel| line(panel, "y") + line(panel, "h"));
         let until = found.map_or_else(|| bottoms.max().unwrap(), |panel| line(panel, "y"));
         painter.draw(&self.dashboard, &self.data, self.range, u32::try_from(until).unwrap(), file).unwrap()
@@ -64,8 +64,8 @@ impl Seen {
             let title = &panel["title"];
             let drawn = drawn.iter().find(|drawn| panel["id"] == drawn.panel);
             let drawn = drawn.unwrap_or_else(|| panic!("{title} is missing"));
-            assert!(drawn.series > 0 && drawn.marks > 0, "nothing is to be seen of {title}: {drawn:?}");
-            // A legend that says the same of two lines says nothing.
+            assert!(drawn.series > 0 && drawn.marks > 0, "{title} is empty: {drawn:?}");
+            // Two lines must not have the same legend.
             let mut names = drawn.names.clone();
             names.sort_unstable();
             names.dedup();
@@ -75,7 +75,7 @@ impl Seen {
 }
 
 #[test]
-fn every_panel_can_be_seen() {
+fn every_panel_is_drawn_with_data() {
     let (Some(prometheus), Some(painter)) = (tools::prometheus(), tools::painter()) else {
         return;
     };
@@ -92,28 +92,28 @@ fn every_panel_can_be_seen() {
         let from = now();
         let server = prometheus.scrape(&targets);
         let mut scrapes = 0.0;
-        let mut while_it_goes_on = || {
+        let mut wait_for_scrapes = || {
             for _ in 0..if bless { 9 } else { 1 } {
                 scrapes += 8.0;
                 server.wait_until("count_over_time(up[1h])", |counts| counts.values().all(|count| *count >= scrapes));
             }
         };
         let state = format!("neurectomy_circuit_breaker_state{{service=\"ryot\",instance=\"{}\"}}", b.address());
-        while_it_goes_on();
+        wait_for_scrapes();
         ryot.kill();
         server.wait_until(&state, |found| found.values().eq([&1.0]));
-        while_it_goes_on();
+        wait_for_scrapes();
         ryot.restart();
         server.wait_until(&state, |found| found.values().eq([&0.0]));
-        while_it_goes_on();
+        wait_for_scrapes();
 
         let range = Range { from, to: now(), step: if bless { 2 } else { 1 } };
         for (example, instances) in [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d])] {
-            let seen = Seen::new(&server, example, &instances, range);
-            let drawn = seen.draw(&painter, None, &artefact(example));
-            seen.assert_all_is_drawn(&drawn);
+            let results = Results::new(&server, example, &instances, range);
+            let drawn = results.draw(&painter, None, &artefact(example));
+            results.assert_all_is_drawn(&drawn);
             if bless && example.name == NEURECTOMY.name {
-                let _ = seen.draw(&painter, Some(README_ENDS_ABOVE), &example.kept("picture"));
+                let _ = results.draw(&painter, Some(README_ENDS_ABOVE), &example.committed("picture"));
             }
         }
     });

@@ -79,8 +79,8 @@ impl Builder {
         self
     }
 
-    /// What an HTTP route promises, by the route as the application writes it. Alert rules follow from it, see the feature
-    /// `export`; a latency is one of the bounds of [`Http::buckets`]. A second objective of a route is an error at
+    /// What an HTTP route promises, by the route as the application writes it. Alert rules follow from it, see the crate
+    /// `metrics-export`; a latency is one of the bounds of [`Http::buckets`]. A second objective of a route is an error at
     /// [`build`](Self::build), as a second constant label of a name is.
     ///
     /// ```

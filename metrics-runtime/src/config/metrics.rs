@@ -45,7 +45,6 @@ pub struct Metrics {
 pub(super) struct Inner {
     pub(super) registry: Registry,
     pub(super) naming: Naming,
-    #[allow(dead_code, reason = "what is promised is read by the feature `export`")]
     pub(super) objectives: Vec<RouteObjective>,
     pub(super) enabled: bool,
     #[cfg(feature = "http")]
@@ -113,30 +112,6 @@ impl Metrics {
     #[must_use]
     pub fn collector(&self) -> MetricsCollector {
         MetricsCollector::new(self.clone())
-    }
-
-    /// How the page names what the registry holds.
-    #[cfg(feature = "export")]
-    pub(crate) fn naming(&self) -> &Naming {
-        &self.inner.naming
-    }
-
-    /// What routes promise.
-    #[cfg(feature = "export")]
-    pub(crate) fn objectives(&self) -> &[RouteObjective] {
-        &self.inner.objectives
-    }
-
-    /// Whether scrapers have to show a token.
-    #[cfg(all(feature = "export", feature = "axum"))]
-    pub(crate) fn asks_for_token(&self) -> bool {
-        self.inner.scraper.asks_for_token()
-    }
-
-    /// Whether the page has an address of its own.
-    #[cfg(all(feature = "export", feature = "serve"))]
-    pub(crate) fn is_apart(&self) -> bool {
-        self.inner.listen.is_some()
     }
 
     /// Where the page is served.

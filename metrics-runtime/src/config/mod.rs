@@ -4,6 +4,7 @@ mod builder;
 #[cfg(feature = "prometheus")]
 mod collector;
 mod collectors;
+pub(crate) mod describe;
 mod environment;
 mod install;
 mod metrics;

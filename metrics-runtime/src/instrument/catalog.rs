@@ -70,7 +70,6 @@ impl Registry {
     }
 
     /// Returns `true` if this is the global registry.
-    #[cfg(any(feature = "http", feature = "export"))]
     pub(crate) fn is_global(&self) -> bool {
         self.is(Self::global())
     }
@@ -125,7 +124,7 @@ fn contradictions<'d>(declarations: impl IntoIterator<Item = &'d Declaration>) -
             _ => None,
         };
         let Some(text) = text else { continue };
-        let mut fixed = declaration.fixed();
+        let mut fixed = declaration.fixed_labels();
         fixed.sort_unstable();
         let series = (&*declaration.descriptor.name, fixed);
         let (first, source) = objectives.entry(series).or_insert_with(|| (text.clone(), declaration.source));

@@ -28,26 +28,14 @@ pub struct Declaration {
 }
 
 impl Declaration {
-    /// Returns the labels that have a single value here, which the attribute fixes, in order.
-    pub(crate) fn fixed(&self) -> Vec<(&str, &'static str)> {
+    /// Returns the labels that the attribute fixes to a single value, with the value, in order.
+    #[must_use]
+    pub fn fixed_labels(&self) -> Vec<(&str, &'static str)> {
         let labels = self.descriptor.labels.iter().zip(&self.values);
         let fixed = labels.filter_map(|(label, values)| match values.as_slice() {
             [value] => Some((&**label, *value)),
             _ => None,
         });
         fixed.collect()
-    }
-
-    /// Returns `true` if this declaration may record into the series that the fixed labels of `other` select.
-    #[cfg(feature = "export")]
-    pub(crate) fn shares_series(&self, other: &Self) -> bool {
-        let may_be = |label: &str, value| {
-            let index = self.descriptor.labels.iter().position(|own| own == label);
-            index
-                .and_then(|index| self.values.get(index))
-                .is_some_and(|values| values.is_empty() || values.contains(&value))
-        };
-        self.descriptor.name == other.descriptor.name
-            && other.fixed().into_iter().all(|(label, value)| may_be(label, value))
     }
 }

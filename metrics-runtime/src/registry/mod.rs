@@ -2,6 +2,8 @@
 
 #[cfg(feature = "prometheus")]
 pub(crate) mod collectors;
+#[cfg(feature = "prometheus")]
+mod describe;
 mod error;
 mod family_set;
 mod gathered;
@@ -15,6 +17,8 @@ mod scrape_errors;
 #[cfg(feature = "axum")]
 mod scrape_metrics;
 
+#[cfg(feature = "prometheus")]
+pub(crate) use describe::CollectedMetric;
 pub use error::RegistryError;
 #[cfg(feature = "axum")]
 pub(crate) use gathered::Patience;
@@ -119,7 +123,6 @@ impl Registry {
     }
 
     /// Returns `true` if both handles are of one registry.
-    #[cfg(any(feature = "http", feature = "export"))]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }

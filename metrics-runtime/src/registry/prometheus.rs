@@ -126,7 +126,7 @@ fn gauge(value: f64) -> proto::Gauge {
 }
 
 /// Returns the sample names that a collected family writes.
-fn sample_names(family: &proto::MetricFamily) -> Vec<String> {
+pub(super) fn sample_names(family: &proto::MetricFamily) -> Vec<String> {
     let name = family.name();
     let suffixes: &[&str] = match family.get_field_type() {
         proto::MetricType::HISTOGRAM => &["", "_bucket", "_sum", "_count"],
@@ -182,16 +182,20 @@ pub(super) fn write_all(writer: &mut Writer<'_>, families: &[proto::MetricFamily
     }
 }
 
-/// Writes a collected family, a counter as `untyped` if asked to.
-fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool) {
-    let kind = match family.get_field_type() {
-        proto::MetricType::COUNTER if untyped => Type::Unknown,
+/// Returns the kind of a collected family.
+pub(super) fn kind(family: &proto::MetricFamily) -> Type {
+    match family.get_field_type() {
         proto::MetricType::COUNTER => Type::Counter,
         proto::MetricType::GAUGE => Type::Gauge,
         proto::MetricType::HISTOGRAM => Type::Histogram,
         proto::MetricType::SUMMARY => Type::Summary,
         proto::MetricType::UNTYPED => Type::Unknown,
-    };
+    }
+}
+
+/// Writes a collected family, without its type if it is `untyped`.
+fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool) {
+    let kind = if untyped { Type::Unknown } else { kind(family) };
     page.family(Header { name: family.name(), kind, help: family.help(), unit: None, constant: "" });
     for metric in family.get_metric() {
         let mut labels = String::new();

@@ -4,13 +4,6 @@ use std::time::Duration;
 
 use super::name::{Check, NameError, Problem};
 
-/// The burn rate of the fastest alert on an objective: it fires when errors come at this many times the rate that uses up
-/// the error budget in exactly 30 days.
-///
-/// Source: the first row of the table in
-/// <https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts>.
-pub(crate) const FASTEST_BURN: f64 = 14.4;
-
 /// A service level objective over 30 days: the percentage of calls that succeed, the percentage that completes within a
 /// time, or both.
 ///
@@ -35,6 +28,13 @@ pub struct Objective {
 }
 
 impl Objective {
+    /// The burn rate of the fastest alert on an objective: it fires when errors come at this many times the rate that uses up
+    /// the error budget in exactly 30 days.
+    ///
+    /// Source: the first row of the table in
+    /// <https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts>.
+    pub const FASTEST_BURN: f64 = 14.4;
+
     /// Creates an objective without success and latency.
     pub const fn new() -> Self {
         Self { success: None, latency: None }
@@ -123,16 +123,17 @@ const UNREACHABLE: Problem = Problem::new(&[
 #[expect(clippy::result_large_err, reason = "see `name`")]
 const fn check_percent(percent: f64) -> Check {
     // Both comparisons are false for NaN.
-    if percent < 100.0 && FASTEST_BURN * (100.0 - percent) < 100.0 { Ok(()) } else { Err(UNREACHABLE) }
+    if percent < 100.0 && Objective::FASTEST_BURN * (100.0 - percent) < 100.0 { Ok(()) } else { Err(UNREACHABLE) }
 }
 
 /// The objective of one HTTP route.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code, reason = "the objectives are read by the feature `export`")]
-pub(crate) struct RouteObjective {
+#[non_exhaustive]
+pub struct RouteObjective {
     /// The route as the application wrote it.
-    pub(crate) route: String,
-    pub(crate) objective: Objective,
+    pub route: String,
+    /// The objective of its requests.
+    pub objective: Objective,
 }
 
 #[cfg(test)]

@@ -96,8 +96,8 @@ impl Scraper {
         self.access.is_restricted() || self.endpoint.is_open()
     }
 
-    #[cfg(feature = "export")]
-    pub(crate) fn asks_for_token(&self) -> bool {
+    /// Returns `true` if a request needs a token.
+    pub(crate) fn requires_token(&self) -> bool {
         !self.access.tokens.is_empty()
     }
 

@@ -1,0 +1,474 @@
+//! The commands `myservice metrics ..`.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use metrics_runtime::Metrics;
+
+use crate::contract::Contract;
+use crate::error::debug_as_display;
+use crate::export::Export;
+use crate::kubernetes::JobError;
+use crate::usages::{MetricPattern, ObjectivePattern, QueryFile};
+
+/// The default lock file.
+const LOCK: &str = "metrics.lock";
+
+/// A summary of the commands, for the help text of a service.
+pub const USAGE: &str = "\
+metrics dashboard    a dashboard for Grafana (JSON)
+metrics rules        recording and alerting rules for Prometheus (YAML)
+metrics kubernetes   a PrometheusRule and a ServiceMonitor (YAML), for the page as METRICS_* configure it
+metrics docs         a reference of all metrics (Markdown)
+metrics lock         the contract with dashboards and rules, for metrics.lock
+metrics check        compare with metrics.lock; fails if a change breaks the contract
+metrics lint         violations of naming conventions, and the number of series
+
+  --output FILE   write to a file instead of the standard output
+  --job NAME      rules, kubernetes: the value of the label `job` [default: the namespace]
+  --lock FILE     check: the file to compare with [default: metrics.lock]
+  FILE..          check: dashboards and rules to search for what breaks
+";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Dashboard,
+    Rules,
+    Kubernetes,
+    Docs,
+    Lock,
+    Check,
+    Lint,
+    /// Writes the usage.
+    Help,
+}
+
+impl Action {
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
+        (Self::Dashboard, "dashboard"),
+        (Self::Rules, "rules"),
+        (Self::Kubernetes, "kubernetes"),
+        (Self::Docs, "docs"),
+        (Self::Lock, "lock"),
+        (Self::Check, "check"),
+        (Self::Lint, "lint"),
+    ];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(action, _)| *action)
+    }
+}
+
+/// A parsed command.
+///
+/// ```
+/// use metrics_export::Command;
+/// use metrics_runtime::{Metrics, Registry};
+///
+/// let metrics = Metrics::builder().namespace("shop").registry(&Registry::new()).build()?;
+/// let mut out = Vec::new();
+/// Command::parse(["rules", "--job", "shop-eu"])?.run(&metrics, &mut out)?;
+/// assert!(String::from_utf8(out)?.contains("up{job=\"shop-eu\"} == 0"));
+///
+/// let error = Command::parse(["dashbord"]).unwrap_err();
+/// assert!(error.to_string().starts_with("unknown command `dashbord`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    pub(crate) action: Action,
+    pub(crate) output: Option<PathBuf>,
+    pub(crate) job: Option<String>,
+    pub(crate) lock: Option<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// The error of a command that cannot be parsed or run, or that found a problem.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The command line is not valid.
+    #[error("{problem}; the commands are\n\n{USAGE}")]
+    #[non_exhaustive]
+    Usage {
+        /// The problem.
+        problem: String,
+    },
+    /// Metrics are switched off, so the description is incomplete.
+    #[error(
+        "metrics are switched off, so the description of the metrics is incomplete; unset METRICS_ENABLED for this command"
+    )]
+    Disabled,
+    /// The job is not a valid Kubernetes label value.
+    #[error("{0}; set another one with --job")]
+    Job(#[from] JobError),
+    /// A file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    #[non_exhaustive]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
+    /// The output cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+    /// The lock file does not exist.
+    #[error(
+        "`{}` does not exist; write it with `metrics lock --output {0}` and commit it",
+        path.display()
+    )]
+    #[non_exhaustive]
+    NoLock {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The lock file is not valid.
+    #[error(
+        "`{}`: {problem}; restore it, or overwrite it with `metrics lock --output {0}` and review the difference",
+        path.display()
+    )]
+    #[non_exhaustive]
+    BrokenLock {
+        /// The file.
+        path: PathBuf,
+        /// The line and the problem.
+        problem: String,
+    },
+    /// The contract with dashboards and rules is broken.
+    #[error("{report}")]
+    #[non_exhaustive]
+    Breaks {
+        /// All changes, the places that they break, and the command that accepts them.
+        report: String,
+    },
+    /// Names violate conventions.
+    #[error("{}", findings.join("\n"))]
+    #[non_exhaustive]
+    Lint {
+        /// The violations, one line each.
+        findings: Vec<String>,
+    },
+}
+
+debug_as_display!(CommandError);
+
+fn is_help(arg: &OsStr) -> bool {
+    arg == "--help" || arg == "-h"
+}
+
+const JOB_IS_UTF8: &str = "--job takes a name in UTF-8";
+
+/// Returns the error of an option that is not UTF-8.
+fn not_utf8(arg: &OsStr) -> CommandError {
+    let arg = arg.to_string_lossy();
+    usage(match arg.split_once('=') {
+        Some(("--job", _)) => JOB_IS_UTF8.to_owned(),
+        Some((option @ ("--output" | "--lock"), _)) => {
+            format!("{option}= takes a name in UTF-8; pass any other name as a separate argument")
+        }
+        _ => format!("unknown option `{arg}`"),
+    })
+}
+
+/// Ignores a closed pipe: in `metrics dashboard | head -1` the reader ends first.
+fn ignore_broken_pipe(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+fn usage(problem: impl Into<String>) -> CommandError {
+    CommandError::Usage { problem: problem.into() }
+}
+
+impl Command {
+    pub(crate) fn new(action: Action) -> Self {
+        Self { action, output: None, job: None, lock: None, files: Vec::new() }
+    }
+
+    /// Parses the arguments after `metrics`. `help`, `--help` and `-h` are a command that writes [`USAGE`].
+    ///
+    /// # Errors
+    /// [`CommandError::Usage`] if the command is missing or unknown, or if an option is unknown, has no value or does not
+    /// belong to the command.
+    pub fn parse<S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Result<Self, CommandError> {
+        let mut args = args.into_iter().map(Into::into).peekable();
+        let name: OsString = args.next().ok_or_else(|| usage("no command is given"))?;
+        if name == "help" || is_help(&name) {
+            return Ok(Self::new(Action::Help));
+        }
+        let action = name.to_str().and_then(Action::named);
+        let mut command = Self::new(action.ok_or_else(|| usage(format!("unknown command `{}`", name.display())))?);
+        while let Some(arg) = args.next() {
+            if is_help(&arg) {
+                return Ok(Self::new(Action::Help));
+            }
+            if arg.is_empty() {
+                return Err(usage("the name of a file is empty"));
+            }
+            // File names may be any bytes, options are UTF-8.
+            if !arg.as_encoded_bytes().starts_with(b"-") {
+                command.files.push(arg.into());
+                continue;
+            }
+            let text = arg.into_string().map_err(|arg| not_utf8(&arg))?;
+            let (option, inline) = match text.split_once('=') {
+                Some((option, value)) => (option.to_owned(), Some(OsString::from(value))),
+                None => (text, None),
+            };
+            let mut value = || {
+                let value = inline.clone().or_else(|| args.next_if(|next| !next.as_encoded_bytes().starts_with(b"-")));
+                value.filter(|value| !value.is_empty()).ok_or_else(|| usage(format!("{option} takes a value")))
+            };
+            match option.as_str() {
+                "--output" => command.output = Some(value()?.into()),
+                "--lock" => command.lock = Some(value()?.into()),
+                "--job" => {
+                    let job = value()?.into_string().map_err(|_| usage(JOB_IS_UTF8))?;
+                    command.job = Some(job);
+                }
+                other => return Err(usage(format!("unknown option `{other}`"))),
+            }
+        }
+        command.checked()
+    }
+
+    /// Returns an error if an option does not belong to the command.
+    pub(crate) fn checked(self) -> Result<Self, CommandError> {
+        let checks = self.action == Action::Check;
+        let for_rules = matches!(self.action, Action::Rules | Action::Kubernetes);
+        for (given, allowed, problem) in [
+            (self.job.is_some(), for_rules, "--job is for `rules` and `kubernetes`"),
+            (self.lock.is_some(), checks, "--lock is for `check`"),
+            (!self.files.is_empty(), checks, "only `check` takes files; use --output to write to one"),
+            (self.output.is_some(), !checks, "`check` writes no document and does not take --output"),
+        ] {
+            if given && !allowed {
+                return Err(usage(problem));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Writes the document or the findings to `out`. A reader that closes the pipe early, such as `head`, is not an error.
+    ///
+    /// # Errors
+    /// Metrics are switched off, the job is not a valid Kubernetes label value, a file cannot be read or written, the lock
+    /// file is missing or invalid, `check` finds a break, or `lint` finds a violation. A service should exit with a code
+    /// other than zero.
+    pub fn run(&self, metrics: &Metrics, out: &mut dyn Write) -> Result<(), CommandError> {
+        // Help does not depend on the metrics and does not gather them.
+        let export = || match (metrics.is_enabled(), &self.job) {
+            (false, _) => Err(CommandError::Disabled),
+            (true, None) => Ok(Export::new(metrics)),
+            (true, Some(job)) => Ok(Export::new(metrics).job(job)),
+        };
+        let mut findings = Vec::new();
+        let text = match self.action {
+            Action::Dashboard => export()?.dashboard(),
+            Action::Rules => export()?.rules(),
+            Action::Kubernetes => export()?.kubernetes()?,
+            Action::Docs => export()?.docs(),
+            Action::Lock => export()?.lock(),
+            Action::Lint => {
+                let export = export()?;
+                findings = export.lint();
+                export.series()
+            }
+            Action::Check => self.check(&export()?)?,
+            Action::Help => USAGE.to_owned(),
+        };
+        self.write(&text, out)?;
+        if findings.is_empty() { Ok(()) } else { Err(CommandError::Lint { findings }) }
+    }
+
+    fn write(&self, text: &str, out: &mut dyn Write) -> Result<(), CommandError> {
+        match &self.output {
+            Some(path) => ignore_broken_pipe(fs::write(path, text))
+                .map_err(|error| CommandError::File { path: path.clone(), error }),
+            // Bytes that are still buffered when the process ends are lost without an error.
+            None => Ok(ignore_broken_pipe(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?),
+        }
+    }
+
+    fn check(&self, export: &Export) -> Result<String, CommandError> {
+        let path = self.lock.clone().unwrap_or_else(|| LOCK.into());
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CommandError::NoLock { path }),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(CommandError::BrokenLock { path, problem: "it is not UTF-8".to_owned() });
+            }
+            Err(error) => return Err(CommandError::File { path, error }),
+        };
+        let locked = Contract::parse(&text)
+            .map_err(|error| CommandError::BrokenLock { path: path.clone(), problem: error.to_string() })?;
+        let difference = locked.difference(&Contract::of(&export.model));
+        let (mut files, mut unread) = (Vec::new(), Vec::new());
+        for file in &self.files {
+            match query_file(file) {
+                Ok(file) => files.push(file),
+                Err(error) => unread.push(error),
+            }
+        }
+        if difference.breaks.is_empty() {
+            // A missing file is an error even if there is nothing to search for.
+            return unread.into_iter().next().map_or_else(|| Ok(difference.added() + "nothing breaks\n"), Err);
+        }
+        let service = &export.model.service;
+        let objectives = ObjectivePattern::all(&locked, service);
+        let mut report = format!("the metrics differ from `{}`:\n", path.display());
+        for (metric, change) in &difference.breaks {
+            // Writing to a string cannot fail.
+            let _ = writeln!(report, "  {metric}: {change}");
+            let metric = MetricPattern::new(&locked, metric, service, &objectives);
+            for usage in files.iter().flat_map(|file| file.usages(&metric)) {
+                let _ = writeln!(report, "    breaks {usage}");
+            }
+        }
+        for error in &unread {
+            let _ = writeln!(report, "not searched: {error}");
+        }
+        if self.files.is_empty() {
+            report.push_str("dashboards and rules that use them break; pass the files to see the places\n");
+        }
+        let _ = write!(
+            report,
+            "{}undo the change, or accept it with `metrics lock --output {}`",
+            difference.added(),
+            path.display()
+        );
+        Err(CommandError::Breaks { report })
+    }
+}
+
+fn query_file(file: &Path) -> Result<QueryFile, CommandError> {
+    let text = fs::read_to_string(file).map_err(|error| CommandError::File { path: file.to_owned(), error })?;
+    Ok(QueryFile { file: file.display().to_string(), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use metrics_runtime::{Descriptor, Registry};
+    use prometheus::core::{Collector, Desc};
+    use prometheus::proto::MetricFamily;
+
+    use super::*;
+
+    fn metrics(registry: &Registry) -> Metrics {
+        Metrics::builder().namespace("shop").registry(registry).build().unwrap()
+    }
+
+    fn run(metrics: &Metrics, args: &[&str], out: &mut dyn Write) -> Result<(), CommandError> {
+        Command::parse(args.iter().copied()).and_then(|command| command.run(metrics, out))
+    }
+
+    /// A pipe whose reader closes it after this many bytes.
+    struct ClosingPipe(usize);
+
+    impl Write for ClosingPipe {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            let taken = text.len().min(self.0);
+            self.0 -= taken;
+            if taken == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(taken) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            if self.0 == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error() {
+        let registry = Registry::new();
+        let metrics = metrics(&registry);
+        for command in ["dashboard", "rules", "docs", "lock", "lint", "help"] {
+            run(&metrics, &[command], &mut ClosingPipe(10)).unwrap_or_else(|error| panic!("{command}: {error}"));
+        }
+        let mut buffered = io::BufWriter::with_capacity(1 << 20, ClosingPipe(0));
+        assert!(run(&metrics, &["lock"], &mut buffered).is_ok());
+        // Violations are reported all the same.
+        registry.gauge(Descriptor::gauge("queueDepth", "Jobs that wait.")).unwrap();
+        assert!(matches!(run(&metrics, &["lint"], &mut ClosingPipe(10)), Err(CommandError::Lint { .. })));
+    }
+
+    /// A full disk, which reports the error on flush.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+
+    #[test]
+    fn a_failed_write_is_reported() {
+        let error = run(&metrics(&Registry::new()), &["lock"], &mut Full).unwrap_err();
+        assert!(error.to_string().starts_with("the output cannot be written: "), "{error}");
+    }
+
+    /// A collector that records that it was gathered.
+    struct Gathered(Arc<AtomicBool>);
+
+    impl Collector for Gathered {
+        fn desc(&self) -> Vec<&Desc> {
+            Vec::new()
+        }
+
+        fn collect(&self) -> Vec<MetricFamily> {
+            self.0.store(true, Ordering::Relaxed);
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn help_gathers_no_metric() {
+        let gathered = Arc::new(AtomicBool::new(false));
+        let registry = Registry::new();
+        registry.register(Box::new(Gathered(Arc::clone(&gathered)))).unwrap();
+        let metrics = metrics(&registry);
+        gathered.store(false, Ordering::Relaxed);
+        let mut out = Vec::new();
+        run(&metrics, &["help"], &mut out).unwrap();
+        assert_eq!((out, gathered.load(Ordering::Relaxed)), (USAGE.into(), false));
+        run(&metrics, &["lock"], &mut Vec::new()).unwrap();
+        assert!(gathered.load(Ordering::Relaxed));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn options_are_utf8_and_files_may_have_any_name() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let parse = |args: &[&[u8]]| Command::parse(args.iter().map(|arg| OsString::from_vec(arg.to_vec())));
+        let problem = |args: &[&[u8]]| match parse(args) {
+            Err(CommandError::Usage { problem }) => problem,
+            other => panic!("{other:?}"),
+        };
+        for command in [&b"rules"[..], b"check"] {
+            assert_eq!(problem(&[command, b"--job=\xff"]), "--job takes a name in UTF-8");
+        }
+        assert_eq!(problem(&[b"rules", b"--job", b"\xff"]), "--job takes a name in UTF-8");
+        assert_eq!(problem(&[b"check", b"--\xff"]), "unknown option `--\u{fffd}`");
+        assert_eq!(
+            problem(&[b"check", b"--lock=\xff"]),
+            "--lock= takes a name in UTF-8; pass any other name as a separate argument"
+        );
+        let file = |name: &[u8]| PathBuf::from(OsString::from_vec(name.to_vec()));
+        let command = parse(&[b"check", b"--lock", b"\xff", b"\xfe"]).unwrap();
+        assert_eq!((command.lock, command.files), (Some(file(b"\xff")), vec![file(b"\xfe")]));
+    }
+}

@@ -1,0 +1,270 @@
+//! The contract: everything about metrics that dashboards and rules depend on.
+//!
+//! It is a text file for people, which `check` compares with the program.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+
+use metrics_runtime::description::MetricKind;
+
+use crate::document::number;
+use crate::model::Model;
+
+const VERSION: &str = "version 1";
+
+const KINDS: [MetricKind; 6] = [
+    MetricKind::Counter,
+    MetricKind::Gauge,
+    MetricKind::Histogram,
+    MetricKind::Info,
+    MetricKind::Summary,
+    MetricKind::Unknown,
+];
+
+/// The names, kinds, units, labels and buckets of all metrics.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub(crate) struct Contract {
+    /// The names of the constant labels.
+    constant: BTreeSet<String>,
+    pub(crate) metrics: BTreeMap<String, Entry>,
+}
+
+/// The contract of one metric.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) kind: MetricKind,
+    unit: Option<String>,
+    pub(crate) labels: BTreeSet<String>,
+    buckets: Vec<f64>,
+}
+
+/// The error of a lock file that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub(crate) struct ContractError {
+    line: usize,
+    problem: String,
+}
+
+/// The difference between a lock file and a program.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Difference {
+    /// The changes that break dashboards and rules: the metric and the change.
+    pub(crate) breaks: Vec<(String, String)>,
+    /// The new metrics.
+    pub(crate) additions: Vec<String>,
+}
+
+impl Contract {
+    /// Creates the contract of a program.
+    pub(crate) fn of(model: &Model) -> Self {
+        let metrics = model.metrics.iter().map(|metric| {
+            let entry = Entry {
+                kind: metric.kind,
+                unit: metric.unit.clone(),
+                labels: metric.labels.iter().map(|label| label.name.clone()).collect(),
+                buckets: metric.buckets.clone(),
+            };
+            (metric.name.clone(), entry)
+        });
+        Self { constant: model.constant.iter().cloned().collect(), metrics: metrics.collect() }
+    }
+
+    /// Parses a lock file.
+    pub(crate) fn parse(text: &str) -> Result<Self, ContractError> {
+        let mut contract = Self::default();
+        let mut current: Option<&mut Entry> = None;
+        let mut versioned = false;
+        for (i, line) in text.lines().enumerate() {
+            let error = |problem: String| ContractError { line: i + 1, problem };
+            let mut words = line.split_whitespace();
+            let Some(word) = words.next().filter(|word| !word.starts_with('#')) else { continue };
+            if !versioned {
+                if line.trim() != VERSION {
+                    return Err(error(format!("found `{}`, expected `{VERSION}`", line.trim())));
+                }
+                versioned = true;
+                continue;
+            }
+            let words: Vec<_> = words.map(str::to_owned).collect();
+            match (word, line.starts_with(' '), current.as_deref_mut()) {
+                ("constant", false, _) => contract.constant.extend(words),
+                (kind, false, _) => {
+                    let known = KINDS.into_iter().find(|known| known.as_str() == kind);
+                    let kind = known.ok_or_else(|| error(format!("`{kind}` is not a metric kind")))?;
+                    let [name] = words.as_slice() else {
+                        return Err(error("expected a kind and one name".to_owned()));
+                    };
+                    if contract.metrics.contains_key(name) {
+                        return Err(error(format!("`{name}` is listed twice")));
+                    }
+                    let entry = Entry { kind, unit: None, labels: BTreeSet::new(), buckets: Vec::new() };
+                    current = Some(contract.metrics.entry(name.clone()).or_insert(entry));
+                }
+                ("unit", true, Some(entry)) => entry.unit = words.into_iter().next(),
+                ("labels", true, Some(entry)) => entry.labels.extend(words),
+                ("buckets", true, Some(entry)) => {
+                    for word in words {
+                        let bound = word.parse().map_err(|_| error(format!("`{word}` is not a bucket bound")))?;
+                        entry.buckets.push(bound);
+                    }
+                }
+                (word, true, _) => {
+                    return Err(error(format!("found `{word}`, expected `unit`, `labels` or `buckets` of a metric")));
+                }
+            }
+        }
+        if !versioned {
+            let line = text.lines().count().max(1);
+            return Err(ContractError { line, problem: format!("expected `{VERSION}`") });
+        }
+        Ok(contract)
+    }
+
+    /// Compares this contract with the one of the program, `now`.
+    pub(crate) fn difference(&self, now: &Self) -> Difference {
+        let mut difference = Difference::default();
+        let new: Vec<_> = now.metrics.iter().filter(|(name, _)| !self.metrics.contains_key(*name)).collect();
+        for (name, old) in &self.metrics {
+            let mut breaks = |change: String| difference.breaks.push((name.clone(), change));
+            let Some(entry) = now.metrics.get(name) else {
+                // The new name is a guess: the only new metric that has the same contract.
+                let same: Vec<_> = new.iter().filter(|(_, entry)| *entry == old).collect();
+                breaks(match same.as_slice() {
+                    [(name, _)] => format!("removed; was it renamed to `{name}`?"),
+                    _ => "removed".to_owned(),
+                });
+                continue;
+            };
+            if entry.kind != old.kind {
+                breaks(format!("is a {} and was a {}", entry.kind.as_str(), old.kind.as_str()));
+            }
+            if entry.unit != old.unit {
+                let word = |unit: &Option<String>| unit.as_deref().unwrap_or("none").to_owned();
+                breaks(format!("its unit is {} and was {}", word(&entry.unit), word(&old.unit)));
+            }
+            for label in old.labels.difference(&entry.labels) {
+                breaks(format!("label `{label}` removed"));
+            }
+            for label in entry.labels.difference(&old.labels) {
+                breaks(format!("label `{label}` added: queries that do not sum return more series"));
+            }
+            if entry.buckets != old.buckets {
+                breaks(format!("its buckets are {} and were {}", bounds(&entry.buckets), bounds(&old.buckets)));
+            }
+        }
+        for label in self.constant.symmetric_difference(&now.constant) {
+            let change = if now.constant.contains(label) { "added" } else { "removed" };
+            difference.breaks.push(("every metric".to_owned(), format!("constant label `{label}` {change}")));
+        }
+        difference.additions = new.into_iter().map(|(name, new)| format!("{} {name}", new.kind.as_str())).collect();
+        difference
+    }
+}
+
+fn bounds(buckets: &[f64]) -> String {
+    if buckets.is_empty() {
+        return "none".to_owned();
+    }
+    buckets.iter().copied().map(number).collect::<Vec<_>>().join(" ")
+}
+
+impl fmt::Display for Contract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("# What dashboards and rules may rely on. Written by the command `metrics lock`, compared by\n")?;
+        writeln!(f, "# `metrics check`: what is removed or changed here breaks them.\n{VERSION}")?;
+        if !self.constant.is_empty() {
+            writeln!(f, "constant {}", join(&self.constant))?;
+        }
+        for (name, entry) in &self.metrics {
+            writeln!(f, "\n{} {name}", entry.kind.as_str())?;
+            if let Some(unit) = &entry.unit {
+                writeln!(f, "  unit {unit}")?;
+            }
+            if !entry.labels.is_empty() {
+                writeln!(f, "  labels {}", join(&entry.labels))?;
+            }
+            if !entry.buckets.is_empty() {
+                writeln!(f, "  buckets {}", bounds(&entry.buckets))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn join(words: &BTreeSet<String>) -> String {
+    words.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+impl Difference {
+    /// Returns the new metrics, one line each.
+    pub(crate) fn added(&self) -> String {
+        let mut text = String::new();
+        for addition in &self.additions {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "new: {addition}");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: &str = "# comment\nversion 1\nconstant region\n\ncounter jobs_total\n  labels kind state\n\n\
+                        histogram wait_seconds\n  unit seconds\n  buckets 0.1 0.5 1\n";
+
+    fn parse(text: &str) -> Contract {
+        Contract::parse(text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn breaks(from: &str, to: &str) -> Vec<String> {
+        let difference = parse(LOCK).difference(&parse(&LOCK.replace(from, to)));
+        difference.breaks.into_iter().map(|(metric, change)| format!("{metric}: {change}")).collect()
+    }
+
+    #[test]
+    fn a_contract_reads_back_as_it_was_written() {
+        let contract = parse(LOCK);
+        assert_eq!(parse(&contract.to_string()), contract);
+        assert_eq!(contract.difference(&contract), Difference::default());
+    }
+
+    #[test]
+    fn every_part_of_the_contract_is_compared() {
+        assert_eq!(
+            breaks("counter jobs_total", "counter tasks_total"),
+            ["jobs_total: removed; was it renamed to `tasks_total`?"]
+        );
+        assert_eq!(breaks("counter jobs_total", "gauge jobs_total"), ["jobs_total: is a gauge and was a counter"]);
+        assert_eq!(breaks("kind state", "kind"), ["jobs_total: label `state` removed"]);
+        assert_eq!(
+            breaks("kind state", "kind state zone"),
+            ["jobs_total: label `zone` added: queries that do not sum return more series"]
+        );
+        assert_eq!(breaks("0.1 0.5 1", "0.1 1"), ["wait_seconds: its buckets are 0.1 1 and were 0.1 0.5 1"]);
+        assert_eq!(breaks("  unit seconds\n", ""), ["wait_seconds: its unit is none and was seconds"]);
+        assert_eq!(
+            breaks("constant region", "constant zone"),
+            ["every metric: constant label `region` removed", "every metric: constant label `zone` added"]
+        );
+        let added = parse(LOCK).difference(&parse(&format!("{LOCK}gauge depth\n")));
+        assert_eq!((added.breaks.len(), added.added().as_str()), (0, "new: gauge depth\n"));
+    }
+
+    #[test]
+    fn an_invalid_file_is_reported_with_the_line() {
+        for (text, problem) in [
+            ("", "line 1: expected `version 1`"),
+            ("version 0\n", "line 1: found `version 0`, expected `version 1`"),
+            ("version 1\ncouter a_total\n", "line 2: `couter` is not a metric kind"),
+            ("version 1\ncounter\n", "line 2: expected a kind and one name"),
+            ("version 1\ncounter a_total\ncounter a_total\n", "line 3: `a_total` is listed twice"),
+            ("version 1\n  unit seconds\n", "line 2: found `unit`, expected `unit`, `labels` or `buckets` of a metric"),
+            ("version 1\nhistogram a\n  buckets 1 two\n", "line 3: `two` is not a bucket bound"),
+        ] {
+            assert_eq!(Contract::parse(text).map_err(|error| error.to_string()), Err(problem.to_owned()));
+        }
+    }
+}

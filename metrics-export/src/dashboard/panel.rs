@@ -1,0 +1,327 @@
+//! Panels in the classic model of Grafana's dashboards
+//! (<https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/>).
+
+use crate::document::{Node, list, map};
+use crate::metric::Metric;
+use crate::promql::{Expr, largest};
+
+/// The number of series in a panel of a metric whose label values are only known at run time.
+pub(super) const LARGEST: u32 = 10;
+
+/// The visualization of a panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Draw {
+    Lines,
+    Stacked,
+    Stat,
+    Heatmap,
+    /// The states of a circuit breaker as colors over time.
+    States,
+    Table,
+}
+
+/// One query.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) expr: Expr,
+    pub(super) legend: String,
+}
+
+/// A panel without its position.
+#[derive(Clone, Debug)]
+pub(super) struct Panel {
+    pub(super) title: String,
+    pub(super) description: String,
+    /// The metric of the panel; empty if it shows several.
+    pub(super) metric: String,
+    pub(super) draw: Draw,
+    pub(super) unit: &'static str,
+    pub(super) targets: Vec<Target>,
+    /// The width in columns. A row has 24 columns.
+    pub(super) width: i64,
+    pub(super) height: i64,
+    /// The values above which the panel is yellow and red.
+    pub(super) limits: Option<(f64, f64)>,
+    /// `true` if values may be below zero.
+    pub(super) signed: bool,
+}
+
+impl Panel {
+    pub(super) fn new(title: impl Into<String>, draw: Draw, unit: &'static str) -> Self {
+        let (width, height) = match draw {
+            Draw::Stat => (4, 4),
+            Draw::Table => (24, 5),
+            Draw::States => (24, 6),
+            Draw::Lines | Draw::Stacked | Draw::Heatmap => (8, 8),
+        };
+        let (title, description, metric, targets) = (title.into(), String::new(), String::new(), Vec::new());
+        Self { title, description, metric, draw, unit, targets, width, height, limits: None, signed: false }
+    }
+
+    /// Sets the description.
+    pub(super) fn about(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.description);
+        self
+    }
+
+    /// Sets the description to the help text, the name and the places of a metric.
+    pub(super) fn help(mut self, metric: &Metric) -> Self {
+        metric.name.clone_into(&mut self.metric);
+        let places = metric.places.iter().map(|place| plain(place));
+        let names = [metric.name.clone()].into_iter().chain(places).map(|name| format!("`{name}`"));
+        let text: Vec<_> = [plain(&metric.help)].into_iter().chain(names).collect();
+        self.about(text.join("\n\n").trim_start())
+    }
+
+    /// Appends to the description.
+    pub(super) fn note(mut self, text: &str) -> Self {
+        self.description = format!("{}\n\n{text}", self.description);
+        self
+    }
+
+    /// Adds a query.
+    pub(super) fn query(mut self, expr: Expr, legend: impl Into<String>) -> Self {
+        self.targets.push(Target { expr, legend: legend.into() });
+        self
+    }
+
+    /// Adds a query by these labels, which are its legend. Without labels the legend is `otherwise`.
+    pub(super) fn query_by<L: AsRef<str>>(self, expr: Expr, by: &[L], otherwise: &str) -> Self {
+        self.query(expr, legend(by, otherwise))
+    }
+
+    /// Adds a query by labels. Only the labels in `few` have few values. If `by` has others, the query returns the largest
+    /// series for each value of the labels in `few`: among all series, rare ones such as errors would be missing.
+    pub(super) fn query_by_any(mut self, expr: Expr, by: &[&str], few: &[&str], otherwise: &str) -> Self {
+        let few: Vec<_> = by.iter().copied().filter(|label| few.contains(label)).collect();
+        if few.len() == by.len() {
+            return self.query_by(expr, by, otherwise);
+        }
+        let each = if few.is_empty() { String::new() } else { format!(" for each {}", codes(&few)) };
+        self = self.note(&format!("At each moment the {LARGEST} largest are shown{each}."));
+        if self.draw == Draw::Stacked {
+            // A stack of the largest series would look like the total.
+            self.draw = Draw::Lines;
+        }
+        self.query_by(largest(LARGEST, &few, expr), by, otherwise)
+    }
+
+    pub(super) fn sized(self, width: i64, height: i64) -> Self {
+        Self { width, height, ..self }
+    }
+
+    pub(super) fn signed(self) -> Self {
+        Self { signed: true, ..self }
+    }
+
+    pub(super) fn limits(self, yellow: f64, red: f64) -> Self {
+        Self { limits: Some((yellow, red)), ..self }
+    }
+
+    /// Returns a text that no other panel of the row has, and that does not depend on the queries.
+    pub(super) fn identity(&self) -> String {
+        format!("{}\n{}", self.title, self.metric)
+    }
+
+    pub(super) fn node(&self, id: i64, x: i64, y: i64) -> Node {
+        let kind = match self.draw {
+            Draw::Lines | Draw::Stacked => "timeseries",
+            Draw::Stat => "stat",
+            Draw::Heatmap => "heatmap",
+            Draw::States => "state-timeline",
+            Draw::Table => "table",
+        };
+        let mut panel = map([
+            ("id", id.into()),
+            ("type", kind.into()),
+            ("title", self.title.as_str().into()),
+            ("description", self.description.as_str().into()),
+            ("datasource", datasource()),
+            ("gridPos", place(x, y, self.width, self.height)),
+            ("fieldConfig", map([("defaults", self.defaults()), ("overrides", Node::List(Vec::new()))])),
+            ("options", self.options()),
+        ]);
+        if self.draw == Draw::Table {
+            let exclude = map([("Time", true.into()), ("Value", true.into())]);
+            let organize = map([("id", "organize".into()), ("options", map([("excludeByName", exclude)]))]);
+            panel = panel.with("transformations", list([organize]));
+        }
+        let targets = self.targets.iter().enumerate().map(|(i, target)| self.target(i, target));
+        panel.with("targets", list(targets))
+    }
+
+    fn target(&self, index: usize, target: &Target) -> Node {
+        // The current value. The last value of a range may be old.
+        let instant = matches!(self.draw, Draw::Table | Draw::Stat);
+        let format = match self.draw {
+            Draw::Table => "table",
+            Draw::Heatmap => "heatmap",
+            _ => "time_series",
+        };
+        // No panel has as many queries as the alphabet has letters.
+        let letter = char::from(b'A'.saturating_add(u8::try_from(index).unwrap_or(25)));
+        map([
+            ("refId", letter.to_string().into()),
+            ("datasource", datasource()),
+            ("expr", target.expr.to_string().into()),
+            ("legendFormat", target.legend.as_str().into()),
+            ("format", format.into()),
+            ("instant", instant.into()),
+            ("range", (!instant).into()),
+            ("editorMode", "code".into()),
+        ])
+    }
+
+    fn defaults(&self) -> Node {
+        let mut steps = vec![step("green", Node::Null)];
+        if let Some((yellow, red)) = self.limits {
+            steps.extend([step("yellow", yellow.into()), step("red", red.into())]);
+        }
+        let thresholds = map([("mode", "absolute".into()), ("steps", steps.into())]);
+        let color = match self.draw {
+            Draw::Stat | Draw::States => "thresholds",
+            _ => "palette-classic",
+        };
+        let mut defaults = map([
+            ("unit", self.unit.into()),
+            ("color", map([("mode", color.into())])),
+            ("thresholds", thresholds),
+            ("mappings", if self.draw == Draw::States { breaker_states() } else { Node::List(Vec::new()) }),
+        ]);
+        if self.draw == Draw::Stat {
+            defaults = defaults.with("noValue", "none");
+        }
+        match self.draw {
+            Draw::Lines | Draw::Stacked => {
+                let stacked = self.draw == Draw::Stacked;
+                let mode = if stacked { "normal" } else { "none" };
+                let custom = map([
+                    ("drawStyle", "line".into()),
+                    ("lineWidth", 1.into()),
+                    ("fillOpacity", if stacked { 30 } else { 5 }.into()),
+                    ("showPoints", "never".into()),
+                    ("stacking", map([("mode", mode.into()), ("group", "A".into())])),
+                ]);
+                if self.signed {
+                    defaults.with("custom", custom.with("axisSoftMin", 0))
+                } else {
+                    defaults.with("min", 0).with("custom", custom)
+                }
+            }
+            _ => defaults,
+        }
+    }
+
+    fn options(&self) -> Node {
+        let tooltip = map([("mode", "multi".into()), ("sort", "desc".into())]);
+        let legend = map([
+            ("displayMode", "list".into()),
+            ("placement", "bottom".into()),
+            ("showLegend", true.into()),
+            ("calcs", Node::List(Vec::new())),
+        ]);
+        match self.draw {
+            Draw::Lines | Draw::Stacked => map([("legend", legend), ("tooltip", tooltip)]),
+            Draw::Stat => {
+                let reduce = map([("calcs", list(["lastNotNull"])), ("fields", "".into()), ("values", false.into())]);
+                map([
+                    ("reduceOptions", reduce),
+                    ("colorMode", "value".into()),
+                    ("graphMode", "none".into()),
+                    ("justifyMode", "auto".into()),
+                    ("orientation", "auto".into()),
+                    ("textMode", "auto".into()),
+                ])
+            }
+            Draw::Heatmap => map([
+                ("calculate", false.into()),
+                ("color", map([("mode", "scheme".into()), ("scheme", "Spectral".into()), ("steps", 64.into())])),
+                ("cellGap", 1.into()),
+                ("yAxis", map([("axisPlacement", "left".into()), ("unit", self.unit.into())])),
+                ("tooltip", map([("mode", "single".into()), ("showColorScale", true.into())])),
+                ("legend", map([("show", true.into())])),
+            ]),
+            Draw::States => map([
+                ("mergeValues", true.into()),
+                ("showValue", "auto".into()),
+                ("rowHeight", 0.9.into()),
+                ("legend", legend),
+                ("tooltip", map([("mode", "single".into()), ("sort", "none".into())])),
+            ]),
+            Draw::Table => map([("showHeader", true.into()), ("cellHeight", "sm".into())]),
+        }
+    }
+}
+
+fn step(color: &str, value: Node) -> Node {
+    map([("color", color.into()), ("value", value)])
+}
+
+/// Maps the values of `circuit_breaker_state` to names and colors, in the order of its help text.
+fn breaker_states() -> Node {
+    let states = [
+        ("closed", "green"),
+        ("open", "red"),
+        ("half-open", "yellow"),
+        ("disabled", "blue"),
+        ("forced open", "purple"),
+    ];
+    let options = states.iter().enumerate().map(|(value, (text, color))| {
+        let index = Node::Int(i64::try_from(value).unwrap_or_default());
+        let state = map([("text", (*text).into()), ("color", (*color).into()), ("index", index)]);
+        (value.to_string(), state)
+    });
+    list([map([("type", "value".into()), ("options", Node::Map(options.collect()))])])
+}
+
+pub(super) fn datasource() -> Node {
+    map([("type", "prometheus".into()), ("uid", "${datasource}".into())])
+}
+
+pub(super) fn place(x: i64, y: i64, w: i64, h: i64) -> Node {
+    map([("x", x.into()), ("y", y.into()), ("w", w.into()), ("h", h.into())])
+}
+
+pub(super) fn legend<L: AsRef<str>>(by: &[L], otherwise: &str) -> String {
+    if by.is_empty() {
+        return otherwise.to_owned();
+    }
+    let labels: Vec<_> = by.iter().map(|label| format!("{{{{{}}}}}", label.as_ref())).collect();
+    labels.join(" ")
+}
+
+fn codes(labels: &[&str]) -> String {
+    labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Escapes text for a description, which is Markdown with variables.
+fn plain(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('$', "&#36;").replace(['\n', '\r'], " ")
+}
+
+/// Returns Grafana's name of a unit (<https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts>).
+pub(super) fn unit(unit: Option<&str>) -> &'static str {
+    match unit {
+        Some("seconds") => "s",
+        Some("bytes") => "bytes",
+        Some("celsius") => "celsius",
+        Some("meters") => "lengthm",
+        Some("volts") => "volt",
+        Some("amperes") => "amp",
+        Some("joules") => "joule",
+        Some("grams") => "massg",
+        // A ratio may be 30, which is hard to read as a percentage.
+        Some("ratio") => "none",
+        _ => "short",
+    }
+}
+
+/// Returns Grafana's name of a unit per second.
+pub(super) fn rate_unit(unit: Option<&str>) -> &'static str {
+    match unit {
+        Some("bytes") => "Bps",
+        // Seconds per second are a number of concurrent activities.
+        Some("seconds") => "short",
+        _ => "cps",
+    }
+}

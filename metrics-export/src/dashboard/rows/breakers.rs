@@ -1,0 +1,63 @@
+//! Panels of circuit breakers: state, calls and transitions.
+
+use super::{generic, time_since};
+use crate::dashboard::chosen;
+use crate::dashboard::panel::{Draw, Panel};
+use crate::metric::{Metric, Role};
+use crate::model::Model;
+use crate::promql::{Compare, aggregate, matcher};
+
+const BY: [&str; 1] = ["service"];
+
+pub(crate) fn breakers(model: &Model) -> Vec<Panel> {
+    let scope = chosen(model);
+    let mut panels = Vec::new();
+    let mut shown = Vec::new();
+    let mut find = |base: &str, needs: &[&str]| {
+        let has = |metric: &&Metric| BY.iter().chain(needs).all(|label| metric.has(label));
+        let found = model.find(base).filter(has);
+        shown.extend(found.map(|metric| metric.name.clone()));
+        found
+    };
+    if let Some(state) = find("circuit_breaker_state", &[]) {
+        let by = ["service", "instance"];
+        let expr = aggregate("max", &by, scope.now(&state.name));
+        panels.push(Panel::new("State", Draw::States, "short").help(state).query_by(expr, &by, "state"));
+    }
+    if let Some(calls) = find("circuit_breaker_calls_total", &["result"]) {
+        let by = ["service", "result"];
+        let rejected = scope.with([matcher("result", Compare::Is, "rejected")]).rate(&calls.name, &BY);
+        panels.push(Panel::new("Rejections", Draw::Lines, "cps").help(calls).query_by(rejected, &BY, "rejected"));
+        let expr = scope.rate(&calls.name, &by);
+        panels.push(Panel::new("Calls by result", Draw::Stacked, "cps").help(calls).query_by(expr, &by, "calls"));
+    }
+    if let Some(failures) = find("circuit_breaker_failures_total", &[]) {
+        let expr = scope.rate(&failures.name, &BY);
+        panels.push(Panel::new("Failures", Draw::Lines, "cps").help(failures).query_by(expr, &BY, "failures"));
+    }
+    if let Some(ratio) = find("circuit_breaker_failure_ratio", &[]) {
+        // The instance that is nearest to opening.
+        let largest = |metric: &Metric| aggregate("max", &BY, scope.now(&metric.name));
+        let panel = Panel::new("Failure ratio and its threshold", Draw::Lines, "percentunit").help(ratio);
+        let mut panel = panel.query_by(largest(ratio), &BY, "ratio");
+        if let Some(threshold) = find("circuit_breaker_failure_ratio_threshold", &[]) {
+            panel = panel.query(largest(threshold), "{{service}} threshold");
+        }
+        panels.push(panel);
+    }
+    if let Some(transitions) = find("circuit_breaker_transitions_total", &["to"]) {
+        let expr = scope.increase(&transitions.name, &["service", "to"]);
+        let panel = Panel::new("Changes of state", Draw::Lines, "short").help(transitions);
+        panels.push(panel.note("Within the window of each point.").query(expr, "{{service}} to {{to}}"));
+    }
+    if let Some(last) = find("circuit_breaker_last_transition_timestamp_seconds", &[]) {
+        let panel = Panel::new("Time since the last change", Draw::Lines, "s").help(last);
+        panels.push(panel.query_by(time_since(&scope, &last.name, &BY), &BY, "time"));
+    }
+    if let Some(probes) = find("circuit_breaker_probes_in_flight", &[]) {
+        let expr = aggregate("sum", &BY, scope.now(&probes.name));
+        panels.push(Panel::new("Probes in flight", Draw::Lines, "short").help(probes).query_by(expr, &BY, "probes"));
+    }
+    panels.extend(generic(model, Role::Breaker, &shown));
+    panels
+}

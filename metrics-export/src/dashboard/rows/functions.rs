@@ -1,0 +1,57 @@
+//! Panels of function calls by outcome.
+
+use super::{generic, quantiles, title};
+use crate::dashboard::chosen;
+use crate::dashboard::panel::{Draw, Panel};
+use crate::metric::Role;
+use crate::model::Model;
+use crate::promql::{Compare, matcher};
+use crate::roles::{Function, STATUS};
+use crate::scope::Scope;
+
+pub(crate) fn functions(model: &Model) -> Vec<Panel> {
+    let scope = chosen(model);
+    let mut panels = Vec::new();
+    let mut shown = Vec::new();
+    for function in &model.functions {
+        shown.push(function.calls.name.clone());
+        shown.extend(function.duration.iter().map(|duration| duration.name.clone()));
+        panels.extend(calls(&scope, function));
+    }
+    panels.extend(generic(model, Role::Function, &shown));
+    panels
+}
+
+fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
+    let Function { calls, duration } = function;
+    let name = title(calls);
+    let by = function.by();
+    let with_status = [by.clone(), vec![STATUS]].concat();
+    let total = scope.rate(&calls.name, &by);
+    let errors = scope.with([matcher(STATUS, Compare::Is, "error")]).rate(&calls.name, &by).ratio(&total);
+    let abandoned = scope.with([matcher(STATUS, Compare::Matches, "panic|cancelled")]).rate(&calls.name, &with_status);
+    let abandoned = abandoned.modified("/", "ignoring (status) group_left ()", total.clone().compared(">", 0.0));
+    // Only the rate is grouped by run-time labels. A ratio or a quantile of few calls means little, and would be among the
+    // largest.
+    let all: Vec<_> = calls.label_names().into_iter().filter(|label| *label != STATUS).collect();
+    let rate = scope.rate(&calls.name, &all);
+    let mut panels = vec![
+        Panel::new(name.clone(), Draw::Stacked, "cps").help(calls).query_by_any(rate, &all, &by, "calls"),
+        Panel::new(format!("{name}: errors"), Draw::Lines, "percentunit")
+            .about("The share of calls that ended in an error; nothing where there were no calls.")
+            .query_by(errors, &by, "errors"),
+        Panel::new(format!("{name}: panicked, cancelled"), Draw::Lines, "percentunit")
+            .about("The share of calls that panicked, and of those whose caller gave up.")
+            .query_by(abandoned, &with_status, "calls"),
+    ];
+    if let Some(duration) = duration {
+        let by = function.timed_by(duration);
+        let panel = Panel::new(title(duration), Draw::Lines, "s").help(duration);
+        panels.push(quantiles(panel, scope, &duration.name, &by));
+        // Four panels fill a line.
+        for panel in &mut panels {
+            panel.width = 6;
+        }
+    }
+    panels
+}

@@ -1,0 +1,52 @@
+//! Panels of HTTP requests: rate, errors and duration.
+
+use super::{NONE, generic, quantiles, value};
+use crate::dashboard::chosen;
+use crate::dashboard::panel::{Draw, Panel};
+use crate::metric::Role;
+use crate::model::Model;
+use crate::promql::{Compare, Expr, aggregate, call, matcher};
+
+pub(crate) fn http(model: &Model) -> Vec<Panel> {
+    let Some(http) = &model.http else { return generic(model, Role::Http, &[]) };
+    let all = chosen(model);
+    let scope = all.with([matcher(&http.route, Compare::Matches, "$route")]);
+    let by = [http.route.as_str()];
+    let rate = scope.rate(&http.requests, &by);
+    let by_status = scope.rate(&http.requests, &[&http.status]);
+    let class = ["class", "${1}xx", &http.status, "(.).*"].map(|text| Expr::Text(text.to_owned()));
+    let classes = aggregate("sum", &["class"], call("label_replace", [by_status].into_iter().chain(class)));
+    let errors = scope.with([http.failed()]).rate(&http.requests, &by).ratio(&rate);
+    let mut panels = vec![
+        Panel::new("Requests by route", Draw::Stacked, "reqps").about("Requests a second.").query_by(rate, &by, "all"),
+        Panel::new("Requests by status class", Draw::Stacked, "reqps")
+            .about("Requests a second. 499, a client that left early, is among 4xx.")
+            .query_by(classes, &["class"], "all"),
+        Panel::new("Errors by route", Draw::Lines, "percentunit")
+            .about("The share of requests answered with 5xx; nothing where there were no requests.")
+            .query_by(errors, &by, "all"),
+    ];
+    let mut shown = vec![http.requests.trim_end_matches("_count").to_owned()];
+    if let Some(duration) = &http.duration {
+        shown.push(duration.name.clone());
+        let panel = Panel::new("Duration", Draw::Lines, "s").help(duration);
+        panels.push(quantiles(panel, &scope, &duration.name, NONE));
+        panels.push(Panel::new("Duration by route (p95)", Draw::Lines, "s").help(duration).query_by(
+            scope.quantile(0.95, &duration.name, &by),
+            &by,
+            "p95",
+        ));
+        panels.push(
+            Panel::new("Duration (heatmap)", Draw::Heatmap, "s")
+                .help(duration)
+                .note("Requests a second in each bucket.")
+                .query(scope.rate(&format!("{}_bucket", duration.name), &["le"]), "{{le}}"),
+        );
+    }
+    shown.extend(http.in_flight.clone());
+    if let Some(gauge) = model.metrics.iter().find(|metric| Some(&metric.name) == http.in_flight.as_ref()) {
+        panels.push(value(&all, gauge, NONE, NONE));
+    }
+    panels.extend(generic(model, Role::Http, &shown));
+    panels
+}

@@ -1,0 +1,181 @@
+//! The panels of each row.
+
+mod breakers;
+mod functions;
+mod http;
+mod process;
+
+use metrics_runtime::description::MetricKind;
+
+use super::chosen;
+use super::panel::{Draw, LARGEST, Panel, legend, rate_unit, unit};
+use crate::metric::{Metric, Role};
+use crate::model::Model;
+use crate::promql::{Expr, aggregate, call};
+use crate::roles::ROUTE_LABELS;
+use crate::scope::{QUANTILES, Scope};
+pub(super) use breakers::breakers;
+pub(super) use functions::functions;
+pub(super) use http::http;
+pub(super) use process::process;
+
+const NONE: &[&str] = &[];
+
+/// Adds the quantiles of a histogram, or the 95th percentile of each series if there are labels.
+fn quantiles(panel: Panel, scope: &Scope, histogram: &str, by: &[&str]) -> Panel {
+    if !by.is_empty() {
+        return panel.query(scope.quantile(0.95, histogram, by), format!("p95 {}", legend(by, "")));
+    }
+    let query = |panel: Panel, (quantile, name)| panel.query(scope.quantile(quantile, histogram, NONE), name);
+    QUANTILES.into_iter().fold(panel, query)
+}
+
+/// Returns the time since the latest of these timestamps. A timestamp of zero is not set yet.
+fn time_since(scope: &Scope, moment: &str, by: &[&str]) -> Expr {
+    call("time", []).binary("-", aggregate("max", by, scope.now(moment).compared(">", 0.0)))
+}
+
+/// Returns the panels of the whole service.
+pub(super) fn overview(model: &Model) -> Vec<Panel> {
+    let all = chosen(model);
+    let up = aggregate("sum", NONE, all.now("up"));
+    let mut panels =
+        vec![Panel::new("Instances", Draw::Stat, "short").about("Instances that answer Prometheus.").query(up, "up")];
+    if let Some(http) = &model.http {
+        let total = all.rate(&http.requests, NONE);
+        let ratio = all.with([http.failed()]).rate(&http.requests, NONE).ratio(&total);
+        panels.push(Panel::new("Requests", Draw::Stat, "reqps").about("Requests a second.").query(total, "requests"));
+        panels.push(
+            Panel::new("Errors", Draw::Stat, "percentunit")
+                .about("The share of requests answered with 5xx.")
+                .limits(0.01, 0.05)
+                .query(ratio, "errors"),
+        );
+        if let Some(duration) = &http.duration {
+            let panel = Panel::new("Duration", Draw::Stat, "s").about("To the end of the response.").sized(8, 4);
+            panels.push(quantiles(panel, &all, &duration.name, NONE));
+        }
+        if let Some(gauge) = &http.in_flight {
+            let expr = aggregate("sum", NONE, all.now(gauge));
+            panels.push(
+                Panel::new("In flight", Draw::Stat, "short").about("Requests under way.").query(expr, "requests"),
+            );
+        }
+    }
+    panels
+        .extend(model.metrics.iter().filter(|metric| metric.kind == MetricKind::Info).map(|metric| info(&all, metric)));
+    panels
+}
+
+/// Returns the labels of an info metric as a table.
+fn info(scope: &Scope, metric: &Metric) -> Panel {
+    let labels = [vec!["instance"], metric.label_names()].concat();
+    let expr = aggregate("max", &labels, scope.now(&metric.name));
+    Panel::new(title(metric), Draw::Table, "short").help(metric).query(expr, "")
+}
+
+/// Returns a panel, chosen by kind, for every metric of the role that has none yet.
+pub(super) fn generic(model: &Model, role: Role, shown: &[String]) -> Vec<Panel> {
+    let scope = chosen(model);
+    let rest = model.of_role(role).filter(|metric| !shown.contains(&metric.name) && metric.kind != MetricKind::Info);
+    let panels = rest.map(|metric| {
+        let all = metric.label_names();
+        // Routes, and the label values of breakers and processes, are always few.
+        match role {
+            Role::Business | Role::Function => value(&scope, metric, &all, &metric.bounded()),
+            // The label `metric` has a value for each metric.
+            Role::Own => value(&scope, metric, &all, &few(metric)),
+            Role::Http => {
+                let route: Vec<_> = metric.first_of(ROUTE_LABELS).into_iter().collect();
+                value(&scope, metric, &route, &route)
+            }
+            Role::Process => {
+                let by = [vec!["instance"], all].concat();
+                value(&scope, metric, &by, &by)
+            }
+            Role::Breaker => value(&scope, metric, &all, &all),
+        }
+    });
+    panels.collect()
+}
+
+/// Returns the labels whose values fit into one panel.
+fn few(metric: &Metric) -> Vec<&str> {
+    let fits = |values: &Vec<String>| values.len() <= LARGEST as usize;
+    metric
+        .labels
+        .iter()
+        .filter(|label| label.values.as_ref().is_some_and(fits))
+        .map(|label| label.name.as_str())
+        .collect()
+}
+
+/// Returns a panel of one metric: the rate of a counter, the value of a gauge, the quantiles of a histogram, the mean of a
+/// summary.
+///
+/// Histograms and summaries are grouped by labels with few values only. A query by other labels would read all buckets of
+/// every value, and its largest quantiles would be those of a handful of observations.
+fn value(scope: &Scope, metric: &Metric, by: &[&str], few: &[&str]) -> Panel {
+    let name = &metric.name;
+    let shown = unit(metric.unit.as_deref());
+    match metric.kind {
+        MetricKind::Counter => {
+            let panel = Panel::new(title(metric), Draw::Stacked, rate_unit(metric.unit.as_deref()));
+            panel.help(metric).query_by_any(scope.rate(name, by), by, few, "rate")
+        }
+        MetricKind::Histogram => {
+            quantiles(Panel::new(title(metric), Draw::Lines, shown).help(metric), scope, name, few)
+        }
+        MetricKind::Summary => {
+            let panel = Panel::new(format!("{} (mean)", title(metric)), Draw::Lines, shown).help(metric);
+            panel.query_by(scope.mean(name, few), few, "mean")
+        }
+        // A gauge, an info, or a metric without a type.
+        _ => {
+            // Timestamps are shown as the time since. Ratios and temperatures cannot be summed.
+            let timestamp = metric.base.ends_with("_timestamp_seconds") || metric.base.ends_with("start_time_seconds");
+            let additive = matches!(metric.unit.as_deref(), None | Some("bytes"));
+            let (title, expr) = if timestamp {
+                (format!("{}: time since", title(metric)), time_since(scope, name, by))
+            } else {
+                (title(metric), aggregate(if additive { "sum" } else { "max" }, by, scope.now(name)))
+            };
+            let panel = Panel::new(title, Draw::Lines, shown).signed();
+            panel.help(metric).query_by_any(expr, by, few, "value")
+        }
+    }
+}
+
+/// Returns the title of a panel: `Tokens generated` for `tokens_generated_total`. Seconds are on the axis; bytes stay,
+/// because names such as `depth_bytes` say too little without them.
+fn title(metric: &Metric) -> String {
+    let stem = metric.base.trim_end_matches("_total").trim_end_matches("_info");
+    let stem = stem.strip_suffix("_seconds").unwrap_or(stem);
+    let words = stem.split('_').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    let mut chars = words.chars();
+    match chars.next() {
+        Some(first) => first.to_ascii_uppercase().to_string() + chars.as_str(),
+        // The name may be only a suffix.
+        None => metric.name.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_runtime::{Descriptor, Metrics, Registry};
+
+    use super::*;
+
+    #[test]
+    fn titles_are_readable_and_never_empty() {
+        let registry = Registry::new();
+        registry.counter(Descriptor::counter("tokens_generated_total", "Tokens.")).unwrap();
+        registry.counter(Descriptor::counter("_total", "A name that is allowed.")).unwrap();
+        registry.gauge(Descriptor::gauge("queue_wait_seconds", "Wait.").unit("seconds")).unwrap();
+        let model = Model::new(&Metrics::builder().registry(&registry).build().unwrap());
+        let title = |base: &str| title(model.find(base).unwrap());
+        assert_eq!(title("tokens_generated_total"), "Tokens generated");
+        assert_eq!(title("queue_wait_seconds"), "Queue wait");
+        assert_eq!(title("_total"), "_total");
+    }
+}

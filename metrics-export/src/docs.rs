@@ -1,0 +1,106 @@
+//! The reference: Markdown tables of all metrics.
+
+use std::fmt::Write as _;
+
+use crate::document::number;
+use crate::metric::{Metric, Role};
+use crate::model::Model;
+
+/// Returns the reference, in the order of the rows of the dashboard.
+pub(crate) fn markdown(model: &Model) -> String {
+    let mut out = format!(
+        "# Metrics of {}\n\nWritten by the command `metrics docs` from what the binary declares. \"Series\" is how many one \
+         instance can have at most.\n",
+        text(&model.service)
+    );
+    if !model.constant.is_empty() {
+        let names: Vec<_> = model.constant.iter().map(|name| code(name)).collect();
+        let _ = writeln!(out, "\nEvery series has also: {}.", names.join(", "));
+    }
+    for (role, title) in Role::ALL {
+        let metrics: Vec<_> = model.of_role(role).collect();
+        if metrics.is_empty() {
+            continue;
+        }
+        let _ = write!(out, "\n## {title}\n\n| metric | kind | labels | unit | meaning | series | declared at |\n");
+        out.push_str("|---|---|---|---|---|---|---|\n");
+        for metric in metrics {
+            row(&mut out, metric);
+        }
+    }
+    out
+}
+
+fn row(out: &mut String, metric: &Metric) {
+    let kind = if metric.buckets.is_empty() {
+        metric.kind.as_str().to_owned()
+    } else {
+        let bounds: Vec<_> = metric.buckets.iter().copied().map(number).collect();
+        format!("{}: {}", metric.kind.as_str(), bounds.join(" "))
+    };
+    let labels: Vec<_> = metric
+        .labels
+        .iter()
+        .map(|label| match &label.values {
+            Some(values) if values.len() <= 8 => {
+                let values: Vec<_> = values.iter().map(|value| code(value)).collect();
+                format!("{}: {}", code(&label.name), values.join(" "))
+            }
+            Some(values) => format!("{}: {} values", code(&label.name), values.len()),
+            None => code(&label.name),
+        })
+        .collect();
+    let places: Vec<_> = metric.places.iter().map(|place| code(place)).collect();
+    let cells = [
+        code(&metric.name),
+        kind,
+        labels.join("<br>"),
+        metric.unit.clone().unwrap_or_default(),
+        text(&metric.help),
+        metric.series.to_string(),
+        places.join("<br>"),
+    ];
+    let _ = writeln!(out, "| {} |", cells.join(" | "));
+}
+
+/// Escapes text for a cell of a table: no markup, no line breaks.
+fn text(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => out.push(' '),
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_control() => out.push(char::REPLACEMENT_CHARACTER),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Formats a name or a value as code. In code only backquotes have a meaning, and in a table the bar.
+fn code(name: &str) -> String {
+    let name = name.replace(|c: char| c.is_control(), " ").replace('|', "\\|");
+    if name.contains('`') {
+        format!("`` {name} ``")
+    } else if name.is_empty() {
+        "\"\"".to_owned()
+    } else {
+        format!("`{name}`")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_texts_stay_within_their_cells() {
+        assert_eq!(text("a|b\nc `d` <e> *f*"), "a\\|b c \\`d\\` &lt;e> \\*f\\*");
+        assert_eq!(code("a|`b`"), "`` a\\|`b` ``");
+    }
+}

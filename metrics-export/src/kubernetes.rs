@@ -1,0 +1,151 @@
+//! Objects of the Prometheus operator: a `PrometheusRule` with the rules, and a `ServiceMonitor` that scrapes the service
+//! (<https://prometheus-operator.dev/docs/api-reference/api/>).
+
+use crate::document::{list, map};
+use crate::error::debug_as_display;
+use crate::model::Model;
+use crate::rules::{self, Target};
+
+/// The recommended label for the name of an application
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/>).
+const NAME: &str = "app.kubernetes.io/name";
+
+/// The error of a job that is not a valid Kubernetes label value.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the job `{job}` is not a valid Kubernetes label value; expected 1 to 63 letters, digits, `-`, `_` and `.` that start \
+     and end with a letter or a digit"
+)]
+#[non_exhaustive]
+pub struct JobError {
+    /// The job.
+    pub job: String,
+}
+
+debug_as_display!(JobError);
+
+/// Returns both objects, one YAML document each.
+pub(crate) fn yaml(model: &Model, job: &str) -> Result<String, JobError> {
+    if !is_label_value(job) {
+        return Err(JobError { job: job.to_owned() });
+    }
+    let name = object_name(&model.service);
+    let rules = rules::node(&rules::groups(model, Target::in_namespaces(job)));
+    let port = if model.own_address { "metrics" } else { "http" };
+    let mut endpoint = map([
+        ("port", port.into()),
+        ("path", model.path.as_str().into()),
+        ("interval", "30s".into()),
+        ("scrapeTimeout", "10s".into()),
+        // The operator adds the labels `endpoint` (the port) and `service` (the Service) to every target. If a metric
+        // has such a label itself, rules and dashboard use the label of the metric.
+        ("honorLabels", true.into()),
+    ]);
+    let mut comments =
+        vec![format!("# Scrapes the port `{port}` of every Service in this namespace that has this label.")];
+    if model.token {
+        let secret = format!("{name}-metrics");
+        comments
+            .push(format!("# The page asks for a token: it is taken from the key `token` of the Secret `{secret}`."));
+        let credentials = map([("name", secret.into()), ("key", "token".into())]);
+        endpoint = endpoint.with("authorization", map([("type", "Bearer".into()), ("credentials", credentials)]));
+    }
+    let monitor = map([
+        ("selector", map([("matchLabels", map([(NAME, job.into())]))])),
+        // Gives the label `job` the value that the rules select.
+        ("jobLabel", NAME.into()),
+        ("endpoints", list([endpoint])),
+    ]);
+    let [rules, monitor] = [("PrometheusRule", rules), ("ServiceMonitor", monitor)].map(|(kind, spec)| {
+        let metadata = map([("name", name.as_str().into()), ("labels", map([(NAME, job.into())]))]);
+        let object = [("apiVersion", "monitoring.coreos.com/v1".into()), ("kind", kind.into()), ("metadata", metadata)];
+        map(object).with("spec", spec).yaml()
+    });
+    Ok(format!("{rules}---\n{}\n{monitor}", comments.join("\n")))
+}
+
+/// Returns `true` for a valid label value
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>).
+fn is_label_value(text: &str) -> bool {
+    let ends = |end: Option<&u8>| end.is_some_and(u8::is_ascii_alphanumeric);
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let bytes = text.as_bytes();
+    bytes.len() <= 63 && ends(bytes.first()) && ends(bytes.last()) && text.bytes().all(inner)
+}
+
+/// Returns the name of an object, which has to be a DNS label: at most 63 lower case letters, digits and `-`
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>).
+fn object_name(service: &str) -> String {
+    let name: String = service
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(63)
+        .collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "service".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_runtime::http::Endpoint;
+    use metrics_runtime::{Builder, Metrics, Registry};
+
+    use super::*;
+    use crate::export::Export;
+
+    fn yaml_of(builder: Builder) -> Result<String, JobError> {
+        Export::new(&builder.registry(&Registry::new()).build().unwrap()).kubernetes()
+    }
+
+    #[test]
+    fn object_names_are_dns_labels() {
+        assert_eq!(object_name("My_Shop"), "my-shop");
+        assert_eq!(object_name("__"), "service");
+        assert_eq!(object_name(&"a".repeat(90)).len(), 63);
+    }
+
+    #[test]
+    fn the_monitor_selects_by_the_label_of_all_objects() {
+        let yaml = yaml_of(Metrics::builder().namespace("My_shop")).unwrap();
+        assert_eq!(yaml.matches("app.kubernetes.io/name: My_shop\n").count(), 3, "{yaml}");
+        assert_eq!(yaml.matches("  name: my-shop\n").count(), 2, "{yaml}");
+    }
+
+    #[test]
+    fn a_job_has_to_be_a_valid_label_value() {
+        for job in ["shop", "My_shop", "a.b-c", "7", &"a".repeat(63)] {
+            assert!(is_label_value(job), "{job}");
+        }
+        for job in ["", "prod/shop", "_shop", "shop-", "Käse", "a b", &"a".repeat(64)] {
+            assert!(!is_label_value(job), "{job}");
+        }
+        let error = yaml_of(Metrics::builder().namespace("_shop")).unwrap_err();
+        assert!(error.to_string().starts_with("the job `_shop` is not a valid Kubernetes label value; expected"));
+    }
+
+    #[test]
+    fn rules_are_evaluated_for_each_namespace() {
+        let yaml = yaml_of(Metrics::builder().namespace("shop")).unwrap();
+        assert!(yaml.contains("by (namespace, job, ") && !yaml.contains("by (job"), "{yaml}");
+    }
+
+    #[test]
+    fn the_monitor_has_the_port_and_the_token_of_the_page() {
+        let plain = yaml_of(Metrics::builder()).unwrap();
+        assert!(plain.contains("port: http\n") && !plain.contains("authorization"), "{plain}");
+        let token = Endpoint::new().token("hush");
+        let guarded = yaml_of(Metrics::builder().namespace("My_shop").endpoint(token).listen_on(([0, 0, 0, 0], 9464)));
+        let guarded = guarded.unwrap();
+        let authorization = "      authorization:
+        type: Bearer
+        credentials:
+          name: my-shop-metrics
+          key: token\n";
+        assert!(guarded.contains("port: metrics\n") && guarded.ends_with(authorization), "{guarded}");
+        for comment in ["# Scrapes the port `metrics` of every Service", "`my-shop-metrics`"] {
+            assert!(guarded.contains(comment), "{comment}:\n{guarded}");
+        }
+        assert!(!guarded.contains("hush"), "{guarded}");
+    }
+}

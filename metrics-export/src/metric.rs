@@ -1,0 +1,107 @@
+//! Metrics as the documents need them.
+
+use std::fmt;
+
+use metrics_runtime::Declaration;
+use metrics_runtime::description::{LabelDescription, MetricKind, Origin};
+
+/// One metric.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Metric {
+    /// The name on the page.
+    pub(crate) name: String,
+    /// The name without the namespace of the service.
+    pub(crate) base: String,
+    pub(crate) kind: MetricKind,
+    pub(crate) unit: Option<String>,
+    pub(crate) help: String,
+    /// The labels, sorted by name.
+    pub(crate) labels: Vec<LabelDescription>,
+    /// The bounds of a histogram's buckets, without `+Inf`.
+    pub(crate) buckets: Vec<f64>,
+    /// The source locations, each as `file:line (function)`, sorted.
+    pub(crate) places: Vec<String>,
+    /// The declarations by attributes and modules.
+    pub(crate) declarations: Vec<Declaration>,
+    pub(crate) role: Role,
+    /// `true` if it counts calls by outcome.
+    pub(crate) outcomes: bool,
+    pub(crate) origin: Origin,
+    pub(crate) series: WorstCase,
+}
+
+/// The role of a metric, which selects its row of the dashboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    Http,
+    Function,
+    Breaker,
+    Business,
+    Process,
+    /// A metric of the toolkit itself.
+    Own,
+}
+
+/// The largest number of series that a metric can have on one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WorstCase {
+    /// The number of combinations of known label values.
+    Exactly(usize),
+    /// Label values are only known at run time: the limit of the family, and the series for the overflow.
+    Limited(usize),
+    /// This many series for each combination of values of these labels. The program alone decides how many combinations
+    /// exist, for example by the names of its circuit breakers.
+    Each(usize, Vec<String>),
+    /// A collector of the `prometheus` crate decides.
+    Unknown,
+}
+
+impl Role {
+    /// All roles with the titles of their rows, in the order of the dashboard.
+    pub(crate) const ALL: [(Self, &'static str); 6] = [
+        (Self::Http, "HTTP"),
+        (Self::Function, "Functions"),
+        (Self::Breaker, "Circuit breakers"),
+        (Self::Business, "Business"),
+        (Self::Process, "Process and runtime"),
+        (Self::Own, "The metrics themselves"),
+    ];
+}
+
+impl WorstCase {
+    /// Returns the number with `unit` behind it.
+    pub(crate) fn counted(&self, unit: &str) -> String {
+        match self {
+            Self::Exactly(series) => format!("{series}{unit}"),
+            Self::Limited(series) => format!("up to {series}{unit}"),
+            Self::Each(series, labels) => format!("{series}{unit} for each `{}`", labels.join("`, `")),
+            Self::Unknown => "not known".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for WorstCase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.counted(""))
+    }
+}
+
+impl Metric {
+    pub(crate) fn has(&self, label: &str) -> bool {
+        self.labels.iter().any(|other| other.name == label)
+    }
+
+    /// Returns the first of these labels that the metric has.
+    pub(crate) fn first_of(&self, labels: &[&str]) -> Option<&str> {
+        self.label_names().into_iter().find(|name| labels.contains(name))
+    }
+
+    /// Returns the labels whose values are known. Rules, and panels that show every series, group by these only.
+    pub(crate) fn bounded(&self) -> Vec<&str> {
+        self.labels.iter().filter(|label| label.values.is_some()).map(|label| label.name.as_str()).collect()
+    }
+
+    pub(crate) fn label_names(&self) -> Vec<&str> {
+        self.labels.iter().map(|label| label.name.as_str()).collect()
+    }
+}

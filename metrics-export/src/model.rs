@@ -1,0 +1,204 @@
+//! The metrics of a service as the documents need them: sorted, with roles.
+
+use std::collections::BTreeSet;
+
+use metrics_runtime::description::{
+    Description, LabelDescription, MetricDescription, MetricKind, Origin, RouteObjective,
+};
+use metrics_runtime::{Metrics, Outcome, Source};
+
+use crate::metric::{Metric, Role};
+use crate::names::{is_common, unit};
+use crate::roles::{Function, Http, STATUS, functions, http, role};
+use crate::scope::Owner;
+use crate::series::worst_case;
+
+/// The metrics and the settings of one service.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    /// The namespace, or `service` without one.
+    pub(crate) service: String,
+    /// The path of the page.
+    pub(crate) path: String,
+    /// `true` if scrapers have to send a token.
+    pub(crate) token: bool,
+    /// `true` if the page has an address of its own.
+    pub(crate) own_address: bool,
+    /// The names of the constant labels.
+    pub(crate) constant: Vec<String>,
+    /// All metrics, sorted by name.
+    pub(crate) metrics: Vec<Metric>,
+    /// A series that only this service has, or `None` if other services may have all of its metrics.
+    pub(crate) owner: Option<Owner>,
+    pub(crate) http: Option<Http>,
+    pub(crate) functions: Vec<Function>,
+    /// The objectives of routes.
+    pub(crate) routes: Vec<RouteObjective>,
+}
+
+impl Model {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let Description {
+            namespace,
+            constant_labels,
+            path,
+            requires_token,
+            listen,
+            objectives,
+            series_limit,
+            metrics,
+            ..
+        } = metrics.describe();
+        let constant: Vec<_> = constant_labels.into_iter().map(|(name, _)| name).collect();
+        let metrics = metrics.into_iter().map(|description| metric(description, &constant, series_limit));
+        let mut metrics: Vec<_> = metrics.collect();
+        let functions = functions(&mut metrics);
+        let http = http(&metrics);
+        let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}_") };
+        let service = namespace.trim_end_matches('_');
+        Self {
+            service: if service.is_empty() { "service" } else { service }.to_owned(),
+            path,
+            token: requires_token,
+            own_address: listen.is_some(),
+            constant,
+            owner: owner(&metrics, &prefix, http.as_ref()),
+            metrics,
+            http,
+            functions,
+            routes: objectives,
+        }
+    }
+
+    /// Returns the metric of this name without namespace.
+    pub(crate) fn find(&self, base: &str) -> Option<&Metric> {
+        self.metrics.iter().find(|metric| metric.base == base)
+    }
+
+    pub(crate) fn of_role(&self, role: Role) -> impl Iterator<Item = &Metric> {
+        self.metrics.iter().filter(move |metric| metric.role == role)
+    }
+}
+
+/// Creates a metric from its description. `constant` are the names of the constant labels, `limit` is the limit of series
+/// for each family.
+fn metric(mut description: MetricDescription, constant: &[String], limit: usize) -> Metric {
+    description.labels.sort_by(|a, b| a.name.cmp(&b.name));
+    if description.origin == Origin::Collector {
+        // A collector may set the constant labels of the service itself.
+        description.labels.retain(|label| !constant.contains(&label.name));
+    }
+    let MetricDescription { name, base_name, kind, help, labels, buckets, declarations, origin, .. } = &description;
+    let label_names: Vec<_> = labels.iter().map(|label| label.name.as_str()).collect();
+    let places: BTreeSet<_> = description.places.iter().map(place).collect();
+    Metric {
+        name: name.clone(),
+        base: base_name.clone(),
+        kind: *kind,
+        unit: description.unit.clone().or_else(|| unit(base_name)),
+        help: help.clone(),
+        labels: labels.clone(),
+        buckets: buckets.clone(),
+        places: places.into_iter().collect(),
+        declarations: declarations.clone(),
+        role: role(base_name, &label_names),
+        outcomes: *kind == MetricKind::Counter && labels.iter().any(has_outcomes),
+        origin: *origin,
+        series: worst_case(&description, limit),
+    }
+}
+
+/// Returns `true` if the label is the outcome of a call.
+fn has_outcomes(label: &LabelDescription) -> bool {
+    let all: BTreeSet<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
+    let values: BTreeSet<_> = label.values.iter().flatten().map(String::as_str).collect();
+    label.name == STATUS && values == all
+}
+
+/// Formats a source location the same on every machine: without the folders above the crate.
+fn place(source: &Source) -> String {
+    let file = source.file.replace('\\', "/");
+    let file = match file.find("/registry/src/") {
+        // <cargo home>/registry/src/<index>/<crate>-<version>/src/..
+        Some(at) => file[at + "/registry/src/".len()..].split_once('/').map_or(&*file, |(_, rest)| rest),
+        None if file.starts_with('/') || file.chars().nth(1) == Some(':') => {
+            let root =
+                ["/src/", "/tests/", "/examples/", "/benches/"].iter().filter_map(|folder| file.rfind(folder)).max();
+            let root = root.and_then(|at| file[..at].rfind('/')).map(|at| at + 1);
+            &file[root.or_else(|| file.rfind('/').map(|at| at + 1)).unwrap_or(0)..]
+        }
+        None => &file,
+    };
+    let place = format!("{file}:{}", source.line);
+    if source.function.is_empty() { place } else { format!("{place} ({})", source.function) }
+}
+
+/// Finds a series that every instance of this service has from the start, and no other service: an info or a family
+/// without labels, preferably a gauge or an info. Falls back to the counter of HTTP requests.
+fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner> {
+    let is_own = |name: &str| name.starts_with(prefix) && !is_common(name);
+    let rises = |metric: &Metric| matches!(metric.kind, MetricKind::Counter | MetricKind::Histogram);
+    let candidates = metrics.iter().filter(|metric| {
+        let from_start = metric.labels.is_empty() || metric.kind == MetricKind::Info;
+        metric.origin != Origin::Collector && from_start && is_own(&metric.name)
+    });
+    let owner = |series, counter| Owner { series, counter, prefix: prefix.to_owned() };
+    match candidates.clone().find(|metric| !rises(metric)).or_else(|| candidates.clone().next()) {
+        // A histogram has no series of its bare name.
+        Some(metric) if metric.kind == MetricKind::Histogram => Some(owner(format!("{}_count", metric.name), true)),
+        Some(metric) => Some(owner(metric.name.clone(), rises(metric))),
+        None => http.filter(|http| is_own(&http.requests)).map(|http| owner(http.requests.clone(), true)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_runtime::Registry;
+    use metrics_runtime::circuit_breaker::BreakerHandle;
+
+    use super::*;
+
+    fn shop(registry: &Registry) -> Model {
+        let metrics = Metrics::builder().registry(registry).namespace("shop").constant_label("region", "eu");
+        Model::new(&metrics.build().unwrap())
+    }
+
+    #[test]
+    fn places_are_the_same_on_every_machine() {
+        let at = |file| place(&Source::new(file, 7, "shop::cart", ""));
+        assert_eq!(at("examples/neurectomy/main.rs"), "examples/neurectomy/main.rs:7");
+        assert_eq!(at("/home/ada/.cargo/registry/src/index-1/dep-1.2.3/src/lib.rs"), "dep-1.2.3/src/lib.rs:7");
+        assert_eq!(at("/home/ada/work/shop/src/cart/mod.rs"), "shop/src/cart/mod.rs:7");
+        assert_eq!(at("C:\\work\\shop\\src\\main.rs"), "shop/src/main.rs:7");
+        assert_eq!(place(&Source::new("src/a.rs", 1, "m", "Cart::add")), "src/a.rs:1 (Cart::add)");
+    }
+
+    #[test]
+    fn collectors_are_in_the_model_before_they_have_a_series() {
+        let registry = Registry::new();
+        let options = prometheus::Opts::new("tasks_total", "Tasks.");
+        let tasks = prometheus::IntCounterVec::new(options, &["kind"]).unwrap();
+        registry.register(Box::new(tasks)).unwrap();
+        let model = shop(&registry);
+        let tasks = model.find("tasks_total").expect("the collector describes it");
+        assert_eq!((tasks.kind, tasks.help.as_str()), (MetricKind::Counter, "Tasks."));
+        assert_eq!(tasks.label_names(), ["kind"]);
+    }
+
+    #[test]
+    fn roles_follow_from_names_and_labels() {
+        let registry = Registry::new();
+        BreakerHandle::register_in(&registry, "x").unwrap();
+        registry.gauge(metrics_runtime::Descriptor::gauge("process_open_fds", "Open.")).unwrap();
+        registry.gauge(metrics_runtime::Descriptor::gauge("stock", "Stock.")).unwrap();
+        let model = shop(&registry);
+        let role = |base: &str| model.find(base).map(|metric| metric.role);
+        assert_eq!(role("circuit_breaker_state"), Some(Role::Breaker));
+        assert_eq!(role("process_open_fds"), Some(Role::Process));
+        assert_eq!(role("stock"), Some(Role::Business));
+        assert_eq!(role("metrics_runtime_label_overflow_total"), Some(Role::Own));
+        assert_eq!(role("http_requests_total"), Some(Role::Http));
+        let http = model.http.expect("HTTP is recorded");
+        assert_eq!((http.requests.as_str(), http.route.as_str()), ("shop_http_requests_total", "endpoint"));
+    }
+}

@@ -1,0 +1,39 @@
+//! Rules about names: shared metrics, units, recording rules and objectives.
+
+use metrics_runtime::description::MetricKind;
+
+/// The prefixes of metrics about the process, its runtime and its page.
+const PROCESS: [&str; 3] = ["process_", "tokio_", "promhttp_"];
+
+/// Returns `true` for the toolkit's own metrics.
+pub(crate) fn is_own(base: &str) -> bool {
+    base.starts_with("metrics_runtime_")
+}
+
+/// Returns `true` if the name has the prefix of a process collector.
+pub(crate) fn is_process(base: &str) -> bool {
+    PROCESS.iter().any(|prefix| base.starts_with(prefix))
+}
+
+/// Returns `true` if other services may have a metric of this name, because they use the same libraries.
+pub(crate) fn is_common(name: &str) -> bool {
+    name == "up" || is_own(name) || is_process(name)
+}
+
+/// Returns the base unit that the name ends in
+/// (<https://prometheus.io/docs/practices/naming/#base-units>).
+pub(crate) fn unit(base: &str) -> Option<String> {
+    let stem = base.trim_end_matches("_total");
+    let units = ["seconds", "bytes", "ratio", "celsius", "meters", "volts", "amperes", "joules", "grams"];
+    units.iter().find(|unit| stem.strip_suffix(*unit).is_some_and(|rest| rest.ends_with('_'))).map(ToString::to_string)
+}
+
+/// Returns the middle part of the names of rules that record this metric, `level:metric:operations`.
+pub(crate) fn recorded_name(metric: &str) -> String {
+    metric.trim_end_matches("_total").replace(':', "_")
+}
+
+/// Returns the start of the ids of objectives of a function, for the metric that records its calls.
+pub(crate) fn objective_name(kind: MetricKind, base: &str) -> String {
+    if kind == MetricKind::Counter { base.replacen("_total", "", 1) } else { base.to_owned() }
+}

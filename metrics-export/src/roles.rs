@@ -1,0 +1,170 @@
+//! The roles of metrics, recognized by their names and labels.
+//!
+//! A metric gets its row of the dashboard and its alerts by its name and labels alone, so a metric of another library
+//! gets them too.
+
+use metrics_runtime::description::MetricKind;
+
+use crate::metric::{Metric, Role};
+use crate::names::{is_own, is_process};
+use crate::promql::{Compare, Matcher, matcher};
+
+/// The metrics of HTTP requests.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Http {
+    /// The counter of requests, or the count of the duration histogram.
+    pub(crate) requests: String,
+    /// The histogram of their duration.
+    pub(crate) duration: Option<Metric>,
+    /// The label of the route.
+    pub(crate) route: String,
+    /// The label of the status.
+    pub(crate) status: String,
+    /// The gauge of requests in flight.
+    pub(crate) in_flight: Option<String>,
+}
+
+impl Http {
+    /// Returns a matcher for requests that the server failed. A client that left early (499) or sent a bad request is
+    /// not a failure.
+    pub(crate) fn failed(&self) -> Matcher {
+        matcher(&self.status, Compare::Matches, "5..|5xx")
+    }
+}
+
+/// The metrics of the calls of one or more functions.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Function {
+    /// The counter by outcome.
+    pub(crate) calls: Metric,
+    /// The histogram of their duration.
+    pub(crate) duration: Option<Metric>,
+}
+
+impl Function {
+    /// Returns the labels that calls are grouped by, without the outcome.
+    pub(crate) fn by(&self) -> Vec<&str> {
+        self.calls.bounded().into_iter().filter(|label| *label != STATUS).collect()
+    }
+
+    /// Returns those labels of [`by`](Self::by) that the duration has too.
+    pub(crate) fn timed_by(&self, duration: &Metric) -> Vec<&str> {
+        self.by().into_iter().filter(|label| duration.has(label)).collect()
+    }
+}
+
+/// Returns a matcher for calls that failed. Cancelled calls were abandoned by their callers and are not failures.
+pub(crate) fn failed_calls() -> Matcher {
+    matcher(STATUS, Compare::Matches, "error|panic")
+}
+
+/// The label of the outcome of a call.
+pub(crate) const STATUS: &str = "status";
+
+const METHOD_LABELS: &[&str] = &["method", "http_request_method", "http_method", "verb"];
+pub(crate) const ROUTE_LABELS: &[&str] = &["endpoint", "path", "route", "http_route", "handler", "uri"];
+const STATUS_LABELS: &[&str] = &["status", "status_code", "code", "http_response_status_code", "status_class"];
+
+/// Returns the role of a metric with these labels. [`functions`] recognizes the metrics of functions later.
+pub(crate) fn role(base: &str, labels: &[&str]) -> Role {
+    let has = |names: &[&str]| labels.iter().any(|label| names.contains(label));
+    if is_own(base) {
+        Role::Own
+    } else if base.starts_with("circuit_breaker_") {
+        Role::Breaker
+    } else if is_process(base) || base == "build_info" {
+        Role::Process
+    } else if base.starts_with("http_") || base == "requests_in_flight" || has(METHOD_LABELS) && has(ROUTE_LABELS) {
+        Role::Http
+    } else {
+        Role::Business
+    }
+}
+
+/// Finds the counters of calls by outcome, each with the duration that is declared at the same places, and gives all
+/// metrics of these calls their role.
+pub(crate) fn functions(metrics: &mut [Metric]) -> Vec<Function> {
+    let mut found = Vec::new();
+    for calls in 0..metrics.len() {
+        if !metrics[calls].outcomes {
+            continue;
+        }
+        let places: Vec<_> = metrics[calls].declarations.iter().map(|declaration| declaration.source).collect();
+        let mut duration = None;
+        for (i, metric) in metrics.iter_mut().enumerate() {
+            if !metric.declarations.iter().any(|declaration| places.contains(&declaration.source)) {
+                continue;
+            }
+            let timed = metric.kind == MetricKind::Histogram && metric.unit.as_deref() == Some("seconds");
+            let in_flight = metric.kind == MetricKind::Gauge;
+            if timed || in_flight || i == calls {
+                metric.role = Role::Function;
+            }
+            if timed && duration.is_none() {
+                duration = Some(metric.clone());
+            }
+        }
+        found.push(Function { calls: metrics[calls].clone(), duration });
+    }
+    found
+}
+
+/// Finds the metrics of HTTP requests.
+pub(crate) fn http(metrics: &[Metric]) -> Option<Http> {
+    let requests = |metric: &&Metric| {
+        metric.role == Role::Http && metric.first_of(ROUTE_LABELS).is_some() && metric.first_of(STATUS_LABELS).is_some()
+    };
+    let duration = |metric: &&Metric| {
+        metric.role == Role::Http
+            && metric.kind == MetricKind::Histogram
+            && metric.unit.as_deref() == Some("seconds")
+            && metric.base.contains("duration")
+            && metric.first_of(ROUTE_LABELS).is_some()
+    };
+    let mut by_status = metrics.iter().filter(requests);
+    let counted =
+        by_status.clone().find(|metric| metric.kind == MetricKind::Counter && metric.base.contains("requests"));
+    // OpenTelemetry has no counter of requests: the histogram has the status instead.
+    let counted = counted.or_else(|| by_status.find(duration))?;
+    let route = counted.first_of(ROUTE_LABELS)?;
+    let timed = metrics.iter().filter(duration).find(|metric| metric.has(route));
+    let in_flight = metrics.iter().find(|metric| {
+        let named = metric.base.ends_with("requests_in_flight") || metric.base.ends_with("active_requests");
+        metric.role == Role::Http && metric.kind == MetricKind::Gauge && named
+    });
+    Some(Http {
+        requests: if counted.kind == MetricKind::Histogram {
+            format!("{}_count", counted.name)
+        } else {
+            counted.name.clone()
+        },
+        duration: timed.cloned(),
+        route: route.to_owned(),
+        status: counted.first_of(STATUS_LABELS)?.to_owned(),
+        in_flight: in_flight.map(|metric| metric.name.clone()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_runtime::{Descriptor, Metrics, Registry};
+
+    use super::*;
+    use crate::model::Model;
+
+    #[test]
+    fn metrics_with_the_names_of_opentelemetry_are_http() {
+        let registry = Registry::new();
+        let duration = Descriptor::histogram("http_server_request_duration_seconds", "Duration.", &[1.0][..]);
+        let labels = ["http_request_method", "http_route", "http_response_status_code"];
+        registry.histogram(duration.unit("seconds").labels(labels)).unwrap();
+        registry.gauge(Descriptor::gauge("checkout_requests_in_flight", "Of a function.")).unwrap();
+        registry.gauge(Descriptor::gauge("http_server_active_requests", "In flight.")).unwrap();
+        let mut metrics = Model::new(&Metrics::builder().registry(&registry).build().unwrap()).metrics;
+        metrics.retain(|metric| metric.base.contains("server") || metric.base.contains("checkout"));
+        let http = http(&metrics).expect("requests are counted by the histogram");
+        assert_eq!(http.requests, "http_server_request_duration_seconds_count");
+        assert_eq!((http.route.as_str(), http.status.as_str()), ("http_route", "http_response_status_code"));
+        assert_eq!(http.in_flight.as_deref(), Some("http_server_active_requests"));
+    }
+}

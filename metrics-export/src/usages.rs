@@ -1,0 +1,443 @@
+//! The places in dashboards and rules that use a metric.
+
+use metrics_runtime::description::MetricKind;
+use serde_json::Value;
+
+use crate::contract::{Contract, Entry};
+use crate::metric::Role;
+use crate::names::{objective_name, recorded_name};
+use crate::roles::{ROUTE_LABELS, role};
+
+/// A file with a dashboard or rules.
+#[derive(Clone, Debug)]
+pub(crate) struct QueryFile {
+    pub(crate) file: String,
+    pub(crate) text: String,
+}
+
+impl QueryFile {
+    /// Returns every place that queries the metric: the panel, variable or annotation of a dashboard, the rule of a file
+    /// of rules, or the line.
+    pub(crate) fn usages(&self, metric: &MetricPattern<'_>) -> Vec<String> {
+        let json = serde_json::from_str::<Value>(&self.text).ok();
+        let mut usages = match json.as_ref().and_then(dashboard) {
+            Some(dashboard) => in_dashboard(dashboard, metric),
+            None => Lines::usages(&self.text, metric),
+        };
+        usages.dedup();
+        usages.iter().map(|place| format!("{}: {place}", self.file)).collect()
+    }
+}
+
+/// A scanner for the lines of a file that is not a dashboard.
+///
+/// It understands as much YAML as it needs to find the rule that a line belongs to: lines that are indented deeper than a
+/// dash belong to its item, whose keys come in any order.
+#[derive(Default)]
+struct Lines {
+    /// The items that contain the current line, outermost first.
+    items: Vec<Item>,
+    /// The column of a key whose value is text. Deeper lines have no structure.
+    text: Option<usize>,
+    /// The number of the line, and the rule or the line that uses the metric.
+    found: Vec<(usize, String)>,
+}
+
+/// An item of a list.
+struct Item {
+    dash: usize,
+    /// The column of its keys.
+    column: usize,
+    /// The key that the current line belongs to.
+    key: String,
+    /// The kind and name of the rule, once the item has named it.
+    rule: Option<String>,
+    /// The lines that contain the metric, each with `true` if it is a query in case the item is a rule.
+    lines: Vec<(usize, bool)>,
+}
+
+impl Item {
+    fn new(dash: usize, column: usize) -> Self {
+        Self { dash, column, key: String::new(), rule: None, lines: Vec::new() }
+    }
+}
+
+impl Lines {
+    fn usages(text: &str, metric: &MetricPattern<'_>) -> Vec<String> {
+        let mut lines = Self::default();
+        for (i, line) in text.lines().enumerate() {
+            let content = line.trim_start();
+            let comment = content.starts_with('#');
+            // The lines of a chart's template have no structure of their own.
+            if !content.is_empty() && !comment && !content.starts_with("{{") {
+                lines.structure(line.len() - content.len(), content);
+            }
+            if metric.is_in(content) {
+                lines.found(i + 1, !comment && lines.is_query(content, metric));
+            }
+        }
+        lines.leave(0);
+        lines.found.sort_by_key(|(line, _)| *line);
+        lines.found.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// Finds the item and the key that the line belongs to.
+    fn structure(&mut self, mut column: usize, mut content: &str) {
+        if self.text.is_some_and(|key| column > key) {
+            return;
+        }
+        self.text = None;
+        self.leave(column);
+        while let Some(rest) = content.strip_prefix("- ") {
+            let (dash, rest) = (column, rest.trim_start());
+            column += content.len() - rest.len();
+            content = rest;
+            self.items.push(Item::new(dash, column));
+        }
+        if content == "-" {
+            // The first key sets the column of the others.
+            self.items.push(Item::new(column, usize::MAX));
+        }
+        let Some((key, value)) = content.split_once(':') else { return };
+        if let Some(item) = self.items.last_mut().filter(|item| item.column == usize::MAX) {
+            item.column = column;
+        }
+        let (key, value) = (unquoted(key), value.split(" #").next().unwrap_or_default().trim());
+        let item = self.items.last_mut().filter(|item| column <= item.column);
+        let of_rule = item.is_some();
+        if let Some(item) = item {
+            key.clone_into(&mut item.key);
+            if ["alert", "record"].contains(&key) {
+                item.rule = Some(format!("{key} `{}`", unquoted(value)));
+            }
+        }
+        // If the key is a file name, as in a ConfigMap, the text is a file with rules. After an anchor or a tag, the value
+        // begins on the next line.
+        let file = key.contains('.') && value.starts_with(['|', '>']);
+        let below = value.is_empty() || value.starts_with(['&', '!', '#']);
+        if !file && (!below || of_rule && key == "expr") {
+            self.text = Some(column);
+        }
+    }
+
+    /// Ends the items that do not contain a line at this column.
+    fn leave(&mut self, column: usize) {
+        while let Some(item) = self.items.pop_if(|item| item.dash >= column) {
+            for (line, query) in item.lines {
+                match &item.rule {
+                    Some(rule) if query => self.found.push((line, rule.clone())),
+                    Some(_) => {}
+                    None => self.found.push((line, format!("line {line}"))),
+                }
+            }
+        }
+    }
+
+    fn found(&mut self, line: usize, query: bool) {
+        match self.items.last_mut() {
+            Some(item) => item.lines.push((line, query)),
+            None => self.found.push((line, format!("line {line}"))),
+        }
+    }
+
+    /// Returns `true` if a line of a rule queries the metric, and does not only mention it in a text.
+    fn is_query(&self, content: &str, metric: &MetricPattern<'_>) -> bool {
+        let is_expr = self.items.last().is_some_and(|item| item.key == "expr");
+        // The templates of labels and annotations may contain queries.
+        let queries = |action: &str| action.contains("query") && metric.is_in(action);
+        is_expr || content.split("{{").skip(1).any(|action| queries(action.split("}}").next().unwrap_or_default()))
+    }
+}
+
+fn unquoted(text: &str) -> &str {
+    text.trim().trim_matches(['\'', '"'])
+}
+
+/// Returns the dashboard in a file, which may be wrapped by Grafana's HTTP API.
+fn dashboard(file: &Value) -> Option<&Value> {
+    let wrapped = file.get("dashboard").unwrap_or(file);
+    (wrapped.get("panels").is_some() || wrapped.get("rows").is_some()).then_some(wrapped)
+}
+
+fn in_dashboard(dashboard: &Value, metric: &MetricPattern<'_>) -> Vec<String> {
+    let mut usages = Vec::new();
+    panels(dashboard, metric, &mut usages);
+    for (section, name) in [("templating", "variable"), ("annotations", "annotation")] {
+        let list = dashboard.get(section).and_then(|section| section.get("list")).and_then(Value::as_array);
+        let using = list.into_iter().flatten().filter(|item| queries(item, metric));
+        usages.extend(using.map(|item| format!("{name} `{}`", text(item, "name"))));
+    }
+    usages
+}
+
+/// Adds every panel that queries the metric, including those in rows.
+fn panels(value: &Value, metric: &MetricPattern<'_>, usages: &mut Vec<String>) {
+    let nested = NESTED.iter().filter_map(|key| value.get(key)?.as_array());
+    for panel in nested.flatten() {
+        if queries(panel, metric) {
+            usages.push(format!("panel `{}`", text(panel, "title")));
+        }
+        panels(panel, metric, usages);
+    }
+}
+
+/// The keys of nested panels. Before Grafana 5, rows were not panels.
+const NESTED: [&str; 2] = ["panels", "rows"];
+
+/// Returns `true` if a query in this value contains the metric. The position of queries differs between kinds of panels
+/// and versions of Grafana, their keys do not.
+fn queries(value: &Value, metric: &MetricPattern<'_>) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().any(|(key, value)| match value {
+            Value::String(text) => ["expr", "query", "definition"].contains(&key.as_str()) && metric.is_in(text),
+            value => !NESTED.contains(&key.as_str()) && queries(value, metric),
+        }),
+        Value::Array(values) => values.iter().any(|value| queries(value, metric)),
+        _ => false,
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or("untitled")
+}
+
+/// The names that queries may use for a metric of a contract.
+#[derive(Clone, Debug)]
+pub(crate) struct MetricPattern<'a> {
+    name: &'a str,
+    /// The middle part of the names of recording rules, `level:metric:operations`.
+    recorded: Option<String>,
+    /// The objectives of this metric.
+    objectives: Option<ObjectivePattern>,
+    /// The objectives of all metrics, to decide which metric an objective belongs to.
+    all: &'a [ObjectivePattern],
+}
+
+/// The ids of the objectives of one metric, as recording rules have them in the label `slo`: the start and the end.
+///
+/// In between are fixed label values or a route, which the contract does not contain.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ObjectivePattern {
+    start: String,
+    end: &'static str,
+}
+
+impl ObjectivePattern {
+    /// Returns the patterns of all metrics of a contract, whose names begin with the name of the service.
+    pub(crate) fn all(contract: &Contract, service: &str) -> Vec<Self> {
+        contract.metrics.iter().filter_map(|(name, entry)| Self::new(name, entry, service)).collect()
+    }
+
+    /// Ids of functions begin with the name of the metric without namespace, ids of routes with `http`.
+    fn new(name: &str, entry: &Entry, service: &str) -> Option<Self> {
+        let end = match entry.kind {
+            MetricKind::Counter => "_success",
+            MetricKind::Histogram => "_latency",
+            _ => return None,
+        };
+        let base = name.strip_prefix(service).and_then(|name| name.strip_prefix('_')).unwrap_or(name);
+        let labels: Vec<_> = entry.labels.iter().map(String::as_str).collect();
+        let routed = role(base, &labels) == Role::Http && ROUTE_LABELS.iter().any(|label| labels.contains(label));
+        let start = if routed { "http".to_owned() } else { objective_name(entry.kind, base) };
+        Some(Self { start, end })
+    }
+
+    fn matches(&self, slo: &str) -> bool {
+        let rest = slo.strip_prefix(&self.start).and_then(|rest| rest.strip_suffix(self.end));
+        rest.is_some_and(|between| between.is_empty() || between.starts_with('_'))
+    }
+}
+
+impl<'a> MetricPattern<'a> {
+    /// Creates the pattern of a metric, or of any other name in a difference. `all` are the objectives of all metrics.
+    pub(crate) fn new(contract: &Contract, name: &'a str, service: &str, all: &'a [ObjectivePattern]) -> Self {
+        let entry = contract.metrics.get(name);
+        // Only rates and quantiles are recorded. A gauge may have the name of a counter without `_total`.
+        let recorded = entry.filter(|entry| matches!(entry.kind, MetricKind::Counter | MetricKind::Histogram));
+        Self {
+            name,
+            recorded: recorded.map(|_| recorded_name(name)),
+            objectives: entry.and_then(|entry| ObjectivePattern::new(name, entry, service)),
+            all,
+        }
+    }
+
+    /// Returns `true` if a text contains, as a whole word, the metric, a sample of the histogram, a rule that records the
+    /// metric, or an objective of it.
+    fn is_in(&self, text: &str) -> bool {
+        text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).any(|word| {
+            let levels: Vec<_> = word.split(':').collect();
+            match levels.as_slice() {
+                ["slo", "bad_events", _] => self.has_objective_in(text),
+                [_, metric, _] if is_sample(metric, self.recorded.as_deref()) => true,
+                _ => is_sample(word, Some(self.name)),
+            }
+        })
+    }
+
+    /// Returns `true` if a matcher of `slo` in the text selects an objective of this metric. If an id matches several
+    /// metrics, it belongs to the one with the longest name.
+    fn has_objective_in(&self, text: &str) -> bool {
+        // In JSON and YAML the quotes may be escaped.
+        let values = text.split("slo").skip(1).filter_map(|rest| {
+            let value = rest.trim_start().strip_prefix('=')?.trim_start_matches(['~', ' ', '\\']);
+            let quote = value.chars().next().filter(|quote| "\"'`".contains(*quote))?;
+            value[1..].split(['\\', quote]).next()
+        });
+        values.flat_map(|value| value.split('|')).any(|slo| {
+            let longest =
+                self.all.iter().filter(|pattern| pattern.matches(slo)).map(|pattern| pattern.start.len()).max();
+            self.objectives.as_ref().is_some_and(|pattern| pattern.matches(slo) && Some(pattern.start.len()) >= longest)
+        })
+    }
+}
+
+/// Returns `true` if the word is the metric, or a sample of the histogram of this name.
+fn is_sample(word: &str, metric: Option<&str>) -> bool {
+    let rest = metric.and_then(|metric| word.strip_prefix(metric));
+    rest.is_some_and(|rest| ["", "_bucket", "_sum", "_count"].contains(&rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: &str = "version 1\n\ncounter jobs_total\n  labels kind state\n\nhistogram wait_seconds\n\
+                        \x20 unit seconds\n  buckets 0.1 0.5 1\n";
+
+    /// Returns the places in a file that use a metric of the contract.
+    fn usages(file: &str, text: &str, metric: &str) -> Vec<String> {
+        let contract = Contract::parse(&format!(
+            "{LOCK}counter shop_old_total\ncounter shop_old_ryot_total\nhistogram shop_http_wait\n  labels method route\n"
+        ));
+        let contract = contract.unwrap();
+        let objectives = ObjectivePattern::all(&contract, "shop");
+        let file = QueryFile { file: file.to_owned(), text: text.to_owned() };
+        file.usages(&MetricPattern::new(&contract, metric, "shop", &objectives))
+    }
+
+    #[test]
+    fn usages_are_found_in_dashboards_and_rules() {
+        let dashboard = r#"{"panels": [{"title": "Jobs", "targets": [{"expr": "rate(wait_seconds_bucket[5m])"}]},
+            {"title": "Others", "targets": [{"expr": "my_wait_seconds + wait_seconds_max"}]}]}"#;
+        assert_eq!(usages("d.json", dashboard, "wait_seconds"), ["d.json: panel `Jobs`"]);
+        for file in
+            [r#"{"rows": [{"panels": [PANEL]}]}"#, r#"{"dashboard": {"panels": [{"panels": [PANEL]}]}, "meta": {}}"#]
+        {
+            let file = file.replace("PANEL", r#"{"title": "Jobs", "targets": [{"expr": "sum(wait_seconds_sum)"}]}"#);
+            assert_eq!(usages("d.json", &file, "wait_seconds"), ["d.json: panel `Jobs`"], "{file}");
+        }
+        let around = r#"{"panels": [{"title": "About wait_seconds", "description": "wait_seconds"}],
+            "templating": {"list": [{"name": "job", "query": "label_values(wait_seconds_count, job)"},
+                {"name": "instance", "query": {"query": "label_values(wait_seconds_count, instance)", "refId": "A"}},
+                {"name": "route", "query": "label_values(requests_total, route)"}]},
+            "annotations": {"list": [{"name": "Slow", "expr": "wait_seconds_sum > 1"},
+                {"name": "Slower", "target": {"expr": "wait_seconds_sum > 2"}}, {"name": "Others", "expr": "up == 0"}]}}"#;
+        let expected = ["variable `job`", "variable `instance`", "annotation `Slow`", "annotation `Slower`"];
+        assert_eq!(usages("d.json", around, "wait_seconds"), expected.map(|place| format!("d.json: {place}")));
+        let other = "{\n\"queries\": [\"wait_seconds_sum\"]}";
+        assert_eq!(usages("o.json", other, "wait_seconds"), ["o.json: line 2"]);
+        let rules = "groups:\n- rules:\n  - alert: Slow\n    expr: wait_seconds_sum > 1\n";
+        assert_eq!(usages("r.yaml", rules, "wait_seconds"), ["r.yaml: alert `Slow`"]);
+        assert_eq!(usages("notes.md", "see wait_seconds\n", "wait_seconds"), ["notes.md: line 1"]);
+    }
+
+    #[test]
+    fn a_rule_is_found_wherever_its_name_is() {
+        let rules = "groups:
+- name: first
+  rules:
+  - alert: First
+    expr: up == 0
+  - expr: rate(shop_old_total[5m]) > 1
+    for: 5m
+    'alert': \"Second\"  # hint
+  # shop_old_total was here
+  - labels: {a: b}
+    expr: |
+      sum(up)
+      - sum(shop_old_total)
+    record: third
+  -   record: fourth
+      expr:
+        up
+        - shop_old_total
+  - alert: Talks
+    annotations:
+      summary: shop_old_total
+      description: |
+        - shop_old_total
+        expr: shop_old_total
+    expr: up
+    # shop_old_total
+  - alert: Asks
+    expr: up
+    annotations: {summary: '{{ with query \"shop_old_total\" }}{{ . }}{{ end }} {{ \"shop_old_total\" }}'}
+- name: second
+  rules: &anchor
+    - alert: Deeper
+      {{- if .Values.strict }}
+      expr: shop_old_total > 2
+      {{- end }}
+    -
+      expr: shop_old_total > 3
+      annotations:
+        alert: no
+      alert: Last
+other: shop_old_total
+";
+        let expected = [
+            "alert `Second`",
+            "record `third`",
+            "record `fourth`",
+            "alert `Asks`",
+            "alert `Deeper`",
+            "alert `Last`",
+            "line 41",
+        ];
+        assert_eq!(usages("r.yaml", rules, "shop_old_total"), expected.map(|place| format!("r.yaml: {place}")));
+        let indented = rules.replace('\n', "\n    ");
+        let map = format!("kind: ConfigMap\ndata:\n  rules.yaml: |\n    {indented}");
+        assert_eq!(
+            usages("m.yaml", &map, "shop_old_total")[..6],
+            expected.map(|place| format!("m.yaml: {place}"))[..6]
+        );
+        let tests = "tests:\n- input_series:\n  - series: shop_old_total\n    values: 1 2\n";
+        assert_eq!(usages("t.yaml", tests, "shop_old_total"), ["t.yaml: line 3"]);
+    }
+
+    #[test]
+    fn queries_for_recorded_series_are_usages_of_the_metric() {
+        let line = ["q: line 1"];
+        for query in [
+            "job_endpoint:shop_old:rate5m > 1",
+            "namespace_job:shop_old:error_ratio_rate5m{job=\"a\"}",
+            "instance:shop_old:sum",
+            "slo:bad_events:ratio_rate1h{slo=\"old_success\"}",
+            "slo:bad_events:ratio_rate1h{job=\"a\", slo=~\"other_success|old_literal_success\"}",
+            "slo:bad_events:ratio_rate1h{slo=\\\"old_success\\\"}",
+        ] {
+            assert_eq!(usages("q", query, "shop_old_total"), line, "{query}");
+        }
+        for query in [
+            "job:my_shop_old:rate5m",
+            "job:shop_old_ryot:rate5m",
+            "shop_old:rate5m",
+            "job:shop_old_total_x:rate5m",
+            "a:job:shop_old:rate5m",
+            "slo:bad_events:ratio_rate1h{slo=\"old_latency\"}",
+            "slo:bad_events:ratio_rate1h{slo=\"old_ryot_success\"}",
+            "slo:bad_events:ratio_rate1h",
+            "burn{slo=\"old_success\"}",
+        ] {
+            assert_eq!(usages("q", query, "shop_old_total"), [""; 0], "{query}");
+        }
+        for query in ["job:wait_seconds:p95_rate5m", "job:wait_seconds_count:rate5m"] {
+            assert_eq!(usages("q", query, "wait_seconds"), line, "{query}");
+        }
+        let route = "slo:bad_events:ratio_rate1h{slo=\"http_buy_id_latency\"}";
+        assert_eq!(usages("q", route, "shop_http_wait"), line);
+        let dashboard = r#"{"panels": [{"title": "Jobs", "targets": [{"expr": "job:wait_seconds:p50_rate5m"}]}]}"#;
+        assert_eq!(usages("d.json", dashboard, "wait_seconds"), ["d.json: panel `Jobs`"]);
+    }
+}

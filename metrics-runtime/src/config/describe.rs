@@ -1,0 +1,517 @@
+//! The description of everything that a program declares and registers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+
+use super::Metrics;
+#[cfg(feature = "prometheus")]
+use crate::encode::Type;
+use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Owner};
+use crate::instrument::{Declaration, catalog};
+#[cfg(feature = "prometheus")]
+use crate::registry::CollectedMetric;
+use crate::schema::label::each_tuple;
+pub use crate::schema::objective::RouteObjective;
+use crate::schema::{Kind, Naming, Source};
+
+/// The description of a service's metrics, returned by [`Metrics::describe`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Description {
+    /// The namespace, without the underscore that separates it from a name. It is empty if there is none.
+    pub namespace: String,
+    /// The names and values of the labels on every sample of the families.
+    pub constant_labels: Vec<(String, String)>,
+    /// The path of the page: `/metrics` without the feature `axum`.
+    pub path: String,
+    /// `true` if the page requires a bearer token.
+    pub requires_token: bool,
+    /// The address that the page is served on, if it is not a route of the application.
+    pub listen: Option<SocketAddr>,
+    /// The objectives of HTTP routes, in the order in which the builder got them.
+    pub objectives: Vec<RouteObjective>,
+    /// The number of series that each family takes from label values that are only known at run time.
+    pub series_limit: usize,
+    /// All metrics, sorted by name.
+    pub metrics: Vec<MetricDescription>,
+}
+
+/// The description of one metric.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct MetricDescription {
+    /// The name on the page.
+    pub name: String,
+    /// The name without the namespace of the service.
+    pub base_name: String,
+    /// The kind.
+    pub kind: MetricKind,
+    /// The declared unit. Collectors of the `prometheus` crate declare none.
+    pub unit: Option<String>,
+    /// The help text.
+    pub help: String,
+    /// The labels in the order of their definition, without the constant labels of the service.
+    pub labels: Vec<LabelDescription>,
+    /// The upper bounds of a histogram's buckets, without `+Inf`; empty for other kinds.
+    pub buckets: Vec<f64>,
+    /// The places in the program that declare the metric, or register it or its series. They are sorted, and empty for
+    /// collectors and for the toolkit's own metrics.
+    pub places: Vec<Source>,
+    /// The declarations of the metric by attributes and `#[metrics]` modules. Only metrics of the global registry have
+    /// declarations.
+    pub declarations: Vec<Declaration>,
+    /// The part of the program that records the metric.
+    pub origin: Origin,
+    /// The label sets that the metric can have.
+    pub label_sets: LabelSets,
+}
+
+/// A label of a metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LabelDescription {
+    /// The name.
+    pub name: String,
+    /// All values that the label can have, sorted, or `None` if they are only known at run time.
+    pub values: Option<Vec<String>>,
+}
+
+/// The label sets of a metric, from which its number of series follows.
+///
+/// A label set has one value for each label. A counter, a gauge and an info have one series for each label set. A
+/// histogram has one for each bucket, one for `+Inf`, the sum and the count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LabelSets {
+    /// The number of label sets that exist now.
+    pub current: usize,
+    /// The number of label sets that are known before any call. They do not count against the limit of series.
+    pub known: usize,
+    /// `true` if there are other label sets, with values that are only known at run time.
+    pub open: bool,
+}
+
+/// The origin of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A [`Family`](crate::Family). The limit of series applies to it.
+    Family,
+    /// A family whose samples are computed for each page, such as the state of circuit breakers. No limit applies to it.
+    Computed,
+    /// A collector of the `prometheus` crate. No limit applies to it.
+    Collector,
+    /// The toolkit itself (`metrics_runtime_*`). All series exist from the start.
+    Toolkit,
+}
+
+/// The kind of a described metric. Collectors of the `prometheus` crate have more kinds than [`Kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// A counter.
+    Counter,
+    /// A gauge.
+    Gauge,
+    /// A histogram.
+    Histogram,
+    /// An info: labels of a constant 1.
+    Info,
+    /// A summary.
+    Summary,
+    /// A metric without a type, or with a type that is not known yet.
+    Unknown,
+}
+
+impl MetricKind {
+    /// Returns the name of the kind in OpenMetrics, such as `counter`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::Info => "info",
+            Self::Summary => "summary",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for MetricKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<Kind> for MetricKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Counter => Self::Counter,
+            Kind::Gauge => Self::Gauge,
+            Kind::Histogram => Self::Histogram,
+            Kind::Info => Self::Info,
+        }
+    }
+}
+
+#[cfg(feature = "prometheus")]
+impl From<Type> for MetricKind {
+    fn from(kind: Type) -> Self {
+        match kind {
+            Type::Counter => Self::Counter,
+            Type::Gauge => Self::Gauge,
+            Type::Histogram => Self::Histogram,
+            Type::Info => Self::Info,
+            Type::Summary => Self::Summary,
+            Type::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl Metrics {
+    /// Describes the service's metrics: everything that is declared, and everything that is registered now.
+    ///
+    /// The description contains every metric of the page, and also metrics that have no series yet. Calls each collector of
+    /// the `prometheus` crate once, on this thread. Documents about metrics can be derived from it, as the crate
+    /// `metrics-export` does.
+    ///
+    /// ```
+    /// use metrics_runtime::description::MetricKind;
+    /// use metrics_runtime::{Descriptor, Metrics, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// registry.gauge(Descriptor::gauge("queue_depth", "Waiting jobs.").labels(["queue"]))?;
+    /// let metrics = Metrics::builder().namespace("shop").registry(&registry).build()?;
+    ///
+    /// let description = metrics.describe();
+    /// assert_eq!(description.namespace, "shop");
+    /// let depth = description.metrics.iter().find(|metric| metric.base_name == "queue_depth").unwrap();
+    /// assert_eq!((depth.name.as_str(), depth.kind), ("shop_queue_depth", MetricKind::Gauge));
+    /// assert_eq!((depth.help.as_str(), depth.labels[0].name.as_str()), ("Waiting jobs.", "queue"));
+    /// assert_eq!(depth.labels[0].values, None, "any value is possible");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        let (registry, naming) = (&self.inner.registry, &self.inner.naming);
+        let mut declarations: BTreeMap<String, Vec<Declaration>> = BTreeMap::new();
+        if registry.is_global() {
+            for declaration in catalog() {
+                declarations.entry(declaration.descriptor.name.to_string()).or_default().push(declaration);
+            }
+        }
+        let mut families = registry.snapshot(naming).families;
+        // In the order of a page, so that the same family wins if two have the same full name.
+        families.sort_by_key(|family| family.owner());
+        let mut metrics = BTreeMap::new();
+        let mut sample_names = BTreeSet::new();
+        for family in families {
+            let declarations = declarations.get(&*family.descriptor().name).cloned().unwrap_or_default();
+            let prefix = family.prefix(naming);
+            sample_names.extend(family.descriptor().claims().iter().map(|claim| format!("{prefix}{claim}")));
+            metrics.entry(family.full_name(naming)).or_insert_with(|| describe(&*family, naming, declarations));
+        }
+        #[cfg(feature = "prometheus")]
+        for metric in registry.collected_metrics(sample_names) {
+            metrics.entry(metric.name.clone()).or_insert_with(|| describe_collected(metric, naming));
+        }
+        Description {
+            namespace: naming.prefix.strip_suffix('_').unwrap_or_default().to_owned(),
+            constant_labels: naming.constant.clone(),
+            #[cfg(feature = "axum")]
+            path: self.inner.path.clone(),
+            #[cfg(not(feature = "axum"))]
+            path: "/metrics".to_owned(),
+            #[cfg(feature = "axum")]
+            requires_token: self.inner.scraper.requires_token(),
+            #[cfg(not(feature = "axum"))]
+            requires_token: false,
+            #[cfg(feature = "serve")]
+            listen: self.inner.listen,
+            #[cfg(not(feature = "serve"))]
+            listen: None,
+            objectives: self.inner.objectives.clone(),
+            series_limit: registry.series_limit(),
+            metrics: metrics.into_values().collect(),
+        }
+    }
+}
+
+/// Describes a family.
+fn describe(family: &dyn AnyFamily, naming: &Naming, declarations: Vec<Declaration>) -> MetricDescription {
+    let descriptor = family.descriptor();
+    let origin = match family.owner() {
+        Owner::Toolkit => Origin::Toolkit,
+        _ if family.is_computed() => Origin::Computed,
+        _ => Origin::Family,
+    };
+    let mut current = 0;
+    family.visit(&mut |_, _| current += 1);
+    let values: Vec<_> = match origin {
+        Origin::Toolkit => current_values(family),
+        Origin::Computed => descriptor.labels.iter().map(|label| owned(family.known_values(label))).collect(),
+        _ => descriptor.labels.iter().map(|label| declared_values(label, &declarations)).collect(),
+    };
+    let label_sets = match origin {
+        Origin::Toolkit => LabelSets { current, known: current, open: false },
+        Origin::Computed => LabelSets {
+            current,
+            known: if values.iter().any(BTreeSet::is_empty) { 0 } else { values.iter().map(BTreeSet::len).product() },
+            open: values.iter().any(BTreeSet::is_empty),
+        },
+        _ => {
+            let labels: Vec<_> = descriptor.labels.iter().map(AsRef::as_ref).collect();
+            LabelSets { current, ..declared_label_sets(&labels, &declarations) }
+        }
+    };
+    let labels = descriptor.labels.iter().zip(values).map(|(name, values)| LabelDescription {
+        name: name.to_string(),
+        values: (!values.is_empty()).then(|| values.into_iter().collect()),
+    });
+    MetricDescription {
+        name: family.full_name(naming),
+        base_name: descriptor.name.to_string(),
+        kind: descriptor.kind.into(),
+        unit: descriptor.unit.as_ref().map(ToString::to_string),
+        help: descriptor.help.to_string(),
+        labels: labels.collect(),
+        buckets: descriptor.buckets.to_vec(),
+        places: places(family, &declarations),
+        declarations,
+        origin,
+        label_sets,
+    }
+}
+
+/// Returns the values of each label among the current series.
+fn current_values(family: &dyn AnyFamily) -> Vec<BTreeSet<String>> {
+    let labels = &family.descriptor().labels;
+    let mut values = vec![BTreeSet::new(); labels.len()];
+    family.visit(&mut |text, _| {
+        for (values, value) in values.iter_mut().zip(text.values(labels)) {
+            values.insert(value.into_owned());
+        }
+    });
+    values
+}
+
+/// Returns all values that declarations list for a label, or none if one of them does not list any.
+fn declared_values(label: &str, declarations: &[Declaration]) -> BTreeSet<String> {
+    let lists: Vec<_> = declarations.iter().map(|declaration| values_of(label, declaration)).collect();
+    if lists.iter().any(Vec::is_empty) { BTreeSet::new() } else { owned(lists.concat()) }
+}
+
+fn values_of(label: &str, declaration: &Declaration) -> Vec<&'static str> {
+    let index = declaration.descriptor.labels.iter().position(|name| name == label);
+    index.and_then(|index| declaration.values.get(index)).cloned().unwrap_or_default()
+}
+
+fn owned(values: Vec<&'static str>) -> BTreeSet<String> {
+    values.into_iter().map(str::to_owned).collect()
+}
+
+/// Counts the label sets that declarations list. Without declarations, only a family without labels has a known one.
+fn declared_label_sets(labels: &[&str], declarations: &[Declaration]) -> LabelSets {
+    if labels.is_empty() {
+        return LabelSets { current: 0, known: 1, open: false };
+    }
+    let mut known = BTreeSet::new();
+    let mut open = declarations.is_empty();
+    for declaration in declarations {
+        let lists: Vec<_> = labels.iter().map(|label| values_of(label, declaration)).collect();
+        let mut listed = false;
+        each_tuple(&lists, DEFAULT_SERIES_LIMIT, &mut |tuple| {
+            listed = true;
+            known.insert(tuple.to_vec());
+        });
+        open |= !listed;
+    }
+    LabelSets { current: 0, known: known.len(), open }
+}
+
+fn places(family: &dyn AnyFamily, declarations: &[Declaration]) -> Vec<Source> {
+    if family.owner() == Owner::Toolkit {
+        return Vec::new();
+    }
+    let declared = declarations.iter().map(|declaration| declaration.source);
+    let places: BTreeSet<_> = declared.chain(family.places()).collect();
+    if places.is_empty() { vec![family.source()] } else { places.into_iter().collect() }
+}
+
+/// Describes a metric of a collector.
+#[cfg(feature = "prometheus")]
+fn describe_collected(metric: CollectedMetric, naming: &Naming) -> MetricDescription {
+    let open = !metric.labels.is_empty();
+    let labels = metric.labels.into_iter().map(|name| LabelDescription { name, values: None });
+    MetricDescription {
+        base_name: metric.name.strip_prefix(&naming.prefix).unwrap_or(&metric.name).to_owned(),
+        name: metric.name,
+        kind: metric.kind.into(),
+        unit: None,
+        help: metric.help,
+        labels: labels.collect(),
+        buckets: metric.buckets,
+        places: Vec::new(),
+        declarations: Vec::new(),
+        origin: Origin::Collector,
+        label_sets: LabelSets { current: metric.series, known: usize::from(!open), open },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::shop;
+    use crate::registry::Registry;
+    use crate::schema::Descriptor;
+
+    fn described(metrics: &Metrics, base_name: &str) -> MetricDescription {
+        let metrics = metrics.describe().metrics;
+        metrics.into_iter().find(|metric| metric.base_name == base_name).unwrap_or_else(|| panic!("no {base_name}"))
+    }
+
+    fn label_names(metric: &MetricDescription) -> Vec<&str> {
+        metric.labels.iter().map(|label| label.name.as_str()).collect()
+    }
+
+    #[test]
+    fn the_settings_of_the_service_are_described() {
+        let description = shop(&Registry::new()).describe();
+        assert_eq!((description.namespace.as_str(), description.path.as_str()), ("shop", "/metrics"));
+        assert_eq!(description.constant_labels, [("region".to_owned(), "eu".to_owned())]);
+        assert_eq!((description.requires_token, description.listen), (false, None));
+        assert_eq!((description.objectives.len(), description.series_limit), (0, DEFAULT_SERIES_LIMIT));
+        let names: Vec<_> = description.metrics.iter().map(|metric| &metric.name).collect();
+        assert!(names.is_sorted() && !names.is_empty(), "{names:?}");
+        let plain = Metrics::builder().registry(&Registry::new()).build().unwrap().describe();
+        assert_eq!(plain.namespace, "");
+    }
+
+    #[cfg(feature = "serve")]
+    #[test]
+    fn the_endpoint_is_described() {
+        use crate::schema::Objective;
+
+        let objective = Objective::new().success(99.9);
+        let builder = Metrics::builder().registry(&Registry::new()).path("/numbers").objective("/buy", objective);
+        let endpoint = crate::http::Endpoint::new().token("hush");
+        let description = builder.endpoint(endpoint).listen_on(([127, 0, 0, 1], 9464)).build().unwrap().describe();
+        assert_eq!((description.path.as_str(), description.requires_token), ("/numbers", true));
+        assert_eq!(description.listen, Some(SocketAddr::from(([127, 0, 0, 1], 9464))));
+        let [RouteObjective { route, objective: described }] = description.objectives.as_slice() else {
+            panic!("{description:?}")
+        };
+        assert_eq!((route.as_str(), *described), ("/buy", objective));
+    }
+
+    #[test]
+    fn a_family_is_described_by_its_definition() {
+        let metrics = shop(&Registry::new());
+        let wait = Descriptor::histogram("wait_seconds", "Waiting.", &[0.5, 1.0][..]).unit("seconds");
+        let line = line!() + 1;
+        let wait = metrics.registry().histogram(wait.labels(["queue", "kind"])).unwrap();
+        wait.get_or_create(&["a", "b"]).unwrap();
+        let wait = described(&metrics, "wait_seconds");
+        assert_eq!(
+            (wait.name.as_str(), wait.kind, wait.origin),
+            ("shop_wait_seconds", MetricKind::Histogram, Origin::Family)
+        );
+        assert_eq!((wait.unit.as_deref(), wait.help.as_str()), (Some("seconds"), "Waiting."));
+        assert_eq!((label_names(&wait), wait.buckets.as_slice()), (vec!["queue", "kind"], &[0.5, 1.0][..]));
+        assert_eq!(wait.label_sets, LabelSets { current: 1, known: 0, open: true });
+        assert_eq!(wait.places.iter().map(|place| place.line).collect::<Vec<_>>(), [line]);
+    }
+
+    #[test]
+    fn every_metric_of_the_page_is_described() {
+        let metrics = shop(&Registry::new());
+        metrics.registry().gauge(Descriptor::gauge("depth", "D.").labels(["queue"])).unwrap();
+        let page = metrics.render();
+        let on_page: BTreeSet<_> =
+            page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+        let description = metrics.describe();
+        let described: BTreeSet<_> = description.metrics.iter().map(|metric| metric.name.as_str()).collect();
+        assert_eq!(described, on_page);
+    }
+
+    #[test]
+    fn the_toolkits_own_metrics_have_known_values_and_no_place() {
+        let metrics = shop(&Registry::new());
+        let errors = described(&metrics, "metrics_runtime_scrape_errors_total");
+        let causes = ["duplicate", "invalid", "panic", "timeout"].map(str::to_owned).to_vec();
+        assert_eq!(errors.labels, [LabelDescription { name: "cause".to_owned(), values: Some(causes) }]);
+        assert_eq!((errors.origin, errors.places.len()), (Origin::Toolkit, 0));
+        assert_eq!(errors.label_sets, LabelSets { current: 4, known: 4, open: false });
+        metrics.registry().gauge(Descriptor::gauge("depth", "D.").labels(["queue"])).unwrap();
+        let overflow = described(&metrics, "metrics_runtime_label_overflow_total");
+        assert!(overflow.labels[0].values.as_ref().is_some_and(|values| values.contains(&"shop_depth".to_owned())));
+    }
+
+    #[test]
+    fn label_sets_are_known_by_the_declarations_that_list_them() {
+        let descriptor = Descriptor::counter("jobs_total", "J.").labels(["kind", "state"]);
+        let declared = |values: [&[&'static str]; 2]| Declaration {
+            descriptor: descriptor.clone(),
+            source: Source::caller(),
+            values: values.map(<[_]>::to_vec).to_vec(),
+            objective: None,
+        };
+        let (a, b) = (declared([&["a"], &["new", "done"]]), declared([&["b"], &["done"]]));
+        let any = declared([&[], &["new", "done"]]);
+        let label_sets = |declarations: &[Declaration]| {
+            let LabelSets { known, open, .. } = declared_label_sets(&["kind", "state"], declarations);
+            (known, open)
+        };
+        assert_eq!(label_sets(&[a.clone(), b.clone(), a.clone()]), (3, false));
+        assert_eq!(label_sets(&[a.clone(), any.clone()]), (2, true));
+        assert_eq!(label_sets(&[]), (0, true));
+        assert_eq!(declared_values("kind", &[a.clone(), b]), owned(vec!["a", "b"]));
+        assert_eq!(declared_values("kind", &[a, any]), BTreeSet::new());
+    }
+
+    #[cfg(feature = "prometheus")]
+    #[test]
+    fn collectors_are_described_before_and_after_they_have_a_series() {
+        let metrics = shop(&Registry::new());
+        let options = prometheus::Opts::new("jobs_total", "Jobs.").const_label("zone", "a");
+        let jobs = prometheus::IntCounterVec::new(options, &["kind"]).unwrap();
+        let options = prometheus::HistogramOpts::new("wait_seconds", "Waiting.").buckets(vec![0.5, 1.0]);
+        let wait = prometheus::Histogram::with_opts(options).unwrap();
+        let included = prometheus::Registry::new();
+        included.register(Box::new(prometheus::Gauge::new("shop_build_info", "Build.").unwrap())).unwrap();
+        metrics.registry().register(Box::new(jobs.clone())).unwrap();
+        metrics.registry().register(Box::new(wait)).unwrap();
+        metrics.registry().include(included);
+
+        let before = described(&metrics, "jobs_total");
+        assert_eq!(
+            (before.kind, before.help.as_str(), before.origin),
+            (MetricKind::Counter, "Jobs.", Origin::Collector)
+        );
+        assert_eq!(label_names(&before), ["zone", "kind"]);
+        assert_eq!(before.label_sets, LabelSets { current: 0, known: 0, open: true });
+        jobs.with_label_values(&["x"]).inc();
+        let after = described(&metrics, "jobs_total");
+        assert_eq!((label_names(&after), after.label_sets.current), (vec!["zone", "kind"], 1));
+        let wait = described(&metrics, "wait_seconds");
+        assert_eq!((wait.kind, wait.buckets.as_slice()), (MetricKind::Histogram, &[0.5, 1.0][..]));
+        assert_eq!(wait.label_sets, LabelSets { current: 1, known: 1, open: false });
+        let build = described(&metrics, "build_info");
+        assert_eq!((build.name.as_str(), build.kind), ("shop_build_info", MetricKind::Info));
+    }
+
+    #[cfg(feature = "prometheus")]
+    #[test]
+    fn a_collector_whose_name_is_taken_is_not_described() {
+        let metrics = shop(&Registry::new());
+        metrics.registry().gauge(Descriptor::gauge("depth", "Ours.")).unwrap();
+        for name in ["shop_depth", "metrics_runtime_x"] {
+            let collector = prometheus::Gauge::new(name, "Another.").unwrap();
+            metrics.registry().register(Box::new(collector)).unwrap();
+        }
+        assert_eq!(described(&metrics, "depth").help, "Ours.");
+        assert!(!metrics.describe().metrics.iter().any(|metric| metric.name == "metrics_runtime_x"));
+    }
+}
