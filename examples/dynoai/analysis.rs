@@ -1,4 +1,4 @@
-//! From a log to its corrections.
+//! Analysis of a log.
 
 use axum::http::StatusCode;
 use examples::error::ApiError;
@@ -8,39 +8,39 @@ use serde::Serialize;
 use crate::log::{self, Log, LogError, Sample};
 use crate::ve::{Correction, Table};
 
-/// Who asked for an analysis.
+/// The origin of an analysis.
 #[derive(Debug, Clone, Copy, LabelValue)]
 pub(crate) enum Source {
     Upload,
     Jetstream,
 }
 
-/// How an analysis went.
+/// The result of an analysis, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, LabelValue)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
-    /// Every row went into the table.
+    /// All rows were used, and at least one cell has a correction.
     Success,
-    /// Some rows did not, or none of the cells got enough of them.
+    /// Some rows were not used, or no cell has enough samples.
     Partial,
-    /// There was nothing to analyse.
+    /// The log cannot be analysed.
     Error,
 }
 
 impl Status {
-    /// The status of an analysis, or of there being none.
+    /// Returns the status of an analysis, or `Error` if there is none.
     pub(crate) fn of(analysis: Option<&Analysis>) -> Self {
         analysis.map_or(Self::Error, |analysis| analysis.status)
     }
 }
 
-/// What became of a log's rows.
+/// The number of rows of a log, by their use.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Rows {
     pub(crate) used: u64,
-    /// A number was missing or was none.
+    /// A number is missing or not finite.
     pub(crate) unreadable: u64,
-    /// Outside of the table, or beyond what a probe can measure.
+    /// The sample is outside of the table, or outside of a probe's range.
     pub(crate) out_of_range: u64,
 }
 
@@ -54,7 +54,7 @@ impl Rows {
     }
 }
 
-/// The corrections and what they rest on.
+/// The corrections, with the rows and cells they are based on.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Analysis {
     pub(crate) status: Status,
@@ -63,7 +63,7 @@ pub(crate) struct Analysis {
     pub(crate) corrections: Vec<Correction>,
 }
 
-/// Why a log cannot be analysed. It is always the log's fault.
+/// An error of the analysis. The cause is always the log.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AnalysisError {
     #[error(transparent)]
@@ -81,16 +81,16 @@ impl From<AnalysisError> for ApiError {
     }
 }
 
-/// Analyses a log. It takes as long as the log is large, so not on a thread that serves sockets.
+/// Analyses a log. The time depends on its size, so this must not run on a thread of the async runtime.
 #[track_histogram(
     name = "analysis_duration_seconds",
-    help = "Duration of the analysis of a log, by how it went.",
+    help = "Duration of the analysis of a log, by status.",
     buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
     labels(status: Status = |outcome| Status::of(outcome.as_ref().ok())),
 )]
 #[track_counter(
     name = "analysis_total",
-    help = "Analysed logs, by how it went and where they came from.",
+    help = "Analysed logs, by status and source.",
     labels(status: Status = |outcome| Status::of(outcome.as_ref().ok()), source: Source = source),
 )]
 #[track_histogram(
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_make_it_partial() {
+    fn unreadable_rows_make_an_analysis_partial() {
         let rows = "3000,80,12.6,12.0\n".repeat(3) + "3000,80,,12.0\n" + "99999,80,12.6,12.0\n";
         let analysis = csv(&rows).expect("a log");
         assert_eq!(analysis.status, Status::Partial);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_and_csv_come_to_the_same() {
+    fn samples_and_csv_give_the_same_analysis() {
         let sample = Sample { rpm: 3000.0, load: 80.0, measured_afr: 12.6, target_afr: 12.0 };
         let inline = analyze(&Log::Samples(vec![sample; 4]), Source::Jetstream);
         assert_eq!(inline, csv(&"3000,80,12.6,12.0\n".repeat(4)));

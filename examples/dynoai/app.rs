@@ -1,4 +1,4 @@
-//! The service put together: its routes, their handlers, and how much each of them takes.
+//! Routes, handlers and body limits.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use crate::log::Log;
 use crate::runs::Runs;
 use crate::upload;
 
-/// What a form adds around the file it carries.
+/// The allowance for the parts of a multipart form around the file, in bytes.
 const FORM_OVERHEAD: usize = 64 << 10;
 
-/// The largest JSON body, some hundred thousand samples.
-const LARGEST_JSON: usize = 16 << 20;
+/// The maximum size of a JSON body: some hundred thousand samples.
+const MAX_JSON_BYTES: usize = 16 << 20;
 
-/// All routes of the service.
+/// Returns the router of the service.
 pub(crate) fn router() -> Router {
-    let upload = DefaultBodyLimit::max(upload::LARGEST_UPLOAD + FORM_OVERHEAD);
-    let json = DefaultBodyLimit::max(LARGEST_JSON);
+    let upload = DefaultBodyLimit::max(upload::MAX_UPLOAD_BYTES + FORM_OVERHEAD);
+    let json = DefaultBodyLimit::max(MAX_JSON_BYTES);
     let router = Router::new()
         .route("/api/health", get(health))
         .route("/api/analyze", post(analyze_upload).layer(upload))
@@ -36,7 +36,7 @@ async fn health() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// An analysis of an upload, and the name under which it can be run again.
+/// The analysis of an upload, and the identifier under which it can be run again.
 #[derive(Serialize)]
 struct Analyzed {
     run_id: String,
@@ -51,7 +51,7 @@ async fn analyze_upload(
     let csv = upload::read(form).await?;
     let log = Log::Csv(csv.clone());
     let analysis = blocking(move || analyze(&log, Source::Upload)).await??;
-    let run_id = runs.keep(csv).map_err(|error| ApiError::internal("naming the run", error))?;
+    let run_id = runs.keep(csv).map_err(|error| ApiError::internal("creating the run's identifier", error))?;
     Ok(Json(Analyzed { run_id, analysis }))
 }
 

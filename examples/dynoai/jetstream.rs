@@ -1,4 +1,4 @@
-//! Jetstream: analyses on behalf of a pipeline, which sends samples or names a log that was uploaded before.
+//! Jetstream: analyses for a pipeline, which sends samples or the identifier of an earlier upload.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::analysis::{Analysis, AnalysisError, Source, Status, analyze};
 use crate::log::{Log, Sample};
 use crate::runs::Runs;
 
-/// What to run: exactly one of the two.
+/// The body of a request. Exactly one of the two fields is required.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
@@ -19,10 +19,10 @@ pub(crate) struct Request {
     samples: Option<Vec<Sample>>,
 }
 
-/// What a well-formed request asks for.
+/// A valid request.
 #[derive(Debug)]
 pub(crate) enum Job {
-    Kept(String),
+    Stored(String),
     Inline(Vec<Sample>),
 }
 
@@ -31,17 +31,17 @@ impl TryFrom<Request> for Job {
 
     fn try_from(request: Request) -> Result<Self, ApiError> {
         match (request.run_id, request.samples) {
-            (Some(name), None) => Ok(Self::Kept(name)),
+            (Some(run_id), None) => Ok(Self::Stored(run_id)),
             (None, Some(samples)) => Ok(Self::Inline(samples)),
             _ => Err(ApiError::bad_request("send either `run_id`, as /api/analyze returned it, or `samples`")),
         }
     }
 }
 
-/// Why a run failed.
+/// An error of a run.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RunError {
-    #[error("there is no run of this name; only the latest uploads are kept")]
+    #[error("there is no run with this identifier; only the latest uploads are kept")]
     Unknown,
     #[error(transparent)]
     Analysis(#[from] AnalysisError),
@@ -56,15 +56,15 @@ impl From<RunError> for ApiError {
     }
 }
 
-/// Runs a job. Like the analysis inside it, not on a thread that serves sockets.
+/// Runs a job. Like [`analyze`], this must not run on a thread of the async runtime.
 #[track_counter(
     name = "jetstream_runs_total",
-    help = "Jetstream runs, by how they went.",
+    help = "Jetstream runs, by status.",
     labels(status: Status = |outcome| Status::of(outcome.as_ref().ok())),
 )]
 pub(crate) fn run(runs: &Arc<Runs>, job: Job) -> Result<Analysis, RunError> {
     let log = match job {
-        Job::Kept(name) => Log::Csv(runs.find(&name).ok_or(RunError::Unknown)?),
+        Job::Stored(run_id) => Log::Csv(runs.find(&run_id).ok_or(RunError::Unknown)?),
         Job::Inline(samples) => Log::Samples(samples),
     };
     Ok(analyze(&log, Source::Jetstream)?)
@@ -80,8 +80,8 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_of_the_two() {
-        assert!(matches!(job(r#"{"run_id":"a"}"#), Some(Job::Kept(_))));
+    fn a_request_has_exactly_one_of_run_id_and_samples() {
+        assert!(matches!(job(r#"{"run_id":"a"}"#), Some(Job::Stored(_))));
         assert!(matches!(job(r#"{"samples":[]}"#), Some(Job::Inline(_))));
         for json in
             ["{}", r#"{"run_id":"a","samples":[]}"#, r#"{"run_id":1}"#, r#"{"run":"a"}"#, r#"{"samples":[{"rpm":1}]}"#]
@@ -91,19 +91,19 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_log_runs_again() {
+    fn a_stored_log_can_be_run_again() {
         let runs = Arc::new(Runs::default());
         let row = "3000,80,12.6,12.0\n".repeat(3);
         let log = format!("rpm,load,measured_afr,target_afr\n{row}");
-        let name = runs.keep(log.into()).expect("randomness");
-        let analysis = run(&runs, Job::Kept(name)).expect("a run");
+        let run_id = runs.keep(log.into()).expect("randomness");
+        let analysis = run(&runs, Job::Stored(run_id)).expect("a run");
         assert_eq!(analysis.status, Status::Success);
-        let unknown = run(&runs, Job::Kept("run_0".to_owned()));
+        let unknown = run(&runs, Job::Stored("run_0".to_owned()));
         assert_eq!(unknown, Err(RunError::Unknown));
     }
 
     #[test]
-    fn samples_may_speak_of_manifold_pressure() {
+    fn a_sample_can_have_map_kpa_in_place_of_load() {
         let sample = r#"{"rpm":3000,"map_kpa":80,"measured_afr":12.6,"target_afr":12}"#;
         let job = job(&format!(r#"{{"samples":[{sample},{sample},{sample}]}}"#));
         let analysis = run(&Arc::default(), job.expect("a job")).expect("a run");

@@ -1,7 +1,7 @@
-//! A dyno log: rows of engine speed, load, and the air-fuel ratio that was measured there against the one wanted.
+//! Dyno logs: rows of engine speed, load, measured air-fuel ratio (AFR) and target AFR.
 //!
-//! Every logger names its columns a little differently and writes holes into its files. Headers are therefore
-//! recognised by a list of names, and rows that cannot be read are counted and left out.
+//! Loggers name their columns differently and leave values out. Columns are therefore recognised by a list of names, and
+//! unreadable rows are counted and skipped.
 
 use axum::body::Bytes;
 use csv::{ByteRecord, ReaderBuilder, Trim};
@@ -12,21 +12,21 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sample {
     pub(crate) rpm: f64,
-    /// Percent, or manifold pressure in kPa: both are near 100 at full throttle without a turbocharger.
+    /// Load in percent, or manifold pressure in kPa. Both are near 100 at full throttle without a turbocharger.
     #[serde(alias = "map_kpa")]
     pub(crate) load: f64,
     pub(crate) measured_afr: f64,
     pub(crate) target_afr: f64,
 }
 
-/// A log as it arrived.
+/// A log as it was received.
 #[derive(Debug, Clone)]
 pub(crate) enum Log {
     Csv(Bytes),
     Samples(Vec<Sample>),
 }
 
-/// A file that is no dyno log.
+/// An error of reading a log.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LogError {
     #[error("the log is empty")]
@@ -41,16 +41,16 @@ pub(crate) enum LogError {
 }
 
 struct Column {
-    is: &'static str,
-    /// Without case, signs and units; the first that a file has is taken.
+    quantity: &'static str,
+    /// Normalized names, by priority.
     names: &'static [&'static str],
     example: &'static str,
 }
 
 const COLUMNS: [Column; 4] = [
-    Column { is: "engine speed", names: &["rpm", "enginerpm", "enginespeed", "enginespeedrpm"], example: "rpm" },
+    Column { quantity: "engine speed", names: &["rpm", "enginerpm", "enginespeed", "enginespeedrpm"], example: "rpm" },
     Column {
-        is: "load",
+        quantity: "load",
         names: &[
             "load",
             "engineload",
@@ -64,7 +64,7 @@ const COLUMNS: [Column; 4] = [
         example: "load` or `map_kpa",
     },
     Column {
-        is: "measured air-fuel ratio",
+        quantity: "measured air-fuel ratio",
         names: &[
             "measuredafr",
             "afrmeasured",
@@ -79,16 +79,16 @@ const COLUMNS: [Column; 4] = [
         example: "measured_afr",
     },
     Column {
-        is: "target air-fuel ratio",
+        quantity: "target air-fuel ratio",
         names: &["targetafr", "afrtarget", "commandedafr", "afrcommanded", "afrcmd"],
         example: "target_afr",
     },
 ];
 
-/// Reads `csv` and hands over each row: a sample, or `None` where it cannot be read.
+/// Reads `csv` and calls `row` for each row, with a sample or with `None` if the row is unreadable.
 ///
 /// # Errors
-/// If there are no rows or a column is missing.
+/// Returns an error if there are no rows or a column is missing.
 pub(crate) fn read(csv: &[u8], mut row: impl FnMut(Option<Sample>)) -> Result<(), LogError> {
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter(csv))
@@ -97,7 +97,7 @@ pub(crate) fn read(csv: &[u8], mut row: impl FnMut(Option<Sample>)) -> Result<()
         .trim(Trim::All)
         .from_reader(csv);
     let not_csv = |error: csv::Error| LogError::NotCsv(error.to_string());
-    // Bytes and not text: the degree sign of an unused column in some old encoding is no reason to refuse the file.
+    // Bytes and not text, so that a degree sign in an old encoding in an unused column does not reject the file.
     let headers = reader.byte_headers().map_err(not_csv)?.clone();
     if headers.is_empty() {
         return Err(LogError::Empty);
@@ -117,34 +117,35 @@ pub(crate) fn read(csv: &[u8], mut row: impl FnMut(Option<Sample>)) -> Result<()
     Ok(())
 }
 
-/// Where each of [`COLUMNS`] is.
+/// Returns the index of each of [`COLUMNS`].
 fn columns(headers: &ByteRecord) -> Result<[usize; 4], LogError> {
     let names: Vec<String> = headers.iter().map(normalized).collect();
     let mut columns = [0; 4];
-    for (column, place) in COLUMNS.iter().zip(&mut columns) {
-        *place =
+    for (column, index) in COLUMNS.iter().zip(&mut columns) {
+        *index =
             column.names.iter().find_map(|name| names.iter().position(|header| header == name)).ok_or_else(|| {
                 LogError::MissingColumn {
-                    column: column.is,
+                    column: column.quantity,
                     example: column.example,
-                    found: headers.iter().map(shown).collect(),
+                    found: headers.iter().map(excerpt).collect(),
                 }
             })?;
     }
     Ok(columns)
 }
 
-/// `MAP (kPa)`, `map` and `Map [bar]` are one name.
+/// Returns a header in lower case, without unit and without other characters than letters and digits: `MAP (kPa)`, `map`
+/// and `Map [bar]` are the same name.
 fn normalized(header: &[u8]) -> String {
     let header = String::from_utf8_lossy(header);
     let name = header.split(['(', '[']).next().unwrap_or_default();
-    name.chars().filter(char::is_ascii_alphanumeric).map(|sign| sign.to_ascii_lowercase()).collect()
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// What an error message can bear of a header: the "file" may be a picture.
-fn shown(header: &[u8]) -> String {
+/// Returns the printable start of a header for an error message. The file may be binary.
+fn excerpt(header: &[u8]) -> String {
     let header = String::from_utf8_lossy(header);
-    let printable = header.chars().filter(|sign| !sign.is_control());
+    let printable = header.chars().filter(|c| !c.is_control());
     printable.take(30).collect()
 }
 
@@ -157,7 +158,7 @@ fn listed(headers: &[String]) -> String {
     list
 }
 
-/// Whichever of the usual three the first line has most of.
+/// Returns the delimiter that occurs most often in the first line: a comma, a semicolon or a tab.
 fn delimiter(csv: &[u8]) -> u8 {
     let first = csv
         .split(|byte| *byte == b'\n')
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_many_kinds() {
+    fn columns_are_recognised_by_many_names() {
         for csv in [
             "rpm,load,measured_afr,target_afr\n2000,40,14.1,14.7\n",
             "\u{feff}RPM,MAP (kPa),AFR Measured,AFR Target\r\n2000,40,14.1,14.7\r\n",
@@ -206,13 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn load_goes_before_manifold_pressure() {
+    fn load_has_priority_over_manifold_pressure() {
         let csv = "map_kpa,load,rpm,afr,target_afr\n98,40,2000,14.1,14.7\n";
         assert_eq!(rows(csv), Ok(vec![Some(sample(14.1))]));
     }
 
     #[test]
-    fn rows_that_cannot_be_read_are_holes() {
+    fn unreadable_rows_are_none() {
         let csv = b"rpm,load,afr,target_afr,\xb0C\n\
             NaN,40,14,14.7,1\n\
             2000,inf,14,14.7,1\n\
@@ -228,14 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_empty() {
+    fn a_file_without_rows_is_an_error() {
         for csv in ["", "\n\n", "# nothing\n", "rpm,load,afr,target_afr\n", "\u{feff}"] {
             assert_eq!(rows(csv), Err(LogError::Empty), "{csv:?}");
         }
     }
 
     #[test]
-    fn a_missing_column_is_named_beside_those_there_are() {
+    fn a_missing_column_is_an_error_that_lists_the_columns_found() {
         let error = rows("rpm,load,afr\n1,2,3\n").expect_err("no target");
         assert_eq!(
             error.to_string(),
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_something_else() {
+    fn other_files_are_errors_with_short_messages() {
         let picture: Vec<u8> = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".repeat(10_000);
         let utf16: Vec<u8> = "rpm,load,afr,target_afr\n1,2,3,4\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let wide = ",".repeat(100_000).into_bytes();
@@ -255,7 +256,7 @@ mod tests {
             assert!(matches!(error, LogError::MissingColumn { .. }), "{error}");
             assert!(error.to_string().len() < 2000, "{error}");
         }
-        // Its zero bytes are no letters, so even this one reads, as far as its numbers go.
+        // Zero bytes are not letters, so these headers are recognised, but no number can be parsed.
         assert!(rows(utf16).is_ok_and(|rows| rows.iter().all(Option::is_none)));
     }
 }

@@ -1,6 +1,6 @@
-//! `DynoAI`: reads dyno logs and says how to correct the engine's fuel table. Its metrics come from `metrics-runtime`.
+//! `DynoAI`: a service that reads dyno logs and computes corrections of an engine's fuel table, with metrics.
 //!
-//! `cargo run --bin dynoai`, then `curl http://127.0.0.1:5001/metrics`.
+//! Run `cargo run --bin dynoai`, then `curl http://127.0.0.1:5001/metrics`.
 
 mod analysis;
 mod app;
@@ -20,7 +20,7 @@ use metrics_runtime::{Http, Metrics};
 
 const CLI: Cli = Cli {
     name: "dynoai",
-    about: "Reads dyno logs, computes corrections of the fuel table, and says how it is on /metrics.",
+    about: "Reads dyno logs and computes corrections of the fuel table. Metrics are on /metrics.",
     listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001),
     traffic: false,
     environment: &[],

@@ -1,4 +1,4 @@
-//! The logs that were uploaded lately, so that Jetstream can run one again by its name.
+//! The logs of the latest uploads, which Jetstream can run again.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -7,38 +7,38 @@ use axum::body::Bytes;
 use examples::secret::secret;
 use rand::rngs::SysError;
 
-/// As many logs as are kept.
-const MOST_RUNS: usize = 32;
+/// The maximum number of stored logs.
+const MAX_RUNS: usize = 32;
 
-/// As many bytes as they may have together, whatever their number.
-const MOST_BYTES: usize = 128 << 20;
+/// The maximum size of all stored logs together, in bytes.
+const MAX_BYTES: usize = 128 << 20;
 
-/// The logs, oldest first.
+/// The stored logs, oldest first, each with its identifier.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
     kept: Mutex<VecDeque<(String, Bytes)>>,
 }
 
 impl Runs {
-    /// Keeps a log, at the cost of the oldest ones, and names it.
+    /// Stores a log, removes the oldest ones beyond the limits, and returns the new log's identifier.
     pub(crate) fn keep(&self, log: Bytes) -> Result<String, SysError> {
-        let name = secret("run")?;
+        let id = secret("run")?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back((name.clone(), log));
+        kept.push_back((id.clone(), log));
         let mut bytes: usize = kept.iter().map(|(_, log)| log.len()).sum();
-        while kept.len() > MOST_RUNS || bytes > MOST_BYTES {
+        while kept.len() > MAX_RUNS || bytes > MAX_BYTES {
             let Some((_, oldest)) = kept.pop_front() else {
                 break;
             };
             bytes -= oldest.len();
         }
-        Ok(name)
+        Ok(id)
     }
 
-    /// The log of that name, if it is still there.
-    pub(crate) fn find(&self, name: &str) -> Option<Bytes> {
+    /// Returns the log with this identifier, or `None` if it was never stored or has been removed.
+    pub(crate) fn find(&self, id: &str) -> Option<Bytes> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().find(|(kept, _)| kept == name);
+        let found = kept.iter().find(|(stored, _)| stored == id);
         found.map(|(_, log)| log.clone())
     }
 }
@@ -52,18 +52,18 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_first() {
+    fn the_oldest_log_is_removed_first() {
         let runs = Runs::default();
-        let names: Vec<_> = (0..=MOST_RUNS).map(|number| keep(&runs, Bytes::from(number.to_string()))).collect();
+        let names: Vec<_> = (0..=MAX_RUNS).map(|number| keep(&runs, Bytes::from(number.to_string()))).collect();
         assert_eq!(runs.find(&names[0]), None);
         assert_eq!(runs.find(&names[1]).as_deref(), Some(&b"1"[..]));
         assert_eq!(runs.find("run_0"), None);
     }
 
     #[test]
-    fn large_logs_take_the_room_of_several() {
+    fn logs_are_removed_beyond_the_limit_of_bytes() {
         let runs = Runs::default();
-        let large = Bytes::from(vec![0; MOST_BYTES / 2]);
+        let large = Bytes::from(vec![0; MAX_BYTES / 2]);
         let names = [(); 3].map(|()| keep(&runs, large.clone()));
         assert_eq!(names.map(|name| runs.find(&name).is_some()), [false, true, true]);
     }

@@ -1,4 +1,4 @@
-//! The file out of a multipart form.
+//! Extraction of the file from a multipart form.
 
 use axum::body::Bytes;
 use axum::extract::Multipart;
@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 use examples::error::ApiError;
 use metrics_runtime::track_histogram;
 
-/// The largest log: 50 MiB are hours of driving.
-pub(crate) const LARGEST_UPLOAD: usize = 50 << 20;
+/// The maximum size of a log: 50 MiB, hours of driving.
+pub(crate) const MAX_UPLOAD_BYTES: usize = 50 << 20;
 
-/// Reads the field `file`, or whichever comes first with a file name.
+/// Returns the content of the first field that is called `file` or has a file name.
 #[track_histogram(
     name = "file_upload_bytes",
     help = "Size of uploaded logs.",
@@ -23,8 +23,11 @@ pub(crate) async fn read(mut form: Multipart) -> Result<Bytes, ApiError> {
             continue;
         }
         let content = field.bytes().await?;
-        if content.len() > LARGEST_UPLOAD {
-            return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a log may have {LARGEST_UPLOAD} bytes")));
+        if content.len() > MAX_UPLOAD_BYTES {
+            return Err(ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the log is too large; the limit is {MAX_UPLOAD_BYTES} bytes"),
+            ));
         }
         return Ok(content);
     }

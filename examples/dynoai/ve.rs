@@ -1,30 +1,31 @@
-//! Volumetric-efficiency corrections: how far off the engine's idea of its air is, cell by cell of its table.
+//! Corrections of the volumetric-efficiency (VE) table, cell by cell.
 //!
-//! Where the mixture is leaner than wanted (measured AFR above target), more air came in than the table says, and its
-//! value there has to grow by the same factor.
+//! If the mixture is leaner than the target (measured AFR above target AFR), the engine took in more air than the table
+//! says, and the cell has to grow by the same factor.
 
 use serde::Serialize;
 
 use crate::log::Sample;
 
-/// Borders of the table's columns, in revolutions per minute.
+/// Edges of the table's cells by engine speed, in revolutions per minute.
 const RPM_EDGES: [f64; 33] = every_250_from_500();
 
-/// Borders of the table's rows, in percent or kPa. Finer where engines spend their time, up to a turbocharger's 250.
+/// Edges of the table's cells by load, in percent or kPa. Finer at common loads, up to 250 kPa with a turbocharger.
 const LOAD_EDGES: [f64; 15] =
     [0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0, 120.0, 150.0, 200.0, 250.0];
 
 const CELLS: usize = (RPM_EDGES.len() - 1) * (LOAD_EDGES.len() - 1);
 
-/// What a wideband probe can have meant; beyond it the probe was cold or broken.
+/// The range of a wideband probe. Other values come from a cold or broken probe.
 const AFR_RANGE: std::ops::RangeInclusive<f64> = 7.0..=25.0;
 
-/// Fewer samples than this are an accident, not a measurement.
-const LEAST_SAMPLES: u32 = 3;
+/// The minimum number of samples for a correction.
+const MIN_SAMPLES: u32 = 3;
 
-/// A table that is off by more than this has another problem, and correcting it at once endangers the engine.
-const LEAST_FACTOR: f64 = 0.75;
-const MOST_FACTOR: f64 = 1.25;
+/// The limits of a factor. A table that is further off has another problem, and a larger correction at once would
+/// endanger the engine.
+const MIN_FACTOR: f64 = 0.75;
+const MAX_FACTOR: f64 = 1.25;
 
 const fn every_250_from_500() -> [f64; 33] {
     let mut edges = [0.0; 33];
@@ -36,26 +37,26 @@ const fn every_250_from_500() -> [f64; 33] {
     edges
 }
 
-/// What to do with one cell of the table.
+/// The correction of one cell.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Correction {
-    /// From, and up to but without.
+    /// Lower edge, included, and upper edge, excluded.
     pub(crate) rpm: [f64; 2],
     pub(crate) load: [f64; 2],
     pub(crate) samples: u32,
-    /// What to multiply the cell by.
+    /// The factor to multiply the cell by.
     pub(crate) factor: f64,
-    /// Whether the measurements asked for more than the factor may be.
+    /// `true` if the measured factor was outside of the limits.
     pub(crate) clamped: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Cell {
     samples: u32,
-    ratios: f64,
+    ratio_sum: f64,
 }
 
-/// A table into which samples are sorted.
+/// A table that collects samples by cell.
 #[derive(Debug)]
 pub(crate) struct Table {
     cells: Vec<Cell>,
@@ -66,7 +67,7 @@ impl Table {
         Self { cells: vec![Cell::default(); CELLS] }
     }
 
-    /// Adds a sample; false if it lies outside of the table or cannot be true.
+    /// Adds a sample. Returns `false` if it is outside of the table or outside of the probe's range.
     pub(crate) fn add(&mut self, sample: Sample) -> bool {
         let plausible = AFR_RANGE.contains(&sample.measured_afr) && AFR_RANGE.contains(&sample.target_afr);
         let rpm = bin(&RPM_EDGES, sample.rpm);
@@ -76,41 +77,41 @@ impl Table {
         };
         let cell = &mut self.cells[rpm * (LOAD_EDGES.len() - 1) + load];
         cell.samples += 1;
-        cell.ratios += sample.measured_afr / sample.target_afr;
+        cell.ratio_sum += sample.measured_afr / sample.target_afr;
         true
     }
 
-    /// The corrections by engine speed, then load.
+    /// Returns the corrections, ordered by engine speed, then load.
     pub(crate) fn corrections(&self) -> Vec<Correction> {
         let mut corrections = Vec::new();
         for (row, rpm) in self.cells.chunks(LOAD_EDGES.len() - 1).zip(RPM_EDGES.windows(2)) {
             for (cell, load) in row.iter().zip(LOAD_EDGES.windows(2)) {
-                if cell.samples < LEAST_SAMPLES {
+                if cell.samples < MIN_SAMPLES {
                     continue;
                 }
-                let mean = cell.ratios / f64::from(cell.samples);
-                let factor = mean.clamp(LEAST_FACTOR, MOST_FACTOR);
+                let mean = cell.ratio_sum / f64::from(cell.samples);
+                let factor = mean.clamp(MIN_FACTOR, MAX_FACTOR);
                 corrections.push(Correction {
                     rpm: [rpm[0], rpm[1]],
                     load: [load[0], load[1]],
                     samples: cell.samples,
-                    // Four digits are more than any probe can tell.
+                    // Four digits are more precise than any probe.
                     factor: (factor * 10_000.0).round() / 10_000.0,
-                    clamped: !(LEAST_FACTOR..=MOST_FACTOR).contains(&mean),
+                    clamped: !(MIN_FACTOR..=MAX_FACTOR).contains(&mean),
                 });
             }
         }
         corrections
     }
 
-    /// Cells with samples, but too few to correct them.
+    /// Returns the number of cells that have samples, but fewer than a correction needs.
     pub(crate) fn sparse_cells(&self) -> usize {
-        let sparse = |cell: &&Cell| (1..LEAST_SAMPLES).contains(&cell.samples);
+        let sparse = |cell: &&Cell| (1..MIN_SAMPLES).contains(&cell.samples);
         self.cells.iter().filter(sparse).count()
     }
 }
 
-/// Between which two edges `value` lies, the lower one included.
+/// Returns the index of the edge below or at `value`, or `None` if `value` is outside of the edges.
 fn bin(edges: &[f64], value: f64) -> Option<usize> {
     let above = edges.partition_point(|edge| *edge <= value);
     (above > 0 && above < edges.len()).then(|| above - 1)
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_are_sorted_and_belong_to_the_cell_above() {
+    fn edges_are_sorted_and_belong_to_the_upper_cell() {
         assert!(RPM_EDGES.is_sorted() && LOAD_EDGES.is_sorted());
         assert_eq!((RPM_EDGES[0], RPM_EDGES[32]), (500.0, 8500.0));
         assert_eq!(bin(&LOAD_EDGES, 0.0), Some(0));
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_correction_is_the_mean_of_its_cell() {
+    fn a_correction_is_the_mean_ratio_of_its_cell() {
         let mut table = Table::new();
         for measured in [10.0, 11.0, 12.0] {
             assert!(table.add(sample(2000.0, 45.0, measured)));
@@ -151,10 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn factors_stay_in_a_sane_range() {
+    fn factors_are_clamped() {
         let mut table = Table::new();
         for (load, measured) in [(45.0, 20.0), (55.0, 7.0), (65.0, 12.5)] {
-            for _ in 0..LEAST_SAMPLES {
+            for _ in 0..MIN_SAMPLES {
                 table.add(sample(2000.0, load, measured));
             }
         }
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_true_is_left_out() {
+    fn samples_out_of_range_are_rejected() {
         let mut table = Table::new();
         for (rpm, load, measured, target) in [
             (499.0, 45.0, 14.0, 14.7),

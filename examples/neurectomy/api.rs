@@ -1,4 +1,4 @@
-//! One handler per route, each only as long as it takes to get from HTTP to the domain and back.
+//! Handlers: one for each route, between HTTP and the domain.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::sigmavault::{VaultError, file};
 
 type Shared = State<Arc<App>>;
 
-/// Tokens for those who do not say how many they want.
+/// The default of `max_tokens`.
 const DEFAULT_TOKENS: u32 = 64;
 
 const ZSTD: &str = "application/zstd";
@@ -52,9 +52,9 @@ pub(crate) async fn generate(
     Ok(Json(app.ryot.generate(&prompt).await?))
 }
 
-/// What a circuit breaker did not let through.
+/// Returns the error for a call that a circuit breaker rejected.
 fn rejected(service: &str, open: &CircuitOpen) -> ApiError {
-    let message = format!("{service} failed too often and is given time to recover");
+    let message = format!("{service} failed too often; try again later");
     let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message);
     open.retry_after().into_iter().fold(error, ApiError::retry_after)
 }
@@ -71,7 +71,7 @@ impl From<RyotError> for ApiError {
     }
 }
 
-/// Answers with sizes and ratio, or with the compressed bytes where the client accepts `application/zstd`.
+/// Returns sizes and ratio, or the compressed bytes if the client accepts `application/zstd`.
 pub(crate) async fn compress(headers: HeaderMap, Checked(original): Checked<Bytes>) -> Result<Response, ApiError> {
     if original.is_empty() {
         return Err(ApiError::bad_request("the body is empty; send the bytes to compress"));
@@ -97,7 +97,7 @@ pub(crate) async fn store_file(
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let (file, size) = (file(&path)?, content.len());
     app.vault.store(&file, content).await?;
-    // The path that the file has: slashes at the ends have gone.
+    // The normalized path: without slashes at the ends.
     let stored = json!({ "path": file.as_ref(), "size": size });
     Ok((StatusCode::CREATED, Json(stored)))
 }
@@ -107,7 +107,7 @@ pub(crate) async fn retrieve_file(
     Checked(Path(path)): Checked<Path<String>>,
 ) -> Result<Response, ApiError> {
     let content = app.vault.retrieve(&file(&path)?).await?;
-    // The files are anybody's: no browser shall take one for a page of this service.
+    // Clients upload the files, so browsers must not render one as a page of this service.
     let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
     Ok((headers, content).into_response())
 }
@@ -145,7 +145,7 @@ pub(crate) async fn issue_key(
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let user = request.user.trim();
     if user.is_empty() || user.len() > 64 || user.chars().any(char::is_control) {
-        return Err(ApiError::bad_request("`user` takes a name of 1 to 64 bytes without control characters"));
+        return Err(ApiError::bad_request("`user` must be a name of 1 to 64 bytes without control characters"));
     }
     let key = app.sessions.issue_key(user.to_owned())?;
     Ok((StatusCode::CREATED, Json(json!({ "key": key }))))
@@ -157,7 +157,7 @@ pub(crate) async fn revoke_key(
 ) -> Result<StatusCode, ApiError> {
     match app.sessions.revoke_key(&key) {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
-        // Here the key is what the path names, not what lets the client in.
+        // The key is the resource here, not the credential of the request: 404 and not 401.
         Err(error @ SessionError::UnknownKey) => Err(ApiError::not_found(error.to_string())),
         Err(error) => Err(error.into()),
     }
@@ -210,16 +210,16 @@ mod tests {
     use axum::http::HeaderValue;
 
     #[test]
-    fn bearer_tokens() {
-        let of = |value: &'static str| {
+    fn bearer_tokens_are_read_from_the_header() {
+        let token = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
             bearer(&headers).map(str::to_owned)
         };
-        assert_eq!(of("Bearer abc").as_deref(), Some("abc"));
-        assert_eq!(of("bearer  abc").as_deref(), Some("abc"));
+        assert_eq!(token("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(token("bearer  abc").as_deref(), Some("abc"));
         for none in ["Basic abc", "Bearer", "Bearer  ", "abc", ""] {
-            assert_eq!(of(none), None, "{none}");
+            assert_eq!(token(none), None, "{none}");
         }
         assert_eq!(bearer(&HeaderMap::new()), None);
     }

@@ -1,4 +1,4 @@
-//! The service put together: what it is made of, its routes, and how much each of them takes.
+//! Shared state, routes and body limits.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use examples::error::with_json_fallbacks;
 use crate::api;
 use crate::ryot::client::Ryot;
 use crate::sessions::Sessions;
-use crate::sigmavault::{LARGEST_FILE, Vault};
+use crate::sigmavault::{MAX_FILE_BYTES, Vault};
 
-/// The largest JSON body. A prompt is text that somebody wrote.
-const LARGEST_JSON: usize = 256 << 10;
+/// The maximum size of a JSON body, enough for a prompt written by hand.
+const MAX_JSON_BYTES: usize = 256 << 10;
 
-/// The largest body to compress. It is held in memory together with its result.
-const LARGEST_ORIGINAL: usize = 16 << 20;
+/// The maximum size of a body to compress. It is held in memory together with its result.
+const MAX_ORIGINAL_BYTES: usize = 16 << 20;
 
-/// What the handlers work with.
+/// The state shared by all handlers.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) ryot: Ryot,
@@ -26,7 +26,7 @@ pub(crate) struct App {
     pub(crate) sessions: Sessions,
 }
 
-/// All routes of the service.
+/// Returns the router of the service.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let limit = DefaultBodyLimit::max;
     let files = get(api::retrieve_file).put(api::store_file).delete(api::delete_file);
@@ -37,8 +37,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/keys/{key}", delete(api::revoke_key))
         .route("/v1/sessions", post(api::open_session))
         .route("/v1/sessions/{id}", delete(api::end_session))
-        .layer(limit(LARGEST_JSON))
-        .merge(Router::new().route("/v1/compress", post(api::compress)).layer(limit(LARGEST_ORIGINAL)))
-        .merge(Router::new().route("/v1/files/{*path}", files).layer(limit(LARGEST_FILE)));
+        .layer(limit(MAX_JSON_BYTES))
+        .merge(Router::new().route("/v1/compress", post(api::compress)).layer(limit(MAX_ORIGINAL_BYTES)))
+        .merge(Router::new().route("/v1/files/{*path}", files).layer(limit(MAX_FILE_BYTES)));
     with_json_fallbacks(router).with_state(app)
 }

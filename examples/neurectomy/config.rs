@@ -1,4 +1,4 @@
-//! What the environment says about the services that this one uses.
+//! Settings from environment variables.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use url::Url;
 
 use crate::sigmavault;
 
-/// The variables, for `--help`.
+/// The variables with their meaning, for `--help`.
 pub(crate) const VARIABLES: &[(&str, &str)] = &[
-    ("RYOT_URL", "an OpenAI-compatible server; without it a small one starts in this process"),
-    ("RYOT_MODEL", "the model to ask it for [default: ryot-tiny]"),
-    ("RYOT_API_KEY", "the key to show it"),
-    ("RYOT_TIMEOUT", "seconds that a call may take [default: 30]"),
-    ("RYOT_COOLDOWN", "seconds that Ryot is left alone after five failures in a row [default: 10]"),
-    ("SIGMAVAULT_DIR", "the folder for files [default: neurectomy-files in the temporary folder]"),
+    ("RYOT_URL", "an OpenAI-compatible completions server [default: a small model in this process]"),
+    ("RYOT_MODEL", "the name of the model [default: ryot-tiny]"),
+    ("RYOT_API_KEY", "the bearer token for the server [default: none]"),
+    ("RYOT_TIMEOUT", "timeout of a call, in seconds [default: 30]"),
+    ("RYOT_COOLDOWN", "seconds that the breaker stays open after five failures in a row [default: 10]"),
+    ("SIGMAVAULT_DIR", "the directory for files [default: neurectomy-files in the temporary directory]"),
     (
         "SIGMAVAULT_URL",
-        "a store instead of the folder: file:///folder, memory:///; with the feature cloud s3:// gs:// az://",
+        "a store in place of the directory: file:///folder, memory:///; with the feature cloud s3:// gs:// az://",
     ),
-    ("SESSION_SECONDS", "how long a session lasts [default: 900]"),
+    ("SESSION_SECONDS", "lifetime of a session, in seconds [default: 900]"),
 ];
 
-/// Failures of Ryot in a row that open the breaker.
+/// The number of consecutive failures that opens Ryot's breaker.
 const RYOT_FAILURES: u32 = 5;
 
-/// All of it, read once.
+/// The settings, read once at start-up.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// Where Ryot is, if somewhere else.
+    /// The address of Ryot, or `None` for the model in this process.
     pub(crate) ryot_url: Option<Url>,
     pub(crate) ryot_model: String,
     pub(crate) ryot_api_key: Option<String>,
@@ -41,8 +41,10 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// Reads the settings.
+    ///
     /// # Errors
-    /// If a variable holds what nobody can use.
+    /// Returns an error if a variable has an invalid value.
     pub(crate) fn from_env() -> Result<Self, EnvError> {
         let vault = match (url("SIGMAVAULT_URL")?, env::text("SIGMAVAULT_DIR")?) {
             (Some(url), None) => sigmavault::Location::Url(url),
@@ -51,7 +53,7 @@ impl Config {
             (Some(_), Some(_)) => {
                 return Err(EnvError {
                     name: "SIGMAVAULT_URL",
-                    problem: "SIGMAVAULT_DIR is set as well; files can only be in one place".to_owned(),
+                    problem: "SIGMAVAULT_DIR is set as well; set only one of the two".to_owned(),
                 });
             }
         };

@@ -1,7 +1,7 @@
-//! Neurectomy: a service with real parts (a language model, compression, an object store, sessions) whose metrics come
-//! from `metrics-runtime`.
+//! Neurectomy: a service with a language model, compression, an object store and sessions, and with metrics for all of
+//! them.
 //!
-//! `cargo run --bin neurectomy`, then `curl http://127.0.0.1:8000/metrics`.
+//! Run `cargo run --bin neurectomy`, then `curl http://127.0.0.1:8000/metrics`.
 
 mod api;
 mod app;
@@ -32,7 +32,7 @@ use crate::sigmavault::Vault;
 
 const CLI: Cli = Cli {
     name: "neurectomy",
-    about: "Generates text (Ryot), compresses (ΣLANG) and keeps files (ΣVAULT), and says how it is on /metrics.",
+    about: "Generates text (Ryot), compresses (ΣLANG) and stores files (ΣVAULT). Metrics are on /metrics.",
     listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
     traffic: true,
     environment: config::VARIABLES,
@@ -77,7 +77,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
         if args.traffic > 0
             && let Err(error) = traffic::send(address, args.traffic).await
         {
-            eprintln!("no traffic: {error}");
+            eprintln!("cannot send traffic: {error}");
         }
     });
     let outcome = serve(listener, router).await;

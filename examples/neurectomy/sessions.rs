@@ -1,7 +1,7 @@
-//! API keys and the sessions opened with them.
+//! API keys, and the sessions opened with them.
 //!
-//! The gauges are set from the store under its lock after every change, so they are the truth and not a sum of events: no
-//! path can forget to count back. Sessions end by themselves; [`Sessions::expire`] runs for as long as the service.
+//! The gauges are set from the sizes of the store, under its lock and after each change. They do not add up events, so no
+//! code path can forget to decrement. Sessions expire; [`Sessions::expire`] runs as long as the service.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,11 +13,11 @@ use rand::rngs::SysError;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Keys that exist at a time. Anybody may ask for one, so somebody has to stop.
-const MOST_KEYS: usize = 10_000;
+/// The maximum number of keys. Every client can request one, so memory needs a limit.
+const MAX_KEYS: usize = 10_000;
 
-/// Sessions that are open at a time.
-const MOST_SESSIONS: usize = 10_000;
+/// The maximum number of open sessions.
+const MAX_SESSIONS: usize = 10_000;
 
 #[metrics]
 mod gauges {
@@ -28,16 +28,16 @@ mod gauges {
     pub(super) fn api_keys_active() -> Gauge;
 }
 
-/// Why there is no key or session.
+/// An error of an operation on keys or sessions.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SessionError {
     #[error("this key was never issued or has been revoked")]
     UnknownKey,
     #[error("there is no such session, or it has ended")]
     UnknownSession,
-    #[error("there are as many as this service keeps; revoke or end some first")]
+    #[error("the limit of keys or sessions is reached; revoke or end some first")]
     Full,
-    #[error("the operating system gives no random numbers")]
+    #[error("the operating system provides no random numbers")]
     NoRandomness(#[from] SysError),
 }
 
@@ -50,12 +50,12 @@ struct Session {
 
 #[derive(Debug, Default)]
 struct Store {
-    /// Key to user.
+    /// The user of each key.
     keys: HashMap<String, String>,
     sessions: HashMap<String, Session>,
-    /// The same sessions by when they end.
+    /// The identifiers of the sessions, ordered by the time they end.
     ends: BTreeSet<(Instant, String)>,
-    /// Open sessions of each user who has any.
+    /// The number of open sessions of each user with at least one.
     users: HashMap<String, usize>,
 }
 
@@ -89,7 +89,7 @@ impl Store {
         }
     }
 
-    fn show(&self) {
+    fn update_gauges(&self) {
         gauges::active_users().set(self.users.len() as f64);
         gauges::api_keys_active().set(self.keys.len() as f64);
     }
@@ -104,21 +104,21 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// An empty store whose sessions last for `lifetime`.
+    /// Creates an empty store. Sessions end after `lifetime`.
     pub(crate) fn new(lifetime: Duration) -> Self {
         Self { lifetime, store: Mutex::default(), opened: Notify::new() }
     }
 
-    /// How long a session lasts.
+    /// Returns the lifetime of a session.
     pub(crate) fn lifetime(&self) -> Duration {
         self.lifetime
     }
 
-    /// Issues a key to `user`.
+    /// Issues a key to `user` and returns it.
     pub(crate) fn issue_key(&self, user: String) -> Result<String, SessionError> {
         let key = secret("nk")?;
         self.change(|store| {
-            if store.keys.len() >= MOST_KEYS {
+            if store.keys.len() >= MAX_KEYS {
                 return Err(SessionError::Full);
             }
             store.keys.insert(key.clone(), user);
@@ -139,12 +139,12 @@ impl Sessions {
         })
     }
 
-    /// Opens a session for the user of `key`.
+    /// Opens a session for the user of `key`, and returns the session's identifier.
     pub(crate) fn open(&self, key: &str) -> Result<String, SessionError> {
         let id = secret("ns")?;
         let id = self.change(|store| {
             let user = store.keys.get(key).ok_or(SessionError::UnknownKey)?.clone();
-            if store.sessions.len() >= MOST_SESSIONS {
+            if store.sessions.len() >= MAX_SESSIONS {
                 return Err(SessionError::Full);
             }
             let session = Session { user, key: key.to_owned(), ends: Instant::now() + self.lifetime };
@@ -155,29 +155,29 @@ impl Sessions {
         Ok(id)
     }
 
-    /// Ends a session before its time.
+    /// Ends a session before it expires.
     pub(crate) fn end(&self, id: &str) -> Result<(), SessionError> {
         self.change(|store| if store.close(id) { Ok(()) } else { Err(SessionError::UnknownSession) })
     }
 
-    /// Ends each session at its time, for ever.
+    /// Ends each session when it expires. Never returns.
     pub(crate) async fn expire(&self) {
         loop {
             let next = self.change(|store| store.ends.first().map(|(ends, _)| *ends));
             match next {
                 Some(ends) => tokio::time::sleep_until(ends).await,
-                // All sessions last equally long, so one that is opened later never ends before those that are there.
+                // All sessions have the same lifetime, so only the first one has to wake this task.
                 None => self.opened.notified().await,
             }
         }
     }
 
-    /// Every access goes through here: no caller sees a session that has ended, or leaves stale counts behind.
+    /// Accesses the store. Ends expired sessions before the access, and updates the gauges after it.
     fn change<R>(&self, change: impl FnOnce(&mut Store) -> R) -> R {
         let mut store = self.lock();
         store.close_ended(Instant::now());
         let outcome = change(&mut store);
-        store.show();
+        store.update_gauges();
         outcome
     }
 
@@ -200,7 +200,7 @@ mod tests {
         sessions
     }
 
-    /// What was counted last, without the look at the clock that an access would take first.
+    /// Returns the numbers of users and keys, without ending expired sessions first.
     fn counts(sessions: &Sessions) -> (usize, usize) {
         let store = sessions.lock();
         (store.users.len(), store.keys.len())
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_user_with_two_sessions_counts_once() {
+    async fn a_user_with_two_sessions_is_counted_once() {
         let sessions = sessions();
         let ada = [key(&sessions, "ada"), key(&sessions, "ada")];
         let bob = key(&sessions, "bob");
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn sessions_end_by_themselves() {
+    async fn sessions_expire() {
         let sessions = sessions();
         let [ada, bob] = ["ada", "bob"].map(|user| key(&sessions, user));
         tokio::task::yield_now().await;
@@ -236,7 +236,7 @@ mod tests {
         sessions.open(&bob).expect("a session");
         assert_eq!(counts(&sessions), (2, 2));
         tokio::time::sleep(LIFETIME / 2 + Duration::from_millis(2)).await;
-        assert_eq!(counts(&sessions), (1, 2), "ada's is over");
+        assert_eq!(counts(&sessions), (1, 2), "ada's session has expired");
         assert_eq!(sessions.end(&id), Err(SessionError::UnknownSession));
         tokio::time::sleep(LIFETIME).await;
         assert_eq!(counts(&sessions), (0, 2));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_revoked_key_takes_its_sessions_along() {
+    async fn revoking_a_key_ends_its_sessions() {
         let sessions = sessions();
         let [ada, other] = ["ada", "ada"].map(|user| key(&sessions, user));
         sessions.open(&ada).expect("a session");
@@ -264,17 +264,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn there_is_an_end_to_keys_and_sessions() {
+    async fn keys_and_sessions_are_limited() {
         let sessions = sessions();
         let first = key(&sessions, "ada");
-        for _ in 1..MOST_KEYS {
+        for _ in 1..MAX_KEYS {
             key(&sessions, "ada");
         }
         assert_eq!(sessions.issue_key("ada".to_owned()), Err(SessionError::Full));
-        for _ in 0..MOST_SESSIONS {
+        for _ in 0..MAX_SESSIONS {
             sessions.open(&first).expect("a session");
         }
         assert_eq!(sessions.open(&first), Err(SessionError::Full));
-        assert_eq!(counts(&sessions), (1, MOST_KEYS));
+        assert_eq!(counts(&sessions), (1, MAX_KEYS));
     }
 }

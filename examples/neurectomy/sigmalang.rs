@@ -5,10 +5,10 @@ use std::io;
 use axum::body::Bytes;
 use metrics_runtime::{CompressionRatio, track_compression};
 
-/// Zstandard's own default: most of what the higher levels save, at a fraction of their time.
+/// Zstandard's default level: nearly the ratio of the higher levels, in a fraction of their time.
 const LEVEL: i32 = zstd::DEFAULT_COMPRESSION_LEVEL;
 
-/// A compressed body and what it was before.
+/// A compressed body, and the size of the original.
 #[derive(Debug)]
 pub(crate) struct Compressed {
     pub(crate) data: Vec<u8>,
@@ -16,9 +16,9 @@ pub(crate) struct Compressed {
 }
 
 impl Compressed {
-    /// Original size over compressed size: 10 means a tenth is left.
+    /// Returns the original size divided by the compressed size.
     pub(crate) fn ratio(&self) -> f64 {
-        // A Zstandard frame has a header, so its size is never zero.
+        // Never divides by zero: a Zstandard frame has a header.
         self.original_size as f64 / self.data.len() as f64
     }
 }
@@ -29,10 +29,10 @@ impl CompressionRatio for Compressed {
     }
 }
 
-/// Compresses `original` on a thread where that keeps nobody waiting.
+/// Compresses `original` on a thread for blocking work.
 ///
 /// # Errors
-/// If Zstandard fails, which means that it found no memory.
+/// Returns an error if Zstandard fails, which means that it is out of memory.
 #[track_compression]
 pub(crate) async fn compress(original: Bytes) -> io::Result<Compressed> {
     tokio::task::spawn_blocking(move || {
@@ -48,7 +48,7 @@ mod tests {
     use rand::{Rng as _, SeedableRng as _};
 
     #[tokio::test]
-    async fn what_goes_in_comes_out() {
+    async fn a_compressed_text_can_be_restored() {
         let text = "a counter only goes up. ".repeat(100);
         let compressed = compress(Bytes::from(text.clone())).await.expect("memory");
         assert_eq!(compressed.original_size, text.len());
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_shrink_grows_a_little() {
+    async fn random_bytes_grow_a_little() {
         let mut noise = vec![0; 1000];
         StdRng::seed_from_u64(1).fill_bytes(&mut noise);
         let ratio = compress(noise.into()).await.expect("memory").ratio();

@@ -1,5 +1,5 @@
-//! ΣVAULT: files in an object store, behind a circuit breaker: a local folder, memory, or with the feature `cloud` S3,
-//! Google Cloud and Azure.
+//! ΣVAULT: files in an object store, behind a circuit breaker. The store is a local directory or memory, and with the
+//! feature `cloud` also S3, Google Cloud Storage or Azure.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,29 +14,30 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, parse_url_opts};
 use url::Url;
 
-/// The largest file that goes in, and so the largest that comes out.
-pub(crate) const LARGEST_FILE: usize = 32 << 20;
+/// The maximum size of a file, for storing and retrieving.
+pub(crate) const MAX_FILE_BYTES: usize = 32 << 20;
 
-/// Object stores stop at 1024 bytes.
-const LONGEST_PATH: usize = 1024;
+/// The maximum length of a path. Object stores allow 1024 bytes.
+const MAX_PATH_BYTES: usize = 1024;
 
-/// File systems stop at 255 bytes; while writing, the local store appends `#` and a number.
-const LONGEST_NAME: usize = 240;
+/// The maximum length of a segment. File systems allow 255 bytes, and the local store appends `#` and a number while it
+/// writes.
+const MAX_NAME_BYTES: usize = 240;
 
-/// Where the files are.
+/// The location of the store.
 #[derive(Debug)]
 pub(crate) enum Location {
     Folder(PathBuf),
     Url(Url),
 }
 
-/// The store cannot be opened.
+/// An error of opening the store.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
-    #[error("the folder {} cannot be used: {source}", folder.display())]
+    #[error("the directory {} cannot be used: {source}", folder.display())]
     Folder { folder: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error(
-        "`{url}` names no store that this build can open ({source}); {choices}",
+        "`{url}` is not a store that this build can open ({source}); {choices}",
         choices = supported()
     )]
     Url { url: Box<Url>, source: Box<object_store::Error> },
@@ -44,32 +45,32 @@ pub(crate) enum OpenError {
 
 fn supported() -> &'static str {
     if cfg!(feature = "cloud") {
-        "it takes file:///folder, memory:///, s3://bucket/path, gs://bucket/path and az://container/path"
+        "expected file:///folder, memory:///, s3://bucket/path, gs://bucket/path or az://container/path"
     } else {
-        "it takes file:///folder and memory:///, and when built with --features cloud also s3://, gs:// and az://"
+        "expected file:///folder or memory:///, or, if built with --features cloud, s3://, gs:// or az://"
     }
 }
 
-/// Why an operation failed.
+/// An error of an operation on the store.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VaultError {
-    /// The store was not asked.
+    /// The circuit breaker rejected the call.
     #[error(transparent)]
     Open(#[from] CircuitOpen),
-    #[error("this path names no file: {0}")]
+    #[error("this is not a valid path of a file: {0}")]
     Path(String),
     #[error("there is no file at this path")]
     NotFound,
-    #[error("a file cannot be where a folder is, nor a folder where a file is")]
+    #[error("a file and a directory cannot have the same path")]
     Conflict,
-    #[error("the file has {0} bytes, more than this service handles")]
+    #[error("the file has {0} bytes; the limit is {MAX_FILE_BYTES}")]
     TooLarge(u64),
     #[error("the store failed")]
     Store(#[source] object_store::Error),
 }
 
 impl VaultError {
-    /// Whether the store is to blame: everything else is an answer.
+    /// Returns `true` if the store failed. The other errors are answers of a working store.
     fn is_outage(&self) -> bool {
         matches!(self, Self::Store(_))
     }
@@ -81,7 +82,7 @@ impl From<object_store::Error> for VaultError {
             return Self::NotFound;
         }
         match io_kind(&error) {
-            // Looking for `a/b` where `a` is a file, or reading a folder, finds nothing; writing there is a conflict.
+            // The path is a directory, or is below a file. For reading and deleting, `absent` turns this into not found.
             Some(
                 io::ErrorKind::NotADirectory
                 | io::ErrorKind::IsADirectory
@@ -111,7 +112,7 @@ pub(crate) struct Vault {
 }
 
 impl Vault {
-    /// Opens the store at `location`; a local folder is created where it is missing.
+    /// Opens the store at `location`. A local directory is created if it does not exist.
     pub(crate) fn open(location: Location) -> Result<Self, OpenError> {
         match location {
             Location::Folder(folder) => Self::folder(folder),
@@ -128,7 +129,7 @@ impl Vault {
             .and_then(|()| LocalFileSystem::new_with_prefix(&folder).map_err(Box::from))
             .map_err(|source| OpenError::Folder { folder, source })?;
         Ok(Self {
-            // Stores without folders forget them with their last file, and the local one shall not differ.
+            // Removes empty directories, since other stores have no directories.
             store: Arc::new(store.with_automatic_cleanup(true)),
         })
     }
@@ -151,8 +152,8 @@ impl Vault {
     #[track_storage("retrieve", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
     pub(crate) async fn retrieve(&self, file: &Path) -> Result<Bytes, VaultError> {
         let found = self.store.get(file).await.map_err(absent)?;
-        // Others may put files into the same bucket, and this one goes through memory.
-        if found.meta.size > LARGEST_FILE as u64 {
+        // Other programs can write larger files to the same bucket, and the file is read into memory.
+        if found.meta.size > MAX_FILE_BYTES as u64 {
             return Err(VaultError::TooLarge(found.meta.size));
         }
         found.bytes().await.map_err(absent)
@@ -161,13 +162,13 @@ impl Vault {
     #[circuit_breaker(service = "sigmavault", ratio = 0.5, calls = 20, open = "5s", failure_if = VaultError::is_outage)]
     #[track_storage("delete", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
     pub(crate) async fn delete(&self, file: &Path) -> Result<(), VaultError> {
-        // Half of the stores say nothing about a file that was not there, so each of them is asked first.
+        // Some stores do not report that a deleted file did not exist, so this checks first.
         self.store.head(file).await.map_err(absent)?;
         self.store.delete(file).await.map_err(absent)
     }
 }
 
-/// An error of an operation on a file that is there or not: what is a folder is not a file.
+/// Converts an error of reading or deleting a file. A path that is a directory, or below a file, is not found.
 fn absent(error: object_store::Error) -> VaultError {
     match VaultError::from(error) {
         VaultError::Conflict => VaultError::NotFound,
@@ -175,20 +176,20 @@ fn absent(error: object_store::Error) -> VaultError {
     }
 }
 
-/// A path inside the store. Never one that leaves it, and the same ones for each store.
+/// Parses a path within the store. The same paths are valid for every store, and none leaves it.
 pub(crate) fn file(path: &str) -> Result<Path, VaultError> {
     let invalid = |reason: String| VaultError::Path(reason);
     let path = Path::parse(path).map_err(|error| invalid(error.to_string()))?;
     let Some(name) = path.filename() else {
         return Err(invalid("it is empty".to_owned()));
     };
-    if path.as_ref().len() > LONGEST_PATH {
-        return Err(invalid(format!("it is longer than {LONGEST_PATH} bytes")));
+    if path.as_ref().len() > MAX_PATH_BYTES {
+        return Err(invalid(format!("it is longer than {MAX_PATH_BYTES} bytes")));
     }
-    if path.as_ref().split('/').any(|part| part.len() > LONGEST_NAME) {
-        return Err(invalid(format!("a part of it is longer than {LONGEST_NAME} bytes")));
+    if path.as_ref().split('/').any(|part| part.len() > MAX_NAME_BYTES) {
+        return Err(invalid(format!("a part of it is longer than {MAX_NAME_BYTES} bytes")));
     }
-    // That is how the local store names files that are not yet complete.
+    // The local store uses these names for incomplete files.
     let numbered = name
         .split_once('#')
         .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
@@ -198,12 +199,13 @@ pub(crate) fn file(path: &str) -> Result<Path, VaultError> {
     Ok(path)
 }
 
-/// The environment's word on the cloud stores. Only the names that belong to them: they also take `REGION` or `TOKEN`.
+/// Returns the environment variables for cloud stores. Only those with the prefixes of the stores: the stores would also
+/// read `REGION` or `TOKEN`.
 fn credentials() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| {
         let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
-        let ours = ["AWS_", "GOOGLE_", "AZURE_"];
-        ours.iter().any(|prefix| name.starts_with(prefix)).then_some((name, value))
+        let prefixes = ["AWS_", "GOOGLE_", "AZURE_"];
+        prefixes.iter().any(|prefix| name.starts_with(prefix)).then_some((name, value))
     })
 }
 
@@ -226,7 +228,7 @@ mod tests {
         file(path).expect(path)
     }
 
-    async fn holds(vault: &Vault) {
+    async fn check_operations(vault: &Vault) {
         let name = named("a/b c/ü.txt");
         let content = Bytes::from_static(b"\0binary\xff");
         vault.store(&name, content.clone()).await.expect("stored");
@@ -244,33 +246,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_folder_holds_files() {
+    async fn a_directory_stores_files() {
         let (_folder, vault) = local();
-        holds(&vault).await;
+        check_operations(&vault).await;
     }
 
     #[tokio::test]
-    async fn a_file_url_is_a_folder() {
+    async fn a_file_url_is_a_directory() {
         let folder = tempfile::tempdir().expect("a folder");
         let inside = folder.path().join("deep/vault");
         let url = Url::from_directory_path(&inside).expect("an absolute path");
-        holds(&at(url.as_str()).expect("a vault")).await;
+        check_operations(&at(url.as_str()).expect("a vault")).await;
         assert!(inside.is_dir());
     }
 
     #[tokio::test]
-    async fn memory_holds_files() {
-        holds(&at("memory:///").expect("a vault")).await;
-        holds(&at("memory:///below").expect("a vault")).await;
+    async fn memory_stores_files() {
+        check_operations(&at("memory:///").expect("a vault")).await;
+        check_operations(&at("memory:///below").expect("a vault")).await;
     }
 
     #[tokio::test]
-    async fn no_path_leads_out() {
+    async fn no_path_leaves_the_store() {
         let (folder, vault) = local();
         for path in ["../out", "a/../../out", "..", ".", "a/./b", "a//b", "", "/", "a\0b", "x#12"] {
             assert!(matches!(file(path), Err(VaultError::Path(_))), "{path:?}");
         }
-        // Encoded twice on the wire these arrive with their percent signs, and are odd names but names.
+        // These are valid, if unusual, names. A path that was encoded twice arrives with its percent signs.
         for path in ["%2e%2e/out", "%2e%2e%2fout", "..%2fout", "\\..\\out", "...", "~"] {
             let name = named(path);
             let content = Bytes::from_static(b"!");
@@ -285,9 +287,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_too_long_are_refused_and_the_longest_works() {
+    async fn names_beyond_the_limit_are_errors() {
         let (_folder, vault) = local();
-        let name = "n".repeat(LONGEST_NAME);
+        let name = "n".repeat(MAX_NAME_BYTES);
         let longest = vault.store(&named(&name), Bytes::new()).await;
         longest.expect("a long name");
         for path in [format!("{name}n"), "p/".repeat(600) + "p"] {
@@ -296,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_and_folders_do_not_mix() {
+    async fn a_file_and_a_directory_cannot_have_the_same_path() {
         let (_folder, vault) = local();
         vault.store(&named("a"), Bytes::new()).await.expect("stored");
         vault.store(&named("b/c"), Bytes::new()).await.expect("stored");
@@ -311,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn stores_that_cannot_be_opened_say_what_can() {
+    fn an_unsupported_store_is_an_error_that_lists_the_supported_ones() {
         let mut urls = vec!["ftp://host/files", "memory://host/"];
         if cfg!(not(feature = "cloud")) {
             urls.push("s3://bucket/files");
@@ -323,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_below_a_file_cannot_be_opened() {
+    fn a_directory_below_a_file_cannot_be_opened() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let folder = file.path().join("vault");
         let error = Vault::open(Location::Folder(folder.clone())).expect_err("no folder");

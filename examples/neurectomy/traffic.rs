@@ -1,4 +1,4 @@
-//! `--traffic N`: the service sends itself N requests a second over HTTP, so that a newcomer sees its numbers move.
+//! `--traffic N`: the service sends N requests a second to itself over HTTP, so that its metrics change.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 
-/// Requests under way at a time. When the service is slower than that, the traffic waits for it.
-const MOST_UNDER_WAY: usize = 256;
+/// The maximum number of concurrent requests. Beyond it, new requests wait.
+const MAX_CONCURRENT_REQUESTS: usize = 256;
 
-/// Keys and sessions that are kept before the oldest are given back.
-const KEPT: usize = 8;
+/// The maximum number of keys, and of sessions. Beyond it, the oldest is revoked or ended.
+const MAX_HELD: usize = 8;
 
 const PROMPTS: [&str; 5] = [
     "The keeper of the counting house",
@@ -35,10 +35,10 @@ enum Step {
     IssueKey,
     OpenSession,
     Health,
-    Mistake,
+    InvalidRequest,
 }
 
-/// How often each step is taken, out of their sum.
+/// The weight of each step.
 const MIX: [(Step, u32); 9] = [
     (Step::Generate, 25),
     (Step::Compress, 15),
@@ -48,10 +48,10 @@ const MIX: [(Step, u32); 9] = [
     (Step::IssueKey, 3),
     (Step::OpenSession, 7),
     (Step::Health, 7),
-    (Step::Mistake, 3),
+    (Step::InvalidRequest, 3),
 ];
 
-/// What the service gave out and can be given back, oldest first.
+/// Keys and sessions that the service has issued, oldest first.
 #[derive(Default)]
 struct Held {
     keys: Vec<String>,
@@ -60,20 +60,20 @@ struct Held {
 
 struct Traffic {
     http: Client,
-    base: String,
+    base_url: String,
     held: Mutex<Held>,
 }
 
-/// Sends `rate` requests a second to the service at `address` until it is dropped.
+/// Sends `rate` requests a second to the service at `address` until the future is dropped.
 ///
 /// # Errors
-/// If there is no HTTP client.
+/// Returns an error if the HTTP client cannot be built.
 pub(crate) async fn send(address: SocketAddr, rate: u32) -> Result<(), reqwest::Error> {
     let http = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
-    let traffic = Arc::new(Traffic { http, base: base(address), held: Mutex::default() });
-    let slots = Arc::new(Semaphore::new(MOST_UNDER_WAY));
+    let traffic = Arc::new(Traffic { http, base_url: base_url(address), held: Mutex::default() });
+    let slots = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
-    // Catching up would turn a pause into a burst.
+    // Do not catch up after a pause, which would send a burst.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -82,15 +82,15 @@ pub(crate) async fn send(address: SocketAddr, rate: u32) -> Result<(), reqwest::
         };
         let traffic = Arc::clone(&traffic);
         tokio::spawn(async move {
-            // What goes wrong is in the metrics, which is what this is for.
-            let _ = traffic.take(step()).await;
+            // Errors are ignored here: the metrics of the service show them.
+            let _ = traffic.perform(random_step()).await;
             drop(slot);
         });
     }
 }
 
-/// An address that listens everywhere is not one to send to.
-fn base(address: SocketAddr) -> String {
+/// Returns the URL for requests to a listener on `address`. The unspecified address is replaced by the loopback address.
+fn base_url(address: SocketAddr) -> String {
     let port = address.port();
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("http://127.0.0.1:{port}"),
@@ -99,13 +99,13 @@ fn base(address: SocketAddr) -> String {
     }
 }
 
-fn step() -> Step {
+fn random_step() -> Step {
     MIX.choose_weighted(&mut rand::rng(), |(_, weight)| *weight).map_or(Step::Health, |(step, _)| *step)
 }
 
-/// Something that somebody wrote: words in any order, a few or many, and some of it more than once. It shrinks to a
-/// third or to a fortieth.
-fn text() -> String {
+/// Returns a random text of 32 to 8,192 words, repeated up to seven times. Its compression ratio is between about 3 and
+/// 40.
+fn random_text() -> String {
     let mut rng = rand::rng();
     let words = 1 << rng.random_range(5..14);
     let words = (0..words).filter_map(|_| PROMPTS.choose(&mut rng)?.split(' ').choose(&mut rng));
@@ -114,8 +114,8 @@ fn text() -> String {
 }
 
 impl Traffic {
-    async fn take(&self, step: Step) -> Result<(), reqwest::Error> {
-        // Numbers first: a generator of this thread must not be held across an await.
+    async fn perform(&self, step: Step) -> Result<(), reqwest::Error> {
+        // The generator is not `Send`, so it must not be held across an await.
         let [number, length] = {
             let mut rng = rand::rng();
             [rng.random_range(0..20), rng.random_range(5..600)]
@@ -128,23 +128,23 @@ impl Traffic {
                 self.post("/v1/generate").json(&body).send().await?;
             }
             Step::Compress => {
-                self.post("/v1/compress").body(text()).send().await?;
+                self.post("/v1/compress").body(random_text()).send().await?;
             }
             Step::Store => {
-                self.to(Method::PUT, &file).body(text()).send().await?;
+                self.request(Method::PUT, &file).body(random_text()).send().await?;
             }
             Step::Retrieve => {
-                self.to(Method::GET, &file).send().await?;
+                self.request(Method::GET, &file).send().await?;
             }
             Step::Delete => {
-                self.to(Method::DELETE, &file).send().await?;
+                self.request(Method::DELETE, &file).send().await?;
             }
             Step::IssueKey => self.issue_key(number).await?,
             Step::OpenSession => self.open_session(number).await?,
             Step::Health => {
-                self.to(Method::GET, "/health").send().await?;
+                self.request(Method::GET, "/health").send().await?;
             }
-            Step::Mistake => {
+            Step::InvalidRequest => {
                 self.post("/v1/generate").body("{").send().await?;
             }
         }
@@ -158,7 +158,7 @@ impl Traffic {
         let oldest = self.with_held(|held| hold(&mut held.keys, key));
         if let Some(key) = oldest {
             let path = format!("/v1/keys/{key}");
-            self.to(Method::DELETE, &path).send().await?;
+            self.request(Method::DELETE, &path).send().await?;
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ impl Traffic {
         let oldest = self.with_held(|held| hold(&mut held.sessions, session));
         if let Some(session) = oldest {
             let path = format!("/v1/sessions/{session}");
-            self.to(Method::DELETE, &path).send().await?;
+            self.request(Method::DELETE, &path).send().await?;
         }
         Ok(())
     }
@@ -186,19 +186,19 @@ impl Traffic {
     }
 
     fn post(&self, path: &str) -> RequestBuilder {
-        let request = self.to(Method::POST, path);
+        let request = self.request(Method::POST, path);
         request.header("content-type", "application/json")
     }
 
-    fn to(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base))
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base_url))
     }
 }
 
-/// Keeps `new` and returns what there is no more room for.
+/// Adds `new`, and returns the oldest element if there are too many.
 fn hold(held: &mut Vec<String>, new: Option<String>) -> Option<String> {
     held.extend(new);
-    (held.len() > KEPT).then(|| held.remove(0))
+    (held.len() > MAX_HELD).then(|| held.remove(0))
 }
 
 fn field(answer: &Value, name: &str) -> Option<String> {
@@ -210,25 +210,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everywhere_is_reached_at_home() {
+    fn the_unspecified_address_is_replaced_by_the_loopback_address() {
         for (address, expected) in [
             ("0.0.0.0:80", "http://127.0.0.1:80"),
             ("[::]:80", "http://[::1]:80"),
             ("127.0.0.1:8000", "http://127.0.0.1:8000"),
             ("[::1]:8000", "http://[::1]:8000"),
         ] {
-            assert_eq!(base(address.parse().expect("an address")), expected);
+            assert_eq!(base_url(address.parse().expect("an address")), expected);
         }
     }
 
     #[test]
-    fn the_oldest_is_given_back() {
+    fn the_oldest_is_returned_beyond_the_limit() {
         let mut held = Vec::new();
-        for number in 0..KEPT {
+        for number in 0..MAX_HELD {
             assert_eq!(hold(&mut held, Some(number.to_string())), None);
         }
         assert_eq!(hold(&mut held, Some("new".to_owned())).as_deref(), Some("0"));
         assert_eq!(hold(&mut held, None), None);
-        assert_eq!(held.len(), KEPT);
+        assert_eq!(held.len(), MAX_HELD);
     }
 }

@@ -1,21 +1,21 @@
-//! Environment variables: empty counts as unset, and a value nobody can use stops the start-up with its name.
+//! Environment variables. An empty value counts as unset; an invalid one is an error that names the variable.
 
 use std::time::Duration;
 
-/// A variable that is set to something unusable.
+/// An environment variable with an invalid value.
 #[derive(Debug, thiserror::Error)]
 #[error("environment variable {name}: {problem}")]
 pub struct EnvError {
-    /// Which variable.
+    /// The name of the variable.
     pub name: &'static str,
-    /// What is wrong with it and what it takes.
+    /// The problem with the value, and the values that are expected.
     pub problem: String,
 }
 
-/// The trimmed value of `name`, or `None` where it is unset or blank.
+/// Returns the trimmed value of the variable `name`, or `None` if it is unset or blank.
 ///
 /// # Errors
-/// If the value is not UTF-8.
+/// Returns an error if the value is not UTF-8.
 pub fn text(name: &'static str) -> Result<Option<String>, EnvError> {
     match std::env::var(name) {
         Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
@@ -24,10 +24,10 @@ pub fn text(name: &'static str) -> Result<Option<String>, EnvError> {
     }
 }
 
-/// A span of time in seconds, fractions allowed, or `default` where `name` is unset.
+/// Returns the value of the variable `name` as a number of seconds, fractions allowed, or `default` if it is unset.
 ///
 /// # Errors
-/// If the value is not a number above zero.
+/// Returns an error if the value is not a number above zero.
 pub fn seconds(name: &'static str, default: Duration) -> Result<Duration, EnvError> {
     match text(name)? {
         None => Ok(default),
@@ -39,11 +39,11 @@ pub fn seconds(name: &'static str, default: Duration) -> Result<Duration, EnvErr
 }
 
 fn parse_seconds(value: &str) -> Option<Duration> {
-    // A century is as good as for ever and far from where adding it to the clock would overflow.
-    const LONGEST: f64 = 100.0 * 365.25 * 86400.0;
+    // A century. Much longer durations overflow when they are added to an `Instant`.
+    const MAX_SECONDS: f64 = 100.0 * 365.25 * 86400.0;
     let seconds: f64 = value.parse().ok()?;
-    let duration = (seconds > 0.0 && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds));
-    // Far below a nanosecond it is nothing.
+    let duration = (seconds > 0.0 && seconds <= MAX_SECONDS).then(|| Duration::from_secs_f64(seconds));
+    // A value far below a nanosecond rounds to zero.
     duration.filter(|duration| !duration.is_zero())
 }
 
@@ -52,20 +52,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_may_have_fractions() {
+    fn fractions_of_seconds_are_parsed() {
         assert_eq!(parse_seconds("2.5"), Some(Duration::from_millis(2500)));
         assert_eq!(parse_seconds("30"), Some(Duration::from_secs(30)));
     }
 
     #[test]
-    fn seconds_that_are_none() {
+    fn invalid_numbers_of_seconds_are_rejected() {
         for value in ["0", "-1", "NaN", "inf", "1e300", "1e-300", "soon", "5s"] {
             assert_eq!(parse_seconds(value), None, "{value}");
         }
     }
 
     #[test]
-    fn an_unset_variable_gives_the_default() {
+    fn an_unset_variable_returns_the_default() {
         let default = Duration::from_secs(7);
         assert_eq!(text("EXAMPLES_SURELY_UNSET").ok(), Some(None));
         assert_eq!(seconds("EXAMPLES_SURELY_UNSET", default).ok(), Some(default));

@@ -1,6 +1,6 @@
-//! One shape for everything that is not a success: `{"error": {"status": 404, "message": "…"}}`.
+//! The JSON body of all error responses: `{"error": {"status": 404, "message": "…"}}`.
 //!
-//! [`Checked`] brings axum's own rejections into it, [`with_json_fallbacks`] the routes and methods that are not there.
+//! [`Checked`] converts axum's rejections to it, and [`with_json_fallbacks`] adds it for unknown paths and methods.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
 
-/// An answer that is not a success.
+/// An error response.
 #[derive(Debug, PartialEq)]
 pub struct ApiError {
     status: StatusCode,
@@ -22,25 +22,25 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// An error with `status` that tells the client `message`.
+    /// Creates an error with this status code and message.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), retry_after: None }
     }
 
-    /// 400: the request cannot be what the client meant.
+    /// Creates a 400: the request is malformed.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 404: what the request names is not there.
+    /// Creates a 404: the requested resource does not exist.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// 500: the cause goes to the operator on stderr and not to the client, since it may speak of local paths or hosts.
-    pub fn internal(doing: &str, cause: impl Display) -> Self {
-        eprintln!("{doing}: {cause}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{doing} failed; the service's log says why"))
+    /// Creates a 500. The cause is logged to stderr and not sent to the client, since it may contain local paths or hosts.
+    pub fn internal(operation: &str, cause: impl Display) -> Self {
+        eprintln!("{operation}: {cause}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{operation} failed; see the service's log for the cause"))
     }
 
     /// Adds a `Retry-After` header.
@@ -50,7 +50,7 @@ impl ApiError {
         self
     }
 
-    /// The status code this error answers with.
+    /// Returns the status code.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
@@ -64,7 +64,7 @@ impl IntoResponse for ApiError {
         });
         let mut response = (self.status, Json(body)).into_response();
         if let Some(delay) = self.retry_after {
-            // The header counts whole seconds; rounding up keeps an obedient client from coming back too early.
+            // The header has whole seconds. Rounded up, so that clients do not retry too early.
             let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
@@ -92,7 +92,7 @@ from_rejection!(BytesRejection, JsonRejection, MultipartRejection, PathRejection
 impl From<MultipartError> for ApiError {
     fn from(error: MultipartError) -> Self {
         let status = match error.status() {
-            // The stream that could not be read comes from the client: it hung up, or garbled its chunks.
+            // A stream that cannot be read is the client's fault: it disconnected, or sent invalid chunks.
             status if status.is_server_error() => StatusCode::BAD_REQUEST,
             status => status,
         };
@@ -100,7 +100,7 @@ impl From<MultipartError> for ApiError {
     }
 }
 
-/// Any extractor, with its rejection turned into an [`ApiError`].
+/// An extractor that wraps another one and converts its rejection to an [`ApiError`].
 #[derive(Debug)]
 pub struct Checked<E>(pub E);
 
@@ -130,21 +130,21 @@ where
     }
 }
 
-/// Answers unknown paths and methods in the same shape as every other error.
+/// Adds fallbacks to the router that answer unknown paths and methods with an [`ApiError`].
 pub fn with_json_fallbacks<S>(router: Router<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     router
-        .fallback(|| async { ApiError::not_found("there is nothing at this path") })
+        .fallback(|| async { ApiError::not_found("there is no resource at this path") })
         .method_not_allowed_fallback(method_not_allowed)
 }
 
-/// 405, as a fallback.
+/// Returns a 405, as a fallback handler.
 pub(crate) async fn method_not_allowed() -> ApiError {
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
-        "this path does not take this method; the Allow header lists those it takes",
+        "this path does not support this method; the Allow header lists the supported ones",
     )
 }
 
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cause_of_a_500_stays_in_the_log() {
+    fn the_cause_of_a_500_is_not_sent_to_the_client() {
         let error = ApiError::internal("reading", "/home/ada/secret: denied");
         assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(!error.message.contains("secret"), "{}", error.message);

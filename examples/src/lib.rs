@@ -1,10 +1,10 @@
-//! What the example services share, so that each of them is left with its own domain.
+//! Code shared by the example services.
 //!
-//! - [`run`]: the way in: arguments, runtime, exit codes.
-//! - [`serve`]: a listener that says where it is and a server that drains before it stops.
-//! - [`error`]: one JSON shape for everything that is not a success, axum's own rejections included.
-//! - [`mod@env`]: environment variables, where empty counts as unset and nonsense is an error.
-//! - [`secret`]: names that nobody can guess.
+//! - [`run`]: command line, tokio runtime and exit codes.
+//! - [`serve`]: a listener with helpful errors, and a server with graceful shutdown.
+//! - [`error`]: one JSON body for all error responses, axum's rejections included.
+//! - [`mod@env`]: environment variables. An empty value counts as unset, an invalid one is an error.
+//! - [`secret`]: random identifiers that cannot be guessed.
 
 pub mod env;
 pub mod error;

@@ -1,6 +1,7 @@
-//! The way in and out of an example service: command line, runtime, exit codes.
+//! Entry point of an example service: command line, tokio runtime, exit codes.
 //!
-//! 0 after a graceful stop, 1 where the service could not start or failed, 2 where the command line is wrong.
+//! The exit code is 0 after a graceful shutdown, 1 if the service cannot start or fails, and 2 if the command line is
+//! invalid.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -12,59 +13,61 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 use metrics_export::{Command, USAGE};
 
-/// What [`run`] hands to a service.
+/// The parsed command line, which [`run`] passes to the service.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Args {
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// Requests a second that the service shall send itself.
+    /// The number of requests per second that the service sends to itself.
     pub traffic: u32,
-    /// What the service shall say of its metrics, instead of serving anything.
+    /// A command about the service's metrics, to run instead of serving requests.
     pub metrics: Option<Command>,
 }
 
-/// What a service's command line looks like.
+/// The description of a service's command line.
 #[derive(Debug)]
 pub struct Cli {
-    /// The program's name.
+    /// The name of the program.
     pub name: &'static str,
-    /// One line on what it is.
+    /// A description of one line.
     pub about: &'static str,
-    /// Where it listens unless told otherwise.
+    /// The default address to listen on.
     pub listen: SocketAddr,
-    /// Whether it takes `--traffic`.
+    /// `true` if the program has the option `--traffic`.
     pub traffic: bool,
-    /// Variables it reads beside those of the metrics, and what each is for.
+    /// The environment variables of the service, each with its meaning. Those of the metrics are added.
     pub environment: &'static [(&'static str, &'static str)],
 }
 
-/// What `Metrics::builder().from_env()` reads in every service.
-const METRICS: &[(&str, &str)] = &[
+/// The variables that `Builder::from_env` reads.
+const METRICS_VARIABLES: &[(&str, &str)] = &[
     ("METRICS_ENABLED", "false switches the metrics off"),
-    ("METRICS_PATH", "where they are [default: /metrics]"),
-    ("METRICS_TOKEN", "the bearer token that a scraper has to show"),
-    ("METRICS_ALLOW", "addresses and networks that a scraper may come from, as 127.0.0.1,10.0.0.0/8"),
-    ("METRICS_LISTEN", "an address of their own, as 127.0.0.1:9464, or a port of this machine alone"),
+    ("METRICS_PATH", "the path of the metrics page [default: /metrics]"),
+    ("METRICS_TOKEN", "the bearer token that scrapers must send"),
+    ("METRICS_ALLOW", "addresses and networks of allowed scrapers, such as 127.0.0.1,10.0.0.0/8"),
+    ("METRICS_LISTEN", "a separate address for the metrics page, such as 127.0.0.1:9464, or a loopback port"),
 ];
 
-/// More than this is a load test, which wants a tool of its own.
-const MOST_TRAFFIC: u32 = 10_000;
+/// The maximum of `--traffic`. Use a load-testing tool for more.
+const MAX_TRAFFIC: u32 = 10_000;
 
-/// Why there are no [`Args`].
+/// The reason for which [`Cli::parse`] returns no [`Args`].
 #[derive(Debug, PartialEq, Eq)]
-enum Stop {
+enum ParseExit {
+    /// The help text was requested.
     Help,
-    Wrong(String),
+    /// The command line is invalid.
+    Invalid(String),
 }
 
-impl From<lexopt::Error> for Stop {
+impl From<lexopt::Error> for ParseExit {
     fn from(error: lexopt::Error) -> Self {
-        Self::Wrong(error.to_string())
+        Self::Invalid(error.to_string())
     }
 }
 
 impl Cli {
-    fn parse(&self, args: impl IntoIterator<Item = OsString>) -> Result<Args, Stop> {
+    fn parse(&self, args: impl IntoIterator<Item = OsString>) -> Result<Args, ParseExit> {
         let mut parsed = Args { listen: self.listen, traffic: 0, metrics: None };
         let mut parser = lexopt::Parser::from_args(args);
         while let Some(argument) = parser.next()? {
@@ -73,21 +76,23 @@ impl Cli {
                     let value = parser.value()?.string()?;
                     parsed.listen = value.parse().map_err(|_| {
                         let example = self.listen;
-                        Stop::Wrong(format!("--listen takes an address and a port such as {example}, not `{value}`"))
+                        ParseExit::Invalid(format!(
+                            "--listen takes an address and a port such as {example}, not `{value}`"
+                        ))
                     })?;
                 }
                 Long("traffic") if self.traffic => {
                     let value = parser.value()?.string()?;
-                    parsed.traffic = value.parse().ok().filter(|&rate| rate <= MOST_TRAFFIC).ok_or_else(|| {
-                        Stop::Wrong(format!(
-                            "--traffic takes requests a second from 0 to {MOST_TRAFFIC}, not `{value}`"
+                    parsed.traffic = value.parse().ok().filter(|&rate| rate <= MAX_TRAFFIC).ok_or_else(|| {
+                        ParseExit::Invalid(format!(
+                            "--traffic takes requests a second from 0 to {MAX_TRAFFIC}, not `{value}`"
                         ))
                     })?;
                 }
-                Short('h') | Long("help") => return Err(Stop::Help),
+                Short('h') | Long("help") => return Err(ParseExit::Help),
                 Value(word) if word == "metrics" => {
                     let command = Command::parse(parser.raw_args()?);
-                    parsed.metrics = Some(command.map_err(|error| Stop::Wrong(error.to_string()))?);
+                    parsed.metrics = Some(command.map_err(|error| ParseExit::Invalid(error.to_string()))?);
                 }
                 other => return Err(other.unexpected().into()),
             }
@@ -99,42 +104,41 @@ impl Cli {
         let Self { name, about, listen, .. } = self;
         let mut help = format!(
             "{about}\n\nUsage: {name} [OPTIONS]\n       {name} metrics COMMAND\n\nOptions:\n  \
-             --listen ADDR   where to listen [default: {listen}]; port 0 takes a free one\n"
+             --listen ADDR   the address to listen on [default: {listen}]; port 0 takes a free port\n"
         );
         if self.traffic {
-            help.push_str("  --traffic N     send itself N requests a second, so that its numbers move\n");
+            help.push_str("  --traffic N     send N requests a second to itself, so that the metrics change\n");
         }
-        help.push_str("  -h, --help      this text\n\nCommands:\n");
+        help.push_str("  -h, --help      print this help\n\nCommands:\n");
         for line in USAGE.lines() {
             // Writing to a string cannot fail.
             let _ = writeln!(help, "{}{line}", if line.is_empty() { "" } else { "  " });
         }
         help.push_str("\nEnvironment:\n");
-        let variables = || self.environment.iter().chain(METRICS);
+        let variables = || self.environment.iter().chain(METRICS_VARIABLES);
         let width = variables().map(|(name, _)| name.len()).max().unwrap_or_default();
         for (name, meaning) in variables() {
-            // Writing to a string cannot fail.
             let _ = writeln!(help, "  {name:width$}  {meaning}");
         }
         help
     }
 }
 
-/// Reads the command line, runs `service` to its end and says how it ended.
+/// Parses the command line, runs `service` to its end and returns the exit code.
 pub fn run<F>(cli: &Cli, service: impl FnOnce(Args) -> F) -> ExitCode
 where
     F: Future<Output = Result<(), Box<dyn Error>>>,
 {
     let args = match cli.parse(std::env::args_os().skip(1)) {
         Ok(args) => args,
-        Err(Stop::Help) => {
-            // A reader that left early, as in `--help | head -1`, is no failure.
+        Err(ParseExit::Help) => {
+            // A closed pipe, as in `--help | head -1`, is not a failure.
             let _ = write!(std::io::stdout(), "{}", cli.help());
             return ExitCode::SUCCESS;
         }
-        Err(Stop::Wrong(problem)) => {
+        Err(ParseExit::Invalid(problem)) => {
             let name = cli.name;
-            complain(&format!("{name}: {problem}\n`{name} --help` lists what it takes"));
+            print_error(&format!("{name}: {problem}\n`{name} --help` lists the options"));
             return ExitCode::from(2);
         }
     };
@@ -142,19 +146,18 @@ where
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("{}: {}", cli.name, chain(error.as_ref())));
+            print_error(&format!("{}: {}", cli.name, chain(error.as_ref())));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Writes to the standard error. `eprintln!` panics where nobody reads it any more, and the exit code would be that of a
-/// panic.
-fn complain(text: &str) {
+/// Writes a line to stderr. Not `eprintln!`, which panics if stderr is closed and so changes the exit code.
+fn print_error(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// An error with its causes, leaving out those that the text already holds.
+/// Returns the text of an error and of its sources, without those that the text already contains.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -183,31 +186,31 @@ mod tests {
         }
     }
 
-    fn parse(args: &[&str]) -> Result<Args, Stop> {
+    fn parse(args: &[&str]) -> Result<Args, ParseExit> {
         cli().parse(args.iter().map(OsString::from))
     }
 
     fn problem(args: &[&str]) -> String {
         match parse(args) {
-            Err(Stop::Wrong(problem)) => problem,
+            Err(ParseExit::Invalid(problem)) => problem,
             other => panic!("{args:?} gave {other:?}"),
         }
     }
 
     #[test]
-    fn without_arguments_the_defaults_hold() {
+    fn without_arguments_the_defaults_apply() {
         let expected = Args { listen: SocketAddr::from(([127, 0, 0, 1], 8000)), traffic: 0, metrics: None };
         assert_eq!(parse(&[]), Ok(expected));
     }
 
     #[test]
-    fn both_spellings_of_a_value() {
+    fn a_value_follows_a_space_or_an_equals_sign() {
         let expected = Args { listen: SocketAddr::from(([0, 0, 0, 0], 0)), traffic: 5, metrics: None };
         assert_eq!(parse(&["--listen", "0.0.0.0:0", "--traffic=5"]), Ok(expected));
     }
 
     #[test]
-    fn wrong_values_name_the_argument_and_what_it_takes() {
+    fn an_invalid_value_is_an_error_that_names_the_option_and_the_expected_value() {
         assert!(problem(&["--listen", "8000"]).contains("--listen takes an address"));
         for rate in ["-1", "1.5", "10001", "many"] {
             let problem = problem(&["--traffic", rate]);
@@ -217,16 +220,16 @@ mod tests {
     }
 
     #[test]
-    fn unknown_arguments_are_named() {
+    fn an_unknown_argument_is_an_error_that_names_it() {
         assert!(problem(&["--port", "1"]).contains("--port"));
         assert!(problem(&["serve"]).contains("serve"));
-        let quiet = Cli { traffic: false, ..cli() };
+        let without_traffic = Cli { traffic: false, ..cli() };
         let args = ["--traffic", "1"].map(OsString::from);
-        assert!(matches!(quiet.parse(args), Err(Stop::Wrong(_))));
+        assert!(matches!(without_traffic.parse(args), Err(ParseExit::Invalid(_))));
     }
 
     #[test]
-    fn commands_about_metrics_take_what_stands_behind_them() {
+    fn commands_about_metrics_take_the_rest_of_the_arguments() {
         let rules = parse(&["metrics", "rules", "--job", "shop"]).expect("a command");
         assert_eq!(rules.metrics, Command::parse(["rules", "--job", "shop"]).ok());
         assert!(problem(&["metrics", "ruls"]).contains("unknown command `ruls`"));
@@ -234,8 +237,8 @@ mod tests {
     }
 
     #[test]
-    fn help_lists_everything() {
-        assert_eq!(parse(&["-h"]), Err(Stop::Help));
+    fn help_lists_options_and_variables() {
+        assert_eq!(parse(&["-h"]), Err(ParseExit::Help));
         let help = cli().help();
         for part in ["--listen", "--traffic", "127.0.0.1:8000", "LONGER           second", "METRICS_ENABLED  false"] {
             assert!(help.contains(part), "{part} is missing in\n{help}");
@@ -243,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_says_each_cause_once() {
+    fn an_error_chain_contains_each_cause_once() {
         #[derive(Debug, thiserror::Error)]
         #[error("outer")]
         struct Outer(#[source] std::io::Error);

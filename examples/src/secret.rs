@@ -1,12 +1,13 @@
-//! Names that nobody can guess: API keys, sessions, runs.
+//! Random identifiers that cannot be guessed, for API keys, sessions and runs.
 
 use rand::TryRng as _;
 use rand::rngs::{SysError, SysRng};
 
-/// 128 bits from the operating system behind `prefix`, which says what it is where one turns up in the wrong place.
+/// Returns `prefix_` and 128 random bits of the operating system in hexadecimal. The prefix shows the purpose of a secret
+/// that is found in the wrong place.
 ///
 /// # Errors
-/// If the operating system gives no random numbers.
+/// Returns an error if the operating system provides no random numbers.
 pub fn secret(prefix: &str) -> Result<String, SysError> {
     let (high, low) = (SysRng.try_next_u64()?, SysRng.try_next_u64()?);
     Ok(format!("{prefix}_{high:016x}{low:016x}"))
@@ -18,7 +19,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn secrets_differ() {
+    fn secrets_are_unique() {
         let secrets = [(); 100].map(|()| secret("nk").expect("randomness"));
         let distinct: BTreeSet<_> = secrets.iter().collect();
         assert_eq!(distinct.len(), secrets.len());

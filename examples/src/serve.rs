@@ -1,4 +1,4 @@
-//! From an address to a server that drains before it stops.
+//! A listener and a server with graceful shutdown.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -12,29 +12,31 @@ use tokio::sync::oneshot;
 
 use crate::error::method_not_allowed;
 
-/// How long requests that are under way may take once the service was asked to stop.
-const DRAIN: Duration = Duration::from_secs(10);
+/// The time that requests in progress may take after a signal to stop.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Binds `address`.
 ///
 /// # Errors
-/// If that is not possible; the message says what can be done about it.
+/// Returns an error if the address cannot be bound. The message suggests a fix.
 pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let hint = match error.kind() {
-            io::ErrorKind::AddrInUse => "; is it running already? --listen takes another address, port 0 any free one",
+            io::ErrorKind::AddrInUse => {
+                "; is the service already running? Use --listen with another address, or with port 0 for a free port"
+            }
             _ => "",
         };
         io::Error::new(error.kind(), format!("cannot listen on {address}: {error}{hint}"))
     })
 }
 
-/// Gives the metrics page its own address, if the environment (`METRICS_LISTEN`) says so.
+/// Serves the metrics page on a separate address, if `METRICS_LISTEN` is set.
 ///
-/// Prints one line then, `metrics on http://ADDRESS/PATH`, to stdout.
+/// Prints one line to stdout then: `metrics on http://ADDRESS/PATH`.
 ///
 /// # Errors
-/// If that address cannot be had.
+/// Returns an error if the page cannot be served on that address.
 pub async fn serve_metrics(metrics: &Metrics) -> Result<Option<Server>, ServeError> {
     let server = metrics.listen().await?;
     if let Some(server) = &server {
@@ -43,22 +45,22 @@ pub async fn serve_metrics(metrics: &Metrics) -> Result<Option<Server>, ServeErr
     Ok(server)
 }
 
-/// Serves `app` until SIGINT or SIGTERM, then finishes what is under way.
+/// Serves `app` until SIGINT or SIGTERM, then completes the requests in progress.
 ///
-/// Prints one line, `listening on http://ADDRESS`, to stdout once requests and signals are taken.
+/// Prints one line to stdout once it accepts requests and handles signals: `listening on http://ADDRESS`.
 ///
 /// # Errors
-/// If the signals cannot be listened for or the listener is broken.
+/// Returns an error if the signal handlers cannot be installed, or if the listener fails.
 pub async fn serve(listener: TcpListener, app: Router) -> io::Result<()> {
     let mut signals = Signals::new()?;
     let address = listener.local_addr()?;
-    // Routes have theirs; the metrics page, mounted after them, has not.
+    // The routes have this fallback already, but the metrics page was mounted after it was set.
     let app = app.method_not_allowed_fallback(method_not_allowed);
-    // Nobody may be reading; that is no reason not to serve.
+    // An error is ignored: stdout may be closed.
     let _ = writeln!(io::stdout(), "listening on http://{address}");
 
     let (stopping, stopped) = oneshot::channel();
-    // With the peer's address, which the metrics page may want to know.
+    // The metrics page compares the peer's address with `METRICS_ALLOW`.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
         signals.next().await;
@@ -66,9 +68,9 @@ pub async fn serve(listener: TcpListener, app: Router) -> io::Result<()> {
     });
     let deadline = async {
         match stopped.await {
-            // Whoever asks a second time does not want to wait.
+            // A second signal stops the service at once.
             Ok(mut signals) => tokio::select! {
-                () = tokio::time::sleep(DRAIN) => {}
+                () = tokio::time::sleep(SHUTDOWN_TIMEOUT) => {}
                 () = signals.next() => {}
             },
             Err(_) => std::future::pending().await,
@@ -76,15 +78,15 @@ pub async fn serve(listener: TcpListener, app: Router) -> io::Result<()> {
     };
     tokio::select! {
         outcome = server => outcome,
-        // A client that never finishes its request must not keep the process from stopping.
+        // A client that never completes its request must not block the shutdown.
         () = deadline => {
-            eprintln!("stopped while requests were still open");
+            eprintln!("stopped with requests in progress");
             Ok(())
         }
     }
 }
 
-/// The signals that ask a service to stop. They are caught from construction on, so none is lost before the first poll.
+/// The signals SIGINT and SIGTERM. They are caught from construction on, so that none is lost before the first poll.
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
@@ -111,7 +113,7 @@ struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    #[expect(clippy::unnecessary_wraps, reason = "same signature as on Unix")]
+    #[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
     fn new() -> io::Result<Self> {
         Ok(Self)
     }

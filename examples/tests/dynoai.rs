@@ -1,6 +1,6 @@
-//! `DynoAI` as its user meets it: the real binary, asked over HTTP, and what `/metrics` says about it afterwards.
+//! End-to-end tests of `DynoAI`: requests to the real binary over HTTP, and the resulting metrics.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
+#![allow(clippy::float_cmp, reason = "the compared values are whole numbers, which an f64 represents exactly")]
 
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
@@ -38,7 +38,7 @@ fn jetstream(service: &Client, body: &Value) -> Response {
     service.post_json("/api/jetstream/run", body)
 }
 
-/// Three rows for each of `cells` neighbouring cells, five percent lean.
+/// Returns a log with three rows for each of `cells` neighbouring cells, five percent lean.
 fn log(cells: u32) -> String {
     let rows = (0..cells).flat_map(|cell| {
         let (rpm, load) = (600 + 250 * (cell % 32), 5 + 10 * (cell / 32));
@@ -57,7 +57,7 @@ fn assert_error(response: &Response, status: u16) {
     let body = response.json();
     assert_eq!(body["error"]["status"], status, "{body}");
     let message = body["error"]["message"].as_str().unwrap();
-    assert!(message.len() > 10, "{message:?} explains nothing");
+    assert!(message.len() > 10, "the message {message:?} is too short");
 }
 
 #[track_caller]
@@ -68,7 +68,7 @@ fn assert_bounds(page: &Page, name: &str, expected: &[&str]) {
 }
 
 #[test]
-fn every_metric_of_the_design_is_there_before_the_first_request() {
+fn every_metric_is_on_the_page_before_the_first_request() {
     let service = start(&[]);
     let page = page(&service);
     for (name, kind) in [
@@ -87,7 +87,7 @@ fn every_metric_of_the_design_is_there_before_the_first_request() {
 }
 
 #[test]
-fn an_upload_is_analysed_and_measured() {
+fn an_upload_is_analysed_and_recorded() {
     let service = start(&[]);
     let good = log(12);
     let analysis = upload(&service, &good).expect(200).json();
@@ -98,8 +98,8 @@ fn an_upload_is_analysed_and_measured() {
         "rpm": [500.0, 750.0], "load": [0.0, 10.0], "samples": 3, "factor": 1.05, "clamped": false
     });
     assert_eq!(corrections[0], expected);
-    let holes = log(2) + "NaN,1,2,3\n";
-    let partial = upload(&service, &holes).expect(200).json();
+    let with_unreadable_row = log(2) + "NaN,1,2,3\n";
+    let partial = upload(&service, &with_unreadable_row).expect(200).json();
     assert_eq!(partial["status"], "partial");
     assert_eq!(partial["rows"], json!({ "used": 6, "unreadable": 1, "out_of_range": 0 }));
     let bad = "a,b,c\n1,2,3\n";
@@ -113,7 +113,7 @@ fn an_upload_is_analysed_and_measured() {
         assert_eq!(timed, 1.0, "{status}");
     }
     assert_eq!(page.value("dynoai_file_upload_bytes_count", []), 3.0);
-    let bytes = (good.len() + holes.len() + bad.len()) as f64;
+    let bytes = (good.len() + with_unreadable_row.len() + bad.len()) as f64;
     assert_eq!(page.value("dynoai_file_upload_bytes_sum", []), bytes);
     let bounds = ["1024", "10240", "102400", "1048576", "10485760", "52428800", "+Inf"];
     assert_bounds(&page, "dynoai_file_upload_bytes", &bounds);
@@ -131,7 +131,7 @@ fn an_upload_is_analysed_and_measured() {
 }
 
 #[test]
-fn jetstream_runs_uploads_again_and_takes_samples() {
+fn jetstream_runs_stored_uploads_and_inline_samples() {
     let service = start(&[]);
     let uploaded = upload(&service, log(3)).expect(200).json();
     let run = json!({ "run_id": uploaded["run_id"] });
@@ -142,7 +142,7 @@ fn jetstream_runs_uploads_again_and_takes_samples() {
     assert_eq!(inline["status"], "partial");
     assert_error(&jetstream(&service, &json!({ "samples": [] })), 422);
     assert_error(&jetstream(&service, &json!({ "run_id": "run_0" })), 404);
-    // Neither of these describes a run.
+    // These two requests are invalid and do not count as runs.
     assert_error(&jetstream(&service, &json!({})), 400);
     assert_error(&jetstream(&service, &json!({ "samples": [{}] })), 422);
 
@@ -203,7 +203,7 @@ fn malformed_input_is_a_client_error_in_json() {
 }
 
 #[test]
-fn an_upload_that_breaks_off_is_not_the_services_failure() {
+fn an_incomplete_upload_is_a_client_error() {
     let service = start(&[]);
     let half = &form(log(3).as_bytes())[..200];
     let mut stream = service.open("POST", "/api/analyze", &[("content-type", FORM)], 1000).unwrap();
@@ -218,7 +218,7 @@ fn an_upload_that_breaks_off_is_not_the_services_failure() {
 }
 
 #[test]
-fn the_largest_upload_fits() {
+fn an_upload_of_the_maximum_size_is_accepted() {
     let service = start(&[]);
     let mut log = log(2).into_bytes();
     log.resize(50 << 20, b'\n');
@@ -229,24 +229,24 @@ fn the_largest_upload_fits() {
 }
 
 #[test]
-fn the_environment_decides_about_metrics() {
+fn environment_variables_configure_the_metrics() {
     let off = start(&[("METRICS_ENABLED", "No ")]);
     let _ = upload(&off, log(1)).expect(200);
     assert_error(&off.get("/metrics"), 404);
 
-    let elsewhere = start(&[("METRICS_PATH", "/m"), ("METRICS_ENABLED", "")]);
-    assert!(elsewhere.get("/m").expect(200).text().contains("dynoai_app_info"));
+    let other_path = start(&[("METRICS_PATH", "/m"), ("METRICS_ENABLED", "")]);
+    assert!(other_path.get("/m").expect(200).text().contains("dynoai_app_info"));
 
     for (name, value) in [("METRICS_ENABLED", "maybe"), ("METRICS_PATH", "/api/health")] {
-        let refused = Service::run(BINARY, &ANY_PORT, &[(name, value)]);
-        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-        assert!(refused.stderr.contains(value), "{refused:?}");
+        let rejected = Service::run(BINARY, &ANY_PORT, &[(name, value)]);
+        assert_eq!(rejected.status.code(), Some(1), "{rejected:?}");
+        assert!(rejected.stderr.contains(value), "{rejected:?}");
     }
 }
 
 #[test]
-fn it_stops_when_told_and_refuses_what_it_does_not_take() {
+fn it_stops_on_a_signal_and_rejects_unknown_options() {
     assert_eq!(start(&[]).stop().status.code(), Some(0));
-    let refused = Service::run(BINARY, &["--traffic", "1"], &[]);
-    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let rejected = Service::run(BINARY, &["--traffic", "1"], &[]);
+    assert_eq!(rejected.status.code(), Some(2), "{rejected:?}");
 }

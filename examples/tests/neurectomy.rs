@@ -1,6 +1,6 @@
-//! Neurectomy as its user meets it: the real binary, asked over HTTP, and what `/metrics` says about it afterwards.
+//! End-to-end tests of Neurectomy: requests to the real binary over HTTP, and the resulting metrics.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
+#![allow(clippy::float_cmp, reason = "the compared values are whole numbers, which an f64 represents exactly")]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
@@ -27,8 +27,8 @@ fn start(env: &[(&str, &str)]) -> Service {
     Service::start(BINARY, &ANY_PORT, &env)
 }
 
-/// What it says when it does not start.
-fn refusal(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
+/// Runs the service with settings it must reject. Returns the exit code and stderr.
+fn start_error(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
     let Stopped { status, stderr, .. } = Service::run(BINARY, args, env);
     (status.code(), stderr)
 }
@@ -72,11 +72,11 @@ fn assert_error(response: &Response, status: u16) {
     let body = response.json();
     assert_eq!(body["error"]["status"], status, "{body}");
     let message = body["error"]["message"].as_str().unwrap();
-    assert!(message.len() > 10, "{message:?} explains nothing");
+    assert!(message.len() > 10, "the message {message:?} is too short");
 }
 
 #[test]
-fn every_metric_of_the_design_is_there_before_the_first_request() {
+fn every_metric_is_on_the_page_before_the_first_request() {
     let service = start(&[]);
     let page = page(&service);
     for (name, kind) in [
@@ -115,7 +115,7 @@ fn every_metric_of_the_design_is_there_before_the_first_request() {
 }
 
 #[test]
-fn generating_is_counted_by_status_token_and_second() {
+fn generating_records_requests_tokens_and_durations() {
     let service = start(&[]);
     let completions = [generate(&service, 5), generate(&service, 50)];
     let completions = completions.map(|answer| answer.expect(200).json());
@@ -144,7 +144,7 @@ fn generating_is_counted_by_status_token_and_second() {
     assert_bounds(&page, duration, &bounds);
 }
 
-/// The bounds of a histogram's first series, which stand in the order of the page.
+/// Compares the bucket bounds of the histogram's first series, in the order of the page.
 #[track_caller]
 fn assert_bounds(page: &Page, name: &str, expected: &[&str]) {
     let buckets = page.series(&format!("{name}_bucket"));
@@ -153,7 +153,7 @@ fn assert_bounds(page: &Page, name: &str, expected: &[&str]) {
 }
 
 #[test]
-fn compressing_is_observed_by_its_ratio() {
+fn compressing_records_the_ratio() {
     let service = start(&[]);
     let text = "a counter only goes up. ".repeat(500);
     let summary = service.post("/v1/compress", "text/plain", &text).expect(200).json();
@@ -178,7 +178,7 @@ fn compressing_is_observed_by_its_ratio() {
 }
 
 #[test]
-fn files_come_back_and_each_operation_is_counted() {
+fn files_are_stored_and_each_operation_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let env = [("SIGMAVAULT_DIR", folder.path().to_str().unwrap())];
     let service = Service::start(BINARY, &ANY_PORT, &env);
@@ -193,7 +193,7 @@ fn files_come_back_and_each_operation_is_counted() {
     assert_error(&delete(&service, "/v1/files/a/b%20c.bin"), 404);
     let kept = put(&service, "/v1/files//kept/", "!").expect(201).json();
     assert_eq!(kept["path"], "kept");
-    // Paths that name no file never reach the store.
+    // Invalid paths never reach the store.
     for path in ["/v1/files/%2e%2e/%2e%2e/etc/passwd", "/v1/files/../../etc/passwd", "/v1/files/a//b"] {
         assert_error(&service.get(path), 400);
     }
@@ -205,7 +205,7 @@ fn files_come_back_and_each_operation_is_counted() {
             page.value("neurectomy_sigmavault_operations_total", labels)
         })
     };
-    // That a file is not there is an answer.
+    // A missing file counts as a success: the store has answered.
     assert_eq!(operations("store"), [2.0, 0.0]);
     assert_eq!(operations("retrieve"), [2.0, 0.0]);
     assert_eq!(operations("delete"), [2.0, 0.0]);
@@ -216,9 +216,9 @@ fn files_come_back_and_each_operation_is_counted() {
 }
 
 #[test]
-fn while_the_store_fails_its_breaker_is_open() {
+fn the_breaker_of_the_store_opens_while_the_store_fails() {
     let folder = tempfile::tempdir().unwrap();
-    // A link to itself: nothing below it can be opened, whoever asks.
+    // A symbolic link to itself: opening a path below it fails for every user.
     let broken = folder.path().join("broken");
     std::os::unix::fs::symlink(&broken, &broken).unwrap();
     let service = Service::start(BINARY, &ANY_PORT, &[("SIGMAVAULT_DIR", folder.path().to_str().unwrap())]);
@@ -227,7 +227,7 @@ fn while_the_store_fails_its_breaker_is_open() {
         let of = |name: &str| page.sample(&format!("neurectomy_circuit_breaker_{name}"), [("service", "sigmavault")]);
         (of("state"), of("failures_total"), of("failure_ratio"))
     };
-    // That a file is not there is an answer.
+    // A missing file is not a failure of the store.
     for _ in 0..10 {
         assert_error(&service.get("/v1/files/missing"), 404);
     }
@@ -241,10 +241,10 @@ fn while_the_store_fails_its_breaker_is_open() {
         let seconds: u8 = rejected.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=5).contains(&seconds), "{seconds}");
     }
-    // The other breaker is another one.
+    // The breaker of Ryot is not affected.
     let _ = generate(&service, 5).expect(200);
 
-    let _ = wait::until("the store to be asked again", || {
+    let _ = wait::until("the store to be called again", || {
         let stored = put(&service, "/v1/files/new", "!");
         (stored.status == 201).then_some(stored)
     });
@@ -254,14 +254,14 @@ fn while_the_store_fails_its_breaker_is_open() {
         let labels = [("operation", operation), ("status", "error")];
         page.value("neurectomy_sigmavault_operations_total", labels)
     };
-    // Those that the breaker rejected never were operations of the store.
+    // Rejected calls are not operations of the store.
     assert_eq!((operations("store"), operations("retrieve")), (0.0, 10.0));
     let threshold = page.value("neurectomy_circuit_breaker_failure_ratio_threshold", [("service", "sigmavault")]);
     assert_eq!(threshold, 0.5);
 }
 
 #[test]
-fn users_and_keys_are_counted_as_they_are() {
+fn the_gauges_show_the_current_users_and_keys() {
     let service = start(&[]);
     let counts = || {
         let page = page(&service);
@@ -289,40 +289,40 @@ fn users_and_keys_are_counted_as_they_are() {
 }
 
 #[test]
-fn a_session_that_ends_by_itself_is_counted_back() {
+fn an_expired_session_decrements_the_gauge() {
     let service = start(&[("SESSION_SECONDS", "0.5")]);
     let key = key(&service, "ada");
     let _ = session(&service, &key);
-    // No request in between does the counting: the scrape itself must find the truth.
+    // No request updates the gauge: it must change without one.
     wait::until("the session to end", || {
         let users = page(&service).value("neurectomy_active_users", []);
         (users == 0.0).then_some(())
     });
 }
 
-/// A server in the place of Ryot that does as it is told.
-struct Ryot {
+/// A server in place of Ryot whose behaviour the test controls.
+struct FakeRyot {
     url: String,
     answers: Arc<AtomicBool>,
-    /// Says so for each connection that it keeps without an answer.
+    /// Receives a message for each connection that is kept open without an answer.
     held: mpsc::Receiver<()>,
 }
 
-impl Ryot {
-    /// While it does not answer, it hangs up (`holds` is false) or keeps silent.
+impl FakeRyot {
+    /// Starts a server that does not answer yet. If `holds` is true, it keeps connections open, else it closes them.
     fn start(holds: bool) -> Self {
         let (listener, address) = listener();
         let answers = Arc::new(AtomicBool::new(false));
         let (holding, held) = mpsc::channel();
-        let told = Arc::clone(&answers);
+        let answering = Arc::clone(&answers);
         thread::spawn(move || {
-            let mut silent = Vec::new();
+            let mut open = Vec::new();
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                if told.load(Ordering::SeqCst) {
+                if answering.load(Ordering::SeqCst) {
                     answer(&mut stream);
                 } else if holds {
-                    silent.push(stream);
+                    open.push(stream);
                     let _ = holding.send(());
                 }
             }
@@ -345,9 +345,9 @@ fn listener() -> (TcpListener, SocketAddr) {
 }
 
 #[test]
-fn while_ryot_is_down_the_breaker_is_open() {
-    let ryot = Ryot::start(false);
-    let service = start(&[("RYOT_URL", &ryot.url), ("RYOT_MODEL", "elsewhere"), ("RYOT_COOLDOWN", "3")]);
+fn the_breaker_of_ryot_opens_while_ryot_is_down() {
+    let ryot = FakeRyot::start(false);
+    let service = start(&[("RYOT_URL", &ryot.url), ("RYOT_MODEL", "other"), ("RYOT_COOLDOWN", "3")]);
     let breaker = || {
         let page = page(&service);
         let of = |name: &str| page.value(name, [("service", "ryot")]);
@@ -366,7 +366,7 @@ fn while_ryot_is_down_the_breaker_is_open() {
     assert!((1..=3).contains(&seconds), "{seconds}");
 
     ryot.answers.store(true, Ordering::SeqCst);
-    let completion = wait::until("Ryot to be asked again", || {
+    let completion = wait::until("Ryot to be called again", || {
         let answer = generate(&service, 5);
         (answer.status == 200).then(|| answer.json())
     });
@@ -374,14 +374,14 @@ fn while_ryot_is_down_the_breaker_is_open() {
     assert_eq!(breaker(), (0.0, 5.0));
     let page = page(&service);
     let requests = |status| page.value("neurectomy_ryot_requests_total", [("status", status)]);
-    // Those that the breaker rejected never were requests to Ryot.
+    // Rejected calls are not requests to Ryot.
     assert_eq!((requests("success"), requests("error")), (1.0, 5.0));
-    let tokens = page.value("neurectomy_tokens_generated_total", [("model", "elsewhere")]);
+    let tokens = page.value("neurectomy_tokens_generated_total", [("model", "other")]);
     assert_eq!(tokens, 4.0);
 }
 
 #[test]
-fn prometheus_sees_ryot_die_and_come_back() {
+fn prometheus_scrapes_the_states_of_the_breaker_while_ryot_is_down_and_back() {
     let Some(prometheus) = tools::prometheus() else { return };
     let mut ryot = canned::Server::start("application/json", COMPLETION);
     let url = format!("http://{}", ryot.address());
@@ -396,13 +396,13 @@ fn prometheus_sees_ryot_die_and_come_back() {
     for _ in 0..5 {
         assert_error(&generate(&service, 5), 502);
     }
-    // However slow the scrapes are: a probe fails, and it stays open for longer.
+    // Calls go on until a scrape sees it open: each failed probe keeps it open for longer.
     wait::until("Prometheus to see it open", || {
         let answer = generate(&service, 5);
         assert!([502, 503].contains(&answer.status), "{}", answer.text());
         (server.value(state) == 1.0).then_some(())
     });
-    // With no call made.
+    // Without a call.
     server.wait_until(state, is(2.0));
 
     ryot.restart();
@@ -417,7 +417,7 @@ fn prometheus_sees_ryot_die_and_come_back() {
     let page = page(&service);
     let upstream = page.value("neurectomy_ryot_requests_total", [("status", "error")]);
     let failures = page.value("neurectomy_circuit_breaker_failures_total", [("service", "ryot")]);
-    assert_eq!(upstream, failures, "only calls that went upstream are Ryot's");
+    assert_eq!(upstream, failures, "only calls that reached Ryot are its requests");
     let rejected = page.value("neurectomy_circuit_breaker_calls_total", [("service", "ryot"), ("result", "rejected")]);
     let answered = [("method", "POST"), ("endpoint", "/v1/generate"), ("status", "503")];
     let answered = page.sample("neurectomy_http_requests_total", answered).unwrap_or(0.0);
@@ -425,8 +425,8 @@ fn prometheus_sees_ryot_die_and_come_back() {
 }
 
 #[test]
-fn a_client_that_hangs_up_cancels_the_call() {
-    let ryot = Ryot::start(true);
+fn a_client_that_disconnects_cancels_the_call() {
+    let ryot = FakeRyot::start(true);
     let service = start(&[("RYOT_URL", &ryot.url)]);
     let body = json!({ "prompt": "The keeper" }).to_string();
     let headers = [("content-type", "application/json")];
@@ -434,7 +434,7 @@ fn a_client_that_hangs_up_cancels_the_call() {
     stream.write_all(body.as_bytes()).unwrap();
     ryot.held.recv_timeout(wait::DEADLINE).unwrap();
     drop(stream);
-    // The call ends within the request, so a scrape can come between the two.
+    // The call ends before the request does, so a scrape can see one without the other.
     let page = wait::until("the call and its request to be cancelled", || {
         let page = page(&service);
         let call = page.sample("neurectomy_ryot_requests_total", [("status", "cancelled")]);
@@ -451,7 +451,7 @@ fn a_client_that_hangs_up_cancels_the_call() {
 
 #[test]
 fn a_slow_ryot_times_out() {
-    let ryot = Ryot::start(true);
+    let ryot = FakeRyot::start(true);
     let service = start(&[("RYOT_URL", &ryot.url), ("RYOT_TIMEOUT", "0.2")]);
     assert_error(&generate(&service, 5), 504);
     let page = page(&service);
@@ -508,8 +508,8 @@ fn malformed_input_is_a_client_error_in_json() {
         eprintln!("{method} {path} {:?}", String::from_utf8_lossy(&body[..body.len().min(40)]));
         assert_error(&response, status);
     }
-    let service_is_well = service.get("/health").expect(200).json();
-    assert_eq!(service_is_well, json!({ "status": "ok" }));
+    let health = service.get("/health").expect(200).json();
+    assert_eq!(health, json!({ "status": "ok" }));
 
     let page = page(&service);
     let unmatched = page.series("neurectomy_http_requests_total").into_iter();
@@ -526,7 +526,7 @@ fn metrics_can_be_switched_off() {
 }
 
 #[test]
-fn metrics_can_be_elsewhere() {
+fn the_path_of_the_page_can_be_changed() {
     let service = start(&[("METRICS_PATH", "/internal/metrics")]);
     let text = service.get("/internal/metrics").expect(200);
     assert!(Page::parse_text(text.text()).unwrap().family("neurectomy_active_users").is_some());
@@ -534,30 +534,30 @@ fn metrics_can_be_elsewhere() {
 }
 
 #[test]
-fn environments_that_make_no_sense_are_named() {
+fn an_invalid_variable_is_an_error_that_names_its_value_and_the_expected_one() {
     for (name, value, hint) in [
         ("METRICS_ENABLED", "maybe", "false"),
         ("METRICS_PATH", "metrics", "/"),
         ("METRICS_PATH", "/health", "/health"),
-        ("RYOT_URL", "elsewhere", "URL"),
-        ("RYOT_URL", "ftp://elsewhere", "http"),
+        ("RYOT_URL", "nowhere", "URL"),
+        ("RYOT_URL", "ftp://nowhere", "http"),
         ("RYOT_TIMEOUT", "soon", "seconds"),
         ("RYOT_COOLDOWN", "-1", "seconds"),
         ("SESSION_SECONDS", "0", "seconds"),
         ("SIGMAVAULT_URL", "gopher://files", "memory:///"),
         ("SIGMAVAULT_DIR", "/dev/null/files", "/dev/null/files"),
     ] {
-        let (code, text) = refusal(&ANY_PORT, &[(name, value)]);
+        let (code, text) = start_error(&ANY_PORT, &[(name, value)]);
         assert_eq!(code, Some(1), "{name}={value}: {text}");
         assert!(text.contains(value) && text.contains(hint), "{name}={value}: {text}");
     }
     let both = [IN_MEMORY, ("SIGMAVAULT_DIR", "files")];
-    let (code, text) = refusal(&ANY_PORT, &both);
+    let (code, text) = start_error(&ANY_PORT, &both);
     assert!(code == Some(1) && text.contains("SIGMAVAULT_DIR"), "{text}");
 }
 
 #[test]
-fn command_lines_that_make_no_sense_are_explained() {
+fn an_invalid_command_line_is_an_error_with_a_hint() {
     for (args, hint) in [
         (&["--listen", "8000"][..], "127.0.0.1:8000"),
         (&["--listen"], "--listen"),
@@ -565,7 +565,7 @@ fn command_lines_that_make_no_sense_are_explained() {
         (&["--port", "1"], "--port"),
         (&["now"], "now"),
     ] {
-        let (code, text) = refusal(args, &[]);
+        let (code, text) = start_error(args, &[]);
         assert_eq!(code, Some(2), "{args:?}: {text}");
         assert!(text.contains(hint), "{args:?}: {text}");
     }
@@ -577,19 +577,19 @@ fn command_lines_that_make_no_sense_are_explained() {
 }
 
 #[test]
-fn a_port_in_use_is_explained() {
+fn a_port_in_use_is_an_error_with_a_hint() {
     let (_taken, address) = listener();
     let address = address.to_string();
-    let (code, text) = refusal(&["--listen", &address], &[IN_MEMORY]);
+    let (code, text) = start_error(&["--listen", &address], &[IN_MEMORY]);
     assert_eq!(code, Some(1));
     assert!(text.contains(&address) && text.contains("--listen"), "{text}");
 }
 
 #[test]
-fn a_request_under_way_is_finished_before_the_end() {
+fn a_request_in_progress_is_completed_before_shutdown() {
     let service = start(&[]);
     let mut stream = service.open("PUT", "/v1/files/slow", &[("expect", "100-continue")], 4).unwrap();
-    // The service says that it waits for the body: from here on there is a request to finish.
+    // The service now waits for the body: the request is in progress.
     let mut waits = [0; 25];
     stream.read_exact(&mut waits).unwrap();
     assert_eq!(&waits, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -607,7 +607,7 @@ fn a_request_under_way_is_finished_before_the_end() {
 }
 
 #[test]
-fn a_stop_under_load_tears_no_response() {
+fn a_shutdown_under_load_truncates_no_response() {
     let service = start(&[]);
     let client = Client::new(service.address());
     let answered = Arc::new(AtomicU32::new(0));
@@ -632,15 +632,15 @@ fn a_stop_under_load_tears_no_response() {
     assert_eq!((stopped.status.code(), stopped.stderr.as_str()), (Some(0), ""));
     for client in clients {
         let error = client.join().unwrap();
-        // A connection that was never taken, or closed before it had a request: nothing of an answer came.
-        let nothing = error.to_string() == "the connection ended in \"\"";
+        // The connection was not accepted, or closed before a request: no part of an answer was received.
+        let empty = error.to_string() == "the connection ended in \"\"";
         let refused = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
-        assert!(nothing || refused.contains(&error.kind()), "{error}");
+        assert!(empty || refused.contains(&error.kind()), "{error}");
     }
 }
 
 #[test]
-fn an_interrupt_stops_it_as_well() {
+fn an_interrupt_stops_it() {
     let mut command = Command::new(BINARY);
     command.args(ANY_PORT).envs([IN_MEMORY]).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -654,10 +654,10 @@ fn an_interrupt_stops_it_as_well() {
 }
 
 #[test]
-fn traffic_moves_every_family_that_work_can_move() {
+fn traffic_changes_every_family_that_does_not_count_failures() {
     let args = [&ANY_PORT[..], &["--traffic", "20"]].concat();
     let service = Service::start(BINARY, &args, &[IN_MEMORY]);
-    let moves = BTreeSet::from([
+    let changing = BTreeSet::from([
         "neurectomy_http_requests_total",
         "neurectomy_http_request_duration_seconds",
         "neurectomy_ryot_requests_total",
@@ -675,16 +675,16 @@ fn traffic_moves_every_family_that_work_can_move() {
     };
     let page = wait::try_until(|| {
         let page = page(&service);
-        let still: Vec<_> = moves.iter().copied().filter(|name| idle(&page, name)).collect();
+        let still: Vec<_> = changing.iter().copied().filter(|name| idle(&page, name)).collect();
         if still.is_empty() { Ok(page) } else { Err(still) }
     });
-    let page = page.unwrap_or_else(|still| panic!("the traffic does not move {still:?}"));
-    // What else there is stands still because nothing fails, and nothing is on the page unnoticed.
-    let ours = |name: &&str| name.starts_with("neurectomy_") && !moves.contains(name);
+    let page = page.unwrap_or_else(|still| panic!("traffic does not change {still:?}"));
+    // The other families stay at zero because nothing fails. The lists are complete.
+    let ours = |name: &&str| name.starts_with("neurectomy_") && !changing.contains(name);
     let others: BTreeSet<_> = page.names().into_iter().filter(ours).collect();
     let breaker =
         ["failures_total", "state", "transitions_total", "last_transition_timestamp_seconds", "probes_in_flight"];
-    // The ratio is there from the twentieth call of the store on.
+    // The ratio has a sample from the twentieth call of the store on.
     let ratio = ["failure_ratio", "failure_ratio_threshold"];
     let names = breaker.iter().chain(&ratio).map(|name| format!("neurectomy_circuit_breaker_{name}"));
     let names: BTreeSet<_> = names.chain(["neurectomy_system_info".to_owned()]).collect();
@@ -699,7 +699,7 @@ fn traffic_moves_every_family_that_work_can_move() {
 }
 
 #[test]
-fn it_starts_from_an_empty_environment() {
+fn it_starts_with_an_empty_environment() {
     let mut command = Command::new(BINARY);
     command.args(ANY_PORT).env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
     let mut running = Running(command.spawn().unwrap());

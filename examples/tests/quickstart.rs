@@ -1,4 +1,4 @@
-//! The quickstart keeps what the README promises of it.
+//! The quickstart behaves as the README says.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
 
@@ -15,7 +15,7 @@ struct Quickstart {
 }
 
 impl Quickstart {
-    /// One that has greeted somebody and nobody.
+    /// Starts the quickstart, and sends one request that succeeds and one that fails.
     fn start() -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
@@ -53,7 +53,7 @@ fn greetings_are_on_the_page() {
 }
 
 #[test]
-fn promtool_has_no_complaint_about_the_page() {
+fn promtool_accepts_the_page() {
     let Some(promtool) = tools::promtool() else { return };
     let quickstart = Quickstart::start();
     let page = quickstart.client.get("/metrics").expect(200);

@@ -1,8 +1,11 @@
-//! The README shows what is compiled.
+//! The README contains the compiled quickstart.
 
 #[test]
-fn the_readme_shows_the_quickstart_as_it_is() {
+fn the_readme_contains_the_source_of_the_quickstart() {
     let readme = include_str!("../../README.md");
     let quickstart = include_str!("../quickstart/main.rs");
-    assert!(readme.contains(&format!("```rust\n{quickstart}```\n")), "README.md shows another quickstart");
+    assert!(
+        readme.contains(&format!("```rust\n{quickstart}```\n")),
+        "README.md does not contain the current examples/quickstart/main.rs"
+    );
 }

@@ -1,5 +1,5 @@
-//! The endpoint as real clients meet it: curl, Prometheus with its limits and its token, Python's parsers, and
-//! slowhttptest, on an address of its own.
+//! Tests of the endpoint on a separate address with real clients: curl, Prometheus with limits and a token, Python's
+//! parsers, and slowhttptest.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,7 +20,7 @@ const NEURECTOMY: &str = env!("CARGO_BIN_EXE_neurectomy");
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A page of 20,000 series and what else there is on it.
+/// Returns metrics with 20,000 series and the toolkit's own metrics.
 fn large(endpoint: Endpoint) -> Metrics {
     let registry = Registry::new();
     registry.set_series_limit(20_000);
@@ -31,7 +31,7 @@ fn large(endpoint: Endpoint) -> Metrics {
     Metrics::builder().registry(&registry).endpoint(endpoint).build().unwrap()
 }
 
-/// Serves it for as long as the test's process lives.
+/// Serves the metrics until the process of the test ends.
 fn serve(metrics: Metrics) -> Client {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
@@ -44,39 +44,42 @@ fn serve(metrics: Metrics) -> Client {
     Client::new(receive.recv_timeout(wait::DEADLINE).unwrap())
 }
 
-/// Every sample but those of the toolkit itself, which are others on every page.
+/// Returns the samples of the 20,000 series, without those of the toolkit, which differ between pages.
 fn jobs(page: &Page) -> std::collections::BTreeSet<tests::page::Point> {
     page.points().into_iter().filter(|point| point.name == "jobs_total").collect()
 }
 
 #[test]
-fn curl_gets_the_page_in_every_form() {
+fn curl_gets_the_page_in_every_encoding() {
     let Some(curl) = tools::curl() else { return };
     let client = serve(large(Endpoint::new()));
     let url = format!("http://{}/metrics", client.address());
-    let ask = |arguments: &[&str]| curl.text(&[&["--silent", "--show-error"], arguments, &[&url]].concat());
+    let request = |arguments: &[&str]| curl.text(&[&["--silent", "--show-error"], arguments, &[&url]].concat());
     let head = |arguments: &[&str]| {
-        ask(&[&["--dump-header", "-", "--output", "/dev/null"], arguments].concat()).to_lowercase()
+        request(&[&["--dump-header", "-", "--output", "/dev/null"], arguments].concat()).to_lowercase()
     };
 
-    let plain = jobs(&Page::parse_text(&ask(&[])).unwrap());
+    let plain = jobs(&Page::parse_text(&request(&[])).unwrap());
     assert_eq!(plain.len(), 20_000);
     for coding in ["gzip", "zstd"] {
         let header = format!("Accept-Encoding: {coding}");
         let arguments = ["--header", &header];
         assert!(head(&arguments).contains(&format!("\r\ncontent-encoding: {coding}\r\n")), "{coding}");
-        let decoded = ask(&[&["--compressed"], &arguments[..]].concat());
+        let decoded = request(&[&["--compressed"], &arguments[..]].concat());
         assert_eq!(difference(&plain, &jobs(&Page::parse_text(&decoded).unwrap())), "", "{coding}");
         let sent = curl.run(&["--silent", "--header", &header, &url]).stdout.len();
         assert!(sent * 5 < decoded.len(), "{sent} bytes of {coding} for {}", decoded.len());
     }
-    // As it asks by itself: everything it can decode.
+    // `--compressed` accepts every encoding that curl can decode.
     assert!(head(&["--compressed"]).contains("\r\ncontent-encoding: zstd\r\n"));
     assert!(!head(&["--header", "Accept-Encoding: gzip;q=0, zstd;q=0"]).contains("content-encoding"));
 
-    let of_head = ask(&["--head"]).to_lowercase();
-    assert!(of_head.starts_with("http/1.1 200 ok\r\n") && of_head.contains("\r\nvary: accept, accept-encoding\r\n"));
-    let length = of_head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    let head_response = request(&["--head"]).to_lowercase();
+    assert!(
+        head_response.starts_with("http/1.1 200 ok\r\n")
+            && head_response.contains("\r\nvary: accept, accept-encoding\r\n")
+    );
+    let length = head_response.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     assert!(length.parse::<usize>().unwrap() > 500_000, "{length}");
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
         let refused = head(&["--request", method]);
@@ -91,7 +94,7 @@ fn curl_gets_the_page_in_every_form() {
 }
 
 #[test]
-fn prometheus_gets_what_its_limits_and_its_token_allow() {
+fn prometheus_scrapes_within_its_limits_and_with_its_token() {
     let Some(prometheus) = tools::prometheus() else { return };
     let client = serve(large(Endpoint::new().token("s3cr3t").allow(["127.0.0.1"])));
     let bearer = |token: &str| json!({ "authorization": { "credentials": token } });
@@ -121,7 +124,7 @@ fn prometheus_gets_what_its_limits_and_its_token_allow() {
         assert!(server.failure(job).contains("401 Unauthorized"), "{job}");
     }
     server.wait_until("count({job=\"selected\", __name__=~\"metrics.*\"})", |found| found.values().eq([&7.0]));
-    // And the endpoint has counted them: those who had the page, and those who had none.
+    // The endpoint has counted scrapes with and without the page.
     server.wait_until("metrics_runtime_scrapes_total{job=\"selected\", code=\"200\"}", |found| {
         found.values().all(|n| *n > 0.0)
     });
@@ -131,10 +134,10 @@ fn prometheus_gets_what_its_limits_and_its_token_allow() {
 }
 
 #[test]
-fn what_prometheus_asks_for_is_openmetrics_in_gzip_and_python_reads_both_formats() {
+fn the_headers_of_prometheus_get_openmetrics_in_gzip_and_python_reads_both_formats() {
     let Some(python) = tools::python() else { return };
     let client = serve(large(Endpoint::new()));
-    // The header of Prometheus 2.42, and that of 3.
+    // The `Accept` headers of Prometheus 2.42 and 3.
     for accept in [
         "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
          text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -157,7 +160,7 @@ fn what_prometheus_asks_for_is_openmetrics_in_gzip_and_python_reads_both_formats
 }
 
 #[test]
-fn slow_clients_keep_nobody_from_the_page() {
+fn slow_clients_do_not_block_other_scrapes() {
     let Some(slowhttptest) = tools::slowhttptest() else { return };
     let client = serve(large(Endpoint::new()));
     let url = format!("http://{}/metrics", client.address());
@@ -171,14 +174,14 @@ fn slow_clients_keep_nobody_from_the_page() {
                 pages += 1;
             }
         });
-        // More connections than there may be whose heads never end, and whose bodies never end; and as many pages that
-        // are read a few bytes at a time as leave a scrape its place.
-        let crowd = ["-c", "300", "-r", "200", "-i", "1"];
+        // More connections than the limit, with heads or bodies that never end; and slow readers of the page, few enough to
+        // leave room for one scrape.
+        let many = ["-c", "300", "-r", "200", "-i", "1"];
         let attacks: Vec<_> =
-            [("-H", &crowd[..]), ("-B", &crowd), ("-X", &["-c", "30", "-r", "30", "-z", "5", "-n", "1"])]
+            [("-H", &many[..]), ("-B", &many), ("-X", &["-c", "30", "-r", "30", "-z", "5", "-n", "1"])]
                 .into_iter()
-                .map(|(mode, how)| {
-                    let arguments = [&[mode, "-l", "6", "-p", "5", "-u", &url], how].concat();
+                .map(|(mode, options)| {
+                    let arguments = [&[mode, "-l", "6", "-p", "5", "-u", &url], options].concat();
                     let slowhttptest = &slowhttptest;
                     scope.spawn(move || (arguments.join(" "), slowhttptest.run(&arguments)))
                 })
@@ -194,7 +197,7 @@ fn slow_clients_keep_nobody_from_the_page() {
     assert_eq!(client.get("/health").expect(200).text(), "ok\n");
 }
 
-/// Where Neurectomy says its metrics are.
+/// Returns the address of the metrics page that Neurectomy prints.
 fn announced(service: &Service) -> SocketAddr {
     wait::until("the address of the metrics", || {
         let stdout = service.stdout();
@@ -209,7 +212,7 @@ fn start(env: &[(&str, &str)]) -> Service {
 }
 
 #[test]
-fn neurectomy_serves_its_metrics_on_an_address_of_their_own() {
+fn neurectomy_serves_its_metrics_on_a_separate_address() {
     let service = start(&[("METRICS_LISTEN", "0"), ("METRICS_TOKEN", "s3cr3t")]);
     let metrics = Client::new(announced(&service));
     let _ = service.get("/metrics").expect(404);
@@ -225,17 +228,17 @@ fn neurectomy_serves_its_metrics_on_an_address_of_their_own() {
 }
 
 #[test]
-fn neurectomy_asks_for_a_token_and_an_address_on_its_own_port() {
+fn neurectomy_checks_token_and_address_on_its_own_port() {
     let service = start(&[("METRICS_TOKEN", "s3cr3t"), ("METRICS_ALLOW", "127.0.0.0/8")]);
     let _ = service.get("/metrics").expect(401);
     let _ = service.request("GET", "/metrics", &[("authorization", "Bearer s3cr3t")], b"").expect(200);
-    let elsewhere = start(&[("METRICS_ALLOW", "10.0.0.0/8")]);
-    let _ = elsewhere.get("/metrics").expect(403);
-    let _ = elsewhere.get("/health").expect(200);
+    let other_network = start(&[("METRICS_ALLOW", "10.0.0.0/8")]);
+    let _ = other_network.get("/metrics").expect(403);
+    let _ = other_network.get("/health").expect(200);
 }
 
 #[test]
-fn neurectomy_does_not_start_with_a_page_that_nobody_or_everybody_could_have() {
+fn neurectomy_does_not_start_with_invalid_or_open_access_settings() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (env, expected) in [

@@ -246,7 +246,7 @@ async fn a_silent_gateway_is_a_timeout_and_a_missing_one_is_refused() {
     let (metrics, _) = metrics();
     let push = Push::new(&format!("http://{address}"), "nightly").unwrap().timeout(Duration::from_millis(50));
     let error = push.put(&metrics).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("pushing to http://{address}/metrics/job/nightly was not done after 50ms"));
+    assert_eq!(error.to_string(), format!("pushing to http://{address}/metrics/job/nightly took longer than 50ms"));
     // The end of a job does not hang either.
     let finished = push.every(NEVER, Method::Put, &metrics).unwrap().finish().await;
     assert!(matches!(finished, Err(PushError::TimedOut { .. })), "{finished:?}");
@@ -311,8 +311,8 @@ fn invalid_settings_are_errors() {
     let error = Push::new("https://gateway", "nightly").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the push address \"https://gateway\" is not plain http; for TLS, see `Push::with_connector`; it has to be like \
-         http://pushgateway:9091"
+        "the push address \"https://gateway\" is not plain HTTP; for TLS, use `Push::with_connector`; expected an \
+         address such as http://pushgateway:9091"
     );
 }
 

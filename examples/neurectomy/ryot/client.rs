@@ -1,4 +1,4 @@
-//! The client for Ryot: any server that speaks `OpenAI`'s completions protocol, behind a circuit breaker.
+//! The client of Ryot, behind a circuit breaker. Ryot is any server with an `OpenAI`-compatible completions API.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-/// A host that does not even take the connection by then is not there.
+/// The timeout of connecting, shorter than that of a call: an unreachable host fails early.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Far above any completion; what is larger is not one.
-const LARGEST_ANSWER: usize = 4 << 20;
+/// The maximum size of an answer, far above any completion.
+const MAX_ANSWER_BYTES: usize = 4 << 20;
 
-/// Where Ryot is and how to speak to it.
+/// The settings of the client.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
-    /// `http://host:port`, with or without the `/v1` that `OpenAI`'s clients put there.
+    /// The base URL, `http://host:port`, with or without `/v1` as `OpenAI`'s clients have it.
     pub(crate) url: Url,
     pub(crate) model: String,
     pub(crate) api_key: Option<String>,
-    /// For a whole call, answer included.
+    /// The timeout of a call, until the end of the answer.
     pub(crate) timeout: Duration,
 }
 
-/// What to generate.
+/// The request of a completion.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Prompt {
     #[serde(rename = "prompt")]
@@ -37,7 +37,7 @@ pub(crate) struct Prompt {
     pub(crate) seed: Option<u64>,
 }
 
-/// What Ryot made of it.
+/// A completion.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Completion {
     pub(crate) model: String,
@@ -46,14 +46,14 @@ pub(crate) struct Completion {
     pub(crate) tokens: u64,
 }
 
-/// Why there is no completion.
+/// An error of a call to Ryot.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RyotError {
-    /// Ryot was not asked.
+    /// The circuit breaker rejected the call.
     #[error(transparent)]
     Open(#[from] CircuitOpen),
-    /// The request itself is at fault, so the client is told and the service is not to blame.
-    #[error("Ryot does not take this request: {0}")]
+    /// The request is invalid. This is the client's fault and does not count as a failure of Ryot.
+    #[error("Ryot rejected the request: {0}")]
     Refused(String),
     #[error("Ryot answered {0}: {1}")]
     Status(StatusCode, String),
@@ -65,18 +65,18 @@ pub(crate) enum RyotError {
     Malformed(String),
 }
 
-/// A URL that Ryot cannot be reached at.
+/// An error of creating the client.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     #[error("`{0}` is not an http URL such as http://127.0.0.1:8080")]
     NotHttp(Url),
-    #[error("`{0}` wants TLS, which this build leaves out; build with --features cloud")]
+    #[error("`{0}` requires TLS, which this build does not include; build with --features cloud")]
     NoTls(Url),
     #[error("the HTTP client cannot be built")]
     Client(#[from] reqwest::Error),
 }
 
-/// A prompt as it goes out.
+/// The body of a request.
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
@@ -84,7 +84,7 @@ struct Body<'a> {
     prompt: &'a Prompt,
 }
 
-/// Ryot's side of a completion, as far as it is of interest.
+/// The fields of an answer that are read.
 #[derive(Deserialize)]
 struct Answer {
     choices: Vec<Choice>,
@@ -102,7 +102,7 @@ struct Usage {
     completion_tokens: u64,
 }
 
-/// Ryot's side of an error; the servers that speak this protocol agree on this much.
+/// The fields of an error answer that are common to servers with this protocol.
 #[derive(Deserialize)]
 struct ErrorAnswer {
     error: ErrorText,
@@ -113,7 +113,7 @@ struct ErrorText {
     message: String,
 }
 
-/// Speaks to one Ryot.
+/// The client of one Ryot.
 #[derive(Debug)]
 pub(crate) struct Ryot {
     http: Client,
@@ -125,8 +125,10 @@ pub(crate) struct Ryot {
 }
 
 impl Ryot {
+    /// Creates a client.
+    ///
     /// # Errors
-    /// If the URL is not one that this build can speak to.
+    /// Returns an error if the URL is not `http://`, or `https://` with the feature `cloud`.
     pub(crate) fn new(config: Config, breaker: CircuitBreaker) -> Result<Self, ConfigError> {
         match config.url.scheme() {
             "http" => {}
@@ -139,7 +141,7 @@ impl Ryot {
             .timeout(config.timeout)
             .redirect(reqwest::redirect::Policy::none());
         if is_loopback(&config.url) {
-            // A proxy from the environment is for the world outside and would look for 127.0.0.1 on its own host.
+            // A proxy would resolve 127.0.0.1 to its own host.
             builder = builder.no_proxy();
         }
         Ok(Self {
@@ -152,11 +154,11 @@ impl Ryot {
         })
     }
 
-    /// Asks Ryot for a completion, unless the breaker knows better. A refusal is an answer: Ryot is well, the request is
-    /// not.
+    /// Requests a completion, unless the breaker is open. A rejected request is an answer of a working Ryot and does not
+    /// count as a failure.
     ///
     /// # Errors
-    /// If the breaker is open or Ryot gave no completion.
+    /// Returns an error if the breaker is open or Ryot returns no completion.
     #[circuit_breaker(breaker = self.breaker, failure_if = |error| !matches!(error, RyotError::Refused(_)))]
     #[track_ryot(
         model = self.model.as_str(),
@@ -172,13 +174,13 @@ impl Ryot {
         let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error))? {
-            if body.len() + chunk.len() > LARGEST_ANSWER {
-                return Err(RyotError::Malformed(format!("more than {LARGEST_ANSWER} bytes")));
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(RyotError::Malformed(format!("more than {MAX_ANSWER_BYTES} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
         if !status.is_success() {
-            return Err(refusal(status, &body));
+            return Err(error_of_status(status, &body));
         }
         let answer: Answer = serde_json::from_slice(&body).map_err(|error| RyotError::Malformed(error.to_string()))?;
         let choice =
@@ -195,17 +197,17 @@ impl Ryot {
         if error.is_timeout() && !error.is_connect() {
             RyotError::TimedOut(self.timeout)
         } else {
-            // The URL may hold credentials.
+            // The URL may contain credentials.
             RyotError::Unreachable(error.without_url())
         }
     }
 }
 
-fn refusal(status: StatusCode, body: &[u8]) -> RyotError {
+fn error_of_status(status: StatusCode, body: &[u8]) -> RyotError {
     let message = serde_json::from_slice::<ErrorAnswer>(body)
         .map_or_else(|_| "no reason given".to_owned(), |answer| answer.error.message);
     match status {
-        // Of the 4xx these blame what the client sent; the others (key, model, rate) are between Ryot and this service.
+        // Errors of the client's request. Other 4xx (key, model, rate limit) concern this service.
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             RyotError::Refused(message)
         }
@@ -256,7 +258,7 @@ mod tests {
         Prompt { text: "The keeper of the".to_owned(), max_tokens, seed: Some(1), temperature: None }
     }
 
-    /// A server that gives the same answer to everything.
+    /// Starts a server that gives the same answer to every request, and returns its URL.
     async fn answering(status: StatusCode, body: &'static str) -> Url {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoints() {
+    fn the_endpoint_is_derived_from_the_base_url() {
         for (base, expected) in [
             ("http://h", "http://h/v1/completions"),
             ("http://h:1/", "http://h:1/v1/completions"),
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_that_cannot_work() {
+    fn unsupported_urls_are_errors() {
         let error = ryot(config(url("ftp://h"))).expect_err("ftp");
         assert!(matches!(error, ConfigError::NotHttp(_)), "{error}");
         if cfg!(not(feature = "cloud")) {
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_server_in_the_process_completes() {
+    async fn the_server_in_this_process_returns_completions() {
         let url = server::start("tiny").await.expect("a server");
         let client = ryot(config(url)).expect("a client");
         let first = client.generate(&prompt(20)).await.expect("a completion");
@@ -305,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_the_clients_fault_and_leaves_the_breaker_alone() {
+    async fn rejected_requests_do_not_open_the_breaker() {
         let url = server::start("tiny").await.expect("a server");
         let client = ryot(config(url)).expect("a client");
         for _ in 0..5 {
@@ -324,7 +326,7 @@ mod tests {
         drop(listener);
         let client = ryot(config(url(&format!("http://{address}")))).expect("a client");
         for _ in 0..2 {
-            let error = client.generate(&prompt(5)).await.expect_err("nobody there");
+            let error = client.generate(&prompt(5)).await.expect_err("nothing listens there");
             assert!(matches!(error, RyotError::Unreachable(_)), "{error:?}");
         }
         let error = client.generate(&prompt(5)).await.expect_err("rejected");
@@ -332,7 +334,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_keeps_silent_times_out() {
+    async fn a_server_that_does_not_answer_times_out() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let client = ryot(Config { timeout: Duration::from_millis(50), ..config(url(&format!("http://{address}"))) });
@@ -341,7 +343,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_that_are_no_completion() {
+    async fn answers_without_a_completion_are_errors() {
         for body in ["", "hello", "{}", r#"{"choices":[],"usage":{"completion_tokens":1}}"#] {
             let error = error_of(StatusCode::OK, body).await;
             assert!(matches!(error, RyotError::Malformed(_)), "{body}: {error}");
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn statuses_are_told_apart() {
+    async fn each_status_is_its_own_error() {
         let body = r#"{"error":{"message":"no such model"}}"#;
         let error = error_of(StatusCode::NOT_FOUND, body).await;
         assert_eq!(error.to_string(), "Ryot answered 404 Not Found: no such model");

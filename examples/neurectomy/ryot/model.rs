@@ -1,31 +1,32 @@
-//! A statistical language model that is small enough to read: word n-grams with absolute discounting.
+//! A small statistical language model: word n-grams with absolute discounting.
 //!
-//! Training counts which token followed each context of up to [`LONGEST_CONTEXT`] tokens. Generation starts from the
-//! longest context that training saw. From the count of each token that followed it, [`DISCOUNT`] is taken away, and
-//! what was taken is the chance that the context loses its oldest token and the next shorter one is asked. Contexts seen
-//! often therefore decide alone, rare ones only give a hint.
+//! Training counts the tokens that follow each context of up to [`MAX_CONTEXT`] tokens. Generation starts from the
+//! longest known context. [`DISCOUNT`] is subtracted from the count of each of its followers. The sum of these discounts,
+//! divided by the total count, is the probability of using the next shorter context, without the oldest token. So frequent
+//! contexts decide alone, and rare ones have less weight.
 
 use std::collections::HashMap;
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
-/// Tokens that the model looks back on.
-const LONGEST_CONTEXT: usize = 3;
+/// The maximum length of a context, in tokens.
+const MAX_CONTEXT: usize = 3;
 
-/// How much of each count goes to shorter contexts. More is more inventive, less recites.
+/// The part of each count that goes to shorter contexts. A larger one gives more varied text, a smaller one more verbatim
+/// text.
 const DISCOUNT: f64 = 0.3;
 
-/// Below this a temperature counts as zero: a count raised to its inverse would leave the range of `f64`.
-const COLDEST: f64 = 0.01;
+/// A lower temperature counts as zero: a count raised to its inverse would exceed the range of `f64`.
+const MIN_TEMPERATURE: f64 = 0.01;
 
-/// Where a paragraph begins and ends; never part of a generated text.
+/// The start and the end of a paragraph. Never part of a generated text.
 const BOUNDARY: Token = Token(0);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Token(u32);
 
-/// What followed one context in the training text.
+/// The tokens that follow one context in the training text.
 #[derive(Debug, Default)]
 struct Followers {
     total: u32,
@@ -35,19 +36,19 @@ struct Followers {
 impl Followers {
     fn add(&mut self, token: Token) {
         self.total += 1;
-        match self.counts.iter_mut().find(|(seen, _)| *seen == token) {
+        match self.counts.iter_mut().find(|(follower, _)| *follower == token) {
             Some((_, count)) => *count += 1,
             None => self.counts.push((token, 1)),
         }
     }
 
-    /// Whether this context decides, or a shorter one is asked.
-    fn trusted(&self, rng: &mut StdRng) -> bool {
-        let taken = DISCOUNT * self.counts.len() as f64;
-        rng.random::<f64>() * f64::from(self.total) >= taken
+    /// Returns `true` if this context decides, and `false` to use a shorter one.
+    fn decides(&self, rng: &mut StdRng) -> bool {
+        let discounted = DISCOUNT * self.counts.len() as f64;
+        rng.random::<f64>() * f64::from(self.total) >= discounted
     }
 
-    /// One of the followers. A temperature below 1 favours the frequent ones, above 1 the rare ones.
+    /// Returns a random follower. A temperature below 1 favours frequent ones, above 1 rare ones.
     fn sample(&self, temperature: f64, rng: &mut StdRng) -> Token {
         let weight = |count: u32| (f64::from(count) - DISCOUNT).powf(1.0 / temperature);
         let sum: f64 = self.counts.iter().map(|&(_, count)| weight(count)).sum();
@@ -58,11 +59,11 @@ impl Followers {
                 return token;
             }
         }
-        // Rounding may leave a crumb behind the last weight, and an empty list (never stored) has nothing to say.
+        // Reached if rounding leaves a remainder after the last weight. The list is never empty.
         self.counts.last().map_or(BOUNDARY, |&(token, _)| token)
     }
 
-    /// The most frequent follower, the first of equals: what a temperature of zero asks for.
+    /// Returns the most frequent follower, for a temperature of zero. Returns the first one of several.
     fn most_frequent(&self) -> Token {
         let mut best = (BOUNDARY, 0);
         for &(token, count) in &self.counts {
@@ -74,16 +75,16 @@ impl Followers {
     }
 }
 
-/// Why a text ended.
+/// The reason for the end of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finish {
-    /// The model came to the end of a paragraph.
+    /// The paragraph ended.
     Stop,
-    /// As many tokens as were asked for.
+    /// The text has the requested number of tokens.
     Length,
 }
 
-/// What the model made of a prompt.
+/// A generated text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Generated {
     pub(crate) text: String,
@@ -101,7 +102,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Learns from paragraphs separated by blank lines.
+    /// Trains a model on paragraphs that are separated by blank lines.
     pub(crate) fn train(text: &str) -> Self {
         let mut model = Self { words: vec![String::new()], tokens: HashMap::new(), followers: HashMap::new() };
         for paragraph in text.split("\n\n") {
@@ -118,7 +119,7 @@ impl Model {
         }
         tokens.push(BOUNDARY);
         for end in 1..tokens.len() {
-            for length in 0..=LONGEST_CONTEXT.min(end) {
+            for length in 0..=MAX_CONTEXT.min(end) {
                 let context = tokens[end - length..end].to_vec();
                 self.followers.entry(context).or_default().add(tokens[end]);
             }
@@ -135,9 +136,9 @@ impl Model {
         token
     }
 
-    /// Continues `prompt` with at most `max_tokens` tokens. The same arguments and generator state give the same text.
+    /// Continues `prompt` with at most `max_tokens` tokens. Deterministic for the same arguments and generator state.
     pub(crate) fn generate(&self, prompt: &str, max_tokens: usize, temperature: f64, rng: &mut StdRng) -> Generated {
-        // An unknown word cuts the context: what stands before it says nothing about what may follow it.
+        // The context starts after the last unknown word: no known context contains it.
         let mut context = vec![BOUNDARY];
         let mut prompt_tokens = 0;
         for word in split(prompt) {
@@ -156,14 +157,14 @@ impl Model {
                 if completion_tokens > 0 {
                     break;
                 }
-                // The prompt was the end of a paragraph, and an empty answer helps nobody: begin the next one.
+                // The prompt is the end of a paragraph. Begin the next one, so that the answer is not empty.
                 context = vec![BOUNDARY];
                 continue;
             }
             context.push(token);
             let word = self.word(token);
-            let spaced = text.chars().next_back().or(prompt.chars().next_back());
-            if !is_closing(word) && spaced.is_some_and(|last| !last.is_whitespace()) {
+            let previous = text.chars().next_back().or(prompt.chars().next_back());
+            if !is_closing(word) && previous.is_some_and(|last| !last.is_whitespace()) {
                 text.push(' ');
             }
             text.push_str(word);
@@ -184,16 +185,16 @@ impl Model {
     }
 
     fn next(&self, context: &[Token], temperature: f64, rng: &mut StdRng) -> Token {
-        let longest = LONGEST_CONTEXT.min(context.len());
+        let longest = MAX_CONTEXT.min(context.len());
         for length in (0..=longest).rev() {
             let suffix = &context[context.len() - length..];
             let Some(followers) = self.followers.get(suffix) else {
                 continue;
             };
-            if temperature < COLDEST {
+            if temperature < MIN_TEMPERATURE {
                 return followers.most_frequent();
             }
-            if length == 0 || followers.trusted(rng) {
+            if length == 0 || followers.decides(rng) {
                 return followers.sample(temperature, rng);
             }
         }
@@ -201,7 +202,7 @@ impl Model {
     }
 }
 
-/// Splits a text into words (letters and digits, with apostrophes and hyphens inside) and single other signs.
+/// Splits a text into words (letters and digits, with apostrophes and hyphens within) and other single characters.
 fn split(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -210,13 +211,13 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
         let mut end = first.len_utf8();
         if first.is_alphanumeric() {
             let mut following = rest.char_indices().skip(1).peekable();
-            while let Some((at, sign)) = following.next() {
-                let inside = matches!(sign, '\'' | '’' | '-')
+            while let Some((at, character)) = following.next() {
+                let inside = matches!(character, '\'' | '’' | '-')
                     && following.peek().is_some_and(|(_, after)| after.is_alphanumeric());
-                if !sign.is_alphanumeric() && !inside {
+                if !character.is_alphanumeric() && !inside {
                     break;
                 }
-                end = at + sign.len_utf8();
+                end = at + character.len_utf8();
             }
         }
         let (token, after) = rest.split_at(end);
@@ -225,7 +226,7 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Signs that stand close to the word before them.
+/// Returns `true` for punctuation that follows a word without a space.
 fn is_closing(token: &str) -> bool {
     matches!(token, "," | "." | ";" | ":" | "!" | "?" | ")" | "’" | "'")
 }
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn splitting() {
+    fn a_text_is_split_into_words_and_punctuation() {
         assert_eq!(
             tokens("The miller's well-kept mill, at 9 o'clock!"),
             ["The", "miller's", "well-kept", "mill", ",", "at", "9", "o'clock", "!"]
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn one_seed_one_text() {
+    fn the_same_seed_gives_the_same_text() {
         let model = Model::train(CORPUS);
         let first = generate(&model, "The keeper", 60, 7);
         assert_eq!(first, generate(&model, "The keeper", 60, 7));
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_those_of_the_text() {
+    fn token_counts_match_the_text() {
         let model = Model::train(CORPUS);
         for seed in 0..50 {
             let generated = generate(&model, "Nobody reads the book", 40, seed);
@@ -288,21 +289,21 @@ mod tests {
     }
 
     #[test]
-    fn frequent_contexts_decide() {
+    fn frequent_contexts_decide_alone() {
         let model = Model::train(&"a b c.\n\n".repeat(1000));
         let texts = (0..100).map(|seed| generate(&model, "a", 3, seed).text);
         assert!(texts.filter(|text| text == " b c.").count() > 95);
     }
 
     #[test]
-    fn a_temperature_of_zero_needs_no_luck() {
+    fn a_temperature_of_zero_is_deterministic() {
         let model = Model::train(CORPUS);
         let text = |seed| model.generate("The", 30, 0.0, &mut StdRng::seed_from_u64(seed));
         assert_eq!(text(1), text(2));
     }
 
     #[test]
-    fn spaces_stand_where_a_reader_expects_them() {
+    fn words_are_separated_by_spaces_and_punctuation_is_not() {
         let model = Model::train("one two, three.");
         let mut rng = StdRng::seed_from_u64(1);
         let mut text = |prompt| model.generate(prompt, 5, 0.0, &mut rng).text;
@@ -313,12 +314,12 @@ mod tests {
     }
 
     #[test]
-    fn edges() {
+    fn no_tokens_and_no_training_end_at_once() {
         let model = Model::train(CORPUS);
         let none = generate(&model, "The", 0, 1);
         assert_eq!((none.completion_tokens, none.finish), (0, Finish::Length));
         let untrained = Model::train("");
-        // Nothing was learned, so there is nothing to say, and saying it must come to an end.
+        // Must return, although the model knows no token.
         assert_eq!(generate(&untrained, "The", 10, 1).completion_tokens, 0);
     }
 }

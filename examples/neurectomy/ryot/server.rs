@@ -18,10 +18,10 @@ use url::Url;
 
 use super::model::{Finish, Model};
 
-/// As many tokens as one request may ask for.
-const MOST_TOKENS: usize = 2048;
+/// The maximum of `max_tokens`.
+const MAX_TOKENS: usize = 2048;
 
-/// What a request gets that does not say how many tokens it wants; the protocol's own default.
+/// The default of `max_tokens`, as in the protocol.
 const DEFAULT_TOKENS: usize = 16;
 
 struct Ryot {
@@ -30,7 +30,7 @@ struct Ryot {
     completions: AtomicU64,
 }
 
-/// The part of the protocol's request that this server honours. It refuses what would change the shape of its answer.
+/// The supported fields of a request. `n` and `stream` are read to reject values that would change the form of the answer.
 #[derive(Deserialize)]
 struct Request {
     model: String,
@@ -42,10 +42,10 @@ struct Request {
     stream: Option<bool>,
 }
 
-/// Trains the model and serves it under `name` until the process ends. Returns its base URL.
+/// Trains the model and serves it under `name` until the process ends. Returns the base URL.
 ///
 /// # Errors
-/// If no loopback port can be bound.
+/// Returns an error if no loopback port can be bound.
 pub(crate) async fn start(name: &str) -> io::Result<Url> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = Url::parse(&format!("http://{}", listener.local_addr()?)).map_err(io::Error::other)?;
@@ -81,29 +81,27 @@ async fn complete(
 ) -> Result<Json<Value>, ApiError> {
     if request.model != ryot.name {
         return Err(ApiError::not_found(format!(
-            "there is no model `{}`; GET /v1/models lists those there are",
+            "there is no model `{}`; GET /v1/models lists the models",
             request.model
         )));
     }
     if request.stream == Some(true) || request.n.is_some_and(|n| n != 1) {
         return Err(ApiError::bad_request(
-            "this server answers with one whole completion: `stream` must be false and `n` 1",
+            "this server returns one complete completion: `stream` must be false and `n` must be 1",
         ));
     }
     let max_tokens = request.max_tokens.unwrap_or(DEFAULT_TOKENS);
-    if max_tokens > MOST_TOKENS {
-        return Err(ApiError::bad_request(format!(
-            "`max_tokens` is {max_tokens}, this model gives at most {MOST_TOKENS}"
-        )));
+    if max_tokens > MAX_TOKENS {
+        return Err(ApiError::bad_request(format!("`max_tokens` is {max_tokens}; the maximum is {MAX_TOKENS}")));
     }
     let temperature = request.temperature.unwrap_or(1.0);
     if !(0.0..=2.0).contains(&temperature) {
-        return Err(ApiError::bad_request(format!("`temperature` is {temperature}, it goes from 0 to 2")));
+        return Err(ApiError::bad_request(format!("`temperature` is {temperature}; expected a number from 0 to 2")));
     }
 
     let id = ryot.completions.fetch_add(1, Ordering::Relaxed);
     let state = Arc::clone(&ryot);
-    // Two thousand tokens are milliseconds of arithmetic, which the threads that serve sockets have no time for.
+    // Generating two thousand tokens takes milliseconds, which would block the runtime's worker thread.
     let generated = tokio::task::spawn_blocking(move || {
         let mut rng = request.seed.map_or_else(rand::make_rng::<StdRng>, StdRng::seed_from_u64);
         state.model.generate(&request.prompt, max_tokens, temperature, &mut rng)

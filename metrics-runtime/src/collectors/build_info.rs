@@ -1,13 +1,14 @@
-//! From what the binary was built.
+//! `build_info`: version, revision and compiler of the binary.
 
 use std::borrow::Cow;
 
 use crate::registry::{Registry, RegistryError};
 use crate::schema::Descriptor;
 
-/// From what the binary was built, for [`Builder::build_info`](crate::Builder::build_info).
+/// Version, revision and compiler of the binary, for [`Builder::build_info`](crate::Builder::build_info).
 ///
-/// [`build_info!`](crate::build_info!) makes one of what the compiler knows; this is the way for what it does not.
+/// [`build_info!`](crate::build_info!) creates one from the crate's version and from variables of the build. Use this type
+/// for facts from another source.
 ///
 /// ```
 /// use metrics_runtime::BuildInfo;
@@ -24,18 +25,18 @@ pub struct BuildInfo {
 }
 
 impl BuildInfo {
-    /// The version, and nothing else that is known.
+    /// Creates build info with this version. Revision and compiler are unknown.
     pub fn new(version: impl Into<Cow<'static, str>>) -> Self {
         Self { version: version.into(), revision: None, rustc: None }
     }
 
-    /// The commit. An empty one is none.
+    /// Sets the revision: the commit that was built. An empty string means unknown.
     pub fn revision(mut self, revision: impl Into<Cow<'static, str>>) -> Self {
         self.revision = Some(revision.into()).filter(|revision| !revision.is_empty());
         self
     }
 
-    /// The version of the compiler. An empty one is none.
+    /// Sets the version of the compiler. An empty string means unknown.
     pub fn rustc(mut self, rustc: impl Into<Cow<'static, str>>) -> Self {
         self.rustc = Some(rustc.into()).filter(|rustc| !rustc.is_empty());
         self
@@ -46,17 +47,22 @@ impl BuildInfo {
             [("version", Some(&self.version)), ("revision", self.revision.as_ref()), ("rustc", self.rustc.as_ref())];
         let known = facts.into_iter().filter_map(|(label, value)| Some((label, value?.as_ref())));
         let (labels, values): (Vec<_>, Vec<_>) = known.unzip();
-        let descriptor = Descriptor::info("build_info", "From what the binary was built.").labels(labels);
+        let descriptor = Descriptor::info("build_info", "Version, revision and compiler of the binary.").labels(labels);
         registry.info(descriptor)?.known_series(&values);
         Ok(())
     }
 }
 
-/// The [`BuildInfo`] of the crate that calls it: its version, the revision if the variable `VERGEN_GIT_SHA` is set while it
-/// is compiled, and the compiler if `VERGEN_RUSTC_SEMVER` is.
+/// Creates the [`BuildInfo`] of the calling crate.
 ///
-/// Cargo knows neither of the two. The variables are those that a build script with the crate `vergen` sets; a line in
-/// CI does as well: `VERGEN_GIT_SHA=$(git rev-parse HEAD) cargo build --release`.
+/// | label | value |
+/// |---|---|
+/// | `version` | the crate's version (`CARGO_PKG_VERSION`) |
+/// | `revision` | the variable `VERGEN_GIT_SHA` at compile time; no label if unset |
+/// | `rustc` | the variable `VERGEN_RUSTC_SEMVER` at compile time; no label if unset |
+///
+/// Cargo does not set the last two. A build script with the crate `vergen` sets them; so does a line in CI:
+/// `VERGEN_GIT_SHA=$(git rev-parse HEAD) cargo build --release`.
 ///
 /// ```
 /// let build = metrics_runtime::build_info!();

@@ -1,7 +1,7 @@
-//! Metrics that are the same in every service: its build, its process, its tokio runtimes.
+//! Collectors that are the same in every service: build info, the process, tokio runtimes.
 //!
-//! `process_*` and `tokio_*` have no namespace, as in every other client library: dashboards and alerts for them are
-//! written once, for all services. Constant labels they do have. `build_info` belongs to the service and has both.
+//! `process_*` and `tokio_*` have constant labels but no namespace, as in other client libraries, so that one dashboard
+//! and one set of alerts fits all services. `build_info` belongs to the service and has both.
 
 mod build_info;
 #[cfg(feature = "process")]
@@ -14,31 +14,32 @@ pub use build_info::BuildInfo;
 use crate::registry::{Registry, RegistryError};
 use crate::schema::Source;
 
-/// Which of them a service has.
+/// The collectors that a service has enabled.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Standard {
-    pub(crate) build: Option<BuildInfo>,
+pub(crate) struct CollectorSet {
+    pub(crate) build_info: Option<BuildInfo>,
     #[cfg(feature = "process")]
     pub(crate) process: bool,
+    /// The runtimes, each with the value of its label `runtime`.
     #[cfg(feature = "tokio-runtime")]
-    pub(crate) runtimes: Vec<(String, tokio::runtime::Handle)>,
+    pub(crate) tokio_runtimes: Vec<(String, tokio::runtime::Handle)>,
 }
 
-impl Standard {
+impl CollectorSet {
     #[cfg_attr(
         not(any(feature = "process", feature = "tokio-runtime")),
-        expect(unused_variables, reason = "the place is that of computed families")
+        expect(unused_variables, reason = "only computed families have the source location of their registration")
     )]
     pub(crate) fn register(&self, registry: &Registry, source: Source) -> Result<(), RegistryError> {
-        if let Some(build) = &self.build {
-            build.register(registry)?;
+        if let Some(build_info) = &self.build_info {
+            build_info.register(registry)?;
         }
         #[cfg(feature = "process")]
         if self.process {
             let _ = registry.computed::<process::Process>(source)?;
         }
         #[cfg(feature = "tokio-runtime")]
-        for (name, handle) in &self.runtimes {
+        for (name, handle) in &self.tokio_runtimes {
             registry.computed::<tokio_runtime::Runtimes>(source)?.insert(name, handle);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! `tokio_*`: what tokio runtimes say of themselves.
+//! `tokio_*`: metrics of tokio runtimes.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,11 +10,12 @@ use crate::family::computed::{Computed, Samples};
 use crate::schema::Descriptor;
 use crate::schema::Number;
 
+// Indexes into the descriptors.
 const WORKERS: usize = 0;
-const ALIVE: usize = 1;
-const QUEUED: usize = 2;
+const ALIVE_TASKS: usize = 1;
+const GLOBAL_QUEUE_DEPTH: usize = 2;
 #[cfg(target_has_atomic = "64")]
-const BUSY: usize = 3;
+const BUSY_SECONDS: usize = 3;
 #[cfg(target_has_atomic = "64")]
 const PARKS: usize = 4;
 
@@ -31,11 +32,11 @@ impl Runtimes {
 impl Computed for Runtimes {
     fn descriptors(&self) -> Vec<Descriptor> {
         let gauge = |name, help| Descriptor::gauge(name, help).labels(["runtime"]);
-        // In the order of the constants above.
+        // In the order of the indexes above.
         let mut descriptors = vec![
             gauge("tokio_workers", "Worker threads of a tokio runtime."),
-            gauge("tokio_alive_tasks", "Tasks that were spawned on a tokio runtime and are not done."),
-            gauge("tokio_global_queue_depth", "Tasks that wait in a tokio runtime's global queue."),
+            gauge("tokio_alive_tasks", "Tasks that were spawned on a tokio runtime and have not finished."),
+            gauge("tokio_global_queue_depth", "Tasks in the global queue of a tokio runtime."),
         ];
         if cfg!(target_has_atomic = "64") {
             let counter = |name, help| Descriptor::counter(name, help).labels(["runtime", "worker"]);
@@ -63,13 +64,13 @@ impl Computed for Runtimes {
         for (name, runtime) in &runtimes {
             let whole = |n: usize| Number::Whole(n as u64);
             samples.add(WORKERS, &[name], whole(runtime.num_workers()));
-            samples.add(ALIVE, &[name], whole(runtime.num_alive_tasks()));
-            samples.add(QUEUED, &[name], whole(runtime.global_queue_depth()));
+            samples.add(ALIVE_TASKS, &[name], whole(runtime.num_alive_tasks()));
+            samples.add(GLOBAL_QUEUE_DEPTH, &[name], whole(runtime.global_queue_depth()));
             #[cfg(target_has_atomic = "64")]
             for worker in 0..runtime.num_workers() {
                 let labels = [name, &*worker.to_string()];
                 let busy = runtime.worker_total_busy_duration(worker).as_secs_f64();
-                samples.add(BUSY, &labels, Number::Float(busy));
+                samples.add(BUSY_SECONDS, &labels, Number::Float(busy));
                 samples.add(PARKS, &labels, Number::Whole(runtime.worker_park_count(worker)));
             }
         }
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn each_runtime_has_its_workers_and_its_tasks() {
+    fn each_runtime_has_its_own_workers_and_tasks() {
         let (main, other) = (runtime(3), runtime(1));
         let builder = Metrics::builder().registry(&Registry::new()).namespace("shop");
         let metrics =
@@ -110,14 +111,14 @@ mod tests {
         }
         release.send(()).unwrap();
         main.block_on(task).unwrap().unwrap();
-        // The task is done, and taken off the runtime's list just after it said so.
+        // The runtime removes a task from its list just after it has woken the join handle.
         while sample(&metrics.render(), "tokio_alive_tasks{runtime=\"main\"}") > 0.0 {
             std::thread::yield_now();
         }
     }
 
     #[test]
-    fn busy_time_is_that_in_which_tasks_run_and_is_in_seconds() {
+    fn busy_time_is_the_time_in_which_tasks_run_in_seconds() {
         let created = Instant::now();
         let busy = runtime(1);
         let metrics = Metrics::builder().registry(&Registry::new()).tokio_runtime("x", busy.handle()).build().unwrap();
@@ -128,7 +129,7 @@ mod tests {
         }));
         let worked = worked.unwrap();
         let read = || sample(&metrics.render(), "tokio_worker_busy_seconds_total{runtime=\"x\",worker=\"0\"}");
-        // The worker adds what it has done when it goes to sleep.
+        // A worker adds its busy time when it goes to sleep.
         while read() < worked {
             std::thread::yield_now();
         }
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_that_ended_has_its_last_numbers_until_its_name_comes_again() {
+    fn a_runtime_that_ended_keeps_its_last_values_until_its_name_is_used_again() {
         let registry = Registry::new();
         let build = |runtime: &tokio::runtime::Runtime| {
             Metrics::builder().registry(&registry).tokio_runtime("main", runtime.handle()).build().unwrap()

@@ -1,9 +1,9 @@
-//! What a program says of its metrics.
+//! The settings of a service's metrics.
 
 #[cfg(feature = "serve")]
 use std::net::SocketAddr;
 
-use crate::collectors::Standard;
+use crate::collectors::CollectorSet;
 #[cfg(feature = "axum")]
 use crate::http::Endpoint;
 #[cfg(feature = "http")]
@@ -13,7 +13,22 @@ use crate::registry::Registry;
 use crate::schema::objective::Objective;
 use crate::schema::objective::RouteObjective;
 
-/// How a service's metrics are named and served. Begins with [`Metrics::builder`](crate::Metrics::builder).
+/// The settings of a service's metrics: names, HTTP recording, and access to the metrics page.
+///
+/// Created by [`Metrics::builder`](crate::Metrics::builder). Settings are checked together by [`build`](Self::build) and
+/// [`install`](Self::install), so the order of the calls does not matter, except that [`from_env`](Self::from_env)
+/// overrides only the settings made before it.
+///
+/// ```
+/// use metrics_runtime::Metrics;
+///
+/// let metrics = Metrics::builder()
+///     .namespace("shop")
+///     .constant_label("region", "eu")
+///     .from_env()?
+///     .install()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "nothing happens before `install` or `build`"]
 #[derive(Debug, Clone)]
 pub struct Builder {
@@ -22,7 +37,7 @@ pub struct Builder {
     pub(super) constant: Vec<(String, String)>,
     pub(super) infos: Vec<(String, Vec<(String, String)>)>,
     pub(super) objectives: Vec<RouteObjective>,
-    pub(crate) standard: Standard,
+    pub(super) collectors: CollectorSet,
     pub(super) enabled: bool,
     #[cfg(feature = "http")]
     pub(super) http: Http,
@@ -42,7 +57,7 @@ impl Builder {
             constant: Vec::new(),
             infos: Vec::new(),
             objectives: Vec::new(),
-            standard: Standard::default(),
+            collectors: CollectorSet::default(),
             enabled: true,
             #[cfg(feature = "http")]
             http: Http::new(),
@@ -55,20 +70,34 @@ impl Builder {
         }
     }
 
-    /// Puts `namespace_` in front of the name of every metric of this toolkit, attributes included. Foreign collectors,
-    /// the toolkit's own `metrics_runtime_*`, and `process_*` and `tokio_*` keep their names.
+    /// Sets the namespace: the prefix `namespace_` of every metric name on the page. Default: no prefix.
+    ///
+    /// It applies to the metrics of attributes, of `#[metrics]` modules, of the HTTP middleware and of the registry's
+    /// families. Collectors of the `prometheus` crate, the toolkit's own `metrics_runtime_*`, and `process_*` and
+    /// `tokio_*` keep their names. Names are prefixed when the page is written, so metrics that were recorded before
+    /// `install` get the prefix too.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
         self
     }
 
-    /// A label on every sample of this toolkit. A metric that has the label itself keeps its own.
+    /// Adds a label with a fixed value to every sample of this toolkit. A metric that already has a label of this name
+    /// keeps its own value.
     pub fn constant_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.constant.push((name.into(), value.into()));
         self
     }
 
-    /// The info metric `name_info`: facts about the service as labels of a constant 1.
+    /// Adds the info metric `name_info`: facts about the service as labels of a sample that is always 1.
+    ///
+    /// ```
+    /// use metrics_runtime::{Metrics, Registry};
+    ///
+    /// let builder = Metrics::builder().registry(&Registry::new());
+    /// let metrics = builder.info("system", [("os", "linux"), ("arch", "x86_64")]).build()?;
+    /// assert!(metrics.render().contains("system_info{os=\"linux\",arch=\"x86_64\"} 1\n"));
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// ```
     pub fn info<K: Into<String>, V: Into<String>>(
         mut self,
         name: impl Into<String>,
@@ -79,9 +108,12 @@ impl Builder {
         self
     }
 
-    /// What an HTTP route promises, by the route as the application writes it. Alert rules follow from it, see the crate
-    /// `metrics-export`; a latency is one of the bounds of [`Http::buckets`]. A second objective of a route is an error at
-    /// [`build`](Self::build), as a second constant label of a name is.
+    /// Sets the service level objective of an HTTP route, given as the application writes it (`/users/{id}`). Burn-rate
+    /// alerts are generated from it by the crate
+    /// `metrics-export`.
+    ///
+    /// A latency must be one of the bounds of [`Http::buckets`]. A second objective for the same route is an error at
+    /// [`build`](Self::build).
     ///
     /// ```
     /// use std::time::Duration;
@@ -97,45 +129,50 @@ impl Builder {
         self
     }
 
-    /// What is recorded of HTTP requests. [`Http::new`] unless said otherwise.
+    /// Sets what the HTTP middleware records. Default: [`Http::new`].
     #[cfg(feature = "http")]
     pub fn http(mut self, http: Http) -> Self {
         self.http = http;
         self
     }
 
-    /// Where the page is served: `/metrics` unless said otherwise.
+    /// Sets the path of the metrics page. It must start with `/`, and no route of the application may have it. Default:
+    /// `/metrics`.
     #[cfg(feature = "axum")]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// How the page is served, and to whom. [`Endpoint::new`] unless said otherwise.
+    /// Sets how the metrics page is served: token, allowed networks, limits. Default: [`Endpoint::new`].
     #[cfg(feature = "axum")]
     pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
         self.endpoint = endpoint;
         self
     }
 
-    /// Gives the page an address of its own, apart from the application: [`Metrics::listen`](crate::Metrics::listen)
-    /// serves it there, and [`Metrics::instrument`](crate::Metrics::instrument) does not mount it. An address
-    /// that others than this machine can reach is an error at `build`, unless the [`Endpoint`] has a token or a list, or
-    /// is open to everyone.
+    /// Serves the metrics page on a separate address: [`Metrics::listen`](crate::Metrics::listen) listens on it, and
+    /// [`Metrics::instrument`](crate::Metrics::instrument) does not mount the page in the router.
+    ///
+    /// An address that other machines can reach is an error at `build`, unless the [`Endpoint`] has a token or a list of
+    /// allowed networks, or is [open to everyone](Endpoint::open_to_everyone).
     #[cfg(feature = "serve")]
     pub fn listen_on(mut self, address: impl Into<SocketAddr>) -> Self {
         self.listen = Some(address.into());
         self
     }
 
-    /// Whether anything is recorded and served. Switched off, attributes run the plain body, the HTTP layer is the
-    /// identity and the page is not mounted.
+    /// Switches metrics on or off. Default: on.
+    ///
+    /// If metrics are switched off, annotated functions run without recording (once installed), the HTTP layer passes
+    /// requests through, and the page is not mounted. Circuit breakers keep working.
     pub const fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
         self
     }
 
-    /// A registry other than [`Registry::global`]. Attributes and `#[metrics]` modules record into the global one.
+    /// Uses another registry than [`Registry::global`], for a test or a second page. Attributes and `#[metrics]` modules
+    /// always record into the global one.
     pub fn registry(mut self, registry: &Registry) -> Self {
         self.registry = registry.clone();
         self

@@ -45,13 +45,13 @@ mod tests {
     use crate::schema::Descriptor;
 
     #[test]
-    fn a_prometheus_registry_shows_what_our_page_shows() {
+    fn a_prometheus_registry_gathers_the_same_samples_as_the_page() {
         let metrics = shop(&Registry::new());
         let sizes = Descriptor::histogram("size_bytes", "Sizes.", &[1.0, 2.0][..]).labels(["kind"]);
         metrics.registry().histogram(sizes).unwrap().get_or_create(&["a\"b"]).unwrap().observe(1.5);
-        let theirs = prometheus::Registry::new();
-        theirs.register(Box::new(metrics.collector())).unwrap();
-        let page = prometheus::TextEncoder::new().encode_to_string(&theirs.gather()).unwrap();
+        let other = prometheus::Registry::new();
+        other.register(Box::new(metrics.collector())).unwrap();
+        let page = prometheus::TextEncoder::new().encode_to_string(&other.gather()).unwrap();
         for line in [
             "shop_size_bytes_bucket{kind=\"a\\\"b\",region=\"eu\",le=\"2\"} 1",
             "shop_size_bytes_bucket{kind=\"a\\\"b\",region=\"eu\",le=\"+Inf\"} 1",

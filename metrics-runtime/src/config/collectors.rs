@@ -4,8 +4,8 @@ use super::Builder;
 use crate::collectors::BuildInfo;
 
 impl Builder {
-    /// The info metric `build_info{version, revision, rustc}`, under the service's namespace. [`build_info!`] fills it
-    /// in; facts that are not known have no label.
+    /// Adds the info metric `build_info{version, revision, rustc}`, under the service's namespace. [`build_info!`]
+    /// fills it in; a fact that is unknown has no label.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry, build_info};
@@ -18,25 +18,26 @@ impl Builder {
     ///
     /// [`build_info!`]: crate::build_info!
     pub fn build_info(mut self, build: BuildInfo) -> Self {
-        self.standard.build = Some(build);
+        self.collectors.build_info = Some(build);
         self
     }
 
-    /// What the operating system says of this process, read when the page is written. Names, help texts and units are
-    /// those of Prometheus' own client library for Go; they have no namespace.
+    /// Adds metrics of this process, read from the operating system when the page is written. Names, help texts and
+    /// units are those of Prometheus' client library for Go. They have no namespace.
     ///
-    /// | metric | |
-    /// |---|---|
-    /// | counter `process_cpu_seconds_total` | user and system time of all threads, in seconds with their fraction |
-    /// | gauge `process_resident_memory_bytes` | memory that is in RAM |
-    /// | gauge `process_virtual_memory_bytes` | memory that is mapped |
-    /// | gauge `process_virtual_memory_max_bytes` | how much may be; 2<sup>64</sup> - 1 is no limit |
-    /// | gauge `process_open_fds` | open file descriptors |
-    /// | gauge `process_max_fds` | how many there may be; 2<sup>64</sup> - 1 is no limit |
-    /// | gauge `process_threads` | threads of the operating system |
-    /// | gauge `process_start_time_seconds` | when the process started, in seconds since 1970; never changes |
+    /// | metric | kind | meaning |
+    /// |---|---|---|
+    /// | `process_cpu_seconds_total` | counter | user and system time of all threads, in seconds with fractions |
+    /// | `process_resident_memory_bytes` | gauge | memory in RAM |
+    /// | `process_virtual_memory_bytes` | gauge | mapped memory |
+    /// | `process_virtual_memory_max_bytes` | gauge | limit of mapped memory; 2<sup>64</sup> - 1 if there is no limit |
+    /// | `process_open_fds` | gauge | open file descriptors |
+    /// | `process_max_fds` | gauge | limit of open file descriptors; 2<sup>64</sup> - 1 if there is no limit |
+    /// | `process_threads` | gauge | threads of the operating system |
+    /// | `process_start_time_seconds` | gauge | time at which the process started, in seconds since 1970; constant |
     ///
-    /// Linux alone says it: elsewhere the families have no series. What cannot be read (no `/proc`) is left out.
+    /// Only Linux is supported: on other systems the families have no series. Values that cannot be read, for example
+    /// because `/proc` is not mounted, are omitted.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};
@@ -48,24 +49,24 @@ impl Builder {
     /// ```
     #[cfg(feature = "process")]
     pub fn process(mut self) -> Self {
-        self.standard.process = true;
+        self.collectors.process = true;
         self
     }
 
-    /// What a tokio runtime says of itself, read when the page is written: what it tells without `tokio_unstable`. No
-    /// namespace. A process may have several, each with a name of its own; a name that comes again, as after a restart,
-    /// replaces the runtime that had it.
+    /// Adds the metrics of a tokio runtime that are available without `tokio_unstable`, read from
+    /// [`RuntimeMetrics`](tokio::runtime::RuntimeMetrics) when the page is written. They have no namespace.
     ///
-    /// | metric | labels | |
-    /// |---|---|---|
-    /// | gauge `tokio_workers` | `runtime` | worker threads |
-    /// | gauge `tokio_alive_tasks` | `runtime` | tasks that were spawned and are not done |
-    /// | gauge `tokio_global_queue_depth` | `runtime` | tasks that wait for any worker |
-    /// | counter `tokio_worker_busy_seconds_total` | `runtime`, `worker` | time in which a worker ran tasks or polled drivers, in seconds |
-    /// | counter `tokio_worker_parks_total` | `runtime`, `worker` | how often a worker had nothing to do and went to sleep |
+    /// | metric | kind | labels | meaning |
+    /// |---|---|---|---|
+    /// | `tokio_workers` | gauge | `runtime` | worker threads |
+    /// | `tokio_alive_tasks` | gauge | `runtime` | tasks that were spawned and have not finished |
+    /// | `tokio_global_queue_depth` | gauge | `runtime` | tasks in the global queue, waiting for any worker |
+    /// | `tokio_worker_busy_seconds_total` | counter | `runtime`, `worker` | time in which a worker ran tasks or polled drivers, in seconds |
+    /// | `tokio_worker_parks_total` | counter | `runtime`, `worker` | times that a worker went to sleep for lack of work |
     ///
-    /// The two counters are there where the processor has atomics of 64 bits. They are what
-    /// [`RuntimeMetrics`](tokio::runtime::RuntimeMetrics) says.
+    /// `name` is the value of the label `runtime`. A process can have several runtimes, each under its own name; adding
+    /// a second runtime under the same name, as after a restart, replaces the first. The two counters exist on targets
+    /// with 64-bit atomics.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};
@@ -77,7 +78,7 @@ impl Builder {
     /// ```
     #[cfg(feature = "tokio-runtime")]
     pub fn tokio_runtime(mut self, name: impl Into<String>, handle: &tokio::runtime::Handle) -> Self {
-        self.standard.runtimes.push((name.into(), handle.clone()));
+        self.collectors.tokio_runtimes.push((name.into(), handle.clone()));
         self
     }
 }
@@ -90,24 +91,33 @@ mod tests {
 
     #[cfg(all(feature = "process", target_os = "linux"))]
     #[test]
-    fn what_is_the_same_everywhere_has_the_constant_labels_and_no_namespace() {
-        let builder = Metrics::builder().registry(&Registry::new());
-        let metrics = builder.namespace("shop").constant_label("region", "eu").process().build().unwrap();
-        let page = metrics.render();
+    fn process_metrics_have_the_constant_labels_and_no_namespace() {
+        let page = shop_with_process().render();
         assert!(page.contains("\nprocess_threads{region=\"eu\"} "), "{page}");
         assert!(!page.contains("shop_process"), "{page}");
-        let theirs = prometheus::Registry::new();
-        theirs.register(Box::new(metrics.collector())).unwrap();
-        let page = prometheus::TextEncoder::new().encode_to_string(&theirs.gather()).unwrap();
+    }
+
+    #[cfg(all(feature = "prometheus", feature = "process", target_os = "linux"))]
+    #[test]
+    fn a_prometheus_registry_has_process_metrics_with_the_constant_labels_and_no_namespace() {
+        let other = prometheus::Registry::new();
+        other.register(Box::new(shop_with_process().collector())).unwrap();
+        let page = prometheus::TextEncoder::new().encode_to_string(&other.gather()).unwrap();
         assert!(page.contains("\nprocess_threads{region=\"eu\"} "), "{page}");
     }
 
     #[cfg(all(feature = "process", target_os = "linux"))]
+    fn shop_with_process() -> Metrics {
+        let builder = Metrics::builder().registry(&Registry::new());
+        builder.namespace("shop").constant_label("region", "eu").process().build().unwrap()
+    }
+
+    #[cfg(all(feature = "process", target_os = "linux"))]
     #[test]
-    fn a_namespace_that_makes_the_same_name_wins_and_the_page_stays_one() {
+    fn a_metric_whose_namespace_makes_it_a_process_metric_is_on_the_page_once() {
         let registry = Registry::new();
         let metrics = Metrics::builder().registry(&registry).namespace("process").process().build().unwrap();
-        let own = crate::Descriptor::gauge("threads", "Of the service.");
+        let own = crate::Descriptor::gauge("threads", "Threads of the service.");
         registry.gauge(own).unwrap().get_or_create(&[]).unwrap().set(-7.0);
         let page = metrics.render();
         assert_eq!(page.lines().filter(|line| line.starts_with("process_threads")).count(), 1, "{page}");
@@ -116,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_build_of_one_registry_adds_nothing() {
+    fn a_second_build_with_the_same_registry_adds_no_lines() {
         let registry = Registry::new();
         let build = || {
             let builder = Metrics::builder().registry(&registry).build_info(BuildInfo::new("1.2.3").revision("abc"));

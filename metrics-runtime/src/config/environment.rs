@@ -1,4 +1,4 @@
-//! What the environment says, which wins over the program.
+//! Settings from environment variables, which override those of the program.
 
 use std::ffi::OsString;
 #[cfg(feature = "serve")]
@@ -9,117 +9,124 @@ use crate::error::debug_as_display;
 #[cfg(feature = "axum")]
 use crate::http::{EndpointSettingError, PathError, check_path};
 
-/// The environment variable that switches metrics on or off.
 const ENABLED: &str = "METRICS_ENABLED";
-/// The environment variable that says where the page is.
 #[cfg(feature = "axum")]
 const PATH: &str = "METRICS_PATH";
-/// The environment variable that says what scrapers have to show.
 #[cfg(feature = "axum")]
 const TOKEN: &str = "METRICS_TOKEN";
-/// The environment variable that says where scrapers may come from.
 #[cfg(feature = "axum")]
 const ALLOW: &str = "METRICS_ALLOW";
-/// The environment variable that gives the page an address of its own.
 #[cfg(feature = "serve")]
 const LISTEN: &str = "METRICS_LISTEN";
 
-/// An environment variable that cannot be followed.
+/// An environment variable with an invalid value. Returned by [`Builder::from_env`].
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvError {
-    /// It has a value that is none of the choices.
-    #[error("{variable} is {value:?}; it has to be one of {choices}, or unset")]
+    /// The value of `METRICS_ENABLED` or `METRICS_LISTEN` is not one of the expected ones.
+    #[error("{variable} is {value:?}; expected {expected}, or unset")]
     #[non_exhaustive]
-    Choice {
+    Value {
         /// The variable.
         variable: &'static str,
-        /// What it is set to.
+        /// The value that was found.
         value: String,
-        /// What it may be set to.
-        choices: &'static str,
+        /// The values that are expected.
+        expected: &'static str,
     },
-    /// It is no path that the page could have.
+    /// The value of `METRICS_PATH` is not a valid path for the metrics page.
     #[cfg(feature = "axum")]
     #[error("METRICS_PATH: {0}")]
     Path(PathError),
-    /// It says something about who may have the page that cannot be followed.
+    /// The value of `METRICS_TOKEN` or `METRICS_ALLOW` is not a valid setting of the endpoint.
     #[cfg(feature = "axum")]
     #[error("{variable}: {problem}")]
     #[non_exhaustive]
-    Access {
+    Endpoint {
         /// The variable.
         variable: &'static str,
-        /// What is wrong with it.
+        /// The problem with its value.
         problem: EndpointSettingError,
-    },
-    /// It is no address that the page could have.
-    #[cfg(feature = "serve")]
-    #[error(
-        "METRICS_LISTEN is {value:?}; it has to be an address and a port, as 127.0.0.1:9464, or a port alone, which is \
-         one of this machine only, or unset"
-    )]
-    #[non_exhaustive]
-    Listen {
-        /// What it is set to.
-        value: String,
     },
 }
 
 debug_as_display!(EnvError);
 
 impl Builder {
-    /// Follows the environment, which wins over what the program says:
+    /// Reads the settings of the environment, which override those that the program has made so far.
     ///
-    /// | variable | values | unset or empty |
+    /// Operators change these without a new build:
+    ///
+    /// | variable | value | if unset or empty |
     /// |---|---|---|
-    /// | `METRICS_ENABLED` | `true` `1` `yes` `on`, `false` `0` `no` `off`, in any case | as the program says, else on |
-    /// | `METRICS_PATH` | a path that starts with `/` | as the program says, else `/metrics` |
-    /// | `METRICS_TOKEN` | the bearer token that scrapers have to show, in place of the program's | as the program says; empty is an error |
-    /// | `METRICS_ALLOW` | addresses and networks that scrapers may come from, separated by commas, in place of the program's | as the program says |
-    /// | `METRICS_LISTEN` | an address and a port of the page's own; a port alone is one of the loopback address | as the program says, else none |
+    /// | `METRICS_ENABLED` | `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`, in any case | the program's setting; default: on |
+    /// | `METRICS_PATH` | the path of the metrics page. It starts with `/`, and no route of the application has it | the program's setting; default: `/metrics` |
+    /// | `METRICS_TOKEN` | a secret. Scrapers send `Authorization: Bearer SECRET` | unset: the program's setting; default: no token is required. Empty: an error, so that an empty secret never opens the page |
+    /// | `METRICS_ALLOW` | addresses and networks, separated by commas: `127.0.0.1,10.0.0.0/8`. Only peers with these addresses may scrape | the program's setting; default: any peer |
+    /// | `METRICS_LISTEN` | a separate address for the metrics page, `127.0.0.1:9464`, or a port of the loopback address, `9464` or `:9464`; port 0 takes a free port | the program's setting; default: the page is a route of the application |
+    ///
+    /// - If `METRICS_ENABLED` is off, functions run as if they had no attribute, requests are not recorded, and the page
+    ///   is not served. See [`enabled`](Self::enabled).
+    /// - `METRICS_TOKEN` replaces all tokens of the program, and `METRICS_ALLOW` its list of networks. The list is
+    ///   compared with the address of the connection, never with a header.
+    /// - An address in `METRICS_LISTEN` that other machines can reach requires a token or a list of networks;
+    ///   [`build`](Self::build) and [`install`](Self::install) check this.
+    /// - White space around a value is ignored.
+    /// - `METRICS_PATH`, `METRICS_TOKEN` and `METRICS_ALLOW` are read with the feature `axum`, `METRICS_LISTEN` with the
+    ///   feature `serve`.
+    ///
+    /// ```
+    /// use metrics_runtime::{Metrics, Registry};
+    ///
+    /// let metrics = Metrics::builder().registry(&Registry::new()).namespace("shop").from_env()?.build()?;
+    /// // METRICS_ENABLED is not set here.
+    /// assert!(metrics.is_enabled());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// A variable has another value. The error names the variable, the value and the choices.
+    /// Returns an error if a variable has any other value. The error names the variable, the value, unless it is a
+    /// secret, and the values that are expected.
     pub fn from_env(self) -> Result<Self, EnvError> {
-        self.following(|variable| std::env::var_os(variable))
+        self.with_variables(|variable| std::env::var_os(variable))
     }
 
-    fn following(mut self, get: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvError> {
-        let set_to = |variable| get(variable).map(|value| value.to_string_lossy().trim().to_owned());
-        let get = |variable| set_to(variable).filter(|value| !value.is_empty());
-        if let Some(value) = get(ENABLED) {
+    fn with_variables(mut self, get: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvError> {
+        let trimmed = |variable| get(variable).map(|value| value.to_string_lossy().trim().to_owned());
+        let non_empty = |variable| trimmed(variable).filter(|value| !value.is_empty());
+        if let Some(value) = non_empty(ENABLED) {
             self.enabled = match value.to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" | "on" => true,
                 "false" | "0" | "no" | "off" => false,
                 _ => {
-                    let choices = "true, 1, yes, on, false, 0, no, off";
-                    return Err(EnvError::Choice { variable: ENABLED, value, choices });
+                    let expected = "one of true, 1, yes, on, false, 0, no, off";
+                    return Err(EnvError::Value { variable: ENABLED, value, expected });
                 }
             };
         }
         #[cfg(feature = "axum")]
-        if let Some(path) = get(PATH) {
+        if let Some(path) = non_empty(PATH) {
             check_path(&path).map_err(EnvError::Path)?;
             self.path = path;
         }
         #[cfg(feature = "axum")]
-        if let Some(token) = set_to(TOKEN) {
+        if let Some(token) = trimmed(TOKEN) {
             self.endpoint = self.endpoint.only_token(token);
-            self.endpoint.check().map_err(|problem| EnvError::Access { variable: TOKEN, problem })?;
+            self.endpoint.check().map_err(|problem| EnvError::Endpoint { variable: TOKEN, problem })?;
         }
         #[cfg(feature = "axum")]
-        if let Some(networks) = get(ALLOW) {
+        if let Some(networks) = non_empty(ALLOW) {
             self.endpoint = self.endpoint.only_allow(networks.split(','));
-            self.endpoint.check().map_err(|problem| EnvError::Access { variable: ALLOW, problem })?;
+            self.endpoint.check().map_err(|problem| EnvError::Endpoint { variable: ALLOW, problem })?;
         }
         #[cfg(feature = "serve")]
-        if let Some(value) = get(LISTEN) {
+        if let Some(value) = non_empty(LISTEN) {
             let port = value.strip_prefix(':').unwrap_or(&value);
-            // A number may have a sign; a port has none.
+            // `u16` parses `+80`, which is not a port.
             let port = port.parse().ok().filter(|_| !port.starts_with('+'));
             let address = port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).or_else(|| value.parse().ok());
-            self.listen = Some(address.ok_or(EnvError::Listen { value })?);
+            let expected = "an address and a port, such as 127.0.0.1:9464, or a port of the loopback address";
+            self.listen = Some(address.ok_or(EnvError::Value { variable: LISTEN, value, expected })?);
         }
         Ok(self)
     }
@@ -136,13 +143,13 @@ mod tests {
     use crate::registry::Registry;
 
     fn from(variables: &[(&str, &str)]) -> Result<Builder, EnvError> {
-        Metrics::builder()
-            .registry(&Registry::new())
-            .following(|name| variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| value.into()))
+        Metrics::builder().registry(&Registry::new()).with_variables(|name| {
+            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| value.into())
+        })
     }
 
     #[test]
-    fn the_switch_understands_what_people_write() {
+    fn metrics_enabled_takes_the_usual_spellings() {
         for (value, enabled) in [
             ("true", true),
             ("1", true),
@@ -161,17 +168,17 @@ mod tests {
     }
 
     #[test]
-    fn what_the_switch_does_not_understand_is_an_error_that_names_variable_value_and_choices() {
+    fn any_other_value_of_metrics_enabled_is_an_error_that_names_variable_value_and_choices() {
         let error = from(&[("METRICS_ENABLED", "maybe")]).map(|_| ()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "METRICS_ENABLED is \"maybe\"; it has to be one of true, 1, yes, on, false, 0, no, off, or unset"
+            "METRICS_ENABLED is \"maybe\"; expected one of true, 1, yes, on, false, 0, no, off, or unset"
         );
     }
 
     #[cfg(feature = "axum")]
     #[test]
-    fn a_path_that_is_none_is_an_error_that_names_its_variable() {
+    fn an_invalid_path_is_an_error_that_names_its_variable() {
         assert_eq!(from(&[("METRICS_PATH", "/m")]).unwrap().path, "/m");
         let error = from(&[("METRICS_PATH", "metrics")]).map(|_| ()).unwrap_err();
         assert!(error.to_string().starts_with("METRICS_PATH: the path \"metrics\""), "{error}");
@@ -179,7 +186,7 @@ mod tests {
 
     #[cfg(feature = "axum")]
     #[test]
-    fn an_empty_token_is_an_error_and_never_an_open_door() {
+    fn an_empty_token_is_an_error_and_tokens_are_not_shown() {
         for value in ["", "  ", "\n"] {
             let error = from(&[("METRICS_TOKEN", value)]).map(|_| ()).unwrap_err();
             assert!(error.to_string().starts_with("METRICS_TOKEN: the bearer token is empty"), "{error}");
@@ -190,15 +197,15 @@ mod tests {
         assert!(error.to_string().starts_with("METRICS_ALLOW: \" home\" is not a valid network"), "{error}");
         let set = from(&[("METRICS_TOKEN", " t\n"), ("METRICS_ALLOW", "10.0.0.0/8,::1")]).unwrap();
         assert_eq!(set.endpoint, Endpoint::new().token("t").allow(["10.0.0.0/8", "::1"]));
-        // What the program has is replaced, not added to.
-        let theirs = Metrics::builder().endpoint(Endpoint::new().token("a").allow(["::2"]));
-        let theirs = theirs.following(|name| [TOKEN, ALLOW].contains(&name).then(|| "1.2.3.4".into()));
-        assert_eq!(theirs.unwrap().endpoint, Endpoint::new().token("1.2.3.4").allow(["1.2.3.4"]));
+        // The program's settings are replaced, not extended.
+        let overridden = Metrics::builder().endpoint(Endpoint::new().token("a").allow(["::2"]));
+        let overridden = overridden.with_variables(|name| [TOKEN, ALLOW].contains(&name).then(|| "1.2.3.4".into()));
+        assert_eq!(overridden.unwrap().endpoint, Endpoint::new().token("1.2.3.4").allow(["1.2.3.4"]));
     }
 
     #[cfg(feature = "serve")]
     #[test]
-    fn an_address_of_its_own_is_one_of_this_machine_unless_it_says_more() {
+    fn a_port_alone_is_one_of_the_loopback_address() {
         for (value, address) in [
             ("9464", "127.0.0.1:9464"),
             (":9464", "127.0.0.1:9464"),
@@ -212,7 +219,10 @@ mod tests {
         assert_eq!(from(&[("METRICS_LISTEN", " ")]).unwrap().listen, None);
         for value in ["65536", "-1", "+80", "::80", "localhost:80", "127.0.0.1", "on", "http://127.0.0.1:80"] {
             let error = from(&[("METRICS_LISTEN", value)]).map(|_| ()).unwrap_err();
-            assert_eq!(error, EnvError::Listen { value: value.to_owned() });
+            assert!(
+                matches!(&error, EnvError::Value { variable: LISTEN, value: found, .. } if found == value),
+                "{error}"
+            );
         }
         let open = from(&[("METRICS_LISTEN", "0.0.0.0:80")]).unwrap().build().map(|_| ()).unwrap_err();
         assert!(matches!(open, InstallError::Serve(_)), "{open}");

@@ -1,4 +1,4 @@
-//! From what was said to metrics: everything is checked, and nothing is served before it is right.
+//! Checks of the settings, and installation. All checks run before anything is served.
 
 use std::sync::Arc;
 #[cfg(feature = "serve")]
@@ -17,49 +17,50 @@ use crate::instrument;
 use crate::registry::RegistryError;
 use crate::schema::name::{self, NameError};
 #[cfg(feature = "axum")]
-use crate::schema::objective::PROMISED_TWICE;
+use crate::schema::objective::{PROMISED_TWICE, RouteObjective};
 use crate::schema::{Descriptor, Naming, Source};
 
-/// Why metrics cannot be installed.
+/// An error of [`Builder::build`] or [`Builder::install`].
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstallError {
-    /// The namespace is none that Prometheus allows.
+    /// The namespace is not a valid prefix of metric names.
     #[error("namespace: {0}")]
     Namespace(NameError),
-    /// The name of a constant label is none that Prometheus allows.
+    /// The name of a constant label is not a valid label name, or is given twice.
     #[error("constant label: {0}")]
     ConstantLabel(NameError),
-    /// The path is none that the page could have.
+    /// The path is not a valid path for the metrics page.
     #[cfg(feature = "axum")]
     #[error("path: {0}")]
     Path(PathError),
-    /// The objective of a route that no alert can follow from, or a second one.
+    /// The objective of a route cannot be turned into alerts, or the route has a second one.
     #[error("objective of {route}: {problem}")]
     #[non_exhaustive]
     Objective {
         /// The route.
         route: String,
-        /// What is wrong with it.
+        /// The problem with its objective.
         problem: NameError,
     },
-    /// A setting of the endpoint cannot be followed.
+    /// A setting of the endpoint is invalid.
     #[cfg(feature = "axum")]
     #[error("endpoint: {0}")]
     Endpoint(EndpointSettingError),
-    /// The page cannot be served on the address that it is to have.
+    /// The page must not be served on its separate address.
     #[cfg(feature = "serve")]
     #[error(transparent)]
     Serve(ServeError),
-    /// What is to be recorded of HTTP requests cannot be.
+    /// A setting of the HTTP middleware is invalid.
     #[cfg(feature = "http")]
     #[error("http: {0}")]
     Http(HttpError),
-    /// Metrics of this binary that cannot be told apart, or that Prometheus does not allow.
+    /// Metrics of this binary with invalid definitions, or with definitions that conflict. Each error names its source
+    /// locations.
     #[error("{}", list(.0))]
     Declarations(Vec<RegistryError>),
-    /// Metrics were installed before.
-    #[error("metrics are installed already: install them once, and clone or look up the handle after that")]
+    /// Metrics are already installed in this process.
+    #[error("metrics are already installed; install them once, then clone the handle or use `Metrics::installed`")]
     AlreadyInstalled,
 }
 
@@ -87,11 +88,13 @@ impl From<HttpError> for InstallError {
 }
 
 impl Builder {
-    /// The metrics, without making them the ones of this process: for a second page, or for a test.
+    /// Checks the settings and returns the metrics, without installing them in this process: for a second page, or for
+    /// a test.
     ///
     /// # Errors
-    /// Something Prometheus does not allow, or two definitions of one metric that differ. All such definitions are
-    /// reported at once, each with its places.
+    /// Returns an error if a setting is invalid, if a metric of this binary has an invalid name, label or bucket list, or
+    /// if two definitions of one metric differ. All such definitions are reported at once, each with its source
+    /// locations.
     #[track_caller]
     pub fn build(self) -> Result<Metrics, InstallError> {
         let mut prefix = self.namespace;
@@ -108,12 +111,12 @@ impl Builder {
         #[cfg(feature = "axum")]
         check_path(&self.path).map_err(InstallError::Path)?;
         #[cfg(feature = "axum")]
-        for (i, promise) in self.objectives.iter().enumerate() {
-            let wrong = |problem| InstallError::Objective { route: promise.route.clone(), problem };
-            if self.objectives[..i].iter().any(|earlier| earlier.route == promise.route) {
-                return Err(wrong(PROMISED_TWICE.into()));
+        for (i, RouteObjective { route, objective }) in self.objectives.iter().enumerate() {
+            let invalid = |problem| InstallError::Objective { route: route.clone(), problem };
+            if self.objectives[..i].iter().any(|earlier| earlier.route == *route) {
+                return Err(invalid(PROMISED_TWICE.into()));
             }
-            promise.objective.check(self.http.bounds()).map_err(wrong)?;
+            objective.check(self.http.bounds()).map_err(invalid)?;
         }
         #[cfg(feature = "axum")]
         let access = self.endpoint.check().map_err(InstallError::Endpoint)?;
@@ -123,7 +126,7 @@ impl Builder {
             let values: Vec<_> = facts.iter().map(|(_, value)| value.as_str()).collect();
             family.known_series(&values);
         }
-        self.standard.register(&self.registry, Source::caller())?;
+        self.collectors.register(&self.registry, Source::caller())?;
         #[cfg(feature = "http")]
         let http = if self.enabled { self.http.layer(&self.registry)? } else { HttpLayer::disabled() };
         let problems = self.registry.problems();
@@ -159,10 +162,22 @@ impl Builder {
         })
     }
 
-    /// The metrics of this process. What was called before is on the page as well.
+    /// Checks the settings, installs the metrics in this process and returns them.
+    ///
+    /// Call it once, at the start of `main`. Calls of annotated functions before it are on the page as well.
+    ///
+    /// ```
+    /// use metrics_runtime::Metrics;
+    ///
+    /// let metrics = Metrics::builder().namespace("shop").from_env()?.install()?;
+    /// assert!(Metrics::installed().is_some());
+    /// assert!(Metrics::builder().install().is_err(), "they are installed already");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`build`](Self::build), and if metrics are installed already.
+    /// Returns the errors of [`build`](Self::build), and [`InstallError::AlreadyInstalled`] if metrics are already
+    /// installed.
     #[track_caller]
     pub fn install(self) -> Result<Metrics, InstallError> {
         let metrics = self.build()?;
@@ -183,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_checked_before_anything_is_served() {
+    fn invalid_names_are_errors_of_build() {
         assert!(matches!(builder().namespace("a-b").build(), Err(InstallError::Namespace(_))));
         assert!(matches!(builder().constant_label("le", "x").build(), Err(InstallError::ConstantLabel(_))));
         assert!(matches!(

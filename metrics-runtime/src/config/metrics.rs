@@ -1,4 +1,4 @@
-//! The metrics of a service, as it uses them.
+//! The handle of a service's metrics.
 
 #[cfg(feature = "serve")]
 use std::net::SocketAddr;
@@ -22,7 +22,10 @@ use crate::schema::objective::RouteObjective;
 
 pub(super) static INSTALLED: OnceLock<Metrics> = OnceLock::new();
 
-/// The metrics of a service: a registry and how its page is named and served. Cheap to clone.
+/// The handle of a service's metrics: a registry, the names of its metrics on the page, and access to the page. Cheap to
+/// clone.
+///
+/// A service [installs](Builder::install) one, and [`installed`](Self::installed) returns it anywhere in the process.
 ///
 /// ```
 /// use metrics_runtime::Metrics;
@@ -60,52 +63,52 @@ pub(super) struct Inner {
 }
 
 impl Metrics {
-    /// Begins with everything at its default: no namespace, switched on, `/metrics`.
+    /// Returns a builder with the default settings: no namespace, metrics switched on, the page at `/metrics`.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// The metrics that were installed in this process.
+    /// Returns the metrics that are installed in this process, or `None` if [`Builder::install`] has not been called.
     #[must_use]
     pub fn installed() -> Option<&'static Self> {
         INSTALLED.get()
     }
 
-    /// The registry.
+    /// Returns the registry.
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.inner.registry
     }
 
-    /// Whether anything is recorded and served.
+    /// Returns `true` if metrics are switched on. See [`Builder::enabled`].
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.inner.enabled
     }
 
-    /// The page in the Prometheus text format 0.0.4.
+    /// Renders the page in the Prometheus text format 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
         self.render_as(Format::Text)
     }
 
-    /// The page in this format.
+    /// Renders the page in the given format.
     #[must_use]
     pub fn render_as(&self, format: Format) -> String {
         self.inner.registry.page(format, &self.inner.naming)
     }
 
     /// Returns all families as one collector for a [`prometheus::Registry`], with namespace and constant labels, without
-    /// the collectors that were registered here. Units and infos of OpenMetrics are unknown there: infos are gauges.
+    /// the registered collectors of the `prometheus` crate. That crate has neither units nor infos: infos are gauges there.
     ///
-    /// The toolkit's own metrics are part of it, so a `prometheus::Registry` takes a second collector only with other
+    /// The toolkit's own metrics are included, so a `prometheus::Registry` accepts a second collector only if it has other
     /// constant labels.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};
     ///
-    /// let theirs = prometheus::Registry::new();
-    /// theirs.register(Box::new(Metrics::builder().registry(&Registry::new()).build()?.collector()))?;
+    /// let other = prometheus::Registry::new();
+    /// other.register(Box::new(Metrics::builder().registry(&Registry::new()).build()?.collector()))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[cfg(feature = "prometheus")]
@@ -114,35 +117,37 @@ impl Metrics {
         MetricsCollector::new(self.clone())
     }
 
-    /// Where the page is served.
+    /// Returns the path of the page.
     #[cfg(feature = "axum")]
     #[must_use]
     pub fn path(&self) -> &str {
         &self.inner.path
     }
 
-    /// The middleware that records HTTP requests; the identity where metrics are switched off. In an axum router,
-    /// `instrument` adds it for you.
+    /// Returns the middleware that records HTTP requests. If metrics are switched off, it passes requests through.
+    ///
+    /// For an axum router, `Metrics::instrument` adds it.
     #[cfg(feature = "http")]
     #[must_use]
     pub fn http_layer(&self) -> HttpLayer {
         self.inner.http.clone()
     }
 
-    /// The page as a service, for a place that [`instrument`](Self::instrument) does not know. It answers 404 where metrics
-    /// are switched off.
+    /// Returns the page as a tower service, to mount it in another way than [`instrument`](Self::instrument) does. It
+    /// answers 404 if metrics are switched off.
     #[cfg(feature = "axum")]
     #[must_use]
     pub fn endpoint(&self) -> EndpointService {
         EndpointService::new(Arc::clone(&self.inner.scraper))
     }
 
-    /// Serves the page, and `/health`, on an address of their own, port 0 for any that is free. The health check needs
-    /// neither token nor address: it says that the process is there and nothing else. Where metrics are switched off, it
-    /// is all there is.
+    /// Serves the page and a health check on a separate address. Port 0 takes a free port.
     ///
-    /// A head of a request has to come within 5 s, and a page has to be read within 10 s after the endpoint's deadline.
-    /// There are at most 128 connections: for one more, the oldest that has no request under way is closed.
+    /// The health check, `/health`, requires neither token nor allowed network: it answers `ok` while the process runs.
+    /// If metrics are switched off, only the health check is served.
+    ///
+    /// The head of a request must arrive within 5 s, and a page must be read within 10 s after the endpoint's deadline.
+    /// At most 128 connections are open: a further connection closes the oldest one without a request in progress.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -160,9 +165,12 @@ impl Metrics {
     /// ```
     ///
     /// # Errors
-    /// The system does not give the address; others than this machine can reach it, and the page has neither token nor
-    /// list and is not said to be [open to everyone](crate::http::Endpoint::open_to_everyone); the page's path is
-    /// `/health`; there is no tokio runtime. Nothing has happened then.
+    /// Returns an error, and serves nothing, if
+    /// - the address cannot be bound,
+    /// - other machines can reach the address, and the page has neither a token nor a list of allowed networks and is not
+    ///   [open to everyone](crate::http::Endpoint::open_to_everyone),
+    /// - the path of the page is `/health`,
+    /// - it is called outside of a tokio runtime.
     #[cfg(feature = "serve")]
     pub async fn serve(&self, address: impl Into<SocketAddr>) -> Result<Server, ServeError> {
         let server = serve(Arc::clone(&self.inner.scraper), self.inner.path.clone(), address.into()).await?;
@@ -170,11 +178,12 @@ impl Metrics {
         Ok(server)
     }
 
-    /// Serves the page on the address that the environment (`METRICS_LISTEN`) or the builder gives it; nothing where
-    /// neither does. Call it before [`instrument`](Self::instrument), which then leaves the page away.
+    /// Serves the page on the address set by `METRICS_LISTEN` or [`Builder::listen_on`]. Returns `None` if neither is set.
+    ///
+    /// Call it before [`instrument`](Self::instrument), which then does not mount the page.
     ///
     /// # Errors
-    /// As [`serve`](Self::serve).
+    /// Returns the errors of [`serve`](Self::serve).
     #[cfg(feature = "serve")]
     pub async fn listen(&self) -> Result<Option<Server>, ServeError> {
         match self.inner.listen {
@@ -183,13 +192,29 @@ impl Metrics {
         }
     }
 
-    /// Records every request to the router's routes, and to what it does not know, and mounts the page, which does not
-    /// count itself; not if the page has an address of its own. Call it after all routes were added. Switched off, the
-    /// router comes back as it was.
+    /// Records every request to the router, unmatched ones included, and mounts the page. Call it after all routes were
+    /// added.
+    ///
+    /// Requests for the page are not recorded. The page is in the text format 0.0.4, or in OpenMetrics 1.0 if the
+    /// request's `Accept` prefers it, and compressed with gzip if that is accepted. Concurrent scrapes share one page. A
+    /// collector that does not answer within the deadline is left out of the page. See [`Endpoint`](crate::http::Endpoint)
+    /// for the settings.
+    ///
+    /// If the page is served on a separate address, it is not mounted. If metrics are switched off, the router is returned
+    /// unchanged.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use metrics_runtime::{Metrics, Registry};
+    ///
+    /// let metrics = Metrics::builder().registry(&Registry::new()).build()?;
+    /// let app: Router = metrics.instrument(Router::new().route("/hello/{name}", get(|| async { "hello" })))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// The router serves the path of the page already; or the page is to have an address of its own, and
-    /// `Metrics::listen` was not called.
+    /// Returns an error if the router already serves the path of the page, or if the page has a separate address and
+    /// neither `Metrics::listen` nor `Metrics::serve` has been called.
     #[cfg(feature = "axum")]
     pub fn instrument(&self, router: axum::Router) -> Result<axum::Router, EndpointError> {
         if !self.inner.enabled {
@@ -213,7 +238,7 @@ mod tests {
     use crate::schema::Descriptor;
 
     #[test]
-    fn namespace_and_constant_labels_are_on_every_sample_but_never_twice() {
+    fn every_sample_has_the_namespace_and_each_constant_label_once() {
         let metrics = shop(&Registry::new());
         let jobs = metrics.registry().counter(Descriptor::counter("jobs_total", "").labels(["kind"])).unwrap();
         jobs.get_or_create(&["x"]).unwrap().inc();

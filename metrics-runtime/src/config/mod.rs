@@ -1,4 +1,4 @@
-//! Installing the metrics of a service: names, switches, environment.
+//! Configuration and installation of a service's metrics.
 
 mod builder;
 #[cfg(feature = "prometheus")]
@@ -16,7 +16,7 @@ pub use environment::EnvError;
 pub use install::InstallError;
 pub use metrics::Metrics;
 
-/// The metrics of a shop in Europe, for the tests of what a page has.
+/// Metrics with a namespace and a constant label, for tests of rendered pages.
 #[cfg(test)]
 pub(crate) fn shop(registry: &crate::registry::Registry) -> Metrics {
     Metrics::builder().registry(registry).namespace("shop").constant_label("region", "eu").build().unwrap()

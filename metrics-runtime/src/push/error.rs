@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! Errors of pushing.
 
 use std::error::Error;
 use std::time::Duration;
@@ -6,33 +6,30 @@ use std::time::Duration;
 use crate::error::debug_as_display;
 use crate::schema::name::NameError;
 
-/// Why a push cannot be set up.
+/// An invalid setting of a push.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The address is none that a gateway could have.
-    #[error("the push address{} {problem}; it has to be like http://pushgateway:9091", quoted(.url))]
+    /// The address is not a valid address of a gateway.
+    #[error("the push address{} {problem}; expected an address such as http://pushgateway:9091", quoted(.url))]
     #[non_exhaustive]
     Url {
-        /// The address; empty where it may hold a password.
+        /// The address. Empty if it may contain a password.
         url: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: &'static str,
     },
-    /// A gateway takes no empty job.
-    #[error("the job is empty; it has to be the name of what pushes")]
+    /// The job is empty, which gateways reject.
+    #[error("the job is empty; set it to the name of the job that pushes")]
     Job,
-    /// The name of a grouping label is none that Prometheus allows.
+    /// The name of a grouping label is not a valid label name, or is given twice.
     #[error("grouping key: {0}")]
     Label(NameError),
-    /// A label is in the grouping key already.
-    #[error("grouping key: label `{0}` is there already; leave one of the two out")]
-    Repeated(String),
     /// The interval is zero.
-    #[error("the interval between two pushes is zero; some seconds are usual")]
+    #[error("the interval between two pushes is zero; set it to some seconds")]
     Interval,
-    /// There is no tokio runtime to push from.
-    #[error("there is no tokio runtime here; call this within one")]
+    /// The call is made outside of a tokio runtime.
+    #[error("no tokio runtime is running; call this from within one")]
     NoRuntime,
 }
 
@@ -49,61 +46,61 @@ fn quoted(url: &str) -> String {
     if url.is_empty() { String::new() } else { format!(" {url:?}") }
 }
 
-/// Why a push did not succeed.
+/// An error of a push.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum PushError {
-    /// The gateway answered, and did not take it.
+    /// The gateway answered with an error.
     #[error("{url} answered with status {status}: {body:?}")]
     #[non_exhaustive]
     Refused {
-        /// Where it was pushed to.
+        /// The address of the push, grouping key included.
         url: String,
-        /// The status, not one of the 2xx. A Pushgateway has 400 for metrics that contradict what others have pushed.
+        /// The status code, not a 2xx. A Pushgateway answers 400 if the metrics contradict those of another push.
         status: u16,
-        /// How its answer begins: at most 1,024 bytes.
+        /// The first 1,024 bytes of the answer.
         body: String,
     },
-    /// There was no answer: no connection, or one that broke.
-    #[error("cannot push to {url}: {}", root(&**.error))]
+    /// The gateway gave no answer: it cannot be reached, or the connection broke.
+    #[error("cannot push to {url}: {}", root_cause(&**.error))]
     #[non_exhaustive]
     Failed {
-        /// Where it was pushed to.
+        /// The address of the push, grouping key included.
         url: String,
-        /// What the client says.
+        /// The error of the HTTP client.
         #[source]
         error: Box<dyn Error + Send + Sync>,
     },
-    /// It took longer than it may.
-    #[error("pushing to {url} was not done after {after:?}")]
+    /// The push took longer than its timeout.
+    #[error("pushing to {url} took longer than {after:?}")]
     #[non_exhaustive]
     TimedOut {
-        /// Where it was pushed to.
+        /// The address of the push, grouping key included.
         url: String,
-        /// How long it may take, see [`Push::timeout`](super::Push::timeout).
+        /// The timeout. See [`Push::timeout`](super::Push::timeout).
         after: Duration,
     },
-    /// A sample has a label that is in the grouping key, which the gateway would overwrite.
+    /// A sample has a label of the grouping key, which the gateway would overwrite.
     #[error(
         "metric `{metric}` has the label `{label}`, which the gateway would overwrite with that of the grouping key; \
          rename one of the two"
     )]
     #[non_exhaustive]
     LabelTaken {
-        /// The sample's name.
+        /// The name of the sample.
         metric: String,
         /// The label.
         label: String,
     },
-    /// The tokio runtime ended before the push did.
-    #[error("the tokio runtime ended before the push did; finish pushing before it ends")]
+    /// The tokio runtime shut down before the push completed.
+    #[error("the tokio runtime shut down before the push completed; finish pushing first")]
     Stopped,
 }
 
 debug_as_display!(PushError);
 
-/// The innermost of an error's causes says what happened.
-fn root(error: &(dyn Error + 'static)) -> String {
+/// Returns the text of the innermost source, which names the cause, such as a refused connection.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut root = error;
     while let Some(source) = root.source() {
         root = source;

@@ -1,4 +1,4 @@
-//! The grouping key, and the address that spells it.
+//! The grouping key, and its encoding in the address.
 
 use std::fmt::Write as _;
 
@@ -9,73 +9,73 @@ use http::Uri;
 use super::ConfigError;
 use crate::schema::name;
 
-/// A grouping key, the job first.
+/// A grouping key: the label `job` and further labels, encoded in the path of an address.
 #[derive(Clone, Debug)]
-pub(super) struct Group {
+pub(super) struct GroupingKey {
     uri: Uri,
     labels: Vec<String>,
 }
 
-impl Group {
+impl GroupingKey {
     pub(super) fn new(url: &str, job: &str) -> Result<Self, ConfigError> {
-        let wrong = |problem| Err(ConfigError::url(url, problem));
-        let Ok(uri) = url.parse::<Uri>() else { return wrong("is none") };
+        let invalid = |problem| Err(ConfigError::url(url, problem));
+        let Ok(uri) = url.parse::<Uri>() else { return invalid("is not a valid URL") };
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return wrong("does not begin with http:// or https://");
+            return invalid("does not begin with http:// or https://");
         }
         if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
-            return wrong("has a name or password in it, which belong into `Push::basic_auth`");
+            return invalid("contains a user or password; use `Push::basic_auth` for these");
         }
         if uri.query().is_some() || url.contains('#') {
-            return wrong("ends in a query or a fragment");
+            return invalid("has a query or a fragment");
         }
         if job.is_empty() {
             return Err(ConfigError::Job);
         }
-        let mut group = Self { uri, labels: Vec::new() };
-        let begin = format!("{}/metrics", url.trim_end_matches('/'));
-        group.append(&begin, "job", job)?;
-        Ok(group)
+        let mut key = Self { uri, labels: Vec::new() };
+        let base = format!("{}/metrics", url.trim_end_matches('/'));
+        key.append(&base, "job", job)?;
+        Ok(key)
     }
 
     pub(super) fn add(&mut self, label: &str, value: &str) -> Result<(), ConfigError> {
         name::check_label(label).map_err(|problem| ConfigError::Label(problem.into()))?;
         if self.labels.iter().any(|other| other == label) {
-            return Err(ConfigError::Repeated(label.to_owned()));
+            return Err(ConfigError::Label(name::repeated_label(label).into()));
         }
-        let begin = self.uri.to_string();
-        self.append(&begin, label, value)
+        let base = self.uri.to_string();
+        self.append(&base, label, value)
     }
 
-    fn append(&mut self, begin: &str, label: &str, value: &str) -> Result<(), ConfigError> {
-        let url = format!("{begin}{}", segments(label, value));
+    fn append(&mut self, base: &str, label: &str, value: &str) -> Result<(), ConfigError> {
+        let url = format!("{base}{}", segments(label, value));
         self.uri = url.parse().map_err(|_| ConfigError::url(&url, "is too long"))?;
         self.labels.push(label.to_owned());
         Ok(())
     }
 
-    /// Where to push to.
+    /// Returns the address to push to.
     pub(super) fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// The names of its labels.
-    pub(super) fn labels(&self) -> &[String] {
+    /// Returns the names of the labels.
+    pub(super) fn label_names(&self) -> &[String] {
         &self.labels
     }
 }
 
-/// Two segments of a path, as the gateway reads them: `/name/value`, or `/name@base64/encoded` for what is not one
-/// segment. Every value can be had in base64, but only the other way can be read in a log.
+/// Returns two path segments for a label: `/name/value`, or `/name@base64/encoded` if the value cannot be one segment.
+/// Base64 can encode every value, but the plain form is readable in a log.
 ///
 /// Source: <https://github.com/prometheus/pushgateway#url>.
 fn segments(label: &str, value: &str) -> String {
-    // Whatever handles a path may clean dots away, and decode a slash.
+    // Proxies and routers may remove dot segments and decode an escaped slash.
     if value.contains('/') || value == "." || value == ".." {
         return format!("/{label}@base64/{}", URL_SAFE.encode(value));
     }
     if value.is_empty() {
-        // Nothing would be no segment: the gateway takes padding alone for it.
+        // An empty segment would be dropped. The gateway reads a single padding character as the empty string.
         return format!("/{label}@base64/=");
     }
     let mut out = format!("/{label}/");
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_grouping_key_is_spelled_as_the_gateway_reads_it() {
+    fn a_grouping_key_is_encoded_as_the_gateway_decodes_it() {
         for (value, expected) in [
             ("plain-1.0_~", "/x/plain-1.0_~"),
             ("a b+c&d?e#f%g", "/x/a%20b%2Bc%26d%3Fe%23f%25g"),
@@ -107,34 +107,38 @@ mod tests {
         ] {
             assert_eq!(segments("x", value), expected, "{value:?}");
         }
-        let mut group = Group::new("http://gateway:9091/prefix/", "a/b").unwrap();
-        group.add("instance", "").unwrap();
-        assert_eq!(group.uri(), "http://gateway:9091/prefix/metrics/job@base64/YS9i/instance@base64/=");
-        assert_eq!(group.labels(), ["job", "instance"]);
+        let mut key = GroupingKey::new("http://gateway:9091/prefix/", "a/b").unwrap();
+        key.add("instance", "").unwrap();
+        assert_eq!(key.uri(), "http://gateway:9091/prefix/metrics/job@base64/YS9i/instance@base64/=");
+        assert_eq!(key.label_names(), ["job", "instance"]);
     }
 
     #[test]
-    fn what_is_no_address_or_key_is_an_error_that_says_why() {
+    fn an_invalid_address_or_label_is_an_error_that_names_the_problem() {
         for (url, part) in [
             ("gateway:9091", "does not begin with http"),
-            ("", "is none"),
+            ("", "is not a valid URL"),
             ("ftp://gateway", "does not begin with http"),
-            ("http://", "is none"),
+            ("http://", "is not a valid URL"),
             ("http://gateway:9091?x=1", "query"),
             ("http://gateway:9091/#x", "fragment"),
-            ("http://gate way", "is none"),
+            ("http://gate way", "is not a valid URL"),
         ] {
-            let error = Group::new(url, "job").unwrap_err().to_string();
-            assert!(error.contains(part) && error.ends_with("it has to be like http://pushgateway:9091"), "{error}");
+            let error = GroupingKey::new(url, "job").unwrap_err().to_string();
+            assert!(
+                error.contains(part) && error.ends_with("expected an address such as http://pushgateway:9091"),
+                "{error}"
+            );
         }
         for url in ["http://me:secret@gateway", "http://me:secret@gate way"] {
-            let error = Group::new(url, "job").unwrap_err().to_string();
+            let error = GroupingKey::new(url, "job").unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");
         }
-        assert_eq!(Group::new("http://gateway", "").unwrap_err(), ConfigError::Job);
-        let mut group = Group::new("http://gateway", "job").unwrap();
-        assert_eq!(group.add("job", "x"), Err(ConfigError::Repeated("job".to_owned())));
-        assert!(matches!(group.add("not-a-name", "x"), Err(ConfigError::Label(_))));
-        assert!(matches!(group.add("a", &"x".repeat(70_000)), Err(ConfigError::Url { problem: "is too long", .. })));
+        assert_eq!(GroupingKey::new("http://gateway", "").unwrap_err(), ConfigError::Job);
+        let mut key = GroupingKey::new("http://gateway", "job").unwrap();
+        let repeated = key.add("job", "x").unwrap_err().to_string();
+        assert!(repeated.starts_with("grouping key: label `job` "), "{repeated}");
+        assert!(matches!(key.add("not-a-name", "x"), Err(ConfigError::Label(_))));
+        assert!(matches!(key.add("a", &"x".repeat(70_000)), Err(ConfigError::Url { problem: "is too long", .. })));
     }
 }

@@ -1,8 +1,8 @@
-//! Pushing to a Pushgateway, for jobs that end before anyone would scrape them.
+//! Pushing to a Pushgateway, for jobs that end before a scrape.
 //!
-//! A [Pushgateway] keeps what was pushed last, until it is deleted, under a *grouping key*: the job, and whatever labels
-//! tell its instances apart. It is for jobs that belong to no machine, such as a nightly import; a service that stays
-//! is scraped.
+//! A [Pushgateway] keeps the metrics of the last push, until they are deleted, under a *grouping key*: the job and the
+//! labels that distinguish its instances. Use it for batch jobs that are not tied to a machine, such as a nightly import.
+//! Let Prometheus scrape a service that runs continuously.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -20,22 +20,22 @@
 //! }
 //! ```
 //!
-//! # What is pushed
+//! # Content of a push
 //!
-//! The page in the text format. No sample may have a label that is in the grouping key: the gateway would overwrite it,
-//! and make one series of two. That is an error, before anything is sent. Where metrics are switched off
-//! (`METRICS_ENABLED=false`), nothing is pushed, and that is no error.
+//! A push sends the page in the text format. No sample may have a label of the grouping key: the gateway would overwrite
+//! it and merge different series. Such a label is an error, and nothing is sent. If metrics are switched off
+//! (`METRICS_ENABLED=false`), nothing is pushed and no error is returned.
 //!
-//! # https
+//! # HTTPS
 //!
-//! This speaks plain http, as gateways do within a cluster, so that nobody pays for TLS who does not need it. For the
-//! others there is [`Push::with_connector`], which takes a connector with TLS such as `hyper-rustls` has.
+//! [`Push::new`] supports plain HTTP, which is usual within a cluster and needs no TLS dependency. For HTTPS, pass a
+//! connector with TLS, such as the one of `hyper-rustls`, to [`Push::with_connector`].
 //!
 //! [Pushgateway]: https://github.com/prometheus/pushgateway#api
 
 mod error;
 mod grouping;
-mod page;
+mod labels;
 mod pushing;
 
 pub use error::{ConfigError, PushError};
@@ -55,58 +55,58 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::config::Metrics;
 use crate::encode::Format;
-use grouping::Group;
+use grouping::GroupingKey;
 
-/// How long a push may take unless told otherwise.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// The default timeout of a push.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of a gateway's answer an error keeps.
-const KEPT: usize = 1024;
+/// The maximum number of bytes of an answer that an error contains.
+const MAX_ERROR_BODY: usize = 1024;
 
-/// What becomes of what the gateway has under the grouping key already.
+/// The handling of metrics that the gateway already has under the grouping key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Method {
-    /// All of it is replaced.
+    /// Replaces all of them.
     Put,
-    /// Metrics of the same names are replaced; others stay.
+    /// Replaces metrics of the same names, and keeps the others.
     Post,
 }
 
-/// Where metrics are pushed to, and under which grouping key. Cheap to clone.
+/// A client that pushes metrics to one gateway under one grouping key. Cheap to clone.
 ///
-/// Every push opens a connection of its own. See [the module](self) for an example.
+/// Each push opens a new connection. See the [module documentation](self) for an example.
 #[derive(Clone)]
 pub struct Push<C = HttpConnector> {
     client: Client<C, Full<Bytes>>,
-    group: Group,
+    key: GroupingKey,
     headers: HeaderMap,
     timeout: Duration,
 }
 
 impl<C> fmt::Debug for Push<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Push").field("uri", self.group.uri()).field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Push").field("uri", self.key.uri()).field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
 impl Push {
-    /// Pushes to the gateway at `url`, the part in front of `/metrics`: `http://pushgateway:9091`. `job` is the first
-    /// part of the grouping key.
+    /// Creates a client for the gateway at `url`, given without `/metrics`: `http://pushgateway:9091`. `job` is the first
+    /// label of the grouping key.
     ///
     /// # Errors
-    /// The address is none, or is not plain http; the job is empty.
+    /// Returns an error if the address is not a valid `http://` address, or if the job is empty.
     pub fn new(url: &str, job: &str) -> Result<Self, ConfigError> {
-        let group = Group::new(url, job)?;
-        if group.uri().scheme_str() != Some("http") {
-            return Err(ConfigError::url(url, "is not plain http; for TLS, see `Push::with_connector`"));
+        let key = GroupingKey::new(url, job)?;
+        if key.uri().scheme_str() != Some("http") {
+            return Err(ConfigError::url(url, "is not plain HTTP; for TLS, use `Push::with_connector`"));
         }
-        Ok(Self::connected(HttpConnector::new(), group))
+        Ok(Self::connected(HttpConnector::new(), key))
     }
 }
 
 impl<C: Connect + Clone> Push<C> {
-    /// As [`new`](Push::new), over this connector: one that speaks TLS, or knows a proxy.
+    /// Creates a client like [`new`](Push::new) that connects with the given connector, for TLS or a proxy.
     ///
     /// ```
     /// use hyper_util::client::legacy::connect::HttpConnector;
@@ -119,29 +119,30 @@ impl<C: Connect + Clone> Push<C> {
     /// ```
     ///
     /// # Errors
-    /// The address is none that begins with `http://` or `https://`; the job is empty.
+    /// Returns an error if the address is not a valid `http://` or `https://` address, or if the job is empty.
     pub fn with_connector(connector: C, url: &str, job: &str) -> Result<Self, ConfigError> {
-        Ok(Self::connected(connector, Group::new(url, job)?))
+        Ok(Self::connected(connector, GroupingKey::new(url, job)?))
     }
 
-    fn connected(connector: C, group: Group) -> Self {
-        // Between two pushes, the other end may drop a connection without a word.
+    fn connected(connector: C, key: GroupingKey) -> Self {
+        // No idle connections: the gateway may close them between two pushes.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Self { client, group, headers: HeaderMap::new(), timeout: TIMEOUT }
+        Self { client, key, headers: HeaderMap::new(), timeout: DEFAULT_TIMEOUT }
     }
 }
 
 impl<C> Push<C> {
-    /// One more label of the grouping key, `instance` for example. Any value is possible, empty ones and slashes too.
+    /// Adds a label to the grouping key, such as `instance`. Every value is allowed, including empty ones and ones with
+    /// slashes.
     ///
     /// # Errors
-    /// Prometheus does not allow the name, or it is in the key already.
+    /// Returns an error if the name is not a valid label name, or is already in the grouping key.
     pub fn grouping(mut self, name: &str, value: &str) -> Result<Self, ConfigError> {
-        self.group.add(name, value)?;
+        self.key.add(name, value)?;
         Ok(self)
     }
 
-    /// Credentials for a gateway that asks for them. They appear in no error and no log.
+    /// Sets credentials for HTTP basic authentication. They never appear in errors or logs.
     pub fn basic_auth(self, user: &str, password: &str) -> Self {
         let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
         match HeaderValue::from_str(&format!("Basic {encoded}")) {
@@ -149,18 +150,18 @@ impl<C> Push<C> {
                 value.set_sensitive(true);
                 self.header(AUTHORIZATION, value)
             }
-            // Base64 has no character that a header could not have.
+            // Unreachable: every character of base64 is valid in a header.
             Err(_) => self,
         }
     }
 
-    /// A header on every request.
+    /// Sets a header of every request. A second value for the same name replaces the first.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// How long one push may take, writing the page included: 10 seconds unless told otherwise.
+    /// Sets the timeout of a push, which includes rendering the page. Default: 10 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -168,44 +169,47 @@ impl<C> Push<C> {
 }
 
 impl<C: Connect + Clone + Send + Sync + 'static> Push<C> {
-    /// Replaces all that the gateway has under the grouping key by these metrics.
+    /// Pushes these metrics, and replaces everything that the gateway has under the grouping key.
     ///
     /// # Errors
-    /// See [`PushError`]. Then the gateway has what it had before, unless it was slow to answer and the time was up.
+    /// Returns a [`PushError`] if the push fails. The gateway then keeps its earlier metrics, except after
+    /// [`TimedOut`](PushError::TimedOut): a slow gateway may still have accepted the push.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its timers and sockets.
+    /// Panics outside of a tokio runtime with timers and I/O enabled.
     pub async fn put(&self, metrics: &Metrics) -> Result<(), PushError> {
         self.push(Method::Put, metrics).await
     }
 
-    /// Replaces what the gateway has under the grouping key and the names of these metrics; other names stay.
+    /// Pushes these metrics, and replaces metrics of the same names under the grouping key. Other names are kept.
     ///
     /// # Errors
-    /// As [`put`](Self::put).
+    /// Returns the errors of [`put`](Self::put).
     ///
     /// # Panics
-    /// As [`put`](Self::put).
+    /// Panics like [`put`](Self::put).
     pub async fn post(&self, metrics: &Metrics) -> Result<(), PushError> {
         self.push(Method::Post, metrics).await
     }
 
-    /// Deletes all that the gateway has under the grouping key; nothing there is no error.
+    /// Deletes everything that the gateway has under the grouping key. A key without metrics is not an error.
     ///
     /// # Errors
-    /// As [`put`](Self::put).
+    /// Returns the errors of [`put`](Self::put).
     ///
     /// # Panics
-    /// As [`put`](Self::put).
+    /// Panics like [`put`](Self::put).
     pub async fn delete(&self) -> Result<(), PushError> {
         self.within_timeout(self.send(http::Method::DELETE, Bytes::new())).await
     }
 
-    /// Pushes whenever `interval` has passed, in a task of the current tokio runtime, and once more at the end: see
-    /// [`Pushing::finish`]. A push that fails is logged, and the next one has all that it would have had.
+    /// Pushes at an interval, in a task of the current tokio runtime, and a last time at the end. See
+    /// [`Pushing::finish`].
+    ///
+    /// A failed push is logged as a warning. Values are cumulative, so the next push includes those of the failed one.
     ///
     /// # Errors
-    /// The interval is zero, or there is no tokio runtime.
+    /// Returns an error if the interval is zero, or if it is called outside of a tokio runtime.
     pub fn every(&self, interval: Duration, method: Method, metrics: &Metrics) -> Result<Pushing, ConfigError> {
         Pushing::start(self.clone(), interval, method, metrics.clone())
     }
@@ -220,9 +224,9 @@ impl<C: Connect + Clone + Send + Sync + 'static> Push<C> {
         };
         self.within_timeout(async {
             let metrics = metrics.clone();
-            // A foreign collector may block; that must not stop the other tasks of a worker.
+            // A collector of the `prometheus` crate may block, which must not stall the runtime's worker thread.
             let page = tokio::task::spawn_blocking(move || metrics.render()).await.map_err(|_| PushError::Stopped)?;
-            if let Some((metric, label)) = page::label_in(&page, self.group.labels()) {
+            if let Some((metric, label)) = labels::find_label(&page, self.key.label_names()) {
                 return Err(PushError::LabelTaken { metric: metric.to_owned(), label: label.to_owned() });
             }
             self.send(method, page.into()).await
@@ -246,11 +250,15 @@ impl<C: Connect + Clone + Send + Sync + 'static> Push<C> {
         if response.status().is_success() {
             return Ok(());
         }
-        Err(PushError::Refused { url: self.url(), status: response.status().as_u16(), body: beginning(response).await })
+        Err(PushError::Refused {
+            url: self.url(),
+            status: response.status().as_u16(),
+            body: read_start(response).await,
+        })
     }
 
     fn uri(&self) -> &Uri {
-        self.group.uri()
+        self.key.uri()
     }
 
     fn url(&self) -> String {
@@ -258,15 +266,15 @@ impl<C: Connect + Clone + Send + Sync + 'static> Push<C> {
     }
 }
 
-/// The first [`KEPT`] bytes of a response; what cannot be read is left out.
-async fn beginning<B: http_body::Body<Data = Bytes> + Unpin>(response: Response<B>) -> String {
+/// Returns the first [`MAX_ERROR_BODY`] bytes of a response. An error while reading ends the text.
+async fn read_start<B: http_body::Body<Data = Bytes> + Unpin>(response: Response<B>) -> String {
     let mut body = response.into_body();
     let mut kept = Vec::new();
-    while kept.len() < KEPT
+    while kept.len() < MAX_ERROR_BODY
         && let Some(Ok(frame)) = body.frame().await
     {
         if let Some(data) = frame.data_ref() {
-            kept.extend_from_slice(&data[..data.len().min(KEPT - kept.len())]);
+            kept.extend_from_slice(&data[..data.len().min(MAX_ERROR_BODY - kept.len())]);
         }
     }
     String::from_utf8_lossy(&kept).trim().to_owned()

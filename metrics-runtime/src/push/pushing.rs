@@ -1,4 +1,4 @@
-//! Pushing in the background.
+//! The background task that pushes at an interval.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use tokio::task::JoinHandle;
 use super::{ConfigError, Method, Push, PushError};
 use crate::config::Metrics;
 
-/// Metrics that are pushed in the background, see [`Push::every`].
+/// The handle of a background task that pushes metrics. Created by [`Push::every`].
 ///
-/// [`finish`](Self::finish) it before the program ends. Dropped without that, it pushes a last time all the same, but in
-/// the background: if the runtime ends first, as it does when `main` returns, that push is lost.
+/// Call [`finish`](Self::finish) before the program ends. A handle that is dropped also causes a last push, but in the
+/// background: if the runtime shuts down first, as it does when `main` returns, that push is lost.
 #[derive(Debug)]
-#[must_use = "what is not finished may lose its last push"]
+#[must_use = "without `finish`, the last push may be lost"]
 pub struct Pushing {
-    /// Dropped or used, it ends the task.
+    /// Ends the task when it sends or is dropped.
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), PushError>>,
 }
@@ -35,16 +35,16 @@ impl Pushing {
         let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
         let (stop, mut stopped) = oneshot::channel();
         let task = runtime.spawn(async move {
-            let asked = loop {
+            let finish = loop {
                 match tokio::time::timeout(interval, &mut stopped).await {
-                    Ok(asked) => break asked,
+                    Ok(finish) => break finish,
                     Err(_) => log(&push.push(method, &metrics).await),
                 }
             };
-            // One after the other: nothing that is older can arrive behind the last.
+            // Pushes are sequential, so that older values cannot arrive after the last push.
             let last = push.push(method, &metrics).await;
-            if asked.is_err() {
-                // Nobody waits for it.
+            if finish.is_err() {
+                // The handle was dropped, so no caller receives the error.
                 log(&last);
             }
             last
@@ -52,13 +52,14 @@ impl Pushing {
         Ok(Self { stop, task })
     }
 
-    /// Pushes a last time, with all that was recorded until now, and waits for it. If another push is under way, that
-    /// one comes first; so this takes at most twice the [timeout](Push::timeout).
+    /// Ends the task, and pushes a last time with everything recorded until now.
+    ///
+    /// A push in progress completes first, so this takes at most twice the [timeout](Push::timeout).
     ///
     /// # Errors
-    /// The last push did not succeed. It can be tried again with [`Push::put`] or [`Push::post`].
+    /// Returns the error of the last push. Try again with [`Push::put`] or [`Push::post`].
     pub async fn finish(self) -> Result<(), PushError> {
-        // If the task has ended, the answer is in what it left.
+        // Sending fails only if the task has ended, and then awaiting it returns the reason.
         let _ = self.stop.send(());
         self.task.await.unwrap_or(Err(PushError::Stopped))
     }
@@ -66,6 +67,6 @@ impl Pushing {
 
 fn log(pushed: &Result<(), PushError>) {
     if let Err(error) = pushed {
-        tracing::warn!(%error, "metrics were not pushed");
+        tracing::warn!(%error, "failed to push metrics");
     }
 }

@@ -1,4 +1,4 @@
-//! What Linux says, most of it in `/proc/self`.
+//! Values of `process_*` on Linux, most of them from `/proc/self`.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -9,38 +9,39 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use crate::family::computed::Samples;
 use crate::schema::Number;
 
-const CPU: usize = 0;
-const RESIDENT: usize = 1;
-const VIRTUAL: usize = 2;
-const VIRTUAL_MAX: usize = 3;
+// Indexes into the descriptors.
+const CPU_SECONDS: usize = 0;
+const RESIDENT_BYTES: usize = 1;
+const VIRTUAL_BYTES: usize = 2;
+const VIRTUAL_MAX_BYTES: usize = 3;
 const OPEN_FDS: usize = 4;
 const MAX_FDS: usize = 5;
 const THREADS: usize = 6;
-const START: usize = 7;
+const START_TIME: usize = 7;
 
-/// `begun` is worked out once: the clock of the machine may be set, and a process that seems to have started again is an
-/// alert.
-pub(super) fn compute(begun: &OnceLock<f64>, samples: &mut Samples) {
+/// Adds the current samples. `start_time` is computed once: if the machine's clock is set, the process must not
+/// seem to have restarted, which would fire alerts.
+pub(super) fn compute(start_time: &OnceLock<f64>, samples: &mut Samples) {
     let mut add = |family, number| samples.add(family, &[], number);
-    add(CPU, Number::Float(seconds(clock_gettime(ClockId::ProcessCPUTime))));
-    add(VIRTUAL_MAX, limit(Resource::As));
+    add(CPU_SECONDS, Number::Float(seconds(clock_gettime(ClockId::ProcessCPUTime))));
+    add(VIRTUAL_MAX_BYTES, limit(Resource::As));
     add(MAX_FDS, limit(Resource::Nofile));
     if let Some(open) = open_fds() {
         add(OPEN_FDS, Number::Whole(open));
     }
     if let Some(stat) = fs::read_to_string("/proc/self/stat").ok().and_then(|text| Stat::parse(&text)) {
-        add(RESIDENT, Number::Whole(stat.resident_pages.saturating_mul(rustix::param::page_size() as u64)));
-        add(VIRTUAL, Number::Whole(stat.virtual_bytes));
+        add(RESIDENT_BYTES, Number::Whole(stat.resident_pages.saturating_mul(rustix::param::page_size() as u64)));
+        add(VIRTUAL_BYTES, Number::Whole(stat.virtual_bytes));
         add(THREADS, Number::Whole(stat.threads));
-        add(START, Number::Float(*begun.get_or_init(|| stat.start())));
+        add(START_TIME, Number::Float(*start_time.get_or_init(|| stat.start_time())));
     }
 }
 
-/// What is asked of `/proc/self/stat`; see `proc_pid_stat(5)`.
+/// The fields of `/proc/self/stat` that are read. See `proc_pid_stat(5)`.
 #[derive(Debug, PartialEq)]
 struct Stat {
     threads: u64,
-    /// In ticks since the machine started.
+    /// Ticks from the boot of the machine to the start of the process.
     start_ticks: u64,
     virtual_bytes: u64,
     resident_pages: u64,
@@ -48,10 +49,10 @@ struct Stat {
 
 impl Stat {
     fn parse(text: &str) -> Option<Self> {
-        // The second field is the name of the program in parentheses, with any character in it.
+        // The second field is the name of the program in parentheses. The name can contain any character.
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-        // The first of these is the third of the manual page.
+        // The first field of `rest` is number 3 in the manual page.
         let field = |number: usize| fields.get(number - 3)?.parse().ok();
         Some(Self {
             threads: field(20)?,
@@ -61,8 +62,9 @@ impl Stat {
         })
     }
 
-    /// In seconds since 1970. Both clocks are read now: the time of boot in `/proc/stat` is cut to whole seconds.
-    fn start(&self) -> f64 {
+    /// Returns the start time of the process in seconds since 1970. It is computed from two clocks, because the boot time
+    /// in `/proc/stat` is truncated to whole seconds.
+    fn start_time(&self) -> f64 {
         let since_boot = self.start_ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
         let age = seconds(clock_gettime(ClockId::Boottime)) - since_boot;
         seconds(clock_gettime(ClockId::Realtime)) - age
@@ -73,20 +75,20 @@ fn seconds(time: Timespec) -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// No limit is the largest number, which is what the kernel says and `client_golang` shows.
+/// Returns the soft limit, or 2^64 - 1 if there is none, as the kernel and `client_golang` do.
 fn limit(resource: Resource) -> Number {
     Number::Whole(getrlimit(resource).current.unwrap_or(u64::MAX))
 }
 
 fn open_fds() -> Option<u64> {
-    // Since Linux 6.2 the size of the folder is their number; a list of a hundred thousand takes its time.
+    // Since Linux 6.2 the size of the directory is the number of its entries. Listing 100,000 entries would be slow.
     let size = fs::metadata("/proc/self/fd").ok()?.len();
-    if size > 0 { Some(size) } else { listed_fds() }
+    if size > 0 { Some(size) } else { count_listed_fds() }
 }
 
-fn listed_fds() -> Option<u64> {
+fn count_listed_fds() -> Option<u64> {
     let listed = fs::read_dir("/proc/self/fd").ok()?.count() as u64;
-    // The list is read through one of them.
+    // Listing the directory opens one descriptor.
     Some(listed.saturating_sub(1))
 }
 
@@ -95,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_program_may_look_like_fields() {
+    fn a_program_name_that_looks_like_fields_is_skipped() {
         let text = "7 (a) R 1 (b 2) S 1 7 7 0 -1 4194560 100 0 0 0 14 15 0 0 20 0 9 0 8000 2097152 300 1 2 3";
         let stat = Stat::parse(text).unwrap();
         assert_eq!(stat, Stat { threads: 9, start_ticks: 8000, virtual_bytes: 2_097_152, resident_pages: 300 });

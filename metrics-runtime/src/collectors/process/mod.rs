@@ -1,11 +1,11 @@
-//! `process_*`: what the operating system says of this process.
+//! `process_*`: metrics of this process, read from the operating system.
 //!
-//! Names and help texts are those of `client_golang`'s process collector, `process_threads` that of the `prometheus`
-//! crate. CPU time is read from a clock of nanoseconds rather than from `/proc/self/stat`, whose ticks of 10 ms would
-//! make nothing of a short job.
+//! Names and help texts are those of `client_golang`'s process collector; `process_threads` is that of the `prometheus`
+//! crate. CPU time is read from a clock with nanoseconds and not from `/proc/self/stat`: its ticks of 10 ms would round a
+//! short job to zero.
 //!
-//! Only Linux is asked. The families are there on other systems as well, without a series: what a program declares, and
-//! with it its documents and its contract, does not depend on where it is built.
+//! Values are read on Linux only. On other systems the families are registered without series, so that the documents
+//! generated from a program do not depend on the system it was built on.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -18,14 +18,14 @@ use crate::schema::Descriptor;
 
 #[derive(Debug, Default)]
 pub(super) struct Process {
-    /// When it started, once that is known.
-    begun: OnceLock<f64>,
+    /// Start time in seconds since 1970, once it has been computed.
+    start_time: OnceLock<f64>,
 }
 
 impl Computed for Process {
     fn descriptors(&self) -> Vec<Descriptor> {
         let gauge = |name, help| Descriptor::gauge(name, help);
-        // In the order that `linux` knows them by.
+        // In the order of the indexes in `linux`.
         vec![
             Descriptor::counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.")
                 .unit("seconds"),
@@ -47,8 +47,8 @@ impl Computed for Process {
 
     fn compute(&self, samples: &mut Samples) {
         #[cfg(target_os = "linux")]
-        linux::compute(&self.begun, samples);
+        linux::compute(&self.start_time, samples);
         #[cfg(not(target_os = "linux"))]
-        let _ = (&self.begun, samples);
+        let _ = (&self.start_time, samples);
     }
 }

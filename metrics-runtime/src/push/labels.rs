@@ -1,18 +1,19 @@
-//! What is looked for on a page before it is pushed.
+//! Search for labels on a page, to find those that the gateway would overwrite.
 
-/// The first sample that has one of these labels, and which. The page is one of ours, in the text format.
-pub(super) fn label_in<'a>(page: &'a str, labels: &[String]) -> Option<(&'a str, &'a str)> {
+/// Returns the first sample that has one of these labels, and the label. The page is in the text format, as this crate
+/// writes it: without white space within the braces.
+pub(super) fn find_label<'a>(page: &'a str, labels: &[String]) -> Option<(&'a str, &'a str)> {
     let samples = page.lines().filter(|line| !line.starts_with('#'));
     samples.filter_map(|line| line.split_once('{')).find_map(|(metric, rest)| {
-        let label = Names(rest).find(|name| labels.iter().any(|label| label == name))?;
+        let label = LabelNames(rest).find(|name| labels.iter().any(|label| label == name))?;
         Some((metric, label))
     })
 }
 
-/// The names of labels: `a="x",b="y"} ..`.
-struct Names<'a>(&'a str);
+/// An iterator over the label names in `a="x",b="y"} ..`.
+struct LabelNames<'a>(&'a str);
 
-impl<'a> Iterator for Names<'a> {
+impl<'a> Iterator for LabelNames<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
@@ -33,18 +34,18 @@ mod tests {
     use super::*;
 
     fn found(page: &str) -> Option<(&str, &str)> {
-        label_in(page, &["job".to_owned(), "instance".to_owned()])
+        find_label(page, &["job".to_owned(), "instance".to_owned()])
     }
 
     #[test]
-    fn a_label_of_the_grouping_key_is_found_wherever_it_is() {
+    fn a_label_is_found_at_any_position() {
         assert_eq!(found("# HELP a {job=\"x\"}\na 1\nb{job=\"x\"} 1\n"), Some(("b", "job")));
         assert_eq!(found("a{x=\"1\",instance=\"\"} 1\n"), Some(("a", "instance")));
         assert_eq!(found("a{x=\"\\\\\",job=\"y\"} 1\n"), Some(("a", "job")));
     }
 
     #[test]
-    fn what_only_looks_like_one_is_none() {
+    fn text_in_names_and_values_is_not_taken_for_a_label() {
         for page in [
             "job 1\ninstance{jobs=\"x\",a_job=\"y\"} 1\n",
             "a{x=\",job=\",y=\"z\"} 1\n",
