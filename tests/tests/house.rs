@@ -54,7 +54,9 @@ fn problems(table: &Table, root: &Path) -> Vec<String> {
         let code = fs::read_to_string(&file).expect("the file can be read");
         for (line, path_used) in paths(&code, &location) {
             let used = table.module_of(&path_used);
-            if used == module {
+            let is_module = |name: &str| folder.join(name).is_dir() || folder.join(format!("{name}.rs")).is_file();
+            // An exported macro is at the root of the crate, wherever it is defined.
+            if used == module || !is_module(&used) {
                 continue;
             }
             let place = format!("{}/{}:{line}", table.folder, path.display());
