@@ -431,7 +431,7 @@ fn a_route_has_one_objective() {
         .build();
     assert_eq!(
         error.map(drop).unwrap_err().to_string(),
-        "objective of /buy/{id}: the route has one already: say success and latency in one objective, or leave one out"
+        "objective of /buy/{id}: the route already has an objective: put success and latency into one, or remove one of the two"
     );
 }
 

@@ -44,9 +44,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::debug_as_display;
-use crate::schema::label;
-use crate::schema::name::{self, NameError};
-use crate::schema::{Number, push_number};
+use crate::schema::{NameError, Number, label, name, push_number};
 
 /// The largest number of characters in the names and values of an exemplar's labels together.
 ///

@@ -4,8 +4,7 @@ use std::any::Any;
 
 use super::{Family, Metric, Sample};
 use crate::encode::Page;
-use crate::schema::label::LabelText;
-use crate::schema::{Descriptor, Kind, Naming, Source};
+use crate::schema::{Descriptor, Kind, LabelText, Naming, Source};
 
 /// The bytes of a line beside its name and its labels. The longest number is `18446744073709551615`.
 pub(super) const LINE: usize = "{} \n".len() + 20;

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use super::any::LINE;
 use super::{AnyFamily, Owner, Sample};
 use crate::encode::Page;
-use crate::schema::label::LabelText;
-use crate::schema::{Descriptor, Kind, Number, Source};
+use crate::schema::{Descriptor, Kind, LabelText, Number, Source};
 
 /// Computes the samples of a group of families.
 pub(crate) trait Computed: Any + Send + Sync {

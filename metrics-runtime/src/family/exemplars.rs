@@ -60,7 +60,7 @@ fn address<M>(series: &M) -> usize {
 }
 
 fn lock(slot: &Slot) -> MutexGuard<'_, Option<StoredExemplar>> {
-    // Nothing panics while the lock is held.
+    // No code panics while the lock is held.
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -25,8 +25,7 @@ use std::time::SystemTime;
 use crate::exemplars::{Exemplar, StoredExemplar};
 use crate::metric::sync::OnceLock;
 use crate::metric::{Bounds, First, Striped};
-use crate::schema::label::LabelText;
-use crate::schema::{Descriptor, Source};
+use crate::schema::{Descriptor, LabelText, Source};
 
 /// The default number of series of a family with label values that are only known at run time.
 pub(crate) const DEFAULT_SERIES_LIMIT: usize = 2_000;

@@ -1,4 +1,4 @@
-//! Series that are made while others are looked up, in every order: see [`crate::metric::sync`].
+//! Models of the table: series are created while others are looked up, in every order. See [`crate::metric::sync`].
 #![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
 
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::schema::{Descriptor, Source};
 
 const NAMES: [&str; 1] = ["key"];
 
-/// Entries hold an atomic: loom fails where a thread gets to one that it need not see whole.
+/// Entries hold an atomic, so loom fails if a thread can reach an entry before all of it is visible.
 type Numbers = Table<AtomicU64>;
 
-/// A table of this many entries. The first index is full with seven, the first chunks hold four each.
+/// Returns a table of this many entries. Seven fill the first index, four fill a chunk.
 fn table(entries: u64) -> Arc<Numbers> {
     let table = Table::new();
     for number in 0..entries {
@@ -27,7 +27,7 @@ fn table(entries: u64) -> Arc<Numbers> {
     Arc::new(table)
 }
 
-/// The value of the entry, which is `number` if it is made now.
+/// Returns the value of the entry. A new entry gets the value `number`.
 fn insert(table: &Numbers, key: &str, number: u64) -> u64 {
     let entry = table.get_or_insert(&NAMES, &[key], |_| true, || AtomicU64::new(number));
     entry.unwrap().value.load(Ordering::Relaxed)
@@ -57,7 +57,7 @@ fn racing_inserts_of_one_key_make_one_entry() {
 
 #[test]
 fn every_entry_of_racing_inserts_is_found() {
-    // From an empty table; from one chunk into the next; from one index into the next, by the first or the second.
+    // Each insert starts a table, fills a chunk, or fills an index.
     for entries in [0, 3, 6, 7] {
         model(3, move || {
             let table = table(entries);
@@ -72,7 +72,7 @@ fn every_entry_of_racing_inserts_is_found() {
 }
 
 #[test]
-fn an_entry_that_is_there_is_found_while_the_index_grows() {
+fn an_old_entry_is_found_while_the_index_grows() {
     model(2, || {
         let table = table(7);
         let thread = inserts(&table, "new", 100);
@@ -85,20 +85,19 @@ fn an_entry_that_is_there_is_found_while_the_index_grows() {
 }
 
 #[test]
-fn what_is_iterated_is_whole_in_order_and_found() {
-    for entries in [0, 6] {
+fn iterated_entries_are_complete_in_order_and_found() {
+    for old in [0, 6] {
         model(2, move || {
-            let table = table(entries);
+            let table = table(old);
             let thread = thread(&table, |table| {
                 insert(table, "a", 100);
                 insert(table, "b", 200);
             });
             let len = table.len();
-            let seen: Vec<_> = table.iter().map(|entry| (entry.labels.as_str(), &entry.value)).collect();
-            assert!(len <= seen.len());
-            let expected: Vec<_> =
-                (0..entries).map(|n| n.to_string()).chain(["a".to_owned(), "b".to_owned()]).collect();
-            for ((labels, value), key) in seen.into_iter().zip(expected) {
+            let entries: Vec<_> = table.iter().map(|entry| (entry.labels.as_str(), &entry.value)).collect();
+            assert!(len <= entries.len());
+            let expected: Vec<_> = (0..old).map(|n| n.to_string()).chain(["a".to_owned(), "b".to_owned()]).collect();
+            for ((labels, value), key) in entries.into_iter().zip(expected) {
                 assert_eq!(labels, format!("key=\"{key}\""));
                 assert_eq!(get(&table, &key), Some(value.load(Ordering::Relaxed)));
             }
@@ -107,8 +106,7 @@ fn what_is_iterated_is_whole_in_order_and_found() {
     }
 }
 
-/// Where a family has room for one series, and two threads record twice into one each: what that holds, and what the
-/// overflow does.
+/// Checks the values of the one admitted series and of the overflow, after two threads recorded twice each.
 fn recorded_under_a_limit_of_one(tenants: [&'static str; 2], expected: (f64, Option<f64>)) {
     model(3, move || {
         let descriptor = Descriptor::counter("x_total", "x").labels(["tenant"]);
@@ -132,11 +130,11 @@ fn recorded_under_a_limit_of_one(tenants: [&'static str; 2], expected: (f64, Opt
 }
 
 #[test]
-fn beyond_the_limit_nothing_is_lost_and_all_of_it_counted() {
+fn operations_beyond_the_limit_are_kept_and_counted() {
     recorded_under_a_limit_of_one(["a", "b"], (2.0, Some(2.0)));
 }
 
 #[test]
-fn a_series_that_another_thread_makes_at_the_limit_takes_its_own() {
+fn two_threads_share_the_last_series_before_the_limit() {
     recorded_under_a_limit_of_one(["a", "a"], (4.0, None));
 }

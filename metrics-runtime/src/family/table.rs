@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 
 use crate::metric::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::metric::sync::{HashState, Mutex, OnceLock, TABLE_SIZES};
-use crate::schema::label::LabelText;
+use crate::schema::LabelText;
 
 /// The number of entries of the first chunks.
 const FIRST_ENTRIES: usize = 4;
@@ -95,7 +95,7 @@ impl<V> Table<V> {
         if !admit(self.len()) {
             return self.find(hash, names, values);
         }
-        // Nothing below panics between two steps, so the data behind a poisoned lock is consistent.
+        // No step below panics, so the data behind a poisoned lock is consistent.
         let mut len = self.len.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = self.find(hash, names, values) {
             return Some(entry);

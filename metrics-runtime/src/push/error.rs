@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use crate::error::debug_as_display;
-use crate::schema::name::NameError;
+use crate::schema::NameError;
 
 /// An invalid setting of a push.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]

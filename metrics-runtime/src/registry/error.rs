@@ -1,7 +1,6 @@
 //! The error of a registration.
 
-use crate::schema::Source;
-use crate::schema::name::NameError;
+use crate::schema::{NameError, Source};
 
 /// A metric that cannot be registered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

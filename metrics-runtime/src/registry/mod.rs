@@ -293,7 +293,7 @@ impl Registry {
     }
 
     fn families(&self) -> MutexGuard<'_, FamilySet> {
-        // Nothing panics while the lock is held, so the data behind a poisoned lock is consistent.
+        // No code panics while the lock is held, so the data behind a poisoned lock is consistent.
         self.inner.families.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -16,7 +16,7 @@ mod source;
 pub use descriptor::Descriptor;
 pub use kind::Kind;
 pub use label::{Label, LabelValue};
-pub(crate) use label::{each_tuple, tuple_ordinal};
+pub(crate) use label::{LabelText, each_tuple, tuple_ordinal};
 pub use name::NameError;
 pub(crate) use name::{Check, Problem};
 pub(crate) use naming::Naming;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::head::{RequestHead, ResponseHead};
 use crate::family::{OVERFLOW, Table};
-use crate::schema::label::Label;
+use crate::schema::Label;
 
 pub(super) type RequestExtractor = Arc<dyn for<'a> Fn(RequestHead<'a>) -> Option<Label<'a>> + Send + Sync>;
 pub(super) type ResponseExtractor = Arc<dyn for<'a> Fn(ResponseHead<'a>) -> Option<Label<'a>> + Send + Sync>;

@@ -9,8 +9,7 @@ use super::head::{RequestHead, ResponseHead};
 use super::metric::{HttpMetric, MetricSetting};
 use super::skip::{Pattern, SkipRules};
 use crate::registry::RegistryError;
-use crate::schema::Descriptor;
-use crate::schema::label::Label;
+use crate::schema::{Descriptor, Label};
 
 /// An error of [`Http::layer`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

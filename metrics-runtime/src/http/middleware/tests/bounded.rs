@@ -10,7 +10,7 @@ use tower::{Service, ServiceExt};
 use super::resets::Random;
 use super::*;
 use crate::http::RequestHead;
-use crate::schema::label::Label;
+use crate::schema::Label;
 
 const ROUTES: usize = 3;
 const METHODS: usize = 11;

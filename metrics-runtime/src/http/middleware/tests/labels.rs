@@ -12,7 +12,7 @@ use super::outcomes::{Polled, answer, poll_once, step};
 use super::routes::send;
 use super::*;
 use crate::http::{HttpError, RequestHead, ResponseHead};
-use crate::schema::label::Label;
+use crate::schema::Label;
 
 /// Returns the series of this metric, without values.
 fn series(registry: &Registry, metric: &str) -> Vec<String> {

@@ -15,7 +15,7 @@ use tracing::{Event, Metadata, Subscriber};
 use super::routes::send;
 use super::*;
 use crate::http::RequestHead;
-use crate::schema::label::Label;
+use crate::schema::Label;
 
 /// A subscriber that keeps all events and spans of all levels, with all fields.
 #[derive(Clone, Default)]
