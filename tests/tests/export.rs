@@ -362,7 +362,7 @@ fn of_run_time_label_values_the_largest_series_are_shown() {
     }
 }
 
-/// Calls for a tenant.
+/// Calls of a customer.
 #[metrics_runtime::track(name = "calls", labels(tenant = tenant, kind = "read"))]
 fn call(tenant: &str) {
     let _ = tenant;

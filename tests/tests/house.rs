@@ -62,7 +62,7 @@ fn problems(table: &Table, root: &Path) -> Vec<String> {
             let place = format!("{}/{}:{line}", table.folder, path.display());
             match table.uses(&module) {
                 None => problems.push(format!("{place}: `{module}` has no row in ARCHITECTURE.md")),
-                Some(uses) if !uses.contains(&used) => {
+                Some(allowed) if !allowed.contains(&used) => {
                     problems.push(format!("{place}: {module} -> {used} is not in the table of ARCHITECTURE.md"));
                 }
                 Some(_) => {}

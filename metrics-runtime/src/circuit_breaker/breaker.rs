@@ -29,17 +29,17 @@ use crate::metric::sync::atomic::{AtomicU64, Ordering};
 /// use metrics_runtime::circuit_breaker::{CircuitBreaker, Settings, State};
 ///
 /// let settings = Settings::consecutive(2).open(Duration::from_secs(30));
-/// let ryot = CircuitBreaker::register("ryot", settings)?;
+/// let billing = CircuitBreaker::register("billing", settings)?;
 /// for _ in 0..2 {
 ///     // A permit for one call, and the result of the call.
-///     ryot.acquire()?.failure();
+///     billing.acquire()?.failure();
 /// }
-/// let open = ryot.acquire().unwrap_err();
-/// assert_eq!((open.service(), open.state()), ("ryot", State::Open));
+/// let open = billing.acquire().unwrap_err();
+/// assert_eq!((open.service(), open.state()), ("billing", State::Open));
 ///
 /// let page = metrics_runtime::Registry::global().render();
-/// assert!(page.contains("circuit_breaker_state{service=\"ryot\"} 1\n"));
-/// assert!(page.contains("circuit_breaker_calls_total{service=\"ryot\",result=\"rejected\"} 1\n"));
+/// assert!(page.contains("circuit_breaker_state{service=\"billing\"} 1\n"));
+/// assert!(page.contains("circuit_breaker_calls_total{service=\"billing\",result=\"rejected\"} 1\n"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]

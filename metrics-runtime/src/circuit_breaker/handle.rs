@@ -18,13 +18,13 @@ use crate::schema::Source;
 /// ```
 /// use metrics_runtime::circuit_breaker::{BreakerHandle, State};
 ///
-/// let ryot = BreakerHandle::register("ryot")?;
-/// ryot.record_failure();
-/// ryot.set_state(State::Open);
+/// let mailer = BreakerHandle::register("mailer")?;
+/// mailer.record_failure();
+/// mailer.set_state(State::Open);
 ///
 /// let page = metrics_runtime::Registry::global().render();
-/// assert!(page.contains("circuit_breaker_state{service=\"ryot\"} 1\n"));
-/// assert!(page.contains("circuit_breaker_failures_total{service=\"ryot\"} 1\n"));
+/// assert!(page.contains("circuit_breaker_state{service=\"mailer\"} 1\n"));
+/// assert!(page.contains("circuit_breaker_failures_total{service=\"mailer\"} 1\n"));
 /// # Ok::<(), metrics_runtime::RegistryError>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -51,12 +51,12 @@ impl Registry {
     /// [`Builder::install`](crate::Builder::install) reports.
     ///
     /// ```
-    /// #[metrics_runtime::track_counter(name = "jobs_total")]
-    /// fn job() {}
+    /// #[metrics_runtime::track_counter(name = "imports_total")]
+    /// fn import() {}
     ///
     /// let page = metrics_runtime::Registry::global().render();
-    /// assert!(page.contains("jobs_total{status=\"success\"} 0\n"));
-    /// # job();
+    /// assert!(page.contains("imports_total{status=\"success\"} 0\n"));
+    /// # import();
     /// ```
     #[must_use]
     pub fn global() -> &'static Self {
