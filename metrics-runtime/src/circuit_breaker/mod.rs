@@ -10,7 +10,7 @@
 //!
 //! The attribute [`#[circuit_breaker]`](macro@crate::circuit_breaker) puts an async function behind a breaker:
 //!
-//! ```
+//! ```standalone_crate
 //! use metrics_runtime::circuit_breaker::CircuitOpen;
 //! use metrics_runtime::{circuit_breaker, track_ryot};
 //!
