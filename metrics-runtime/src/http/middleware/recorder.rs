@@ -184,7 +184,8 @@ impl Series {
         }
     }
 
-    /// Records a request that is over.
+    /// Records a request that is over. Called from one place only, where it is inlined.
+    #[inline]
     pub(super) fn record(&self, request: &FinishedRequest<'_>) {
         let families = &self.recorder.families;
         let thread = Thread::current();
