@@ -101,8 +101,9 @@ mod tests {
         let low = inner.elapsed();
         let measured = Duration::from_nanos(moment.elapsed_nanos());
         let high = outer.elapsed();
-        // One hundredth of a percent. The clocks of two computers differ by more.
-        let drift = measured / 10_000;
+        // A thousandth: the system adjusts the standard clock by up to 500 ppm to keep it on time (`adjtimex`), and the
+        // calibration of the counter adds some hundredths of a percent on a busy machine.
+        let drift = measured / 1_000;
         assert!(measured + drift >= low && measured <= high + drift, "{low:?} <= {measured:?} <= {high:?}");
     }
 
