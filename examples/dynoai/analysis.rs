@@ -54,7 +54,7 @@ impl Rows {
     }
 }
 
-/// The corrections, with the rows and cells they are based on.
+/// The corrections, and the use of the rows and cells.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Analysis {
     pub(crate) status: Status,

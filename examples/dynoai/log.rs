@@ -1,7 +1,7 @@
 //! Dyno logs: rows of engine speed, load, measured air-fuel ratio (AFR) and target AFR.
 //!
-//! Loggers name their columns differently and leave values out. Columns are therefore recognised by a list of names, and
-//! unreadable rows are counted and skipped.
+//! Loggers name their columns differently and leave values out. Columns are therefore recognised by a list of names,
+//! and unreadable rows are counted and skipped.
 
 use axum::body::Bytes;
 use csv::{ByteRecord, ReaderBuilder, Trim};
@@ -97,7 +97,7 @@ pub(crate) fn read(csv: &[u8], mut row: impl FnMut(Option<Sample>)) -> Result<()
         .trim(Trim::All)
         .from_reader(csv);
     let not_csv = |error: csv::Error| LogError::NotCsv(error.to_string());
-    // Bytes and not text, so that a degree sign in an old encoding in an unused column does not reject the file.
+    // Bytes and not text, so that the file is not rejected for a degree sign in an old encoding in an unused column.
     let headers = reader.byte_headers().map_err(not_csv)?.clone();
     if headers.is_empty() {
         return Err(LogError::Empty);
@@ -134,8 +134,8 @@ fn columns(headers: &ByteRecord) -> Result<[usize; 4], LogError> {
     Ok(columns)
 }
 
-/// Returns a header in lower case, without unit and without other characters than letters and digits: `MAP (kPa)`, `map`
-/// and `Map [bar]` are the same name.
+/// Returns a header in lower case, without unit and without other characters than letters and digits: `MAP (kPa)`,
+/// `map` and `Map [bar]` are the same name.
 fn normalized(header: &[u8]) -> String {
     let header = String::from_utf8_lossy(header);
     let name = header.split(['(', '[']).next().unwrap_or_default();

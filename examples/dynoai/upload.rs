@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use examples::error::ApiError;
 use metrics_runtime::track_histogram;
 
-/// The maximum size of a log: 50 MiB, hours of driving.
+/// The maximum size of a log: 50 MiB, which is hours of driving.
 pub(crate) const MAX_UPLOAD_BYTES: usize = 50 << 20;
 
 /// Returns the content of the first field that is called `file` or has a file name.

@@ -1,7 +1,7 @@
 //! API keys, and the sessions opened with them.
 //!
-//! The gauges are set from the sizes of the store, under its lock and after each change. They do not add up events, so no
-//! code path can forget to decrement. Sessions expire; [`Sessions::expire`] runs as long as the service.
+//! The gauges are set from the sizes of the store, under its lock and after each change. They do not add up events, so
+//! no code path can forget to decrement. Sessions expire; [`Sessions::expire`] runs as long as the service.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};

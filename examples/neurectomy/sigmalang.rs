@@ -18,7 +18,7 @@ pub(crate) struct Compressed {
 impl Compressed {
     /// Returns the original size divided by the compressed size.
     pub(crate) fn ratio(&self) -> f64 {
-        // Never divides by zero: a Zstandard frame has a header.
+        // Never divides by zero, because a Zstandard frame has a header.
         self.original_size as f64 / self.data.len() as f64
     }
 }

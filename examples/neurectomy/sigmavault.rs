@@ -82,7 +82,8 @@ impl From<object_store::Error> for VaultError {
             return Self::NotFound;
         }
         match io_kind(&error) {
-            // The path is a directory, or is below a file. For reading and deleting, `absent` turns this into not found.
+            // The path is a directory, or is below a file. For reading and deleting, `absent` turns this into not
+            // found.
             Some(
                 io::ErrorKind::NotADirectory
                 | io::ErrorKind::IsADirectory
@@ -176,7 +177,7 @@ fn absent(error: object_store::Error) -> VaultError {
     }
 }
 
-/// Parses a path within the store. The same paths are valid for every store, and none leaves it.
+/// Parses a path within the store. The same paths are valid for every store, and no path is outside of the store.
 pub(crate) fn file(path: &str) -> Result<Path, VaultError> {
     let invalid = |reason: String| VaultError::Path(reason);
     let path = Path::parse(path).map_err(|error| invalid(error.to_string()))?;
@@ -199,8 +200,8 @@ pub(crate) fn file(path: &str) -> Result<Path, VaultError> {
     Ok(path)
 }
 
-/// Returns the environment variables for cloud stores. Only those with the prefixes of the stores: the stores would also
-/// read `REGION` or `TOKEN`.
+/// Returns the environment variables for cloud stores. Only those with the prefixes of the stores: the stores would
+/// also read `REGION` or `TOKEN`.
 fn credentials() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| {
         let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);

@@ -89,7 +89,8 @@ pub(crate) async fn send(address: SocketAddr, rate: u32) -> Result<(), reqwest::
     }
 }
 
-/// Returns the URL for requests to a listener on `address`. The unspecified address is replaced by the loopback address.
+/// Returns the URL for requests to a listener on `address`. The unspecified address is replaced by the loopback
+/// address.
 fn base_url(address: SocketAddr) -> String {
     let port = address.port();
     match address {

@@ -1,4 +1,4 @@
-//! A service in thirty lines: annotate functions, install, serve, and `/metrics` is there.
+//! A service in thirty lines: annotate a function, install the metrics, and serve them at `/metrics`.
 
 use std::error::Error;
 

@@ -37,7 +37,8 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// Creates a 500. The cause is logged to stderr and not sent to the client, since it may contain local paths or hosts.
+    /// Creates a 500. The cause is logged to stderr and not sent to the client, since it may contain local paths or
+    /// hosts.
     pub fn internal(operation: &str, cause: impl Display) -> Self {
         eprintln!("{operation}: {cause}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{operation} failed; see the service's log for the cause"))

@@ -51,7 +51,7 @@ const METRICS_VARIABLES: &[(&str, &str)] = &[
 /// The maximum of `--traffic`. Use a load-testing tool for more.
 const MAX_TRAFFIC: u32 = 10_000;
 
-/// The reason for which [`Cli::parse`] returns no [`Args`].
+/// The reason why [`Cli::parse`] returns no [`Args`].
 #[derive(Debug, PartialEq, Eq)]
 enum ParseExit {
     /// The help text was requested.
@@ -152,7 +152,7 @@ where
     }
 }
 
-/// Writes a line to stderr. Not `eprintln!`, which panics if stderr is closed and so changes the exit code.
+/// Writes a line to stderr. Not with `eprintln!`, which panics if stderr is closed and so changes the exit code.
 fn print_error(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

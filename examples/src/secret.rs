@@ -3,8 +3,8 @@
 use rand::TryRng as _;
 use rand::rngs::{SysError, SysRng};
 
-/// Returns `prefix_` and 128 random bits of the operating system in hexadecimal. The prefix shows the purpose of a secret
-/// that is found in the wrong place.
+/// Returns `prefix_` and 128 random bits of the operating system in hexadecimal. The prefix shows the purpose of a
+/// secret that is found in the wrong place.
 ///
 /// # Errors
 /// Returns an error if the operating system provides no random numbers.

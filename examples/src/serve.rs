@@ -33,7 +33,7 @@ pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves the metrics page on a separate address, if `METRICS_LISTEN` is set.
 ///
-/// Prints one line to stdout then: `metrics on http://ADDRESS/PATH`.
+/// Prints one line to stdout if it does: `metrics on http://ADDRESS/PATH`.
 ///
 /// # Errors
 /// Returns an error if the page cannot be served on that address.

@@ -1,5 +1,5 @@
-//! Tests of both services with a real Prometheus, promtool and Python's reference parsers: every metric is scraped with its
-//! value, every page is valid, and scrapes under load are consistent.
+//! Tests of both services with a real Prometheus, promtool and Python's reference parsers: every metric is scraped with
+//! its value, every page is valid, and scrapes under load are consistent.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::float_cmp, reason = "the compared values are whole numbers, which an f64 represents exactly")]
 
@@ -392,7 +392,7 @@ fn prometheus_has_every_metric_of_both_services_with_the_expected_values() {
     assert!(failed.is_empty(), "a scrape failed: {failed:?}");
 }
 
-/// Returns metrics of each kind, own ones and ones of the `prometheus` crate, with texts that need escaping.
+/// Returns metrics of each kind, from this toolkit and from the `prometheus` crate, with texts that need escaping.
 fn every_kind() -> Metrics {
     let registry = Registry::new();
     let help = "Says \"a\\b\"\nand ΣLANG.";

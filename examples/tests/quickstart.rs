@@ -1,6 +1,6 @@
 //! The quickstart behaves as the README says.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::float_cmp, reason = "what is compared are whole numbers, and those an f64 holds exactly")]
+#![allow(clippy::float_cmp, reason = "the compared values are whole numbers, which an f64 represents exactly")]
 
 use std::net::TcpListener;
 use std::process::{Child, Command};

@@ -174,8 +174,8 @@ fn slow_clients_do_not_block_other_scrapes() {
                 pages += 1;
             }
         });
-        // More connections than the limit, with heads or bodies that never end; and slow readers of the page, few enough to
-        // leave room for one scrape.
+        // More connections than the limit, with heads or bodies that never end; and slow readers of the page, few
+        // enough to leave room for one scrape.
         let many = ["-c", "300", "-r", "200", "-i", "1"];
         let attacks: Vec<_> =
             [("-H", &many[..]), ("-B", &many), ("-X", &["-c", "30", "-r", "30", "-z", "5", "-n", "1"])]

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn clap_parses_the_same_commands_as_the_own_parser() {
+    fn clap_parses_the_same_commands_as_parse() {
         for args in [
             &["dashboard", "--output", "d.json"][..],
             &["rules", "--job=shop"],

@@ -143,7 +143,7 @@ pub enum CommandError {
     #[error("{report}")]
     #[non_exhaustive]
     Breaks {
-        /// All changes, the places that they break, and the command that accepts them.
+        /// All changes, the usages that they break, and the command that accepts them.
         report: String,
     },
     /// Names violate conventions.
@@ -175,7 +175,7 @@ fn not_utf8(arg: &OsStr) -> CommandError {
     })
 }
 
-/// Ignores a closed pipe: in `metrics dashboard | head -1` the reader ends first.
+/// Ignores a closed pipe, because in `metrics dashboard | head -1` the reader ends first.
 fn ignore_broken_pipe(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -195,8 +195,8 @@ impl Command {
     /// Parses the arguments after `metrics`. `help`, `--help` and `-h` are a command that writes [`USAGE`].
     ///
     /// # Errors
-    /// [`CommandError::Usage`] if the command is missing or unknown, or if an option is unknown, has no value or does not
-    /// belong to the command.
+    /// Returns [`CommandError::Usage`] if the command is missing or unknown, or if an option is unknown, has no value
+    /// or does not belong to the command.
     pub fn parse<S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Result<Self, CommandError> {
         let mut args = args.into_iter().map(Into::into).peekable();
         let name: OsString = args.next().ok_or_else(|| usage("no command is given"))?;
@@ -256,12 +256,13 @@ impl Command {
         Ok(self)
     }
 
-    /// Writes the document or the findings to `out`. A reader that closes the pipe early, such as `head`, is not an error.
+    /// Writes the document or the findings to `out`. A reader that closes the pipe early, such as `head`, is not an
+    /// error.
     ///
     /// # Errors
-    /// Metrics are switched off, the job is not a valid Kubernetes label value, a file cannot be read or written, the lock
-    /// file is missing or invalid, `check` finds a break, or `lint` finds a violation. A service should exit with a code
-    /// other than zero.
+    /// Returns an error if metrics are switched off, the job is not a valid Kubernetes label value, a file cannot be
+    /// read or written, the lock file is missing or invalid, `check` finds a break, or `lint` finds a violation. A
+    /// service should exit with a code other than zero.
     pub fn run(&self, metrics: &Metrics, out: &mut dyn Write) -> Result<(), CommandError> {
         // Help does not depend on the metrics and does not gather them.
         let export = || match (metrics.is_enabled(), &self.job) {
@@ -396,7 +397,7 @@ mod tests {
         }
         let mut buffered = io::BufWriter::with_capacity(1 << 20, ClosingPipe(0));
         assert!(run(&metrics, &["lock"], &mut buffered).is_ok());
-        // Violations are reported all the same.
+        // Violations are still reported.
         registry.gauge(Descriptor::gauge("queueDepth", "Jobs that wait.")).unwrap();
         assert!(matches!(run(&metrics, &["lint"], &mut ClosingPipe(10)), Err(CommandError::Lint { .. })));
     }

@@ -1,6 +1,6 @@
 //! The contract: everything about metrics that dashboards and rules depend on.
 //!
-//! It is a text file for people, which `check` compares with the program.
+//! It is a readable text file, which `check` compares with the program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -128,7 +128,7 @@ impl Contract {
         for (name, old) in &self.metrics {
             let mut breaks = |change: String| difference.breaks.push((name.clone(), change));
             let Some(entry) = now.metrics.get(name) else {
-                // The new name is a guess: the only new metric that has the same contract.
+                // The new name is a guess: that of the only new metric with the same contract.
                 let same: Vec<_> = new.iter().filter(|(_, entry)| *entry == old).collect();
                 breaks(match same.as_slice() {
                     [(name, _)] => format!("removed; was it renamed to `{name}`?"),
@@ -171,8 +171,10 @@ fn bounds(buckets: &[f64]) -> String {
 
 impl fmt::Display for Contract {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("# What dashboards and rules may rely on. Written by the command `metrics lock`, compared by\n")?;
-        writeln!(f, "# `metrics check`: what is removed or changed here breaks them.\n{VERSION}")?;
+        f.write_str(
+            "# The metrics that dashboards and rules use. Written by the command `metrics lock`, compared by\n",
+        )?;
+        writeln!(f, "# `metrics check`: removing or changing an entry breaks them.\n{VERSION}")?;
         if !self.constant.is_empty() {
             writeln!(f, "constant {}", join(&self.constant))?;
         }

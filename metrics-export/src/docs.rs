@@ -9,8 +9,8 @@ use crate::model::Model;
 /// Returns the reference, in the order of the rows of the dashboard.
 pub(crate) fn markdown(model: &Model) -> String {
     let mut out = format!(
-        "# Metrics of {}\n\nWritten by the command `metrics docs` from what the binary declares. \"Series\" is how many one \
-         instance can have at most.\n",
+        "# Metrics of {}\n\nWritten by the command `metrics docs` from what the binary declares. \"Series\" is the \
+         largest number of series on one instance.\n",
         text(&model.service)
     );
     if !model.constant.is_empty() {

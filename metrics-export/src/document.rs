@@ -3,10 +3,10 @@
 //! A document must have the same bytes in every build. `serde_json::Value` does not guarantee that: any crate in the
 //! dependency tree may enable its feature `preserve_order`, which changes the order of keys.
 //!
-//! The YAML writer supports a subset: block style, and strings that are plain if no reader can take them for another
+//! The YAML writer supports a subset: block style, and strings that are plain if no parser can read them as another
 //! type, in single quotes if they need no escapes, and in double quotes otherwise, with the escapes of JSON, which YAML
-//! 1.2 includes (<https://yaml.org/spec/1.2.2/#57-escaped-characters>). A property test reads the output back with a YAML
-//! parser. The YAML serializers for serde are either unmaintained or give no control over quotes and line breaks.
+//! 1.2 includes (<https://yaml.org/spec/1.2.2/#57-escaped-characters>). A property test reads the output back with a
+//! YAML parser. The YAML serializers for serde are either unmaintained or give no control over quotes and line breaks.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -209,7 +209,8 @@ fn scalar(out: &mut String, text: &str) {
     }
 }
 
-/// Returns `true` for the characters that YAML prints without an escape, except its line breaks and the byte order mark.
+/// Returns `true` for the characters that YAML prints without an escape, except its line breaks and the byte order
+/// mark.
 fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}')
         || matches!(c, '\u{ff00}'..='\u{fffd}' | '\u{10000}'..)

@@ -1,6 +1,6 @@
-//! `Debug` for errors that a `main` may return.
+//! The `Debug` output of errors that `main` may return.
 
-/// Implements `Debug` through `Display`, because a `main` that returns an error prints its `Debug`.
+/// Implements `Debug` through `Display`, because a `main` that returns an error prints its `Debug` output.
 macro_rules! debug_as_display {
     ($error:ty) => {
         impl std::fmt::Debug for $error {

@@ -56,8 +56,9 @@ impl Export {
 
     /// Returns a file of recording and alerting rules for Prometheus, in YAML.
     ///
-    /// The rules treat all targets of a job as one service: staging and production need two jobs, and a file each. If
-    /// targets have labels that metrics also have (`endpoint`, `service`), scrape them with `honor_labels: true`.
+    /// The rules treat all targets of a job as one service: staging and production need separate jobs and separate
+    /// files. If targets have labels that metrics also have (`endpoint`, `service`), scrape them with
+    /// `honor_labels: true`.
     #[must_use]
     pub fn rules(&self) -> String {
         rules::node(&rules::groups(&self.model, Target::job(&self.job))).yaml()
@@ -72,7 +73,7 @@ impl Export {
     /// still have some. It does not fire for a namespace in which the service never ran.
     ///
     /// # Errors
-    /// The job is not a valid Kubernetes label value.
+    /// Returns an error if the job is not a valid Kubernetes label value.
     pub fn kubernetes(&self) -> Result<String, JobError> {
         kubernetes::yaml(&self.model, &self.job)
     }

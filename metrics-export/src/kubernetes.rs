@@ -1,5 +1,5 @@
-//! Objects of the Prometheus operator: a `PrometheusRule` with the rules, and a `ServiceMonitor` that scrapes the service
-//! (<https://prometheus-operator.dev/docs/api-reference/api/>).
+//! Objects of the Prometheus operator: a `PrometheusRule` with the rules, and a `ServiceMonitor` that scrapes the
+//! service (<https://prometheus-operator.dev/docs/api-reference/api/>).
 
 use crate::document::{list, map};
 use crate::error::debug_as_display;

@@ -3,9 +3,10 @@
 //!
 //! # Overview
 //!
-//! All documents are derived from [`Metrics::describe`](metrics_runtime::Metrics::describe), the description of everything that a program declares and
-//! registers. They contain the metrics that are registered at that moment: install the metrics first, and register
-//! circuit breakers and collectors before you create a document. The same metrics always give the same bytes.
+//! All documents are derived from [`Metrics::describe`](metrics_runtime::Metrics::describe), the description of
+//! everything that a program declares and registers. They contain the metrics that are registered at that moment:
+//! install the metrics first, and register circuit breakers and collectors before you create a document. The same
+//! metrics always give the same bytes.
 //!
 //! - [`Export`] returns each document as text.
 //! - [`Command`] adds the same documents to the command line of a service.
@@ -33,7 +34,7 @@
 //! |---|---|
 //! | `clap` | implements `clap::Subcommand` for [`Command`] |
 //!
-//! The features of `metrics-runtime` are chosen by the service that depends on it.
+//! The service that depends on this crate chooses the features of `metrics-runtime`.
 
 #![forbid(unsafe_code)]
 

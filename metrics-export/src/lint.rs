@@ -1,11 +1,11 @@
 //! A linter for metric and label names, with the rules of `promtool check metrics`.
 //!
-//! The rules are Prometheus' naming conventions (<https://prometheus.io/docs/practices/naming/>) as promlint checks them
-//! (`prometheus/testutil/promlint` in `prometheus/client_golang`, the same from 1.20 to 1.24.1). A `promtool` has the
-//! rules of the `client_golang` that it was built with. Prometheus 2.42 has 1.14, which differs in three rules:
+//! The rules are Prometheus' naming conventions (<https://prometheus.io/docs/practices/naming/>) as promlint checks
+//! them (`prometheus/testutil/promlint` in `prometheus/client_golang`, the same from 1.20 to 1.24.1). A `promtool` has
+//! the rules of the `client_golang` that it was built with. Prometheus 2.42 has 1.14, which differs in three rules:
 //!
-//! - It rejects the name of any type in any metric name (`g_counter`, `c_gauge_total`, `h_summary`). Since 1.20 only the
-//!   metric's own type is rejected, and a metric without a type may contain all of them.
+//! - It rejects the name of any type in any metric name (`g_counter`, `c_gauge_total`, `h_summary`). Since 1.20 only
+//!   the metric's own type is rejected, and a metric without a type may contain all of them.
 //! - Of several units in one name it checks an arbitrary one. Since 1.16 it checks the first.
 //! - It does not detect duplicate series, which the page of a registry never has.
 //!
@@ -86,7 +86,7 @@ const SHORT_UNITS: &[(&str, &str)] = &[
     ("d", "seconds"),
 ];
 
-/// The target labels that rules and dashboards use, with who sets them. The operator sets more labels (`endpoint`,
+/// The target labels that rules and dashboards use, each with its origin. The operator sets more labels (`endpoint`,
 /// `service`, `pod`, `container`), which metrics may have too.
 const TARGET_LABELS: &[(&str, &str)] =
     &[("job", "Prometheus' own"), ("instance", "Prometheus' own"), ("namespace", "the Prometheus operator's")];

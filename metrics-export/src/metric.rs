@@ -19,7 +19,7 @@ pub(crate) struct Metric {
     pub(crate) labels: Vec<LabelDescription>,
     /// The bounds of a histogram's buckets, without `+Inf`.
     pub(crate) buckets: Vec<f64>,
-    /// The source locations, each as `file:line (function)`, sorted.
+    /// The places, each as `file:line (function)`, sorted.
     pub(crate) places: Vec<String>,
     /// The declarations by attributes and modules.
     pub(crate) declarations: Vec<Declaration>,
@@ -47,7 +47,7 @@ pub(crate) enum Role {
 pub(crate) enum WorstCase {
     /// The number of combinations of known label values.
     Exactly(usize),
-    /// Label values are only known at run time: the limit of the family, and the series for the overflow.
+    /// Label values are only known at run time: the known series, the limit of the family, and the overflow series.
     Limited(usize),
     /// This many series for each combination of values of these labels. The program alone decides how many combinations
     /// exist, for example by the names of its circuit breakers.
@@ -69,7 +69,7 @@ impl Role {
 }
 
 impl WorstCase {
-    /// Returns the number with `unit` behind it.
+    /// Returns the number, followed by `unit`.
     pub(crate) fn counted(&self, unit: &str) -> String {
         match self {
             Self::Exactly(series) => format!("{series}{unit}"),

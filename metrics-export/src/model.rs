@@ -22,7 +22,7 @@ pub(crate) struct Model {
     pub(crate) path: String,
     /// `true` if scrapers have to send a token.
     pub(crate) token: bool,
-    /// `true` if the page has an address of its own.
+    /// `true` if the page has a separate address.
     pub(crate) own_address: bool,
     /// The names of the constant labels.
     pub(crate) constant: Vec<String>,
@@ -80,8 +80,8 @@ impl Model {
     }
 }
 
-/// Creates a metric from its description. `constant` are the names of the constant labels, `limit` is the limit of series
-/// for each family.
+/// Creates a metric from its description. `constant` are the names of the constant labels, `limit` is the limit of
+/// series for each family.
 fn metric(mut description: MetricDescription, constant: &[String], limit: usize) -> Metric {
     description.labels.sort_by(|a, b| a.name.cmp(&b.name));
     if description.origin == Origin::Collector {
@@ -115,7 +115,7 @@ fn has_outcomes(label: &LabelDescription) -> bool {
     label.name == STATUS && values == all
 }
 
-/// Formats a source location the same on every machine: without the folders above the crate.
+/// Formats a place the same on every machine: without the folders above the crate.
 fn place(source: &Source) -> String {
     let file = source.file.replace('\\', "/");
     let file = match file.find("/registry/src/") {
@@ -144,7 +144,7 @@ fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner>
     });
     let owner = |series, counter| Owner { series, counter, prefix: prefix.to_owned() };
     match candidates.clone().find(|metric| !rises(metric)).or_else(|| candidates.clone().next()) {
-        // A histogram has no series of its bare name.
+        // A histogram has no series without a suffix.
         Some(metric) if metric.kind == MetricKind::Histogram => Some(owner(format!("{}_count", metric.name), true)),
         Some(metric) => Some(owner(metric.name.clone(), rises(metric))),
         None => http.filter(|http| is_own(&http.requests)).map(|http| owner(http.requests.clone(), true)),

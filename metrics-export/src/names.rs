@@ -15,7 +15,7 @@ pub(crate) fn is_process(base: &str) -> bool {
     PROCESS.iter().any(|prefix| base.starts_with(prefix))
 }
 
-/// Returns `true` if other services may have a metric of this name, because they use the same libraries.
+/// Returns `true` if other services that use the same libraries may have a metric of this name.
 pub(crate) fn is_common(name: &str) -> bool {
     name == "up" || is_own(name) || is_process(name)
 }

@@ -1,7 +1,7 @@
 //! PromQL expressions as a tree.
 //!
 //! The syntax is that of <https://prometheus.io/docs/prometheus/latest/querying/basics/>: strings in double quotes use
-//! the escapes of Go. Nested operations are in parentheses, so their precedence does not matter.
+//! the escapes of Go. Nested operations are in parentheses, so precedence does not matter.
 
 use std::fmt;
 
@@ -76,7 +76,7 @@ impl Expr {
         self.binary(operator, Self::Number(value))
     }
 
-    /// Returns `self / (total > 0)`, which has no sample instead of a NaN while nothing happens.
+    /// Returns `self / (total > 0)`, which has no sample, instead of NaN, while the total is zero.
     ///
     /// `self` is a part of `total`, and has no series before the first failure. It is then zero, with the labels of the
     /// total: `or vector(0)` would lose the labels, and the division would match nothing.

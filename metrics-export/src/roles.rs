@@ -1,7 +1,7 @@
 //! The roles of metrics, recognized by their names and labels.
 //!
-//! A metric gets its row of the dashboard and its alerts by its name and labels alone, so a metric of another library
-//! gets them too.
+//! Only the name and the labels of a metric decide its row of the dashboard and its alerts, so metrics of other
+//! libraries get them too.
 
 use metrics_runtime::description::MetricKind;
 
@@ -25,8 +25,8 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    /// Returns a matcher for requests that the server failed. A client that left early (499) or sent a bad request is
-    /// not a failure.
+    /// Returns a matcher for requests that the server failed. A client that disconnected early (499) or sent a bad
+    /// request is not a failure.
     pub(crate) fn failed(&self) -> Matcher {
         matcher(&self.status, Compare::Matches, "5..|5xx")
     }
@@ -47,13 +47,13 @@ impl Function {
         self.calls.bounded().into_iter().filter(|label| *label != STATUS).collect()
     }
 
-    /// Returns those labels of [`by`](Self::by) that the duration has too.
+    /// Returns the labels of [`by`](Self::by) that the duration also has.
     pub(crate) fn timed_by(&self, duration: &Metric) -> Vec<&str> {
         self.by().into_iter().filter(|label| duration.has(label)).collect()
     }
 }
 
-/// Returns a matcher for calls that failed. Cancelled calls were abandoned by their callers and are not failures.
+/// Returns a matcher for calls that failed. Cancelled calls are not failures, because their callers dropped them.
 pub(crate) fn failed_calls() -> Matcher {
     matcher(STATUS, Compare::Matches, "error|panic")
 }

@@ -18,7 +18,7 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Returns `true` if other services may have a metric of this name too.
+    /// Returns `true` if other services may also have a metric of this name.
     fn shares(&self, metric: &str) -> bool {
         if self.prefix.is_empty() { is_common(metric) } else { !metric.starts_with(&self.prefix) }
     }
@@ -29,13 +29,13 @@ impl Owner {
 pub(crate) struct Scope {
     matchers: Vec<Matcher>,
     window: String,
-    /// The owner and its matchers, for a document whose reader may choose all jobs.
+    /// The owner and its matchers, for a dashboard, in which users may select all jobs.
     owner: Option<(Owner, Vec<Matcher>)>,
 }
 
 impl Scope {
-    /// Creates the scope of a dashboard: the chosen job and instances, and the window that Grafana computes. If the
-    /// reader chooses all jobs, the owner limits them to this service.
+    /// Creates the scope of a dashboard: the chosen job and instances, and the window that Grafana computes. If users
+    /// select all jobs, the owner limits the queries to this service.
     pub(crate) fn dashboard(owner: Option<&Owner>) -> Self {
         let matchers = ["job", "instance"].map(|name| matcher(name, Compare::Matches, &format!("${name}"))).to_vec();
         let owner = owner.map(|owner| (owner.clone(), matchers.clone()));
@@ -68,7 +68,7 @@ impl Scope {
         Expr::Series { metric: metric.to_owned(), matchers: self.matchers.clone(), window }
     }
 
-    /// Limits a metric that other services have too to the instances of the owner.
+    /// Limits a metric that other services may also have to the instances of the owner.
     fn owned(&self, metric: &str, expr: Expr) -> Expr {
         match &self.owner {
             Some((owner, matchers)) if owner.shares(metric) => {

@@ -7,7 +7,7 @@ use metrics_runtime::description::{MetricDescription, MetricKind, Origin};
 
 use crate::metric::{Metric, WorstCase};
 
-/// Returns the worst case of a metric. `limit` is the number of series that a family takes from label values that are
+/// Returns the worst case of a metric. `limit` is the largest number of series of a family with label values that are
 /// only known at run time.
 pub(crate) fn worst_case(metric: &MetricDescription, limit: usize) -> WorstCase {
     let MetricDescription { kind, labels, label_sets, .. } = metric;

@@ -16,8 +16,8 @@ pub(crate) struct QueryFile {
 }
 
 impl QueryFile {
-    /// Returns every place that queries the metric: the panel, variable or annotation of a dashboard, the rule of a file
-    /// of rules, or the line.
+    /// Returns every place that queries the metric: the panel, variable or annotation of a dashboard, the rule of a
+    /// file of rules, or the line.
     pub(crate) fn usages(&self, metric: &MetricPattern<'_>) -> Vec<String> {
         let json = serde_json::from_str::<Value>(&self.text).ok();
         let mut usages = match json.as_ref().and_then(dashboard) {
@@ -31,8 +31,8 @@ impl QueryFile {
 
 /// A scanner for the lines of a file that is not a dashboard.
 ///
-/// It understands as much YAML as it needs to find the rule that a line belongs to: lines that are indented deeper than a
-/// dash belong to its item, whose keys come in any order.
+/// It parses only the part of YAML that is needed to find the rule of a line: lines that are indented deeper than a
+/// dash belong to its item, whose keys can be in any order.
 #[derive(Default)]
 struct Lines {
     /// The items that contain the current line, outermost first.
@@ -52,7 +52,7 @@ struct Item {
     key: String,
     /// The kind and name of the rule, once the item has named it.
     rule: Option<String>,
-    /// The lines that contain the metric, each with `true` if it is a query in case the item is a rule.
+    /// The lines that contain the metric, each with `true` if the line is a query when the item is a rule.
     lines: Vec<(usize, bool)>,
 }
 
@@ -68,7 +68,7 @@ impl Lines {
         for (i, line) in text.lines().enumerate() {
             let content = line.trim_start();
             let comment = content.starts_with('#');
-            // The lines of a chart's template have no structure of their own.
+            // The template lines of a chart are not part of the YAML structure.
             if !content.is_empty() && !comment && !content.starts_with("{{") {
                 lines.structure(line.len() - content.len(), content);
             }
@@ -111,8 +111,8 @@ impl Lines {
                 item.rule = Some(format!("{key} `{}`", unquoted(value)));
             }
         }
-        // If the key is a file name, as in a ConfigMap, the text is a file with rules. After an anchor or a tag, the value
-        // begins on the next line.
+        // If the key is a file name, as in a ConfigMap, the text is a file with rules. After an anchor or a tag, the
+        // value begins on the next line.
         let file = key.contains('.') && value.starts_with(['|', '>']);
         let below = value.is_empty() || value.starts_with(['&', '!', '#']);
         if !file && (!below || of_rule && key == "expr") {
@@ -140,7 +140,7 @@ impl Lines {
         }
     }
 
-    /// Returns `true` if a line of a rule queries the metric, and does not only mention it in a text.
+    /// Returns `true` if a line of a rule queries the metric, instead of mentioning it in a text.
     fn is_query(&self, content: &str, metric: &MetricPattern<'_>) -> bool {
         let is_expr = self.items.last().is_some_and(|item| item.key == "expr");
         // The templates of labels and annotations may contain queries.
@@ -185,7 +185,7 @@ fn panels(value: &Value, metric: &MetricPattern<'_>, usages: &mut Vec<String>) {
 const NESTED: [&str; 2] = ["panels", "rows"];
 
 /// Returns `true` if a query in this value contains the metric. The position of queries differs between kinds of panels
-/// and versions of Grafana, their keys do not.
+/// and versions of Grafana, but their keys are the same.
 fn queries(value: &Value, metric: &MetricPattern<'_>) -> bool {
     match value {
         Value::Object(fields) => fields.iter().any(|(key, value)| match value {
@@ -215,7 +215,7 @@ pub(crate) struct MetricPattern<'a> {
 
 /// The ids of the objectives of one metric, as recording rules have them in the label `slo`: the start and the end.
 ///
-/// In between are fixed label values or a route, which the contract does not contain.
+/// Between the two are fixed label values or a route, which the contract does not contain.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ObjectivePattern {
     start: String,
@@ -262,8 +262,8 @@ impl<'a> MetricPattern<'a> {
         }
     }
 
-    /// Returns `true` if a text contains, as a whole word, the metric, a sample of the histogram, a rule that records the
-    /// metric, or an objective of it.
+    /// Returns `true` if a text contains, as a whole word, the metric, a sample of the histogram, a rule that records
+    /// the metric, or an objective of it.
     fn is_in(&self, text: &str) -> bool {
         text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).any(|word| {
             let levels: Vec<_> = word.split(':').collect();

@@ -21,7 +21,7 @@ use crate::syntax::value::{assigned, closure, each_item, expr, flag, function, p
 pub(crate) struct Args {
     positional: Option<(Span, LabelSource)>,
     keyed: Vec<Argument>,
-    /// An argument could not be read, so a missing one may be part of it.
+    /// `true` if an argument could not be read. A required argument may be in it, so none is reported as missing.
     unread: bool,
 }
 
@@ -108,7 +108,7 @@ impl Args {
         args
     }
 
-    /// Reads arguments, in addition to those that were read before.
+    /// Reads further arguments.
     pub(crate) fn read(&mut self, input: ParseStream<'_>, grammar: &Grammar, problems: &mut Problems) -> Result<()> {
         let mut first = true;
         each_item(input, problems, |input| {
@@ -198,7 +198,7 @@ impl Args {
         keys.iter().any(|key| self.argument(*key).is_some())
     }
 
-    /// Returns the place of the key, if it was given.
+    /// Returns the span of the key, if it was given.
     pub(crate) fn span_of(&self, key: Key) -> Option<Span> {
         self.argument(key).map(|argument| argument.span)
     }
@@ -208,7 +208,7 @@ impl Args {
         self.span_of(key).map(|span| Ident::new(key.as_str(), span))
     }
 
-    /// Returns the literal without a key, and its place.
+    /// Returns the literal without a key, and its span.
     pub(crate) fn positional(&self) -> Option<&(Span, LabelSource)> {
         self.positional.as_ref()
     }
@@ -244,7 +244,7 @@ fn takes(grammar: &Grammar) -> String {
     format!("{} takes {}{keys}", grammar.title(), first.unwrap_or_default())
 }
 
-/// Returns the error for an argument that must be given, at the attribute.
+/// Returns the error for a missing argument, at the attribute.
 fn missing(what: &str, fix: &str) -> Error {
     Error::new(Span::call_site(), format!("{what} is missing: {fix}"))
 }

@@ -16,7 +16,7 @@ pub(crate) struct Grammar {
     pub(crate) accepts: &'static [Key],
     /// Arguments that are not allowed together: the first with each of the others.
     pub(crate) exclusive: &'static [(Key, &'static [Key])],
-    /// Arguments that have a meaning only with another one.
+    /// Arguments that are allowed only with another one.
     pub(crate) needs: &'static [Needs],
     /// Arguments that must be given.
     pub(crate) required: &'static [Required],

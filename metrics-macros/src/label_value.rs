@@ -24,7 +24,7 @@ fn args(attributes: &[Attribute], grammar: &Grammar, problems: &mut Problems) ->
     args
 }
 
-/// Returns the implementation of `LabelValue`. If there are errors, it comes with them.
+/// Returns the implementation of `LabelValue`, and all errors.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let input: DeriveInput = match syn::parse2(input) {
         Ok(input) => input,
@@ -46,7 +46,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
                 quote!(::core::option::Option::Some(match self { #(#ordinals)* })),
             )
         }
-        // The implementation remains, so that uses of the type as a label are no further errors.
+        // The implementation is still generated, so that uses of the type as a label cause no further errors.
         Err(error) => (Some(error.into_compile_error()), quote!(loop {}), quote!(loop {})),
     };
     let texts = texts.iter().map(|(_, text)| text);

@@ -6,7 +6,7 @@
 //! | [`macro@track_histogram`] | durations, or a number from the result, in a histogram |
 //! | [`macro@track_counter`] | calls by status, or the sum of a number from the result |
 //! | [`macro@track_in_flight`] | calls in flight |
-//! | [`macro@track_ryot`] | calls of the Ryot language model, and the tokens they generate |
+//! | [`macro@track_ryot`] | calls to the Ryot language model, and the tokens that they generate |
 //! | [`macro@track_compression`] | compression ratios of ΣLANG |
 //! | [`macro@track_storage`] | operations of the ΣVAULT storage |
 //! | [`macro@circuit_breaker`] | puts an async function behind a circuit breaker |
@@ -40,8 +40,8 @@ use proc_macro::TokenStream;
 /// | duration in seconds, a histogram | `function_call_duration_seconds{function, module}` | `x_duration_seconds{..}` |
 /// | calls in flight, a gauge, with `in_flight` | `function_calls_in_flight{function, module}` | `x_in_flight{..}` |
 ///
-/// Without `name`, all functions share these families, so that one dashboard fits every service. With `name`, the labels
-/// are those in `labels(..)`.
+/// Without `name`, all functions share these families, so that one dashboard fits every service. With `name`, the
+/// labels are those in `labels(..)`.
 ///
 /// The label `status` is the outcome of the call:
 ///
@@ -49,7 +49,7 @@ use proc_macro::TokenStream;
 /// |---|---|
 /// | `success`, `error` | returned, see [Outcomes](#outcomes) |
 /// | `panic` | panicked |
-/// | `cancelled` | was dropped as a future before it was done |
+/// | `cancelled` | was a future that was dropped before it completed |
 ///
 /// Each call that starts is counted once, on every way out. A future that is never polled is not counted. The histogram
 /// observes the durations of calls that were not cancelled.
@@ -72,10 +72,11 @@ use proc_macro::TokenStream;
 /// assert!(page.contains("login_duration_seconds_count{tenant=\"acme\"} 2\n"));
 /// ```
 ///
-/// The attribute works on sync and async functions, methods, generic functions and functions that return a future. It can
-/// be combined with `async_trait`, `tracing::instrument` and the other attributes of this crate, in any order. It does not
-/// change the value, panics, drop order, `Send`, lifetimes or lints of the function. A mistake in an argument is a compile
-/// error at the argument. With the feature `off`, functions are not changed, but arguments are still checked.
+/// The attribute works on sync and async functions, methods, generic functions and functions that return a future. It
+/// can be combined with `async_trait`, `tracing::instrument` and the other attributes of this crate, in any order. It
+/// does not change the value, panics, drop order, `Send`, lifetimes or lints of the function. A mistake in an argument
+/// is a compile error at the argument. With the feature `off`, functions are not changed, but arguments are still
+/// checked.
 ///
 /// # Arguments
 ///
@@ -104,8 +105,8 @@ use proc_macro::TokenStream;
 /// | `labels(a = \|r\| expr)` | the closure, called with a reference to the returned value (also to a `Result`); `panic` or `cancelled` if the call did not return |
 /// | `labels(a: Type = ..)` | as above, with a given type; default: the type of the parameter |
 ///
-/// The types of values implement `LabelValue`, such as `&str`, `String`, integers and `bool`. If the values of a type are
-/// known, as with [`derive@LabelValue`], their series exist at zero from the start.
+/// The types of values implement `LabelValue`, such as `&str`, `String`, integers and `bool`. If the values of a type
+/// are known, as with [`derive@LabelValue`], their series exist at zero from the start.
 ///
 /// # Buckets
 ///
@@ -126,15 +127,15 @@ use proc_macro::TokenStream;
 /// |---|---|
 /// | `Result` | `Err` |
 /// | an HTTP response or status code, with the feature `http` | codes 4xx and 5xx |
-/// | a type that implements `Classify` | as it says; also inside of `Ok` and `Err` |
+/// | a type that implements `Classify` | decided by its implementation; also inside of `Ok` and `Err` |
 /// | other types | never |
 ///
 /// `ok_if` and `error_if` decide instead. Their closure is called with a reference to the returned value.
 ///
 /// # Objectives
 ///
-/// `objective(success = 99.9, latency("500ms", 99.0))` declares objectives over 30 days. The exported alert rules contain
-/// burn-rate alerts for them.
+/// `objective(success = 99.9, latency("500ms", 99.0))` declares objectives over 30 days. The exported alert rules
+/// contain burn-rate alerts for them.
 ///
 /// | form | objective |
 /// |---|---|
@@ -146,7 +147,7 @@ use proc_macro::TokenStream;
 ///
 /// # Presets
 ///
-/// `preset = path` names a `const` of type `presets::Preset`, which says which metrics are recorded:
+/// `preset = path` names a `const` of type `presets::Preset`, which lists the metrics:
 ///
 /// ```
 /// use metrics_runtime::presets::{Instrument, Preset};
@@ -170,7 +171,7 @@ use proc_macro::TokenStream;
 /// # Functions that return a future
 ///
 /// A function without `async` that returns `impl Future`, `BoxFuture`, `LocalBoxFuture` or `Pin<Box<dyn Future>>` is
-/// recorded from the first poll of the future until it is done.
+/// recorded from the first poll of the future until it completes.
 ///
 /// | form | records |
 /// |---|---|
@@ -180,9 +181,9 @@ use proc_macro::TokenStream;
 ///
 /// # Impl blocks
 ///
-/// On an `impl` block, the attribute records every method. The label `function` is `Type::method`. `#[track(skip)]` excludes
-/// a method, and `#[track(..)]` on a method replaces the arguments of the block. `name`, `help`, `labels` and `value` are
-/// allowed only on methods.
+/// On an `impl` block, the attribute records every method. The label `function` is `Type::method`. `#[track(skip)]`
+/// excludes a method, and `#[track(..)]` on a method replaces the arguments of the block. `name`, `help`, `labels` and
+/// `value` are allowed only on methods.
 ///
 /// ```
 /// use metrics_runtime::track;
@@ -308,8 +309,8 @@ pub fn track_counter(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Records the calls of a function that are in flight, as a gauge.
 ///
-/// The default name is `f_in_flight`, for `fn f`. The gauge is decremented on every way out of a call: return, panic, and a
-/// dropped future.
+/// The default name is `f_in_flight`, for `fn f`. The gauge is decremented on every way out of a call: return, panic,
+/// and a dropped future.
 ///
 /// ```
 /// use metrics_runtime::track_in_flight;
@@ -339,7 +340,7 @@ pub fn track_in_flight(args: TokenStream, item: TokenStream) -> TokenStream {
     track::attribute(&grammar::IN_FLIGHT, args.into(), item.into()).into()
 }
 
-/// Records calls of the Ryot language model.
+/// Records calls to the Ryot language model.
 ///
 /// | metric | records |
 /// |---|---|
@@ -459,11 +460,12 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
     track::attribute(&grammar::STORAGE, args.into(), item.into()).into()
 }
 
-/// Puts an async function behind a circuit breaker, which rejects calls while the service that the function calls fails.
+/// Puts an async function behind a circuit breaker, which rejects calls while the service that the function calls
+/// fails.
 ///
-/// The breaker opens after a number of consecutive failures, or at a ratio of failures. While it is open, calls return an
-/// error without running the body. After the time `open`, the breaker is half-open: some calls pass as probes, and close it
-/// if they succeed. All functions that name the same service share one breaker.
+/// The breaker opens after a number of consecutive failures, or at a ratio of failures. While it is open, calls return
+/// an error without running the body. After the time in the open state, the breaker is half-open: some calls pass as
+/// probes, and close it if they succeed. All functions that name the same service share one breaker.
 ///
 /// ```
 /// use metrics_runtime::circuit_breaker::CircuitOpen;
@@ -510,11 +512,11 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `ratio = 0.5, calls = 100` | opens when this ratio of the last calls has failed | |
 /// | `ratio = 0.5, window = "10s"` | opens when this ratio of the calls in the window has failed | |
 /// | `minimum = 20` | number of calls that a ratio requires. Needs `ratio` | `calls`; 10 with `window` |
-/// | `open = "30s"` | time for which the breaker stays open | `"30s"` |
-/// | `max_open = "10m"` | limit to which the time `open` doubles each time the breaker opens again without having been closed | it stays the same |
-/// | `jitter = 0.1` | lengthens each time open by a random fraction of it, up to this one | `0` |
+/// | `open = "30s"` | time in the open state | `"30s"` |
+/// | `max_open = "10m"` | doubles the time in the open state each time the breaker opens without having been closed in between, up to this limit | the time does not change |
+/// | `jitter = 0.1` | extends the time in the open state by a random fraction of it, up to this one | `0` |
 /// | `half_open = 1` | number of probes that pass, and of successes that close the breaker | `1` |
-/// | `lease = "60s"` | time after which an unfinished probe gives its place to another call | `"60s"` |
+/// | `lease = "60s"` | time after which an unfinished probe expires, so that another call can be a probe | `"60s"` |
 /// | `breaker = expr` | an existing `CircuitBreaker`, such as `self.breaker`. Excludes all of the above | |
 /// | `failure_if = \|error\| ..` | decides if an error is a failure, as `bool` or `Verdict` | every error is one |
 /// | `classify = \|r\| ..` | the same for the returned `Result`, instead of `failure_if` | |
@@ -522,32 +524,32 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `fallback = path` | async function for rejected calls, instead of `on_reject`. It is called with the same parameters by value, `self` first | |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 ///
-/// Durations are strings with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`), such as `"1m30s"`. Numbers and durations can also be
-/// paths to a `const` of type `u32`, `f64` or `Duration`. Two attributes that name the same service with different settings
-/// are an error at `install`.
+/// Durations are strings with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`), such as `"1m30s"`. Numbers and durations can
+/// also be paths to a `const` of type `u32`, `f64` or `Duration`. Two attributes that name the same service with
+/// different settings are an error at `install`.
 ///
-/// # Behavior
+/// # Behaviour
 ///
 /// - The function returns a `Result`. In axum, a `CircuitOpen` as response is a 503 with `Retry-After`.
 /// - The call that opens the breaker returns its own error.
 /// - A panic counts as a failure. A dropped future counts neither as a failure nor as a success.
-/// - The breaker also works when metrics are disabled by `METRICS_ENABLED` or the feature `off`.
+/// - The breaker also works if metrics are switched off by `METRICS_ENABLED` or the feature `off`.
 /// - `breaker = self.breaker` borrows `self` for the whole call. If the body moves `self`, or takes `&mut self`, write
 ///   `self.breaker.clone()`.
-/// - The type `CircuitBreaker` is the same breaker without an attribute, `CircuitBreakerLayer` is a layer for tower services,
-///   and `BreakerSource` shows breakers of other crates.
+/// - The type `CircuitBreaker` is the same breaker without an attribute, `CircuitBreakerLayer` is a layer for tower
+///   services, and `BreakerSource` shows breakers of other crates.
 ///
 /// # With other attributes
 ///
-/// The breaker is outside of [`macro@track`] and its relatives, in any order of the attributes: `ryot_requests_total` counts
-/// only calls that reached the service, and rejected calls are counted in `circuit_breaker_calls_total`. The attribute
-/// recognizes the others by name, also behind paths and in `cfg_attr`. If one of them is imported under another name, write
-/// the breaker below it.
+/// The breaker encloses the code that [`macro@track`] and the other attributes of this crate record, in any order of
+/// the attributes: `ryot_requests_total` counts only calls that reached the service, and rejected calls are counted in
+/// `circuit_breaker_calls_total`. The attribute recognizes them by name, also behind paths and in `cfg_attr`. If one of
+/// them is imported under another name, write the breaker below it.
 ///
 /// Other attributes, such as `tracing::instrument`, apply from top to bottom, each around the result of the one above.
 ///
-/// A method under `#[async_trait]` is no longer an `async fn` when this attribute expands. Put the breaker on a function
-/// that the method calls.
+/// A method under `#[async_trait]` is no longer an `async fn` when this attribute expands. Put the breaker on a
+/// function that the method calls.
 ///
 /// # Metrics
 ///
@@ -556,20 +558,20 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `circuit_breaker_state` | 0 closed, 1 open, 2 half-open, 3 disabled, 4 forced open |
 /// | `circuit_breaker_failures_total` | failures |
 /// | `circuit_breaker_calls_total{result}` | calls: `success`, `failure`, `ignored`, `cancelled`, `rejected` |
-/// | `circuit_breaker_transitions_total{from, to}` | changes of the state |
-/// | `circuit_breaker_last_transition_timestamp_seconds` | time of the last change |
+/// | `circuit_breaker_transitions_total{from, to}` | transitions |
+/// | `circuit_breaker_last_transition_timestamp_seconds` | time of the last transition |
 /// | `circuit_breaker_failure_ratio` | with `ratio`: the current ratio, from `minimum` calls on |
 /// | `circuit_breaker_failure_ratio_threshold` | with `ratio`: the ratio at which the breaker opens |
-/// | `circuit_breaker_probes_in_flight` | probes that are not finished |
+/// | `circuit_breaker_probes_in_flight` | probes in progress |
 ///
-/// Gauges are computed on each scrape: a breaker whose time `open` has passed shows as half-open before the next call. The
-/// series of a dropped breaker disappear.
+/// Gauges are computed on each scrape: a breaker whose time in the open state has passed shows half-open, even before
+/// the next call. The series of a dropped breaker disappear.
 #[proc_macro_attribute]
 pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
     circuit_breaker::attribute(&args.into(), &item.into()).into()
 }
 
-/// Declares business metrics: each function without a body in the module is a metric, and returns its series.
+/// Declares business metrics: each function without a body in the module declares a metric and returns its series.
 ///
 /// ```
 /// use metrics_runtime::metrics;
@@ -598,10 +600,10 @@ pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Functions
 ///
-/// | part of the function | part of the metric |
+/// | function | metric |
 /// |---|---|
 /// | name | name, after the `prefix` of the module |
-/// | returned type | type: `Counter` (its name ends with `_total`), `Gauge`, `Histogram` or `Info` (`_info`). The types need no import |
+/// | returned type | kind: `Counter` (its name ends with `_total`), `Gauge`, `Histogram` or `Info` (`_info`). The types need no import |
 /// | parameters | labels, of types that implement `LabelValue`. If the values of all types are known, the series exist at zero from the start |
 /// | doc comment | help text |
 /// | `#[buckets(..)]` | bucket bounds of a histogram: a list without brackets, or a form of [`track`](macro@track#buckets). Default: 0.005 to 10, for seconds |

@@ -94,7 +94,7 @@ fn content(args: &Args, items: TokenStream, private: &TokenStream, problems: &mu
     content
 }
 
-/// Returns a function in place of a declaration with an error, so that its callers are no further errors.
+/// Returns a function in place of a declaration with an error, so that its callers cause no further errors.
 fn stub(signature: &Signature, visibility: &Visibility) -> Option<TokenStream> {
     let ReturnType::Type(_, ty) = &signature.output else { return None };
     let Signature { ident, generics, inputs, .. } = signature;

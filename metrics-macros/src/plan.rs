@@ -30,7 +30,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) unit: Option<&'a Text>,
     pub(crate) buckets: Option<&'a Buckets>,
     pub(crate) labels: Vec<PlannedLabel<'a>>,
-    /// The key as the user wrote it, for errors about it; the fields below likewise.
+    /// The key of `labels` as the user wrote it, for errors about it; likewise the next three fields.
     pub(crate) labels_key: Option<Ident>,
     pub(crate) timed: Option<Ident>,
     pub(crate) in_flight: Option<Ident>,
@@ -61,7 +61,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Returns `false` for a type that has many values. A type that is not known here only costs compile time.
+/// Returns `false` for a type with many values. For an unknown type it returns `true`, which costs only compile time.
 fn may_have_few_values(word: &Ident) -> bool {
     let many = ["str", "String", "char", "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize"];
     many.iter().all(|ty| word != ty)
@@ -85,7 +85,7 @@ pub(crate) struct PlannedLabel<'a> {
     pub(crate) typed: bool,
 }
 
-/// The value that is recorded of a call.
+/// The value that is recorded for a call.
 pub(crate) enum RecordedValue<'a> {
     /// The result of a closure.
     Closure(&'a Expr),
@@ -98,7 +98,7 @@ pub(crate) enum RecordedValue<'a> {
 pub(crate) enum Shape {
     Async,
     Sync {
-        /// Returning a future that the signature does not show must not compile.
+        /// `true` if it must not compile to return a future that the signature does not show.
         rejects_future: bool,
     },
     /// Returns a future, which is recorded.
@@ -236,7 +236,7 @@ fn planned<'a>(
     }
 }
 
-/// Rejects an identifier that is neither a parameter nor looks like a constant.
+/// Rejects an identifier that is not a parameter and does not look like a constant.
 fn check_parameter(expr: &Expr, function: &Function, problems: &mut Problems) {
     let Some(word) = bare_word(expr) else { return };
     let bindings: Vec<_> = function.bindings().iter().map(ToString::to_string).collect();

@@ -1,8 +1,8 @@
 //! Generated tokens and their spans.
 //!
 //! Generated tokens have the span of the macro, so that their names are hygienic and lints ignore them. The user's
-//! tokens keep their spans. A generated call that may not compile gets the location of the user's tokens that it is
-//! about, from the first to the last, so that the error underlines exactly these.
+//! tokens keep their spans. A generated call that may fail to compile gets the location of the user's tokens that it
+//! uses, from the first to the last, so that the error underlines exactly these.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -51,7 +51,7 @@ fn end_of(tokens: &impl ToTokens) -> Span {
     }
 }
 
-/// Returns `function(arguments)` at the location of the user's tokens, for the function as for the whole call.
+/// Returns `function(arguments)`, in which the function and the whole call have the location of the user's tokens.
 pub(crate) fn call_over(user: &impl ToTokens, function: &TokenStream, arguments: TokenStream) -> TokenStream {
     let function = stretched(user, function);
     let mut arguments = Group::new(Delimiter::Parenthesis, arguments);

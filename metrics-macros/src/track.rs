@@ -13,7 +13,7 @@ use crate::syntax::item::{Function, Impl, ImplItem, Item};
 use crate::syntax::key::Key;
 
 /// Returns the recorded item. If there are errors, returns them with the item unchanged, so that editors still know the
-/// function.
+/// functions.
 pub(crate) fn attribute(recording: &'static Recording, args: TokenStream, item: TokenStream) -> TokenStream {
     match try_attribute(recording, args, item.clone()) {
         Ok(tokens) => tokens,

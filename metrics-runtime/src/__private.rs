@@ -1,4 +1,4 @@
-//! The items that generated code names, re-exported from their rooms. No logic.
+//! The items that generated code names, re-exported from their modules. No logic.
 //!
 //! For `#[track(name = "login", labels(tenant = tenant), ok_if = |r| ..)] async fn login(tenant: &str) -> R { BODY }`
 //! an attribute generates, abbreviated:

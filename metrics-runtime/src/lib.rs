@@ -46,7 +46,7 @@
 //!
 //! | attribute | records |
 //! |---|---|
-//! | [`#[track]`](macro@track) | calls by outcome and durations, in families that all functions share, or under a name of their own with `name = ".."`; on an `impl` block, of every method |
+//! | [`#[track]`](macro@track) | calls by outcome and durations, in families that all functions share, or in separate families with `name = ".."`; on an `impl` block, of every method |
 //! | [`#[track_histogram]`](macro@track_histogram) | a histogram of the durations, or of a value of the result |
 //! | [`#[track_counter]`](macro@track_counter) | a counter of the calls by outcome, or the sum of a value of the result |
 //! | [`#[track_in_flight]`](macro@track_in_flight) | a gauge of the calls in flight |
@@ -55,53 +55,55 @@
 //! | [`#[circuit_breaker]`](macro@circuit_breaker) | puts an async function behind a circuit breaker |
 //! | [`#[derive(LabelValue)]`](derive@LabelValue) | makes an enum a label with few, known values |
 //!
-//! The attributes apply to sync and async functions, methods, generic functions and functions that return a future. They
-//! combine with each other, with `async-trait` and with `tracing::instrument`, in any order. A mistake in an argument is a
-//! compile error at that argument.
+//! The attributes apply to sync and async functions, methods, generic functions and functions that return a future.
+//! They combine with each other, with `async-trait` and with `tracing::instrument`, in any order. A mistake in an
+//! argument is a compile error at that argument.
 //!
 //! # Modules and types
 //!
 //! - [`Metrics`] installs the metrics of a service: namespace, constant labels, environment, page.
-//! - [`http`] has the middleware for tower services and axum routers (feature `http`), and the endpoint that serves the page
-//!   (feature `axum`).
+//! - [`http`] has the middleware for tower services and axum routers (feature `http`), and the endpoint that serves the
+//!   page (feature `axum`).
 //! - [`mod@circuit_breaker`] has circuit breakers, a tower layer, and gauges that show the breakers of other crates.
 //! - `push` pushes to a Pushgateway, for jobs that end before they are scraped (feature `push`).
 //! - [`exemplars`] attaches the trace of one call to a sample.
-//! - [`Registry`] and [`Family`] have metrics without attributes. With the feature `prometheus`, `Registry::register` and
-//!   `Registry::include` add collectors and registries of the `prometheus` crate to the page; `Family` and
+//! - [`Registry`] and [`Family`] have metrics without attributes. With the feature `prometheus`, `Registry::register`
+//!   and `Registry::include` add collectors and registries of the `prometheus` crate to the page; `Family` and
 //!   `Metrics::collector` are collectors for a registry of that crate.
 //! - [`catalog()`] lists everything that the binary declares, before the first call.
-//! - [`Builder`] adds `build_info`, `process_*` and `tokio_*`. The latter two have no namespace, as in other client libraries.
-//! - [`description`] has the types of [`Metrics::describe`], which describes everything that is declared and registered.
-//! - The crate `metrics-export` writes dashboards, alert rules, Kubernetes objects, a reference and a contract from this
-//!   description, and checks them.
+//! - [`Builder`] adds `build_info`, `process_*` and `tokio_*`. The latter two have no namespace, as in other client
+//!   libraries.
+//! - [`description`] has the types of [`Metrics::describe`], which describes everything that is declared and
+//!   registered.
+//! - The crate `metrics-export` writes dashboards, alert rules, Kubernetes objects, a reference and a contract from
+//!   this description, and checks them.
 //!
 //! # Guarantees
 //!
-//! - **Every call counts once.** A call that started has exactly one [`Outcome`] on every way out: return, `?`, panic or
-//!   dropped future. A future that is never polled counts nothing. Durations are those of calls that were not cancelled.
-//!   Gauges of calls in flight return to zero.
-//! - **Scrapes are consistent.** The count of a histogram is the sum of its buckets, and a later scrape never shows a smaller
-//!   counter.
-//! - **The number of series is bounded.** A family takes 2,000 series ([`Registry::set_series_limit`]) with label values that
-//!   are known only at run time. Further operations go to one series whose labels read `_overflow`, so that totals stay exact,
-//!   and are counted in `metrics_runtime_label_overflow_total`. HTTP requests are labelled by route template, known method
-//!   and status code; all other values are replaced by constants.
+//! - **Every call counts once.** A call that started has exactly one [`Outcome`] on every way out: return, `?`, panic
+//!   or dropped future. A future that is never polled counts nothing. Durations are those of calls that were not
+//!   cancelled. Gauges of calls in flight return to zero.
+//! - **Scrapes are consistent.** The count of a histogram is the sum of its buckets, and a later scrape never shows a
+//!   smaller counter.
+//! - **The number of series is bounded.** A family has at most 2,000 series ([`Registry::set_series_limit`]) with label
+//!   values that are only known at run time. Further operations go to the overflow series, whose labels all have the
+//!   value `_overflow`, so that totals stay exact, and are counted in `metrics_runtime_label_overflow_total`. HTTP
+//!   requests are labelled by route template, known method and status code; all other values are replaced by constants.
 //! - **Series start at zero** if their labels are known at compile time.
-//! - **The order of start-up does not matter.** Namespace and constant labels are applied when a page is written. Calls before
-//!   [`Builder::install`] are included.
-//! - **Conflicts are reported.** Two definitions of one name that differ are an error of [`Builder::install`], which names both
-//!   places in the source.
-//! - **Functions keep their behaviour**: returned value, panic, drop order, `Send`, lifetimes and lints. Recording never panics
-//!   and never waits for a lock that a scrape holds.
+//! - **The order of start-up does not matter.** Namespace and constant labels are applied when a page is written. Calls
+//!   before [`Builder::install`] are included.
+//! - **Conflicts are reported.** Two definitions of one name that differ are an error of [`Builder::install`], which
+//!   names both places.
+//! - **Functions keep their behaviour**: returned value, panic, drop order, `Send`, lifetimes and lints. Recording
+//!   never panics and never waits for a lock that a scrape holds.
 //!
 //! # The page
 //!
-//! The endpoint writes the Prometheus text format 0.0.4, or OpenMetrics 1.0 if the header `Accept` prefers it, in gzip or zstd
-//! if the scraper accepts that. Simultaneous scrapes share one page. A collector that panics or does not answer in time is left
-//! out. [`Metrics::instrument`] mounts the page in the router of the application. `Metrics::listen` (feature `serve`) serves it
-//! on a separate address, together with `/health`, if one is configured. `http::Endpoint` sets token, allow-list, limit
-//! (40 scrapes at a time), deadline (10 s) and strictness.
+//! The endpoint writes the Prometheus text format 0.0.4, or OpenMetrics 1.0 if the header `Accept` prefers it, in gzip
+//! or zstd if the scraper accepts that. Concurrent scrapes share one page. A collector that panics or does not answer
+//! in time is left out. [`Metrics::instrument`] mounts the page in the router of the application. `Metrics::listen`
+//! (feature `serve`) serves it on a separate address, together with `/health`, if one is configured. `http::Endpoint`
+//! sets token, allowed networks, limit (40 scrapes at a time), deadline (10 s) and strictness.
 //!
 //! [`Builder::from_env`] reads these variables:
 //!
@@ -111,7 +113,7 @@
 //! | `METRICS_PATH` | the path of the page; it starts with `/`, and the application must not serve it | `/metrics` |
 //! | `METRICS_TOKEN` | the secret that scrapers send as `Authorization: Bearer ..`; an empty value is an error | no token |
 //! | `METRICS_ALLOW` | the addresses and networks of scrapers, by the address of the peer: `127.0.0.1,10.0.0.0/8` | any address |
-//! | `METRICS_LISTEN` | the separate address of the page, `127.0.0.1:9464`, or a port of the loopback address; an address that other machines can reach requires a token or an allow-list | the page is in the router |
+//! | `METRICS_LISTEN` | the separate address of the page, `127.0.0.1:9464`, or a port of the loopback address; an address that other machines can reach requires a token or allowed networks | the page is in the router |
 //!
 //! # Metrics of the toolkit
 //!
@@ -202,7 +204,8 @@ pub mod description {
 
 /// The presets of attributes, and the types that define further ones.
 ///
-/// A [`Preset`](presets::Preset) is a constant that lists the metrics of an attribute: `#[track(preset = path::TO_PRESET)]`.
+/// A [`Preset`](presets::Preset) is a constant that lists the metrics of an attribute:
+/// `#[track(preset = path::TO_PRESET)]`.
 pub mod presets {
     pub use crate::instrument::preset::{
         COMPRESSION, Instrument, Preset, RYOT, SECONDS, STORAGE, TRACK, exponential, linear,

@@ -1,6 +1,6 @@
 //! A client of HTTP/1.1 over a loopback socket, with one connection for each request.
 //!
-//! Tests assert every byte of an answer, so there is no client library between the socket and the test.
+//! Tests assert every byte of an answer, so they use no client library, which could change it.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -69,10 +69,11 @@ impl Client {
     /// Sends any request.
     ///
     /// # Errors
-    /// The connection is refused, or the response is incomplete.
+    /// Returns an error if the connection is refused or the response is incomplete.
     pub fn try_request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Response> {
         let mut stream = self.open(method, path, headers, body.len())?;
-        // A service may refuse a body before it has read all of it. Then the answer counts, not the broken pipe.
+        // A service may refuse a body before it has read all of it. Then its answer is returned, and the broken pipe is
+        // ignored.
         let written = stream.write_all(body);
         match (read_response(BufReader::new(stream), method), written) {
             (Ok(response), _) => Ok(response),
@@ -83,7 +84,7 @@ impl Client {
     /// Sends the head of a request and returns the socket, for clients that disconnect or stop sending.
     ///
     /// # Errors
-    /// The connection is refused.
+    /// Returns an error if the connection is refused.
     pub fn open(
         &self,
         method: &str,

@@ -1,4 +1,4 @@
-//! Grafana's dashboard schema, as its foundation SDK for Python publishes it.
+//! Grafana's dashboard schema, from Grafana's foundation SDK for Python.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,7 +19,7 @@ impl Grafana {
     /// Reads a dashboard with the SDK and writes it again, which drops every field that is not in the schema.
     ///
     /// # Errors
-    /// The fields that are not in the schema or have another value afterwards, one on each line.
+    /// Returns the fields that are not in the schema or have another value afterwards, one on each line.
     pub fn check_dashboard(&self, file: &Path) -> Result<(), String> {
         let mut command = Command::new(&self.python);
         let output = command.args(["-X", "utf8", "-c", include_str!("check_dashboard.py")]).arg(file).output().unwrap();

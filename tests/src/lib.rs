@@ -10,7 +10,7 @@
 //! - [`lookup`]: checks that the metrics and labels in dashboards and rules exist
 //! - [`wait`]: conditions with a deadline, instead of sleeps
 //!
-//! Every helper fails its test by a panic that says what was found.
+//! A helper that fails panics with a message about what it found, which fails the test.
 #![allow(
     clippy::missing_panics_doc,
     clippy::unwrap_used,

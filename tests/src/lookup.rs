@@ -64,7 +64,7 @@ impl Names {
     }
 
     /// Returns the problems of the rules in a rule file of Prometheus or in Kubernetes objects. Adds the recorded
-    /// names, with the labels that they keep.
+    /// names, with their labels.
     pub fn rules(&mut self, text: &str) -> Vec<String> {
         let documents = YamlLoader::load_from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
         let groups = documents.iter().flat_map(|document| [&document["groups"], &document["spec"]["groups"]]);
@@ -149,7 +149,7 @@ impl Names {
     /// Returns the labels of a query's result.
     ///
     /// # Errors
-    /// The query is invalid, or selects a metric or label that does not exist.
+    /// Returns an error if the query is invalid, or selects a metric or label that does not exist.
     pub fn query(&self, query: &str) -> Result<Labels, String> {
         let windows = ["$__rate_interval", "$__interval", "$__range"];
         let filled = windows.iter().fold(query.to_owned(), |query, window| query.replace(window, "5m"));
@@ -185,7 +185,7 @@ impl Names {
         let labels = self.labels(&aggregate.expr)?;
         let given = aggregate.modifier.as_ref().map(|modifier| listed(modifier.labels()));
         given.iter().flatten().try_for_each(|label| has(&labels, label))?;
-        // These select series and keep all their labels.
+        // These operators select series and keep all labels.
         if [T_TOPK, T_BOTTOMK].contains(&aggregate.op.id()) {
             return Ok(labels);
         }

@@ -44,7 +44,7 @@ impl Process {
     /// Sends SIGTERM, and waits for the end of the process and of its output.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         let id = self.child.id().to_string();
-        // With the program `kill`: the standard library can only send SIGKILL.
+        // With the program `kill`, because the standard library can only send SIGKILL.
         let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
         assert!(sent.success(), "{} ended before SIGTERM:\n{}", self.name, self.stderr());
         let name = self.name.clone();

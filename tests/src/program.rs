@@ -1,4 +1,4 @@
-//! Programs that run to their end and whose output is then compared.
+//! Programs that run to their end, and whose output is compared.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! A real Prometheus, which scrapes the servers of a test and answers queries over its HTTP API.
+//! A real Prometheus, which scrapes the servers of a test and responds to queries over its HTTP API.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -47,7 +47,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// The metadata that a server has of a family, from its `# TYPE`, `# HELP` and `# UNIT` lines.
+/// The metadata of a family, from its `# TYPE`, `# HELP` and `# UNIT` lines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Metadata {
     /// The name in the `# TYPE` line.

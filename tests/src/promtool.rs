@@ -18,7 +18,7 @@ impl Promtool {
     /// Parses and lints a page in the text format.
     ///
     /// # Errors
-    /// The problems, one on each line: for example metrics without help, or counters without `_total`.
+    /// Returns the problems, one on each line: for example metrics without help, or counters without `_total`.
     pub fn check_metrics(&self, page: &str) -> Result<(), String> {
         let mut command = Command::new(&self.program);
         command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -37,7 +37,7 @@ impl Promtool {
     /// Runs `promtool check rules`, which checks syntax, names and templates.
     ///
     /// # Errors
-    /// The output of promtool.
+    /// Returns the output of promtool.
     pub fn check_rules(&self, file: &Path) -> Result<(), String> {
         self.run(&["check", "rules"], file)
     }
@@ -45,7 +45,7 @@ impl Promtool {
     /// Runs `promtool test rules`, which evaluates rules on the series of a test file.
     ///
     /// # Errors
-    /// The output of promtool.
+    /// Returns the output of promtool.
     pub fn test_rules(&self, file: &Path) -> Result<(), String> {
         self.run(&["test", "rules"], file)
     }

@@ -1,7 +1,7 @@
 //! The reference parsers of Python's `prometheus-client`.
 //!
-//! They also accept invalid pages, for example a duplicate series. So it is not enough that they accept a page: tests
-//! compare the samples, as a set, with a model or with [`Page::points`](crate::page::Page::points).
+//! They also accept invalid pages, for example a duplicate series. So it is not sufficient that they accept a page:
+//! tests also compare the samples, as a set, with a model or with [`Page::points`](crate::page::Page::points).
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -35,7 +35,7 @@ impl Python {
     /// Names of counters have to end in `_total`: the parser adds a missing suffix.
     ///
     /// # Errors
-    /// The exception of the parser, or a duplicate series.
+    /// Returns the exception of the parser, or a duplicate series.
     pub fn parse_text(&self, page: &str) -> Result<BTreeSet<Point>, String> {
         self.parse("text", page)
     }
@@ -43,7 +43,7 @@ impl Python {
     /// Returns every sample of a page in OpenMetrics.
     ///
     /// # Errors
-    /// The exception of the parser, or a duplicate series.
+    /// Returns the exception of the parser, or a duplicate series.
     pub fn parse_openmetrics(&self, page: &str) -> Result<BTreeSet<Point>, String> {
         self.parse("openmetrics", page)
     }
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(python.parse_text("a 1\n").unwrap().len(), 1);
     }
 
-    /// Our parser is stricter: the reference accepts every page that ours accepts, with the same samples.
+    /// Our parser is stricter: the reference parser accepts every page that our parser accepts, with the same samples.
     #[test]
     fn both_parsers_agree_on_damaged_pages() {
         let Some(python) = tools::python() else {

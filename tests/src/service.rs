@@ -12,7 +12,8 @@ use crate::wait;
 
 const ANNOUNCEMENT: &str = "listening on http://";
 
-/// The environment variables that a process inherits. No other: a developer's settings must not change a result.
+/// The environment variables that a process inherits. It inherits no others, because a developer's settings must not
+/// change a result.
 const INHERITED: &[&str] = &["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "RUST_BACKTRACE", "LLVM_PROFILE_FILE"];
 
 /// A running service, which dereferences to its [`Client`]. Dropping it kills the process.
@@ -105,7 +106,7 @@ fn command(binary: &OsStr, args: &[&str], env: &[(&str, &str)]) -> Command {
 }
 
 fn announced(stdout: &str) -> Option<SocketAddr> {
-    // Only whole lines, in which the address is complete.
+    // Only complete lines, because in others the address may be incomplete.
     let lines = stdout.split_inclusive('\n').filter(|line| line.ends_with('\n'));
     let rest = lines.filter_map(|line| line.split_once(ANNOUNCEMENT)).map(|(_, rest)| rest).next()?;
     let address = rest.split(['/', ' ', '\n']).next()?;

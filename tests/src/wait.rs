@@ -21,7 +21,7 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 /// Repeats `condition` until it returns `Ok`, or until the [`DEADLINE`].
 ///
 /// # Errors
-/// The last error of `condition`.
+/// Returns the last error of `condition`.
 pub fn try_until<T, E>(mut condition: impl FnMut() -> Result<T, E>) -> Result<T, E> {
     let started = Instant::now();
     loop {

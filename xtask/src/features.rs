@@ -1,13 +1,13 @@
-//! Lints the runtime with each of its features alone, and with the default features minus each one.
+//! Lints of the runtime with each feature alone, and with the default features minus each one.
 
 use crate::manifest;
 
 const PACKAGE: &str = "metrics-runtime";
 
-/// The cargo commands of the step, one for each feature set.
+/// Returns the cargo commands of the step, one for each feature set.
 ///
 /// # Errors
-/// The manifest of the runtime cannot be read, or declares no default features.
+/// Returns an error if the manifest of the runtime cannot be read or declares no default features.
 pub(crate) fn commands() -> Result<Vec<Vec<String>>, String> {
     let features = manifest::features(&manifest::read(PACKAGE)?);
     let default = features.iter().find(|(feature, _)| feature == "default").map(|(_, enables)| enables);
@@ -19,7 +19,8 @@ pub(crate) fn commands() -> Result<Vec<Vec<String>>, String> {
     Ok(commands)
 }
 
-/// No feature, each one alone, and the default features minus each one; as lists that cargo reads.
+/// Returns the feature sets as lists for cargo: no feature, each feature alone, and the default features minus each
+/// one.
 fn sets(features: &[&str], default: &[String]) -> Vec<String> {
     let alone = features.iter().filter(|feature| **feature != "default").map(|feature| (*feature).to_owned());
     let minus_one = default.iter().map(|removed| {

@@ -93,7 +93,7 @@ fn test(arguments: &[&str]) -> ExitCode {
         return ExitCode::from(2);
     }
     let started = Instant::now();
-    // Steps run even if a tool could not be installed: the tests that need it fail, all others still give a verdict.
+    // Steps run even if a tool could not be installed: only the tests that need it fail.
     let missing = if steps.iter().any(|step| step.tests) { setup::run() } else { Vec::new() };
     let tested = run::all(&steps, &[(setup::VENV_VARIABLE, setup::venv())]);
     let took = run::clock(started.elapsed());
@@ -136,8 +136,8 @@ fn setup() -> ExitCode {
     if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs the benches. They are a workspace of their own, which keeps their many dependencies out of this one. They fail
-/// if a goal is missed.
+/// Runs the benches. They are a separate workspace, which keeps their many dependencies out of this one. They fail if a
+/// goal is missed.
 fn bench(arguments: &[&str]) -> ExitCode {
     let mut command = cargo();
     command.args(["run", "--quiet", "--release", "--manifest-path", "benches/Cargo.toml", "--"]).args(arguments);
@@ -167,7 +167,7 @@ fn listing() -> String {
     rows.collect::<Vec<_>>().join("\n")
 }
 
-/// The cargo that runs this program, not the first one on the path.
+/// Returns the cargo that runs this program, which may not be the first one on the path.
 fn cargo() -> Process {
     let mut cargo = Process::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(manifest::root());

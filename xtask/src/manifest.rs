@@ -4,42 +4,42 @@
 
 use std::path::{Path, PathBuf};
 
-/// Members that are not libraries: their users build them from this repository, with its lock file.
+/// The members that are not libraries. Their users build them from this repository, with its lock file.
 const APPLICATIONS: [&str; 3] = ["examples", "tests", "xtask"];
 
-/// The folder of the workspace.
+/// Returns the folder of the workspace.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("")
 }
 
-/// Reads the manifest of a member, or the workspace's own for `""`.
+/// Reads the manifest of a member, or that of the workspace for `""`.
 ///
 /// # Errors
-/// The file cannot be read.
+/// Returns an error if the file cannot be read.
 pub(crate) fn read(member: &str) -> Result<String, String> {
     let path = root().join(member).join("Cargo.toml");
     std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
-/// The members of the workspace that are libraries.
+/// Returns the members of the workspace that are libraries.
 pub(crate) fn libraries(workspace: &str) -> Vec<String> {
     let lists = lists(section(workspace, "workspace"));
     let members = lists.into_iter().find(|(key, _)| key == "members").map(|(_, members)| members).unwrap_or_default();
     members.into_iter().filter(|member| !APPLICATIONS.contains(&member.as_str())).collect()
 }
 
-/// The features that a manifest declares, each with the features and dependencies it enables.
+/// Returns the features that a manifest declares, each with the features and dependencies that it enables.
 pub(crate) fn features(manifest: &str) -> Vec<(String, Vec<String>)> {
     lists(section(manifest, "features"))
 }
 
-/// The lines between `[name]` and the next section.
+/// Returns the lines between `[name]` and the next section.
 fn section<'m>(manifest: &'m str, name: &str) -> &'m str {
     let (_, rest) = manifest.split_once(&format!("[{name}]\n")).unwrap_or_default();
     rest.split("\n[").next().unwrap_or_default()
 }
 
-/// Every `key = ["value", ..]` of a section, on one line or several.
+/// Returns every `key = ["value", ..]` of a section, on one line or several.
 fn lists(section: &str) -> Vec<(String, Vec<String>)> {
     let lines = section.lines().filter(|line| !line.trim_start().starts_with('#'));
     let text: Vec<&str> = lines.collect();

@@ -1,8 +1,8 @@
-//! Builds the libraries with the lowest version of each direct dependency that their manifests allow.
+//! Builds of the libraries with the lowest version of each direct dependency that their manifests allow.
 //!
-//! The check runs in a workspace of its own under the target folder. It holds copies of the libraries' manifests that
-//! refer to the sources in place, without development dependencies: those need newer versions of shared dependencies,
-//! and users of the libraries never build them.
+//! The check runs in a separate workspace under the target folder. The workspace has copies of the libraries' manifests
+//! that refer to the original sources. The copies have no development dependencies, which need newer versions of shared
+//! dependencies and which users of the libraries never build.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::{cargo, manifest};
 /// Resolves the workspace and returns the cargo commands that check it.
 ///
 /// # Errors
-/// A file cannot be read or written, or the lower bounds of two direct dependencies contradict each other.
+/// Returns an error if a file cannot be read or written, or if the lower bounds of two direct dependencies conflict.
 pub(crate) fn commands() -> Result<Vec<Vec<String>>, String> {
     let folder = target().join("minimal-versions");
     let workspace = manifest::read("")?;
@@ -43,8 +43,8 @@ pub(crate) fn commands() -> Result<Vec<Vec<String>>, String> {
     Ok(vec![check(&[]), check(&["--features", &features.join(",")])])
 }
 
-/// Writes `Cargo.lock` anew. The option is unstable: `RUSTC_BOOTSTRAP` allows it in a stable cargo. The variable is set
-/// for this one command only, because build scripts of dependencies would also see it in a build.
+/// Writes `Cargo.lock` anew. The option is unstable, and `RUSTC_BOOTSTRAP` allows it in a stable cargo. The variable is
+/// set only for this command, because in a build the build scripts of dependencies would also read it.
 fn resolve(folder: &Path, manifest: &str) -> Result<(), String> {
     let _ = fs::remove_file(folder.join("Cargo.lock"));
     let mut update = cargo();
@@ -53,13 +53,13 @@ fn resolve(folder: &Path, manifest: &str) -> Result<(), String> {
         Ok(done) if done.status.success() => Ok(()),
         Ok(done) => {
             let reason = String::from_utf8_lossy(&done.stderr);
-            Err(format!("found lower bounds in the manifests that contradict each other; raise one:\n{reason}"))
+            Err(format!("found conflicting lower bounds in the manifests; raise one:\n{reason}"))
         }
         Err(error) => Err(format!("could not start cargo: {error}")),
     }
 }
 
-/// Returns `true` if the file did not have this text before.
+/// Writes a file unless it already has this text. Returns `true` if the text has changed.
 fn write_if_changed(path: &Path, text: &str) -> Result<bool, String> {
     if fs::read_to_string(path).is_ok_and(|before| before == text) {
         return Ok(false);
@@ -69,14 +69,14 @@ fn write_if_changed(path: &Path, text: &str) -> Result<bool, String> {
     written.map(|()| true).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
-/// The manifest of the workspace with these members only.
+/// Returns the manifest of the workspace with these members only.
 fn with_members(workspace: &str, members: &[String]) -> String {
     let (before, rest) = workspace.split_once("members = [").unwrap_or((workspace, "]"));
     let (_, after) = rest.split_once(']').unwrap_or_default();
     format!("{before}members = {members:?}{after}")
 }
 
-/// The manifest of a library, with the path of its source.
+/// Returns the manifest of a library, with the path of its source.
 fn with_source(manifest: &str, source: &Path) -> String {
     let path = format!("[lib]\npath = {:?}\n", source.display().to_string());
     match manifest.split_once("[lib]\n") {

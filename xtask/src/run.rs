@@ -1,4 +1,4 @@
-//! Runs steps one after the other, reports each with its duration, and stops at the first step that fails.
+//! Execution of steps: one after the other, each reported with its duration, up to the first step that fails.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -16,7 +16,7 @@ const STRICT: (&str, &str) = ("METRICS_TESTS_REQUIRE_TOOLS", "1");
 pub(crate) const REMOVED: &[&str] =
     &["BLESS", "TRYBUILD", "METRICS_ENABLED", "METRICS_PATH", "METRICS_TOKEN", "METRICS_ALLOW", "METRICS_LISTEN"];
 
-/// The sums of the test harnesses' closing lines.
+/// The sums of the counts in the closing lines of the test harnesses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tests {
     passed: u64,
@@ -42,7 +42,7 @@ impl fmt::Display for Tests {
 /// Runs the steps with these environment variables, and counts their tests.
 ///
 /// # Errors
-/// The failed step: its title, its command, and the reason.
+/// Returns the failed step: its title, its command, and the reason.
 pub(crate) fn all(steps: &[&Step], env: &[(&str, impl AsRef<OsStr>)]) -> Result<Tests, String> {
     let mut total = Tests::default();
     for (index, step) in steps.iter().enumerate() {
@@ -65,14 +65,14 @@ impl Step {
         }
     }
 
-    /// The command as it can be typed in a shell.
+    /// Returns the command as it can be typed in a shell.
     fn shown(&self, arguments: &[String]) -> String {
         let env = self.env.iter().map(|(name, value)| format!("{name}={value:?} "));
         env.chain([format!("cargo {}", arguments.join(" "))]).collect()
     }
 }
 
-/// Runs all commands of a step, also after one has failed: so one run shows every failing feature set.
+/// Runs all commands of a step, even after one has failed, so that one run shows every failing feature set.
 fn run_all(
     step: &Step,
     commands: &[Vec<String>],
@@ -104,7 +104,7 @@ fn plain(command: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("ended with {status}")) }
 }
 
-/// As [`plain`]; copies the output to the terminal and adds up the closing lines of the test harnesses.
+/// Like [`plain`], but copies the output to the terminal and adds up the closing lines of the test harnesses.
 fn count_tests(command: &mut Command, total: &mut Tests) -> Result<(), String> {
     let start = command.stdout(Stdio::piped()).spawn();
     let mut child = start.map_err(|error| format!("could not start: {error}"))?;

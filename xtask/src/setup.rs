@@ -1,9 +1,9 @@
-//! Installs the tools that the tests need beyond Rust: Prometheus with promtool, a Pushgateway, curl, slowhttptest and
-//! Chromium; and, in a virtual environment under the target folder, the Python packages `prometheus-client`,
-//! `grafana-foundation-sdk` and `plotly`.
+//! Installation of the tools that the tests need beyond Rust: Prometheus with promtool, a Pushgateway, curl,
+//! slowhttptest and Chromium; and, in a virtual environment under the target folder, the Python packages
+//! `prometheus-client`, `grafana-foundation-sdk` and `plotly`.
 //!
-//! Tools that are installed already stay as they are, so a second run changes nothing. Packages are installed with apt
-//! if there is one and this runs as root. Otherwise one line for each missing tool tells how to install it.
+//! Installed tools are not changed, so a second run changes nothing. Packages are installed with apt if it is available
+//! and this runs as root. Otherwise, one line for each missing tool explains how to install it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -19,7 +19,8 @@ pub(crate) const VENV_VARIABLE: &str = "METRICS_TESTS_VENV";
 const PACKAGES: [(&str, &str); 3] =
     [("prometheus-client", "0.26.0"), ("grafana-foundation-sdk", "1769699379!11.6.0"), ("plotly", "7.1.0")];
 
-/// Prints the tools that are found and installs the others. Returns one instruction for each tool that is still missing.
+/// Prints the tools that are found and installs the others. Returns one instruction for each tool that is still
+/// missing.
 pub(crate) fn run() -> Vec<String> {
     println!("==> setup");
     let mut missing = Vec::new();
@@ -40,8 +41,8 @@ pub(crate) fn run() -> Vec<String> {
     missing
 }
 
-/// Finds or installs a program whose package has the same name. It is not asked for its version: some of these programs
-/// fail on `--version`.
+/// Finds or installs a program whose package has the same name. Does not run it with `--version`, on which some of
+/// these programs fail.
 fn program(name: &str) -> Result<String, String> {
     let found = || output(Command::new("sh").args(["-c", "command -v \"$0\"", name]));
     found()
@@ -49,7 +50,7 @@ fn program(name: &str) -> Result<String, String> {
         .map_err(|error| format!("{name}: {error}; run `sudo apt-get install {name}` or `brew install {name}`"))
 }
 
-/// A package of the distribution and its programs, which are all needed.
+/// A package of the distribution, and its programs, all of which are needed.
 struct Package {
     name: &'static str,
     /// The version of the last one is printed.
@@ -92,7 +93,7 @@ impl Package {
         versions.last()?.split(" (").next().map(str::to_owned)
     }
 
-    /// Stops the server that the installation of the package has started: the tests start their own.
+    /// Stops the server that the installation of the package has started, because the tests start their own.
     fn stop_service(&self) {
         if Path::new("/run/systemd/system").is_dir() {
             let _ = output(Command::new("systemctl").args(["disable", "--now", &format!("{}.service", self.name)]));
@@ -116,7 +117,7 @@ fn python() -> Result<String, String> {
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]).args(&requirements);
         output(&mut pip).map(drop)
     };
-    // An existing environment is unusable after its Python was upgraded: then it is created anew.
+    // An existing environment is unusable after an upgrade of its Python. Then it is created anew.
     install().or_else(|_| create_venv(&venv).and_then(|()| install())).map_err(|error| {
         let requirements = requirements.join("' '");
         format!("{names}: {error}; run `python3 -m venv {0} && {0}/bin/pip install '{requirements}'`", venv.display())
@@ -140,7 +141,7 @@ fn are_installed(python: &Path) -> bool {
 fn create_venv(venv: &Path) -> Result<(), String> {
     let create = |python: &str| output(Command::new(python).args(["-m", "venv", "--clear"]).arg(venv)).map(drop);
     create("python3").or_else(|error| {
-        // On Debian, `venv` needs a package of its own.
+        // On Debian, `venv` is in a separate package.
         apt_install(&["python3", "python3-venv"]).map_err(|apt| format!("{error}; {apt}"))?;
         create("/usr/bin/python3")
     })
@@ -182,7 +183,7 @@ pub(crate) fn venv() -> PathBuf {
     TARGET.join("venv")
 }
 
-/// The target folder of cargo, which a variable or a configuration file may have moved.
+/// Returns the target folder of cargo, which a variable or a configuration file can set.
 pub(crate) fn target() -> PathBuf {
     let metadata = output(cargo().args(["metadata", "--format-version=1", "--no-deps"]));
     let target = metadata.ok().and_then(|json| target_directory(&json));

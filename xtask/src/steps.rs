@@ -1,4 +1,4 @@
-//! The checks of `cargo xtask test` in their order: the quick verdicts first.
+//! The checks of `cargo xtask test`, in their order: the quick ones first.
 
 use crate::{features, minimal_versions};
 
@@ -7,14 +7,14 @@ pub(crate) struct Step {
     pub(crate) cargo: Cargo,
     /// Environment variables for the commands of this step.
     pub(crate) env: &'static [(&'static str, &'static str)],
-    /// The step runs tests. They are counted, and a step without any fails.
+    /// `true` if the step runs tests. They are counted, and a step without any test fails.
     pub(crate) tests: bool,
 }
 
 /// The cargo commands of a step.
 #[derive(Clone, Copy)]
 pub(crate) enum Cargo {
-    /// The arguments of one command, separated by blanks.
+    /// The arguments of one command, separated by spaces.
     One(&'static str),
     /// The arguments of several commands, computed when the step begins.
     Many(fn() -> Result<Vec<Vec<String>>, String>),
@@ -24,7 +24,7 @@ const PLAIN: Step = Step { name: "", cargo: Cargo::One(""), env: &[], tests: fal
 
 const TESTS: Step = Step { tests: true, ..PLAIN };
 
-/// A feature that changes behaviour, such as `off`, has test steps of its own.
+/// A feature that changes behaviour, such as `off`, has separate test steps.
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "formats", cargo: Cargo::One("fmt --all --check"), ..PLAIN },
     // All features include `off`, so the code that attributes generate is only linted without it.
@@ -65,8 +65,8 @@ pub(crate) const STEPS: &[Step] = &[
         cargo: Cargo::One("test --package tests --features adapters --test adapted_breakers"),
         ..TESTS
     },
-    // Explores every interleaving of the lock-free code with loom: see `metrics-runtime/src/metric/sync.rs`. The flag
-    // changes the build of every crate, so these builds have a target folder of their own.
+    // Runs the code without locks in every order of execution, with loom: see `metrics-runtime/src/metric/sync.rs`. The
+    // flag changes the build of every crate, so these builds have a separate target folder.
     Step {
         name: "models",
         cargo: Cargo::One(

@@ -8,10 +8,10 @@ use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-/// The timeout of connecting, shorter than that of a call: an unreachable host fails early.
+/// The timeout of connecting, shorter than that of a call, so that calls to an unreachable host fail early.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The maximum size of an answer, far above any completion.
+/// The maximum size of an answer, far larger than any completion.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
 /// The settings of the client.
@@ -141,7 +141,7 @@ impl Ryot {
             .timeout(config.timeout)
             .redirect(reqwest::redirect::Policy::none());
         if is_loopback(&config.url) {
-            // A proxy would resolve 127.0.0.1 to its own host.
+            // A proxy would connect to 127.0.0.1 on the proxy's host.
             builder = builder.no_proxy();
         }
         Ok(Self {
@@ -154,8 +154,8 @@ impl Ryot {
         })
     }
 
-    /// Requests a completion, unless the breaker is open. A rejected request is an answer of a working Ryot and does not
-    /// count as a failure.
+    /// Requests a completion, unless the breaker is open. A rejected request is an answer of a working Ryot and does
+    /// not count as a failure.
     ///
     /// # Errors
     /// Returns an error if the breaker is open or Ryot returns no completion.

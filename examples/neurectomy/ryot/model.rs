@@ -1,9 +1,9 @@
 //! A small statistical language model: word n-grams with absolute discounting.
 //!
 //! Training counts the tokens that follow each context of up to [`MAX_CONTEXT`] tokens. Generation starts from the
-//! longest known context. [`DISCOUNT`] is subtracted from the count of each of its followers. The sum of these discounts,
-//! divided by the total count, is the probability of using the next shorter context, without the oldest token. So frequent
-//! contexts decide alone, and rare ones have less weight.
+//! longest known context. [`DISCOUNT`] is subtracted from the count of each of its followers. The sum of these
+//! discounts, divided by the total count, is the probability of using the next shorter context, without the oldest
+//! token. So a frequent context usually decides alone, and a rare one has less weight.
 
 use std::collections::HashMap;
 
@@ -13,8 +13,8 @@ use rand::rngs::StdRng;
 /// The maximum length of a context, in tokens.
 const MAX_CONTEXT: usize = 3;
 
-/// The part of each count that goes to shorter contexts. A larger one gives more varied text, a smaller one more verbatim
-/// text.
+/// The part of each count that goes to shorter contexts. A larger one gives more varied text, a smaller one more
+/// verbatim text.
 const DISCOUNT: f64 = 0.3;
 
 /// A lower temperature counts as zero: a count raised to its inverse would exceed the range of `f64`.
@@ -138,7 +138,7 @@ impl Model {
 
     /// Continues `prompt` with at most `max_tokens` tokens. Deterministic for the same arguments and generator state.
     pub(crate) fn generate(&self, prompt: &str, max_tokens: usize, temperature: f64, rng: &mut StdRng) -> Generated {
-        // The context starts after the last unknown word: no known context contains it.
+        // The context starts after the last unknown word, because no known context contains it.
         let mut context = vec![BOUNDARY];
         let mut prompt_tokens = 0;
         for word in split(prompt) {
@@ -319,7 +319,7 @@ mod tests {
         let none = generate(&model, "The", 0, 1);
         assert_eq!((none.completion_tokens, none.finish), (0, Finish::Length));
         let untrained = Model::train("");
-        // Must return, although the model knows no token.
+        // Must return, even though the model knows no token.
         assert_eq!(generate(&untrained, "The", 10, 1).completion_tokens, 0);
     }
 }

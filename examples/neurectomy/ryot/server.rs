@@ -30,7 +30,8 @@ struct Ryot {
     completions: AtomicU64,
 }
 
-/// The supported fields of a request. `n` and `stream` are read to reject values that would change the form of the answer.
+/// The supported fields of a request. `n` and `stream` are read to reject values that would change the form of the
+/// answer.
 #[derive(Deserialize)]
 struct Request {
     model: String,

@@ -1,5 +1,5 @@
-//! Tests of every alert: promtool evaluates the rules of both services, and of one with all kinds of metrics, on synthetic
-//! series.
+//! Tests of every alert: promtool evaluates the rules of both services, and of one with all kinds of metrics, on
+//! synthetic series.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,7 +34,8 @@ fn everything() -> Rules {
     Rules { service: "neurectomy", text: Export::new(&metrics).rules() }
 }
 
-/// The series that make an alert fire, and the time at which it fires. [`metric`] adds the labels that every series has.
+/// The series that make an alert fire, and the time at which it fires. [`metric`] adds the labels that every series
+/// has.
 struct Fires {
     /// The name without the name of the service.
     alert: &'static str,
@@ -220,7 +221,7 @@ fn every_alert_is_silent_when_it_should_be() {
             .iter()
             .map(|(series, values)| (*series, if values.contains('+') { "0x300" } else { *values }))
             .collect();
-        // One failed request of three, after two minutes.
+        // One of three requests has failed, after two minutes.
         let replaced = |with: &[(&'static str, &'static str)]| {
             let mut series = idle.clone();
             series.retain(|(name, _)| !with.iter().any(|(other, _)| other == name));
@@ -240,7 +241,7 @@ fn every_alert_is_silent_when_it_should_be() {
             ("SERVICE_ryot_requests_total{status=\"success\"}", "0+60x5 0+60x290"),
             ("process_start_time_seconds{}", "1000x5 1300x290"),
         ]);
-        // Opened once and not called since: after its wait, it is half-open.
+        // Opened once and not called since: after its time in the open state, it is half-open.
         let idle_breaker = replaced(&[
             ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "0 0 1 2x298"),
             ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0 0 120x298"),
@@ -264,7 +265,7 @@ fn every_alert_is_silent_when_it_should_be() {
             let opened = "SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}";
             replaced(&[(opened, values)])
         };
-        // Three openings, and three of which the last is in a new process.
+        // Three openings in one process, and three openings with the last one in a new process.
         let (thrice, restarted) = (opened("0 0 0 1 1 2 2 3x293"), opened("6 7 8 0x8 1x288"));
         // One outage of two and a half minutes: every ten seconds a probe fails and opens the breaker again.
         let outage = replaced(&[
@@ -295,9 +296,9 @@ fn every_alert_is_silent_when_it_should_be() {
     }
 }
 
-/// Many clients leave early. One third of the other requests fails.
+/// Many clients disconnect early. One third of the other requests fails.
 #[test]
-fn clients_that_leave_early_do_not_hide_failures() {
+fn clients_that_disconnect_early_do_not_hide_failures() {
     let rules = Rules { service: "neurectomy", text: NEURECTOMY.document("rules") };
     let series = [
         ("SERVICE_requests_total{status=\"499\"}", "0+6000x300"),

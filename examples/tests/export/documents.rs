@@ -251,7 +251,7 @@ fn a_closed_pipe_is_no_failure() {
             let run = Command::new(example.binary).args(arguments).stdout(closed_pipe()).output().unwrap();
             assert!(run.status.success() && run.stderr.is_empty(), "{arguments:?}: {run:?}");
         }
-        // The exit code tells the error even if no one reads the message. A panic would be 101.
+        // The exit code shows the error even if the message is not read. A panic would exit with 101.
         for (arguments, code) in [(&["--wrong"][..], 2), (&["metrics", "check", "--lock", "no.lock"], 1)] {
             let run = Command::new(example.binary).args(arguments).stderr(closed_pipe()).output().unwrap();
             assert_eq!(run.status.code(), Some(code), "{arguments:?}");

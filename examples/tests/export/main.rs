@@ -1,7 +1,7 @@
-//! The documents of the services: the committed files are up to date, Grafana and Prometheus accept them, every panel has
-//! data and is drawn, and every alert fires when it should and only then.
+//! Tests of the services' documents: the committed files are up to date, Grafana and Prometheus accept them, every
+//! panel has data and is drawn, and every alert fires exactly when it should.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::float_cmp, reason = "an f64 holds the compared whole numbers exactly")]
+#![allow(clippy::float_cmp, reason = "the compared values are whole numbers, which an f64 represents exactly")]
 
 mod alerts;
 mod documents;

@@ -1,7 +1,8 @@
-//! Pictures of the dashboards, with data that a real Prometheus has of two instances, one of which loses its language
-//! model for a while. The pictures are `dashboards/*.png` in the target folder.
+//! Pictures of the dashboards, with data from a real Prometheus that scrapes two instances. The language model of one
+//! instance is unreachable for a while. The pictures are `dashboards/*.png` in the target folder.
 //!
-//! `BLESS=1 cargo test -p examples --test export picture` takes some minutes and also updates the picture of the README.
+//! `BLESS=1 cargo test -p examples --test export picture` takes some minutes and also updates the picture of the
+//! README.
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -85,13 +85,14 @@ impl Panel {
         self
     }
 
-    /// Adds a query by these labels, which are its legend. Without labels the legend is `otherwise`.
+    /// Adds a query by these labels, which are also its legend. Without labels the legend is `otherwise`.
     pub(super) fn query_by<L: AsRef<str>>(self, expr: Expr, by: &[L], otherwise: &str) -> Self {
         self.query(expr, legend(by, otherwise))
     }
 
-    /// Adds a query by labels. Only the labels in `few` have few values. If `by` has others, the query returns the largest
-    /// series for each value of the labels in `few`: among all series, rare ones such as errors would be missing.
+    /// Adds a query by labels. Only the labels in `few` have few values. If `by` has other labels, the query returns
+    /// the largest series for each value of the labels in `few`. The largest of all series would not include rare ones,
+    /// such as errors.
     pub(super) fn query_by_any(mut self, expr: Expr, by: &[&str], few: &[&str], otherwise: &str) -> Self {
         let few: Vec<_> = by.iter().copied().filter(|label| few.contains(label)).collect();
         if few.len() == by.len() {
@@ -118,7 +119,7 @@ impl Panel {
         Self { limits: Some((yellow, red)), ..self }
     }
 
-    /// Returns a text that no other panel of the row has, and that does not depend on the queries.
+    /// Returns a text that identifies the panel within its row and does not depend on the queries.
     pub(super) fn identity(&self) -> String {
         format!("{}\n{}", self.title, self.metric)
     }
@@ -299,7 +300,8 @@ fn plain(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('$', "&#36;").replace(['\n', '\r'], " ")
 }
 
-/// Returns Grafana's name of a unit (<https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts>).
+/// Returns Grafana's name of a unit
+/// (<https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts>).
 pub(super) fn unit(unit: Option<&str>) -> &'static str {
     match unit {
         Some("seconds") => "s",

@@ -79,8 +79,8 @@ impl Alerts<'_> {
                 "Prometheus finds no target for this job: the service is gone, or its discovery.",
             );
         } else {
-            // `absent` has no namespaces, and is empty while any namespace has targets. So compare with the namespaces
-            // that had targets before.
+            // `absent` has no namespaces, and is empty while any namespace has targets. So the alert compares with the
+            // namespaces that had targets before.
             let before = aggregate("group", &by, self.over("1h").windowed("present_over_time", "up"));
             let gone = before.binary("unless", aggregate("group", &by, up));
             self.page(
@@ -88,8 +88,8 @@ impl Alerts<'_> {
                 gone.binary("or", absent),
                 "5m",
                 &format!("no instance of {job} is known in a namespace, or in any"),
-                "Prometheus finds no target for this job: the service is gone, or its discovery. The label `namespace` is \
-                 where it has been within the last hour; without that label, there is none in any namespace.",
+                "Prometheus finds no target for this job: the service is gone, or its discovery. The label `namespace` \
+                 is a namespace that had targets within the last hour; without the label, no namespace has targets.",
             );
         }
     }
@@ -138,7 +138,7 @@ impl Alerts<'_> {
         let slow = scope.quantile(0.95, &duration.name, by).compared(">", *bound);
         let enough = scope.increase(&format!("{}_count", duration.name), by).compared(">=", MIN_OBSERVATIONS);
         let bound = number(*bound);
-        // Within a bucket a quantile is an estimate, and beyond the last bucket it is not even that.
+        // Within a bucket a quantile is an estimate, and beyond the last bucket it is unknown.
         self.ticket(
             &format!("{name}Latency"),
             slow.binary("and", enough),
@@ -192,9 +192,9 @@ impl Alerts<'_> {
             gauge("circuit_breaker_last_transition_timestamp_seconds"),
         );
         let (Some(state), Some(probes), Some(last), Some(rejected)) = (state, probes, last, rejected) else { return };
-        // An idle breaker is half-open once its wait is over, so there have to be calls. A breaker that opens between
-        // scrapes may be half-open at every scrape, so the last transition has to be five minutes ago. The conditions hold
-        // for five minutes, so in the end it is ten minutes ago.
+        // An idle breaker is half-open after its time in the open state, so the alert requires calls. A breaker that
+        // opens between scrapes may be half-open at every scrape, so the last transition must be five minutes ago. The
+        // conditions must hold for five minutes, so the alert fires ten minutes after the last transition.
         let on = format!("on ({})", by.join(", "));
         let called = probes.compared(">", 0.0).binary("or", rejected(&by).compared(">", 0.0));
         let recent = call("time", []).binary("-", last).compared("<", 300.0);

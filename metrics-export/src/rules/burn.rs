@@ -1,8 +1,8 @@
 //! Objectives: recording rules for the share of bad events, and an alert for each pair of windows
 //! (<https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts>).
 //!
-//! An alert fires if the budget of 30 days burns too fast over a long and a short window. The short window ends the alert
-//! soon after the problem ends. A few failures do not fire it, even if there are few calls.
+//! An alert fires if the budget of 30 days burns too fast over a long and a short window. The short window ends the
+//! alert soon after the problem ends. The alert also requires a number of failures, so that a few failures of few calls do not fire it.
 
 use std::collections::BTreeMap;
 use std::slice;
@@ -138,8 +138,8 @@ pub(super) fn objectives(model: &Model) -> Vec<Slo> {
     slos
 }
 
-/// Appends a hash to the names of subjects that have the same name (`/a/{id}` and `/a/id`). All of them get one, so that ids
-/// do not depend on the order of the code.
+/// Appends a hash to the names of subjects that have the same name (`/a/{id}` and `/a/id`). Each of them gets one, so
+/// that ids do not depend on the order of the code.
 fn make_ids_unique(slos: &mut [Slo]) {
     let mut times = BTreeMap::<_, usize>::new();
     for slo in &*slos {
@@ -148,7 +148,7 @@ fn make_ids_unique(slos: &mut [Slo]) {
     for slo in slos {
         if times.get(&camel(&slo.id)).is_some_and(|times| *times > 1) {
             let Subject { key, name, .. } = &slo.subject;
-            // Half of the hash is unique enough, and shorter.
+            // Half of the hash is sufficient, and shorter.
             slo.id = format!("{name}_{:08x}_{}", hash(key) >> 32, slo.indicator);
         }
     }
@@ -218,7 +218,7 @@ fn route(objective: &RouteObjective, http: &Http) -> Vec<Slo> {
         note: "",
     };
     let with = |more| Events { metric: http.requests.clone(), matchers: vec![this.clone(), more] };
-    // A client that left early is neither good nor bad. With status classes, 499 cannot be excluded.
+    // A client that disconnected early is neither good nor bad. With status classes, 499 cannot be excluded.
     let total = with(matcher(&http.status, Compare::IsNot, "499"));
     let by_duration = |duration: &Metric| latency(&subject, objective, &duration.name, slice::from_ref(&this));
     let slos = [success(&subject, objective, total, with(http.failed())), http.duration.as_ref().and_then(by_duration)];

@@ -2,11 +2,11 @@
 //! (<https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/>).
 //!
 //! Rules select one job, and their names begin with the service, so that one Prometheus can have the rules of many
-//! services. Alerts on a ratio also require a few failures, because one failure of three requests should not wake anyone.
+//! services. Alerts on a ratio also require a few failures, so that one failure of three requests does not fire them.
 //!
-//! The text of an alert is true whenever it fires. `increase` extrapolates to its whole window: with one scrape a minute,
-//! it returns five for four events within five minutes. So texts call its results `about`, or omit them. Exact numbers
-//! come from `changes`, which is a lower bound.
+//! The text of an alert must be true whenever it fires. `increase` extrapolates to its whole window: with one scrape a
+//! minute, it returns five for four events within five minutes. So texts write `about` before its results, or omit
+//! them. Whole numbers come from `changes`, which is a lower bound.
 
 mod alerts;
 mod burn;
@@ -20,7 +20,7 @@ use crate::scope::Scope;
 /// The approximate number of failures that an alert on a ratio requires.
 const MIN_FAILURES: f64 = 5.0;
 
-/// The targets that rules are about.
+/// The targets that rules select.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<'a> {
     job: &'a str,
@@ -34,7 +34,7 @@ impl<'a> Target<'a> {
         Self { job, by: &["job"] }
     }
 
-    /// The targets in each namespace of a Kubernetes cluster are a service of their own. The Prometheus operator adds the
+    /// The targets in each namespace of a Kubernetes cluster are a separate service. The Prometheus operator adds the
     /// label to every target.
     pub(crate) const fn in_namespaces(job: &'a str) -> Self {
         Self { job, by: &["namespace", "job"] }
@@ -63,7 +63,7 @@ pub(crate) struct Rule {
 /// The properties of an alert.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Alert {
-    /// The time for which the condition has to hold; empty for none.
+    /// The time for which the condition must hold; empty for none.
     pub(crate) holds: &'static str,
     /// `page` for problems that need attention now, `ticket` for others.
     pub(crate) severity: &'static str,
@@ -129,8 +129,8 @@ pub(crate) fn node(groups: &[Group]) -> Node {
     map([("groups", list(groups))])
 }
 
-/// Returns a note about rejected calls if the service has a circuit breaker. A breaker wraps the function that is recorded,
-/// so only the metrics of the breaker count the calls that it rejects.
+/// Returns a note about rejected calls if the service has a circuit breaker. A breaker wraps the function that is
+/// recorded, so only the metrics of the breaker count the calls that it rejects.
 fn rejection_note(model: &Model) -> &'static str {
     if model.find("circuit_breaker_calls_total").is_some() {
         " Calls that a circuit breaker rejected before they began are not among them."

@@ -95,7 +95,7 @@ fn setting_value(value: SettingValue<'_>) -> TokenStream {
 /// allowed.
 fn rejected(plan: &Plan<'_>, private: &TokenStream, open: &Ident) -> (TokenStream, TokenStream, Option<TokenStream>) {
     match &plan.rejection {
-        // With the span of the attribute, which is where users can fix an error.
+        // With the span of the attribute, where users can fix an error.
         Rejection::From => (generate!(#open), generate!(#private::rejected(#open)), None),
         Rejection::OnReject(closure) => {
             let lints = generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]);

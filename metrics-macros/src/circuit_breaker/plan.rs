@@ -53,7 +53,7 @@ pub(super) enum SettingValue<'a> {
 
 /// Decides if a call counts as a failure.
 pub(super) enum Classification<'a> {
-    /// Every error does.
+    /// Every error is a failure.
     Errors,
     /// By a closure on the error.
     FailureIf(&'a Expr),
@@ -71,7 +71,7 @@ pub(super) enum Rejection<'a> {
     Fallback { function: &'a Expr, arguments: Vec<Ident> },
 }
 
-/// Returns the plan, unless something that it needs has an error.
+/// Returns the plan, or `None` if something that it needs has an error.
 pub(super) fn plan<'a>(args: &'a Args, function: &'a Function, problems: &mut Problems) -> Option<Plan<'a>> {
     let output = output(function, problems);
     let breaker = match args.expr(Key::Breaker) {
@@ -158,7 +158,7 @@ fn arguments(function: &Function, problems: &mut Problems) -> Vec<Ident> {
     function.signature.inputs.iter().filter_map(name).collect()
 }
 
-/// Writes the tokens of the user.
+/// Writes the user's tokens.
 impl ToTokens for SettingValue<'_> {
     fn to_tokens(&self, tokens: &mut proc_macro2::TokenStream) {
         match self {

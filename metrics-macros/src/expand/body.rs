@@ -1,5 +1,5 @@
 //! The body inside a closure or an async block. It behaves as in the function: its type is known, parameters are
-//! dropped in their order, items come first.
+//! dropped in the same order, and items come first.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote_spanned};
@@ -28,7 +28,7 @@ pub(crate) fn with_known_output(function: &Function, output: Option<&Type>, priv
     grouped(body.span(), &generate!(#known #captures), body)
 }
 
-/// Returns the span of the returned type, or of the place for it.
+/// Returns the span of the returned type, or of the position where it would be written.
 pub(crate) fn output_span(function: &Function) -> Span {
     let signature = &function.signature;
     match &signature.output {

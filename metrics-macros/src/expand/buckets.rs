@@ -31,8 +31,8 @@ pub(crate) fn bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// Returns a number as an expression of type `f64`; integers are converted. Literals get the suffix `f64`, for users of
-/// the lint `clippy::default_numeric_fallback`.
+/// Returns a number as an expression of type `f64`; integers are converted. Literals get the suffix `f64`, so that the
+/// lint `clippy::default_numeric_fallback` does not fire.
 pub(crate) fn float(expr: &Expr) -> TokenStream {
     if let Expr::Lit(literal) = expr {
         let digits = match &literal.lit {

@@ -1,4 +1,4 @@
-//! Checks at compile time, each with the span of the user's tokens that it is about.
+//! Checks at compile time, each with the span of the tokens that it checks.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;

@@ -38,8 +38,8 @@ pub(super) fn deferred(plan: &Plan<'_>, private: &TokenStream) -> (TokenStream, 
     }
 }
 
-/// Returns an expression for the series of the call, if labels are evaluated before the body. Its value is `None` when
-/// recording is disabled.
+/// Returns an expression for the series of the call, if labels are evaluated before the body. Its value is `None` if
+/// metrics are switched off.
 fn entered(plan: &Plan<'_>, private: &TokenStream) -> Option<TokenStream> {
     let entries: Vec<_> = entry_labels(plan).collect();
     if entries.is_empty() {

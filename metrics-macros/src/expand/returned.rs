@@ -39,7 +39,7 @@ pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, retur
     let value = match &plan.value {
         None => generate!(::core::option::Option::None),
         Some(RecordedValue::CompressionRatio) => {
-            // With the span of the returned type, since it is the type that may lack a ratio.
+            // With the span of the returned type, because that type may have no ratio.
             let ratio = generate!(#private::MaybeCompressionRatio::maybe_ratio);
             let ratio = match &plan.function.signature.output {
                 ReturnType::Type(_, ty) => call_over(ty, &ratio, call_over(ty, &generate!(&), returned.clone())),
@@ -102,8 +102,8 @@ pub(super) fn settled_check(plan: &Plan<'_>, private: &TokenStream, returned: &I
     }
 }
 
-/// Returns the call of a closure on the returned value, with the span of the expression that the closure returns: an
-/// error about its type belongs there.
+/// Returns the call of a closure on the returned value, with the span of the expression that the closure returns, so
+/// that an error about its type points there.
 fn found(closure: &Expr, private: &TokenStream, ty: Option<&Type>, returned: &TokenStream) -> TokenStream {
     let generics = ty.map(|ty| generate!(::<_, #ty>));
     call_over(result_of(closure), &generate!(#private::found #generics), generate!(#returned, #closure))

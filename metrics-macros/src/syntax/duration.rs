@@ -46,7 +46,7 @@ impl Duration {
     }
 }
 
-/// Writes the tokens of the user.
+/// Writes the user's tokens.
 impl ToTokens for Duration {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {

@@ -21,7 +21,7 @@ pub(crate) enum LabelSource {
     Literal(LitStr),
     /// An expression that is evaluated before the body.
     Entry(Expr),
-    /// A closure that is called with what the function returned.
+    /// A closure that is called with the returned value.
     Returned(ExprClosure),
 }
 

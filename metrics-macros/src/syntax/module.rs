@@ -5,7 +5,7 @@ use quote::{TokenStreamExt as _, quote};
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Error, Ident, Result, Signature, Token, Visibility};
 
-/// Splits a module into the tokens before its braces and the braces.
+/// Splits a module into the tokens before its braces, and the braces with their content.
 pub(crate) fn split(module: TokenStream) -> Result<(TokenStream, Group)> {
     let parser = |input: ParseStream<'_>| {
         let attributes = input.call(Attribute::parse_outer)?;

@@ -1,4 +1,4 @@
-//! Signatures: the types of parameters, and what the returned type shows.
+//! Signatures: the types of parameters, and the futures in the returned type.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -70,7 +70,7 @@ pub(crate) enum ReturnedFuture<'a> {
     Boxed,
 }
 
-/// Returns the future that the type shows.
+/// Returns the future in the type, or `None` if the type shows none.
 pub(crate) fn returned_future(ty: &Type) -> Option<ReturnedFuture<'_>> {
     match ty {
         Type::Paren(inner) => returned_future(&inner.elem),
@@ -117,7 +117,7 @@ fn is_future(bound: &TypeParamBound) -> bool {
     last_segment(bound).is_some_and(|name| name == "Future")
 }
 
-/// Returns `true` if the recorded future has the bound when the future has it.
+/// Returns `true` if the recorded future keeps this bound of the future.
 fn is_kept(bound: &TypeParamBound) -> bool {
     match bound {
         TypeParamBound::Trait(_) => {

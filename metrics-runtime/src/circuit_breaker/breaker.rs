@@ -21,8 +21,8 @@ use crate::metric::sync::atomic::{AtomicU64, Ordering};
 
 /// A circuit breaker.
 ///
-/// It stops calls to a service that fails, and uses a few calls to find out if the service works again. Clones are cheap
-/// and share the same breaker.
+/// It rejects calls to a service that fails, and admits a few calls as probes to find out if the service works again.
+/// Clones are cheap and share the same breaker.
 ///
 /// ```
 /// use std::time::Duration;
@@ -122,8 +122,8 @@ impl CircuitBreaker {
         self.inner.settings
     }
 
-    /// Returns the current state. A breaker whose time in the open state has passed is half-open, even if no call was
-    /// made since. Does not change the breaker.
+    /// Returns the current state. A breaker whose time in the open state has passed is half-open, even before the next
+    /// call. Does not change the breaker.
     #[must_use]
     pub fn state(&self) -> State {
         self.inner.state()
@@ -135,7 +135,8 @@ impl CircuitBreaker {
     /// Costs one atomic load while the breaker is closed.
     ///
     /// # Errors
-    /// Returns an error if the breaker is open, or half-open with all its probes in progress. Do not make the call then.
+    /// Returns an error if the breaker is open, or half-open with all its probes in progress. Do not make the call
+    /// then.
     #[inline]
     pub fn acquire(&self) -> Result<Permit<'_>, CircuitOpen> {
         self.inner.admit().map(|admission| Permit::borrowed(&self.inner, admission))
@@ -196,7 +197,8 @@ impl CircuitBreaker {
         Calling::new(self, call, judge)
     }
 
-    /// Rejects all calls until [`force_close`](Self::force_close), [`disable`](Self::disable) or [`reset`](Self::reset).
+    /// Rejects all calls until [`force_close`](Self::force_close), [`disable`](Self::disable) or
+    /// [`reset`](Self::reset).
     pub fn force_open(&self) {
         self.inner.change(|machine, cx| machine.force(cx, State::ForcedOpen));
     }
@@ -353,12 +355,12 @@ impl Inner {
     #[inline]
     fn succeed(&self, admission: Admission) {
         let packed = self.packed_state();
-        // A call that an earlier state admitted does not count for this one.
+        // A call that an earlier state admitted does not count for the current state.
         if packed.generation() != admission.generation {
             return;
         }
         // A thread that is suspended here for the rest of this state adds one success to the window of a later state. A
-        // lock for every call would cost more than this error.
+        // lock for every call would cost more than this inaccuracy.
         if admission.probe.is_some() || packed.needs_success() {
             self.complete_in_machine(admission, Completion::Success);
         } else if !matches!(self.settings.policy, Policy::Consecutive { .. }) && packed.state() == State::Closed {

@@ -2,9 +2,10 @@
 //!
 //! The state of such a breaker cannot be read. [`Hooks`] receives its hooks instead, so the metrics are approximate:
 //!
-//! - The state is that of the last hook. A breaker whose time in the open state has passed shows open until the next call.
-//! - `failsafe` calls its hooks after it has released its lock. Two hooks at the same moment can arrive in the wrong order.
-//!   The state is wrong then until the next hook.
+//! - The state is that of the last hook. A breaker whose time in the open state has passed shows open until the next
+//!   call.
+//! - `failsafe` calls its hooks after it has released its lock. Two hooks at the same moment can arrive in the wrong
+//!   order. The state is wrong then until the next hook.
 //! - There are hooks only for rejected calls. The page has no failures, no other calls, and no failure ratio.
 
 use std::sync::Arc;

@@ -12,8 +12,8 @@ use crate::schema::Source;
 
 /// The metrics of a circuit breaker whose state cannot be read. The program sets the state instead.
 ///
-/// Prefer a [`BreakerSource`] if the state can be read, because it is correct at every moment. Clones are cheap and share
-/// the same breaker. Its series disappear when the last clone is dropped.
+/// Prefer a [`BreakerSource`] if the state can be read, because its metrics are correct at every moment. Clones are
+/// cheap and share the same breaker. Its series disappear when the last clone is dropped.
 ///
 /// ```
 /// use metrics_runtime::circuit_breaker::{BreakerHandle, State};
@@ -105,8 +105,8 @@ impl BreakerSource for ReportedState {
 }
 
 impl BreakerHandle {
-    /// Registers a closed breaker without failures in the global registry. Returns the existing handle, with its counts,
-    /// if the service has one.
+    /// Registers a closed breaker without failures in the global registry. Returns the existing handle, with its
+    /// counts, if the service has one.
     ///
     /// # Errors
     /// Returns an error if the service has a breaker that is not a handle, or if another metric has the name of one of

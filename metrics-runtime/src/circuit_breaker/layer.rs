@@ -59,8 +59,8 @@ impl CircuitBreakerLayer<ByStatus, Respond> {
 }
 
 impl<J, R> CircuitBreakerLayer<J, R> {
-    /// Sets the classification of finished calls. A closure takes `&Result<Response, Error>` and returns a [`Verdict`] or a
-    /// `bool`, which is `true` for a failure.
+    /// Sets the classification of finished calls. A closure takes `&Result<Response, Error>` and returns a [`Verdict`]
+    /// or a `bool`, which is `true` for a failure.
     #[must_use]
     pub fn classify<C>(self, judge: C) -> CircuitBreakerLayer<C, R> {
         CircuitBreakerLayer { breaker: self.breaker, judge, reject: self.reject }

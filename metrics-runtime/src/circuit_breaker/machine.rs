@@ -49,7 +49,7 @@ impl PackedState {
         }
     }
 
-    /// Returns `true` if a success changes the window: it ends a series of consecutive failures.
+    /// Returns `true` if a success changes the window, because it ends a run of consecutive failures.
     #[inline]
     pub(super) const fn needs_success(self) -> bool {
         self.0 & NEEDS_SUCCESS != 0
@@ -93,7 +93,7 @@ pub(super) struct Machine {
     phase: Phase,
     generation: u64,
     window: Window,
-    /// The number of times that it opened since it was last closed.
+    /// The number of times that the breaker has opened since it was last closed.
     opened: u32,
     /// The number of the next probe.
     next_probe: std::num::NonZero<u64>,
@@ -136,7 +136,7 @@ pub(super) struct Context<'a> {
 }
 
 /// The longest `retry_after` of a half-open breaker, in nanoseconds. The duration of its probes is not known, and one
-/// further request a second is cheap.
+/// rejected call a second is cheap.
 const MAX_HALF_OPEN_RETRY: u64 = 1_000_000_000;
 
 impl Machine {
@@ -254,7 +254,7 @@ impl Machine {
             },
             Phase::HalfOpen { probes, succeeded } => {
                 let now = cx.clock.now();
-                // A probe that outlasted its lease has lost its place, even if no other probe has taken it.
+                // A probe whose lease has ended has expired, even if no other call has become a probe since.
                 let position =
                     probes.iter().position(|probe| Some(probe.number) == admission.probe && probe.lease_ends > now);
                 let Some(position) = position else { return };
@@ -298,8 +298,8 @@ impl Machine {
         self.close(cx);
     }
 
-    /// Returns the current state and numbers. Does not change the machine: if the time in the open state has passed, the
-    /// transition to half-open appears only in the returned value.
+    /// Returns the current state and numbers. Does not change the machine: if the time in the open state has passed,
+    /// the transition to half-open appears only in the returned value.
     pub(super) fn view(&self, cx: Context<'_>) -> View {
         let now = cx.clock.now();
         let mut view = View {

@@ -20,7 +20,7 @@ mod family {
 /// The values of the label `result`.
 const RESULTS: [&str; 5] = ["success", "failure", "ignored", "cancelled", "rejected"];
 
-/// Returns all values of a label of the families. Empty for `service`, whose values are not known.
+/// Returns all values of a label of the families, or an empty list for `service`, whose values are not known.
 pub(super) fn known_values(label: &str) -> Vec<&'static str> {
     match label {
         "result" => RESULTS.to_vec(),
@@ -97,7 +97,7 @@ pub(super) fn add(samples: &mut Samples, service: &str, snapshot: &Snapshot) {
         }
     }
     for (i, &(from, to, count)) in snapshot.transitions.iter().enumerate() {
-        // A pair that is in the snapshot twice would write the same series twice.
+        // A pair that the snapshot contains twice would write the same series twice.
         if !snapshot.transitions[..i].iter().any(|(f, t, _)| (*f, *t) == (from, to)) {
             samples.add(family::TRANSITIONS, &[service, from.as_str(), to.as_str()], Number::Whole(count));
         }

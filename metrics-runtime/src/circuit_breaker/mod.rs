@@ -1,10 +1,10 @@
 //! Circuit breakers, and metrics of their state.
 //!
-//! A circuit breaker stops calls to a service that fails. While it is closed, calls pass, and failures open it. While it
-//! is open, calls are rejected for a while. Then it is half-open: a few calls pass as probes. Enough successful probes
-//! close it, and the first failed probe opens it again.
+//! A circuit breaker stops calls to a service that fails. While it is closed, it admits calls, and failures open it.
+//! While it is open, it rejects calls. After some time it is half-open: it admits a few calls as probes. Enough
+//! successful probes close it, and the first failed probe opens it again.
 //!
-//! The metrics of a breaker are computed during the scrape, so they show its state at that moment.
+//! The metrics of a breaker are computed on each scrape, so they show its state at that moment.
 //!
 //! # Example
 //!
@@ -40,13 +40,13 @@
 //!
 //! After five consecutive failures, the body does not run for 30 seconds. Calls return the error that
 //! `From<CircuitOpen>` creates; the arguments `on_reject` and `fallback` replace it. With the feature `axum`,
-//! [`CircuitOpen`] is a response: 503, with `Retry-After`. After the 30 seconds, one call passes as a probe.
+//! [`CircuitOpen`] is a response: 503, with `Retry-After`. After the 30 seconds, one call is admitted as a probe.
 //!
-//! - All functions that name a service share its breaker. The argument `breaker = self.breaker` takes a breaker that the
-//!   program holds.
-//! - The breaker encloses what [`macro@crate::track`] and its relatives record, in whatever order the attributes are
-//!   written. `ryot_requests_total` counts only the calls that reached the service.
-//! - A breaker works the same if metrics are off, by `METRICS_ENABLED` or by the feature `off`.
+//! - All functions that name a service share its breaker. The argument `breaker = self.breaker` takes a breaker that
+//!   the program holds.
+//! - The breaker encloses the code that [`macro@crate::track`] and the other attributes record, in any order of the
+//!   attributes. `ryot_requests_total` counts only the calls that reached the service.
+//! - A breaker also works if metrics are switched off by `METRICS_ENABLED` or the feature `off`.
 //!
 //! # Ways to use a breaker
 //!
@@ -69,40 +69,41 @@
 //! | [`ratio_of_calls`](Settings::ratio_of_calls) | `ratio = 0.5, calls = 100` | this ratio of failures among the last calls |
 //! | [`ratio_over_time`](Settings::ratio_over_time) | `ratio = 0.5, window = "10s"` | this ratio of failures within a time window |
 //!
-//! The time that a breaker stays open can double each time ([`open_at_most`](Settings::open_at_most), argument
-//! `max_open`) and can vary randomly ([`jitter`](Settings::jitter)).
+//! The time in the open state can double each time ([`open_at_most`](Settings::open_at_most), argument `max_open`) and
+//! can vary randomly ([`jitter`](Settings::jitter)).
 //!
 //! # Guarantees
 //!
-//! - The calls in progress and the successful probes of a half-open breaker together never exceed
+//! - The probes in progress and the successful probes of a half-open breaker together never exceed
 //!   [`half_open`](Settings::half_open).
 //! - The result of a call counts for the state that admitted the call. A call that ends in a later state is counted in
 //!   the metrics and changes nothing else.
-//! - A dropped call counts as `cancelled` and frees its place. It is neither a success nor a failure.
+//! - A dropped call counts as `cancelled`, and is neither a success nor a failure. If it was a probe, another call can
+//!   be a probe.
 //! - A panic is a failure.
-//! - A probe that does not end within its [`lease`](Settings::lease) loses its place.
+//! - A probe that does not end within its [`lease`](Settings::lease) expires, so that another call can be a probe.
 //! - Time is monotonic, arithmetic saturates, and the breaker never panics.
 //! - No lock is held while a call runs, while a listener runs, or across an `.await`.
-//! - A successful call through a closed breaker costs one atomic load before and one after, and one addition to a counter
-//!   of its thread. Policies with a ratio add to a second counter. [`ratio_over_time`](Settings::ratio_over_time) also
-//!   reads the clock.
+//! - A successful call through a closed breaker costs one atomic load before and one after, and one addition to a
+//!   counter of its thread. Policies with a ratio add to a second counter.
+//!   [`ratio_over_time`](Settings::ratio_over_time) also reads the clock.
 //!
 //! # Metrics
 //!
-//! | metric | type | meaning |
+//! | metric | kind | meaning |
 //! |---|---|---|
 //! | `circuit_breaker_state{service}` | gauge | 0 closed, 1 open, 2 half-open, 3 disabled, 4 forced open |
 //! | `circuit_breaker_failures_total{service}` | counter | failures that the breaker has counted |
 //! | `circuit_breaker_calls_total{service, result}` | counter | calls by `success`, `failure`, `ignored`, `cancelled`, `rejected` |
-//! | `circuit_breaker_transitions_total{service, from, to}` | counter | changes of state |
-//! | `circuit_breaker_last_transition_timestamp_seconds{service}` | gauge | time of the last change of state; 0 before the first |
+//! | `circuit_breaker_transitions_total{service, from, to}` | counter | transitions |
+//! | `circuit_breaker_last_transition_timestamp_seconds{service}` | gauge | time of the last transition; 0 before the first |
 //! | `circuit_breaker_failure_ratio{service}` | gauge | ratio of failures in the window while closed; absent below the minimum, and for policies without a ratio |
 //! | `circuit_breaker_failure_ratio_threshold{service}` | gauge | ratio that opens the breaker; absent for policies without a ratio |
 //! | `circuit_breaker_probes_in_flight{service}` | gauge | probes in progress |
 //!
-//! A scrape computes the values and does not change the breaker. A breaker whose time in the open state has passed shows
-//! half-open, even if no call was made since. The series exist from registration, at zero, and disappear when the breaker
-//! is dropped.
+//! A scrape computes the values and does not change the breaker. A breaker whose time in the open state has passed
+//! shows half-open, even before the next call. The series exist from registration, at zero, and disappear when the
+//! breaker is dropped.
 
 pub(crate) mod attribute;
 mod breaker;
@@ -146,15 +147,15 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
-    /// Calls pass. The value of the gauge is 0.
+    /// Calls are admitted. The value of the gauge is 0.
     Closed = 0,
     /// Calls are rejected. The value of the gauge is 1.
     Open = 1,
-    /// A few calls pass as probes of the service. The value of the gauge is 2.
+    /// A few calls are admitted as probes. The value of the gauge is 2.
     HalfOpen = 2,
-    /// Calls pass, and failures do not open the breaker. The value of the gauge is 3.
+    /// Calls are admitted, and failures do not open the breaker. The value of the gauge is 3.
     Disabled = 3,
-    /// Calls are rejected until the breaker is closed, disabled or reset by the program. The value of the gauge is 4.
+    /// Calls are rejected until the program closes, disables or resets the breaker. The value of the gauge is 4.
     ForcedOpen = 4,
 }
 
@@ -214,7 +215,7 @@ pub enum Verdict {
     Success,
     /// The service fails.
     Failure,
-    /// The call is neither a success nor a failure. It frees its place.
+    /// The call is neither a success nor a failure. If it was a probe, another call can be a probe.
     Ignored,
 }
 
@@ -225,7 +226,7 @@ impl From<bool> for Verdict {
     }
 }
 
-/// A change of state, as passed to the listeners of [`CircuitBreaker::on_transition`].
+/// A transition: a change of the state, as passed to the listeners of [`CircuitBreaker::on_transition`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transition {

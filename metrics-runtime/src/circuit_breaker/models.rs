@@ -49,7 +49,7 @@ fn a_half_open_breaker_admits_its_number_of_probes() {
 }
 
 #[test]
-fn a_freed_place_is_taken_only_once() {
+fn a_dropped_probe_is_replaced_only_once() {
     model(2, || {
         let breaker = half_open(1);
         let probe = breaker.acquire_owned().unwrap();
@@ -102,8 +102,8 @@ fn a_concurrent_success_counts_before_between_or_after_the_failures() {
         let [success, failure] = [(); 2].map(|()| breaker.acquire_owned().unwrap());
         let threads = [thread(&breaker, move |_| success.success()), thread(&breaker, move |_| failure.failure())];
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        // The breaker is open if the failure came first. If not, the success ended the series, and the breaker is closed
-        // until one more failure.
+        // The breaker is open if the failure came first. Otherwise the success ended the run of failures, and the
+        // breaker is closed until one more failure.
         if breaker.state() == State::Closed {
             breaker.acquire().unwrap().failure();
             assert_eq!(breaker.state(), State::Open);

@@ -21,7 +21,7 @@ fn hint(retry_after: Option<Duration>) -> String {
     retry_after.map_or_else(String::new, |delay| format!("; try again in {} s", whole_seconds(delay)))
 }
 
-/// Rounds up to at least 1, so that a client that waits this long is not rejected again.
+/// Rounds up, to at least 1, so that a client that waits this long is not rejected again.
 fn whole_seconds(delay: Duration) -> u64 {
     delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0)).max(1)
 }
@@ -45,8 +45,8 @@ impl CircuitOpen {
 
     /// Returns the time to wait before another call.
     ///
-    /// This is the rest of the open time if the breaker is open, and at most one second if it is half-open. Returns `None`
-    /// if it is forced open, because the breaker does not know when that ends.
+    /// This is the rest of the time in the open state if the breaker is open, and at most one second if it is
+    /// half-open. Returns `None` if the breaker is forced open, because only the program can end that state.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after

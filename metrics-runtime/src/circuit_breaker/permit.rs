@@ -13,12 +13,13 @@ use crate::instrument::poll::poll_flagged;
 
 /// A permit for one call, from [`CircuitBreaker::acquire`](super::CircuitBreaker::acquire).
 ///
-/// Report the result of the call with [`success`](Self::success), [`failure`](Self::failure), [`ignore`](Self::ignore) or
-/// [`record`](Self::record).
+/// Report the result of the call with [`success`](Self::success), [`failure`](Self::failure), [`ignore`](Self::ignore)
+/// or [`record`](Self::record).
 ///
-/// If the permit is dropped without a result, the call counts as `cancelled`: it frees its place, and is neither a success
-/// nor a failure. If the permit is dropped by a panic, the call is a failure. Run a future with [`guard`](Self::guard), so
-/// that a panic of the future is distinguished from a future that is dropped while its thread panics.
+/// If the permit is dropped without a result, the call counts as `cancelled`, and is neither a success nor a failure.
+/// If it was a probe, another call can be a probe. If the permit is dropped by a panic, the call is a failure. Run a
+/// future with [`guard`](Self::guard), so that a panic of the future is distinguished from a future that is dropped
+/// while its thread panics.
 #[must_use = "a permit that is dropped at once counts as cancelled"]
 pub struct Permit<'breaker> {
     breaker: BreakerRef<'breaker>,
@@ -32,14 +33,14 @@ enum BreakerRef<'breaker> {
     Owned(Arc<Inner>),
 }
 
-/// The progress of the call, which decides if dropping the permit is a failure.
+/// The progress of the call, which decides if a dropped permit is a failure.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// The permit does not run the call. The call has failed if the thread is panicking.
+    /// The permit does not run the call. If the permit is dropped while the thread panics, the call has failed.
     Unguarded,
-    /// The future is being polled. It has panicked.
+    /// The future is being polled. If the permit is dropped, the future has panicked.
     Polling,
-    /// The future waits for its next poll. It was cancelled.
+    /// The future waits for its next poll. If the permit is dropped, the call was cancelled.
     Waiting,
 }
 

@@ -25,11 +25,11 @@ pub enum BreakerError {
 }
 
 impl CircuitBreaker {
-    /// Returns the breaker of a service in the global registry, and creates it if there is none.
+    /// Returns the breaker of a service in the global registry. Creates it if there is none.
     ///
     /// The breaker can be one that an attribute has created. The registry does not keep it alive: its series disappear
-    /// when the last clone is dropped. The number of services is not limited, so their names must come from the program,
-    /// not from its clients.
+    /// when the last clone is dropped. The number of services is not limited, so their names must come from the
+    /// program, not from its clients.
     ///
     /// # Errors
     /// Returns an error if a setting is out of range, if the service has a breaker with other settings, or if another
@@ -87,8 +87,8 @@ impl CircuitBreaker {
         Breakers::of(registry, place)?.get_or_add(self.service().into(), place, create, check).map(drop)
     }
 
-    /// Returns the breaker of a service in the global registry, or `None` if it has none. This also finds a breaker that
-    /// an attribute has created.
+    /// Returns the breaker of a service in the global registry, or `None` if it has none. This also finds a breaker
+    /// that an attribute has created.
     ///
     /// ```
     /// use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen, State};
@@ -173,7 +173,7 @@ pub(super) struct Breakers {
 struct Entry {
     service: Arc<str>,
     place: Source,
-    /// Weak, because a registry does not keep breakers alive.
+    /// Weak, so that the registry does not keep the breaker alive.
     source: Weak<dyn AnySource>,
 }
 
@@ -198,9 +198,9 @@ impl Breakers {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the breaker of `service`, and creates it if there is none.
+    /// Returns the breaker of `service`. Creates it if there is none.
     ///
-    /// An existing breaker has to be of the same type and to pass `check`, which returns the difference otherwise.
+    /// An existing breaker must be of the same type and pass `check`, which otherwise returns the difference.
     pub(super) fn get_or_add<S: BreakerSource + 'static>(
         &self,
         service: Arc<str>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::schema::name;
 
-/// The settings of a circuit breaker: the failures that open it, the time that it stays open, and the probes that close
+/// The settings of a circuit breaker: the failures that open it, the time in the open state, and the probes that close
 /// it. Plain data that a `const` can hold.
 ///
 /// There is a constructor for each of the three policies:
@@ -15,8 +15,8 @@ use crate::schema::name;
 /// | [`ratio_of_calls`](Self::ratio_of_calls) | a ratio of failures among the last calls |
 /// | [`ratio_over_time`](Self::ratio_over_time) | a ratio of failures among the calls of a time window |
 ///
-/// Only a failure opens a breaker, never a success, even if the success is the call that reaches the minimum. Ignored and
-/// cancelled calls do not count for any policy.
+/// Only a failure opens a breaker, never a success, even if the success is the call that reaches the minimum. Ignored
+/// and cancelled calls do not count for any policy.
 ///
 /// ```
 /// use std::time::Duration;
@@ -122,7 +122,7 @@ impl Settings {
 
     /// Opens after this number of consecutive failures.
     ///
-    /// The cheapest policy: a success after a success costs one atomic load before the call and one after it.
+    /// This is the cheapest policy: a success after a success costs one atomic load before the call and one after it.
     pub const fn consecutive(failures: u32) -> Self {
         Self::new(Policy::Consecutive { failures })
     }
@@ -153,33 +153,35 @@ impl Settings {
         self
     }
 
-    /// Sets the time that the breaker stays open. The default is 30 seconds.
+    /// Sets the time in the open state. The default is 30 seconds.
     pub const fn open(mut self, wait: Duration) -> Self {
         self.open = wait;
         self
     }
 
-    /// Doubles the time that the breaker stays open each time it opens without having been closed in between, up to this
+    /// Doubles the time in the open state each time the breaker opens without having been closed in between, up to this
     /// limit. By default, the time does not change.
     pub const fn open_at_most(mut self, wait: Duration) -> Self {
         self.open_at_most = Some(wait);
         self
     }
 
-    /// Extends the time that the breaker stays open by a random fraction of it, from 0 to `fraction`, so that many
-    /// processes do not send their probes at the same moment. The default is 0.
+    /// Extends the time in the open state by a random fraction of it, from 0 to `fraction`, so that many processes do
+    /// not send their probes at the same moment. The default is 0.
     pub const fn jitter(mut self, fraction: f64) -> Self {
         self.jitter = fraction;
         self
     }
 
-    /// Sets the number of probes that a half-open breaker admits. As many successes close it. The default is 1.
+    /// Sets the number of probes that a half-open breaker admits. The same number of successes closes it. The default
+    /// is 1.
     pub const fn half_open(mut self, probes: u32) -> Self {
         self.half_open = probes;
         self
     }
 
-    /// Sets the time after which a probe that has not ended loses its place to another one. The default is 60 seconds.
+    /// Sets the time after which a probe that has not ended expires, so that another call can be a probe. The default
+    /// is 60 seconds.
     ///
     /// Choose a time that is longer than any call should take. The lease is for calls that never end.
     pub const fn lease(mut self, lease: Duration) -> Self {
@@ -243,7 +245,8 @@ impl Settings {
         }
     }
 
-    /// Returns the time to stay open, the `times`th time since the breaker was last closed. `random` is from 0 to 1.
+    /// Returns the time in the open state for the `times`th opening since the breaker was last closed. `random` is from
+    /// 0 to 1.
     pub(super) fn wait(&self, times: u32, random: f64) -> Duration {
         let doublings = times.saturating_sub(1).min(63);
         let wait = match self.open_at_most {

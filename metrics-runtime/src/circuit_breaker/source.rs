@@ -84,7 +84,7 @@ pub struct Calls {
 }
 
 impl Snapshot {
-    /// Creates a snapshot that has a state and nothing else.
+    /// Creates a snapshot with only a state.
     pub const fn new(state: State) -> Self {
         Self {
             state,

@@ -3,12 +3,12 @@
 //! The state is read from the handle of the breaker, and its events are counted. The metrics are approximate:
 //!
 //! - A breaker whose time in the open state has passed shows open until the next call.
-//! - The failure ratio is the one that the breaker computes. In version 0.14 its window of calls does not slide: it grows
-//!   from one change of state to the next. The ratio is absent before the first call, and if a call holds the breaker's
-//!   lock at the moment of the scrape.
+//! - The failure ratio is the one that the breaker computes. In version 0.14 its window of calls does not slide: it
+//!   grows from one change of state to the next. The ratio is absent before the first call, and if a call holds the
+//!   breaker's lock at the moment of the scrape.
 //! - The threshold of the ratio, the minimum and the probes cannot be read.
-//! - There is no event for a dropped call, and the breaker has no ignored calls. The page has no cancelled and no ignored
-//!   calls.
+//! - There is no event for a dropped call, and the breaker has no ignored calls. The page has no cancelled and no
+//!   ignored calls.
 
 use std::pin::pin;
 use std::sync::Arc;

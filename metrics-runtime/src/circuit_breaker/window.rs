@@ -1,7 +1,7 @@
 //! The windows of calls that the policies evaluate.
 //!
-//! Failures are rare while speed matters, so each one is stored, under the breaker's lock. Of the successes only their
-//! number matters. It is a [`Striped`], so each thread adds to its own shard.
+//! Failures are rare while speed matters, so each failure is stored, under the breaker's lock. Successes are only
+//! counted, in a [`Striped`], so that each thread adds to its own shard.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -102,12 +102,12 @@ impl Window {
         }
     }
 
-    /// Returns `true` if a success has to be reported to [`success`](Self::success).
+    /// Returns `true` if the next success must be reported to [`success`](Self::success).
     pub(super) fn needs_success(&self) -> bool {
         matches!(self, Self::Consecutive { failures: 1.., .. })
     }
 
-    /// Ends a series of consecutive failures.
+    /// Ends a run of consecutive failures.
     pub(super) fn success(&mut self) {
         if let Self::Consecutive { failures, .. } = self {
             *failures = 0;

@@ -7,8 +7,8 @@ use crate::schema::Descriptor;
 
 /// Version, revision and compiler of the binary, for [`Builder::build_info`](crate::Builder::build_info).
 ///
-/// [`build_info!`](crate::build_info!) creates one from the crate's version and from variables of the build. Use this type
-/// for facts from another source.
+/// [`build_info!`](crate::build_info!) creates one from the crate's version and from variables of the build. Use this
+/// type for facts from another source.
 ///
 /// ```
 /// use metrics_runtime::BuildInfo;

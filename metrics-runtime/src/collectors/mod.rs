@@ -28,7 +28,7 @@ pub(crate) struct CollectorSet {
 impl CollectorSet {
     #[cfg_attr(
         not(any(feature = "process", feature = "tokio-runtime")),
-        expect(unused_variables, reason = "only computed families have the source location of their registration")
+        expect(unused_variables, reason = "only computed families have the place of their registration")
     )]
     pub(crate) fn register(&self, registry: &Registry, source: Source) -> Result<(), RegistryError> {
         if let Some(build_info) = &self.build_info {

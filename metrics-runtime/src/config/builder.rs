@@ -15,8 +15,8 @@ use crate::schema::objective::RouteObjective;
 
 /// The settings of a service's metrics: names, HTTP recording, and access to the metrics page.
 ///
-/// Created by [`Metrics::builder`](crate::Metrics::builder). Settings are checked together by [`build`](Self::build) and
-/// [`install`](Self::install), so the order of the calls does not matter, except that [`from_env`](Self::from_env)
+/// Created by [`Metrics::builder`](crate::Metrics::builder). Settings are checked together by [`build`](Self::build)
+/// and [`install`](Self::install), so the order of the calls does not matter, except that [`from_env`](Self::from_env)
 /// overrides only the settings made before it.
 ///
 /// ```
@@ -108,9 +108,8 @@ impl Builder {
         self
     }
 
-    /// Sets the service level objective of an HTTP route, given as the application writes it (`/users/{id}`). Burn-rate
-    /// alerts are generated from it by the crate
-    /// `metrics-export`.
+    /// Sets the service level objective of an HTTP route, given as the application writes it (`/users/{id}`). The crate
+    /// `metrics-export` generates burn-rate alerts from it.
     ///
     /// A latency must be one of the bounds of [`Http::buckets`]. A second objective for the same route is an error at
     /// [`build`](Self::build).
@@ -136,7 +135,7 @@ impl Builder {
         self
     }
 
-    /// Sets the path of the metrics page. It must start with `/`, and no route of the application may have it. Default:
+    /// Sets the path of the metrics page. It must start with `/`, and must not be a route of the application. Default:
     /// `/metrics`.
     #[cfg(feature = "axum")]
     pub fn path(mut self, path: impl Into<String>) -> Self {
@@ -154,8 +153,8 @@ impl Builder {
     /// Serves the metrics page on a separate address: [`Metrics::listen`](crate::Metrics::listen) listens on it, and
     /// [`Metrics::instrument`](crate::Metrics::instrument) does not mount the page in the router.
     ///
-    /// An address that other machines can reach is an error at `build`, unless the [`Endpoint`] has a token or a list of
-    /// allowed networks, or is [open to everyone](Endpoint::open_to_everyone).
+    /// An address that other machines can reach is an error at `build`, unless the [`Endpoint`] has a token or allowed
+    /// networks, or is [open to everyone](Endpoint::open_to_everyone).
     #[cfg(feature = "serve")]
     pub fn listen_on(mut self, address: impl Into<SocketAddr>) -> Self {
         self.listen = Some(address.into());
@@ -171,8 +170,8 @@ impl Builder {
         self
     }
 
-    /// Uses another registry than [`Registry::global`], for a test or a second page. Attributes and `#[metrics]` modules
-    /// always record into the global one.
+    /// Sets the registry, for a test or a second page. Default: [`Registry::global`]. Attributes and `#[metrics]`
+    /// modules always record into the global registry.
     pub fn registry(mut self, registry: &Registry) -> Self {
         self.registry = registry.clone();
         self

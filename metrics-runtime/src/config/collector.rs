@@ -18,8 +18,9 @@ impl MetricsCollector {
     }
 }
 
-/// Returns the description that identifies the collector. Families come and go, so it is that of one of the toolkit's own
-/// metrics, which every collector has: a registry refuses a second collector that would write the same series.
+/// Returns the description that identifies the collector: that of one of the toolkit's own metrics, which every such
+/// collector writes. A `prometheus::Registry` therefore refuses a second collector that would write the same series.
+/// The families of the registry are not listed, because more of them can be registered later.
 fn describe(metrics: &Metrics) -> Option<Desc> {
     let name = "metrics_runtime_rejected_values_total".to_owned();
     let constant = metrics.inner.naming.constant.iter().cloned().collect();

@@ -5,7 +5,7 @@ use crate::collectors::BuildInfo;
 
 impl Builder {
     /// Adds the info metric `build_info{version, revision, rustc}`, under the service's namespace. [`build_info!`]
-    /// fills it in; a fact that is unknown has no label.
+    /// creates the value. An unknown fact has no label.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry, build_info};

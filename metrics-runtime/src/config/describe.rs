@@ -31,7 +31,7 @@ pub struct Description {
     pub listen: Option<SocketAddr>,
     /// The objectives of HTTP routes, in the order in which the builder got them.
     pub objectives: Vec<RouteObjective>,
-    /// The number of series that each family takes from label values that are only known at run time.
+    /// The largest number of series of each family with label values that are only known at run time.
     pub series_limit: usize,
     /// All metrics, sorted by name.
     pub metrics: Vec<MetricDescription>,
@@ -98,7 +98,8 @@ pub struct LabelSets {
 pub enum Origin {
     /// A [`Family`](crate::Family). The limit of series applies to it.
     Family,
-    /// A family whose samples are computed for each page, such as the state of circuit breakers. No limit applies to it.
+    /// A family whose samples are computed for each page, such as the state of circuit breakers. No limit applies to
+    /// it.
     Computed,
     /// A collector of the `prometheus` crate. No limit applies to it.
     Collector,
@@ -173,9 +174,9 @@ impl From<Type> for MetricKind {
 impl Metrics {
     /// Describes the service's metrics: everything that is declared, and everything that is registered now.
     ///
-    /// The description contains every metric of the page, and also metrics that have no series yet. Calls each collector of
-    /// the `prometheus` crate once, on this thread. Documents about metrics can be derived from it, as the crate
-    /// `metrics-export` does.
+    /// The description contains every metric of the page, and also metrics that have no series yet. Calls each
+    /// collector of the `prometheus` crate once, on this thread. Documents about metrics can be derived from it, as the
+    /// crate `metrics-export` does.
     ///
     /// ```
     /// use metrics_runtime::description::MetricKind;
@@ -297,7 +298,7 @@ fn current_values(family: &dyn AnyFamily) -> Vec<BTreeSet<String>> {
     values
 }
 
-/// Returns all values that declarations list for a label, or none if one of them does not list any.
+/// Returns all values that declarations list for a label, or an empty set if one of them lists none.
 fn declared_values(label: &str, declarations: &[Declaration]) -> BTreeSet<String> {
     let lists: Vec<_> = declarations.iter().map(|declaration| values_of(label, declaration)).collect();
     if lists.iter().any(Vec::is_empty) { BTreeSet::new() } else { owned(lists.concat()) }

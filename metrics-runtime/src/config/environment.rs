@@ -60,20 +60,20 @@ impl Builder {
     /// | variable | value | if unset or empty |
     /// |---|---|---|
     /// | `METRICS_ENABLED` | `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`, in any case | the program's setting; default: on |
-    /// | `METRICS_PATH` | the path of the metrics page. It starts with `/`, and no route of the application has it | the program's setting; default: `/metrics` |
+    /// | `METRICS_PATH` | the path of the metrics page. It starts with `/` and is not a route of the application | the program's setting; default: `/metrics` |
     /// | `METRICS_TOKEN` | a secret. Scrapers send `Authorization: Bearer SECRET` | unset: the program's setting; default: no token is required. Empty: an error, so that an empty secret never opens the page |
     /// | `METRICS_ALLOW` | addresses and networks, separated by commas: `127.0.0.1,10.0.0.0/8`. Only peers with these addresses may scrape | the program's setting; default: any peer |
     /// | `METRICS_LISTEN` | a separate address for the metrics page, `127.0.0.1:9464`, or a port of the loopback address, `9464` or `:9464`; port 0 takes a free port | the program's setting; default: the page is a route of the application |
     ///
-    /// - If `METRICS_ENABLED` is off, functions run as if they had no attribute, requests are not recorded, and the page
-    ///   is not served. See [`enabled`](Self::enabled).
+    /// - If `METRICS_ENABLED` is off, functions run as if they had no attribute, requests are not recorded, and the
+    ///   page is not served. See [`enabled`](Self::enabled).
     /// - `METRICS_TOKEN` replaces all tokens of the program, and `METRICS_ALLOW` its list of networks. The list is
     ///   compared with the address of the connection, never with a header.
-    /// - An address in `METRICS_LISTEN` that other machines can reach requires a token or a list of networks;
+    /// - An address in `METRICS_LISTEN` that other machines can reach requires a token or allowed networks;
     ///   [`build`](Self::build) and [`install`](Self::install) check this.
     /// - White space around a value is ignored.
-    /// - `METRICS_PATH`, `METRICS_TOKEN` and `METRICS_ALLOW` are read with the feature `axum`, `METRICS_LISTEN` with the
-    ///   feature `serve`.
+    /// - `METRICS_PATH`, `METRICS_TOKEN` and `METRICS_ALLOW` are read with the feature `axum`, `METRICS_LISTEN` with
+    ///   the feature `serve`.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};

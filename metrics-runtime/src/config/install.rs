@@ -55,8 +55,8 @@ pub enum InstallError {
     #[cfg(feature = "http")]
     #[error("http: {0}")]
     Http(HttpError),
-    /// Metrics of this binary with invalid definitions, or with definitions that conflict. Each error names its source
-    /// locations.
+    /// Metrics of this binary with invalid definitions, or with definitions that conflict. Each error names the places
+    /// of the declarations.
     #[error("{}", list(.0))]
     Declarations(Vec<RegistryError>),
     /// Metrics are already installed in this process.
@@ -92,9 +92,8 @@ impl Builder {
     /// a test.
     ///
     /// # Errors
-    /// Returns an error if a setting is invalid, if a metric of this binary has an invalid name, label or bucket list, or
-    /// if two definitions of one metric differ. All such definitions are reported at once, each with its source
-    /// locations.
+    /// Returns an error if a setting is invalid, if a metric of this binary has an invalid name, label or bucket list,
+    /// or if two definitions of one metric differ. All such definitions are reported at once, each with its places.
     #[track_caller]
     pub fn build(self) -> Result<Metrics, InstallError> {
         let mut prefix = self.namespace;

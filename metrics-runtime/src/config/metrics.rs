@@ -22,8 +22,8 @@ use crate::schema::objective::RouteObjective;
 
 pub(super) static INSTALLED: OnceLock<Metrics> = OnceLock::new();
 
-/// The handle of a service's metrics: a registry, the names of its metrics on the page, and access to the page. Cheap to
-/// clone.
+/// The handle of a service's metrics: a registry, the names of its metrics on the page, and access to the page. Cheap
+/// to clone.
 ///
 /// A service [installs](Builder::install) one, and [`installed`](Self::installed) returns it anywhere in the process.
 ///
@@ -98,11 +98,12 @@ impl Metrics {
         self.inner.registry.page(format, &self.inner.naming)
     }
 
-    /// Returns all families as one collector for a [`prometheus::Registry`], with namespace and constant labels, without
-    /// the registered collectors of the `prometheus` crate. That crate has neither units nor infos: infos are gauges there.
+    /// Returns all families as one collector for a [`prometheus::Registry`], with namespace and constant labels,
+    /// without the registered collectors of the `prometheus` crate. That crate has neither units nor infos: infos are
+    /// gauges there.
     ///
-    /// The toolkit's own metrics are included, so a `prometheus::Registry` accepts a second collector only if it has other
-    /// constant labels.
+    /// The toolkit's own metrics are included, so a `prometheus::Registry` accepts a second collector only if it has
+    /// other constant labels.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};
@@ -134,7 +135,7 @@ impl Metrics {
     }
 
     /// Returns the page as a tower service, to mount it in another way than [`instrument`](Self::instrument) does. It
-    /// answers 404 if metrics are switched off.
+    /// responds with 404 if metrics are switched off.
     #[cfg(feature = "axum")]
     #[must_use]
     pub fn endpoint(&self) -> EndpointService {
@@ -143,11 +144,11 @@ impl Metrics {
 
     /// Serves the page and a health check on a separate address. Port 0 takes a free port.
     ///
-    /// The health check, `/health`, requires neither token nor allowed network: it answers `ok` while the process runs.
-    /// If metrics are switched off, only the health check is served.
+    /// The health check, `/health`, requires neither token nor allowed network: it responds with `ok` while the process
+    /// runs. If metrics are switched off, only the health check is served.
     ///
     /// The head of a request must arrive within 5 s, and a page must be read within 10 s after the endpoint's deadline.
-    /// At most 128 connections are open: a further connection closes the oldest one without a request in progress.
+    /// At most 128 connections are open: a further connection closes the oldest one without an active request.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -167,8 +168,8 @@ impl Metrics {
     /// # Errors
     /// Returns an error, and serves nothing, if
     /// - the address cannot be bound,
-    /// - other machines can reach the address, and the page has neither a token nor a list of allowed networks and is not
-    ///   [open to everyone](crate::http::Endpoint::open_to_everyone),
+    /// - other machines can reach the address, and the page has neither a token nor allowed networks and is not [open
+    ///   to everyone](crate::http::Endpoint::open_to_everyone),
     /// - the path of the page is `/health`,
     /// - it is called outside of a tokio runtime.
     #[cfg(feature = "serve")]
@@ -178,7 +179,8 @@ impl Metrics {
         Ok(server)
     }
 
-    /// Serves the page on the address set by `METRICS_LISTEN` or [`Builder::listen_on`]. Returns `None` if neither is set.
+    /// Serves the page on the address set by `METRICS_LISTEN` or [`Builder::listen_on`]. Returns `None` if neither is
+    /// set.
     ///
     /// Call it before [`instrument`](Self::instrument), which then does not mount the page.
     ///
@@ -192,16 +194,16 @@ impl Metrics {
         }
     }
 
-    /// Records every request to the router, unmatched ones included, and mounts the page. Call it after all routes were
-    /// added.
+    /// Records every request to the router, unmatched ones included, and mounts the page. Call it after all routes have
+    /// been added.
     ///
     /// Requests for the page are not recorded. The page is in the text format 0.0.4, or in OpenMetrics 1.0 if the
-    /// request's `Accept` prefers it, and compressed with gzip if that is accepted. Concurrent scrapes share one page. A
-    /// collector that does not answer within the deadline is left out of the page. See [`Endpoint`](crate::http::Endpoint)
-    /// for the settings.
+    /// request's `Accept` prefers it, and compressed with gzip if that is accepted. Concurrent scrapes share one page.
+    /// A collector that does not answer within the deadline is left out of the page. See
+    /// [`Endpoint`](crate::http::Endpoint) for the settings.
     ///
-    /// If the page is served on a separate address, it is not mounted. If metrics are switched off, the router is returned
-    /// unchanged.
+    /// If the page is served on a separate address, it is not mounted. If metrics are switched off, the router is
+    /// returned unchanged.
     ///
     /// ```
     /// use axum::{Router, routing::get};

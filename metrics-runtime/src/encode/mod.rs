@@ -1,6 +1,7 @@
 //! The text of a page in the formats 0.0.4 and OpenMetrics 1.0.
 //!
-//! A [`Page`] takes families and their samples one after the other. It knows the two formats, not where samples come from.
+//! A [`Page`] takes families and their samples one after the other. It knows the two formats, but not the sources of
+//! the samples.
 
 use crate::schema::{Buckets, Kind, Number, label, name, push_canonical, push_number};
 
@@ -97,7 +98,7 @@ struct HistogramLines {
     count: LineStart,
     /// `le="0.5"} ` for each bound, `+Inf` included.
     bounds: Vec<String>,
-    /// `false` in OpenMetrics if a bound is negative: the sum can fall then, so it is no counter.
+    /// `false` in OpenMetrics if a bound is negative: then the sum can decrease and is not a counter.
     has_sum: bool,
     /// The numbers of the current histogram. Its memory is reused.
     buckets: Buckets,
@@ -137,8 +138,8 @@ impl Page {
     pub(crate) fn family(&mut self, header: Header<'_>) {
         let Header { name, mut kind, help, unit, constant } = header;
         let open = self.format == Format::OpenMetrics;
-        // OpenMetrics has no counter without `_total`. A collected one keeps the name that dashboards query, and loses its
-        // type.
+        // OpenMetrics has no counter without `_total`. A collected one keeps the name that dashboards query, and loses
+        // its type.
         if open && kind == Type::Counter && !name.ends_with("_total") {
             kind = Type::Unknown;
         }

@@ -1,8 +1,8 @@
 //! Exemplars: references from a metric to the trace of one of its calls.
 //!
-//! A program [installs](install) one source of exemplars. From then on, the counters and histograms of attributes and of
-//! the HTTP middleware store the exemplar of the last call that had a trace, for each series and each bucket. Pages in the
-//! OpenMetrics format contain the exemplars, and Prometheus stores them if it runs with
+//! A program [installs](install) one source of exemplars. From then on, the counters and histograms of attributes and
+//! of the HTTP middleware store the exemplar of the last call that had a trace, for each series and each bucket. Pages
+//! in the OpenMetrics format contain the exemplars, and Prometheus stores them if it runs with
 //! `--enable-feature=exemplar-storage`. Without a source, recording a call costs one relaxed load.
 //!
 //! # OpenTelemetry
@@ -17,8 +17,8 @@
 //!
 //! # The span of an exemplar
 //!
-//! The source is called at the end of a recorded call, on the thread on which the call ended. It therefore sees the span
-//! that encloses the recorded call:
+//! The source is called at the end of a recorded call, on the thread on which the call ended. It therefore sees the
+//! span that encloses the recorded call:
 //!
 //! - For functions, the span of `#[instrument]` if that attribute is *below* the attribute of the metrics, because the
 //!   lower of two attributes wraps the result of the upper one. Otherwise the span of the caller.
@@ -53,8 +53,8 @@ pub const MAX_CHARACTERS: usize = 128;
 
 /// A source of the exemplars of recorded calls. Closures implement it.
 ///
-/// It is called at the end of every recorded call and must not block. If it panics, the panic is caught and the call has no
-/// exemplar. Recorded calls that the source makes have no exemplar.
+/// It is called at the end of every recorded call and must not block. If it panics, the panic is caught and the call
+/// has no exemplar. Recorded calls that the source makes have no exemplar.
 ///
 /// ```
 /// use metrics_runtime::exemplars::{self, Exemplar};
@@ -80,13 +80,13 @@ pub struct Exemplar(Labels);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Labels {
-    /// The most frequent kind, stored without an allocation.
+    /// The most frequent labels, stored without an allocation.
     Trace { trace: u128, span: u64 },
     /// Other labels, escaped.
     Text(Box<str>),
 }
 
-/// An error for labels that an exemplar cannot have.
+/// An error for labels that are not valid for an exemplar.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExemplarError {
@@ -119,7 +119,8 @@ impl Exemplar {
     /// Creates an exemplar with the labels `trace_id` and `span_id`, in hexadecimal. The ids have 16 and 8 bytes, as in
     /// W3C's Trace Context.
     ///
-    /// Grafana expects these label names. Source of the names: OpenTelemetry, "Prometheus and OpenMetrics Compatibility", "Exemplars".
+    /// Grafana expects these label names. Source of the names: OpenTelemetry, "Prometheus and OpenMetrics
+    /// Compatibility", "Exemplars".
     ///
     /// ```
     /// use metrics_runtime::exemplars::Exemplar;
@@ -137,8 +138,8 @@ impl Exemplar {
     /// Creates an exemplar with these labels, in this order.
     ///
     /// # Errors
-    /// Returns an error if Prometheus does not allow a name, if a name is given twice, or if the names and values have more
-    /// than [`MAX_CHARACTERS`] characters together.
+    /// Returns an error if Prometheus does not allow a name, if a name is given twice, or if the names and values have
+    /// more than [`MAX_CHARACTERS`] characters together.
     pub fn new<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, ExemplarError> {
         let labels: Vec<_> = labels.into_iter().collect();
         let mut text = String::new();

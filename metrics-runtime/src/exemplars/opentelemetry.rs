@@ -5,8 +5,8 @@ use opentelemetry::trace::TraceContextExt as _;
 
 use super::{Exemplar, ExemplarSource};
 
-/// A source of exemplars that returns the span of OpenTelemetry's current context, if the span is valid and sampled. Traces
-/// that are not sampled are not stored anywhere.
+/// A source of exemplars that returns the span of OpenTelemetry's current context, if the span is valid and sampled.
+/// Traces that are not sampled are not stored anywhere.
 ///
 /// `tracing-opentelemetry` makes the context of a `tracing` span the current one while the span is entered, unless its
 /// layer is configured with `with_context_activation(false)`. Spans of OpenTelemetry's own API are found too.

@@ -9,7 +9,7 @@ use crate::schema::{Descriptor, Kind, LabelText, Naming, Source};
 /// The bytes of a line beside its name and its labels. The longest number is `18446744073709551615`.
 pub(super) const LINE: usize = "{} \n".len() + 20;
 
-/// The owner of a family. It decides the name and the place on the page.
+/// The owner of a family. It decides the family's name and position on the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Owner {
     /// The service. Its families get the namespace.
@@ -22,25 +22,25 @@ pub(crate) enum Owner {
     )]
     Library,
     /// This toolkit (`metrics_runtime_*`). Its families get no namespace, have all their series from the start, and are
-    /// written last, so that they count what happened to the page before them.
+    /// written last, so that they count what was left out of the page before them.
     Toolkit,
 }
 
 /// A family of any kind.
 pub(crate) trait AnyFamily: Send + Sync {
     fn descriptor(&self) -> &Descriptor;
-    /// Returns the place that registers the family.
+    /// Returns the place of the registration.
     fn source(&self) -> Source;
     fn owner(&self) -> Owner;
-    /// Returns `true` if the samples are computed for each page. No series limit applies to them.
+    /// Returns `true` if the samples are computed for each page. No limit of series applies to them.
     fn is_computed(&self) -> bool {
         false
     }
-    /// Returns all values that a label can have, or none if any value is possible.
+    /// Returns all values that a label can have, or an empty list if any value is possible.
     fn known_values(&self, _label: &str) -> Vec<&'static str> {
         Vec::new()
     }
-    /// Returns the places that the series come from, if they differ from the place that registers the family.
+    /// Returns the places that register the series, if they differ from the place that registers the family.
     fn places(&self) -> Vec<Source> {
         Vec::new()
     }
@@ -84,7 +84,7 @@ impl<M: Metric> AnyFamily for Family<M> {
         let exemplars = if page.takes_exemplars() { self.inner.exemplars.read() } else { None };
         for entry in self.inner.table.iter() {
             if let Some(exemplars) = &exemplars {
-                // Read before the numbers, so that the numbers count what an exemplar comes from.
+                // Read before the numbers, so that the numbers include the calls of the exemplars.
                 page.exemplars(exemplars.texts(&entry.value));
             }
             entry.value.write(entry.labels.as_str(), page);

@@ -14,7 +14,7 @@ use crate::schema::{Descriptor, Kind, LabelText, Number, Source};
 
 /// Computes the samples of a group of families.
 pub(crate) trait Computed: Any + Send + Sync {
-    /// Returns the families, counters and gauges, always the same.
+    /// Returns the families, which are counters and gauges. Every call returns the same.
     fn descriptors(&self) -> Vec<Descriptor>;
 
     /// Returns the owner of the families.
@@ -22,12 +22,12 @@ pub(crate) trait Computed: Any + Send + Sync {
         Owner::Service
     }
 
-    /// Returns all values that a label of the families can have, or none if any value is possible.
+    /// Returns all values that a label of the families can have, or an empty list if any value is possible.
     fn known_values(&self, _label: &str) -> Vec<&'static str> {
         Vec::new()
     }
 
-    /// Returns the places that the series come from, if they differ from the place that registers the group.
+    /// Returns the places that register the series, if they differ from the place that registers the group.
     fn places(&self) -> Vec<Source> {
         Vec::new()
     }
@@ -60,7 +60,7 @@ pub(crate) struct ComputedFamily {
     descriptor: Descriptor,
     source: Source,
     owner: Owner,
-    /// Tells the known values of labels, and places.
+    /// The source of the known label values, and of the places.
     computed: Option<Arc<dyn Computed>>,
     samples: Vec<(LabelText, Number)>,
 }
@@ -90,7 +90,7 @@ impl Group {
         Self { computed, source }
     }
 
-    /// Returns what computes the group, if it has this type.
+    /// Returns the value that computes the group, or `None` if it has another type.
     pub(crate) fn downcast<C: Computed>(&self) -> Option<Arc<C>> {
         let any: Arc<dyn Any + Send + Sync> = Arc::clone(&self.computed) as _;
         any.downcast().ok()

@@ -1,7 +1,7 @@
 //! The exemplars of a family's series.
 //!
-//! They are kept beside the series, so that a series without exemplars costs nothing. Recording never waits: if another
-//! thread writes the same slot at the same moment, its exemplar is kept instead.
+//! They are stored separately from the series, so that a series without exemplars costs nothing. Recording never waits:
+//! if another thread writes the same slot at the same moment, the exemplar of that thread is stored.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
@@ -18,7 +18,7 @@ pub(crate) struct Exemplars {
 }
 
 impl Exemplars {
-    /// Keeps an exemplar, unless another thread holds the slot. The series has `slots` slots.
+    /// Stores an exemplar, unless another thread holds the slot. The series has `slots` slots.
     pub(crate) fn keep<M>(&self, series: &M, slot: usize, slots: usize, kept: StoredExemplar) {
         let Some(by_series) = tried(self.by_series.try_read()) else { return };
         if let Some(slots) = by_series.get(&address(series)) {
@@ -43,7 +43,8 @@ impl Exemplars {
     }
 }
 
-/// The exemplars while they are read. Exemplars of new series are dropped meanwhile, those of known series are kept.
+/// The exemplars while they are read. Meanwhile, exemplars of series that have none yet are dropped, and others are
+/// stored.
 pub(crate) struct Reading<'a>(RwLockReadGuard<'a, BySeries>);
 
 impl Reading<'_> {

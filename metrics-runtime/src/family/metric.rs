@@ -17,7 +17,7 @@ pub(crate) mod sealed {
         fn new(bounds: &Arc<Bounds>) -> Self;
         fn sample(&self) -> Sample;
         fn write(&self, labels: &str, page: &mut Page);
-        /// Gives every thread a shard of its own from the start.
+        /// Gives each thread its own shard from now on.
         fn spread(&self);
     }
 }
@@ -31,7 +31,7 @@ pub enum Sample {
     Info,
 }
 
-/// The series of an info family. Its labels are facts, its value is always 1.
+/// The series of an info family. Its labels are facts. Its value is always 1.
 #[derive(Debug)]
 pub struct Info(());
 

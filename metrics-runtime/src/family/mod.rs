@@ -27,20 +27,20 @@ use crate::metric::sync::OnceLock;
 use crate::metric::{Bounds, First, Striped};
 use crate::schema::{Descriptor, LabelText, Source};
 
-/// The default number of series of a family with label values that are only known at run time.
+/// The default limit of series: the number of series of a family with label values that are only known at run time.
 pub(crate) const DEFAULT_SERIES_LIMIT: usize = 2_000;
 
-/// The value of every label of the series that takes the operations beyond the limit.
+/// The value of every label of the overflow series, which takes the operations beyond the limit.
 pub(crate) const OVERFLOW: &str = "_overflow";
 
 /// A metric with all its series, keyed by the full tuple of label values.
 ///
 /// Cloning is cheap: clones are handles of the same family.
 ///
-/// The number of series is bounded. Operations beyond the [limit](crate::Registry::set_series_limit) go to one series
-/// whose labels all have the value `_overflow`, so totals stay exact. `metrics_runtime_label_overflow_total{metric}`
-/// counts them, and the first one is logged. Series that are known before the first call (static labels, bounded enums)
-/// do not count against the limit.
+/// The number of series is bounded. Operations beyond the [limit](crate::Registry::set_series_limit) go to the overflow
+/// series, whose labels all have the value `_overflow`, so totals stay exact.
+/// `metrics_runtime_label_overflow_total{metric}` counts them, and the first one is logged. Series that are known
+/// before the first call (static labels, bounded enums) do not count against the limit.
 ///
 /// ```
 /// use metrics_runtime::{Descriptor, Registry};
@@ -68,7 +68,7 @@ struct Inner<M> {
     overflowed: Striped,
     warned: First,
     exemplars: exemplars::Exemplars,
-    /// The description for the `prometheus` crate, made when it is first asked for.
+    /// The description for the `prometheus` crate, created on first use.
     #[cfg(feature = "prometheus")]
     desc: OnceLock<prometheus::core::Desc>,
 }
@@ -130,10 +130,10 @@ impl<M: Metric> Family<M> {
 
     /// Returns the series of these label values, given in the order of the declared labels. Creates it if it is new.
     ///
-    /// Beyond the limit of series, it returns the series that takes the overflow.
+    /// Beyond the limit of series, it returns the overflow series.
     ///
     /// # Errors
-    /// The number of values differs from the number of labels.
+    /// Returns an error if the number of values differs from the number of labels.
     pub fn get_or_create(&self, values: &[&str]) -> Result<&M, LabelCountError> {
         let descriptor = &self.inner.descriptor;
         if values.len() == descriptor.labels.len() {
@@ -153,7 +153,7 @@ impl<M: Metric> Family<M> {
         self.lookup(values).unwrap_or_else(|| self.overflow())
     }
 
-    /// Returns the series of these values, or `None` if the limit leaves no room for it.
+    /// Returns the series of these values, or `None` if it is new and the limit is reached.
     #[inline]
     pub(crate) fn lookup(&self, values: &[&str]) -> Option<&M> {
         let inner = &*self.inner;
@@ -167,8 +167,8 @@ impl<M: Metric> Family<M> {
         entry.map(|entry| &entry.value)
     }
 
-    /// Returns the number of the series of these values, for callers that remember it, or `None` if the limit leaves no
-    /// room for it.
+    /// Returns the number of the series of these values, for callers that store it, or `None` if it is new and the
+    /// limit is reached.
     #[cfg(feature = "http")]
     pub(crate) fn number(&self, values: &[&str]) -> Option<u32> {
         self.lookup(values)?;
@@ -182,8 +182,8 @@ impl<M: Metric> Family<M> {
         self.inner.table.numbered(number as usize).map(|entry| &entry.value)
     }
 
-    /// Returns the series of values that the program bounds, such as a literal. The limit does not apply. Returns `None`
-    /// if they are the values of the overflow series.
+    /// Returns the series of values that the program bounds, such as a literal, without applying the limit. Returns
+    /// `None` for the values of the overflow series.
     pub(crate) fn known_series(&self, values: &[&str]) -> Option<&M> {
         let inner = &*self.inner;
         let entry = inner.table.get_or_insert(
@@ -205,10 +205,10 @@ impl<M: Metric> Family<M> {
         self.overflow_series()
     }
 
-    /// Keeps the exemplar of a call that has added `value` to a series of this family.
+    /// Stores the exemplar of a call that has added `value` to a series of this family.
     pub(crate) fn exemplify(&self, series: &M, value: f64, (exemplar, time): &(Exemplar, SystemTime)) {
         let bounds = &self.inner.bounds;
-        // A rejected value changed no number.
+        // A rejected value has changed no number.
         if bounds.accepts(value) {
             let kept = StoredExemplar { exemplar: exemplar.clone(), value, time: *time };
             self.inner.exemplars.keep(series, bounds.bucket(value), bounds.upper().len() + 1, kept);
@@ -222,7 +222,7 @@ impl<M: Metric> Family<M> {
         }
     }
 
-    /// Returns the overflow series, for callers that remember it and count the operations themselves.
+    /// Returns the overflow series, for callers that store it and count the operations themselves.
     pub(crate) fn overflow_series(&self) -> &M {
         let inner = &*self.inner;
         if inner.warned.is_now() {
@@ -239,7 +239,7 @@ impl<M: Metric> Family<M> {
         series
     }
 
-    /// Returns the description for the `prometheus` crate. `describe` makes it the first time.
+    /// Returns the description for the `prometheus` crate. `describe` creates it on first use.
     #[cfg(feature = "prometheus")]
     pub(crate) fn desc_or_init(&self, describe: impl FnOnce() -> prometheus::core::Desc) -> &prometheus::core::Desc {
         self.inner.desc.get_or_init(describe)

@@ -1,4 +1,5 @@
-//! Models of the table: series are created while others are looked up, in every order. See [`crate::metric::sync`].
+//! Models of the table: series are created while others are looked up, in every order of execution. See
+//! [`crate::metric::sync`].
 #![allow(clippy::unwrap_used, reason = "the helpers are tests too")]
 
 use std::sync::Arc;

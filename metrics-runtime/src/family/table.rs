@@ -10,8 +10,8 @@ use crate::schema::LabelText;
 
 /// The number of entries of the first chunks.
 const FIRST_ENTRIES: usize = 4;
-/// The number of chunks of one size. The next chunks have twice as many entries, so at most a fifth of the places is
-/// free.
+/// The number of chunks of one size. The next chunks have twice as many entries, so in a large table at most about a
+/// fifth of the allocated entries is unused.
 const CHUNKS_PER_SIZE: usize = 4;
 const CHUNKS: usize = TABLE_SIZES * CHUNKS_PER_SIZE;
 /// The number of slots of the first index. Each further index has twice as many, more than there can be entries.
@@ -20,9 +20,9 @@ const LEVELS: usize = TABLE_SIZES + 3;
 
 /// Entries are written once and never move, so a reader can hold a reference for as long as the table lives.
 ///
-/// A hash index has the places of the entries. When it is seven eighths full, an index of twice the size is filled and
-/// published. Readers of the old index miss new entries; they take the lock and look again. The index also has the
-/// hashes, so a look-up skips other entries, and a wider index is filled, without reading entries.
+/// A hash index has the position of each entry. When it is seven eighths full, an index of twice the size is filled and
+/// published. Readers of the old index miss new entries; they take the lock and look again. The index also has the hash
+/// of each entry, so entries with another hash are skipped, and a larger index is filled, without reading entries.
 #[derive(Debug)]
 pub(crate) struct Table<V> {
     hasher: HashState,
@@ -65,7 +65,8 @@ impl<V> Table<V> {
         self.find(self.hash(values), names, values)
     }
 
-    /// Returns the entry of these label values. Creates it if it is new and `admit` accepts the current number of entries.
+    /// Returns the entry of these label values. Creates it if it is new and `admit` accepts the current number of
+    /// entries.
     #[inline]
     pub(crate) fn get_or_insert<N: AsRef<str>>(
         &self,
@@ -90,8 +91,8 @@ impl<V> Table<V> {
         admit: impl Fn(usize) -> bool,
         value: impl FnOnce() -> V,
     ) -> Option<&Entry<V>> {
-        // The number of entries never falls, so `admit` would decline under the lock as well. The entry may be one of those
-        // that were counted.
+        // The number of entries never falls, so `admit` would decline under the lock as well. The entry may be one of
+        // those that were counted.
         if !admit(self.len()) {
             return self.find(hash, names, values);
         }
@@ -134,8 +135,8 @@ impl<V> Table<V> {
         self.chunks.get(chunk)?.get()?.get(offset)?.get()
     }
 
-    /// Returns the hash of label values. It is seeded, since a client may choose the values. Tuples with equal hashes are
-    /// told apart by their text.
+    /// Returns the hash of label values. It is seeded, since a client may choose the values. Tuples with equal hashes
+    /// are distinguished by their text.
     #[inline]
     fn hash(&self, values: &[&str]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
@@ -145,8 +146,8 @@ impl<V> Table<V> {
         (hasher.finish() >> 32) as u32
     }
 
-    /// Returns the number of the entry of these label values, for [`numbered`](Self::numbered). It stays valid for as long as
-    /// the table lives.
+    /// Returns the number of the entry of these label values, for [`numbered`](Self::numbered). It stays valid for as
+    /// long as the table lives.
     #[cfg(any(test, feature = "http"))]
     pub(crate) fn number<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<usize> {
         self.find_slot(self.hash(values), names, values).map(|(slot, _)| number_of(place_of(slot)))
@@ -235,8 +236,8 @@ fn probe(index: &[AtomicU64], hash: u32) -> impl Iterator<Item = &AtomicU64> {
 /// The value of a free slot.
 const FREE: u64 = 0;
 
-/// Returns the value of a slot. From the highest bits: the hash of the entry, its offset in the chunk, the chunk, and a bit
-/// that is set.
+/// Returns the value of a slot. From the highest bits: the hash of the entry, its offset in the chunk, the chunk, and a
+/// bit that is set.
 fn slot(hash: u32, chunk: usize, offset: usize) -> u64 {
     u64::from(hash) << 32 | (offset as u64) << 8 | (chunk as u64) << 1 | 1
 }

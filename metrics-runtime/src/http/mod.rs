@@ -2,8 +2,8 @@
 //!
 //! - [`Http`] holds the settings of the middleware, and [`Http::layer`] creates it. The [`HttpLayer`] fits any
 //!   [`tower_service::Service`] of [`http::Request`]s. [`HttpLayer::install`] adds it to an axum router.
-//! - [`Endpoint`] holds the settings of the page. [`Metrics::instrument`](crate::Metrics::instrument) adds the middleware to
-//!   an axum router and mounts the page.
+//! - [`Endpoint`] holds the settings of the page. [`Metrics::instrument`](crate::Metrics::instrument) adds the
+//!   middleware to an axum router and mounts the page.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -26,8 +26,8 @@
 //! | `http_requests_total{method, endpoint, status}` | finished requests; `499` if the client disconnected early |
 //! | `http_request_duration_seconds{method, endpoint}` | time from the request to the end of the response body |
 //!
-//! [`HttpMetric`] lists them with all further ones, which are off by default: time to the first byte, requests in flight,
-//! body sizes, aborted responses, upgrades, and OpenTelemetry's naming.
+//! [`HttpMetric`] lists them with all further ones, which are off by default: time to the first byte, requests in
+//! flight, body sizes, aborted responses, upgrades, and OpenTelemetry's naming.
 //!
 //! # End of a request
 //!
@@ -43,39 +43,40 @@
 //! | the connection is upgraded: `101`, or `CONNECT` with 2xx | that of the response | not observed |
 //!
 //! Requests cancelled by an outer layer, such as a timeout, also count as `499`. Cancelled requests have no duration,
-//! because it would show the patience of the client and not the speed of the service.
+//! because it would show how long the client waited, not how fast the service is.
 //!
-//! A server stops polling a body of known length before the body reports its end. Therefore a body also ends with the last
-//! byte that its size hint or the header `content-length` announced, and with its trailers. A response without a body (to
-//! `HEAD`, to a successful `CONNECT`, or with status 1xx, 204 or 304) ends with its headers.
+//! A server stops polling a body of known length before the body reports its end. Therefore a body also ends with the
+//! last byte that its size hint or the header `content-length` announced, and with its trailers. A response without a
+//! body (to `HEAD`, to a successful `CONNECT`, or with status 1xx, 204 or 304) ends with its headers.
 //!
 //! # Labels
 //!
-//! The number of label values is bounded, whatever clients send:
+//! The number of label values is bounded and does not depend on what clients send:
 //!
 //! - `method` is a method of RFC 9110, `PATCH`, `QUERY`, or `_OTHER` for all others.
-//! - `endpoint` is the route template, such as `/users/{id}`, and never the requested path. A layer knows it only *inside*
-//!   an axum router: added after all routes, as by [`Metrics::instrument`](crate::Metrics::instrument) and
-//!   [`HttpLayer::install`], and not wrapped around the router. It is `unmatched` if no route matched, and for the routes
-//!   within a `nest_service`. No route can have this text, because routes begin with `/`. Other services set it with
-//!   [`Http::route`]. If the first 100 requests match no route, a warning is logged once.
+//! - `endpoint` is the route template, such as `/users/{id}`, and never the requested path. A layer knows it only
+//!   *inside* an axum router: added after all routes, as by [`Metrics::instrument`](crate::Metrics::instrument) and
+//!   [`HttpLayer::install`], and not wrapped around the router. It is `unmatched` if no route matched, and for the
+//!   routes within a `nest_service`. No route can have this text, because routes begin with `/`. Other services set it
+//!   with [`Http::route`]. If the first 100 requests match no route, a warning is logged once.
 //! - `status` is the three-digit code, or the class, such as `2xx`, with [`Http::status_classes`].
-//! - Labels added with [`Http::request_label`] and [`Http::response_label`] have the declared number of values, `_overflow`
-//!   for all others, and the empty value.
+//! - Labels added with [`Http::request_label`] and [`Http::response_label`] have the declared number of values,
+//!   `_overflow` for all others, and the empty value.
 //!
 //! `http_requests_total` therefore has at most `(routes + 1) * 11 * statuses` series, times `values + 2` for each added
 //! label, and never more than [the limit of the registry](crate::Registry::set_series_limit).
 //!
 //! # Skipped requests
 //!
-//! [`Http::skip_path`] skips requests by their path, [`Http::skip`] by a predicate, and the layer [`Skip`] by their route.
+//! [`Http::skip_path`] skips requests by their path, [`Http::skip`] by a predicate, and the layer [`Skip`] by their
+//! route.
 //!
 //! # The page
 //!
-//! [`Metrics::instrument`](crate::Metrics::instrument) mounts the page in a router. `Metrics::listen` and `Metrics::serve`
-//! (feature `serve`) serve it on an address of its own, together with the health check `/health`. [`EndpointService`] is
-//! the page as a service, for everything else. [`Endpoint`] sets tokens, allowed networks, the limit of concurrent scrapes
-//! (40), the deadline (10 s) and strictness.
+//! [`Metrics::instrument`](crate::Metrics::instrument) mounts the page in a router. `Metrics::listen` and
+//! `Metrics::serve` (feature `serve`) serve it on a separate address, together with the health check `/health`.
+//! [`EndpointService`] is the page as a service, for all other cases. [`Endpoint`] sets tokens, allowed networks, the
+//! limit of concurrent scrapes (40), the deadline (10 s) and strictness.
 //!
 //! | request | response |
 //! |---|---|
@@ -90,23 +91,23 @@
 //!
 //! A request that is refused gathers nothing.
 //!
-//! The server of `Metrics::serve` limits its clients: a request head of at most 64 KiB (else 431) within 5 s, the page read
-//! within 10 s after its deadline, and 128 connections. For one more, the oldest connection without an active request is
-//! closed.
+//! The server of `Metrics::serve` limits its clients: a request head of at most 64 KiB (else 431) must arrive within
+//! 5 s, the page must be read within 10 s after its deadline, and at most 128 connections are open. A further
+//! connection closes the oldest one without an active request.
 //!
-//! **Concurrent scrapes share a page.** It is gathered, written and encoded once for all requests that arrive before the
-//! registry's own values are read, so that no scrape returns own values older than its request. Later requests share the
-//! next page. Values of foreign collectors can be older, by the time that gathering them took: a collector that is
-//! still running is not called again, and both pages use its result. Gathering and writing run on threads of their own and
-//! do not block the runtime's workers.
+//! **Concurrent scrapes share a page.** It is gathered, written and encoded once for all requests that arrive before
+//! the registry's families are read, so that no scrape returns values of families older than its request. Later
+//! requests share the next page. Values of collectors of the `prometheus` crate can be older, by the time that
+//! gathering them took: a collector that is still running is not called again, and both pages use its result. Gathering
+//! and writing run on separate threads and do not block the runtime's workers.
 //!
-//! **A failing foreign collector affects only its own families.** They are left out if it panics, misses the deadline, or
+//! **A failing collector affects only its own families.** They are left out if it panics, misses the deadline, or
 //! returns families that are not valid on a page. The failure is counted by cause in
-//! `metrics_runtime_scrape_errors_total`, and logged the first time. A collector that has missed the deadline is not called
-//! again until it returns. An included `prometheus::Registry` is one such collector.
+//! `metrics_runtime_scrape_errors_total`, and logged the first time. A collector that has missed the deadline is not
+//! called again until it returns. An included `prometheus::Registry` is one such collector.
 //!
-//! Any collector of the `prometheus` crate can be added to the page with `Registry::register`, and a whole registry with
-//! `Registry::include`. Conversely, a `Family`, or all of them with `Metrics::collector`, can be registered in a
+//! Any collector of the `prometheus` crate can be added to the page with `Registry::register`, and a whole registry
+//! with `Registry::include`. Conversely, a `Family`, or all of them with `Metrics::collector`, can be registered in a
 //! `prometheus::Registry`.
 //!
 //! # Metrics of the toolkit
@@ -114,11 +115,11 @@
 //! | metric | value |
 //! |---|---|
 //! | `metrics_runtime_scrapes_total{code}` | scrapes by status code; `499` if the scraper disconnected early |
-//! | `metrics_runtime_scrapes_in_flight` | scrapes in progress |
+//! | `metrics_runtime_scrapes_in_flight` | scrapes in flight |
 //! | `metrics_runtime_scrape_duration_seconds` | time from a scrape to the end of the page |
 //! | `metrics_runtime_scrape_bytes_total{encoding}` | bytes of pages sent, as encoded |
 //! | `metrics_runtime_scrape_series` | samples on the last page |
-//! | `metrics_runtime_scrape_errors_total{cause}` | failures of foreign collectors: `panic`, `timeout`, `duplicate`, `invalid` |
+//! | `metrics_runtime_scrape_errors_total{cause}` | collectors and metrics that were left out of a page: `panic`, `timeout`, `duplicate`, `invalid` |
 //! | `metrics_runtime_label_overflow_total{metric}` | operations beyond the limit of series |
 //! | `metrics_runtime_rejected_values_total` | values that were not recorded: NaN, infinite, or negative where that is not allowed |
 //!
@@ -128,7 +129,7 @@
 //!
 //! | variable | values | default |
 //! |---|---|---|
-//! | `METRICS_ENABLED` | `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`; anything else is an error. If off, functions run as if they had no attribute, requests are not recorded, and the page is not served | on |
+//! | `METRICS_ENABLED` | `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`; any other value is an error. If off, functions run as if they had no attribute, requests are not recorded, and the page is not served | on |
 //! | `METRICS_PATH` | a path that starts with `/` and that the application does not serve | `/metrics` |
 //! | `METRICS_TOKEN` | a secret that scrapers send as `Authorization: Bearer ..`; an empty one is an error | no token is required |
 //! | `METRICS_ALLOW` | addresses and networks of scrapers, such as `127.0.0.1,10.0.0.0/8`, compared with the address of the peer | all |

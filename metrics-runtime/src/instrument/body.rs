@@ -12,7 +12,7 @@ pub fn run<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Returns a value of any type, for a `return` that is never reached and only tells the compiler the type.
+/// Returns a value of any type, for a `return` that is never reached and only gives the compiler the type.
 ///
 /// # Panics
 /// Always panics. Generated code never calls it.
@@ -62,7 +62,8 @@ pin_project_lite::pin_project! {
     }
 }
 
-/// Attaches a future to a guard that `enter` creates at the first poll. `finish` receives the output and the guard.
+/// Attaches a future to a guard that `enter` creates at the first poll. `finish` is called with the output and the
+/// guard.
 ///
 /// Not an `async` block, which would store the future twice: as a capture and at the `await`.
 #[inline]

@@ -16,7 +16,7 @@ use crate::schema::Objective;
 pub struct Callsite {
     site: Site,
     objective: Option<Objective>,
-    /// Boxed, since every call site takes space in the data section of the program.
+    /// Boxed, so that a call site takes little space in the data section of the program.
     families: OnceLock<Box<SiteFamilies>>,
     /// The series of a call site that has no labels evaluated before the body.
     unlabelled: OnceLock<Series>,
@@ -31,7 +31,8 @@ impl Callsite {
 
     fn families(&'static self) -> &'static SiteFamilies {
         self.families.get().unwrap_or_else(|| {
-            // Must come before `get_or_init`: building the registry resolves every call site of the catalog, including this.
+            // Must come before `get_or_init`, because building the registry resolves every call site of the catalog,
+            // including this one.
             let registry = Registry::global();
             self.families.get_or_init(|| Box::new(SiteFamilies::new(&self.site, registry)))
         })
@@ -43,7 +44,7 @@ impl Callsite {
         if enabled() { self.begin() } else { Call::disabled() }
     }
 
-    /// Not inlined, to keep generated code small; so are the other `inline(never)` functions of this room.
+    /// Not inlined, to keep generated code small; likewise the other `inline(never)` functions of this module.
     #[inline(never)]
     fn begin(&'static self) -> Call {
         Call::begin(match self.unlabelled.get() {
@@ -65,8 +66,8 @@ impl Callsite {
         self
     }
 
-    /// Returns the cached series for the ordinals of the labels that are evaluated before the body, in the order of their
-    /// declaration, or `None` if a label has no ordinal or there are too many combinations.
+    /// Returns the cached series for the ordinals of the labels that are evaluated before the body, in the order of
+    /// their declaration, or `None` if a label has no ordinal or there are too many combinations.
     #[inline]
     pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
         // Optimized out when a label type has no ordinals.
@@ -78,7 +79,8 @@ impl Callsite {
         self.families().bounded(ordinals)
     }
 
-    /// Returns the series for the values of the labels that are evaluated before the body, in the order of their declaration.
+    /// Returns the series for the values of the labels that are evaluated before the body, in the order of their
+    /// declaration.
     pub fn series(&'static self, values: &[&str]) -> &'static Series {
         self.families().entered(values)
     }

@@ -26,7 +26,7 @@ pub static ENTRIES: [&'static dyn Declare];
 ///
 /// This is the expansion of the attribute `distributed_slice` without the function that the attribute adds to check the
 /// type. Generated code names the type itself, and the function would be a third of the compile time of an annotated
-/// function. `linkme` does not document this form, so the one version that is known to have it is required.
+/// function. `linkme` does not document this form, so the manifest requires the exact version that has it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __listed {
@@ -46,9 +46,9 @@ fn entries() -> impl Iterator<Item = &'static dyn Declare> {
 impl Registry {
     /// Returns the registry of attributes and `#[metrics]` modules, with everything that this binary declares.
     ///
-    /// The first call builds it: it registers every declaration of the [`catalog`](crate::catalog()) and creates at zero
-    /// every series whose labels are known. Contradicting declarations are kept as [`problems`](Self::problems), which
-    /// [`Builder::install`](crate::Builder::install) reports.
+    /// The first call builds it: it registers every declaration of the [`catalog`](crate::catalog()) and creates at
+    /// zero every series whose labels are known. Conflicting declarations are kept as [`problems`](Self::problems),
+    /// which [`Builder::install`](crate::Builder::install) reports.
     ///
     /// ```
     /// #[metrics_runtime::track_counter(name = "imports_total")]
@@ -77,8 +77,8 @@ impl Registry {
 
 /// Returns every metric that this binary declares with attributes and `#[metrics]` modules, sorted by name and place.
 ///
-/// The catalog is complete before the first call. A family that several functions share (`function_calls_total`) has one
-/// declaration for each of them.
+/// The catalog is complete before the first call. A family that several functions share (`function_calls_total`) has
+/// one declaration for each of them.
 ///
 /// ```
 /// #[metrics_runtime::track_counter(name = "jobs_total")]
@@ -97,7 +97,7 @@ pub fn catalog() -> Vec<Declaration> {
     all
 }
 
-/// Registers every entry in the order of their places, so that of two conflicting ones the same is always registered.
+/// Registers all entries in the order of their places, so that the result of a conflict is always the same.
 fn declare_all(registry: &Registry) {
     let mut entries: Vec<_> = entries().map(|entry| (entry.declarations(), entry)).collect();
     entries.sort_by_key(|(declarations, _)| declarations.first().map(|declaration| declaration.source));
@@ -109,8 +109,8 @@ fn declare_all(registry: &Registry) {
     }
 }
 
-/// Returns the contradicting objectives of functions that no label distinguishes. Objectives of success are compared on
-/// the counters of calls, objectives of latency on the histograms of durations.
+/// Returns the conflicts between objectives of functions that no label distinguishes. Success objectives are compared
+/// on the counters of calls, latency objectives on the histograms of durations.
 fn contradictions<'d>(declarations: impl IntoIterator<Item = &'d Declaration>) -> Vec<RegistryError> {
     let mut objectives = BTreeMap::new();
     let mut problems = Vec::new();

@@ -20,15 +20,15 @@ pub struct Declaration {
     pub descriptor: Descriptor,
     /// The place of the declaration.
     pub source: Source,
-    /// The values of each label that are known at compile time, in the order of the labels; empty for a label that can have
-    /// any value. A label that is evaluated on the result also has the values `panic` and `cancelled`.
+    /// The values of each label that are known at compile time, in the order of the labels; empty for a label that can
+    /// have any value. A label that is evaluated on the result also has the values `panic` and `cancelled`.
     pub values: Vec<Vec<&'static str>>,
     /// The objective that the attribute declares for the calls that this metric records.
     pub objective: Option<Objective>,
 }
 
 impl Declaration {
-    /// Returns the labels that the attribute fixes to a single value, with the value, in order.
+    /// Returns the labels for which the attribute has a fixed value, each with the value, in the order of the labels.
     #[must_use]
     pub fn fixed_labels(&self) -> Vec<(&str, &'static str)> {
         let labels = self.descriptor.labels.iter().zip(&self.values);

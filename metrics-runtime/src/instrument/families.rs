@@ -20,12 +20,12 @@ pub(super) struct SiteFamilies {
     pub(super) entry_labels: Vec<&'static str>,
     entry_values: Vec<Vec<&'static str>>,
     pub(super) all_labels: Vec<&'static str>,
-    /// By the ordinal of the tuple of entry values (of labels evaluated before the body); empty if a label is unbounded or
-    /// there are too many combinations.
+    /// The series by the ordinal of the tuple of entry values (the values of labels evaluated before the body); empty
+    /// if a label is unbounded or there are too many combinations.
     by_ordinal: OnceLock<Box<[Series]>>,
-    /// By the entry values. Boxed like the next field, since most call sites have no such labels.
+    /// The series by the entry values. Boxed, like the next field, because most call sites have no such labels.
     by_entry: OnceLock<Box<Table<Series>>>,
-    /// By the entry values, followed by the values of labels evaluated on the result.
+    /// The series by the entry values, followed by the values of labels evaluated on the result.
     by_all: OnceLock<Box<Table<Series>>>,
     /// The series of calls whose label values do not fit into the tables.
     overflow: OnceLock<Series>,
@@ -74,15 +74,15 @@ impl<M: Metric> SiteFamily<M> {
         Some(Self { family: Box::leak(Box::new(family)), sources })
     }
 
-    /// Returns the series for the entry values and the values of the result, or `None` if the family has no room for it.
-    /// `entries` is the number of entry values.
+    /// Returns the series for the entry values and the values of the result, or `None` if the family has reached its
+    /// limit of series. `entries` is the number of entry values.
     pub(super) fn find(&self, values: &[Box<str>], entries: usize, outcome: Outcome) -> Option<&'static M> {
         let family: &'static Family<M> = self.family;
         let value = |i: usize| values.get(i).map(AsRef::as_ref);
         let values = Values::collect(self.sources.iter().map(|source| match *source {
             LabelSource::Literal(value) => value,
             LabelSource::Entry(i, _) => value(i).unwrap_or_default(),
-            // If the call returned nothing, the value is the outcome.
+            // A call without a result has the outcome as the value.
             LabelSource::Returned(i, _) => value(entries + i).unwrap_or(outcome.as_str()),
             LabelSource::Status => outcome.as_str(),
         }));
@@ -117,8 +117,8 @@ impl SiteFamilies {
         }
     }
 
-    /// Returns the series for the ordinals of the entry values, or `None` if a label has no ordinal or there are too many
-    /// combinations.
+    /// Returns the series for the ordinals of the entry values, or `None` if a label has no ordinal or there are too
+    /// many combinations.
     pub(super) fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
         let ordinal = tuple_ordinal(self.entry_values.iter().map(Vec::len), ordinals)?;
         self.by_ordinal.get_or_init(|| self.all_bounded()).get(ordinal)

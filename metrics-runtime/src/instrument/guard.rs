@@ -15,8 +15,8 @@ pub struct Call {
     /// `None` if the call records nothing.
     series: Option<&'static Series>,
     start: Moment,
-    /// The outcome that a drop records: a panic while the body runs, a cancellation while an async body waits to be polled,
-    /// and the outcome of the returned value after that.
+    /// The outcome that a drop records: a panic while the body runs, a cancellation while an async body waits for its
+    /// next poll, and the outcome of the returned value after that.
     outcome: Outcome,
 }
 
@@ -44,7 +44,7 @@ impl Call {
         Self { series: None, start: Moment::ZERO, outcome: Outcome::Panic }
     }
 
-    /// Returns `true` if the call is recorded, so that its outcome has to be determined.
+    /// Returns `true` if the call is recorded, so that generated code must determine its outcome.
     #[inline]
     #[must_use]
     pub const fn is_active(&self) -> bool {
@@ -57,8 +57,8 @@ impl Call {
         self.outcome = outcome;
     }
 
-    /// Records a body that has returned. `value` is recorded if the outcome is a success; `returned` are the values of the
-    /// labels evaluated on the result, in the order of their declaration.
+    /// Records a body that has returned. `value` is recorded if the outcome is a success; `returned` are the values of
+    /// the labels evaluated on the result, in the order of their declaration.
     #[inline(never)]
     pub fn finish(&mut self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
         if let Some(series) = self.series.take() {

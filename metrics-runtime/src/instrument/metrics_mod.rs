@@ -67,7 +67,7 @@ impl MetricSite {
     }
 }
 
-/// One function of a `#[metrics]` module: the metric that it declares, and its family once that is registered.
+/// One function of a `#[metrics]` module: the metric that it declares, and the family once it is registered.
 #[derive(Debug)]
 pub struct DeclaredMetric<M: Metric> {
     site: MetricSite,
@@ -80,8 +80,8 @@ struct Resolved<M: 'static> {
     family: &'static Family<M>,
     /// The index of the parameter of each label of the family; empty if labels and parameters have the same order.
     order: Vec<usize>,
-    /// The series of all tuples of bounded values, by their ordinal; empty if a label is unbounded or there are too many
-    /// combinations. `None` for a tuple that goes to the overflow series, where every operation is counted.
+    /// The series of all tuples of bounded values, by their ordinal; empty if a label is unbounded or there are too
+    /// many combinations. `None` for a tuple that goes to the overflow series, where every operation is counted.
     bounded: Box<[Option<&'static M>]>,
 }
 
@@ -124,7 +124,8 @@ impl<M: Metric> DeclaredMetric<M> {
     #[inline]
     fn resolved(&'static self) -> &'static Resolved<M> {
         self.resolved.get().unwrap_or_else(|| {
-            // Must come before `get_or_init`: building the registry resolves every metric of the catalog, including this.
+            // Must come before `get_or_init`, because building the registry resolves every metric of the catalog,
+            // including this one.
             let registry = Registry::global();
             self.resolved_in(registry)
         })
@@ -147,7 +148,8 @@ impl<M: Metric> DeclaredMetric<M> {
             labels.iter().filter_map(|label| descriptor.labels.iter().position(|own| own == label)).collect()
         };
         let mut bounded = Vec::new();
-        // An info has no series at start: without labels it states no fact, with labels only the caller knows the facts.
+        // An info has no series at the start: without labels it has no facts, and with labels only the caller knows the
+        // facts.
         if self.site.kind != Kind::Info {
             each_tuple(&self.known(), DEFAULT_SERIES_LIMIT, &mut |tuple| {
                 let reordered: Vec<_> = order.iter().filter_map(|&i| tuple.get(i).copied()).collect();

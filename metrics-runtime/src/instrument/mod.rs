@@ -1,7 +1,8 @@
-//! The metrics of attributes: a static call site per annotated function, and a guard per call.
+//! The metrics of attributes: a static call site for each annotated function, and a guard for each call.
 //!
 //! - [`site`] and [`preset`] turn the arguments of an attribute into metric definitions.
-//! - [`callsite`], [`families`] and [`series`] find the series that a call records into; [`guard`] and [`body`] record it.
+//! - [`callsite`], [`families`] and [`series`] find the series that a call records into; [`guard`] and [`body`] record
+//!   it.
 //! - [`metrics_mod`] has the metrics of `#[metrics]` modules.
 //! - [`declaration`] and [`catalog`] list everything that the binary declares, and build [`Registry::global`] from it.
 //!

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 /// Polls a body and sets a flag: `inside` before the poll, `waiting` after a poll that is pending.
 ///
-/// After a panic the flag is `inside`, wherever and whenever the body is dropped. `std::thread::panicking` does not suffice:
-/// it is also `true` for a future that is dropped because another one on the same thread panicked.
+/// After a panic the flag is `inside`, even if the body is dropped later or on another thread. `std::thread::panicking`
+/// is not sufficient: it is also `true` for a future that is dropped because another one on the same thread panicked.
 #[inline]
 pub(crate) fn poll_flagged<F: Future, T>(
     flag: &mut T,

@@ -7,7 +7,7 @@ use crate::schema::{Kind, name};
 pub(crate) enum Name {
     /// The preset.
     Fixed(&'static str),
-    /// The attribute's `name`, unchanged; without it the function's name and this suffix.
+    /// The attribute's `name`, unchanged; or, without it, the function's name and this suffix.
     Given(&'static str),
     /// The attribute's `name`, or the function's name without it, and this suffix.
     Suffixed(&'static str),
@@ -77,8 +77,8 @@ impl Instrument {
     /// Creates a histogram with these upper bounds, in increasing order and without `+Inf`.
     ///
     /// # Panics
-    /// Panics, at compile time in a `const`, if Prometheus does not allow the name, or if the bucket list is empty, not finite
-    /// or not strictly increasing.
+    /// Panics, at compile time in a `const`, if Prometheus does not allow the name, or if the bucket list is empty, not
+    /// finite or not strictly increasing.
     #[must_use]
     #[track_caller]
     pub const fn histogram(name: &'static str, help: &'static str, buckets: &'static [f64]) -> Self {
@@ -87,8 +87,8 @@ impl Instrument {
         Self { buckets, ..Self::new(Kind::Histogram, Name::Fixed(name), help) }
     }
 
-    /// Limits the instrument to these of the attribute's labels, in this order. The attribute must declare each of them.
-    /// Without this, the instrument has all labels that the attribute declares.
+    /// Limits the instrument to these of the attribute's labels, in this order. The attribute must declare each of
+    /// them. Without this, the instrument has all labels that the attribute declares.
     ///
     /// # Panics
     /// Panics, at compile time in a `const`, if Prometheus does not allow the name of a label.
@@ -118,7 +118,8 @@ impl Instrument {
         self
     }
 
-    /// Makes the instrument optional: a duration is recorded only with the argument `timed`, a gauge only with `in_flight`.
+    /// Makes the instrument optional: a duration is recorded only with the argument `timed`, a gauge only with
+    /// `in_flight`.
     #[must_use]
     pub const fn optional(mut self) -> Self {
         self.optional = true;
@@ -167,7 +168,7 @@ impl Preset {
         Self { calls: None, duration: None, value: None, in_flight: None }
     }
 
-    /// Counts calls by `status` when they end. A label `status` that the attribute declares takes the place of the
+    /// Counts calls by `status` when they end. A label `status` that the attribute declares replaces the
     /// [`Outcome`](crate::Outcome).
     ///
     /// # Panics
@@ -192,8 +193,8 @@ impl Preset {
         self
     }
 
-    /// Records the attribute's `value` of calls that succeeded: a histogram observes it, a counter adds it. Records nothing
-    /// if the attribute has no `value`.
+    /// Records the attribute's `value` of calls that succeeded: a histogram observes it, a counter adds it. Records
+    /// nothing if the attribute has no `value`.
     ///
     /// # Panics
     /// Panics, at compile time in a `const`, if the instrument is a gauge.
@@ -286,8 +287,8 @@ pub const COUNTER_OF_VALUE: Preset = Preset::new().value(given(Kind::Counter, "_
 /// `#[track_in_flight]`: calls in flight.
 pub const IN_FLIGHT: Preset = Preset::new().in_flight(given(Kind::Gauge, "_in_flight", "Calls in flight"));
 
-/// `#[track_ryot]`: calls to the Ryot language model. `ryot_requests_total{status}`, `ryot_request_duration_seconds` and, with
-/// `model` and `tokens`, `tokens_generated_total{model}`.
+/// `#[track_ryot]`: calls to the Ryot language model. `ryot_requests_total{status}`, `ryot_request_duration_seconds`
+/// and, with `model` and `tokens`, `tokens_generated_total{model}`.
 pub const RYOT: Preset = Preset::new()
     .calls(Instrument::counter("ryot_requests_total", "Calls to the Ryot language model, by status.").labels(&[]))
     .duration(
@@ -312,8 +313,8 @@ pub const COMPRESSION: Preset = Preset::new().value(
     .labels(&[]),
 );
 
-/// `#[track_storage("store")]`: operations of the ΣVAULT storage. `sigmavault_operations_total{operation, status}` and, with
-/// `timed`, `sigmavault_operation_duration_seconds{operation}`.
+/// `#[track_storage("store")]`: operations of the ΣVAULT storage. `sigmavault_operations_total{operation, status}` and,
+/// with `timed`, `sigmavault_operation_duration_seconds{operation}`.
 pub const STORAGE: Preset = Preset::new()
     .calls(
         Instrument::counter(
@@ -349,7 +350,8 @@ pub const fn linear<const N: usize>(start: f64, width: f64) -> [f64; N] {
     bounds
 }
 
-/// Returns the `N` bucket bounds `start, start * factor, ..`, as `buckets = exponential(start, factor, N)` in an attribute.
+/// Returns the `N` bucket bounds `start, start * factor, ..`, as `buckets = exponential(start, factor, N)` in an
+/// attribute.
 ///
 /// ```
 /// assert_eq!(metrics_runtime::presets::exponential::<4>(1.0, 2.0), [1.0, 2.0, 4.0, 8.0]);

@@ -17,7 +17,7 @@ pub struct Series {
     timed: bool,
     /// `true` if calls in flight are counted.
     counts_in_flight: bool,
-    /// The entry values, followed by the values of the result if these are known; `None` for the overflow.
+    /// The entry values, followed by the values of the result if these are known; `None` for the overflow series.
     values: Option<Box<[Box<str>]>>,
     calls: [CachedSeries<Counter>; Outcome::ALL.len()],
     duration: CachedSeries<Histogram>,
@@ -180,7 +180,7 @@ impl Series {
         *cached.get_or_init(|| Some(series))
     }
 
-    /// Looks up the series by its label values, or returns `None` if the family has no room for it.
+    /// Looks up the series by its label values, or returns `None` if the family has reached its limit of series.
     fn look_up<M: Metric>(&self, site_family: &SiteFamily<M>, outcome: Outcome) -> Option<&'static M> {
         site_family.find(self.values.as_deref()?, self.families.entry_labels.len(), outcome)
     }

@@ -1,5 +1,5 @@
-//! The arguments of one attribute. The compiler checks them against the preset, and the registry derives metric definitions
-//! from both.
+//! The arguments of one attribute. The compiler checks them against the preset, and the registry derives metric
+//! definitions from both.
 
 use std::borrow::Cow;
 
@@ -93,7 +93,8 @@ impl Site {
     }
 }
 
-/// The checks of the compiler. Generated code evaluates each in a `const _`, at the span of the argument that it checks.
+/// The checks of the compiler. Generated code evaluates each in a `const _`, at the span of the argument that it
+/// checks.
 #[expect(clippy::result_large_err, reason = "see `name`")]
 impl Site {
     /// Returns the bucket bounds of the attribute, or an empty list if it has none.
@@ -212,8 +213,8 @@ impl Site {
     /// Checks `objective(latency(..))`.
     ///
     /// # Errors
-    /// Returns an error if no duration is recorded, if no bucket ends at the latency, or if no alert can be derived from the
-    /// percentage.
+    /// Returns an error if no duration is recorded, if no bucket ends at the latency, or if no alert can be derived
+    /// from the percentage.
     pub const fn check_latency(&self, objective: &Objective) -> Check {
         let Some(duration) = self.instrument(Signal::Duration) else {
             return Err(NO_DURATION);
@@ -365,7 +366,8 @@ impl Site {
         labels
     }
 
-    /// Returns the names of the labels that are evaluated before the body, and of those that are evaluated on the result.
+    /// Returns the names of the labels that are evaluated before the body, and of those that are evaluated on the
+    /// result.
     pub(crate) fn run_time_labels(&self) -> (Vec<&'static str>, Vec<&'static str>) {
         let names = |selected: fn(&SiteValue) -> bool| {
             self.labels.iter().filter(|label| selected(&label.value)).map(|label| label.name).collect()
@@ -444,7 +446,8 @@ impl LabelSource {
 
     /// Returns all values that the label can have; empty if it can have any value.
     ///
-    /// These are the [known](Self::known) values and, for a label of the result, the outcomes of calls without a result.
+    /// These are the [known](Self::known) values and, for a label of the result, the outcomes of calls without a
+    /// result.
     pub(crate) fn possible(self, signal: Signal) -> Vec<&'static str> {
         let without_result: &[Outcome] = match (self, signal) {
             (Self::Returned(..), Signal::Calls) => &[Outcome::Panic, Outcome::Cancelled],

@@ -1,15 +1,16 @@
-//! The switch that turns the recording of attributes on and off.
+//! The switch for the recording of attributes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 
-/// Turns recording on or off for the whole process.
+/// Switches recording on or off for the whole process.
 pub(crate) fn set_enabled(enabled: bool) {
     ENABLED.store(enabled, Ordering::Relaxed);
 }
 
-/// Returns `true` if attributes record, by one relaxed load. They do unless an installation has turned recording off.
+/// Returns `true` if attributes record. Costs one relaxed load. Recording is on unless an installation has switched it
+/// off.
 #[inline]
 #[must_use]
 pub fn enabled() -> bool {

@@ -5,8 +5,8 @@ use crate::schema::Number;
 
 /// A counter: a series whose value only increases.
 ///
-/// Whole numbers are exact, also above 2<sup>53</sup>. Handles come from a [`Family`](crate::Family) or from a function in
-/// a `#[metrics]` module.
+/// Whole numbers are exact, also above 2<sup>53</sup>. Returned by a [`Family`](crate::Family) and by functions of a
+/// `#[metrics]` module.
 #[derive(Debug)]
 pub struct Counter {
     sum: Striped,

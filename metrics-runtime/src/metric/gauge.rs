@@ -42,8 +42,8 @@ impl Gauge {
     }
 }
 
-/// A gauge of operations in progress: a call of [`enter`](Self::enter) adds one, a call of [`exit`](Self::exit) subtracts
-/// one.
+/// A gauge of operations in progress: a call of [`enter`](Self::enter) adds one, a call of [`exit`](Self::exit)
+/// subtracts one.
 #[derive(Debug)]
 pub struct InFlight {
     sum: Striped,
@@ -72,8 +72,8 @@ impl InFlight {
 
     /// Returns the number of operations in progress.
     ///
-    /// An operation that starts or ends during this call may be counted only by its start or only by its end. The result is
-    /// never negative.
+    /// An operation that starts or ends during this call may be counted only by its start or only by its end. The
+    /// result is never negative.
     #[must_use]
     pub fn get(&self) -> u64 {
         u64::try_from(self.sum.sum().cast_signed()).unwrap_or(0)

@@ -28,8 +28,8 @@ impl Bounds {
         &self.upper
     }
 
-    /// Returns `true` if the value can be observed. A negative value needs a negative bound, because the sum of a histogram
-    /// without negative bounds is a counter.
+    /// Returns `true` if the value can be observed. A negative value needs a negative bound, because the sum of a
+    /// histogram without negative bounds is a counter.
     pub(crate) fn accepts(&self, value: f64) -> bool {
         value.is_finite() && (value >= 0.0 || self.upper.first().is_some_and(|&bound| bound < 0.0))
     }
@@ -44,7 +44,7 @@ impl Bounds {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturation is intended")]
 fn nanos_above(bound: f64) -> u64 {
     let is_above = |nanos: u64| nanos as f64 / 1e9 > bound;
-    // The product is correct except for rounding, which the loops correct.
+    // The product is rounded. The loops correct the error.
     let mut nanos = (bound * 1e9) as u64;
     while nanos > 0 && is_above(nanos - 1) {
         nanos -= 1;
@@ -75,8 +75,8 @@ const LINE: usize = 16;
 
 /// The sum of durations, in nanoseconds.
 const NANOS: usize = 0;
-/// The number of times that the sum of nanoseconds has overflowed 2^64. A thousand concurrent calls take seven months to
-/// overflow it once.
+/// The number of times that the sum of nanoseconds has overflowed 2^64. A thousand concurrent calls take seven months
+/// to overflow it once.
 const NANOS_CARRY: usize = 1;
 /// The sum of the values observed as `f64`, as its bits.
 const VALUES: usize = 2;
@@ -207,8 +207,8 @@ impl Histogram {
         self.read().cumulative.last().copied().unwrap_or(0)
     }
 
-    /// Returns the current counts and sum. The total is the last cumulative count, not a separate number, so the two are
-    /// always equal.
+    /// Returns the current counts and sum. The total is the last cumulative count, not a separate number, so the two
+    /// are always equal.
     pub(crate) fn read(&self) -> Buckets {
         let mut buckets = Buckets::default();
         self.read_into(&mut buckets);

@@ -1,6 +1,6 @@
 //! Counters, gauges and histograms as atomics, and the clock of durations.
 //!
-//! Recording a value never blocks and never panics. Values do not know their names and labels.
+//! Recording a value never blocks and never panics. Names and labels are not part of these types.
 
 pub(crate) mod clock;
 mod counter;
@@ -49,8 +49,8 @@ fn reject(message: &str, value: f64) {
 
 /// A flag for the first occurrence of an event.
 ///
-/// Unlike `std::sync::Once`, it does not deadlock if the code that handles the first occurrence causes another one, as a
-/// `tracing` subscriber with recorded functions can.
+/// Unlike `std::sync::Once`, it does not deadlock if the code that handles the first occurrence causes another one, as
+/// a `tracing` subscriber with recorded functions can.
 #[derive(Debug, Default)]
 pub(crate) struct First(AtomicBool);
 

@@ -13,8 +13,8 @@ use super::sync::model;
 use super::{Bounds, Counter, Gauge, Histogram, InFlight, Striped};
 use crate::schema::{Buckets, Number};
 
-/// Spawns a thread that writes, and releases its slot at the end. Without that, loom would destroy the thread-locals only
-/// after the thread was joined.
+/// Spawns a thread that writes, and releases its slot at the end. Without that, loom would destroy the thread-locals
+/// only after the thread was joined.
 pub(crate) fn thread<T: 'static, R: 'static>(shared: &Arc<T>, write: impl FnOnce(&T) -> R + 'static) -> JoinHandle<R> {
     let shared = Arc::clone(shared);
     spawn(move || {

@@ -9,10 +9,10 @@ use super::sync::{Mutex, OnceLock, SLOT_LIMITS, global, thread_local};
 
 /// The shards of a value. Each one is written by one thread and read by all.
 ///
-/// A thread has a slot number that no other running thread has. It can therefore change its shard with a load and a store
-/// instead of a read-modify-write, without a lock prefix and without cache lines that move between cores. A shard is
-/// created when its thread first writes the value, so memory depends on the number of writing threads, not on the number
-/// of cores. The type `T` has to keep its shards on separate cache lines.
+/// A thread has a slot number that no other running thread has. It can therefore change its shard with a load and a
+/// store instead of a read-modify-write, without a lock prefix and without cache lines that move between cores. A shard
+/// is created when its thread first writes the value, so memory depends on the number of writing threads, not on the
+/// number of cores. The type `T` has to keep its shards on separate cache lines.
 #[derive(Debug)]
 pub(crate) struct Sharded<T> {
     shards: OnceLock<Box<Shards<T>>>,
@@ -20,15 +20,15 @@ pub(crate) struct Sharded<T> {
 
 type LazyShard<T> = OnceLock<Box<T>>;
 
-/// The number of slots that every sharded value has room for.
+/// The number of slots that the shards of a value hold without a further allocation.
 const FIRST: usize = SLOT_LIMITS.0;
 
 /// The shards by slot, behind a thin pointer, so that a value without shards is small.
 #[derive(Debug)]
 struct Shards<T> {
     first: [LazyShard<T>; FIRST],
-    /// The shards of the other slots, allocated when a thread with such a slot first writes. A machine with many cores has
-    /// many of them.
+    /// The shards of the other slots, allocated when a thread with such a slot first writes. A machine with many cores
+    /// can have many such slots.
     rest: OnceLock<Box<[LazyShard<T>]>>,
     /// The shard of all threads without a slot.
     shared: LazyShard<T>,
@@ -142,8 +142,8 @@ thread_local! {
     static OWNER: Owner = const { Owner };
 }
 
-/// Releases the slot when the thread ends. The lock of the free slots makes all writes of the thread visible to the next
-/// owner of the slot.
+/// Releases the slot when the thread ends. The lock of the free slots makes all writes of the thread visible to the
+/// next owner of the slot.
 struct Owner;
 
 impl Drop for Owner {

@@ -8,22 +8,22 @@ use super::sync::atomic::{AtomicU64, Ordering};
 
 /// A wrapping sum.
 ///
-/// It starts as one atomic. After two threads have written it at the same time, each thread gets its own shard. A series
-/// thus costs memory only if threads contend for it, as with `Striped64` of `java.util.concurrent`. A sum that has reached
-/// [`BUSY`] also gets shards, because adding to a shard needs no locked instruction.
+/// It starts as one atomic. After two threads have written it at the same time, each thread gets its own shard. A
+/// series thus costs memory only if threads contend for it, as with `Striped64` of `java.util.concurrent`. A sum that
+/// has reached [`BUSY`] also gets shards, because adding to a shard needs no locked instruction.
 #[derive(Debug)]
 pub(crate) struct Striped {
     base: AtomicU64,
     shards: Sharded<CachePadded<Shard>>,
 }
 
-/// The number of increments after which the few hundred bytes of shards are worth their memory.
+/// The number of increments after which a sum gets shards, which take a few hundred bytes.
 const BUSY: u64 = 1 << 16;
 
 #[derive(Debug, Default)]
 struct Shard {
     whole: AtomicU64,
-    /// The sum of the amounts added as `f64`, as its bits. Not in the base, because few sums have one.
+    /// The sum of the amounts added as `f64`, as its bits. Separate from the base, because few sums have such amounts.
     fraction: AtomicU64,
 }
 

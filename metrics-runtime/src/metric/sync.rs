@@ -1,7 +1,7 @@
 //! The atomics, cells and locks of the code without locks: those of the standard library, or those of loom in models.
 //!
-//! loom runs a model in every order of execution, and with every stale value, that the memory model allows. The switch is
-//! `cfg(models)` and not `cfg(loom)`, because other crates, such as tokio, react to `cfg(loom)`.
+//! loom runs a model in every order of execution, and with every stale value, that the memory model allows. The switch
+//! is `cfg(models)` and not `cfg(loom)`, because other crates, such as tokio, react to `cfg(loom)`.
 
 #[cfg(all(test, models))]
 pub(crate) use models::*;
@@ -19,8 +19,8 @@ mod standard {
     /// The lowest and the highest number of slots.
     pub(crate) const SLOT_LIMITS: (usize, usize) = (16, 256);
 
-    /// The number of sizes of a table, each twice the previous one. The largest has eight million entries, more than any
-    /// family needs.
+    /// The number of sizes of a table, each twice the previous one. The largest has eight million entries, more than
+    /// any family needs.
     pub(crate) const TABLE_SIZES: usize = 19;
 
     /// Defines a static. In models, each run initializes it again.
@@ -68,8 +68,9 @@ mod models {
 
     /// The atomics of loom, each with a second atomic that every access changes.
     ///
-    /// To choose the orders to run, loom compares a store only with the last access. If a thread loads before it stores, its
-    /// own load is the last access and hides the loads of other threads, and loom skips their orders (tokio-rs/loom#166,
+    /// To choose the orders to run, loom compares a store only with the last access. If a thread loads before it
+    /// stores, its own load is the last access and hides the loads of other threads, and loom skips their orders
+    /// (tokio-rs/loom#166,
     /// #392). With an access that always changes a value, loom compares each access with the previous one.
     pub(crate) mod atomic {
         pub(crate) use loom::sync::atomic::Ordering;
@@ -130,7 +131,8 @@ mod models {
         }
     }
 
-    /// Runs a model in every order with at most this number of preemptions. A thread that blocks or ends is not preempted.
+    /// Runs a model in every order with at most this number of preemptions. A thread that blocks or ends is not
+    /// preempted.
     pub(crate) fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = Some(preemptions);

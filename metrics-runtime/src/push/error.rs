@@ -56,7 +56,8 @@ pub enum PushError {
     Refused {
         /// The address of the push, grouping key included.
         url: String,
-        /// The status code, not a 2xx. A Pushgateway answers 400 if the metrics contradict those of another push.
+        /// The status code, not a 2xx. A Pushgateway responds with 400 if the metrics conflict with those of another
+        /// push.
         status: u16,
         /// The first 1,024 bytes of the answer.
         body: String,

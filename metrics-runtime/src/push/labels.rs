@@ -1,4 +1,4 @@
-//! Search for labels on a page, to find those that the gateway would overwrite.
+//! A search for labels on a page that the gateway would overwrite.
 
 /// Returns the first sample that has one of these labels, and the label. The page is in the text format, as this crate
 /// writes it: without white space within the braces.

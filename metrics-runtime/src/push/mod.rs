@@ -1,8 +1,8 @@
 //! Pushing to a Pushgateway, for jobs that end before a scrape.
 //!
 //! A [Pushgateway] keeps the metrics of the last push, until they are deleted, under a *grouping key*: the job and the
-//! labels that distinguish its instances. Use it for batch jobs that are not tied to a machine, such as a nightly import.
-//! Let Prometheus scrape a service that runs continuously.
+//! labels that distinguish its instances. Use it for batch jobs that are not tied to a machine, such as a nightly
+//! import. Let Prometheus scrape a service that runs continuously.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -22,8 +22,8 @@
 //!
 //! # Content of a push
 //!
-//! A push sends the page in the text format. No sample may have a label of the grouping key: the gateway would overwrite
-//! it and merge different series. Such a label is an error, and nothing is sent. If metrics are switched off
+//! A push sends the page in the text format. No sample may have a label of the grouping key: the gateway would
+//! overwrite it and merge different series. Such a label is an error, and nothing is sent. If metrics are switched off
 //! (`METRICS_ENABLED=false`), nothing is pushed and no error is returned.
 //!
 //! # HTTPS
@@ -91,8 +91,8 @@ impl<C> fmt::Debug for Push<C> {
 }
 
 impl Push {
-    /// Creates a client for the gateway at `url`, given without `/metrics`: `http://pushgateway:9091`. `job` is the first
-    /// label of the grouping key.
+    /// Creates a client for the gateway at `url`, given without `/metrics`: `http://pushgateway:9091`. `job` is the
+    /// first label of the grouping key.
     ///
     /// # Errors
     /// Returns an error if the address is not a valid `http://` address, or if the job is empty.
@@ -125,7 +125,7 @@ impl<C: Connect + Clone> Push<C> {
     }
 
     fn connected(connector: C, key: GroupingKey) -> Self {
-        // No idle connections: the gateway may close them between two pushes.
+        // Without idle connections, because the gateway may close them between two pushes.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Self { client, key, headers: HeaderMap::new(), timeout: DEFAULT_TIMEOUT }
     }

@@ -10,7 +10,7 @@ pub enum RegistryError {
     #[error("{source_place}: {problem}")]
     #[non_exhaustive]
     Invalid {
-        /// The broken rule.
+        /// The violated rule.
         problem: NameError,
         /// The place of the declaration.
         source_place: Source,
@@ -40,7 +40,7 @@ pub enum RegistryError {
     SampleTaken {
         /// The name of the metric, without namespace.
         metric: String,
-        /// The name that both write.
+        /// The name that both metrics write.
         sample: String,
         /// The name of the other metric, without namespace.
         other: String,

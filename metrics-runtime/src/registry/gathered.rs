@@ -10,10 +10,10 @@ use prometheus::proto::MetricFamily;
 #[cfg(feature = "axum")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    /// The page is written then, with the answers so far.
+    /// The time at which the page is written, with the answers so far.
     #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "there are no collectors to wait for"))]
     pub(crate) deadline: Instant,
-    /// A collector whose call has lasted this long when the page is requested is not waited for.
+    /// The duration after which a call is overdue. The page does not wait for a call that is already overdue.
     #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "there are no collectors to wait for"))]
     pub(crate) overdue: Duration,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Problem {
     pub(crate) what: String,
 }
 
-/// The cause of a gap on a page: the label of `metrics_runtime_scrape_errors_total`.
+/// The cause of missing families on a page: the label of `metrics_runtime_scrape_errors_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     Duplicate,

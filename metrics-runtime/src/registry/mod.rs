@@ -85,7 +85,7 @@ struct Inner {
     collectors: collectors::Collectors,
     limit: Arc<AtomicUsize>,
     errors: ScrapeErrors,
-    /// Registered with the first endpoint.
+    /// Registered by the first endpoint.
     #[cfg(feature = "axum")]
     scrapes: OnceLock<ScrapeMetrics>,
 }
@@ -122,7 +122,7 @@ impl Registry {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Returns `true` if both handles are of one registry.
+    /// Returns `true` if both are handles of the same registry.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -130,7 +130,7 @@ impl Registry {
     /// Returns the counter family of this definition. Creates it if it is new.
     ///
     /// # Errors
-    /// Prometheus does not allow the definition, or another definition has the name.
+    /// Returns an error if Prometheus does not allow the definition, or if the name has another definition.
     #[track_caller]
     pub fn counter(&self, descriptor: Descriptor) -> Result<Family<Counter>, RegistryError> {
         self.registered(descriptor)
@@ -139,7 +139,7 @@ impl Registry {
     /// Returns the gauge family of this definition. Creates it if it is new.
     ///
     /// # Errors
-    /// As [`counter`](Self::counter).
+    /// Returns the errors of [`counter`](Self::counter).
     #[track_caller]
     pub fn gauge(&self, descriptor: Descriptor) -> Result<Family<Gauge>, RegistryError> {
         self.registered(descriptor)
@@ -148,7 +148,7 @@ impl Registry {
     /// Returns the family of in-flight gauges of this definition. Creates it if it is new.
     ///
     /// # Errors
-    /// As [`counter`](Self::counter).
+    /// Returns the errors of [`counter`](Self::counter).
     #[track_caller]
     pub fn in_flight(&self, descriptor: Descriptor) -> Result<Family<InFlight>, RegistryError> {
         self.registered(descriptor)
@@ -157,7 +157,7 @@ impl Registry {
     /// Returns the histogram family of this definition. Creates it if it is new.
     ///
     /// # Errors
-    /// As [`counter`](Self::counter).
+    /// Returns the errors of [`counter`](Self::counter).
     #[track_caller]
     pub fn histogram(&self, descriptor: Descriptor) -> Result<Family<Histogram>, RegistryError> {
         self.registered(descriptor)
@@ -166,7 +166,7 @@ impl Registry {
     /// Returns the info family of this definition. Creates it if it is new.
     ///
     /// # Errors
-    /// As [`counter`](Self::counter).
+    /// Returns the errors of [`counter`](Self::counter).
     #[track_caller]
     pub fn info(&self, descriptor: Descriptor) -> Result<Family<Info>, RegistryError> {
         self.registered(descriptor)
@@ -209,7 +209,7 @@ impl Registry {
             let family = registered.as_any().downcast_ref::<Family<M>>();
             return match (family, registered.descriptor().difference(&descriptor)) {
                 (Some(family), None) => Ok(family.clone()),
-                // Both are gauges, but one is set and the other counts what is in flight.
+                // Both are gauges, but one is set and the other counts operations in progress.
                 (_, difference) => Err(RegistryError::Conflict {
                     metric: descriptor.name.into_owned(),
                     what: difference.unwrap_or("kind of gauge"),
@@ -257,8 +257,8 @@ impl Registry {
         Ok(computed)
     }
 
-    /// Returns the family of this definition. If it cannot be registered, keeps the problem for
-    /// [`problems`](Self::problems) and returns a family that records like any other but is on no page.
+    /// Returns the family of this definition. If it cannot be registered, stores the problem for
+    /// [`problems`](Self::problems) and returns a family that records like any other but is not on a page.
     pub(crate) fn family_or_detached<M: Metric>(&self, descriptor: &Descriptor, source: Source) -> Family<M> {
         self.family(descriptor.clone(), source).unwrap_or_else(|problem| {
             self.keep_problem(problem);
@@ -266,7 +266,7 @@ impl Registry {
         })
     }
 
-    /// Keeps a problem for [`problems`](Self::problems).
+    /// Stores a problem for [`problems`](Self::problems).
     pub(crate) fn keep_problem(&self, problem: RegistryError) {
         let mut families = self.families();
         if !families.problems.contains(&problem) {
@@ -280,10 +280,10 @@ impl Registry {
         self.families().problems.clone()
     }
 
-    /// Sets the number of series that each family takes from label values that are only known at run time. The default
-    /// is 2,000.
+    /// Sets the limit of series: the largest number of series of each family with label values that are only known at
+    /// run time. The default is 2,000.
     ///
-    /// [`Family`] describes what happens beyond the limit.
+    /// See [`Family`] for operations beyond the limit.
     pub fn set_series_limit(&self, limit: usize) {
         self.inner.limit.store(limit, Ordering::Relaxed);
     }

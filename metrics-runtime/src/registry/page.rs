@@ -9,7 +9,7 @@ use crate::encode::{Format, Header, Page};
 use crate::family::{AnyFamily, Owner};
 use crate::schema::{Kind, Naming};
 
-/// Room for the comments of a family.
+/// The estimated bytes of a family's comments.
 const HEADERS: usize = 512;
 
 /// All families of a registry at one moment.
@@ -27,7 +27,7 @@ impl Registry {
         self.page(Format::Text, &Naming::default())
     }
 
-    /// Returns all families, with the toolkit's own and the current samples of those that are computed.
+    /// Returns all families: registered ones, computed ones with their current samples, and the toolkit's own.
     pub(crate) fn snapshot(&self, naming: &Naming) -> Snapshot {
         let (mut by_name, groups) = {
             let families = self.families();
@@ -54,7 +54,7 @@ impl Registry {
         self.page_with(format, naming, self.gather()).0
     }
 
-    /// Returns the page with these answers of collectors, and `false` if something is missing. No lock is held while
+    /// Returns the page with these answers of collectors, and `false` if a family is missing. No lock is held while
     /// series are read.
     pub(crate) fn page_with(&self, format: Format, naming: &Naming, mut gathered: Gathered) -> (String, bool) {
         let Snapshot { mut families, mut is_complete } = self.snapshot(naming);
@@ -62,7 +62,7 @@ impl Registry {
         for problem in gathered.problems.drain(..) {
             self.inner.errors.count(problem.cause, || format!("{}; the rest of the page is served", problem.what));
         }
-        // The service's families come first, so they win if another family has the same full name.
+        // The service's families come first, so they take precedence if another family has the same full name.
         families.sort_by_key(|family| family.owner());
         let mut writer = Writer::new(self, format, naming, &families);
         let toolkit = families.partition_point(|family| family.owner() < Owner::Toolkit);
@@ -78,7 +78,7 @@ impl Registry {
     }
 }
 
-/// Writes families onto a page and leaves out those whose name is taken.
+/// Writes families onto a page. Leaves out those whose name is taken.
 pub(super) struct Writer<'a> {
     registry: &'a Registry,
     naming: &'a Naming,
@@ -116,13 +116,13 @@ impl<'a> Writer<'a> {
         self.is_complete = false;
     }
 
-    /// Returns `true` if a family on the page has this sample name.
+    /// Returns `true` if a family on the page writes this sample name.
     #[cfg(feature = "prometheus")]
     pub(super) fn is_taken(&self, name: &str) -> bool {
         self.names.contains(name)
     }
 
-    /// Writes a family. One without series has its header all the same, so the page shows every declared metric.
+    /// Writes a family. A family without series has a header too, so the page shows every declared metric.
     fn write(&mut self, family: &dyn AnyFamily) {
         let descriptor = family.descriptor();
         let prefix = family.prefix(self.naming);

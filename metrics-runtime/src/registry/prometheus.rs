@@ -49,10 +49,11 @@ impl<M: Metric> Collector for Family<M> {
 
 fn describe(descriptor: &Descriptor) -> Desc {
     let name = descriptor.name.to_string();
-    // `prometheus` refuses an empty help text, which both exposition formats allow.
+    // The `prometheus` crate rejects an empty help text, which both exposition formats allow.
     let help = if descriptor.help.is_empty() { &descriptor.name } else { &descriptor.help }.to_string();
     let labels = descriptor.labels.iter().map(ToString::to_string).collect();
-    // `Descriptor::check` is stricter than `Desc::new`. If the two ever differ, an empty description keeps recording alive.
+    // `Descriptor::check` is stricter than `Desc::new`. If the two ever disagree, recording still works, with an empty
+    // description.
     Desc::new(name, help, labels, HashMap::new()).unwrap_or_else(|_| Desc {
         fq_name: String::new(),
         help: String::new(),
@@ -73,7 +74,7 @@ pub(crate) fn to_proto(family: &dyn AnyFamily, naming: &Naming) -> proto::Metric
         let own = descriptor.labels.iter().map(AsRef::as_ref).zip(own.iter().map(AsRef::as_ref));
         let constant = naming.constant_beside(&descriptor.labels);
         let mut pairs: Vec<_> = constant.chain(own).map(|(name, value)| pair(name, value)).collect();
-        // The data model asks for label pairs in the order of their names.
+        // The data model requires label pairs in the order of their names.
         pairs.sort_by(|a, b| a.name().cmp(b.name()));
         metric.set_label(pairs);
         match sample {
@@ -136,7 +137,7 @@ pub(super) fn sample_names(family: &proto::MetricFamily) -> Vec<String> {
     suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect()
 }
 
-/// Returns the problem of a collected family that no scraper could read, or that it would misread, or `None`.
+/// Returns the problem of a collected family that scrapers could not read or would misread, or `None` if it has none.
 pub(super) fn problem(family: &proto::MetricFamily) -> Option<&'static str> {
     let own = match family.get_field_type() {
         proto::MetricType::HISTOGRAM => "le",
@@ -157,7 +158,7 @@ pub(super) fn problem(family: &proto::MetricFamily) -> Option<&'static str> {
             return Some("a series has the same label twice");
         }
         if !series.insert(labels) {
-            return Some("the same series is there twice");
+            return Some("the same series occurs twice");
         }
     }
     None
@@ -171,8 +172,8 @@ pub(super) fn write_all(writer: &mut Writer<'_>, families: &[proto::MetricFamily
             writer.leave_out(family.name());
             continue;
         }
-        // OpenMetrics names the family of a counter without `_total`. If another family has that name, the counter keeps
-        // its own name and loses its type.
+        // OpenMetrics names the family of a counter without `_total`. If another family has that name, the counter
+        // keeps its own name and loses its type.
         let stem = name::stem(family.name());
         let taken = stem != family.name() && (collected.contains(stem) || writer.is_taken(stem));
         if writer.take(family.name(), sample_names(family)) {
@@ -193,7 +194,7 @@ pub(super) fn kind(family: &proto::MetricFamily) -> Type {
     }
 }
 
-/// Writes a collected family, without its type if it is `untyped`.
+/// Writes a collected family, without its type if `untyped` is `true`.
 fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool) {
     let kind = if untyped { Type::Unknown } else { kind(family) };
     page.family(Header { name: family.name(), kind, help: family.help(), unit: None, constant: "" });
@@ -209,7 +210,8 @@ fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool) {
                 let finite = histogram.get_bucket().iter().filter(|bucket| bucket.upper_bound().is_finite());
                 let (bounds, mut cumulative): (Vec<_>, Vec<_>) =
                     finite.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count())).unzip();
-                // The total is a separate number and can lag behind the buckets; a page must not show that.
+                // The total is a separate number and can be smaller than the last cumulative count, which a page must
+                // not show.
                 let last = cumulative.last().copied().unwrap_or(0);
                 cumulative.push(histogram.get_sample_count().max(last));
                 page.bounds(&bounds);

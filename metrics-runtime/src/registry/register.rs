@@ -11,7 +11,7 @@ impl Registry {
     /// Adds a collector of the `prometheus` crate: a metric, a vector, or any other. Its metrics keep their names.
     ///
     /// # Errors
-    /// Another registered collector has a metric of the same description.
+    /// Returns an error if another registered collector has a metric with the same description.
     pub fn register(&self, collector: Box<dyn Collector>) -> Result<(), RegistryError> {
         let registered = self.inner.collectors.register(collector);
         registered.map_err(|error| RegistryError::Collector { reason: error.to_string() })

@@ -8,7 +8,7 @@ use crate::family::{AnyFamily, Family, Metric, Owner};
 use crate::metric::{Counter, Gauge, Histogram, InFlight};
 use crate::schema::{Descriptor, Source};
 
-/// The status codes of the endpoint's responses. 499 is a scraper that left before the end of its page.
+/// The status codes of the endpoint's responses. 499 is a scraper that disconnected before the end of its page.
 const CODES: [&str; 7] = ["200", "401", "403", "405", "499", "500", "503"];
 
 /// The encodings of a page, by their names in HTTP.

@@ -7,8 +7,8 @@ use super::name::{self, NameError};
 
 /// The definition of one metric family: name, help text, kind, unit, labels and buckets.
 ///
-/// The name does not include the namespace, which is added when a page is written. Two definitions of one name must agree
-/// in everything but the order of their labels; otherwise the second one is a
+/// The name does not include the namespace, which is added when a page is written. Two definitions of one name must
+/// agree in everything but the order of their labels; otherwise the second one is a
 /// [`RegistryError::Conflict`](crate::RegistryError::Conflict).
 ///
 /// ```
@@ -92,8 +92,8 @@ impl Descriptor {
     ///
     /// # Errors
     /// Returns the first violation: a name that is not allowed for the kind; a label that is not allowed, reserved or
-    /// declared twice; a unit that is not allowed or that the name does not end in; or, for a histogram, a bucket list that
-    /// is empty, not finite or not strictly increasing.
+    /// declared twice; a unit that is not allowed or that the name does not end in; or, for a histogram, a bucket list
+    /// that is empty, not finite or not strictly increasing.
     pub fn check(&self) -> Result<(), NameError> {
         name::check_metric(&self.name, self.kind)?;
         for (i, label) in self.labels.iter().enumerate() {

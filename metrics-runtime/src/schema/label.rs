@@ -1,8 +1,8 @@
 //! Label values, and the text of a label set.
 //!
 //! A label set is stored as the text that the exposition formats write, `a="x",b="y"`, escaped once when the series is
-//! created. The text is also the key of the series. Different tuples of values never have the same text, because the values
-//! can be parsed back from it.
+//! created. The text is also the key of the series. Different tuples of values never have the same text, because the
+//! values can be parsed back from it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -36,17 +36,17 @@ use std::marker::PhantomData;
     note = "for another type, use one of its fields (`labels(key = value.field)`) or implement `LabelValue`"
 )]
 pub trait LabelValue {
-    /// All values of the type, if they are few and known at compile time. Their series exist at zero from the start. Empty
-    /// if the values are not known.
+    /// All values of the type, if they are few and known at compile time. Their series exist at zero from the start.
+    /// Empty if the values are not known.
     const VALUES: &'static [&'static str] = &[];
 
     /// Returns the text of this value.
     fn label(&self) -> Label<'_>;
 
-    /// Returns the index of this value in [`VALUES`](Self::VALUES), or `None` if the type cannot tell it without comparing
-    /// text.
+    /// Returns the index of this value in [`VALUES`](Self::VALUES), or `None` if finding it would require a comparison
+    /// of texts.
     ///
-    /// A series whose labels all have an ordinal is found by index, any other by a hash of the texts.
+    /// A series whose labels all have an ordinal is found by index. Any other series is found by a hash of the texts.
     #[inline]
     fn ordinal(&self) -> Option<usize> {
         None
@@ -59,8 +59,8 @@ pub const fn typed<T: ?Sized>(value: &T) -> &T {
     value
 }
 
-/// Returns the index of a tuple among all tuples of bounded values, in the order of [`each_tuple`], or `None` if a label
-/// has no ordinal or one that is out of range. `counts` are the numbers of values of the labels.
+/// Returns the index of a tuple among all tuples of bounded values, in the order of [`each_tuple`], or `None` if a
+/// label has no ordinal or one that is out of range. `counts` are the numbers of values of the labels.
 #[inline]
 pub(crate) fn tuple_ordinal(counts: impl Iterator<Item = usize>, ordinals: &[Option<usize>]) -> Option<usize> {
     let mut index = 0;
@@ -88,7 +88,7 @@ enum Repr<'a> {
 }
 
 impl Label<'_> {
-    /// Creates a label value from a static string, in constants as well.
+    /// Creates a label value from a static string. Can be used in constants.
     #[inline]
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
@@ -258,8 +258,8 @@ impl LabelValue for Label<'_> {
     }
 }
 
-/// The known values of a type: [`LabelValue::VALUES`], or the empty list of [`UnknownValues`] if the type is not a label
-/// value.
+/// The known values of a type: [`LabelValue::VALUES`], or the empty list of [`UnknownValues`] if the type is not a
+/// label value.
 #[derive(Debug)]
 pub struct Known<T: ?Sized>(PhantomData<T>);
 
@@ -268,8 +268,8 @@ impl<T: LabelValue + ?Sized> Known<T> {
     pub const VALUES: &'static [&'static str] = T::VALUES;
 }
 
-/// The fallback of [`Known`] for a type that is not a label value. The compiler reports that type where the value is used,
-/// with a better message.
+/// The fallback of [`Known`] for a type that is not a label value. The compiler reports that type where the value is
+/// used, with a better message.
 pub trait UnknownValues {
     /// The empty list.
     const VALUES: &'static [&'static str] = &[];
@@ -311,7 +311,7 @@ pub(crate) fn push_pair(out: &mut String, name: &str, value: &str) {
 /// The escaped text of one label set, `a="x",b="y"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LabelText {
-    /// The text, after a one-byte mark that tells whether a value is escaped. A separate field would take eight bytes.
+    /// The text, after a mark of one byte that shows if a value is escaped. A separate field would take eight bytes.
     marked: Box<str>,
 }
 

@@ -1,7 +1,8 @@
 //! The rules of Prometheus for metric names, label names, units and bucket lists.
 //!
-//! Every rule is one `const fn`. Generated code evaluates it at compile time, at the span of the argument that it checks.
-//! The registry evaluates it at run time for definitions that are not known at compile time. Both report the same text.
+//! Every rule is one `const fn`. Generated code evaluates it at compile time, at the span of the argument that it
+//! checks. The registry evaluates it at run time for definitions that are not known at compile time. Both report the
+//! same text.
 //!
 //! Source of the rules: the Prometheus data model (<https://prometheus.io/docs/concepts/data_model/>), its naming
 //! practices (<https://prometheus.io/docs/practices/naming/>) and OpenMetrics 1.0
@@ -116,7 +117,8 @@ pub const fn expect(check: Check) {
     }
 }
 
-/// Returns `true` if the name has only ASCII letters, digits and `_` (and `:` if `colon`) and does not start with a digit.
+/// Returns `true` if the name has only ASCII letters, digits and `_` (and `:` if `colon`) and does not start with a
+/// digit.
 pub(crate) const fn is_word(name: &str, colon: bool) -> bool {
     let bytes = name.as_bytes();
     let mut i = 0;
@@ -154,8 +156,8 @@ pub(crate) const fn equal(a: &str, b: &str) -> bool {
     a.len() == b.len() && ends_with(a, b)
 }
 
-/// The suffixes that the exposition formats append to the name of a histogram. A histogram may have them in its own name
-/// as well (a histogram of counts); any other metric with such a suffix would be taken for a histogram.
+/// The suffixes that the exposition formats append to the name of a histogram. A histogram may have them in its own
+/// name as well (a histogram of counts); any other metric with such a suffix would look like a histogram.
 const RESERVED_SUFFIXES: [&str; 4] = ["_bucket", "_count", "_sum", "_created"];
 
 /// Checks a name or the prefix of a name: letters, digits and `_`, not starting with a digit.
@@ -172,8 +174,8 @@ pub const fn check_prefix(name: &str) -> Check {
 /// Checks the name of a metric of the given kind.
 ///
 /// # Errors
-/// Returns an error if the name has a character that Prometheus does not allow, if a counter does not end in `_total` or an
-/// info in `_info`, or if the name has a suffix of another kind.
+/// Returns an error if the name has a character that Prometheus does not allow, if a counter does not end in `_total`
+/// or an info in `_info`, or if the name has a suffix of another kind.
 pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
     if !is_word(name, true) {
         return Err(Problem::new(&[
@@ -242,7 +244,8 @@ pub(crate) const fn check_function(name: &str) -> Check {
 /// Checks the name to which a preset appends suffixes: `x` in `x_total` and `x_duration_seconds`.
 ///
 /// # Errors
-/// Returns an error if the name has a character that Prometheus does not allow, or ends in `_total`, which the preset appends.
+/// Returns an error if the name has a character that Prometheus does not allow, or ends in `_total`, which the preset
+/// appends.
 pub(crate) const fn check_stem(name: &str) -> Check {
     if ends_with(name, "_total") {
         return Err(Problem::new(&[
@@ -259,8 +262,8 @@ pub(crate) const fn check_stem(name: &str) -> Check {
 /// Checks the name of a label.
 ///
 /// # Errors
-/// Returns an error if the name has a character that Prometheus does not allow, or is reserved: `le`, `quantile`, and every
-/// name that starts with `__`.
+/// Returns an error if the name has a character that Prometheus does not allow, or is reserved: `le`, `quantile`, and
+/// every name that starts with `__`.
 pub(crate) const fn check_label(name: &str) -> Check {
     if !is_word(name, false) {
         return Err(Problem::new(&[

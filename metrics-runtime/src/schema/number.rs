@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// The value of a sample. Integers are kept apart, since those above 2<sup>53</sup> have no exact `f64`.
+/// The value of a sample. Integers are a separate variant, since those above 2<sup>53</sup> have no exact `f64`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
     /// An integer, written without a fraction.

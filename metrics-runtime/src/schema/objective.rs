@@ -1,4 +1,4 @@
-//! Service level objectives: the percentage of calls that succeed, and the percentage that is fast enough.
+//! Service level objectives: the percentage of calls that succeed, and the percentage of calls that are fast enough.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use super::name::{Check, NameError, Problem};
 /// A service level objective over 30 days: the percentage of calls that succeed, the percentage that completes within a
 /// time, or both.
 ///
-/// Attributes take it as `objective(..)`, HTTP routes by `Builder::objective`. The crate `metrics-export` writes burn-rate
-/// alerts for it, with the windows of the [SRE workbook][1].
+/// Attributes take it as `objective(..)`, HTTP routes by `Builder::objective`. The crate `metrics-export` writes
+/// burn-rate alerts for it, with the windows of the [SRE workbook][1].
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,8 +28,8 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// The burn rate of the fastest alert on an objective: it fires when errors come at this many times the rate that uses up
-    /// the error budget in exactly 30 days.
+    /// The burn rate of the fastest alert on an objective: it fires if the rate of errors is this many times the rate
+    /// that uses up the error budget in exactly 30 days.
     ///
     /// Source: the first row of the table in
     /// <https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts>.
@@ -42,9 +42,9 @@ impl Objective {
 
     /// Sets the percentage of calls that succeed.
     ///
-    /// Cancelled calls, and requests whose client disconnected early (499), count neither as successes nor as failures. With
-    /// `Http::status_classes` the latter cannot be told apart from other `4xx` and count as successes. Calls of a function
-    /// that its circuit breaker rejected never started and do not count.
+    /// Cancelled calls, and requests whose client disconnected early (499), count neither as successes nor as failures.
+    /// With `Http::status_classes`, 499 cannot be distinguished from other `4xx`, so such requests count as successes.
+    /// Calls that a circuit breaker rejected never started and do not count.
     pub const fn success(mut self, percent: f64) -> Self {
         self.success = Some(percent);
         self
@@ -52,7 +52,8 @@ impl Objective {
 
     /// Sets the percentage of calls that take at most `within`, which must be a bucket bound of the histogram.
     pub const fn latency(mut self, within: Duration, percent: f64) -> Self {
-        // One division of whole nanoseconds gives the same `f64` as the literal in seconds, so it equals the bucket's bound.
+        // One division of whole nanoseconds gives the same `f64` as the literal in seconds, so it equals the bucket's
+        // bound.
         self.latency = Some((within.as_nanos() as f64 / 1e9, percent));
         self
     }
@@ -63,8 +64,8 @@ impl Objective {
         self.success
     }
 
-    /// Returns the latency in seconds and the percentage of calls that take at most as long, or `None` if the objective has
-    /// none.
+    /// Returns the latency in seconds and the percentage of calls that take at most as long, or `None` if the objective
+    /// has none.
     #[must_use]
     pub const fn latency_bound(&self) -> Option<(f64, f64)> {
         self.latency
@@ -73,9 +74,9 @@ impl Objective {
     /// Checks that alerts can be derived from the objective, with a histogram of these bucket bounds.
     ///
     /// # Errors
-    /// Returns an error if a percentage is not below 100; if it is not above 93.06 (100 - 100 / 14.4), so that even a service
-    /// that always fails does not exceed the burn rate of the fastest alert, 14.4; or if no bucket ends at the latency, so
-    /// that calls that took longer cannot be counted.
+    /// Returns an error if a percentage is not below 100; if a percentage is not above 93.06 (100 - 100 / 14.4),
+    /// because even a service that always fails would not exceed the burn rate of the fastest alert, 14.4; or if no
+    /// bucket ends at the latency, because slower calls could not be counted.
     pub fn check(&self, bounds: &[f64]) -> Result<(), NameError> {
         self.check_success().and(self.check_latency(bounds)).map_err(Into::into)
     }

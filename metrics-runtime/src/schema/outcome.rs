@@ -55,7 +55,7 @@ impl fmt::Display for Outcome {
 /// Without an implementation, an `Err` is an error and any other value is a success. With the feature `http`,
 /// `http::Response` and `http::StatusCode` implement the trait: a status of 400 or above is an error.
 ///
-/// Implement it for a type that a function returns, alone or inside of `Result`, or for an error type of which some values
+/// Implement it for a type that a function returns, alone or inside of `Result`, or for an error type with values that
 /// are not failures. The arguments `ok_if` and `error_if` of an attribute take precedence.
 ///
 /// ```
@@ -95,8 +95,8 @@ impl<B> Classify for http::Response<B> {
 
 /// A type that has a compression ratio: original size divided by compressed size.
 ///
-/// [`#[track_compression]`](macro@crate::track_compression) records the ratio of the returned value, also inside of `Result`
-/// and `Option`.
+/// [`#[track_compression]`](macro@crate::track_compression) records the ratio of the returned value, also inside of
+/// `Result` and `Option`.
 ///
 /// ```
 /// use metrics_runtime::CompressionRatio;
@@ -117,8 +117,8 @@ pub trait CompressionRatio {
 
 /// A value that a histogram observes or a counter adds.
 ///
-/// Implemented for numbers, for [`Duration`](std::time::Duration), which is recorded in seconds, and for `Option`s of and
-/// references to these.
+/// Implemented for numbers, for [`Duration`](std::time::Duration), which is recorded in seconds, and for `Option`s of
+/// and references to these.
 ///
 /// ```
 /// use std::time::Duration;
@@ -215,11 +215,11 @@ impl<T: MaybeCompressionRatio, E> MaybeCompressionRatio for Result<T, E> {
     }
 }
 
-/// A wrapper by which generated code selects an implementation according to the type of a returned value.
+/// A wrapper with which generated code selects an implementation by the type of a returned value.
 ///
-/// The traits below are implemented for `Probe` behind different numbers of references. Method resolution takes the first
-/// implementation that applies, so the most specific one is used, without specialization. Generated code makes the call
-/// where all types are known.
+/// The traits below are implemented for `Probe` behind different numbers of references. Method resolution takes the
+/// first implementation that applies, so the most specific one is used, without specialization. Generated code calls
+/// the method with known types.
 #[derive(Debug)]
 pub struct Probe<'r, T: ?Sized>(pub &'r T);
 
@@ -297,8 +297,8 @@ impl<'r, T: ?Sized> SuccessOfAny<'r, T> for Probe<'r, T> {
     }
 }
 
-/// Returns the outcome according to `ok_if` (`success` is `true`) or `error_if` (`success` is `false`): a success if the
-/// predicate returns `success`.
+/// Returns the outcome according to `ok_if` (`success` is `true`) or `error_if` (`success` is `false`): a success if
+/// the predicate returns `success`.
 pub fn decided<'r, R: ?Sized>(returned: &'r R, predicate: impl FnOnce(&'r R) -> bool, success: bool) -> Outcome {
     Outcome::error_if(predicate(returned) != success)
 }
@@ -322,7 +322,7 @@ pub trait Settled {
     fn settled(&self) {}
 }
 
-/// The stand-in for a returned value that is not a future.
+/// The placeholder for a returned value that is not a future.
 #[derive(Debug)]
 pub struct Value;
 
@@ -342,9 +342,9 @@ impl<'r, F: Future + ?Sized> ReturnedFuture<'r, F> for &Probe<'r, F> {
     }
 }
 
-/// The stand-in for the probed value, if that value is not a future.
+/// The placeholder for the probed value, if that value is not a future.
 pub trait ReturnedValue {
-    /// Returns the stand-in.
+    /// Returns the placeholder.
     fn returned(&self) -> &'static Value;
 }
 

@@ -1,7 +1,7 @@
 //! The tokens of a line: names, label sets, quoted strings, numbers.
 //!
-//! Both formats allow readers to be lenient about blanks and commas. No writer needs that, so this lexer accepts
-//! exactly one blank.
+//! Both formats allow parsers to be lenient about spaces and commas. Writers need no leniency, so this lexer accepts
+//! exactly one space.
 
 use super::Labels;
 
@@ -32,7 +32,7 @@ impl<'a> Cursor<'a> {
         self.rest.is_empty()
     }
 
-    /// Returns everything up to the next blank.
+    /// Returns the text up to the next space.
     pub(super) fn word(&mut self) -> &'a str {
         let end = self.rest.find(' ').unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);

@@ -1,7 +1,7 @@
 //! A strict parser of a page of metrics, which shares no code with the encoder.
 //!
 //! Reference parsers accept pages that later confuse a monitoring system: a duplicate series, a sample forged by an
-//! unescaped quote, a histogram with decreasing buckets. This parser accepts only what a careful writer produces, and
+//! unescaped quote, a histogram with decreasing buckets. This parser accepts only pages without such mistakes, and
 //! returns a model that a test can compare as a set.
 //!
 //! ```
@@ -32,7 +32,7 @@ pub type Labels = BTreeMap<String, String>;
 
 /// The type of a family, from its `# TYPE` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the formats' own words")]
+#[expect(missing_docs, reason = "the names are those of the formats")]
 pub enum Kind {
     Counter,
     Gauge,
@@ -100,7 +100,7 @@ pub struct Point {
 }
 
 impl Point {
-    /// Creates a point of a model. `value` is anything that a page can show, such as `"3"` or `0.5.to_string()`.
+    /// Creates a point of a model. `value` is any value that a page can have, such as `"3"` or `0.5.to_string()`.
     pub fn new<'a>(name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>, value: impl fmt::Display) -> Self {
         Self { name: name.to_owned(), labels: owned(labels), value: canonical_value(&value.to_string()) }
     }
@@ -122,7 +122,7 @@ impl Page {
     /// Parses the text format 0.0.4.
     ///
     /// # Errors
-    /// The first mistake, with its line.
+    /// Returns the first mistake, with its line.
     pub fn parse_text(page: &str) -> Result<Self, String> {
         parse::page(page, rules::Format::Text).map(|families| Self { families })
     }
@@ -130,7 +130,7 @@ impl Page {
     /// Parses OpenMetrics 1.0.
     ///
     /// # Errors
-    /// The first mistake, with its line.
+    /// Returns the first mistake, with its line.
     pub fn parse_openmetrics(page: &str) -> Result<Self, String> {
         parse::page(page, rules::Format::OpenMetrics).map(|families| Self { families })
     }
@@ -140,13 +140,13 @@ impl Page {
         self.find(name, &owned(labels)).map(|sample| sample.value)
     }
 
-    /// As [`sample`](Self::sample). If the series is missing, fails the test and lists the series of this name.
+    /// Like [`sample`](Self::sample), but if the series is missing, fails the test and lists the series of this name.
     #[track_caller]
     pub fn value<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> f64 {
         self.expect(name, labels).value
     }
 
-    /// As [`value`](Self::value), but returns the text, which may have more digits than an `f64`.
+    /// Like [`value`](Self::value), but returns the text, which may have more digits than an `f64`.
     #[track_caller]
     pub fn text<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> &str {
         &self.expect(name, labels).text

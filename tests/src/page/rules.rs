@@ -109,7 +109,7 @@ pub(super) fn check_sample(
     }
 
     let value = sample.value;
-    // A sum is not in this list: with negative bounds it may be negative.
+    // A sum is not in this list, because with negative bounds it may be negative.
     let grows = match kind {
         Kind::Counter => true,
         Kind::Histogram | Kind::Summary => matches!(suffix, "_bucket" | "_count"),
@@ -140,7 +140,7 @@ fn check_bound(label: &str, text: &str, format: Format) -> Result<(), String> {
         return Err(format!("quantile {text:?} is not between 0 and 1"));
     }
     let canonical = canonical_bound(bound);
-    // One bound in two spellings is two series, so OpenMetrics names the one spelling.
+    // One bound in two spellings would be two series, so OpenMetrics defines one spelling.
     let exact = format == Format::OpenMetrics || bound.is_infinite();
     if exact && text != canonical {
         return Err(format!("{label}={text:?} is not canonical; write {canonical:?}"));

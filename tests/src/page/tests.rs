@@ -16,7 +16,7 @@ fn text_rejects(page: &str, reason: &str) {
     rejects(Page::parse_text(page), reason);
 }
 
-/// As [`text_rejects`], for OpenMetrics. Adds the `# EOF`.
+/// Like [`text_rejects`], for OpenMetrics. Adds the `# EOF`.
 #[track_caller]
 fn openmetrics_rejects(page: &str, reason: &str) {
     rejects(Page::parse_openmetrics(&format!("{page}# EOF\n")), reason);

@@ -65,7 +65,7 @@ impl Painter {
     /// `{"id": [[{"metric": {..}, "values": [[time, "text"], ..]}, ..], ..], ..}`.
     ///
     /// # Errors
-    /// The errors of the page or of Chromium.
+    /// Returns the errors of the page or of Chromium.
     pub fn draw(
         &self,
         dashboard: &Value,

@@ -31,17 +31,17 @@ fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
     let errors = scope.with([matcher(STATUS, Compare::Is, "error")]).rate(&calls.name, &by).ratio(&total);
     let abandoned = scope.with([matcher(STATUS, Compare::Matches, "panic|cancelled")]).rate(&calls.name, &with_status);
     let abandoned = abandoned.modified("/", "ignoring (status) group_left ()", total.clone().compared(">", 0.0));
-    // Only the rate is grouped by run-time labels. A ratio or a quantile of few calls means little, and would be among the
-    // largest.
+    // Only the rate is grouped by run-time labels. A ratio or a quantile of few calls is not meaningful, and would be
+    // among the largest.
     let all: Vec<_> = calls.label_names().into_iter().filter(|label| *label != STATUS).collect();
     let rate = scope.rate(&calls.name, &all);
     let mut panels = vec![
         Panel::new(name.clone(), Draw::Stacked, "cps").help(calls).query_by_any(rate, &all, &by, "calls"),
         Panel::new(format!("{name}: errors"), Draw::Lines, "percentunit")
-            .about("The share of calls that ended in an error; nothing where there were no calls.")
+            .about("The share of calls that ended in an error; no value while there are no calls.")
             .query_by(errors, &by, "errors"),
         Panel::new(format!("{name}: panicked, cancelled"), Draw::Lines, "percentunit")
-            .about("The share of calls that panicked, and of those whose caller gave up.")
+            .about("The share of calls that panicked, and the share of calls that were cancelled.")
             .query_by(abandoned, &with_status, "calls"),
     ];
     if let Some(duration) = duration {

@@ -20,10 +20,10 @@ pub(crate) fn http(model: &Model) -> Vec<Panel> {
     let mut panels = vec![
         Panel::new("Requests by route", Draw::Stacked, "reqps").about("Requests a second.").query_by(rate, &by, "all"),
         Panel::new("Requests by status class", Draw::Stacked, "reqps")
-            .about("Requests a second. 499, a client that left early, is among 4xx.")
+            .about("Requests a second. 499, a client that disconnected early, is among 4xx.")
             .query_by(classes, &["class"], "all"),
         Panel::new("Errors by route", Draw::Lines, "percentunit")
-            .about("The share of requests answered with 5xx; nothing where there were no requests.")
+            .about("The share of requests answered with 5xx; no value while there are no requests.")
             .query_by(errors, &by, "all"),
     ];
     let mut shown = vec![http.requests.trim_end_matches("_count").to_owned()];

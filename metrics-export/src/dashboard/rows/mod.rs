@@ -74,7 +74,7 @@ fn info(scope: &Scope, metric: &Metric) -> Panel {
     Panel::new(title(metric), Draw::Table, "short").help(metric).query(expr, "")
 }
 
-/// Returns a panel, chosen by kind, for every metric of the role that has none yet.
+/// Returns a panel for every metric of the role that has none yet, chosen by the kind of the metric.
 pub(super) fn generic(model: &Model, role: Role, shown: &[String]) -> Vec<Panel> {
     let scope = chosen(model);
     let rest = model.of_role(role).filter(|metric| !shown.contains(&metric.name) && metric.kind != MetricKind::Info);
@@ -110,11 +110,11 @@ fn few(metric: &Metric) -> Vec<&str> {
         .collect()
 }
 
-/// Returns a panel of one metric: the rate of a counter, the value of a gauge, the quantiles of a histogram, the mean of a
-/// summary.
+/// Returns a panel of one metric: the rate of a counter, the value of a gauge, the quantiles of a histogram, the mean
+/// of a summary.
 ///
-/// Histograms and summaries are grouped by labels with few values only. A query by other labels would read all buckets of
-/// every value, and its largest quantiles would be those of a handful of observations.
+/// Histograms and summaries are grouped by labels with few values only. A query by other labels would read all buckets
+/// of every value, and its largest quantiles would be those of a handful of observations.
 fn value(scope: &Scope, metric: &Metric, by: &[&str], few: &[&str]) -> Panel {
     let name = &metric.name;
     let shown = unit(metric.unit.as_deref());
@@ -147,7 +147,7 @@ fn value(scope: &Scope, metric: &Metric, by: &[&str], few: &[&str]) -> Panel {
 }
 
 /// Returns the title of a panel: `Tokens generated` for `tokens_generated_total`. Seconds are on the axis; bytes stay,
-/// because names such as `depth_bytes` say too little without them.
+/// because names such as `depth_bytes` are ambiguous without them.
 fn title(metric: &Metric) -> String {
     let stem = metric.base.trim_end_matches("_total").trim_end_matches("_info");
     let stem = stem.strip_suffix("_seconds").unwrap_or(stem);

@@ -19,8 +19,8 @@ const MAX_FDS: usize = 5;
 const THREADS: usize = 6;
 const START_TIME: usize = 7;
 
-/// Adds the current samples. `start_time` is computed once: if the machine's clock is set, the process must not
-/// seem to have restarted, which would fire alerts.
+/// Adds the current samples. `start_time` is computed once. Otherwise a change of the machine's clock would look like a
+/// restart of the process, and alerts would fire.
 pub(super) fn compute(start_time: &OnceLock<f64>, samples: &mut Samples) {
     let mut add = |family, number| samples.add(family, &[], number);
     add(CPU_SECONDS, Number::Float(seconds(clock_gettime(ClockId::ProcessCPUTime))));
@@ -62,8 +62,8 @@ impl Stat {
         })
     }
 
-    /// Returns the start time of the process in seconds since 1970. It is computed from two clocks, because the boot time
-    /// in `/proc/stat` is truncated to whole seconds.
+    /// Returns the start time of the process in seconds since 1970. It is computed from two clocks, because the boot
+    /// time in `/proc/stat` is truncated to whole seconds.
     fn start_time(&self) -> f64 {
         let since_boot = self.start_ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
         let age = seconds(clock_gettime(ClockId::Boottime)) - since_boot;

@@ -1,8 +1,8 @@
 //! `process_*`: metrics of this process, read from the operating system.
 //!
 //! Names and help texts are those of `client_golang`'s process collector; `process_threads` is that of the `prometheus`
-//! crate. CPU time is read from a clock with nanoseconds and not from `/proc/self/stat`: its ticks of 10 ms would round a
-//! short job to zero.
+//! crate. CPU time is read from a clock with nanoseconds and not from `/proc/self/stat`: its ticks of 10 ms would round
+//! a short job to zero.
 //!
 //! Values are read on Linux only. On other systems the families are registered without series, so that the documents
 //! generated from a program do not depend on the system it was built on.

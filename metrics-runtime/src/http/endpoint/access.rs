@@ -139,8 +139,8 @@ impl Access {
         !self.tokens.is_empty() || self.networks.is_some()
     }
 
-    /// Decides by the address of the peer, never by a header such as `x-forwarded-for`. Pass `None` as `authorization` if
-    /// the request has no such header, or more than one.
+    /// Decides by the address of the peer, never by a header such as `x-forwarded-for`. Pass `None` as `authorization`
+    /// if the request has no such header, or more than one.
     pub(super) fn decide(&self, peer: Option<IpAddr>, authorization: Option<&[u8]>) -> Decision {
         if let Some(networks) = &self.networks {
             // A dual-stack socket reports an IPv4 peer as ::ffff:10.1.2.3.

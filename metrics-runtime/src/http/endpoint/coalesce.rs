@@ -1,8 +1,8 @@
-//! The way from a request to the page: access, format and encoding, and one gather for all requests that arrive together.
+//! Responses to scrapes: access control, format, encoding, and one gather for all requests that arrive together.
 //!
-//! Pages are gathered and written on threads of their own. Collectors can block, which a worker of the runtime must not,
-//! and a runtime waits for its blocking threads before it shuts down, so a blocked collector would keep the process from
-//! exiting. Starting a thread takes about ten microseconds, and scrapes are seconds apart.
+//! Pages are gathered and written on separate threads, because collectors can block. A worker of the runtime must not
+//! block. A runtime waits for its blocking threads before it shuts down, so a blocked collector on one of them would
+//! keep the process from exiting. Starting a thread takes about ten microseconds, and scrapes are seconds apart.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -41,9 +41,9 @@ pub(crate) struct Scraper {
     access: Access,
     enabled: bool,
     in_flight: Arc<AtomicUsize>,
-    /// The gathers that requests can still join: none of them has started to read the registry's own values.
+    /// The gathers that requests can still join: none of them has started to read the registry's families.
     gathers: Mutex<HashMap<GatherKey, PageReceiver>>,
-    /// Held while own values are read. Meanwhile, new requests join one further gather.
+    /// Held while the registry's families are read. Meanwhile, new requests join one further gather.
     read_lock: Mutex<()>,
     no_peer_warning: First,
 }
@@ -55,13 +55,13 @@ type PageReceiver = watch::Receiver<Option<Arc<Page>>>;
 /// A written page, with its encodings. Each is computed when it is first requested.
 struct Page {
     text: Bytes,
-    /// `false` if families of a foreign collector are missing.
+    /// `false` if families of a collector are missing.
     complete: bool,
     gzip: OnceCell<Bytes>,
     zstd: OnceCell<Bytes>,
 }
 
-/// The page could not be produced.
+/// The error of a page that could not be written.
 struct Failed;
 
 impl fmt::Debug for Scraper {
@@ -170,7 +170,7 @@ impl Scraper {
         permit.ok_or((StatusCode::SERVICE_UNAVAILABLE, "too many concurrent scrapes; try again later\n"))
     }
 
-    /// Joins a gather with this key that has not read own values yet, or starts a new one.
+    /// Joins a gather with this key that has not started to read the registry's families, or starts a new one.
     fn join_or_start_gather(self: &Arc<Self>, key: GatherKey) -> Result<PageReceiver, Failed> {
         let (receiver, new) = match self.gathers().entry(key) {
             Entry::Occupied(gather) => (gather.get().clone(), None),
@@ -192,7 +192,7 @@ impl Scraper {
         self.gathers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gathers and writes a page. Calls `stop_joining` before it reads the first own value.
+    /// Gathers and writes a page. Calls `stop_joining` before it reads the registry's families.
     fn write(&self, (format, limit): GatherKey, stop_joining: impl FnOnce()) -> Page {
         let now = Instant::now();
         // A limit beyond the range of `Instant` becomes one day.
@@ -226,7 +226,8 @@ struct Gather {
 
 impl Gather {
     fn run(self) {
-        // Stops joining before own values are read, so that no scrape returns values older than its request.
+        // Stops joining before the registry's families are read, so that no scrape returns values older than its
+        // request.
         let page = self.scraper.write(self.key, || self.stop_joining());
         self.sender.send_replace(Some(Arc::new(page)));
     }

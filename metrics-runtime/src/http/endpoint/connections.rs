@@ -9,15 +9,16 @@ use tokio::time::Instant;
 
 /// The open connections, oldest first.
 ///
-/// If the limit is reached, the oldest connection without an active request is closed for a new one. A client that opens
-/// many connections and sends nothing, or a little at a time, thus loses its own connections and does not block others.
+/// If the limit is reached, the oldest connection without an active request is closed for a new one. A client that
+/// opens many connections and sends nothing, or a little at a time, thus loses its own connections and does not block
+/// others.
 #[derive(Debug)]
 pub(super) struct Connections {
     limit: usize,
     open: Mutex<Vec<(Activity, AbortHandle)>>,
 }
 
-/// The activity of a connection: the start of its current request, if there is one.
+/// The activity of a connection: the start of its active request, if there is one.
 #[derive(Clone, Debug)]
 pub(super) struct Activity {
     since: Arc<watch::Sender<Option<Instant>>>,

@@ -1,7 +1,7 @@
 //! The query parameter `name[]`, which selects families of a page.
 //!
-//! `promhttp` and the Java client have the same parameter: it can be repeated, and each value names a family to keep. Here
-//! a value can also be the name of a sample of the family, so that every name on a page or in a query works.
+//! `promhttp` and the Java client have the same parameter: it can be repeated, and each value names a family to keep.
+//! Here a value can also be the name of a sample of the family, so that every name on a page or in a query works.
 
 use std::collections::BTreeSet;
 

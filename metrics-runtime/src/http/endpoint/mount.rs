@@ -24,7 +24,7 @@ pub enum EndpointError {
         /// The path.
         path: String,
     },
-    /// The page has an address of its own, and no server listens on it yet.
+    /// The page has a separate address, and no server listens on it yet.
     #[error(
         "the metrics page has the address {address} (METRICS_LISTEN), but no server listens on it; call `Metrics::listen` \
          before `Metrics::instrument`"
@@ -42,9 +42,9 @@ crate::error::debug_as_display!(EndpointError);
 /// [checked](super::check_path).
 ///
 /// The page is outside the layer, so scrapes are not recorded as requests. A route with parameters or a wildcard, or a
-/// nested service, may match the path too: the router prefers the page, because its path is literal. A route with exactly
-/// this path is an error, even for another method: the path is one resource, and the `Allow` header of a `405` could list
-/// only some of its methods.
+/// nested service, may match the path too: the router prefers the page, because its path is literal. A route with
+/// exactly this path is an error, even for another method: the path is one resource, and the `Allow` header of a `405`
+/// could list only some of its methods.
 pub(crate) fn instrument(
     router: Router,
     layer: HttpLayer,

@@ -7,9 +7,9 @@ use crate::encode::Format;
 impl Format {
     /// Returns the format that an `Accept` header prefers by its q-values, or text 0.0.4 if it prefers none.
     ///
-    /// Only the supported versions match: text 0.0.4, OpenMetrics 1.0.0, or no version. If several ranges match a format,
-    /// the most specific one applies. The parameter `escaping` of Prometheus 3 is ignored, because no metric name needs
-    /// escaping.
+    /// Only the supported versions match: text 0.0.4, OpenMetrics 1.0.0, or no version. If several ranges match a
+    /// format, the most specific one applies. The parameter `escaping` of Prometheus 3 is ignored, because no metric
+    /// name needs escaping.
     ///
     /// ```
     /// use metrics_runtime::Format;
@@ -71,7 +71,7 @@ pub(super) struct Weighted {
     version: Option<String>,
 }
 
-/// Returns the entries of a header such as `Accept` or `Accept-Encoding`. An invalid entry is not an error; it matches
+/// Returns the entries of a header such as `Accept` or `Accept-Encoding`. An invalid entry is not an error, and matches
 /// nothing.
 pub(super) fn entries(header: &str) -> impl Iterator<Item = Weighted> {
     split(header, b',').map(|entry| {

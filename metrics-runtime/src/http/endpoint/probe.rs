@@ -14,7 +14,8 @@ use tower_service::Service;
 
 /// Returns the route that the router takes for this path.
 ///
-/// A router does not list its routes, but a layer can replace all of them with a service that returns the matched route.
+/// A router does not list its routes, but a layer can replace all of them with a service that returns the matched
+/// route.
 pub(super) fn route(router: &Router, path: &str) -> Option<MatchedPath> {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = path.parse().ok()?;

@@ -17,7 +17,7 @@ use super::compression::Coding;
 use crate::encode::Format;
 use crate::registry::Registry;
 
-/// The size of a frame in bytes. A page is sent in frames, so that a connection buffers no more than it can send.
+/// The size of a frame in bytes. A page is sent in frames, so that a connection does not buffer the whole page.
 const FRAME_SIZE: usize = 64 << 10;
 
 /// The response body of the endpoint.

@@ -1,4 +1,4 @@
-//! The server of the page on an address of its own.
+//! The server of the page on a separate address.
 //!
 //! It uses hyper directly, because `axum::serve` has no timeout for request headers.
 
@@ -41,7 +41,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum number of connections.
 const MAX_CONNECTIONS: usize = 128;
 
-/// The delay after `accept` has failed, for example because no file descriptor is free.
+/// The delay after a failure of `accept`, for example because no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// An error of `Metrics::serve` and `Metrics::listen`.

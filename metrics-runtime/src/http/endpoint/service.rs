@@ -15,7 +15,7 @@ use super::response::PageBody;
 
 /// A service that responds with the metrics page. Created by [`Metrics::endpoint`](crate::Metrics::endpoint).
 ///
-/// Use it to mount the page at a place that [`Metrics::instrument`](crate::Metrics::instrument) does not support. It
+/// Use it to mount the page in a way that [`Metrics::instrument`](crate::Metrics::instrument) does not support. It
 /// ignores the path of the request. Clones are cheap and share one limit of concurrent scrapes.
 ///
 /// ```

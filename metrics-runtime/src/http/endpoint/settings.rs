@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::access::{Access, EndpointSettingError, Network, Token};
 
-/// The settings of the metrics page, in the application's router ([`Metrics::instrument`](crate::Metrics::instrument)) or
-/// on an address of its own (`Metrics::serve`).
+/// The settings of the metrics page, in the application's router ([`Metrics::instrument`](crate::Metrics::instrument))
+/// or on a separate address (`Metrics::serve`).
 ///
 /// | setting | default |
 /// |---|---|
@@ -46,11 +46,11 @@ impl Endpoint {
         Self { tokens: Vec::new(), networks: None, open: false, limit: 40, deadline, strict: false }
     }
 
-    /// Requires `Authorization: Bearer token`; other requests get 401. Repeated calls add tokens, each of which is valid, so
-    /// that a token can be replaced while scrapers still send the old one.
+    /// Requires `Authorization: Bearer token`; other requests get 401. Repeated calls add tokens, each of which is
+    /// valid, so that a token can be replaced while scrapers still send the old one.
     ///
-    /// Tokens of the same length are compared in constant time. An empty token is an error at `build`; it does not switch
-    /// access control off.
+    /// Tokens of the same length are compared in constant time. An empty token is an error at `build`; it does not
+    /// switch access control off.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.tokens.push(Token::new(token.into()));
         self
@@ -62,8 +62,8 @@ impl Endpoint {
         self.token(token)
     }
 
-    /// Allows requests from these addresses (`10.1.2.3`, `::1`) and networks (`10.0.0.0/8`) only; others get 403. Repeated
-    /// calls add to the list.
+    /// Allows requests from these addresses (`10.1.2.3`, `::1`) and networks (`10.0.0.0/8`) only; others get 403.
+    /// Repeated calls add to the list.
     ///
     /// The check uses the address of the peer and ignores headers; behind a proxy, that is the address of the proxy. A
     /// router has to be served with
@@ -80,21 +80,21 @@ impl Endpoint {
         self.allow(networks)
     }
 
-    /// Permits `Metrics::serve` to use an address that other machines can reach, without a token or allowed networks. Anyone
-    /// that can connect can read the page.
+    /// Permits `Metrics::serve` to use an address that other machines can reach, without a token or allowed networks.
+    /// Anyone who can connect can read the page.
     pub const fn open_to_everyone(mut self) -> Self {
         self.open = true;
         self
     }
 
-    /// Sets the maximum number of concurrent scrapes, each from the request to the end of the page. Further ones get 503
-    /// and `Retry-After`. A limit of 0 is an error at `build`.
+    /// Sets the maximum number of concurrent scrapes, each from the request to the end of the page. Further ones get
+    /// 503 and `Retry-After`. A limit of 0 is an error at `build`.
     pub const fn limit(mut self, scrapes: usize) -> Self {
         self.limit = scrapes;
         self
     }
 
-    /// Sets the time limit for foreign collectors. A scraper with a shorter timeout in the header
+    /// Sets the time limit for collectors of the `prometheus` crate. A scraper with a shorter timeout in the header
     /// `X-Prometheus-Scrape-Timeout-Seconds` gets its page shortly before that timeout. A deadline of 0 is an error at
     /// `build`.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
@@ -102,8 +102,9 @@ impl Endpoint {
         self
     }
 
-    /// Sets whether an incomplete page is an error. If `true`, the response is 500 when a foreign collector panics, misses
-    /// the deadline or returns an invalid family. If `false`, that collector's families are left out of the page.
+    /// Sets whether an incomplete page is an error. If `true`, the response is 500 if a collector of the `prometheus`
+    /// crate panics, misses the deadline or returns an invalid family. If `false`, that collector's families are left
+    /// out of the page.
     pub const fn strict(mut self, yes: bool) -> Self {
         self.strict = yes;
         self

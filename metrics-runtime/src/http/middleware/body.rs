@@ -48,7 +48,8 @@ impl TrackedBody<axum::body::Body> {
     }
 }
 
-/// Records the head of the response, and the whole response if no body follows. Returns the announced length of the body.
+/// Records the head of the response, and the whole response if no body follows. Returns the announced length of the
+/// body.
 #[inline]
 fn begin_body<B: Body>(response: &Response<B>, guard: &mut Guard) -> u64 {
     let mut remaining = UNKNOWN;
@@ -95,7 +96,8 @@ impl<B: Body> Body for TrackedBody<B> {
             let (bytes, is_last) = match &polled {
                 Poll::Ready(Some(Ok(frame))) => {
                     let bytes = frame.data_ref().map(|data| data.remaining() as u64);
-                    // After the last announced byte, servers do not poll again, whether or not the body reports its end.
+                    // After the last announced byte, servers do not poll again, whether or not the body reports its
+                    // end.
                     (bytes.unwrap_or(0), is_last_frame(bytes, remaining) || inner.is_end_stream())
                 }
                 _ => (0, false),

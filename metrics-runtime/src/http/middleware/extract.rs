@@ -111,7 +111,7 @@ impl KnownValues {
         }
         let (names, values) = (&["value"], &[value]);
         let number = self.values.number(names, values).or_else(|| {
-            // Checked before taking the lock, so that clients that send ever new values do not block other requests.
+            // Checked before taking the lock, so that clients that always send new values do not block other requests.
             if value.len() > MAX_LENGTH || value == OVERFLOW || self.values.len() >= self.limit {
                 return None;
             }
@@ -122,7 +122,8 @@ impl KnownValues {
     }
 }
 
-/// Runs a closure of the application and returns `None` if it panics, so that a faulty extractor does not fail requests.
+/// Runs a closure of the application and returns `None` if it panics, so that a faulty extractor does not fail
+/// requests.
 pub(super) fn catch_panic<T>(code: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(code)).ok()
 }

@@ -1,7 +1,7 @@
 //! The guard of one request, from its arrival to the end of its response.
 //!
 //! The service creates the guard, the response future holds it next, and the response body holds it last. The guard
-//! records the request once, wherever it ends.
+//! records the request once, in whichever of them it ends.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,9 +21,9 @@ use crate::metric::Moment;
 
 /// A request in progress, or `None` if it has been recorded or is skipped.
 ///
-/// [`run`](Self::run) marks the time in which code of the application runs. A guard that is dropped within that time was
-/// dropped by a panic of that code. `std::thread::panicking()` would not tell: a request that is dropped while something
-/// else unwinds has not panicked.
+/// [`run`](Self::run) marks the time in which code of the application runs. A guard that is dropped within that time
+/// was dropped by a panic of that code. `std::thread::panicking()` is not sufficient: it is also `true` if a request is
+/// dropped while other code on the thread panics.
 #[derive(Default)]
 pub(super) struct Guard(Option<Active>);
 

@@ -10,7 +10,8 @@ pub(super) const UNMATCHED: &str = "unmatched";
 pub(super) const METHODS: [&str; 11] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", "_OTHER"];
 
-/// Returns the index of the method in [`METHODS`]. Clients can send any method, so all unknown ones share the last index.
+/// Returns the index of the method in [`METHODS`]. Clients can send any method, so all unknown ones share the last
+/// index.
 #[inline]
 pub(super) fn method(method: &Method) -> usize {
     match *method {

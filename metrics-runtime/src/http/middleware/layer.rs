@@ -72,8 +72,8 @@ impl Http {
     /// [`Registry::global`] is never freed, like that registry.
     ///
     /// # Errors
-    /// Returns an error if Prometheus does not allow a name, a label or the buckets; if a name is already registered with
-    /// another definition; if a [path pattern](Self::skip_path) can never match; or if there are more than four
+    /// Returns an error if Prometheus does not allow a name, a label or the buckets; if a name is already registered
+    /// with another definition; if a [path pattern](Self::skip_path) can never match; or if there are more than four
     /// extracted labels, or one that may have no value.
     #[track_caller]
     pub fn layer(&self, registry: &Registry) -> Result<HttpLayer, HttpError> {

@@ -11,26 +11,27 @@ use crate::schema::Descriptor;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HttpMetric {
-    /// The counter `http_requests_total{method, endpoint, status}`: finished requests; the status is `499` if the client
-    /// disconnected early. Recorded by default.
+    /// The counter `http_requests_total{method, endpoint, status}`: finished requests; the status is `499` if the
+    /// client disconnected early. Recorded by default.
     Requests,
     /// The histogram `http_request_duration_seconds`, buckets 0.01 0.05 0.1 0.5 1 2.5 5 10: the time from a request to
     /// the end of its response body. Recorded by default.
     Duration,
-    /// The histogram `http_response_first_byte_seconds`, with the buckets of the duration: the time from a request to the
-    /// headers of its response. Also observed if the response is aborted after the headers.
+    /// The histogram `http_response_first_byte_seconds`, with the buckets of the duration: the time from a request to
+    /// the headers of its response. Also observed if the response is aborted after the headers.
     FirstByte,
     /// The gauge `http_requests_in_flight`: requests whose response has not ended yet.
     InFlight,
-    /// The histogram `http_request_body_size_bytes`, buckets 100 to 100,000,000 in powers of ten: the number of bytes of
-    /// the request body that were read before the request was over. Requires [`RequestBodyLayer`] unless the layer was
-    /// added with [`HttpLayer::install`].
+    /// The histogram `http_request_body_size_bytes`, buckets 100 to 100,000,000 in powers of ten: the number of bytes
+    /// of the request body that were read before the request was over. Requires [`RequestBodyLayer`] unless the layer
+    /// was added with [`HttpLayer::install`].
     ///
     /// [`HttpLayer::install`]: super::HttpLayer::install
     /// [`RequestBodyLayer`]: super::RequestBodyLayer
     RequestBodySize,
-    /// The histogram `http_response_body_size_bytes`, with the same buckets: the number of bytes of the response body that
-    /// were sent, without trailers. Observed once for each request except upgrades, also if the response was aborted.
+    /// The histogram `http_response_body_size_bytes`, with the same buckets: the number of bytes of the response body
+    /// that were sent, without trailers. Observed once for each request except upgrades, also if the response was
+    /// aborted.
     ResponseBodySize,
     /// The counter `http_responses_aborted_total{method, endpoint, phase}`: aborted responses. In phase `headers`, the
     /// client disconnected before the headers; in phase `body`, it disconnected after them, or the body failed or
@@ -41,14 +42,15 @@ pub enum HttpMetric {
     /// The gauge `http_upgrades_open`: upgraded connections that are in use, if their handlers hold an
     /// [`OpenUpgrade`](super::OpenUpgrade).
     UpgradesOpen,
-    /// The histogram `http_server_request_duration_seconds{http_request_method, http_route, http_response_status_code,
-    /// error_type}` of OpenTelemetry's [semantic conventions for HTTP metrics][1], under its Prometheus name and with
-    /// the recommended buckets: the time from a request to the end of its response, also if the client disconnected early.
+    /// The histogram
+    /// `http_server_request_duration_seconds{http_request_method, http_route, http_response_status_code, error_type}`
+    /// of OpenTelemetry's [semantic conventions for HTTP metrics][1], under its Prometheus name and with the
+    /// recommended buckets: the time from a request to the end of its response, also if the client disconnected early.
     /// Not observed for upgrades.
     ///
-    /// The route is empty if none matched, and the code is empty if there was no response. `error_type` is the code of a
-    /// server error, `cancelled` if the client disconnected early, `panic`, `_OTHER` if the service or the body returned
-    /// an error, and empty otherwise.
+    /// The route is empty if none matched, and the code is empty if there was no response. `error_type` is the code of
+    /// a server error, `cancelled` if the client disconnected early, `panic`, `_OTHER` if the service or the body
+    /// returned an error, and empty otherwise.
     ///
     /// [1]: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration
     OpenTelemetry,

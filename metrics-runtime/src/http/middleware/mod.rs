@@ -1,7 +1,8 @@
 //! The middleware that records HTTP requests, from the head of a request to the end of its response.
 //!
-//! [`Http`] holds the settings. [`HttpLayer`] wraps a service in an [`HttpService`], which creates one guard per request.
-//! The guard moves into the [`ResponseFuture`], then into the [`TrackedBody`], and records the request when it is over.
+//! [`Http`] holds the settings. [`HttpLayer`] wraps a service in an [`HttpService`], which creates one guard per
+//! request. The guard moves into the [`ResponseFuture`], then into the [`TrackedBody`], and records the request when it
+//! is over.
 
 mod body;
 mod extract;

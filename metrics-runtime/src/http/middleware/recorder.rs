@@ -54,13 +54,13 @@ impl CachedSeries {
         values: impl FnOnce() -> [&'f str; 3],
         len: usize,
     ) -> &'f M {
-        // Cached even if the family is full: a gauge has to go down in the series in which it went up.
+        // Cached even if the family is full: a gauge must be decremented in the series in which it was incremented.
         let number = *self.0.get_or_init(|| create_series(family, &values()[..len]).unwrap_or(OVERFLOW_SERIES));
         numbered(family, number)
     }
 
-    /// Returns the series that [`get_or_create`](Self::get_or_create) returned. It does not count as one more operation
-    /// beyond the limit of series.
+    /// Returns the series that [`get_or_create`](Self::get_or_create) returned. Does not count a further operation if
+    /// it is the overflow series.
     #[inline]
     fn get<'f, M: Metric>(&self, family: &'f Family<M>) -> &'f M {
         let series = self.0.get().and_then(|&number| family.numbered(number));
@@ -70,7 +70,7 @@ impl CachedSeries {
 
 /// Returns the number of the series with these values, or `None` if the family is full.
 ///
-/// The program bounds the number of these series, so each is spread over the threads from the start.
+/// The program bounds the number of these series, so each gets its shards at once.
 fn create_series<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
     let number = family.number(values)?;
     family.numbered(number)?.spread();
@@ -348,8 +348,8 @@ fn attach<M: Metric>(
     }
 }
 
-/// Returns `true` if the duration is observed: durations of cancelled requests say nothing about the service, and an
-/// upgraded connection has none.
+/// Returns `true` if the duration is observed: durations of cancelled requests depend on the client, and an upgraded
+/// connection has none.
 fn has_duration(outcome: RequestOutcome) -> bool {
     !matches!(outcome, RequestOutcome::Cancelled | RequestOutcome::Upgraded)
 }

@@ -1,4 +1,4 @@
-//! The size of request bodies, as far as they are read.
+//! The number of bytes of request bodies that are read.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,8 +27,8 @@ struct Count {
 }
 
 impl ReceivedBytes {
-    /// Creates the count if the size of request bodies is recorded. The extensions of the request carry it to the place
-    /// where the body is wrapped.
+    /// Creates the count if the size of request bodies is recorded. The request carries it, in its extensions, to the
+    /// layer that wraps the body.
     #[inline]
     pub(super) fn begin<B>(series: &Series, request: &mut Request<B>) -> Option<Self> {
         series.recorder().families.request_size.as_ref()?;
@@ -53,11 +53,12 @@ impl ReceivedBytes {
     }
 }
 
-/// A layer that counts the bytes of request bodies for [`HttpMetric::RequestBodySize`](super::HttpMetric::RequestBodySize).
+/// A layer that counts the bytes of request bodies for
+/// [`HttpMetric::RequestBodySize`](super::HttpMetric::RequestBodySize).
 ///
 /// Add it directly inside [`HttpLayer`](super::HttpLayer). It is a separate layer because it changes the type of the
-/// request body to [`RequestBody`], while [`HttpLayer`](super::HttpLayer) leaves requests unchanged. An axum router needs
-/// it only without [`HttpLayer::install`](super::HttpLayer::install).
+/// request body to [`RequestBody`], while [`HttpLayer`](super::HttpLayer) leaves requests unchanged. An axum router
+/// needs it only without [`HttpLayer::install`](super::HttpLayer::install).
 ///
 /// ```
 /// use http::{Request, Response};

@@ -43,7 +43,7 @@ impl HttpLayer {
     }
 }
 
-/// [`HttpLayer`] without a change of the body types, as routers require it.
+/// [`HttpLayer`] for routers, which require that a layer does not change the body types.
 #[derive(Clone)]
 struct RouterLayer(HttpLayer);
 

@@ -17,8 +17,8 @@ pub(super) struct Routes {
     extractor: Option<RequestExtractor>,
     skip: SkipRules,
     table: Table<Route>,
-    /// Numbers of routes, indexed by the address of the route's text. They are hints that have to be verified: another
-    /// text can be allocated at the same address.
+    /// Numbers of routes, indexed by the address of the route's text. They are hints that must be verified, because
+    /// another text can be allocated at the same address.
     hints: [AtomicUsize; HINTS],
     unmatched: UnmatchedWarning,
 }
@@ -92,7 +92,7 @@ impl Routes {
 
     fn get_or_add(&self, limit: usize, endpoint: &str) -> Option<&Route> {
         let new = || Route { endpoint: endpoint.into(), series: Default::default() };
-        // Checked before taking the lock, so that clients that request ever new routes do not block other requests.
+        // Checked before taking the lock, so that clients that always request new routes do not block other requests.
         let route = if self.table.len() < limit {
             self.table.get_or_insert(&ROUTE, &[endpoint], |len| len < limit, new)
         } else {
@@ -118,8 +118,8 @@ fn matched_path(_: RequestHead<'_>) -> Option<&str> {
     None
 }
 
-/// Logs a warning if the first [`UNMATCHED_LIMIT`] requests match no route. Counts those requests, and holds [`SETTLED`]
-/// once a request has matched or the warning was logged.
+/// Logs a warning if the first [`UNMATCHED_LIMIT`] requests match no route. Counts those requests, and holds
+/// [`SETTLED`] once a request has matched or the warning was logged.
 struct UnmatchedWarning(AtomicU32);
 
 const UNMATCHED_LIMIT: u32 = 100;

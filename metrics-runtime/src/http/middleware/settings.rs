@@ -47,9 +47,9 @@ pub enum HttpError {
 
 /// The settings of the middleware: the metrics, their names, labels and buckets, and the requests to skip.
 ///
-/// [`HttpMetric`] lists the metrics. [`Requests`](HttpMetric::Requests) and [`Duration`](HttpMetric::Duration) are recorded
-/// unless [switched off](Self::without), the others if [switched on](Self::with). The [module](crate::http) documents the
-/// label values and when a request is recorded.
+/// [`HttpMetric`] lists the metrics. [`Requests`](HttpMetric::Requests) and [`Duration`](HttpMetric::Duration) are
+/// recorded unless [switched off](Self::without), the others if [switched on](Self::with). The [module](crate::http)
+/// documents the label values and when a request is recorded.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -166,15 +166,15 @@ impl Http {
         self
     }
 
-    /// Sets whether the histogram of durations has the label `status`; default `false`. Each status then costs one series
-    /// per bucket.
+    /// Sets whether the histogram of durations has the label `status`; default `false`. Each status then costs one
+    /// series per bucket.
     pub const fn duration_status(mut self, yes: bool) -> Self {
         self.duration_status = yes;
         self
     }
 
-    /// Sets whether the label `status` has classes such as `2xx` instead of codes; default `false`. OpenTelemetry's label
-    /// always has the code.
+    /// Sets whether the label `status` has classes such as `2xx` instead of codes; default `false`. OpenTelemetry's
+    /// label always has the code.
     pub const fn status_classes(mut self, yes: bool) -> Self {
         self.status_classes = yes;
         self
@@ -263,7 +263,7 @@ impl Http {
     /// Does not record requests to paths that match this pattern, in which `*` matches any number of characters:
     /// `/health`, `/internal/*`.
     ///
-    /// To skip a route, whatever its path, add the layer [`Skip`](super::Skip) to it.
+    /// To skip requests by route instead of path, add the layer [`Skip`](super::Skip) to the route.
     pub fn skip_path(mut self, pattern: impl Into<String>) -> Self {
         self.skip.patterns.push(Pattern(pattern.into()));
         self

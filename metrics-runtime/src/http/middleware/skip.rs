@@ -80,8 +80,8 @@ thread_local! {
 
 /// A call or poll of the inner service on this thread, in which a skipped route may be reached.
 ///
-/// [`SkipService`] reports through a thread-local, because an extension of the response is not enough: a cancelled request
-/// has no response.
+/// [`SkipService`] reports through a thread-local, because an extension of the response is not enough: a cancelled
+/// request has no response.
 #[derive(Debug)]
 pub(super) struct SkipScope {
     outer: bool,
@@ -107,7 +107,8 @@ impl Drop for SkipScope {
     }
 }
 
-/// A layer for routes whose requests no [`HttpLayer`](super::HttpLayer) records, however they end.
+/// A layer for routes whose requests are not recorded by any [`HttpLayer`](super::HttpLayer), also if they fail or are
+/// cancelled.
 ///
 /// ```
 /// use axum::{Router, routing::get};

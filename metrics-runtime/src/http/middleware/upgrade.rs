@@ -15,8 +15,8 @@ use super::shared::Shared;
 /// counts as open from the response that upgrades it until the last clone of this guard is dropped, if
 /// [`HttpMetric::UpgradesOpen`](super::HttpMetric::UpgradesOpen) is recorded.
 ///
-/// The guard is in the extensions of the request. It is also an axum extractor that never fails: if the request asks for
-/// no upgrade or is not recorded, the guard does nothing.
+/// The guard is in the extensions of the request. It is also an axum extractor that never fails: if the request asks
+/// for no upgrade or is not recorded, the guard does nothing.
 ///
 /// ```
 /// use axum::response::Response;
@@ -47,8 +47,8 @@ impl std::fmt::Debug for Connection {
 }
 
 impl OpenUpgrade {
-    /// Creates the guard and adds it to the extensions of the request, if open upgrades are recorded and the request asks
-    /// for one.
+    /// Creates the guard and adds it to the extensions of the request, if open upgrades are recorded and the request
+    /// asks for one.
     #[inline]
     pub(super) fn begin<B>(series: &Shared<Series>, request: &mut Request<B>) -> Option<Self> {
         if series.recorder().families.upgrades_open.is_none()

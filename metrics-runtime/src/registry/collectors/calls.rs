@@ -11,8 +11,8 @@ use prometheus::proto::MetricFamily;
 use super::{Collectors, Merged, Unit, lock};
 use crate::registry::gathered::{Cause, Gathered, Patience};
 
-/// After this time without progress, one more thread takes collectors from the queue. It affects only the number of
-/// threads.
+/// After this time without progress, one more thread takes collectors from the queue. The value affects only the number
+/// of threads.
 const STALL: Duration = Duration::from_millis(10);
 
 /// One call of a collector, shared by all pages that wait for it at the same time.
@@ -34,8 +34,8 @@ pub(super) struct Finished {
 type Queue = Mutex<VecDeque<(Arc<Unit>, Arc<Call>)>>;
 
 impl Collectors {
-    /// Calls every collector on other threads. Joins calls that are running for another page. Leaves out collectors that
-    /// have not answered by the deadline, and does not call them again until they have.
+    /// Calls every collector on other threads. Joins calls that are running for another page. Leaves out collectors
+    /// that have not answered by the deadline, and does not call them again until they have.
     pub(in crate::registry) fn gather_within(&self, patience: Patience) -> Gathered {
         let units = lock(&self.units).clone();
         let queue = Arc::new(Queue::default());
@@ -97,7 +97,7 @@ impl Collectors {
             while let Some((unit, call)) = next() {
                 if !call.claimed.swap(true, Ordering::Relaxed) {
                     unit.answer(&call);
-                    // Released first, so that a page that waits alone takes the answer without a copy.
+                    // Released first, so that a page that is the only one to wait takes the answer without a copy.
                     drop(call);
                     *lock(&finished.calls) += 1;
                     finished.changed.notify_all();
@@ -110,8 +110,8 @@ impl Collectors {
 }
 
 impl Unit {
-    /// Returns the running call, or a new one. A call that has not started is queued, also if it is another page's: the
-    /// first thread that takes it starts it.
+    /// Returns the running call, or a new one. A call that has not started is queued, even if it belongs to another
+    /// page: the first thread that takes it starts it.
     fn call(self: Arc<Self>, queue: &Queue) -> (Arc<Self>, Arc<Call>) {
         let call = Arc::clone(lock(&self.current).get_or_insert_default());
         if !call.claimed.load(Ordering::Relaxed) {

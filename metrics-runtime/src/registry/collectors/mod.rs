@@ -19,7 +19,7 @@ use super::prometheus::problem;
 #[derive(Default)]
 pub(crate) struct Collectors {
     /// Checks that the descriptions of collectors are compatible, by the rules of the `prometheus` crate. It is never
-    /// gathered from: a collector that blocks would hold its lock, and with it all others.
+    /// gathered, because a collector that blocks would hold its lock and so block all other collectors.
     checked: prometheus::Registry,
     descriptions: Mutex<Vec<Desc>>,
     units: Mutex<Vec<Arc<Unit>>>,
@@ -27,7 +27,7 @@ pub(crate) struct Collectors {
     finished: Arc<calls::Finished>,
 }
 
-/// A collector or an included registry: it is called, and fails, as one.
+/// A collector or an included registry, which is called and fails as a whole.
 struct Unit {
     /// Its description, for the log.
     name: String,
@@ -81,7 +81,7 @@ impl Collectors {
         lock(&self.units).push(Arc::new(unit));
     }
 
-    /// Returns the descriptions that the registered collectors gave.
+    /// Returns the descriptions of the registered collectors.
     pub(in crate::registry) fn descriptions(&self) -> Vec<Desc> {
         lock(&self.descriptions).clone()
     }
@@ -109,7 +109,7 @@ impl Unit {
     }
 }
 
-/// The answers of all collectors. Families of one name are merged, as a registry of the `prometheus` crate does.
+/// The answers of all collectors. Families of one name are merged, as in a registry of the `prometheus` crate.
 #[derive(Default)]
 struct Merged {
     by_name: BTreeMap<String, MetricFamily>,
