@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::body::Body;
 use axum::http::Request;
 use axum::{Router, routing::get};
-use metrics_runtime::exemplars::{self, Exemplar};
+use metrics_runtime::exemplars::{self, Exemplar, ExemplarError};
 use metrics_runtime::{Metrics, Registry, track, track_counter, track_histogram};
 use support::{abandon, openmetrics_of, panics, quiet_panic, ready};
 use tests::page::{Page, Sample};
@@ -252,4 +252,25 @@ fn the_reference_parser_accepts_the_page() {
     let text = metrics.render_as(metrics_runtime::Format::OpenMetrics);
     assert!(text.contains(" # {id=\""), "{text}");
     python.parse_openmetrics(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+}
+
+#[test]
+fn the_limit_counts_characters_and_not_bytes_or_escapes() {
+    let names = "id".len();
+    for character in ["x", "漢", "\"", "\u{1F600}"] {
+        assert!(Exemplar::new([("id", character.repeat(128 - names).as_str())]).is_ok());
+        let error = Exemplar::new([("id", character.repeat(128 - names + 1).as_str())]).unwrap_err();
+        assert!(matches!(error, ExemplarError::TooLong { found: 129, .. }), "{error}");
+    }
+    let error = Exemplar::new([("a", "x".repeat(64).as_str()), ("b", "y".repeat(63).as_str())]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "exemplar: label names and values have 129 characters together; expected at most 128"
+    );
+}
+
+#[test]
+fn names_are_checked() {
+    assert!(matches!(Exemplar::new([("a-b", "x")]), Err(ExemplarError::Label(_))));
+    assert_eq!(Exemplar::new([("a", "x"), ("a", "y")]), Err(ExemplarError::Repeated("a".to_owned())));
 }

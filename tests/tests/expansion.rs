@@ -262,7 +262,7 @@ mod types {
         }
         #[track(name = "rooted_later")]
         async fn rooted_later() -> ::axum::response::Result<::std::primitive::u8> {
-            Err(axum::http::StatusCode::BAD_REQUEST)?
+            Err(http::StatusCode::BAD_REQUEST)?
         }
         assert_eq!(qualified::<u16>(), 7);
         assert_eq!(projected(), 7);
@@ -1090,8 +1090,8 @@ mod values {
             if good { Answer::Good } else { Answer::Bad }
         }
         #[track(name = "response", in_flight)]
-        async fn response(code: u16) -> Result<axum::http::Response<()>, String> {
-            axum::http::Response::builder().status(code).body(()).map_err(|error| error.to_string())
+        async fn response(code: u16) -> Result<http::Response<()>, String> {
+            http::Response::builder().status(code).body(()).map_err(|error| error.to_string())
         }
         ready(classified(true));
         ready(classified(false));

@@ -116,13 +116,13 @@ mod at_entry {
             g: char,
             h: &std::rc::Rc<str>,
             i: Box<str>,
-            j: axum::http::Method,
-            k: axum::http::StatusCode,
+            j: http::Method,
+            k: http::StatusCode,
         ) {
             drop((b, c, i, j));
             let _ = (a, d, e, f, g, h, k);
         }
-        let method = axum::http::Method::PATCH;
+        let method = http::Method::PATCH;
         types(
             "a",
             "b".into(),
@@ -134,7 +134,7 @@ mod at_entry {
             &"h".into(),
             "i".into(),
             method,
-            axum::http::StatusCode::IM_A_TEAPOT,
+            http::StatusCode::IM_A_TEAPOT,
         );
         let labels = [
             ("a", "a"),
@@ -612,5 +612,25 @@ mod identity {
         other();
         assert_eq!(sample("ordered_total", [("a", "1"), ("b", "2"), ("status", "success")]), 2.0);
         assert_eq!(label_sets("ordered_total").len(), 1);
+    }
+}
+
+mod values {
+    use super::*;
+
+    #[test]
+    fn an_ordinal_is_an_index_into_the_known_values() {
+        for value in [false, true] {
+            assert_eq!(value.ordinal().map(|i| bool::VALUES[i]), Some(value.label().as_str()));
+        }
+        assert_eq!("text".ordinal(), None);
+    }
+
+    #[test]
+    fn numbers_have_their_decimal_text() {
+        assert_eq!(i128::MIN.label().as_str(), i128::MIN.to_string());
+        assert_eq!(u8::MAX.label().as_str(), "255");
+        assert_eq!('é'.label().as_str(), "é");
+        assert_eq!(<&bool as LabelValue>::label(&&true).as_str(), "true");
     }
 }

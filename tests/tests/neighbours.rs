@@ -291,7 +291,7 @@ mod axum_handlers {
             .route("/response/{id}", get(response))
             .with_state(Arc::clone(&hits));
         for path in ["/below/1", "/below/0", "/above/1", "/above/0", "/response/1", "/response/0"] {
-            let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+            let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();
             let found = app.call(request).await.unwrap().status();
             assert_eq!(found.is_success(), path.ends_with('1'), "{path}");
         }

@@ -317,6 +317,35 @@ fn invalid_settings_are_errors() {
 }
 
 #[test]
+fn an_invalid_address_or_label_is_an_error_that_names_the_problem() {
+    for (url, part) in [
+        ("gateway:9091", "does not begin with http"),
+        ("", "is not a valid URL"),
+        ("ftp://gateway", "does not begin with http"),
+        ("http://", "is not a valid URL"),
+        ("http://gateway:9091?x=1", "query"),
+        ("http://gateway:9091/#x", "fragment"),
+        ("http://gate way", "is not a valid URL"),
+    ] {
+        let error = Push::new(url, "job").unwrap_err().to_string();
+        assert!(
+            error.contains(part) && error.ends_with("expected an address such as http://pushgateway:9091"),
+            "{error}"
+        );
+    }
+    for url in ["http://me:secret@gateway", "http://me:secret@gate way"] {
+        let error = Push::new(url, "job").unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+    assert_eq!(Push::new("http://gateway", "").unwrap_err(), ConfigError::Job);
+    let push = || Push::new("http://gateway", "job").unwrap();
+    let repeated = push().grouping("job", "x").unwrap_err().to_string();
+    assert!(repeated.starts_with("grouping key: label `job` "), "{repeated}");
+    assert!(matches!(push().grouping("not-a-name", "x"), Err(ConfigError::Label(_))));
+    assert!(matches!(push().grouping("a", &"x".repeat(70_000)), Err(ConfigError::Url { problem: "is too long", .. })));
+}
+
+#[test]
 fn a_runtime_that_ends_first_is_an_error() {
     let (metrics, _) = metrics();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

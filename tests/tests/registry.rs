@@ -320,6 +320,28 @@ mod families_in_prometheus_registries {
     }
 
     #[test]
+    fn a_prometheus_registry_gathers_the_same_samples_as_the_page() {
+        let metrics = Metrics::builder()
+            .registry(&Registry::new())
+            .namespace("shop")
+            .constant_label("region", "eu")
+            .build()
+            .unwrap();
+        let sizes = Descriptor::histogram("size_bytes", "Sizes.", &[1.0, 2.0][..]).labels(["kind"]);
+        metrics.registry().histogram(sizes).unwrap().get_or_create(&["a\"b"]).unwrap().observe(1.5);
+        let other = prometheus::Registry::new();
+        other.register(Box::new(metrics.collector())).unwrap();
+        let page = TextEncoder::new().encode_to_string(&other.gather()).unwrap();
+        for line in [
+            "shop_size_bytes_bucket{kind=\"a\\\"b\",region=\"eu\",le=\"2\"} 1",
+            "shop_size_bytes_bucket{kind=\"a\\\"b\",region=\"eu\",le=\"+Inf\"} 1",
+            "shop_size_bytes_sum{kind=\"a\\\"b\",region=\"eu\"} 1.5",
+        ] {
+            assert!(page.contains(line), "{line} is missing:\n{page}");
+        }
+    }
+
+    #[test]
     fn a_family_without_help_or_series_is_accepted() {
         let (ours, other) = (Registry::new(), prometheus::Registry::new());
         let silent = ours.counter(Descriptor::counter("silent_total", "").labels(["kind"])).unwrap();

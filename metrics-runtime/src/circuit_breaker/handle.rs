@@ -144,30 +144,3 @@ impl BreakerHandle {
         self.reported.failures.fetch_add(1, Ordering::Relaxed);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_handle_has_series_from_registration_and_exports_the_state_that_is_set() {
-        let registry = Registry::new();
-        let exports = |state: f64, failures: u64| {
-            let page = registry.render();
-            page.contains(&format!("circuit_breaker_state{{service=\"vault\"}} {state}\n"))
-                && page.contains(&format!("circuit_breaker_failures_total{{service=\"vault\"}} {failures}\n"))
-        };
-        let vault = BreakerHandle::register_in(&registry, "vault").unwrap();
-        assert!(exports(0.0, 0));
-        vault.record_failure();
-        vault.set_state(State::Open);
-        assert!(exports(1.0, 1));
-        BreakerHandle::register_in(&registry, "vault").unwrap().set_state(State::HalfOpen);
-        assert!(exports(2.0, 1));
-        vault.set_state(State::HalfOpen);
-        let page = registry.render();
-        assert!(page.contains("_transitions_total{service=\"vault\",from=\"open\",to=\"half_open\"} 1\n"), "{page}");
-        drop(vault);
-        assert!(!registry.render().contains("vault"));
-    }
-}

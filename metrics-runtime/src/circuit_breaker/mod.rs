@@ -122,8 +122,6 @@ mod permit;
 mod registered;
 mod settings;
 mod source;
-#[cfg(all(test, not(models)))]
-mod tests;
 #[cfg(feature = "tower-resilience")]
 pub mod tower_resilience;
 mod window;

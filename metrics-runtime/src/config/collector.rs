@@ -38,27 +38,3 @@ impl Collector for MetricsCollector {
         snapshot.families.iter().map(|family| to_proto(&**family, naming)).collect()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::config::shop;
-    use crate::registry::Registry;
-    use crate::schema::Descriptor;
-
-    #[test]
-    fn a_prometheus_registry_gathers_the_same_samples_as_the_page() {
-        let metrics = shop(&Registry::new());
-        let sizes = Descriptor::histogram("size_bytes", "Sizes.", &[1.0, 2.0][..]).labels(["kind"]);
-        metrics.registry().histogram(sizes).unwrap().get_or_create(&["a\"b"]).unwrap().observe(1.5);
-        let other = prometheus::Registry::new();
-        other.register(Box::new(metrics.collector())).unwrap();
-        let page = prometheus::TextEncoder::new().encode_to_string(&other.gather()).unwrap();
-        for line in [
-            "shop_size_bytes_bucket{kind=\"a\\\"b\",region=\"eu\",le=\"2\"} 1",
-            "shop_size_bytes_bucket{kind=\"a\\\"b\",region=\"eu\",le=\"+Inf\"} 1",
-            "shop_size_bytes_sum{kind=\"a\\\"b\",region=\"eu\"} 1.5",
-        ] {
-            assert!(page.contains(line), "{line} is missing:\n{page}");
-        }
-    }
-}

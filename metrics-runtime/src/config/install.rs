@@ -186,24 +186,3 @@ impl Builder {
         Ok(metrics)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::registry::Registry;
-
-    fn builder() -> Builder {
-        Metrics::builder().registry(&Registry::new())
-    }
-
-    #[test]
-    fn invalid_names_are_errors_of_build() {
-        assert!(matches!(builder().namespace("a-b").build(), Err(InstallError::Namespace(_))));
-        assert!(matches!(builder().constant_label("le", "x").build(), Err(InstallError::ConstantLabel(_))));
-        assert!(matches!(
-            builder().constant_label("a", "x").constant_label("a", "y").build(),
-            Err(InstallError::ConstantLabel(_))
-        ));
-        assert!(matches!(builder().info("a b", [("x", "y")]).build(), Err(InstallError::Declarations(_))));
-    }
-}

@@ -232,23 +232,3 @@ impl Metrics {
         instrument(router, self.http_layer(), &self.inner.path, self.endpoint())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::config::shop;
-    use crate::registry::Registry;
-    use crate::schema::Descriptor;
-
-    #[test]
-    fn every_sample_has_the_namespace_and_each_constant_label_once() {
-        let metrics = shop(&Registry::new());
-        let jobs = metrics.registry().counter(Descriptor::counter("jobs_total", "").labels(["kind"])).unwrap();
-        jobs.get_or_create(&["x"]).unwrap().inc();
-        let own = metrics.registry().counter(Descriptor::counter("own_total", "").labels(["region"])).unwrap();
-        own.get_or_create(&["us"]).unwrap().inc();
-        let page = metrics.render();
-        assert!(page.contains("shop_jobs_total{region=\"eu\",kind=\"x\"} 1\n"), "{page}");
-        assert!(page.contains("shop_own_total{region=\"us\"} 1\n"), "{page}");
-        assert!(page.contains("metrics_runtime_rejected_values_total{region=\"eu\"}"), "{page}");
-    }
-}

@@ -15,9 +15,3 @@ pub use collector::MetricsCollector;
 pub use environment::EnvError;
 pub use install::InstallError;
 pub use metrics::Metrics;
-
-/// Metrics with a namespace and a constant label, for tests of rendered pages.
-#[cfg(test)]
-pub(crate) fn shop(registry: &crate::registry::Registry) -> Metrics {
-    Metrics::builder().registry(registry).namespace("shop").constant_label("region", "eu").build().unwrap()
-}

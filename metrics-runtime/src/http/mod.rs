@@ -138,8 +138,6 @@
 #[cfg(feature = "axum")]
 mod endpoint;
 mod middleware;
-#[cfg(all(test, feature = "axum"))]
-mod tests;
 
 #[cfg(feature = "axum")]
 pub use endpoint::{Endpoint, EndpointError, EndpointService, EndpointSettingError, PageBody, PathError};

@@ -112,33 +112,4 @@ mod tests {
         assert_eq!(key.uri(), "http://gateway:9091/prefix/metrics/job@base64/YS9i/instance@base64/=");
         assert_eq!(key.label_names(), ["job", "instance"]);
     }
-
-    #[test]
-    fn an_invalid_address_or_label_is_an_error_that_names_the_problem() {
-        for (url, part) in [
-            ("gateway:9091", "does not begin with http"),
-            ("", "is not a valid URL"),
-            ("ftp://gateway", "does not begin with http"),
-            ("http://", "is not a valid URL"),
-            ("http://gateway:9091?x=1", "query"),
-            ("http://gateway:9091/#x", "fragment"),
-            ("http://gate way", "is not a valid URL"),
-        ] {
-            let error = GroupingKey::new(url, "job").unwrap_err().to_string();
-            assert!(
-                error.contains(part) && error.ends_with("expected an address such as http://pushgateway:9091"),
-                "{error}"
-            );
-        }
-        for url in ["http://me:secret@gateway", "http://me:secret@gate way"] {
-            let error = GroupingKey::new(url, "job").unwrap_err().to_string();
-            assert!(!error.contains("secret"), "{error}");
-        }
-        assert_eq!(GroupingKey::new("http://gateway", "").unwrap_err(), ConfigError::Job);
-        let mut key = GroupingKey::new("http://gateway", "job").unwrap();
-        let repeated = key.add("job", "x").unwrap_err().to_string();
-        assert!(repeated.starts_with("grouping key: label `job` "), "{repeated}");
-        assert!(matches!(key.add("not-a-name", "x"), Err(ConfigError::Label(_))));
-        assert!(matches!(key.add("a", &"x".repeat(70_000)), Err(ConfigError::Url { problem: "is too long", .. })));
-    }
 }

@@ -38,10 +38,4 @@ impl Registry {
     pub(crate) fn gather_within(&self, patience: Patience) -> Gathered {
         self.inner.collectors.gather_within(patience)
     }
-
-    /// Returns `true` if no collector is being called.
-    #[cfg(all(test, feature = "axum"))]
-    pub(crate) fn collectors_are_idle(&self) -> bool {
-        self.inner.collectors.are_idle()
-    }
 }

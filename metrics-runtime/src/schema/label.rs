@@ -485,22 +485,6 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinal_is_an_index_into_the_known_values() {
-        for value in [false, true] {
-            assert_eq!(value.ordinal().map(|i| bool::VALUES[i]), Some(value.label().as_str()));
-        }
-        assert_eq!("text".ordinal(), None);
-    }
-
-    #[test]
-    fn numbers_have_their_decimal_text() {
-        assert_eq!(i128::MIN.label().as_str(), i128::MIN.to_string());
-        assert_eq!(u8::MAX.label().as_str(), "255");
-        assert_eq!('é'.label().as_str(), "é");
-        assert_eq!(<&bool as LabelValue>::label(&&true).as_str(), "true");
-    }
-
-    #[test]
     fn every_tuple_of_known_values_is_visited_once() {
         let mut tuples = Vec::new();
         each_tuple(&[vec!["a", "b"], vec!["x", "y"]], 4, &mut |tuple| tuples.push(tuple.concat()));

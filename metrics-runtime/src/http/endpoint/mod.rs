@@ -18,8 +18,6 @@ mod response;
 mod server;
 mod service;
 mod settings;
-#[cfg(test)]
-mod tests;
 
 pub use access::EndpointSettingError;
 pub(crate) use coalesce::Scraper;

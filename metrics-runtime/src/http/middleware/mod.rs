@@ -21,8 +21,6 @@ mod service;
 mod settings;
 mod shared;
 mod skip;
-#[cfg(all(test, feature = "axum"))]
-mod tests;
 mod upgrade;
 
 pub use body::TrackedBody;

@@ -149,3 +149,51 @@ impl UnmatchedWarning {
         }
     }
 }
+
+#[cfg(all(test, feature = "axum"))]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::any;
+    use http::Request;
+    use tower::{Service, ServiceExt};
+
+    use crate::http::{Http, RequestHead};
+    use crate::registry::Registry;
+    use crate::schema::Label;
+
+    const ROUTES: usize = 3;
+    const PLANS: usize = 4;
+
+    #[tokio::test]
+    async fn a_layer_remembers_its_routes_and_the_declared_number_of_label_values() {
+        fn plan(request: RequestHead<'_>) -> Option<Label<'_>> {
+            Some(Label::from(request.headers().get("x-plan")?.to_str().ok()?))
+        }
+        let layer = Http::new().request_label("plan", PLANS, plan).layer(&Registry::new()).expect("valid");
+        let app = Router::new()
+            .route("/users/{id}", any(|| async {}))
+            .route("/files/{*path}", any(|| async {}))
+            .nest("/shops/{shop}", Router::new().route("/items/{item}", any(|| async {})));
+        let mut app = layer.clone().install(app);
+        let mut after_the_first_fifth = 0;
+        for i in 0..100_000 {
+            let path = match i % 4 {
+                0 => format!("/users/{i}"),
+                1 => format!("/shops/{i}/items/{i}"),
+                2 => format!("/files/{i}/{i}"),
+                _ => format!("/{i}/{i}"),
+            };
+            let request =
+                Request::builder().method(format!("M{i}").as_str()).uri(format!("http://{i}:80{path}?{i}={i}"));
+            let request = request.header("x-plan", i).body(Body::empty()).expect("a request");
+            let response = app.as_service().ready().await.expect("ready").call(request).await;
+            drop(response.expect("routers do not fail"));
+            if i == 20_000 {
+                after_the_first_fifth = layer.remembered();
+            }
+        }
+        assert_eq!(layer.remembered(), after_the_first_fifth);
+        assert_eq!(after_the_first_fifth, ROUTES + 1 + PLANS);
+    }
+}

@@ -56,11 +56,6 @@ impl Collectors {
         merged.finish()
     }
 
-    #[cfg(test)]
-    pub(in crate::registry) fn are_idle(&self) -> bool {
-        lock(&self.units).iter().all(|unit| lock(&unit.current).is_none())
-    }
-
     fn wait(&self, calls: &[(Arc<Unit>, Arc<Call>)], queue: &Arc<Queue>, patience: Patience) {
         let requested = Instant::now();
         let is_overdue = |call: &Call| {

@@ -19,10 +19,10 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::{HeaderMap, Request};
 use http_body::{Frame, SizeHint};
+use metrics_runtime::Registry;
+use metrics_runtime::http::{Http, HttpLayer, HttpMetric};
 
-use crate::http::tests::{all_requests, eventually, instruments, instruments_of, request, sum};
-use crate::http::{Http, HttpLayer, HttpMetric};
-use crate::registry::Registry;
+use crate::{all_requests, eventually, instruments, instruments_of, poll_once, request, sum};
 
 /// Returns settings that record every metric.
 fn everything() -> Http {

@@ -3,11 +3,11 @@
 use axum::Router;
 use axum::routing::{any, get, post};
 use http::StatusCode;
+use metrics_runtime::RegistryError;
+use metrics_runtime::http::HttpError;
 use tower::ServiceExt;
 
 use super::*;
-use crate::http::HttpError;
-use crate::registry::RegistryError;
 
 async fn ok() -> &'static str {
     "ok"

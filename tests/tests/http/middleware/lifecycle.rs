@@ -10,13 +10,13 @@ use axum::routing::{get, post};
 use http::StatusCode;
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
+use metrics_runtime::http::{RequestBody, RequestBodyLayer};
 use proptest::prelude::*;
 use tokio::sync::Notify;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
-use super::outcomes::{Polled, answer, poll_once, step};
+use super::outcomes::{Polled, answer, step};
 use super::*;
-use crate::http::{RequestBody, RequestBodyLayer};
 
 const LABELS: &str = r#"{method="GET",endpoint="unmatched"}"#;
 

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
 use http::{HeaderValue, header};
+use metrics_runtime::Descriptor;
+use metrics_runtime::Format;
 
 use super::*;
-use crate::encode::Format;
-use crate::schema::Descriptor;
 
 #[tokio::test]
 async fn the_accept_header_selects_the_format() {
@@ -39,7 +39,6 @@ async fn the_accept_header_selects_the_format() {
     }
 }
 
-#[cfg(feature = "gzip")]
 #[tokio::test]
 async fn a_gzip_page_decodes_to_the_page() {
     use std::io::Read as _;
@@ -92,7 +91,6 @@ async fn names_in_the_query_select_families() {
     assert!(get(&page, "/?other=a_total").await.contains(&b));
 }
 
-#[cfg(feature = "prometheus")]
 #[tokio::test]
 async fn a_request_without_a_valid_token_gathers_nothing() {
     let (page, registry) = endpoint(Endpoint::new().token("first").token("second"));

@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use metrics_runtime::circuit_breaker::State::{Closed, Disabled, ForcedOpen, HalfOpen, Open};
+use metrics_runtime::circuit_breaker::{CircuitBreaker, Permit, Settings, State, Verdict};
+
 use super::{MS, manual};
-use crate::circuit_breaker::State::{Closed, Disabled, ForcedOpen, HalfOpen, Open};
-use crate::circuit_breaker::{CircuitBreaker, Permit, Settings, State, Verdict};
 
 /// An action, or an expectation.
 enum Step {

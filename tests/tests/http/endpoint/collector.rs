@@ -8,7 +8,7 @@ use prometheus::IntGauge;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
-use crate::registry::Registry;
+use metrics_runtime::Registry;
 
 /// A collector that calls a closure.
 struct Closure<F> {

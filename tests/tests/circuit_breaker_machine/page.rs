@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{MS, manual};
-use crate::circuit_breaker::State::{Closed, Disabled, ForcedOpen, HalfOpen, Open};
-use crate::circuit_breaker::{
+use metrics_runtime::circuit_breaker::State::{Closed, Disabled, ForcedOpen, HalfOpen, Open};
+use metrics_runtime::circuit_breaker::{
     BreakerError, BreakerHandle, BreakerSource, CircuitBreaker, Settings, SettingsError, Snapshot, State, show_in,
 };
-use crate::registry::{Registry, RegistryError};
+use metrics_runtime::{Registry, RegistryError};
+
+use super::{MS, manual};
 
 #[track_caller]
 fn assert_has(page: &str, samples: &[&str]) {
@@ -151,6 +152,28 @@ fn a_source_has_series_only_for_the_fields_that_it_sets() {
 }
 
 #[test]
+fn a_handle_has_series_from_registration_and_exports_the_state_that_is_set() {
+    let registry = Registry::new();
+    let exports = |state: f64, failures: u64| {
+        let page = registry.render();
+        page.contains(&format!("circuit_breaker_state{{service=\"vault\"}} {state}\n"))
+            && page.contains(&format!("circuit_breaker_failures_total{{service=\"vault\"}} {failures}\n"))
+    };
+    let vault = BreakerHandle::register_in(&registry, "vault").unwrap();
+    assert!(exports(0.0, 0));
+    vault.record_failure();
+    vault.set_state(Open);
+    assert!(exports(1.0, 1));
+    BreakerHandle::register_in(&registry, "vault").unwrap().set_state(HalfOpen);
+    assert!(exports(2.0, 1));
+    vault.set_state(HalfOpen);
+    let page = registry.render();
+    assert!(page.contains("_transitions_total{service=\"vault\",from=\"open\",to=\"half_open\"} 1\n"), "{page}");
+    drop(vault);
+    assert!(!registry.render().contains("vault"));
+}
+
+#[test]
 fn listeners_run_in_order_and_can_use_the_breaker() {
     let (breaker, clock) = manual(Settings::consecutive(1).open(MS));
     let received = Arc::new(Mutex::new(Vec::new()));
@@ -224,7 +247,7 @@ fn of_thirty_two_threads_a_half_open_breaker_admits_its_number_of_probes() {
         });
         assert_eq!(admitted.len(), probes as usize);
         assert_eq!(breaker.snapshot().probes_in_flight, Some(probes.into()));
-        admitted.into_iter().for_each(crate::circuit_breaker::Permit::success);
+        admitted.into_iter().for_each(metrics_runtime::circuit_breaker::Permit::success);
         assert_eq!(breaker.state(), Closed);
     }
 }

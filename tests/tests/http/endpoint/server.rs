@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use metrics_runtime::http::{ServeError, Server};
+use metrics_runtime::{Builder, InstallError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::config::{Builder, InstallError};
-use crate::http::tests::request;
-use crate::http::{ServeError, Server};
+use crate::request;
 
 const ANY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
@@ -103,7 +103,7 @@ async fn a_port_in_use_is_an_error_and_a_later_call_can_succeed() {
 async fn a_public_address_requires_access_control_or_explicit_consent() {
     let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let error = metrics(Endpoint::new()).serve(everywhere).await.expect_err("open to everyone");
-    assert_eq!(error, ServeError::Open { address: everywhere });
+    assert!(matches!(error, ServeError::Open { address, .. } if address == everywhere), "{error}");
     assert!(error.to_string().contains("METRICS_TOKEN"), "{error}");
     for address in [IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from([192, 168, 0, 1]), IpAddr::from([0, 0, 0, 1])] {
         let refused = builder(Endpoint::new()).listen_on((address, 0)).build().expect_err("open to everyone");

@@ -1,12 +1,9 @@
 //! Tests of the endpoint, in routers, as a service and over real sockets.
 
-#[cfg(feature = "prometheus")]
 mod collector;
-#[cfg(feature = "prometheus")]
 mod collectors;
 mod mount;
 mod scrapes;
-#[cfg(feature = "serve")]
 mod server;
 
 use std::time::Duration;
@@ -16,9 +13,9 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
-use crate::config::Metrics;
-use crate::http::{Endpoint, EndpointService, PageBody};
-use crate::registry::Registry;
+use metrics_runtime::Metrics;
+use metrics_runtime::Registry;
+use metrics_runtime::http::{Endpoint, EndpointService, PageBody};
 
 /// Creates a registry and its endpoint.
 fn endpoint(settings: Endpoint) -> (EndpointService, Registry) {

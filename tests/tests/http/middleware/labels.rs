@@ -6,13 +6,13 @@ use std::future::ready;
 use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
+use metrics_runtime::Label;
+use metrics_runtime::http::{HttpError, RequestHead, ResponseHead};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use super::outcomes::{Polled, answer, poll_once, step};
+use super::outcomes::{Polled, answer, step};
 use super::routes::send;
 use super::*;
-use crate::http::{HttpError, RequestHead, ResponseHead};
-use crate::schema::Label;
 
 /// Returns the series of this metric, without values.
 fn series(registry: &Registry, metric: &str) -> Vec<String> {

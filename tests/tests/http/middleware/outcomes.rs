@@ -1,7 +1,7 @@
 //! The outcomes of requests.
 
 use std::convert::Infallible;
-use std::future::{Future, pending};
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Waker;
@@ -10,16 +10,12 @@ use axum::Router;
 use axum::routing::get;
 use http::{StatusCode, header::CONTENT_LENGTH};
 use http_body::Body as _;
+use metrics_runtime::http::TrackedBody;
 use proptest::prelude::*;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::*;
-use crate::http::TrackedBody;
-
-pub(super) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
 
 /// Sends a request with this method to a service that returns this response at once.
 pub(super) fn answer<B: http_body::Body>(

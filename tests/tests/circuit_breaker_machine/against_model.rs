@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use metrics_runtime::circuit_breaker::{Permit, Settings, State, Verdict};
 use proptest::prelude::*;
 
 use super::manual;
-use crate::circuit_breaker::{Permit, Settings, State, Verdict};
 
 /// One operation on the breaker and the model.
 #[derive(Clone, Copy, Debug)]

@@ -9,13 +9,13 @@ use http::{HeaderValue, StatusCode, Version};
 use http_body_util::Empty;
 use hyper::ext::Protocol;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use metrics_runtime::http::OpenUpgrade;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::sockets::serve;
 use super::*;
-use crate::http::OpenUpgrade;
 
 /// Echoes the bytes of the upgraded connection.
 async fn echo(open: OpenUpgrade, mut request: axum::extract::Request) -> Response {

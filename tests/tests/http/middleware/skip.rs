@@ -6,13 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::StatusCode;
+use metrics_runtime::http::Skip;
 use tower::{Service, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::outcomes::poll_once;
 use super::routes::send;
 use super::*;
-use crate::http::Skip;
 
 fn in_flight(registry: &Registry) -> u64 {
     sum(registry, "http_requests_in_flight{")
@@ -90,7 +89,7 @@ async fn a_route_is_skipped_however_its_requests_end() {
 
 #[tokio::test]
 async fn requests_marked_by_an_outer_layer_are_skipped() {
-    let marked = |request: crate::http::RequestHead<'_>| request.extensions().get::<Skip>().is_some();
+    let marked = |request: metrics_runtime::http::RequestHead<'_>| request.extensions().get::<Skip>().is_some();
     let (registry, layer) = instruments_of(&everything().skip(marked));
     let app = layer.install(routes());
     send(&app.clone().layer(Extension(Skip)), "GET", "/counted").await;

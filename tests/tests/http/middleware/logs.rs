@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::routing::{get, post};
 use http::StatusCode;
+use metrics_runtime::Label;
+use metrics_runtime::http::RequestHead;
 use tower::{Service, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::field::{Field, Visit};
@@ -14,8 +16,6 @@ use tracing::{Event, Metadata, Subscriber};
 
 use super::routes::send;
 use super::*;
-use crate::http::RequestHead;
-use crate::schema::Label;
 
 /// A subscriber that keeps all events and spans of all levels, with all fields.
 #[derive(Clone, Default)]
