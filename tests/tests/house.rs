@@ -4,13 +4,22 @@
 //! the modules that it uses. A module may use only modules of earlier rows, so there are no circles.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The table of one crate.
 struct Table {
     /// The folder of the sources, from the root of the repository.
     folder: String,
-    rows: Vec<(String, Vec<String>)>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    /// The line in `ARCHITECTURE.md`.
+    line: usize,
+    module: String,
+    uses: Vec<String>,
 }
 
 #[test]
@@ -25,58 +34,68 @@ fn modules_use_only_the_modules_that_the_architecture_allows() {
 }
 
 fn tables(text: &str) -> Vec<Table> {
-    let blocks = text.split("```rooms ").skip(1);
-    let table = |block: &str| {
-        let (folder, rest) = block.split_once('\n').expect("the folder ends with its line");
-        let (rows, _) = rest.split_once("```").expect("the block is closed");
-        let row = |line: &str| {
-            let mut words = line.split_whitespace().map(str::to_owned);
-            Some((words.next()?, words.collect()))
-        };
-        Table { folder: folder.trim().to_owned(), rows: rows.lines().filter_map(row).collect() }
-    };
-    blocks.map(table).collect()
+    let mut tables: Vec<Table> = Vec::new();
+    let mut inside = false;
+    for (line, text) in text.lines().enumerate() {
+        if let Some(folder) = text.strip_prefix("```rooms ") {
+            tables.push(Table { folder: folder.trim().to_owned(), rows: Vec::new() });
+            inside = true;
+        } else if text.starts_with("```") {
+            inside = false;
+        } else if let (true, Some(table)) = (inside, tables.last_mut()) {
+            let mut words = text.split_whitespace().map(str::to_owned);
+            let row = words.next().map(|module| Row { line: line + 1, module, uses: words.collect() });
+            table.rows.extend(row);
+        }
+    }
+    tables
 }
 
 /// Returns a line for each difference between the table and the sources.
 fn problems(table: &Table, root: &Path) -> Vec<String> {
+    let folder = root.join(&table.folder);
+    let macros = exported_macros(&folder);
     let mut problems = Vec::new();
     let mut found = BTreeSet::new();
-    let folder = root.join(&table.folder);
+    let mut modules = BTreeSet::new();
     for file in rust_files(&folder) {
         let path = file.strip_prefix(&folder).expect("the file is in the folder").to_owned();
         // The root of a crate names all modules.
         if is_test(&path) || path == Path::new("lib.rs") {
             continue;
         }
+        let place = |line| format!("{}/{}:{line}", table.folder, path.display());
         let location = location(&path);
         let module = table.module_of(&location);
+        modules.insert(module.clone());
         let code = fs::read_to_string(&file).expect("the file can be read");
         for (line, path_used) in paths(&code, &location) {
             let used = table.module_of(&path_used);
-            let is_module = |name: &str| folder.join(name).is_dir() || folder.join(format!("{name}.rs")).is_file();
-            // An exported macro is at the root of the crate, wherever it is defined.
-            if used == module || !is_module(&used) {
+            if used == module || macros.contains(&used) {
                 continue;
             }
-            let place = format!("{}/{}:{line}", table.folder, path.display());
-            match table.uses(&module) {
-                None => problems.push(format!("{place}: `{module}` has no row in ARCHITECTURE.md")),
-                Some(allowed) if !allowed.contains(&used) => {
-                    problems.push(format!("{place}: {module} -> {used} is not in the table of ARCHITECTURE.md"));
-                }
-                Some(_) => {}
+            if table.row(&used).is_none() {
+                problems.push(format!("{}: `{}` does not start with a module", place(line), path_used.join("::")));
+            } else if table.row(&module).is_some_and(|row| !row.uses.contains(&used)) {
+                problems.push(format!("{}: {module} -> {used} is not in the table of ARCHITECTURE.md", place(line)));
             }
             found.insert((module.clone(), used));
         }
     }
-    for (at, (module, uses)) in table.rows.iter().enumerate() {
+    for module in modules.iter().filter(|module| table.row(module).is_none()) {
+        problems.push(format!("{}: the module `{module}` has no row in ARCHITECTURE.md", table.folder));
+    }
+    for (at, Row { line, module, uses }) in table.rows.iter().enumerate() {
+        let place = format!("ARCHITECTURE.md:{line}");
+        if !modules.contains(module) {
+            problems.push(format!("{place}: there is no module `{module}` in {}", table.folder));
+        }
         for used in uses {
             if !found.contains(&(module.clone(), used.clone())) {
-                problems.push(format!("{}: {module} -> {used} is in the table, but no file needs it", table.folder));
+                problems.push(format!("{place}: no file needs {module} -> {used}"));
             }
-            if !table.rows[..at].iter().any(|(earlier, _)| earlier == used) {
-                problems.push(format!("{}: {module} -> {used} does not point to an earlier row", table.folder));
+            if !table.rows[..at].iter().any(|earlier| earlier.module == *used) {
+                problems.push(format!("{place}: {module} -> {used} does not point to an earlier row"));
             }
         }
     }
@@ -84,23 +103,33 @@ fn problems(table: &Table, root: &Path) -> Vec<String> {
 }
 
 impl Table {
-    fn uses(&self, module: &str) -> Option<&Vec<String>> {
-        self.rows.iter().find(|(row, _)| row == module).map(|(_, uses)| uses)
+    fn row(&self, module: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.module == module)
     }
 
-    /// Returns the row of a path: the longest that it starts with, or its first name.
+    /// Returns the longest row that the path starts with, or the first name of the path.
     fn module_of(&self, path: &[String]) -> String {
         let prefixes = (1..=path.len()).rev().map(|len| path[..len].join("/"));
-        let row = prefixes.filter(|prefix| self.uses(prefix).is_some()).max_by_key(String::len);
+        let row = prefixes.into_iter().find(|prefix| self.row(prefix).is_some());
         row.unwrap_or_else(|| path.first().cloned().unwrap_or_default())
     }
 }
 
 /// Files of tests and of models may use all modules.
 fn is_test(path: &Path) -> bool {
-    let is_test_name =
-        |part: &std::ffi::OsStr| ["tests", "tests.rs", "models.rs", "golden.rs"].iter().any(|name| part == *name);
+    let is_test_name = |part: &OsStr| ["tests", "tests.rs", "models.rs", "golden.rs"].iter().any(|name| part == *name);
     path.iter().any(is_test_name)
+}
+
+/// Returns the names of exported macros. They are at the root of the crate, wherever they are defined.
+fn exported_macros(folder: &Path) -> BTreeSet<String> {
+    let code = |file: &PathBuf| fs::read_to_string(file).expect("the file can be read");
+    let names = |code: String| {
+        let exported = code.split("#[macro_export]").skip(1).filter_map(|rest| rest.split("macro_rules! ").nth(1));
+        let names = exported.map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        names.collect::<Vec<String>>()
+    };
+    rust_files(folder).iter().map(code).flat_map(names).collect()
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
@@ -112,7 +141,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files.chain(folders.iter().flat_map(|folder| rust_files(folder))).collect()
 }
 
-/// Returns the path of the module that a file is.
+/// Returns the path of the module in a file.
 fn location(path: &Path) -> Vec<String> {
     let mut names: Vec<_> = path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
     if names.last().is_some_and(|name| name == "mod") {
@@ -122,35 +151,57 @@ fn location(path: &Path) -> Vec<String> {
 }
 
 /// Returns the paths that the code names with `crate::` or `super::`, each from the root of the crate and with its line.
-/// Comments do not count, nor do the tests at the end of a file.
+/// Comments and modules of tests do not count.
 fn paths(code: &str, location: &[String]) -> Vec<(usize, Vec<String>)> {
-    let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let code = without_tests(code);
     let lines: Vec<_> = code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
     let code = lines.join("\n");
     let mut found = Vec::new();
-    for root in ["crate::", "super::"] {
+    for root in ["crate", "super"] {
         for (at, _) in code.match_indices(root) {
             let before = code[..at].chars().next_back();
-            if before.is_some_and(|c| c.is_alphanumeric() || "_:$".contains(c)) {
+            if before.is_some_and(|c| c.is_alphanumeric() || "_:$(".contains(c)) {
                 continue;
             }
-            let mut base = if root == "crate::" { Vec::new() } else { location.to_vec() };
-            let mut rest = code[at..].trim_start_matches("crate::");
-            while let Some(after) = rest.strip_prefix("super::") {
+            let mut base = if root == "crate" { Vec::new() } else { location.to_vec() };
+            let mut rest = &code[at..];
+            rest = rest.strip_prefix("crate").unwrap_or(rest);
+            while let Some(after) = rest.trim_start_matches("::").strip_prefix("super") {
                 base.pop();
                 rest = after;
             }
             let line = 1 + code[..at].matches('\n').count();
-            found.extend(names(rest).into_iter().map(|names| (line, [base.clone(), names].concat())));
+            match rest.strip_prefix("::") {
+                Some(rest) => {
+                    found.extend(names(rest).into_iter().map(|names| (line, [base.clone(), names].concat())));
+                }
+                // `use crate as root` would hide the paths that follow.
+                None if rest.starts_with(" as ") => found.push((line, [base, vec![root.to_owned()]].concat())),
+                None => {}
+            }
         }
     }
     found
+}
+
+/// Returns the code with blank lines in place of its modules of tests.
+fn without_tests(code: &str) -> String {
+    let mut code = code.to_owned();
+    while let Some(start) = code.find("\nmod tests {") {
+        let end = code[start..].find("\n}\n").map_or(code.len(), |len| start + len + "\n}".len());
+        let lines = "\n".repeat(code[start..end].matches('\n').count());
+        code.replace_range(start..end, &lines);
+    }
+    code
 }
 
 /// Returns the names of a path, or of each path of a list: `a::b` is one, `{a, b::{c, d}}` are three.
 fn names(path: &str) -> Vec<Vec<String>> {
     if let Some(list) = path.strip_prefix('{') {
         return items(list).into_iter().flat_map(|item| names(item.trim_start())).collect();
+    }
+    if path.starts_with('*') {
+        return vec![vec!["*".to_owned()]];
     }
     let name: String = path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     if name.is_empty() {
@@ -190,10 +241,19 @@ fn items(list: &str) -> Vec<&str> {
 #[test]
 fn the_paths_of_a_file_are_found() {
     let code = "use crate::schema::{Kind, name::{self, check}};\nuse super::super::encode::Page;\n// crate::http\n\
-                fn f() -> crate::error::E { $crate::x() }\n#[cfg(test)]\nmod tests {\n    use crate::config::Builder;\n}\n";
+                #[cfg(test)]\nmod tests {\n    use crate::config::Builder;\n}\n\
+                fn f() -> crate::error::E { $crate::x(pub(crate)) }\nuse crate as root;\nuse super::super::*;\n";
     let location = ["family", "table"].map(str::to_owned);
-    let found: Vec<_> = paths(code, &location).into_iter().map(|(line, path)| (line, path.join("/"))).collect();
-    let expected =
-        [(1, "schema/Kind"), (1, "schema/name/self"), (1, "schema/name/check"), (4, "error/E"), (2, "encode/Page")];
+    let mut found: Vec<_> = paths(code, &location).into_iter().map(|(line, path)| (line, path.join("/"))).collect();
+    found.sort();
+    let expected = [
+        (1, "schema/Kind"),
+        (1, "schema/name/check"),
+        (1, "schema/name/self"),
+        (2, "encode/Page"),
+        (8, "error/E"),
+        (9, "crate"),
+        (10, "*"),
+    ];
     assert_eq!(found, expected.map(|(line, path)| (line, path.to_owned())));
 }

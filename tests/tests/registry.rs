@@ -342,6 +342,48 @@ mod families_in_prometheus_registries {
     }
 
     #[test]
+    fn of_two_families_with_one_full_name_the_page_and_the_collector_have_the_first() {
+        let registry = Registry::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let builder = Metrics::builder().registry(&registry).namespace("tokio");
+        let metrics = builder.tokio_runtime("main", runtime.handle()).build().unwrap();
+        let workers = registry.gauge(Descriptor::gauge("workers", "Of the service.").labels(["a"])).unwrap();
+        workers.get_or_create(&["x"]).unwrap().set(7.0);
+        let other = prometheus::Registry::new();
+        other.register(Box::new(metrics.collector())).unwrap();
+        for page in [Page::parse_text(&metrics.render()).unwrap(), prometheus_page(&other)] {
+            assert_eq!(page.value("tokio_workers", [("a", "x")]), 7.0);
+            assert_eq!(page.value("metrics_runtime_label_overflow_total", [("metric", "tokio_workers")]), 0.0);
+            assert!(page.value("metrics_runtime_scrape_errors_total", [("cause", "duplicate")]) >= 1.0);
+        }
+    }
+
+    #[test]
+    fn a_prometheus_registry_refuses_a_second_collector_that_would_write_the_same_series() {
+        let collector = |namespace: &str, constant: &[(&str, &str)]| {
+            let mut builder = Metrics::builder().registry(&Registry::new()).namespace(namespace);
+            for (name, value) in constant {
+                builder = builder.constant_label(*name, *value);
+            }
+            Box::new(builder.build().unwrap().collector())
+        };
+        let accepts = |first: &[(&str, &str)], second: &[(&str, &str)]| {
+            let other = prometheus::Registry::new();
+            other.register(collector("a", first)).unwrap();
+            let accepted = other.register(collector("b", second)).is_ok();
+            // The page is parsed strictly: a series that is there twice fails.
+            prometheus_page(&other);
+            accepted
+        };
+        assert!(accepts(&[("zone", "1")], &[("zone", "2")]));
+        assert!(!accepts(&[], &[]));
+        assert!(!accepts(&[("zone", "1")], &[("zone", "1")]));
+        // These labels of the toolkit's own metrics replace the constant labels, so their series would be the same.
+        assert!(!accepts(&[("code", "1")], &[("code", "2")]));
+        assert!(!accepts(&[("metric", "1")], &[("metric", "2")]));
+    }
+
+    #[test]
     fn a_family_without_help_or_series_is_accepted() {
         let (ours, other) = (Registry::new(), prometheus::Registry::new());
         let silent = ours.counter(Descriptor::counter("silent_total", "").labels(["kind"])).unwrap();

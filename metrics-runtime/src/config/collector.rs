@@ -1,40 +1,40 @@
 //! All metrics as one collector of the `prometheus` crate.
 
 use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
 
 use super::Metrics;
-use crate::registry::prometheus::to_proto;
+use crate::family::Owner;
+use crate::registry::prometheus::{describe, to_proto};
 
 /// All metrics of a [`Metrics`] as one collector of the `prometheus` crate. Created by [`Metrics::collector`].
 #[derive(Debug)]
 pub struct MetricsCollector {
     metrics: Metrics,
-    description: Option<Desc>,
+    /// The descriptions of the toolkit's own families, which every such collector has. A `prometheus::Registry` therefore
+    /// refuses a second collector that would write the same series. Other families are not described, because more of
+    /// them can be registered later.
+    descriptions: Vec<Desc>,
 }
 
 impl MetricsCollector {
     pub(super) fn new(metrics: Metrics) -> Self {
-        Self { description: describe(&metrics), metrics }
+        let naming = &metrics.inner.naming;
+        let families = metrics.inner.registry.snapshot(naming).families;
+        let own = families.iter().filter(|family| family.owner() == Owner::Toolkit);
+        Self { descriptions: own.map(|family| describe(family.descriptor(), naming)).collect(), metrics }
     }
-}
-
-/// Returns the description that identifies the collector: that of one of the toolkit's own metrics, which every such
-/// collector writes. A `prometheus::Registry` therefore refuses a second collector that would write the same series.
-/// The families of the registry are not listed, because more of them can be registered later.
-fn describe(metrics: &Metrics) -> Option<Desc> {
-    let name = "metrics_runtime_rejected_values_total".to_owned();
-    let constant = metrics.inner.naming.constant.iter().cloned().collect();
-    Desc::new(name, "Families of metrics-runtime.".to_owned(), Vec::new(), constant).ok()
 }
 
 impl Collector for MetricsCollector {
     fn desc(&self) -> Vec<&Desc> {
-        self.description.iter().collect()
+        self.descriptions.iter().collect()
     }
 
-    fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
-        let naming = &self.metrics.inner.naming;
-        let snapshot = self.metrics.inner.registry.snapshot(naming);
+    fn collect(&self) -> Vec<MetricFamily> {
+        let (registry, naming) = (&self.metrics.inner.registry, &self.metrics.inner.naming);
+        let snapshot = registry.snapshot(naming);
+        registry.count_left_out(&snapshot);
         snapshot.families.iter().map(|family| to_proto(&**family, naming)).collect()
     }
 }

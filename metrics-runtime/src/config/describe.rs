@@ -203,19 +203,14 @@ impl Metrics {
                 declarations.entry(declaration.descriptor.name.to_string()).or_default().push(declaration);
             }
         }
-        let mut families = registry.snapshot(naming).families;
-        // In the order of a page, so that the same family wins if two have the same full name.
-        families.sort_by_key(|family| family.owner());
+        let snapshot = registry.snapshot(naming);
         let mut metrics = BTreeMap::new();
-        let mut sample_names = BTreeSet::new();
-        for family in families {
+        for family in snapshot.families {
             let declarations = declarations.get(&*family.descriptor().name).cloned().unwrap_or_default();
-            let prefix = family.prefix(naming);
-            sample_names.extend(family.descriptor().claims().iter().map(|claim| format!("{prefix}{claim}")));
-            metrics.entry(family.full_name(naming)).or_insert_with(|| describe(&*family, naming, declarations));
+            metrics.insert(family.full_name(naming), describe(&*family, naming, declarations));
         }
         #[cfg(feature = "prometheus")]
-        for metric in registry.collected_metrics(sample_names) {
+        for metric in registry.collected_metrics(snapshot.names) {
             metrics.entry(metric.name.clone()).or_insert_with(|| describe_collected(metric, naming));
         }
         Description {

@@ -102,8 +102,8 @@ impl Metrics {
     /// without the registered collectors of the `prometheus` crate. That crate has neither units nor infos: infos are
     /// gauges there.
     ///
-    /// The toolkit's own metrics are included, so a `prometheus::Registry` accepts a second collector only if it has
-    /// other constant labels.
+    /// The toolkit's own metrics are included. A `prometheus::Registry` therefore accepts a second collector only if it
+    /// has the same constant labels with other values.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};

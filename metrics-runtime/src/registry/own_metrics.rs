@@ -10,12 +10,12 @@ use crate::schema::{Descriptor, Naming, Number, Source};
 /// The prefix of the toolkit's own metrics.
 pub(super) const PREFIX: &str = "metrics_runtime_";
 
-/// Returns the families about the values and the series of `families`.
+/// Returns the families about the values and the series of the families of a page.
 pub(super) fn families(families: &[Arc<dyn AnyFamily>], naming: &Naming) -> [Arc<dyn AnyFamily>; 2] {
     let mut overflow = family(
         Descriptor::counter(
             "metrics_runtime_label_overflow_total",
-            "Operations that went to the `_overflow` series because their metric had reached its limit of series.",
+            "Operations that went to the `_overflow` series because their metric has reached its limit of series.",
         )
         .labels(["metric"]),
     );

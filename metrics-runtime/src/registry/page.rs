@@ -12,12 +12,33 @@ use crate::schema::{Kind, Naming};
 /// The estimated bytes of a family's comments.
 const HEADERS: usize = 512;
 
-/// All families of a registry at one moment.
+/// The families of a page at one moment.
 pub(crate) struct Snapshot {
-    /// The families, sorted by name.
+    /// The families in the order of the page: by owner, then by name. Each sample name is written by one of them.
     pub(crate) families: Vec<Arc<dyn AnyFamily>>,
-    /// `false` if computing some of them panicked.
-    pub(crate) is_complete: bool,
+    /// The sample names that they write.
+    pub(crate) names: BTreeSet<String>,
+    /// The metrics that are left out because one of their sample names is taken.
+    left_out: Vec<String>,
+    /// `false` if computing a family panicked.
+    is_complete: bool,
+}
+
+impl Snapshot {
+    /// Adds families, or leaves them out if one of their sample names is taken.
+    fn extend(&mut self, families: impl IntoIterator<Item = Arc<dyn AnyFamily>>, naming: &Naming) {
+        for family in families {
+            let prefix = family.prefix(naming);
+            let claims = family.descriptor().claims();
+            let names: Vec<_> = claims.iter().map(|claim| format!("{prefix}{claim}")).collect();
+            if names.iter().any(|name| self.names.contains(name)) {
+                self.left_out.push(family.descriptor().name.to_string());
+            } else {
+                self.names.extend(names);
+                self.families.push(family);
+            }
+        }
+    }
 }
 
 impl Registry {
@@ -27,26 +48,37 @@ impl Registry {
         self.page(Format::Text, &Naming::default())
     }
 
-    /// Returns all families: registered ones, computed ones with their current samples, and the toolkit's own.
+    /// Returns the families of a page: registered ones, computed ones with their current samples, and the toolkit's own.
     pub(crate) fn snapshot(&self, naming: &Naming) -> Snapshot {
         let (mut by_name, groups) = {
             let families = self.families();
             (families.by_name.clone(), families.computed.clone())
         };
-        let mut is_complete = true;
+        let mut snapshot =
+            Snapshot { families: Vec::new(), names: BTreeSet::new(), left_out: Vec::new(), is_complete: true };
         for group in groups {
             let (families, computed) = group.families();
             if !computed {
                 let what = "a computed metric panicked; the rest of the page is served";
                 self.inner.errors.count(Cause::Panic, || what.to_owned());
-                is_complete = false;
+                snapshot.is_complete = false;
             }
             by_name.extend(families.into_iter().map(|family| (family.descriptor().name.to_string(), family)));
         }
+        // The service's families come first, so they take precedence if another family has the same full name.
         let mut families: Vec<_> = by_name.into_values().collect();
-        families.extend(own_metrics::families(&families, naming));
-        families.sort_by(|a, b| a.descriptor().name.cmp(&b.descriptor().name));
-        Snapshot { families, is_complete }
+        families.sort_by_key(|family| family.owner());
+        snapshot.extend(families, naming);
+        let own = own_metrics::families(&snapshot.families, naming);
+        snapshot.extend(own, naming);
+        snapshot
+    }
+
+    /// Counts the metrics that a snapshot leaves out.
+    pub(crate) fn count_left_out(&self, snapshot: &Snapshot) {
+        for metric in &snapshot.left_out {
+            self.inner.errors.count_duplicate(metric);
+        }
     }
 
     /// Returns the page. The calling thread calls the collectors.
@@ -57,20 +89,21 @@ impl Registry {
     /// Returns the page with these answers of collectors, and `false` if a family is missing. No lock is held while
     /// series are read.
     pub(crate) fn page_with(&self, format: Format, naming: &Naming, mut gathered: Gathered) -> (String, bool) {
-        let Snapshot { mut families, mut is_complete } = self.snapshot(naming);
-        is_complete &= gathered.problems.is_empty();
+        let snapshot = self.snapshot(naming);
+        self.count_left_out(&snapshot);
+        let Snapshot { families, names, left_out, is_complete } = snapshot;
+        let is_complete = is_complete && left_out.is_empty() && gathered.problems.is_empty();
         for problem in gathered.problems.drain(..) {
             self.inner.errors.count(problem.cause, || format!("{}; the rest of the page is served", problem.what));
         }
-        // The service's families come first, so they take precedence if another family has the same full name.
-        families.sort_by_key(|family| family.owner());
-        let mut writer = Writer::new(self, format, naming, &families);
+        let mut writer = Writer::new(self, format, naming, &families, names);
         let toolkit = families.partition_point(|family| family.owner() < Owner::Toolkit);
         for family in &families[..toolkit] {
             writer.write(&**family);
         }
         #[cfg(feature = "prometheus")]
         super::prometheus::write_all(&mut writer, &gathered.families);
+        // The toolkit's own come last, so they count what happened to this page.
         for family in &families[toolkit..] {
             writer.write(&**family);
         }
@@ -78,7 +111,7 @@ impl Registry {
     }
 }
 
-/// Writes families onto a page. Leaves out those whose name is taken.
+/// Writes families onto a page.
 pub(super) struct Writer<'a> {
     registry: &'a Registry,
     naming: &'a Naming,
@@ -89,7 +122,13 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(registry: &'a Registry, format: Format, naming: &'a Naming, families: &[Arc<dyn AnyFamily>]) -> Self {
+    fn new(
+        registry: &'a Registry,
+        format: Format,
+        naming: &'a Naming,
+        families: &[Arc<dyn AnyFamily>],
+        names: BTreeSet<String>,
+    ) -> Self {
         let constant = naming.constant_text(&[]).len();
         // Reserved at once: a page of many megabytes that grows is copied, and each time the kernel maps fresh memory.
         let len = families.iter().map(|family| {
@@ -97,10 +136,10 @@ impl<'a> Writer<'a> {
             HEADERS + family.page_len(beside)
         });
         let page = Page::new(format, HEADERS + len.sum::<usize>());
-        Self { registry, naming, page, names: BTreeSet::new(), is_complete: true }
+        Self { registry, naming, page, names, is_complete: true }
     }
 
-    /// Takes the sample names for a metric. Returns `false`, and counts it, if one of them is taken.
+    /// Takes the sample names for a collected metric. Returns `false`, and counts it, if one of them is taken.
     pub(super) fn take(&mut self, metric: &str, names: Vec<String>) -> bool {
         if names.iter().any(|name| self.names.contains(name)) {
             self.leave_out(metric);
@@ -125,11 +164,6 @@ impl<'a> Writer<'a> {
     /// Writes a family. A family without series has a header too, so the page shows every declared metric.
     fn write(&mut self, family: &dyn AnyFamily) {
         let descriptor = family.descriptor();
-        let prefix = family.prefix(self.naming);
-        let names = descriptor.claims().iter().map(|claim| format!("{prefix}{claim}")).collect();
-        if !self.take(&descriptor.name, names) {
-            return;
-        }
         self.page.family(Header {
             name: &family.full_name(self.naming),
             kind: descriptor.kind.into(),

@@ -39,7 +39,7 @@ impl Read for proto::Gauge {
 /// A family can be registered with any [`prometheus::Registry`]. It has no namespace there.
 impl<M: Metric> Collector for Family<M> {
     fn desc(&self) -> Vec<&Desc> {
-        vec![self.desc_or_init(|| describe(self.descriptor()))]
+        vec![self.desc_or_init(|| describe(self.descriptor(), &Naming::default()))]
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
@@ -47,14 +47,17 @@ impl<M: Metric> Collector for Family<M> {
     }
 }
 
-fn describe(descriptor: &Descriptor) -> Desc {
+/// Returns the description of a family that gets no namespace.
+pub(crate) fn describe(descriptor: &Descriptor, naming: &Naming) -> Desc {
     let name = descriptor.name.to_string();
     // The `prometheus` crate rejects an empty help text, which both exposition formats allow.
     let help = if descriptor.help.is_empty() { &descriptor.name } else { &descriptor.help }.to_string();
     let labels = descriptor.labels.iter().map(ToString::to_string).collect();
+    let constant = naming.constant_beside(&descriptor.labels);
+    let constant: HashMap<_, _> = constant.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     // `Descriptor::check` is stricter than `Desc::new`. If the two ever disagree, recording still works, with an empty
     // description.
-    Desc::new(name, help, labels, HashMap::new()).unwrap_or_else(|_| Desc {
+    Desc::new(name, help, labels, constant).unwrap_or_else(|_| Desc {
         fq_name: String::new(),
         help: String::new(),
         const_label_pairs: Vec::new(),

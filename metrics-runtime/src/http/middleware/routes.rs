@@ -158,7 +158,7 @@ mod tests {
     use http::Request;
     use tower::{Service, ServiceExt};
 
-    use crate::http::{Http, RequestHead};
+    use crate::http::middleware::{Http, RequestHead};
     use crate::registry::Registry;
     use crate::schema::Label;
 
