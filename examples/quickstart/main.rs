@@ -8,7 +8,7 @@ use axum::{Router, routing::get};
 use metrics_runtime::{Metrics, track};
 use tokio::net::TcpListener;
 
-/// Greetings by status.
+/// Greetings.
 #[track(name = "greetings")]
 async fn greet(Path(name): Path<String>) -> Result<String, StatusCode> {
     match name.as_str() {

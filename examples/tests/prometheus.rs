@@ -503,14 +503,14 @@ fn the_reference_parsers_and_the_strict_parser_agree_on_every_page() {
     let Some(python) = tools::python() else { return };
     for (name, text, openmetrics) in pages() {
         let in_text = Page::parse_text(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}")).points();
-        let theirs = python.parse_text(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
-        assert_eq!(difference(&stored(in_text.clone()), &stored(theirs)), "", "{name}");
+        let by_python = python.parse_text(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
+        assert_eq!(difference(&stored(in_text.clone()), &stored(by_python)), "", "{name}");
 
         let in_openmetrics = Page::parse_openmetrics(&openmetrics);
         let in_openmetrics = in_openmetrics.unwrap_or_else(|error| panic!("{name}: {error}\n{openmetrics}")).points();
-        let theirs = python.parse_openmetrics(&openmetrics);
-        let theirs = theirs.unwrap_or_else(|error| panic!("{name}: {error}\n{openmetrics}"));
-        assert_eq!(difference(&stored(in_openmetrics.clone()), &stored(theirs)), "", "{name}");
+        let by_python = python.parse_openmetrics(&openmetrics);
+        let by_python = by_python.unwrap_or_else(|error| panic!("{name}: {error}\n{openmetrics}"));
+        assert_eq!(difference(&stored(in_openmetrics.clone()), &stored(by_python)), "", "{name}");
 
         // A sum that can decrease is not a counter: OpenMetrics omits it, and the count with it.
         let omitted =

@@ -9,7 +9,7 @@ use prometheus::proto::MetricFamily;
 /// The time to wait for collectors.
 #[cfg(feature = "axum")]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct CollectorTimeouts {
     /// The time at which the page is written, with the answers so far.
     #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "there are no collectors to wait for"))]
     pub(crate) deadline: Instant,

@@ -21,7 +21,7 @@ mod scrape_metrics;
 pub(crate) use describe::CollectedMetric;
 pub use error::RegistryError;
 #[cfg(feature = "axum")]
-pub(crate) use gathered::Patience;
+pub(crate) use gathered::CollectorTimeouts;
 #[cfg(feature = "axum")]
 pub(crate) use scrape_metrics::ScrapeMetrics;
 
@@ -318,7 +318,7 @@ impl Registry {
 
     #[cfg(all(feature = "axum", not(feature = "prometheus")))]
     #[expect(clippy::unused_self, reason = "the feature `prometheus` needs it")]
-    pub(crate) fn gather_within(&self, _patience: Patience) -> gathered::Gathered {
+    pub(crate) fn gather_within(&self, _timeouts: CollectorTimeouts) -> gathered::Gathered {
         gathered::Gathered::default()
     }
 }

@@ -2,9 +2,9 @@
 
 use prometheus::core::Collector;
 
-use super::gathered::Gathered;
 #[cfg(feature = "axum")]
-use super::gathered::Patience;
+use super::gathered::CollectorTimeouts;
+use super::gathered::Gathered;
 use super::{Registry, RegistryError};
 
 impl Registry {
@@ -35,7 +35,7 @@ impl Registry {
 
     /// Calls all collectors on other threads and waits for them.
     #[cfg(feature = "axum")]
-    pub(crate) fn gather_within(&self, patience: Patience) -> Gathered {
-        self.inner.collectors.gather_within(patience)
+    pub(crate) fn gather_within(&self, timeouts: CollectorTimeouts) -> Gathered {
+        self.inner.collectors.gather_within(timeouts)
     }
 }

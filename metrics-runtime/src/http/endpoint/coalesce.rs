@@ -26,7 +26,7 @@ use super::response::{EncodedPage, PageBody, Permit, Scrape, error_response, pag
 use super::settings::Endpoint;
 use crate::encode::Format;
 use crate::metric::First;
-use crate::registry::Patience;
+use crate::registry::CollectorTimeouts;
 use crate::registry::Registry;
 use crate::schema::Naming;
 
@@ -197,8 +197,8 @@ impl Scraper {
         let now = Instant::now();
         // A limit beyond the range of `Instant` becomes one day.
         let deadline = now.checked_add(limit).unwrap_or(now + Duration::from_secs(86_400));
-        let patience = Patience { deadline, overdue: self.endpoint.time_limit() };
-        let gathered = self.registry.gather_within(patience);
+        let timeouts = CollectorTimeouts { deadline, overdue: self.endpoint.time_limit() };
+        let gathered = self.registry.gather_within(timeouts);
         let reading = self.read_lock.lock().unwrap_or_else(PoisonError::into_inner);
         stop_joining();
         let (text, complete) = self.registry.page_with(format, &self.naming, gathered);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use prometheus::proto::MetricFamily;
 
 use super::{Collectors, Merged, Unit, lock};
-use crate::registry::gathered::{Cause, Gathered, Patience};
+use crate::registry::gathered::{Cause, CollectorTimeouts, Gathered};
 
 /// After this time without progress, one more thread takes collectors from the queue. The value affects only the number
 /// of threads.
@@ -36,11 +36,11 @@ type Queue = Mutex<VecDeque<(Arc<Unit>, Arc<Call>)>>;
 impl Collectors {
     /// Calls every collector on other threads. Joins calls that are running for another page. Leaves out collectors
     /// that have not answered by the deadline, and does not call them again until they have.
-    pub(in crate::registry) fn gather_within(&self, patience: Patience) -> Gathered {
+    pub(in crate::registry) fn gather_within(&self, timeouts: CollectorTimeouts) -> Gathered {
         let units = lock(&self.units).clone();
         let queue = Arc::new(Queue::default());
         let calls: Vec<_> = units.into_iter().map(|unit| unit.call(&queue)).collect();
-        self.wait(&calls, &queue, patience);
+        self.wait(&calls, &queue, timeouts);
         let mut merged = Merged::default();
         for (unit, call) in calls {
             let families = match Arc::try_unwrap(call) {
@@ -56,11 +56,11 @@ impl Collectors {
         merged.finish()
     }
 
-    fn wait(&self, calls: &[(Arc<Unit>, Arc<Call>)], queue: &Arc<Queue>, patience: Patience) {
+    fn wait(&self, calls: &[(Arc<Unit>, Arc<Call>)], queue: &Arc<Queue>, timeouts: CollectorTimeouts) {
         let requested = Instant::now();
         let is_overdue = |call: &Call| {
             let started = call.started.get().copied().unwrap_or(requested);
-            requested.saturating_duration_since(started) >= patience.overdue
+            requested.saturating_duration_since(started) >= timeouts.overdue
         };
         let awaited: Vec<_> = calls.iter().map(|(_, call)| call).filter(|call| !is_overdue(call)).collect();
         if !lock(queue).is_empty() {
@@ -68,7 +68,7 @@ impl Collectors {
         }
         let mut finished = lock(&self.finished.calls);
         while !awaited.iter().all(|call| call.families.get().is_some()) {
-            let left = patience.deadline.saturating_duration_since(Instant::now());
+            let left = timeouts.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
