@@ -105,15 +105,8 @@
 //! (feature `serve`) serves it on a separate address, together with `/health`, if one is configured. `http::Endpoint`
 //! sets token, allowed networks, limit (40 scrapes at a time), deadline (10 s) and strictness.
 //!
-//! [`Builder::from_env`] reads these variables:
-//!
-//! | variable | values | if unset |
-//! |---|---|---|
-//! | `METRICS_ENABLED` | `true` `1` `yes` `on`, `false` `0` `no` `off`; any other value is an error. If off, functions run as without attributes, requests are not recorded, and there is no page | on |
-//! | `METRICS_PATH` | the path of the page; it starts with `/`, and the application must not serve it | `/metrics` |
-//! | `METRICS_TOKEN` | the secret that scrapers send as `Authorization: Bearer ..`; an empty value is an error | no token |
-//! | `METRICS_ALLOW` | the addresses and networks of scrapers, by the address of the peer: `127.0.0.1,10.0.0.0/8` | any address |
-//! | `METRICS_LISTEN` | the separate address of the page, `127.0.0.1:9464`, or a port of the loopback address; an address that other machines can reach requires a token or allowed networks | the page is in the router |
+//! [`Builder::from_env`] reads `METRICS_ENABLED`, `METRICS_PATH`, `METRICS_TOKEN`, `METRICS_ALLOW` and `METRICS_LISTEN`,
+//! and lists their values.
 //!
 //! # Metrics of the toolkit
 //!

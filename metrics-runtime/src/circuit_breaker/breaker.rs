@@ -13,7 +13,7 @@ use super::open::CircuitOpen;
 use super::permit::{Calling, Permit};
 use super::settings::{Policy, Settings, SettingsError};
 use super::source::{BreakerSource, Calls, Snapshot};
-use super::window::Successes;
+use super::window::CallCount;
 use super::{Completion, State, Transition, Verdict};
 use crate::metric::Striped;
 use crate::metric::sync::Mutex;
@@ -54,7 +54,7 @@ pub(super) struct Inner {
     clock: Clock,
     /// Written only under the lock, and read by every call. On a cache line that is not written while calls succeed.
     state: CachePadded<StateCell>,
-    successes: Successes,
+    call_count: CallCount,
     completed: [Striped; Completion::ALL.len()],
     rejected: Striped,
     machine: Mutex<Machine>,
@@ -102,7 +102,7 @@ impl CircuitBreaker {
             service,
             clock,
             state: CachePadded::new(StateCell { packed, open_until: AtomicU64::new(0) }),
-            successes: Successes::new(&settings),
+            call_count: CallCount::new(&settings),
             completed: Completion::ALL.map(|_| counter()),
             rejected: counter(),
             machine: Mutex::new(machine),
@@ -260,7 +260,7 @@ impl Inner {
     }
 
     fn cx(&self) -> Context<'_> {
-        Context { settings: &self.settings, clock: &self.clock, successes: &self.successes }
+        Context { settings: &self.settings, clock: &self.clock, call_count: &self.call_count }
     }
 
     #[inline]
@@ -371,11 +371,11 @@ impl Inner {
     fn count_success(&self, admission: Admission) {
         if let Policy::OverTime { .. } = self.settings.policy {
             let now = self.clock.now();
-            if self.successes.is_new_step(now) {
+            if self.call_count.is_new_step(now) {
                 self.change(|machine, cx| machine.begin_step(cx, admission, now));
             }
         }
-        self.successes.add();
+        self.call_count.add();
     }
 
     #[cold]

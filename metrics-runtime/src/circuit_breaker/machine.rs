@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::clock::{Clock, nanos};
 use super::settings::Settings;
-use super::window::{Successes, Window};
+use super::window::{CallCount, Window};
 use super::{Completion, State, Transition};
 
 /// A function that is called with each transition.
@@ -132,7 +132,7 @@ pub(super) struct View {
 pub(super) struct Context<'a> {
     pub(super) settings: &'a Settings,
     pub(super) clock: &'a Clock,
-    pub(super) successes: &'a Successes,
+    pub(super) call_count: &'a CallCount,
 }
 
 /// The longest `retry_after` of a half-open breaker, in nanoseconds. The duration of its probes is not known, and one
@@ -202,13 +202,13 @@ impl Machine {
         let wait = cx.settings.wait(self.opened, if cx.settings.jitter > 0.0 { random() } else { 0.0 });
         let timestamp = cx.clock.timestamp();
         let until_timestamp = timestamp + wait.as_secs_f64();
-        self.window.clear(cx.successes);
+        self.window.clear(cx.call_count);
         self.enter(Phase::Open { until: now.saturating_add(nanos(wait)), until_timestamp }, timestamp);
     }
 
     fn close(&mut self, cx: Context<'_>) {
         self.opened = 0;
-        self.window.clear(cx.successes);
+        self.window.clear(cx.call_count);
         self.enter(Phase::Closed, cx.clock.timestamp());
     }
 
@@ -246,7 +246,7 @@ impl Machine {
                 Completion::Success => self.window.success(),
                 Completion::Failure => {
                     let now = cx.clock.now();
-                    if self.window.failure(cx.successes, now) {
+                    if self.window.failure(cx.call_count, now) {
                         self.open(cx, now);
                     }
                 }
@@ -277,7 +277,7 @@ impl Machine {
     /// Begins the step of `now` in a window over time. Does nothing if another state admitted the call.
     pub(super) fn begin_step(&mut self, cx: Context<'_>, admission: Admission, now: u64) {
         if admission.generation == self.generation {
-            self.window.begin_step(cx.successes, now);
+            self.window.begin_step(cx.call_count, now);
         }
     }
 
@@ -310,7 +310,7 @@ impl Machine {
             probes: 0,
         };
         match &self.phase {
-            Phase::Closed => view.ratio = self.window.ratio(cx.successes, now),
+            Phase::Closed => view.ratio = self.window.ratio(cx.call_count, now),
             Phase::Open { until, until_timestamp } if now >= *until => {
                 view.state = State::HalfOpen;
                 view.transitions[State::Open as usize][State::HalfOpen as usize] += 1;

@@ -86,7 +86,8 @@
 //! - No lock is held while a call runs, while a listener runs, or across an `.await`.
 //! - A successful call through a closed breaker costs one atomic load before and one after, and one addition to a
 //!   counter of its thread. Policies with a ratio add to a second counter.
-//!   [`ratio_over_time`](Settings::ratio_over_time) also reads the clock.
+//!   [`ratio_over_time`](Settings::ratio_over_time) also reads the clock, and takes the lock once for each of its ten
+//!   steps.
 //!
 //! # Metrics
 //!

@@ -1,7 +1,7 @@
 //! The windows of calls that the policies evaluate.
 //!
-//! Failures are rare while speed matters, so each failure is stored, under the breaker's lock. Successes are only
-//! counted, in a [`Striped`], so that each thread adds to its own shard.
+//! All calls are counted in a [`Striped`], so that each thread adds to its own shard. Failures are rare, so a window of calls
+//! also stores each failure, under the breaker's lock.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const STEPS: u64 = 10;
 
 /// The counts that are written without the lock.
 #[derive(Debug)]
-pub(super) struct Successes {
+pub(super) struct CallCount {
     /// The number of calls that the window has counted since the breaker was created, failures included.
     calls: Striped,
     /// For windows over time, the number of the current step plus one; 0 if there is no step.
@@ -24,7 +24,7 @@ pub(super) struct Successes {
     step_nanos: u64,
 }
 
-impl Successes {
+impl CallCount {
     pub(super) fn new(settings: &Settings) -> Self {
         let calls = Striped::new();
         let step_nanos = match settings.policy {
@@ -115,87 +115,87 @@ impl Window {
     }
 
     /// Counts a failure. Returns `true` if it opens the breaker.
-    pub(super) fn failure(&mut self, successes: &Successes, now: u64) -> bool {
-        self.begin_step(successes, now);
+    pub(super) fn failure(&mut self, call_count: &CallCount, now: u64) -> bool {
+        self.begin_step(call_count, now);
         match self {
             Self::Consecutive { limit, failures } => {
                 *failures = failures.saturating_add(1);
                 *failures >= *limit
             }
             Self::OfCalls { size, failures, .. } => {
-                successes.add();
-                let total = successes.calls.sum();
+                call_count.add();
+                let total = call_count.calls.sum();
                 failures.push_back(total);
                 while failures.front().is_some_and(|&failure| failure.saturating_add(*size) <= total) {
                     failures.pop_front();
                 }
-                self.reaches_threshold(successes, now)
+                self.reaches_threshold(call_count, now)
             }
             Self::OverTime { steps, .. } => {
-                successes.add();
+                call_count.add();
                 if let Some(step) = steps.back_mut() {
                     step.failures += 1;
                 }
-                self.reaches_threshold(successes, now)
+                self.reaches_threshold(call_count, now)
             }
         }
     }
 
     /// Begins the step of `now`, unless it has begun. Does nothing in windows of calls.
-    pub(super) fn begin_step(&mut self, successes: &Successes, now: u64) {
-        let (Self::OverTime { steps, .. }, Some(number)) = (self, now.checked_div(successes.step_nanos)) else {
+    pub(super) fn begin_step(&mut self, call_count: &CallCount, now: u64) {
+        let (Self::OverTime { steps, .. }, Some(number)) = (self, now.checked_div(call_count.step_nanos)) else {
             return;
         };
         if steps.back().is_some_and(|step| step.number >= number) {
             return;
         }
-        steps.push_back(Step { number, before: successes.calls.sum(), failures: 0 });
+        steps.push_back(Step { number, before: call_count.calls.sum(), failures: 0 });
         while steps.front().is_some_and(|step| step.number.saturating_add(STEPS) <= number) {
             steps.pop_front();
         }
-        successes.step.store(number.saturating_add(1), Ordering::Relaxed);
+        call_count.step.store(number.saturating_add(1), Ordering::Relaxed);
     }
 
     /// Removes all calls.
-    pub(super) fn clear(&mut self, successes: &Successes) {
+    pub(super) fn clear(&mut self, call_count: &CallCount) {
         match self {
             Self::Consecutive { failures, .. } => *failures = 0,
             Self::OfCalls { start, failures, .. } => {
                 failures.clear();
-                *start = successes.calls.sum();
+                *start = call_count.calls.sum();
             }
             Self::OverTime { steps, .. } => {
                 steps.clear();
                 // The next call begins a step.
-                successes.step.store(0, Ordering::Relaxed);
+                call_count.step.store(0, Ordering::Relaxed);
             }
         }
     }
 
-    fn reaches_threshold(&self, successes: &Successes, now: u64) -> bool {
+    fn reaches_threshold(&self, call_count: &CallCount, now: u64) -> bool {
         match self {
             Self::Consecutive { .. } => false,
             Self::OfCalls { ratio, .. } | Self::OverTime { ratio, .. } => {
-                self.ratio(successes, now).is_some_and(|found| found >= *ratio)
+                self.ratio(call_count, now).is_some_and(|found| found >= *ratio)
             }
         }
     }
 
     /// Returns the ratio of failed calls, or `None` below the minimum and for policies without a ratio. Does not change
     /// the window.
-    pub(super) fn ratio(&self, successes: &Successes, now: u64) -> Option<f64> {
+    pub(super) fn ratio(&self, call_count: &CallCount, now: u64) -> Option<f64> {
         let (failures, total, minimum) = match self {
             Self::Consecutive { .. } => return None,
             Self::OfCalls { size, minimum, start, failures, .. } => {
-                let sum = successes.calls.sum();
+                let sum = call_count.calls.sum();
                 let outside = failures.partition_point(|failure| failure.saturating_add(*size) <= sum);
                 ((failures.len() - outside) as u64, sum.saturating_sub(*start).min(*size), minimum)
             }
             Self::OverTime { minimum, steps, .. } => {
-                let number = now.checked_div(successes.step_nanos).unwrap_or(0);
+                let number = now.checked_div(call_count.step_nanos).unwrap_or(0);
                 let mut inside = steps.iter().filter(|step| step.number.saturating_add(STEPS) > number).peekable();
                 let before = inside.peek().map(|step| step.before);
-                let total = before.map_or(0, |before| successes.calls.sum().saturating_sub(before));
+                let total = before.map_or(0, |before| call_count.calls.sum().saturating_sub(before));
                 (inside.map(|step| step.failures).sum(), total, minimum)
             }
         };

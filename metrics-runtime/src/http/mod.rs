@@ -110,30 +110,8 @@
 //! with `Registry::include`. Conversely, a `Family`, or all of them with `Metrics::collector`, can be registered in a
 //! `prometheus::Registry`.
 //!
-//! # Metrics of the toolkit
-//!
-//! | metric | value |
-//! |---|---|
-//! | `metrics_runtime_scrapes_total{code}` | scrapes by status code; `499` if the scraper disconnected early |
-//! | `metrics_runtime_scrapes_in_flight` | scrapes in flight |
-//! | `metrics_runtime_scrape_duration_seconds` | time from a scrape to the end of the page |
-//! | `metrics_runtime_scrape_bytes_total{encoding}` | bytes of pages sent, as encoded |
-//! | `metrics_runtime_scrape_series` | samples on the last page |
-//! | `metrics_runtime_scrape_errors_total{cause}` | collectors and metrics that were left out of a page: `panic`, `timeout`, `duplicate`, `invalid` |
-//! | `metrics_runtime_label_overflow_total{metric}` | operations beyond the limit of series |
-//! | `metrics_runtime_rejected_values_total` | values that were not recorded: NaN, infinite, or negative where that is not allowed |
-//!
-//! # Environment variables
-//!
-//! `Builder::from_env` reads these variables:
-//!
-//! | variable | values | default |
-//! |---|---|---|
-//! | `METRICS_ENABLED` | `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`; any other value is an error. If off, functions run as if they had no attribute, requests are not recorded, and the page is not served | on |
-//! | `METRICS_PATH` | a path that starts with `/` and that the application does not serve | `/metrics` |
-//! | `METRICS_TOKEN` | a secret that scrapers send as `Authorization: Bearer ..`; an empty one is an error | no token is required |
-//! | `METRICS_ALLOW` | addresses and networks of scrapers, such as `127.0.0.1,10.0.0.0/8`, compared with the address of the peer | all |
-//! | `METRICS_LISTEN` | an address for the page, such as `127.0.0.1:9464`, or a port of the loopback address. An address that other machines can reach requires a token or allowed networks | the page is in the router |
+//! The [crate page](crate#metrics-of-the-toolkit) lists the metrics of the endpoint.
+//! [`Builder::from_env`](crate::Builder::from_env) lists the environment variables that override its settings.
 
 #[cfg(feature = "axum")]
 mod endpoint;
