@@ -1,5 +1,5 @@
 //! The commands of this project: `cargo xtask test` runs every check, on a developer's machine as in CI, and
-//! `cargo xtask bench` measures this toolkit against its peers.
+//! `cargo xtask bench` measures this toolkit against its peers. `cargo xtask shapes` compares generated functions.
 //!
 //! - `steps`: the checks, as data
 //! - `run`: runs steps and counts their tests
@@ -53,6 +53,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[FILTER] [--quick]",
         summary: "measure this toolkit against its peers and the floor, or the rows whose name contains FILTER",
         run: Run::WithArguments(bench),
+    },
+    Command {
+        name: "shapes",
+        arguments: "[--seed N] [--count N]",
+        summary: "compare generated functions with and without attributes",
+        run: Run::WithArguments(shapes),
     },
     Command { name: "help", arguments: "", summary: "list the commands", run: Run::Plain(help) },
 ];
@@ -139,8 +145,18 @@ fn setup() -> ExitCode {
 /// Runs the benches. They are a separate workspace, which keeps their many dependencies out of this one. They fail if a
 /// goal is missed.
 fn bench(arguments: &[&str]) -> ExitCode {
+    run_program(&["--release", "--manifest-path", "benches/Cargo.toml"], arguments)
+}
+
+/// Generates functions, and compiles and runs each one with and without attributes. Fails if there is a difference.
+fn shapes(arguments: &[&str]) -> ExitCode {
+    run_program(&["--package", "shapes"], arguments)
+}
+
+/// Runs a program of this repository, and returns its exit code.
+fn run_program(program: &[&str], arguments: &[&str]) -> ExitCode {
     let mut command = cargo();
-    command.args(["run", "--quiet", "--release", "--manifest-path", "benches/Cargo.toml", "--"]).args(arguments);
+    command.args(["run", "--quiet"]).args(program).arg("--").args(arguments);
     for name in run::REMOVED {
         command.env_remove(name);
     }
@@ -162,7 +178,7 @@ fn help() -> ExitCode {
 fn listing() -> String {
     let rows = COMMANDS.iter().map(|command| {
         let usage = format!("{} {}", command.name, command.arguments);
-        format!("  {usage:<26}{}", command.summary)
+        format!("  {usage:<32}{}", command.summary)
     });
     rows.collect::<Vec<_>>().join("\n")
 }

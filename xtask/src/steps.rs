@@ -43,6 +43,8 @@ pub(crate) const STEPS: &[Step] = &[
     // Unit, integration and compile-fail tests. They include the examples run as services, and checks by a real
     // Prometheus, promtool and the reference parsers.
     Step { name: "tests", cargo: Cargo::One("test --workspace --all-targets --no-fail-fast"), ..TESTS },
+    // Functions that are generated, compiled and run with and without attributes.
+    Step { name: "shapes", cargo: Cargo::One("run --quiet --package shapes -- --seed 1 --count 300"), ..PLAIN },
     Step {
         name: "tests with attributes switched off",
         cargo: Cargo::One(
