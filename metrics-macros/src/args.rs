@@ -1,6 +1,7 @@
 //! The arguments of an attribute, read and checked against its row of the grammar.
 
 use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Error, Expr, Ident, Lit, LitStr, Path, Result};
@@ -8,6 +9,7 @@ use syn::{Error, Expr, Ident, Lit, LitStr, Path, Result};
 use crate::diagnostics::{Problems, given_twice, quoted, unknown};
 use crate::grammar::{self, Grammar, Positional, Required, SKIP};
 use crate::syntax::buckets::Buckets;
+use crate::syntax::control_flow::stays_inside;
 use crate::syntax::duration::Duration;
 use crate::syntax::key::Key;
 use crate::syntax::label::{Label, LabelSource, labels};
@@ -74,7 +76,9 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
         }
         Key::Labels => Value::Labels(labels(input, word)?),
         Key::Objective => Value::Objective(Objective::parse(input, word)?),
-        Key::Name | Key::Help | Key::Unit | Key::Service => Value::Text(input.parse()?),
+        Key::Name | Key::Help | Key::Unit | Key::Service => {
+            Value::Text(Text::parse(input, |text| format!("{word} = {text}"))?)
+        }
         Key::Prefix | Key::Rename => Value::Literal(input.parse()?),
         Key::Buckets => Value::Buckets(input.parse()?),
         Key::Returns => Value::Returns(input.parse()?),
@@ -90,8 +94,13 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
         Key::Window | Key::Open | Key::MaxOpen | Key::Lease => {
             Value::Duration(Duration::parse(input, |text| format!("{word} = {text}"))?)
         }
-        Key::Failures | Key::Ratio | Key::Calls | Key::Minimum | Key::Jitter | Key::HalfOpen | Key::Breaker => {
+        Key::Failures | Key::Ratio | Key::Calls | Key::Minimum | Key::Jitter | Key::HalfOpen => {
             Value::Expr(expr(input)?)
+        }
+        Key::Breaker => {
+            let breaker = expr(input)?;
+            stays_inside(&breaker, "`breaker`")?;
+            Value::Expr(breaker)
         }
     })
 }
@@ -130,9 +139,10 @@ impl Args {
         if self.argument(key).is_some() {
             return Err(given_twice(&word, word.span()));
         }
+        let rest = input.fork();
         let (value, result) = match value(key, input, &word) {
             Ok(value) => (Some(value), Ok(())),
-            Err(error) => (None, Err(error)),
+            Err(error) => (None, Err(placed_at_end(error, &rest, &word))),
         };
         self.keyed.push(Argument { key, span: word.span(), value });
         result
@@ -208,9 +218,32 @@ impl Args {
         self.span_of(key).map(|span| Ident::new(key.as_str(), span))
     }
 
+    /// Returns the arguments that decide into which series calls are recorded, as text.
+    pub(crate) fn metrics(&self) -> String {
+        let name = self.text(Key::Name).map(ToTokens::to_token_stream);
+        let preset = self.path(Key::Preset);
+        let operation = self.positional.as_ref().map(|(_, operation)| operation);
+        let model = self.label(Key::Model);
+        let labels = self.labels(Key::Labels).into_iter().flatten();
+        let labels = labels.map(|Label { name, source, .. }| quote!(#name = #source));
+        quote!(#name; #preset; #operation; #model; #(#labels),*).to_string()
+    }
+
     /// Returns the literal without a key, and its span.
     pub(crate) fn positional(&self) -> Option<&(Span, LabelSource)> {
         self.positional.as_ref()
+    }
+}
+
+/// Returns the error at the last token, if the value of the argument ends too early. The error of the parser would be at
+/// the whole attribute.
+fn placed_at_end(error: Error, value: ParseStream<'_>, word: &Ident) -> Error {
+    let last = value.parse::<TokenStream>().ok().and_then(|tokens| tokens.into_iter().last());
+    match last {
+        Some(last) if error.to_string().starts_with("unexpected end of input") => {
+            Error::new(last.span(), format!("the value of `{word}` is incomplete: expected an expression after this"))
+        }
+        _ => error,
     }
 }
 

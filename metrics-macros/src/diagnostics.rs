@@ -17,6 +17,17 @@ impl Problems {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Appends all errors of another collection.
+    pub(crate) fn extend(&mut self, other: Self) {
+        if let Some(errors) = other.0 {
+            self.push(errors);
+        }
+    }
+
     /// Returns all errors, the given one last.
     pub(crate) fn and(mut self, error: Error) -> Error {
         match self.0.take() {

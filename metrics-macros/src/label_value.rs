@@ -78,7 +78,13 @@ fn text(variant: &Variant, problems: &mut Problems) -> LitStr {
         ));
     }
     match args(&variant.attrs, &LABEL_OF_VARIANT, problems).literal(Key::Rename) {
-        Some(text) => text.clone(),
+        Some(text) => {
+            if text.value().is_empty() {
+                let message = "an empty label value is the same as no label: write a text, or remove `rename`";
+                problems.push(Error::new(text.span(), message));
+            }
+            text.clone()
+        }
         None => LitStr::new(&snake_case(&variant.ident.unraw().to_string()), variant.ident.span()),
     }
 }

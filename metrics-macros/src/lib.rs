@@ -105,12 +105,21 @@ use proc_macro::TokenStream;
 /// | `labels(a = \|r\| expr)` | the closure, called with a reference to the returned value (also to a `Result`); `panic` or `cancelled` if the call did not return |
 /// | `labels(a: Type = ..)` | as above, with a given type; default: the type of the parameter |
 ///
-/// The types of values implement `LabelValue`, such as `&str`, `String`, integers and `bool`. If the values of a type
-/// are known, as with [`derive@LabelValue`], their series exist at zero from the start.
+/// The types of values implement `LabelValue`, such as `&str`, `String`, integers and `bool`. If the values of a type are
+/// known, as with [`derive@LabelValue`], their series exist at zero from the start. For a label of the result these are the
+/// series that can occur: `success` and `error` with each value, and `panic` and `cancelled` with themselves.
+///
+/// The attribute sees only its function, and cannot tell a type from a generic of the surrounding `impl` block or trait.
+/// It looks the type of a parameter up in the module, so give the type of a label (`labels(a: Type = a)`) if it is local to
+/// the body of another function. Leave the type out if it is a generic of the block or trait.
+///
+/// `?`, `return`, `break` and `.await` cannot leave a label, a value or a condition: they are compile errors, except inside of
+/// a closure, an async block or a loop of the argument. A macro that contains a `return` is not recognized; do not use one.
 ///
 /// # Buckets
 ///
-/// The bounds are sorted, and leave out `+Inf`.
+/// The bounds are sorted, and leave out `+Inf`. `linear` and `exponential` compute exact decimals: a bound is `0.3`, not
+/// `0.30000000000000004`.
 ///
 /// | form | bounds |
 /// |---|---|
@@ -181,9 +190,13 @@ use proc_macro::TokenStream;
 ///
 /// # Impl blocks
 ///
-/// On an `impl` block, the attribute records every method. The label `function` is `Type::method`. `#[track(skip)]`
-/// excludes a method, and `#[track(..)]` on a method replaces the arguments of the block. `name`, `help`, `labels` and
-/// `value` are allowed only on methods.
+/// On an `impl` block, the attribute records every method. The label `function` is `Type::method`. `#[track(skip)]` excludes
+/// a method, and `#[track(..)]` on a method replaces the arguments of the block, also in a `cfg_attr`. `name`, `help`,
+/// `labels` and `value` are allowed only on methods. On a method, the attribute must have its own name or path: the block does
+/// not recognize an import under another name, which is a compile error.
+///
+/// The location of the caller is lost in a method that inherits `#[track_caller]` from the declaration in its trait:
+/// `Location::caller()` in such a method is a compile error, and panics name a line of the method.
 ///
 /// ```
 /// use metrics_runtime::track;
@@ -238,7 +251,7 @@ pub fn track(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `name = ".."` | name of the metric, without a namespace: a string literal or a path to a `const` | see above |
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
-/// | `unit = ".."` | plural base unit, such as `"bytes"`, with which the name must end: a string literal or a path to a `const` | none |
+/// | `unit = ".."` | plural base unit, such as `"bytes"`, with which the name must end: a string literal or a path to a `const`. `"seconds"` without `value` | none |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
 /// | `buckets = [..]` | bucket bounds, see [`track`](macro@track#buckets) | 0.005 to 10, for seconds |
 /// | `value = \|r\| ..` | the observed value, see [Values](#values) | the duration |
@@ -272,7 +285,7 @@ pub fn track_histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// #[derive(LabelValue, Clone, Copy)]
 /// enum Source { Upload, Queue }
 ///
-/// #[track_counter(name = "analysis_total", labels(source = source))]
+/// #[track_counter(name = "analysis_total", labels(source: Source = source))]
 /// fn analyze(source: Source) {}
 ///
 /// #[track_counter(name = "sent_bytes_total", unit = "bytes", value = |sent| *sent)]
@@ -605,7 +618,7 @@ pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | name | name, after the `prefix` of the module |
 /// | returned type | kind: `Counter` (its name ends with `_total`), `Gauge`, `Histogram` or `Info` (`_info`). The types need no import |
 /// | parameters | labels, of types that implement `LabelValue`. If the values of all types are known, the series exist at zero from the start |
-/// | doc comment | help text |
+/// | doc comment | help text: its first paragraph |
 /// | `#[buckets(..)]` | bucket bounds of a histogram: a list without brackets, or a form of [`track`](macro@track#buckets). Default: 0.005 to 10, for seconds |
 /// | `#[unit("bytes")]` | plural base unit, with which the name must end (before `_total`): a string literal or a path to a `const` |
 ///

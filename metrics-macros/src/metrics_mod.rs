@@ -13,13 +13,14 @@ use crate::diagnostics::{Problems, did_you_mean, given_twice, quoted};
 use crate::expand::buckets::{bounds, check_bounds};
 use crate::expand::checks::check;
 use crate::expand::entry::series;
+use crate::expand::help::help_text;
 use crate::expand::site::values_of;
 use crate::grammar::METRICS;
 use crate::syntax::buckets::Buckets;
-use crate::syntax::item::first_paragraph;
+use crate::syntax::docs::{Help, documented};
 use crate::syntax::key::Key;
 use crate::syntax::module::{BodilessFunction, ModuleItem, parse_item, skip_item, split};
-use crate::syntax::signature::can_be_named;
+use crate::syntax::signature::{KnownType, Surroundings};
 use crate::syntax::text::Text;
 use crate::tokens::{call_over, generate, text};
 
@@ -37,7 +38,7 @@ struct Metric {
     labels: Vec<(Ident, Type)>,
     buckets: Option<Buckets>,
     unit: Option<Text>,
-    help: String,
+    help: Option<Help>,
 }
 
 /// Returns the module with its declarations turned into functions. If there are errors, returns them with a module
@@ -63,13 +64,17 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
 
 fn content(args: &Args, items: TokenStream, private: &TokenStream, problems: &mut Problems) -> TokenStream {
     // The kinds need no import. The user's imports take precedence over a glob.
-    let mut content = generate!(use #private::kinds::*;);
+    let kinds = generate!(use #private::kinds::*;);
+    let mut content = TokenStream::new();
     let prefix = args.literal(Key::Prefix);
     if let Some(literal) = prefix {
         content.extend(check(literal, private, generate!(#private::check_prefix(#literal))));
     }
     let prefix = prefix.map(LitStr::value).unwrap_or_default();
     let parser = |input: ParseStream<'_>| {
+        // Inner attributes come before all items.
+        let inner = input.call(Attribute::parse_inner)?;
+        content = quote!(#(#inner)* #kinds #content);
         while !input.is_empty() {
             match parse_item(input) {
                 Ok(ModuleItem::Other(tokens)) => content.extend(tokens),
@@ -158,7 +163,9 @@ fn metric(function: &BodilessFunction) -> Result<Metric> {
                 Err(error) => problems.push(error),
             }
         } else if attribute.path().is_ident("unit") {
-            match attribute.parse_args() {
+            match attribute
+                .parse_args_with(|input: ParseStream<'_>| Text::parse(input, |text| format!("#[unit({text})]")))
+            {
                 Ok(_) if unit.is_some() => problems.push(repeated(attribute)),
                 Ok(text) => unit = Some(text),
                 Err(error) => problems.push(error),
@@ -172,7 +179,7 @@ fn metric(function: &BodilessFunction) -> Result<Metric> {
     {
         problems.push(Error::new(*span, format!("a `{kind}` has no buckets: remove them, or return a `Histogram`")));
     }
-    let help = first_paragraph(&kept).unwrap_or_default();
+    let help = documented(&kept, signature.ident.span());
     match kind {
         Ok((kind, ty)) => {
             problems.into_result()?;
@@ -247,9 +254,11 @@ fn expand_one(metric: &Metric, prefix: &str, private: &TokenStream) -> TokenStre
     };
     let site_labels = labels.iter().map(|(label, ty)| {
         let name = label.unraw().to_string();
-        let known = if can_be_named(ty, signature) { values_of(ty, private) } else { generate!(&[]) };
+        let known = KnownType::of(ty, signature, Surroundings::Module).map(|known| values_of(&known, private));
+        let known = known.unwrap_or_else(|| generate!(&[]));
         generate!((#name, #known))
     });
+    let help = help.as_ref().map_or_else(|| "".to_token_stream(), |help| help_text(help, private));
     let series = series(&generate!(__METRIC), labels.len(), |i, method| {
         let (label, ty) = &labels[i];
         let method = Ident::new(method, Span::mixed_site());

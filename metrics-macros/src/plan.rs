@@ -1,23 +1,30 @@
 //! Grammar, arguments and item -> plan. All decisions are made here; the expansion only writes tokens.
 
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
-use syn::{Error, Expr, Ident, LitStr, Path, ReturnType, Type};
+use syn::ext::IdentExt as _;
+use syn::{Attribute, Error, Expr, Ident, Path, ReturnType, Type, Visibility};
 
 use crate::args::Args;
 use crate::diagnostics::{Problems, did_you_mean, quoted};
 use crate::grammar::{Grammar, Recording, Rows};
 use crate::syntax::buckets::Buckets;
-use crate::syntax::item::{Function, first_paragraph};
+use crate::syntax::docs::{Help, documented};
+use crate::syntax::item::{Function, Impl};
 use crate::syntax::key::Key;
 use crate::syntax::label::{Label, LabelSource};
 use crate::syntax::objective::Objective;
 use crate::syntax::returns::Returns;
-use crate::syntax::signature::{ReturnedFuture, all_words, bare_word, can_be_named, parameter_type, returned_future};
+use crate::syntax::signature::{
+    KnownType, ReturnedFuture, Surroundings, all_words, bare_word, configured, named_parameters, returned_future,
+};
 use crate::syntax::text::Text;
 
 /// The decisions for one function.
 pub(crate) struct Plan<'a> {
     pub(crate) function: &'a Function,
+    /// The annotated impl block of the function.
+    pub(crate) block: Option<&'a Impl>,
     pub(crate) krate: Option<&'a Path>,
     pub(crate) shape: Shape,
     pub(crate) row: Row<'a>,
@@ -26,7 +33,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) name: Option<&'a Text>,
     /// `true` if the name of the metric is `name`, or the name of the function.
     pub(crate) names_metric: bool,
-    pub(crate) help: Option<Text>,
+    pub(crate) help: Option<Help>,
     pub(crate) unit: Option<&'a Text>,
     pub(crate) buckets: Option<&'a Buckets>,
     pub(crate) labels: Vec<PlannedLabel<'a>>,
@@ -42,23 +49,46 @@ pub(crate) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Returns the type of a label, if an item outside of the function can name it.
-    pub(crate) fn type_of(&self, label: &PlannedLabel<'a>) -> Option<&'a Type> {
+    /// Returns the types that a label can have: none if no item can name them, several if `cfg` selects one.
+    pub(crate) fn types_of(&self, label: &PlannedLabel<'a>) -> Vec<LabelType<'a>> {
         let signature = &self.function.signature;
-        let ty = match label.source {
-            LabelSource::Entry(expr) => label.ty.or_else(|| parameter_type(expr, signature)),
-            LabelSource::Literal(_) | LabelSource::Returned(_) => label.ty,
+        let known = |ty: &'a Type, given: bool| {
+            let surroundings = match self.block {
+                Some(block) => Surroundings::Block(&block.generics),
+                None => Surroundings::Unknown { given },
+            };
+            KnownType::of(ty, signature, surroundings)
         };
-        ty.filter(|ty| can_be_named(ty, signature))
+        if let Some(ty) = label.ty {
+            return vec![LabelType { cfg: Vec::new(), known: known(ty, true) }];
+        }
+        let LabelSource::Entry(expr) = label.source else { return Vec::new() };
+        let parameters = named_parameters(expr, signature).into_iter();
+        parameters
+            .map(|parameter| LabelType { cfg: configured(parameter), known: known(&parameter.ty, false) })
+            .collect()
     }
 
     /// Returns `true` if all labels that are evaluated before the body can be of types with few known values.
     pub(crate) fn may_be_bounded(&self) -> bool {
         let mut entries = self.labels.iter().filter(|label| matches!(label.source, LabelSource::Entry(_)));
         entries.all(|label| {
-            self.type_of(label).is_some_and(|ty| all_words(ty.to_token_stream(), &mut may_have_few_values))
+            self.types_of(label).iter().any(|label| {
+                label
+                    .known
+                    .as_ref()
+                    .is_some_and(|known| all_words(known.ty.to_token_stream(), &mut may_have_few_values))
+            })
         })
     }
+}
+
+/// A type of a label.
+pub(crate) struct LabelType<'a> {
+    /// The attributes that decide if the label has this type.
+    pub(crate) cfg: Vec<&'a Attribute>,
+    /// The type, or `None` if no item can name it.
+    pub(crate) known: Option<KnownType<'a>>,
 }
 
 /// Returns `false` for a type with many values. For an unknown type it returns `true`, which costs only compile time.
@@ -111,16 +141,16 @@ pub(crate) enum Shape {
     },
 }
 
-/// Plans one function. `impl_type` is the type of an annotated impl block.
+/// Plans one function. `block` is the annotated impl block that it belongs to.
 pub(crate) fn plan<'a>(
     recording: &'static Recording,
     args: &'a Args,
     function: &'a Function,
-    impl_type: Option<&str>,
+    block: Option<&'a Impl>,
     problems: &mut Problems,
 ) -> Plan<'a> {
     let Recording { grammar, rows } = recording;
-    check_function(function, impl_type.is_some(), problems);
+    check_function(function, block, problems);
     let name = args.text(Key::Name);
     let value = [Key::Value, Key::Tokens, Key::CompressionRatio].into_iter().find_map(|key| args.expr(key));
     let row = match args.path(Key::Preset) {
@@ -132,17 +162,16 @@ pub(crate) fn plan<'a>(
         (None, Rows::Ratio(_)) => Some(RecordedValue::CompressionRatio),
         (None, _) => None,
     };
-    let help = args.text(Key::Help).cloned().or_else(|| {
-        let text = first_paragraph(&function.attributes)?;
-        Some(Text::Literal(LitStr::new(&text, function.signature.ident.span())))
-    });
+    let help = args.text(Key::Help).cloned().map(Help::Text);
+    let help = help.or_else(|| documented(&function.attributes, function.signature.ident.span()));
     let ok_if = args.expr(Key::OkIf).map(|ok_if| (ok_if, true));
     Plan {
         function,
+        block,
         krate: args.path(Key::Crate),
         shape: shape(function, args, problems),
         row,
-        label: impl_type.map_or_else(|| function.name(), |ty| format!("{ty}::{}", function.name())),
+        label: block.map_or_else(|| function.name(), |block| format!("{}::{}", block.type_name, function.name())),
         name,
         names_metric: match rows {
             Rows::ByName { .. } => name.is_some(),
@@ -172,8 +201,8 @@ fn builtin_row(rows: &Rows, has_name: bool, has_value: bool) -> &'static str {
     }
 }
 
-fn check_function(function: &Function, in_impl: bool, problems: &mut Problems) {
-    let skip = if in_impl { ", or skip it with `#[track(skip)]`" } else { "" };
+fn check_function(function: &Function, block: Option<&Impl>, problems: &mut Problems) {
+    let skip = if block.is_some() { ", or skip it with `#[track(skip)]`" } else { "" };
     if let Some(token) = function.signature.constness {
         let text =
             format!("a `const fn` cannot be recorded, since there is no clock at compile time: remove `const`{skip}");
@@ -185,12 +214,47 @@ fn check_function(function: &Function, in_impl: bool, problems: &mut Problems) {
         );
         problems.push(Error::new_spanned(attribute.path(), text));
     }
+    if may_inherit_track_caller(function, block)
+        && let Some(word) = asks_for_caller(function.body.stream())
+    {
+        let text = format!(
+            "`Location::caller` cannot be recorded in a method, since a trait may declare it with `#[track_caller]` and the \
+             caller's location is lost: pass the location as a parameter, or remove the attribute{skip}"
+        );
+        problems.push(Error::new(word.span(), text));
+    }
     if let Some(variadic) = &function.signature.variadic {
         problems.push(Error::new_spanned(
             variadic,
             format!("a variadic function cannot be recorded: remove the attribute{skip}"),
         ));
     }
+}
+
+/// Returns `true` if the function may implement a method of a trait, whose `#[track_caller]` it then has as well.
+fn may_inherit_track_caller(function: &Function, block: Option<&Impl>) -> bool {
+    let is_private = matches!(function.visibility, Visibility::Inherited);
+    block.map_or_else(|| is_private && function.signature.receiver().is_some(), |block| block.of_trait)
+}
+
+/// Returns the `caller` of the first `Location::caller`.
+fn asks_for_caller(tokens: TokenStream) -> Option<Ident> {
+    let mut after_location = false;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(word) if after_location && word == "caller" => return Some(word),
+            TokenTree::Ident(word) => after_location = word == "Location",
+            TokenTree::Group(group) => {
+                if let Some(word) = asks_for_caller(group.stream()) {
+                    return Some(word);
+                }
+                after_location = false;
+            }
+            TokenTree::Punct(punct) => after_location &= punct.as_char() == ':',
+            TokenTree::Literal(_) => after_location = false,
+        }
+    }
+    None
 }
 
 fn labels<'a>(
@@ -207,6 +271,11 @@ fn labels<'a>(
         labels.push(planned(name, source, None, function, problems));
     }
     for Label { name, ty, source } in args.labels(Key::Labels).into_iter().flatten() {
+        if grammar.on_impl && args.span_of(Key::Preset).is_none() && name.unraw() == "status" {
+            let text = "label `status` is the outcome of the call, which the attribute records: use another name, or \
+                        decide the outcome with `ok_if` or `error_if`";
+            problems.push(Error::new(name.span(), text));
+        }
         labels.push(planned(name.clone(), source, ty.as_ref(), function, problems));
     }
     labels

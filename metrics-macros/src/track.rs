@@ -1,11 +1,14 @@
 //! The attributes that record calls: `#[track]` and its relatives.
 
-use proc_macro2::{Delimiter, Group, TokenStream};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
-use syn::{Attribute, Error, Meta, Result};
+use syn::parse::{ParseStream, Parser as _};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Error, Meta, Path, Result, Token};
 
 use crate::args::Args;
-use crate::diagnostics::Problems;
+use crate::diagnostics::{Problems, given_twice};
 use crate::expand;
 use crate::grammar::{self, Recording, SKIP};
 use crate::plan::{Plan, plan};
@@ -28,13 +31,23 @@ pub(crate) fn attribute(recording: &'static Recording, args: TokenStream, item: 
 fn try_attribute(recording: &'static Recording, args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let grammar = &recording.grammar;
     let mut problems = Problems::default();
+    let item = Item::parse(item, grammar.on_impl);
+    if let Ok(Item::Function(function)) = &item
+        && grammar.on_impl
+        && is_recorded_by_block(&function.body)
+    {
+        let text =
+            "the annotated impl block does not recognize this attribute under another name: write it as `#[track(..)]`";
+        return Err(Error::new(Span::call_site(), text));
+    }
     let args = Args::parse(args, grammar, &mut problems);
-    match Item::parse(item, grammar.on_impl) {
+    match item {
         Ok(Item::Function(function)) => {
+            check_repeated(recording, &args, &function, &mut problems);
             let plan = plan(recording, &args, &function, None, &mut problems);
             problems.into_result().map(|()| emit(&plan))
         }
-        Ok(Item::Impl(block)) if grammar.on_impl => on_impl(recording, &args, &block, problems),
+        Ok(Item::Impl(block)) if grammar.on_impl => Methods { recording, args: &args, block: &block }.expand(problems),
         Ok(Item::Impl(block)) => {
             let text = format!("{} is for functions: use `#[track]` for an impl block", grammar.title());
             problems.push(Error::new_spanned(block.head, text));
@@ -47,45 +60,160 @@ fn try_attribute(recording: &'static Recording, args: TokenStream, item: TokenSt
     }
 }
 
+/// Returns `true` if an annotated impl block has generated the body: the label in it is `Type::method`.
+fn is_recorded_by_block(body: &Group) -> bool {
+    let mut tokens = body.stream().into_iter();
+    let starts_with_let = matches!(tokens.next(), Some(TokenTree::Ident(word)) if word == "let");
+    let statement = tokens.take_while(|token| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';'));
+    starts_with_let
+        && statement
+            .into_iter()
+            .any(|token| matches!(token, TokenTree::Group(group) if has_label_of_block(group.stream())))
+}
+
+fn has_label_of_block(tokens: TokenStream) -> bool {
+    let mut is_site = false;
+    let mut last = None;
+    for token in tokens {
+        match &token {
+            TokenTree::Group(group) if has_label_of_block(group.stream()) => return true,
+            TokenTree::Ident(word) => is_site |= word == "preset",
+            _ => {}
+        }
+        last = Some(token);
+    }
+    is_site && matches!(last, Some(TokenTree::Literal(label)) if label.to_string().contains("::"))
+}
+
+/// Reports further attributes of the function that record the same metrics with the same labels.
+fn check_repeated(recording: &'static Recording, args: &Args, function: &Function, problems: &mut Problems) {
+    let grammar = &recording.grammar;
+    for attribute in function.attributes.iter().filter(|attribute| names(attribute.path(), grammar.attribute)) {
+        let other = Args::parse(arguments(&attribute.meta), grammar, &mut Problems::default());
+        if other.metrics() == args.metrics() {
+            let text = format!(
+                "{} is given twice for the same metrics, which would count each call twice: remove one{}",
+                grammar.title(),
+                if grammar.accepts.contains(&Key::Name) { ", or give one another `name`" } else { "" },
+            );
+            problems.push(Error::new_spanned(attribute.path(), text));
+        }
+    }
+}
+
 fn emit(plan: &Plan<'_>) -> TokenStream {
     if cfg!(feature = "off") { expand::unrecorded(plan) } else { expand::expand(plan) }
 }
 
-/// Records every method of the block without `#[track(skip)]`. A `#[track(..)]` on a method replaces the arguments of
-/// the block.
-fn on_impl(recording: &'static Recording, args: &Args, block: &Impl, mut problems: Problems) -> Result<TokenStream> {
-    for key in [Key::Name, Key::Help, Key::Value, Key::Labels] {
-        if let Some(span) = args.span_of(key) {
-            let key = key.as_str();
-            problems.push(Error::new(
-                span,
-                format!("`{key}` is for one function: put it into a `#[track(..)]` on the method"),
-            ));
-        }
-    }
-    let mut body = TokenStream::new();
-    for item in &block.items {
-        match item {
-            ImplItem::Other(tokens) => body.extend(tokens.clone()),
-            ImplItem::Function(function) => {
-                let mut function = function.clone();
-                let tokens = match method_attribute(&mut function) {
-                    Some(MethodAttribute::Skip) => function.to_token_stream(),
-                    Some(MethodAttribute::Args(tokens)) => {
-                        let args = Args::parse(tokens, &recording.grammar, &mut problems);
-                        emit(&plan(recording, &args, &function, Some(&block.type_name), &mut problems))
-                    }
-                    None => emit(&plan(recording, args, &function, Some(&block.type_name), &mut problems)),
-                };
-                body.extend(tokens);
+/// The methods of an annotated block.
+struct Methods<'a> {
+    recording: &'static Recording,
+    args: &'a Args,
+    block: &'a Impl,
+}
+
+impl Methods<'_> {
+    /// Records every method of the block without `#[track(skip)]`. A `#[track(..)]` on a method replaces the arguments of
+    /// the block.
+    fn expand(&self, mut problems: Problems) -> Result<TokenStream> {
+        for key in [Key::Name, Key::Help, Key::Value, Key::Labels] {
+            if let Some(span) = self.args.span_of(key) {
+                let key = key.as_str();
+                problems.push(Error::new(
+                    span,
+                    format!("`{key}` is for one function: put it into a `#[track(..)]` on the method"),
+                ));
             }
         }
+        let mut items = TokenStream::new();
+        for item in &self.block.items {
+            items.extend(match item {
+                ImplItem::Other(tokens) => tokens.clone(),
+                ImplItem::Function(function) => self.method(function.clone(), &mut problems),
+            });
+        }
+        problems.into_result()?;
+        Ok(self.block.with_items(&items))
     }
-    problems.into_result()?;
-    let head = &block.head;
-    let mut braces = Group::new(Delimiter::Brace, body);
-    braces.set_span(block.braces.span());
-    Ok(quote!(#head #braces))
+
+    fn method(&self, mut method: Function, problems: &mut Problems) -> TokenStream {
+        if let Some((with, without)) = configured(&method) {
+            let mut further = Problems::default();
+            let (with, without) = (self.method(with, problems), self.method(without, &mut further));
+            // Both have the errors of the method itself.
+            if problems.is_empty() {
+                problems.extend(further);
+            }
+            return quote!(#with #without);
+        }
+        let tokens = match method_attribute(&mut method) {
+            Some(MethodAttribute::Skip) => return method.to_token_stream(),
+            Some(MethodAttribute::Args(tokens)) => Some(tokens),
+            None => None,
+        };
+        if let Some(again) = method.attributes.iter().find(|attribute| is_track(attribute.path())) {
+            // The conditions of two attributes may exclude each other, so the error has them, too.
+            let error = given_twice("#[track]", again.path().span()).to_compile_error();
+            let cfg = method.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+            return quote!(#(#cfg)* #error);
+        }
+        match tokens {
+            Some(tokens) => {
+                let args = Args::parse(tokens, &self.recording.grammar, problems);
+                emit(&plan(self.recording, &args, &method, Some(self.block), problems))
+            }
+            None => emit(&plan(self.recording, self.args, &method, Some(self.block), problems)),
+        }
+    }
+}
+
+/// Returns the method once with the attributes of its first `cfg_attr` that has a `track`, and once without them, each
+/// under a `cfg`: only the compiler can decide the condition.
+///
+/// ```text
+/// #[cfg_attr(test, track(skip), inline)]    =>    #[cfg(test)] #[track(skip)] #[inline] fn f() {}
+/// fn f() {}                                       #[cfg(not(test))] fn f() {}
+/// ```
+fn configured(method: &Function) -> Option<(Function, Function)> {
+    let (at, ConfiguredAttributes { predicate, attributes }) =
+        method.attributes.iter().enumerate().find_map(|(at, attribute)| {
+            let configured = ConfiguredAttributes::of(attribute)?;
+            configured.has_track().then_some((at, configured))
+        })?;
+    let (mut with, mut without) = (method.clone(), method.clone());
+    let attributes = attributes.iter().map(|meta| quote!(#[#meta]));
+    let attributes = Attribute::parse_outer.parse2(quote!(#[cfg(#predicate)] #(#attributes)*)).ok()?;
+    with.attributes.splice(at..=at, attributes);
+    let condition = Attribute::parse_outer.parse2(quote!(#[cfg(not(#predicate))])).ok()?;
+    without.attributes.splice(at..=at, condition);
+    Some((with, without))
+}
+
+/// The content of a `cfg_attr`.
+struct ConfiguredAttributes {
+    predicate: Meta,
+    attributes: Punctuated<Meta, Token![,]>,
+}
+
+impl ConfiguredAttributes {
+    /// Returns the content, or `None` for another attribute.
+    fn of(attribute: &Attribute) -> Option<Self> {
+        let parser = |input: ParseStream<'_>| {
+            let predicate = input.parse()?;
+            input.parse::<Token![,]>()?;
+            Ok(Self { predicate, attributes: Punctuated::parse_terminated(input)? })
+        };
+        attribute.path().is_ident("cfg_attr").then(|| attribute.parse_args_with(parser).ok()).flatten()
+    }
+
+    fn has_track(&self) -> bool {
+        self.attributes.iter().any(|meta| {
+            is_track(meta.path()) || {
+                let nested = Attribute::parse_outer.parse2(quote!(#[#meta])).unwrap_or_default();
+                nested.iter().filter_map(Self::of).any(|nested| nested.has_track())
+            }
+        })
+    }
 }
 
 /// The `#[track(..)]` of a method in an annotated block.
@@ -96,32 +224,43 @@ enum MethodAttribute {
 
 /// Removes and returns the attribute of the method.
 fn method_attribute(function: &mut Function) -> Option<MethodAttribute> {
-    let at = function.attributes.iter().position(is_track)?;
-    let attribute = function.attributes.remove(at);
-    Some(match attribute.meta {
-        Meta::List(list) if list.tokens.to_string() == SKIP => MethodAttribute::Skip,
-        Meta::List(list) => MethodAttribute::Args(list.tokens),
-        Meta::Path(_) | Meta::NameValue(_) => MethodAttribute::Args(TokenStream::new()),
-    })
+    let at = function.attributes.iter().position(|attribute| is_track(attribute.path()))?;
+    let arguments = arguments(&function.attributes.remove(at).meta);
+    Some(if arguments.to_string() == SKIP { MethodAttribute::Skip } else { MethodAttribute::Args(arguments) })
 }
 
-fn is_track(attribute: &Attribute) -> bool {
-    attribute.path().segments.last().is_some_and(|segment| segment.ident == grammar::TRACK.grammar.attribute)
+fn arguments(meta: &Meta) -> TokenStream {
+    match meta {
+        Meta::List(list) => list.tokens.clone(),
+        Meta::Path(_) | Meta::NameValue(_) => TokenStream::new(),
+    }
+}
+
+fn names(path: &Path, attribute: &str) -> bool {
+    path.segments.last().is_some_and(|segment| segment.ident == attribute)
+}
+
+fn is_track(path: &Path) -> bool {
+    names(path, grammar::TRACK.grammar.attribute)
 }
 
 /// Returns the item without the attributes of its methods: outside of an annotated block, `#[track(skip)]` is an error.
 fn without_method_attributes(item: TokenStream) -> TokenStream {
-    let Ok(Item::Impl(mut block)) = Item::parse(item.clone(), true) else { return item };
-    let mut body = TokenStream::new();
-    for item in &mut block.items {
+    let Ok(Item::Impl(block)) = Item::parse(item.clone(), true) else { return item };
+    let mut items = TokenStream::new();
+    for item in &block.items {
         match item {
-            ImplItem::Other(tokens) => body.extend(tokens.clone()),
+            ImplItem::Other(tokens) => items.extend(tokens.clone()),
             ImplItem::Function(function) => {
-                method_attribute(function);
-                function.to_tokens(&mut body);
+                let mut function = function.clone();
+                let has_track = |attribute: &Attribute| {
+                    is_track(attribute.path())
+                        || ConfiguredAttributes::of(attribute).is_some_and(|configured| configured.has_track())
+                };
+                function.attributes.retain(|attribute| !has_track(attribute));
+                function.to_tokens(&mut items);
             }
         }
     }
-    let head = &block.head;
-    quote!(#head { #body })
+    block.with_items(&items)
 }

@@ -22,7 +22,8 @@
 pub use crate::__listed as listed;
 #[cfg(feature = "circuit-breaker")]
 pub use crate::circuit_breaker::attribute::{
-    CallResult, DeclaredBreaker, FromCircuitOpen, classified, judged, judged_by, rejected, rejected_with,
+    CallResult, DeclaredBreaker, FallbackFuture, FromCircuitOpen, classified, fallback, judged, judged_by, rejected,
+    rejected_with,
 };
 #[cfg(feature = "circuit-breaker")]
 pub use crate::circuit_breaker::{CircuitBreaker, Settings};
@@ -33,12 +34,15 @@ pub use crate::instrument::site::{Site, SiteLabel, SiteValue};
 pub use crate::instrument::{Call, Callsite, Declare, enabled, recorded, run, tracked, unreachable};
 pub use crate::metric::{Counter, Gauge, Histogram};
 pub use crate::schema::label::{Known, Label, LabelValue, UnknownValues, typed};
-pub use crate::schema::name::{check_bound, check_buckets, check_exponential, check_linear, check_prefix, expect};
+pub use crate::schema::name::{
+    check_bound, check_buckets, check_exponential, check_linear, check_prefix, check_service, expect,
+};
 pub use crate::schema::objective::Objective;
 pub use crate::schema::outcome::{
     MaybeCompressionRatio, Measure, Outcome, OutcomeOf, Probe, ReturnedFuture, ReturnedValue, Settled, SuccessOfAny,
     SuccessOfResult, decided, found,
 };
+pub use crate::schema::paragraph::Paragraph;
 pub use crate::schema::{Kind, Source};
 
 /// The presets of all attributes, including those that are not public, and the bucket functions.

@@ -297,3 +297,61 @@ fn an_empty_block_is_accepted() {
     impl Empty {}
     let _ = Empty;
 }
+
+mod configured {
+    use metrics_runtime::track as record;
+
+    use super::{ONCE, calls, page, sample};
+
+    struct Configured;
+
+    #[record(in_flight)]
+    impl Configured {
+        #![allow(clippy::unused_self, reason = "the methods are minimal")]
+
+        #[cfg_attr(all(), track(skip))]
+        fn skipped(&self) -> u8 {
+            1
+        }
+
+        #[cfg_attr(any(), track(skip))]
+        fn recorded(&self) -> u8 {
+            2
+        }
+
+        #[cfg_attr(all(), inline, track(name = "configured_method"))]
+        fn named(&self) -> u8 {
+            3
+        }
+
+        #[cfg_attr(all(), cfg_attr(not(any()), must_use, track(skip)))]
+        fn nested(&self) -> u8 {
+            4
+        }
+
+        #[cfg_attr(any(), track(name = "never"))]
+        #[cfg_attr(all(), track(name = "configured_second"))]
+        #[cfg(all())]
+        async fn second(self) -> u8 {
+            5
+        }
+    }
+
+    #[test]
+    fn the_attribute_of_a_method_may_be_under_a_cfg_attr() {
+        let module = "impl_block::configured";
+        assert_eq!(
+            [Configured.skipped(), Configured.recorded(), Configured.named(), Configured.nested()],
+            [1, 2, 3, 4]
+        );
+        assert_eq!(super::ready(Configured.second()), 5);
+        assert_eq!(calls(module, "Configured::recorded"), ONCE);
+        for name in ["configured_method_total", "configured_second_total"] {
+            assert_eq!(sample(name, [("status", "success")]), 1.0, "{name}");
+        }
+        let page = page();
+        let functions =
+            page.series("function_calls_total").into_iter().filter_map(|sample| sample.labels.get("function"));
+        assert!(functions.filter(|function| function.starts_with("Configured::")).all(|f| f == "Configured::recorded"));
+    }
+}

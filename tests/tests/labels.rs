@@ -346,7 +346,8 @@ mod known_from_the_start {
             Some(job.source)
         }
         let name = "known_typed_seconds_count";
-        assert_eq!(label_sets(name).len(), SOURCES.len() * 2);
+        // The values of the result, and `panic`.
+        assert_eq!(label_sets(name).len(), SOURCES.len() * 3);
         assert_eq!(typed(&Job { source: Source::Terminal }), Some(Source::Terminal));
         assert_eq!(sample(name, [("source", "CLI v2"), ("good", "true")]), 1.0);
         assert_eq!(total(name), 1.0);
@@ -358,7 +359,8 @@ mod known_from_the_start {
         fn closure() -> Source {
             Source::Http
         }
-        assert_eq!(label_sets("known_closure_total").len(), STATUSES.len() * SOURCES.len());
+        // Success and error with each value, and panic and cancelled with themselves.
+        assert_eq!(label_sets("known_closure_total").len(), 2 * SOURCES.len() + 2);
         closure();
         assert_eq!(sample("known_closure_total", [("source", "http"), ("status", "success")]), 1.0);
     }
@@ -612,6 +614,255 @@ mod identity {
         other();
         assert_eq!(sample("ordered_total", [("a", "1"), ("b", "2"), ("status", "success")]), 2.0);
         assert_eq!(label_sets("ordered_total").len(), 1);
+    }
+}
+
+/// Types of labels that an item in the function cannot name, or only some of them.
+mod types {
+    use super::*;
+
+    #[derive(Clone, Copy, Debug, LabelValue, PartialEq)]
+    enum S {
+        Left,
+        Right,
+    }
+
+    mod m {
+        #[derive(Clone, Copy, metrics_runtime::LabelValue)]
+        pub(super) enum Kind {
+            A,
+            B,
+        }
+    }
+
+    /// The number of series that exist before the first call.
+    fn known(name: &str) -> usize {
+        label_sets(name).len()
+    }
+
+    struct Service<Tenant>(Tenant);
+
+    impl<Tenant: LabelValue + Clone> Service<Tenant> {
+        #[track_counter(name = "generic_of_block_total", labels(tenant = tenant))]
+        fn make(tenant: Tenant) {
+            drop(tenant);
+        }
+
+        #[track_counter(name = "generic_by_reference_total", labels(tenant = tenant, kind = kind))]
+        async fn asked(tenant: &Tenant, kind: Source) -> Tenant {
+            let _ = kind;
+            tenant.clone()
+        }
+
+        #[track_counter(name = "generic_given_total", labels(tenant: Tenant = self.0.clone(), source = source))]
+        fn given(&self, source: Source) -> Source {
+            let _ = &self.0;
+            source
+        }
+
+        #[track_counter(name = "generic_returned_total", labels(tenant: Tenant = |tenant| tenant.clone()))]
+        fn returned(self) -> Tenant {
+            self.0
+        }
+    }
+
+    trait Asks<Answer: LabelValue> {
+        #[track_counter(name = "generic_of_trait_total", labels(answer = answer))]
+        fn ask(answer: Answer) {
+            drop(answer);
+        }
+
+        #[track_counter(name = "generic_future_total", labels(answer = answer))]
+        fn later(answer: Answer) -> impl Future<Output = ()> {
+            drop(answer);
+            std::future::ready(())
+        }
+    }
+
+    impl Asks<u8> for Service<u8> {}
+
+    #[track]
+    impl<Tenant: LabelValue, const N: u8> Numbered<Tenant, N> {
+        #[track(name = "generic_of_annotated_block", labels(tenant = tenant, source = source))]
+        fn make(tenant: Tenant, source: Source) -> Self {
+            let _ = source;
+            Self(tenant)
+        }
+    }
+
+    struct Numbered<Tenant, const N: u8>(Tenant);
+
+    #[test]
+    fn a_label_may_be_a_generic_of_the_block_or_trait_with_any_name() {
+        Service::make("acme");
+        let service = Service("acme");
+        assert_eq!(ready(Service::asked(&"acme", Source::Http)), "acme");
+        assert_eq!(service.given(Source::Http), Source::Http);
+        assert_eq!(service.returned(), "acme");
+        Service::<u8>::ask(4);
+        ready(Service::<u8>::later(5));
+        assert_eq!(Numbered::<_, 3>::make("acme", Source::Http).0, "acme");
+        for name in ["generic_of_block_total", "generic_returned_total"] {
+            assert_eq!(sample(name, [("tenant", "acme"), ("status", "success")]), 1.0, "{name}");
+        }
+        let labels = [("tenant", "acme"), ("kind", "http"), ("status", "success")];
+        assert_eq!(sample("generic_by_reference_total", labels), 1.0);
+        let labels = [("tenant", "acme"), ("source", "http"), ("status", "success")];
+        assert_eq!(sample("generic_given_total", labels), 1.0);
+        assert_eq!(sample("generic_of_annotated_block_total", labels), 1.0);
+        assert_eq!(sample("generic_of_trait_total", [("answer", "4"), ("status", "success")]), 1.0);
+        assert_eq!(sample("generic_future_total", [("answer", "5"), ("status", "success")]), 1.0);
+    }
+
+    #[test]
+    fn the_values_of_every_type_of_a_module_are_known() {
+        #[track_counter(name = "known_short_total", labels(side = side))]
+        fn short(side: S) -> S {
+            side
+        }
+        #[track_counter(name = "known_short_given_total", labels(side: S = side))]
+        fn short_given(side: S) -> S {
+            side
+        }
+        #[track_counter(name = "known_path_total", labels(kind: m::Kind = kind))]
+        fn path(kind: m::Kind) -> m::Kind {
+            kind
+        }
+        struct Store;
+        impl Store {
+            #[track_counter(name = "known_in_method_total", labels(side = side, flag = flag))]
+            fn method(&self, side: S, flag: bool) -> Option<S> {
+                let Self = self;
+                flag.then_some(side)
+            }
+        }
+        let known: Vec<_> =
+            ["known_short_total", "known_short_given_total", "known_path_total", "known_in_method_total"]
+                .into_iter()
+                .map(known)
+                .collect();
+        assert_eq!(known, [8, 8, 8, 16]);
+        assert_eq!((short(S::Left), short_given(S::Right)), (S::Left, S::Right));
+        assert_eq!(Store.method(S::Left, true), Some(S::Left));
+        assert!(matches!((path(m::Kind::A), path(m::Kind::B)), (m::Kind::A, m::Kind::B)));
+    }
+
+    #[test]
+    fn a_type_that_is_local_to_a_function_is_known_if_it_is_given() {
+        #[derive(Clone, Copy, LabelValue)]
+        enum Local {
+            One,
+        }
+        #[track_counter(name = "known_local_total", labels(local: Local = local))]
+        fn given(local: Local) {
+            let Local::One = local;
+        }
+        #[track_counter(name = "unknown_local_total", labels(local = local))]
+        fn found(local: Local) {
+            let Local::One = local;
+        }
+        assert_eq!((known("known_local_total"), known("unknown_local_total")), (4, 0));
+        given(Local::One);
+        found(Local::One);
+        assert_eq!(sample("unknown_local_total", [("local", "one"), ("status", "success")]), 1.0);
+    }
+
+    #[test]
+    fn a_label_may_be_a_parameter_under_a_cfg() {
+        #[track_counter(name = "configured_total", labels(a = a))]
+        fn configured(#[cfg(any())] a: Missing, #[cfg(all())] a: S) -> S {
+            a
+        }
+        #[track_counter(name = "configured_later_total", labels(a = a))]
+        async fn later(#[cfg(all())] a: u8, #[cfg(any())] a: Missing) -> u8 {
+            a
+        }
+        assert_eq!(known("configured_total"), 8);
+        assert_eq!(configured(S::Left), S::Left);
+        assert_eq!(ready(later(3)), 3);
+        assert_eq!(sample("configured_total", [("a", "left"), ("status", "success")]), 1.0);
+        assert_eq!(sample("configured_later_total", [("a", "3"), ("status", "success")]), 1.0);
+    }
+}
+
+/// Series at zero for labels of the result.
+mod known_of_results {
+    use super::*;
+
+    #[derive(Clone, Copy, LabelValue)]
+    enum Kind {
+        None,
+        Io,
+    }
+
+    #[track(name = "judged", labels(error: Kind = |r| if r.is_ok() { Kind::None } else { Kind::Io }))]
+    fn judged(fails: bool) -> Result<(), ()> {
+        if fails { Err(()) } else { Ok(()) }
+    }
+
+    fn sets<'a>(name: &str, label: &'a str) -> BTreeSet<(String, String)> {
+        let value = |labels: &Labels, name: &'a str| labels.get(name).cloned().unwrap_or_default();
+        label_sets(name).iter().map(|labels| (value(labels, label), value(labels, "status"))).collect()
+    }
+
+    #[test]
+    fn the_series_at_zero_are_those_that_can_occur_and_all_of_them() {
+        let pairs = |pairs: &[(&str, &str)]| -> BTreeSet<_> {
+            pairs.iter().map(|(value, status)| ((*value).to_owned(), (*status).to_owned())).collect()
+        };
+        let counted = [
+            ("none", "success"),
+            ("none", "error"),
+            ("io", "success"),
+            ("io", "error"),
+            ("panic", "panic"),
+            ("cancelled", "cancelled"),
+        ];
+        assert_eq!(sets("judged_total", "error"), pairs(&counted));
+        let timed = [("none", ""), ("io", ""), ("panic", "")];
+        assert_eq!(sets("judged_duration_seconds_count", "error"), pairs(&timed));
+        assert!(judged(true).is_err() && judged(false).is_ok());
+        assert_eq!(sets("judged_total", "error"), pairs(&counted));
+    }
+}
+
+/// Control flow inside of closures, async blocks and loops of an argument does not leave it.
+mod control_flow {
+    use super::*;
+
+    #[test]
+    fn an_argument_may_have_control_flow_of_its_own() {
+        #[track_counter(
+            name = "own_control_flow_total",
+            labels(
+                parsed = text.split(',').filter_map(|part| Some(part.parse::<u8>().ok()? + 1)).sum::<u8>(),
+                first = 'found: {
+                    for part in text.split(',') {
+                        if part.is_empty() {
+                            continue;
+                        }
+                        break 'found part;
+                    }
+                    "none"
+                },
+                looped = loop {
+                    break text.len();
+                },
+                returned = |r| (|| Some(u8::try_from(*r).ok()? + 1))().unwrap_or_default(),
+            ),
+            ok_if = |r| {
+                if *r == 0 {
+                    return false;
+                }
+                true
+            },
+        )]
+        fn own(text: &str) -> usize {
+            text.len()
+        }
+        assert_eq!(own("1,x,2"), 5);
+        let labels = [("parsed", "5"), ("first", "1"), ("looped", "5"), ("returned", "6"), ("status", "success")];
+        assert_eq!(sample("own_control_flow_total", labels), 1.0);
     }
 }
 

@@ -322,3 +322,26 @@ fn invalid_values_are_rejected_and_counted() {
     assert_eq!(rejected() - before, 7.0);
     assert!(sample("buckets_negative_sum", []).is_finite());
 }
+
+#[metrics]
+mod with_inner_attributes {
+    //! Documentation inside of the module.
+    #![allow(dead_code)]
+
+    /// Jobs.
+    pub(super) fn inner_jobs_total() -> Counter;
+
+    #[doc = concat!("Workers ", "of the pool.\n\nMore.")]
+    pub(super) fn inner_workers() -> Gauge;
+
+    fn unused() {}
+}
+
+#[test]
+fn a_module_may_have_inner_attributes() {
+    with_inner_attributes::inner_jobs_total().inc();
+    with_inner_attributes::inner_workers().set(2.0);
+    assert_eq!(sample("inner_jobs_total", []), 1.0);
+    let help = |name: &str| page().family(name).and_then(|family| family.help.clone());
+    assert_eq!(help("inner_workers").as_deref(), Some("Workers of the pool."));
+}

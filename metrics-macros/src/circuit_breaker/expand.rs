@@ -2,12 +2,15 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
+use syn::spanned::Spanned as _;
 
 use super::plan::{Breaker, Classification, Plan, Rejection, SettingValue, Settings};
 use crate::crate_path;
 use crate::expand::body::{is_guard, output_span, with_known_output};
 use crate::expand::buckets::float;
+use crate::expand::checks::check;
 use crate::expand::duration::duration;
+use crate::syntax::signature::erased;
 use crate::syntax::text::Text;
 use crate::tokens::{call_over, generate, generated_at, text};
 
@@ -55,7 +58,16 @@ pub(super) fn expand(plan: &Plan<'_>) -> TokenStream {
 fn declared(plan: &Plan<'_>, private: &TokenStream, service: &Text, settings: &Settings<'_>) -> TokenStream {
     let Settings { constructor, arguments, setters } = settings;
     let function = plan.function.name();
-    let service = text(service);
+    // The plan has checked a literal.
+    let (service_check, service) = match service {
+        Text::Literal(_) => (None, text(service)),
+        Text::Path(_) => {
+            let value = text(service);
+            let check = check(service, private, generate!(#private::check_service(__SERVICE)));
+            let constant = generate!(const __SERVICE: &'static ::core::primitive::str = #value; #check);
+            (Some(constant), generate!(__SERVICE))
+        }
+    };
     let checked = arguments.iter().chain(setters.iter().map(|(_, setting)| setting));
     let checks = checked.map(|setting| {
         let key = setting.key.as_str();
@@ -71,6 +83,7 @@ fn declared(plan: &Plan<'_>, private: &TokenStream, service: &Text, settings: &S
     generate! {
         {
             const __SETTINGS: #private::Settings = #private::Settings::#constructor(#(#arguments),*) #(#setters)*;
+            #service_check
             #(#checks)*
             static __BREAKER: #private::DeclaredBreaker = #private::DeclaredBreaker::new(
                 #service,
@@ -99,13 +112,18 @@ fn rejected(plan: &Plan<'_>, private: &TokenStream, open: &Ident) -> (TokenStrea
         Rejection::From => (generate!(#open), generate!(#private::rejected(#open)), None),
         Rejection::OnReject(closure) => {
             let lints = generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]);
-            let rejected = call_over(closure, &generate!(#private::rejected_with), generate!(#open, #closure));
+            // With the type, so that an error about the closure's result names the expected one.
+            let ty = erased(plan.output).map(|ty| generate!(::<#ty>));
+            let rejected = call_over(closure, &generate!(#private::rejected_with #ty), generate!(#open, #closure));
             (generate!(#open), rejected, Some(lints))
         }
         Rejection::Fallback { function, arguments } => {
             let lints = arguments.iter().any(is_guard).then(|| generate!(#[allow(clippy::used_underscore_binding)]));
             let call = call_over(function, &function.to_token_stream(), generate!(#(#arguments),*));
-            (generate!(_), generate!(#call.await), lints)
+            let future = call_over(function, &generate!(#private::fallback), call);
+            // The same span as the call, so that the compiler reports a function without `async` once.
+            let at = generated_at(function.span());
+            (generate!(_), quote_spanned!(at=> #future.await), lints)
         }
     }
 }

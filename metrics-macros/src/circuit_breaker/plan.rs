@@ -76,7 +76,7 @@ pub(super) fn plan<'a>(args: &'a Args, function: &'a Function, problems: &mut Pr
     let output = output(function, problems);
     let breaker = match args.expr(Key::Breaker) {
         Some(breaker) => Some(Breaker::Expr(breaker)),
-        None => declared(args),
+        None => declared(args, problems),
     };
     let classification = match (args.expr(Key::FailureIf), args.expr(Key::Classify)) {
         (Some(closure), _) => Classification::FailureIf(closure),
@@ -116,8 +116,15 @@ fn output<'a>(function: &'a Function, problems: &mut Problems) -> Option<&'a Typ
     }
 }
 
-fn declared(args: &Args) -> Option<Breaker<'_>> {
+fn declared<'a>(args: &'a Args, problems: &mut Problems) -> Option<Breaker<'a>> {
     let service = args.text(Key::Service)?;
+    if let Text::Literal(name) = service
+        && name.value().is_empty()
+    {
+        let text = "the service has an empty name, and an empty label value is the same as no label: name the service, \
+                    `service = \"ryot\"`";
+        problems.push(Error::new(name.span(), text));
+    }
     let count = |key| Some(Setting { key, value: SettingValue::Count(args.expr(key)?) });
     let float = |key| Some(Setting { key, value: SettingValue::Float(args.expr(key)?) });
     let duration = |key| Some(Setting { key, value: SettingValue::Duration(args.duration(key)?) });
@@ -155,7 +162,14 @@ fn arguments(function: &Function, problems: &mut Problems) -> Vec<Ident> {
             }
         },
     };
-    function.signature.inputs.iter().filter_map(name).collect()
+    let mut names: Vec<Ident> = Vec::new();
+    for name in function.signature.inputs.iter().filter_map(name) {
+        // Of several parameters with one name, `cfg` selects one.
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Writes the user's tokens.

@@ -5,6 +5,7 @@ pub(crate) mod buckets;
 pub(crate) mod checks;
 pub(crate) mod duration;
 pub(crate) mod entry;
+pub(crate) mod help;
 mod objective;
 mod returned;
 pub(crate) mod site;

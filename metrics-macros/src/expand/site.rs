@@ -2,15 +2,16 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
-use syn::Type;
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
 use super::buckets::{bounds, check_bounds};
 use super::checks::check;
+use super::help::optional_help;
 use super::objective;
-use crate::plan::{Plan, PlannedLabel, Row};
+use crate::plan::{LabelType, Plan, PlannedLabel, Row};
 use crate::syntax::label::LabelSource;
+use crate::syntax::signature::KnownType;
 use crate::tokens::{generate, generated_at, text};
 
 /// Returns the static of the call site, its entry in the catalog, and the checks.
@@ -58,7 +59,7 @@ pub(super) fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         preset.map(|row| generate!(preset: #row)),
         (*label != function).then(|| generate!(function: #function)),
         plan.name.map(text).map(some).map(|name| generate!(name: #name)),
-        plan.help.as_ref().map(text).map(some).map(|help| generate!(help: #help)),
+        plan.help.as_ref().map(|help| optional_help(help, private)).map(|help| generate!(help: #help)),
         plan.unit.map(text).map(some).map(|unit| generate!(unit: #unit)),
         plan.buckets.map(|buckets| bounds(buckets, private)).map(some).map(|buckets| generate!(buckets: #buckets)),
         (!labels.is_empty()).then(|| generate!(labels: &[#(#labels),*])),
@@ -115,13 +116,46 @@ pub(super) fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
 }
 
 fn known_values(plan: &Plan<'_>, label: &PlannedLabel<'_>, private: &TokenStream) -> TokenStream {
-    match plan.type_of(label) {
-        Some(ty) => values_of(ty, private),
+    let types = plan.types_of(label);
+    let values = |label: &LabelType<'_>| match &label.known {
+        Some(known) => values_of(known, private),
         None => generate!(&[]),
+    };
+    match types.as_slice() {
+        [] => generate!(&[]),
+        [label] if label.cfg.is_empty() => values(label),
+        labels => {
+            let constants = labels.iter().map(|label| {
+                let (cfg, values) = (&label.cfg, values(label));
+                generate!(#(#cfg)* const __VALUES: &'static [&'static ::core::primitive::str] = #values;)
+            });
+            generate!({ #(#constants)* __VALUES })
+        }
     }
 }
 
 /// Returns all values of the type. They are empty if the type is not a label: the value itself gives that error.
-pub(crate) fn values_of(ty: &Type, private: &TokenStream) -> TokenStream {
-    generate!({ use #private::UnknownValues as _; #private::Known::<#ty>::VALUES })
+///
+/// An item cannot name a generic of an impl block or trait, not even to find out that it is one. So the name of a type that
+/// may be generic is looked up in the module only, and stands for a type without values if the module does not have it.
+pub(crate) fn values_of(known: &KnownType<'_>, private: &TokenStream) -> TokenStream {
+    let KnownType { ty, maybe_generic } = known;
+    let values = generate!(#private::Known::<#ty>::VALUES);
+    let values = match maybe_generic {
+        Some(word) => {
+            let mut word = (*word).clone();
+            word.set_span(generated_at(word.span()));
+            generate! {
+                #[allow(dead_code, non_camel_case_types)]
+                struct #word;
+                {
+                    #[allow(unused_imports, clippy::wildcard_imports)]
+                    use self::*;
+                    #values
+                }
+            }
+        }
+        None => values,
+    };
+    generate!({ use #private::UnknownValues as _; #values })
 }

@@ -39,6 +39,7 @@ impl Buckets {
     fn from_expr(expr: Expr) -> Result<Self> {
         match ungrouped(expr) {
             Expr::Array(array) => {
+                array.elems.iter().try_for_each(number)?;
                 Ok(Self::List { list: array.to_token_stream(), bounds: array.elems.into_iter().collect() })
             }
             Expr::Path(path) if path.qself.is_none() => Ok(Self::Path(path.path)),
@@ -62,7 +63,10 @@ impl Buckets {
             _ => None,
         };
         match (<[Expr; 2]>::try_from(arguments), count) {
-            (Ok([start, step]), Some(count)) => Ok(Self::Series { function, start, step, count }),
+            (Ok([start, step]), Some(count)) => {
+                number(&start).and(number(&step))?;
+                Ok(Self::Series { function, start, step, count })
+            }
             _ => {
                 let step = if function == "linear" { "width" } else { "factor" };
                 Err(Error::new(
@@ -82,7 +86,23 @@ impl Buckets {
         let mut bounds: Vec<Expr> = Punctuated::<Expr, Token![,]>::parse_terminated(input)?.into_iter().collect();
         match bounds.as_slice() {
             [Expr::Path(_) | Expr::Call(_) | Expr::Array(_)] => Self::from_expr(bounds.remove(0)),
-            _ => Ok(Self::List { list, bounds }),
+            _ => {
+                bounds.iter().try_for_each(number)?;
+                Ok(Self::List { list, bounds })
+            }
         }
+    }
+}
+
+/// Returns an error for a literal that is not a number.
+fn number(bound: &Expr) -> Result<()> {
+    let Expr::Lit(literal) = bound else { return Ok(()) };
+    match &literal.lit {
+        Lit::Int(_) | Lit::Float(_) => Ok(()),
+        Lit::Str(text) if text.value().parse::<f64>().is_ok() => {
+            let text = format!("expected a number, found a string: write `{}`", text.value());
+            Err(Error::new_spanned(literal, text))
+        }
+        _ => Err(Error::new_spanned(literal, "expected a number: a bucket bound is a number such as `0.5`")),
     }
 }

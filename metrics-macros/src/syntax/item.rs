@@ -5,7 +5,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
-use syn::{Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, Pat, Result, Signature, Token, Type, Visibility};
+use syn::{Attribute, Error, FnArg, GenericParam, Pat, Result, Signature, Token, Type, Visibility};
 
 /// A function with a body.
 #[derive(Clone)]
@@ -26,7 +26,13 @@ pub(crate) struct Impl {
     pub(crate) head: TokenStream,
     /// The last segment of the type: `Store` of `impl Storage for my::Store<T>`.
     pub(crate) type_name: String,
+    /// The names of the generic types and constants of the block.
+    pub(crate) generics: Vec<String>,
+    /// `true` if the block implements a trait.
+    pub(crate) of_trait: bool,
     pub(crate) braces: Group,
+    /// The `#![..]` attributes at the start of the block.
+    pub(crate) inner: Vec<Attribute>,
     pub(crate) items: Vec<ImplItem>,
 }
 
@@ -101,6 +107,16 @@ impl Function {
         let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner)* #body));
         braces.set_span(self.body.span());
         quote!(#(#attributes)* #visibility #default #signature #braces)
+    }
+}
+
+impl Impl {
+    /// Returns the block with other items.
+    pub(crate) fn with_items(&self, items: &TokenStream) -> TokenStream {
+        let Self { head, inner, braces, .. } = self;
+        let mut body = Group::new(Delimiter::Brace, quote!(#(#inner)* #items));
+        body.set_span(braces.span());
+        quote!(#head #body)
     }
 }
 
@@ -182,15 +198,29 @@ impl Parse for Impl {
             }
         };
         let parsed: syn::ItemImpl = syn::parse2(quote!(#head {}))?;
-        let items = (|input: ParseStream<'_>| {
+        let (inner, items) = (|input: ParseStream<'_>| {
+            let inner = input.call(Attribute::parse_inner)?;
             let mut items = Vec::new();
             while !input.is_empty() {
                 items.push(input.parse()?);
             }
-            Ok(items)
+            Ok((inner, items))
         })
         .parse2(braces.stream())?;
-        Ok(Self { head, type_name: last_segment(&parsed.self_ty), braces, items })
+        let generics = parsed.generics.params.iter().filter_map(|param| match param {
+            GenericParam::Type(param) => Some(param.ident.to_string()),
+            GenericParam::Const(param) => Some(param.ident.to_string()),
+            GenericParam::Lifetime(_) => None,
+        });
+        Ok(Self {
+            head,
+            type_name: last_segment(&parsed.self_ty),
+            generics: generics.collect(),
+            of_trait: parsed.trait_.is_some(),
+            braces,
+            inner,
+            items,
+        })
     }
 }
 
@@ -230,22 +260,4 @@ impl Parse for ImplItem {
         }
         Ok(Self::Other(tokens))
     }
-}
-
-/// Returns the first paragraph of the doc comment, on one line.
-pub(crate) fn first_paragraph(attributes: &[Attribute]) -> Option<String> {
-    let lines =
-        attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| match &attribute
-            .meta
-        {
-            Meta::NameValue(meta) => match &meta.value {
-                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
-                _ => None,
-            },
-            _ => None,
-        });
-    let text = lines.collect::<Vec<_>>().join("\n");
-    let paragraph = text.trim().split("\n\n").next().unwrap_or_default();
-    let paragraph: Vec<_> = paragraph.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    (!paragraph.is_empty()).then(|| paragraph.join(" "))
 }

@@ -1,9 +1,12 @@
 //! `labels(key = value, key: Type = value)`.
 
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitStr, Result, Token, Type};
 
+use super::control_flow::stays_inside;
 use super::value::{assigned, each_item, expr};
 use crate::diagnostics::{Problems, given_twice};
 
@@ -53,6 +56,9 @@ impl Parse for Label {
             );
         }
         let name = input.call(Ident::parse_any)?;
+        if input.peek(Token![-]) || input.peek(Token![.]) || input.peek(Token![::]) {
+            return Err(not_a_name(&name, input));
+        }
         let ty = match input.parse::<Option<Token![:]>>()? {
             Some(_) if input.peek(Token![=]) => return Err(input.error("expected the type of the label's values")),
             Some(_) => Some(input.parse()?),
@@ -63,12 +69,44 @@ impl Parse for Label {
     }
 }
 
+/// Returns the error for a name such as `user-id`, with the same words joined by `_`.
+fn not_a_name(first: &Ident, input: ParseStream<'_>) -> Error {
+    let (mut found, mut fixed) = (first.unraw().to_string(), first.unraw().to_string());
+    let rest = input.fork();
+    while let Ok(token) = rest.parse::<TokenTree>() {
+        match token {
+            TokenTree::Punct(punct) if ['-', '.', ':'].contains(&punct.as_char()) => found.push(punct.as_char()),
+            TokenTree::Ident(word) if !found.ends_with(char::is_alphanumeric) => {
+                found.push_str(&word.to_string());
+                fixed = format!("{fixed}_{word}");
+            }
+            _ => break,
+        }
+    }
+    let text = format!("label name `{found}` is not allowed: use letters, digits and `_`; write `{fixed} = ..`");
+    Error::new(first.span(), text)
+}
+
 impl Parse for LabelSource {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         Ok(match expr(input)? {
             Expr::Closure(closure) => Self::Returned(closure),
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Self::Literal(text),
-            expr => Self::Entry(expr),
+            expr => {
+                stays_inside(&expr, "a label")?;
+                Self::Entry(expr)
+            }
         })
+    }
+}
+
+/// Writes the tokens of the user.
+impl ToTokens for LabelSource {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::Literal(text) => text.to_tokens(tokens),
+            Self::Entry(expr) => expr.to_tokens(tokens),
+            Self::Returned(closure) => closure.to_tokens(tokens),
+        }
     }
 }

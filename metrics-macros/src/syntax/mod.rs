@@ -1,6 +1,8 @@
 //! Parsers for arguments and annotated items. They generate no tokens and know no attribute.
 
 pub(crate) mod buckets;
+pub(crate) mod control_flow;
+pub(crate) mod docs;
 pub(crate) mod duration;
 pub(crate) mod item;
 pub(crate) mod key;

@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
-use syn::{Error, Ident, Lit, LitStr, Result, Token};
+use syn::{Error, Expr, Ident, Lit, LitStr, Result, Token};
 
 use super::duration::Duration;
 use super::value::{assigned, each_item};
@@ -98,7 +98,8 @@ impl Latency {
             let text = format!("the duration comes first: write `{word}({}, {percent})`", within.to_token_stream());
             return Err(Error::new(percent.span(), text));
         }
-        let within = Duration::parse(input, |text| format!("{word}({text}, ..)"))?;
+        let percent = percentage(&input.fork()).unwrap_or_else(|| "99.0".to_owned());
+        let within = Duration::parse(input, |text| format!("{word}({text}, {percent})"))?;
         if input.parse::<Option<Token![,]>>()?.is_none() || input.is_empty() {
             return Err(Error::new(word.span(), format!("`{word}` has no percentage: {LATENCY_FORM}")));
         }
@@ -114,6 +115,15 @@ impl Latency {
 /// Parses a percentage before a duration.
 fn swapped(input: ParseStream<'_>) -> Result<(Literal, Token![,], LitStr)> {
     Ok((input.parse()?, input.parse()?, input.parse()?))
+}
+
+/// Returns the text of the second argument, if it is a number.
+fn percentage(input: ParseStream<'_>) -> Option<String> {
+    input.parse::<Expr>().ok()?;
+    input.parse::<Token![,]>().ok()?;
+    let found = input.fork();
+    number(input).ok()?;
+    Some(found.parse::<Literal>().ok()?.to_string())
 }
 
 fn number(input: ParseStream<'_>) -> Result<f64> {

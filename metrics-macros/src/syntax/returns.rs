@@ -2,7 +2,7 @@
 
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Ident, Result};
+use syn::{Error, Ident, LitStr, Result};
 
 use crate::diagnostics::did_you_mean;
 
@@ -17,15 +17,27 @@ pub(crate) enum Returns {
     Value,
 }
 
+const WORDS: [&str; 3] = ["auto", "future", "value"];
+
 impl Parse for Returns {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
+        if input.peek(LitStr) {
+            let literal: LitStr = input.parse()?;
+            let text = literal.value();
+            let fixed = if WORDS.contains(&&*text) { text } else { "future".to_owned() };
+            let text = format!("expected `auto`, `future` or `value` without quotes: write `returns = {fixed}`");
+            return Err(Error::new(literal.span(), text));
+        }
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error("expected `auto`, `future` or `value`"));
+        }
         let word: Ident = input.call(Ident::parse_any)?;
         match word.to_string().as_str() {
             "auto" => Ok(Self::Auto),
             "future" => Ok(Self::Future),
             "value" => Ok(Self::Value),
             other => {
-                let hint = did_you_mean(other, ["auto", "future", "value"]);
+                let hint = did_you_mean(other, WORDS);
                 Err(Error::new(word.span(), format!("expected `auto`, `future` or `value`, found `{other}`{hint}")))
             }
         }

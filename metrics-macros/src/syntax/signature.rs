@@ -4,8 +4,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::{
-    Expr, FnArg, GenericArgument, GenericParam, Ident, Pat, Path, PathArguments, PathSegment, Signature, Token, Type,
-    TypeInfer, TypeParamBound,
+    Attribute, Expr, FnArg, GenericArgument, GenericParam, Ident, Pat, PatType, Path, PathArguments, PathSegment,
+    ReturnType, Signature, Token, Type, TypeInfer, TypeParamBound,
 };
 
 /// Returns the single identifier that the expression is, behind references or not.
@@ -17,39 +17,135 @@ pub(crate) fn bare_word(expr: &Expr) -> Option<&Ident> {
     }
 }
 
-/// Returns the type of the parameter that the expression names, if an item outside of the function can name the type.
-pub(crate) fn parameter_type<'f>(expr: &Expr, signature: &'f Signature) -> Option<&'f Type> {
-    let word = bare_word(expr)?;
-    // The generics of an impl block cannot be seen from a method.
-    if signature.receiver().is_some() {
-        return None;
-    }
-    signature.inputs.iter().find_map(|input| match input {
+/// Returns the parameters that the expression names: one, or several of which `cfg` selects one.
+pub(crate) fn named_parameters<'f>(expr: &Expr, signature: &'f Signature) -> Vec<&'f PatType> {
+    let Some(word) = bare_word(expr) else { return Vec::new() };
+    let named = signature.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(typed) => match &*typed.pat {
-            Pat::Ident(ident) if ident.ident == *word && can_be_named(&typed.ty, signature) => Some(&*typed.ty),
+            Pat::Ident(ident) if ident.ident == *word => Some(typed),
             _ => None,
         },
         FnArg::Receiver(_) => None,
-    })
+    });
+    named.collect()
 }
 
-/// Returns `true` if an item outside of the function can name the type: no generics, lifetimes, `Self` or `impl`. An
-/// identifier of one letter counts as a generic of an impl block.
-pub(crate) fn can_be_named(ty: &Type, signature: &Signature) -> bool {
-    let generics: Vec<_> = signature
-        .generics
-        .params
-        .iter()
-        .map(|param| match param {
-            GenericParam::Type(param) => param.ident.to_string(),
-            GenericParam::Const(param) => param.ident.to_string(),
-            GenericParam::Lifetime(param) => param.lifetime.ident.to_string(),
-        })
-        .collect();
-    all_words(ty.to_token_stream(), &mut |word| {
-        let word = word.to_string();
-        word.len() > 1 && word != "Self" && word != "impl" && !generics.contains(&word)
-    })
+/// Returns the attributes that decide if the parameter exists.
+pub(crate) fn configured(parameter: &PatType) -> Vec<&Attribute> {
+    let is_cfg = |attribute: &&Attribute| attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr");
+    parameter.attrs.iter().filter(is_cfg).collect()
+}
+
+/// The surroundings of a function, whose generics its items cannot name.
+#[derive(Clone, Copy)]
+pub(crate) enum Surroundings<'a> {
+    /// A module: no generics.
+    Module,
+    /// An impl block with these generics.
+    Block(&'a [String]),
+    /// Not known: an attribute sees only its function.
+    Unknown {
+        /// `true` if the user gave the type for the label.
+        given: bool,
+    },
+}
+
+/// A type that an item in the function can name, so that its values are known.
+pub(crate) struct KnownType<'a> {
+    pub(crate) ty: &'a Type,
+    /// The name of the type, if it may be a generic of an unknown impl block or trait.
+    pub(crate) maybe_generic: Option<&'a Ident>,
+}
+
+impl<'a> KnownType<'a> {
+    /// Returns the type, unless it has generics, lifetimes, `Self` or `impl` in it.
+    pub(crate) fn of(ty: &'a Type, signature: &Signature, surroundings: Surroundings<'_>) -> Option<Self> {
+        let generics: &[String] = match surroundings {
+            Surroundings::Block(generics) => generics,
+            Surroundings::Module | Surroundings::Unknown { .. } => &[],
+        };
+        let own = |word: &Ident| {
+            signature.generics.params.iter().any(|param| match param {
+                GenericParam::Type(param) => param.ident == *word,
+                GenericParam::Const(param) => param.ident == *word,
+                GenericParam::Lifetime(_) => false,
+            })
+        };
+        let named = all_words(ty.to_token_stream(), &mut |word| {
+            !["Self", "impl", "_"].iter().any(|other| word == other)
+                && !generics.iter().any(|other| word == other)
+                && !own(word)
+        });
+        if !named {
+            return None;
+        }
+        let Surroundings::Unknown { given } = surroundings else { return Some(Self { ty, maybe_generic: None }) };
+        // A type that was given for a label of a function is named as it is, also if it is local to a function.
+        let is_given = given && !is_method(signature);
+        match bare_type(ty) {
+            Some(word) if is_standard(word) || is_given && !is_short(word) => Some(Self { ty, maybe_generic: None }),
+            Some(word) => Some(Self { ty, maybe_generic: Some(word) }),
+            None => starts_of_paths(ty)
+                .iter()
+                .all(|(word, is_module)| *is_module || is_standard(word) || is_given && !is_short(word))
+                .then_some(Self { ty, maybe_generic: None }),
+        }
+    }
+}
+
+/// Returns `true` for the name of one letter that most generics have.
+fn is_short(word: &Ident) -> bool {
+    word.to_string().len() == 1
+}
+
+fn is_method(signature: &Signature) -> bool {
+    let names_self = |ty: &Type| !all_words(ty.to_token_stream(), &mut |word| word != "Self");
+    signature.inputs.iter().any(|input| match input {
+        FnArg::Receiver(_) => true,
+        FnArg::Typed(typed) => names_self(&typed.ty),
+    }) || matches!(&signature.output, ReturnType::Type(_, ty) if names_self(ty))
+}
+
+/// Returns the single identifier that the type is, behind references or not.
+fn bare_type(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(path) if path.qself.is_none() => path.path.get_ident(),
+        Type::Reference(reference) => bare_type(&reference.elem),
+        Type::Paren(inner) => bare_type(&inner.elem),
+        Type::Group(inner) => bare_type(&inner.elem),
+        _ => None,
+    }
+}
+
+/// Returns `true` for a word of the language, or of its prelude, in types of labels.
+fn is_standard(word: &Ident) -> bool {
+    let words = [
+        "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "String", "Box", "Option", "Vec", "Cow", "Rc", "Arc", "mut", "dyn",
+    ];
+    words.iter().any(|standard| word == standard)
+}
+
+/// Returns the first word of every path in the type, each with `true` if it is the name of a module.
+fn starts_of_paths(ty: &Type) -> Vec<(Ident, bool)> {
+    fn collect(tokens: TokenStream, starts: &mut Vec<(Ident, bool)>) {
+        let tokens: Vec<_> = tokens.into_iter().collect();
+        let is_colon =
+            |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+        for (i, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Ident(word) if !is_colon(i.checked_sub(1).and_then(|before| tokens.get(before))) => {
+                    let has_lower_case = word.to_string().starts_with(char::is_lowercase);
+                    starts.push((word.clone(), has_lower_case && is_colon(tokens.get(i + 1))));
+                }
+                TokenTree::Group(group) => collect(group.stream(), starts),
+                _ => {}
+            }
+        }
+    }
+    let mut starts = Vec::new();
+    collect(ty.to_token_stream(), &mut starts);
+    starts
 }
 
 /// Returns `true` if all identifiers in the tokens pass, and if there is no lifetime.

@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
-use syn::parse::{Parse, ParseStream};
-use syn::{Ident, LitStr, Path, Result, Token};
+use syn::parse::ParseStream;
+use syn::{Error, Ident, LitStr, Path, Result, Token};
 
 /// A string literal, or a path to a `const` of type `&str`.
 #[derive(Clone)]
@@ -13,14 +13,29 @@ pub(crate) enum Text {
     Path(Path),
 }
 
-impl Parse for Text {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
+const EXPECTED: &str = "expected a string literal or a path to a `const` of type `&str`";
+
+impl Text {
+    /// Parses a text. `fixed` returns the argument with another value, for errors.
+    pub(crate) fn parse(input: ParseStream<'_>, fixed: impl Fn(&str) -> String) -> Result<Self> {
         if input.peek(LitStr) {
-            input.parse().map(Self::Literal)
-        } else if input.peek(Ident::peek_any) || input.peek(Token![::]) {
-            input.call(Path::parse_mod_style).map(Self::Path)
-        } else {
-            Err(input.error("expected a string literal or a path to a `const` of type `&str`"))
+            return input.parse().map(Self::Literal);
+        }
+        if !input.peek(Ident::peek_any) && !input.peek(Token![::]) {
+            return Err(input.error(EXPECTED));
+        }
+        let path = input.call(Path::parse_mod_style)?;
+        if input.peek(Token![!]) {
+            let fixed = fixed("TEXT");
+            let text = format!("{EXPECTED}, found a macro: write `const TEXT: &str = ..;` and `{fixed}`");
+            return Err(Error::new_spanned(path, text));
+        }
+        match path.get_ident().map(ToString::to_string) {
+            Some(word) if !word.chars().any(char::is_uppercase) => {
+                let fixed = fixed(&format!("\"{word}\""));
+                Err(Error::new_spanned(path, format!("{EXPECTED}, found `{word}`: write `{fixed}`")))
+            }
+            _ => Ok(Self::Path(path)),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Parsers that several arguments share.
 
-use proc_macro2::TokenTree;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
 use syn::{Error, Expr, Ident, Path, Result, Token};
 
+use super::control_flow::stays_inside;
 use crate::diagnostics::Problems;
 
 /// Parses items between commas. After an item with an error, continues behind the next comma.
@@ -32,6 +34,17 @@ pub(crate) fn each_item(
 
 /// Parses the `=` after a key, and expects a value behind it. `kind` precedes the key in the error.
 pub(crate) fn assigned(input: ParseStream<'_>, word: &Ident, kind: &str) -> Result<()> {
+    if input.peek(Token![=>]) || input.peek(Token![==]) {
+        let found: TokenTree = input.parse()?;
+        let sign = if input.peek(Token![>]) { "=>" } else { "==" };
+        return Err(Error::new(found.span(), format!("expected `=`, found `{sign}`: write `{word} = ..`")));
+    }
+    if let Ok(list) = input.fork().parse::<Group>()
+        && list.delimiter() == Delimiter::Parenthesis
+    {
+        let list = if word == "buckets" { format!("[{}]", list.stream()) } else { list.stream().to_string() };
+        return Err(Error::new(word.span(), format!("{kind}`{word}` is not a list: write `{word} = {}`", short(list))));
+    }
     let sign: Option<Token![=]> = input.parse()?;
     if sign.is_none() || input.is_empty() || input.peek(Token![,]) {
         return Err(Error::new(word.span(), format!("{kind}`{word}` has no value: write `{word} = ..`")));
@@ -47,15 +60,54 @@ pub(crate) fn flag(input: ParseStream<'_>, word: &Ident) -> Result<()> {
     Err(Error::new(word.span(), format!("`{word}` takes no value: write `{word}`, or remove it")))
 }
 
-/// Parses an expression that is called with `argument`. A literal is an error.
+/// Parses an expression that is called with `argument`: a closure, a path, or an expression that returns a closure.
 pub(crate) fn closure(input: ParseStream<'_>, word: &Ident, argument: &str) -> Result<Expr> {
-    match expr(input)? {
+    let found = expr(input)?;
+    let mentioned = ["r", "result", "res", "returned", "response", "value", "error", "err", "e", "open"]
+        .into_iter()
+        .find(|name| mentions(found.to_token_stream(), name));
+    match found {
+        Expr::Closure(_) | Expr::Path(_) => Ok(found),
         Expr::Lit(literal) => {
             let text = format!("expected a closure, found a literal: write `{word} = |{argument}| ..`");
             Err(Error::new_spanned(literal, text))
         }
-        expr => Ok(expr),
+        Expr::Block(_)
+        | Expr::Call(_)
+        | Expr::Field(_)
+        | Expr::Macro(_)
+        | Expr::MethodCall(_)
+        | Expr::Paren(_)
+        | Expr::Reference(_)
+            if mentioned.is_none() =>
+        {
+            stays_inside(&found, &format!("`{word}`")).map(|()| found)
+        }
+        _ => {
+            let (argument, text) = (mentioned.unwrap_or(argument), short(found.to_token_stream().to_string()));
+            let text = format!("expected a closure, found an expression: write `{word} = |{argument}| {text}`");
+            Err(Error::new_spanned(found, text))
+        }
     }
+}
+
+/// Returns `true` if the tokens have the identifier, but not as a field or a method.
+fn mentions(tokens: TokenStream, name: &str) -> bool {
+    let mut after_dot = false;
+    tokens.into_iter().any(|token| {
+        let found = match &token {
+            TokenTree::Ident(word) => !after_dot && word == name,
+            TokenTree::Group(group) => mentions(group.stream(), name),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        };
+        after_dot = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '.');
+        found
+    })
+}
+
+/// Returns the user's tokens for an error, or `..` if they are long.
+fn short(text: String) -> String {
+    if text.len() > 60 { "..".to_owned() } else { text }
 }
 
 /// Parses the path of an async function that is called with the parameters.

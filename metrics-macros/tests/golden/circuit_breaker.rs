@@ -54,7 +54,9 @@ async fn of_an_existing_breaker() -> Result<impl Display, Error> {
         ::core::result::Result::Ok(permit) => permit,
         #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
         ::core::result::Result::Err(open) => {
-            return ::metrics_runtime::__private::rejected_with(open, Error::open);
+            return ::metrics_runtime::__private::rejected_with::<
+                Result<_, Error>,
+            >(open, Error::open);
         }
     };
     let (returned, permit) = permit
@@ -84,6 +86,13 @@ async fn with_fallback(_key: String, mut bytes: Vec<u8>) -> Result<(), Error> {
             .open_at_most(LONGEST)
             .jitter(0.25f64)
             .lease(::core::time::Duration::from_nanos(10000000000u64));
+        const __SERVICE: &'static ::core::primitive::str = {
+            let text: &'static ::core::primitive::str = VAULT;
+            text
+        };
+        const _: () = ::metrics_runtime::__private::expect(
+            ::metrics_runtime::__private::check_service(__SERVICE),
+        );
         const _: () = __SETTINGS.expect("ratio");
         const _: () = __SETTINGS.expect("window");
         const _: () = __SETTINGS.expect("minimum");
@@ -92,10 +101,7 @@ async fn with_fallback(_key: String, mut bytes: Vec<u8>) -> Result<(), Error> {
         const _: () = __SETTINGS.expect("jitter");
         const _: () = __SETTINGS.expect("lease");
         static __BREAKER: ::metrics_runtime::__private::DeclaredBreaker = ::metrics_runtime::__private::DeclaredBreaker::new(
-            {
-                let text: &'static ::core::primitive::str = VAULT;
-                text
-            },
+            __SERVICE,
             __SETTINGS,
             ::metrics_runtime::__private::Source::new(
                 ::core::file!(),
@@ -113,7 +119,9 @@ async fn with_fallback(_key: String, mut bytes: Vec<u8>) -> Result<(), Error> {
     let permit = match breaker.acquire() {
         ::core::result::Result::Ok(permit) => permit,
         #[allow(clippy::used_underscore_binding)]
-        ::core::result::Result::Err(_) => return elsewhere(_key, bytes).await,
+        ::core::result::Result::Err(_) => {
+            return ::metrics_runtime::__private::fallback(elsewhere(_key, bytes)).await;
+        }
     };
     let (returned, permit) = permit
         .guard(async move {

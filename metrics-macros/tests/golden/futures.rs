@@ -39,7 +39,13 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
                     name: "kind",
                     value: ::metrics_runtime::__private::SiteValue::Entry({
                         use ::metrics_runtime::__private::UnknownValues as _;
-                        ::metrics_runtime::__private::Known::<Kind>::VALUES
+                        #[allow(dead_code, non_camel_case_types)]
+                        struct Kind;
+                        {
+                            #[allow(unused_imports, clippy::wildcard_imports)]
+                            use self::*;
+                            ::metrics_runtime::__private::Known::<Kind>::VALUES
+                        }
                     }),
                 },
             ],

@@ -131,6 +131,37 @@ pub fn rejected_with<R: CallResult>(open: CircuitOpen, on_reject: impl FnOnce(Ci
     R::failed(on_reject(open))
 }
 
+/// The returned value of a `fallback`: a future.
+#[diagnostic::on_unimplemented(
+    message = "`fallback` is not an async function: it returns `{Self}`",
+    label = "expected an async function with the same parameters",
+    note = "write `async fn`; for a value that needs no function, use `on_reject = |open| ..`"
+)]
+pub trait FallbackFuture {
+    /// The result of the function.
+    type Output;
+    /// The future.
+    type Future: Future<Output = Self::Output>;
+
+    /// Returns the future.
+    fn future(self) -> Self::Future;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future> FallbackFuture for F {
+    type Output = F::Output;
+    type Future = F;
+
+    fn future(self) -> F {
+        self
+    }
+}
+
+/// Returns the future of `fallback`. The opaque type is a future even if `F` is none, which avoids a second error.
+pub fn fallback<F: FallbackFuture>(returned: F) -> impl Future<Output = F::Output> {
+    returned.future()
+}
+
 /// Returns the default verdict: an error is a failure.
 #[inline]
 pub fn judged<R: CallResult>(returned: &R) -> Verdict {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::series::Series;
-use super::site::{LabelSource, MAX_LABELS, Signal, Site};
+use super::site::{LabelSource, MAX_LABELS, Signal, Site, each_known_series};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
 use crate::metric::{Counter, Histogram, InFlight};
 use crate::registry::Registry;
@@ -35,6 +35,7 @@ pub(super) struct SiteFamilies {
 #[derive(Debug)]
 pub(super) struct SiteFamily<M: 'static> {
     pub(super) family: &'static Family<M>,
+    signal: Signal,
     /// One source for each label of the family, in the order of the family.
     sources: Vec<LabelSource>,
 }
@@ -71,7 +72,7 @@ impl<M: Metric> SiteFamily<M> {
         let sources = labels.iter().filter_map(|label| sources.iter().find(|(name, _)| name == label));
         let sources = sources.map(|(_, source)| *source).collect();
         // Call sites are static, so the family is needed until the program ends.
-        Some(Self { family: Box::leak(Box::new(family)), sources })
+        Some(Self { family: Box::leak(Box::new(family)), signal, sources })
     }
 
     /// Returns the series for the entry values and the values of the result, or `None` if the family has reached its
@@ -90,8 +91,7 @@ impl<M: Metric> SiteFamily<M> {
     }
 
     pub(super) fn declare_known_series(&self) {
-        let known: Vec<_> = self.sources.iter().map(|source| source.known()).collect();
-        each_tuple(&known, DEFAULT_SERIES_LIMIT, &mut |tuple| {
+        each_known_series(&self.sources, self.signal, DEFAULT_SERIES_LIMIT, &mut |tuple| {
             self.family.known_series(tuple);
         });
     }

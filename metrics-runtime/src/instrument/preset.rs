@@ -336,15 +336,25 @@ pub const STORAGE: Preset = Preset::new()
 
 /// Returns the `N` bucket bounds `start, start + width, ..`, as `buckets = linear(start, width, N)` in an attribute.
 ///
+/// The bounds are exact decimals: the third of `linear(0.1, 0.1, 10)` is `0.3`.
+///
 /// ```
-/// assert_eq!(metrics_runtime::presets::linear::<3>(1.0, 0.5), [1.0, 1.5, 2.0]);
+/// assert_eq!(metrics_runtime::presets::linear::<3>(0.1, 0.1), [0.1, 0.2, 0.3]);
 /// ```
 #[must_use]
 pub const fn linear<const N: usize>(start: f64, width: f64) -> [f64; N] {
     let mut bounds = [start; N];
+    let decimals = (Decimal::of(start), Decimal::of(width));
     let mut i = 1;
     while i < N {
-        bounds[i] = start + width * i as f64;
+        let exact = match decimals {
+            (Some(start), Some(width)) => start.plus(width, i),
+            _ => None,
+        };
+        bounds[i] = match exact {
+            Some(bound) => bound.as_f64(),
+            None => start + width * i as f64,
+        };
         i += 1;
     }
     bounds
@@ -353,16 +363,151 @@ pub const fn linear<const N: usize>(start: f64, width: f64) -> [f64; N] {
 /// Returns the `N` bucket bounds `start, start * factor, ..`, as `buckets = exponential(start, factor, N)` in an
 /// attribute.
 ///
+/// The bounds are exact decimals as long as an `f64` can have all of their digits: the fourth of `exponential(0.1, 3.0, 4)`
+/// is `2.7`.
+///
 /// ```
-/// assert_eq!(metrics_runtime::presets::exponential::<4>(1.0, 2.0), [1.0, 2.0, 4.0, 8.0]);
+/// assert_eq!(metrics_runtime::presets::exponential::<4>(0.1, 3.0), [0.1, 0.3, 0.9, 2.7]);
 /// ```
 #[must_use]
 pub const fn exponential<const N: usize>(start: f64, factor: f64) -> [f64; N] {
     let mut bounds = [start; N];
+    let factor_decimal = Decimal::of(factor);
+    let mut decimal = Decimal::of(start);
     let mut i = 1;
     while i < N {
-        bounds[i] = bounds[i - 1] * factor;
+        decimal = match (decimal, factor_decimal) {
+            (Some(bound), Some(factor)) => bound.times(factor),
+            _ => None,
+        };
+        bounds[i] = match decimal {
+            Some(bound) => bound.as_f64(),
+            None => bounds[i - 1] * factor,
+        };
         i += 1;
     }
     bounds
+}
+
+/// The number `digits / 10^places`, exact.
+#[derive(Clone, Copy)]
+struct Decimal {
+    digits: i128,
+    places: u32,
+}
+
+impl Decimal {
+    /// An integer up to this one, and a power of ten up to the next constant, have an exact `f64`, so their quotient is the
+    /// `f64` that is closest to the decimal: that of the literal with the same digits.
+    const MAX_DIGITS: i128 = 1 << f64::MANTISSA_DIGITS;
+    const MAX_PLACES: u32 = 22;
+
+    /// Returns the shortest decimal of which `value` is the closest `f64`, or `None` if it has too many digits.
+    const fn of(value: f64) -> Option<Self> {
+        let mut places = 0;
+        let mut scale = 1.0;
+        while places <= Self::MAX_PLACES {
+            let scaled = value * scale;
+            // The cast saturates, and turns NaN into 0.
+            let digits = (if scaled < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i128;
+            let decimal = Self { digits, places };
+            if !Self::fits(digits) {
+                return None;
+            }
+            if decimal.as_f64().to_bits() == value.to_bits() {
+                return Some(decimal);
+            }
+            places += 1;
+            scale *= 10.0;
+        }
+        None
+    }
+
+    /// Returns `self + other * count`.
+    const fn plus(self, other: Self, count: usize) -> Option<Self> {
+        let places = if self.places > other.places { self.places } else { other.places };
+        match (self.digits_at(places), other.digits_at(places)) {
+            (Some(start), Some(width)) => match width.checked_mul(count as i128) {
+                Some(added) => Self::exact(start.checked_add(added), places),
+                None => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Returns `self * other`.
+    const fn times(self, other: Self) -> Option<Self> {
+        Self::exact(self.digits.checked_mul(other.digits), self.places + other.places)
+    }
+
+    const fn digits_at(self, places: u32) -> Option<i128> {
+        match 10_i128.checked_pow(places - self.places) {
+            Some(scale) => self.digits.checked_mul(scale),
+            None => None,
+        }
+    }
+
+    /// Returns the decimal without zeros at its end, or `None` if it has too many digits.
+    const fn exact(digits: Option<i128>, mut places: u32) -> Option<Self> {
+        let Some(mut digits) = digits else { return None };
+        while places > 0 && digits % 10 == 0 {
+            digits /= 10;
+            places -= 1;
+        }
+        if Self::fits(digits) && places <= Self::MAX_PLACES { Some(Self { digits, places }) } else { None }
+    }
+
+    const fn fits(digits: i128) -> bool {
+        -Self::MAX_DIGITS <= digits && digits <= Self::MAX_DIGITS
+    }
+
+    const fn as_f64(self) -> f64 {
+        let mut scale = 1.0;
+        let mut place = 0;
+        while place < self.places {
+            scale *= 10.0;
+            place += 1;
+        }
+        self.digits as f64 / scale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(bounds: &[f64]) -> String {
+        bounds.iter().map(f64::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn linear_bounds_are_the_decimals_of_their_digits() {
+        assert_eq!(text(&linear::<10>(0.1, 0.1)), "0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1");
+        assert_eq!(text(&linear::<4>(0.005, 0.07)), "0.005 0.075 0.145 0.215");
+        assert_eq!(text(&linear::<4>(-0.3, 0.1)), "-0.3 -0.2 -0.1 0");
+        assert_eq!(text(&linear::<3>(1e-9, 1e-9)), "0.000000001 0.000000002 0.000000003");
+        assert_eq!(text(&linear::<3>(1e15, 1.0)), "1000000000000000 1000000000000001 1000000000000002");
+        for (i, bound) in (0_u32..).zip(linear::<1000>(0.001, 0.001)) {
+            assert_eq!(Ok(bound), format!("{}.{:03}", (i + 1) / 1000, (i + 1) % 1000).parse());
+        }
+    }
+
+    #[test]
+    fn exponential_bounds_are_the_decimals_of_their_digits() {
+        assert_eq!(text(&exponential::<5>(0.1, 3.0)), "0.1 0.3 0.9 2.7 8.1");
+        assert_eq!(text(&exponential::<5>(0.001, 10.0)), "0.001 0.01 0.1 1 10");
+        assert_eq!(text(&exponential::<4>(0.1, 1.1)), "0.1 0.11 0.121 0.1331");
+        assert_eq!(text(&exponential::<4>(1024.0, 4.0)), "1024 4096 16384 65536");
+    }
+
+    #[test]
+    fn bounds_with_too_many_digits_still_increase() {
+        let bounds = [exponential::<60>(0.1, 1.1), linear::<60>(1.0 / 3.0, 1.0 / 7.0), linear::<60>(1e300, 1e299)];
+        for bounds in bounds {
+            assert_eq!(name::check_buckets(&bounds), Ok(()));
+        }
+        assert!(linear::<2>(f64::NAN, 1.0)[1].is_nan());
+        assert!(linear::<2>(1.0, f64::INFINITY)[1].is_infinite());
+        assert_eq!(exponential::<3>(1.0, -2.0), [1.0, -2.0, 4.0]);
+    }
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::preset::{Instrument, Labels, Name, Preset};
-use crate::schema::{Check, Descriptor, Kind, Objective, Outcome, Problem, Source, name};
+use crate::schema::{Check, Descriptor, Kind, Objective, Outcome, Problem, Source, each_tuple, name};
 
 /// The largest number of labels that an attribute may declare.
 pub(crate) const MAX_LABELS: usize = 12;
@@ -123,8 +123,14 @@ impl Site {
     /// Checks the attribute's `unit` together with the name.
     ///
     /// # Errors
-    /// Returns an error if the unit is not allowed, or if the attribute's `name` does not end in it.
+    /// Returns an error if the unit is not allowed, if the attribute's `name` does not end in it, or if durations are
+    /// recorded and the unit is not `seconds`.
     pub const fn check_unit(&self) -> Check {
+        if let (Some(unit), Some(Instrument { unit: Some(recorded), .. })) = (self.unit, named_instrument(self.preset))
+            && !name::equal(unit, recorded)
+        {
+            return Err(name::duration_unit(unit));
+        }
         match (self.unit, named_instrument(self.preset), self.name) {
             (Some(unit), Some(_), Some(name)) => name::check_unit(name, unit),
             (Some(unit), ..) => name::check_unit_word(unit),
@@ -419,6 +425,16 @@ pub(crate) enum Signal {
 
 impl Signal {
     pub(crate) const ALL: [Self; 4] = [Self::Calls, Self::Duration, Self::Value, Self::InFlight];
+
+    /// Returns the outcomes of the calls for which the signal is recorded.
+    const fn outcomes(self) -> &'static [Outcome] {
+        match self {
+            Self::Calls => &Outcome::ALL,
+            // Cancelled calls have no duration.
+            Self::Duration => &[Outcome::Success, Outcome::Error, Outcome::Panic],
+            Self::Value | Self::InFlight => &[Outcome::Success],
+        }
+    }
 }
 
 /// The source of the value of one label of one family.
@@ -435,34 +451,98 @@ pub(crate) enum LabelSource {
 }
 
 impl LabelSource {
-    /// Returns the values whose series exist from the start; empty if the label can have any value.
-    pub(crate) fn known(self) -> Vec<&'static str> {
+    /// Returns the values that the label can have when a call ends with the outcome; empty if it can have any value.
+    fn known(self, outcome: Outcome) -> Vec<&'static str> {
         match self {
             Self::Literal(value) => vec![value],
-            Self::Entry(_, known) | Self::Returned(_, known) => known.to_vec(),
-            Self::Status => Outcome::ALL.map(Outcome::as_str).to_vec(),
+            Self::Entry(_, known) => known.to_vec(),
+            Self::Returned(_, known) if known.is_empty() || outcome.has_result() => known.to_vec(),
+            // A call without a result has its outcome in place of the label's value.
+            Self::Returned(..) | Self::Status => vec![outcome.as_str()],
         }
     }
 
-    /// Returns all values that the label can have; empty if it can have any value.
-    ///
-    /// These are the [known](Self::known) values and, for a label of the result, the outcomes of calls without a
-    /// result.
+    /// Returns all values that the label can have in the family of the signal; empty if it can have any value.
     pub(crate) fn possible(self, signal: Signal) -> Vec<&'static str> {
-        let without_result: &[Outcome] = match (self, signal) {
-            (Self::Returned(..), Signal::Calls) => &[Outcome::Panic, Outcome::Cancelled],
-            // Cancelled calls have no duration, and calls without a result have no value.
-            (Self::Returned(..), Signal::Duration) => &[Outcome::Panic],
-            _ => &[],
-        };
-        let mut values = self.known();
-        if !values.is_empty() {
-            for outcome in without_result {
-                if !values.contains(&outcome.as_str()) {
-                    values.push(outcome.as_str());
+        let mut values = Vec::new();
+        for outcome in signal.outcomes() {
+            let known = self.known(*outcome);
+            if known.is_empty() {
+                return known;
+            }
+            for value in known {
+                if !values.contains(&value) {
+                    values.push(value);
                 }
             }
         }
         values
+    }
+}
+
+/// Calls `each` with the values of every series that is known to be possible, in the order of the labels, unless these are
+/// more than `limit` combinations.
+///
+/// The outcome of a call decides all labels of the result and the status together, so a family has no series in which
+/// these disagree.
+pub(crate) fn each_known_series(
+    sources: &[LabelSource],
+    signal: Signal,
+    limit: usize,
+    each: &mut dyn FnMut(&[&'static str]),
+) {
+    let known = |outcome: Outcome| sources.iter().map(|source| source.known(outcome)).collect::<Vec<_>>();
+    let mut combinations: Vec<_> = signal.outcomes().iter().map(|outcome| known(*outcome)).collect();
+    combinations.dedup();
+    let count = |lists: &Vec<Vec<&str>>| lists.iter().fold(1_usize, |count, list| count.saturating_mul(list.len()));
+    let total = combinations.iter().fold(0_usize, |total, lists| total.saturating_add(count(lists)));
+    if total <= limit {
+        for lists in &combinations {
+            each_tuple(lists, limit, each);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(sources: &[LabelSource], signal: Signal, limit: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        each_known_series(sources, signal, limit, &mut |tuple| found.push(tuple.join("/")));
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    #[test]
+    fn a_label_of_the_result_agrees_with_the_status() {
+        let sources = [LabelSource::Returned(0, &["none", "io"]), LabelSource::Status];
+        assert_eq!(
+            series(&sources, Signal::Calls, 100),
+            ["cancelled/cancelled", "io/error", "io/success", "none/error", "none/success", "panic/panic"]
+        );
+        assert_eq!(series(&sources[..1], Signal::Duration, 100), ["io", "none", "panic"]);
+        assert_eq!(series(&sources[..1], Signal::Value, 100), ["io", "none"]);
+    }
+
+    #[test]
+    fn two_labels_of_the_result_agree_with_each_other() {
+        let sources = [LabelSource::Returned(0, &["a"]), LabelSource::Returned(1, &["b"]), LabelSource::Literal("c")];
+        assert_eq!(series(&sources, Signal::Calls, 100), ["a/b/c", "cancelled/cancelled/c", "panic/panic/c"]);
+    }
+
+    #[test]
+    fn a_label_with_any_value_has_no_known_series() {
+        let sources = [LabelSource::Returned(0, &[]), LabelSource::Status];
+        assert!(series(&sources, Signal::Calls, 100).is_empty());
+        assert!(sources[0].possible(Signal::Calls).is_empty());
+    }
+
+    #[test]
+    fn no_series_is_known_if_the_combinations_exceed_the_limit() {
+        let sources = [LabelSource::Entry(0, &["a", "b"]), LabelSource::Status];
+        assert_eq!(series(&sources, Signal::Calls, 8).len(), 8);
+        assert!(series(&sources, Signal::Calls, 7).is_empty());
     }
 }

@@ -11,6 +11,7 @@ mod naming;
 mod number;
 pub(crate) mod objective;
 pub(crate) mod outcome;
+pub(crate) mod paragraph;
 mod source;
 
 pub use descriptor::Descriptor;

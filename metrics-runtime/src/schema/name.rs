@@ -338,6 +338,29 @@ pub(crate) const fn wrong_kind(name: &str, found: Kind, expected: Kind) -> Probl
     ])
 }
 
+pub(crate) const fn duration_unit(unit: &str) -> Problem {
+    Problem::new(&[
+        "unit `",
+        unit,
+        "` is not the unit of a duration, which is recorded in seconds: write `unit = \"seconds\"`, or record a value \
+         with `value = |r| ..`",
+    ])
+}
+
+/// Checks the name of the service behind a circuit breaker.
+///
+/// # Errors
+/// Returns an error if the name is empty.
+pub const fn check_service(name: &str) -> Check {
+    if name.is_empty() {
+        return Err(Problem::new(&[
+            "the service has an empty name, and an empty label value is the same as no label: name the service, \
+             `service = \"ryot\"`",
+        ]));
+    }
+    Ok(())
+}
+
 /// Checks a unit that is appended to the name of a function.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The outcome of a call, and the traits through which returned values decide it.
 
 use std::fmt;
+use std::num::{NonZero, Saturating, Wrapping};
 
 /// The outcome of a call: the value of the label `status`.
 ///
@@ -37,6 +38,11 @@ impl Outcome {
             Self::Panic => "panic",
             Self::Cancelled => "cancelled",
         }
+    }
+
+    /// Returns `true` if the call returned.
+    pub(crate) const fn has_result(self) -> bool {
+        matches!(self, Self::Success | Self::Error)
     }
 
     const fn error_if(failed: bool) -> Self {
@@ -117,8 +123,8 @@ pub trait CompressionRatio {
 
 /// A value that a histogram observes or a counter adds.
 ///
-/// Implemented for numbers, for [`Duration`](std::time::Duration), which is recorded in seconds, and for `Option`s of
-/// and references to these.
+/// Implemented for the numbers of the standard library (also [`NonZero`], [`Wrapping`] and [`Saturating`]), for
+/// [`Duration`](std::time::Duration), which is recorded in seconds, and for `Option`s of and references to these.
 ///
 /// ```
 /// use std::time::Duration;
@@ -147,7 +153,7 @@ macro_rules! measures {
         }
     )*};
 }
-measures!(f64, u64, usize, i64, isize);
+measures!(f64, u64, u128, usize, i64, i128, isize);
 
 macro_rules! small_measures {
     ($($ty:ty),*) => {$(
@@ -160,6 +166,32 @@ macro_rules! small_measures {
     )*};
 }
 small_measures!(f32, u8, u16, u32, i8, i16, i32);
+
+macro_rules! nonzero_measures {
+    ($($ty:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl Measure for NonZero<$ty> {
+            fn measure(self) -> Option<f64> {
+                self.get().measure()
+            }
+        }
+    )*};
+}
+nonzero_measures!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
+
+#[diagnostic::do_not_recommend]
+impl<T: Measure> Measure for Wrapping<T> {
+    fn measure(self) -> Option<f64> {
+        self.0.measure()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Measure> Measure for Saturating<T> {
+    fn measure(self) -> Option<f64> {
+        self.0.measure()
+    }
+}
 
 #[diagnostic::do_not_recommend]
 impl Measure for std::time::Duration {
@@ -382,6 +414,23 @@ mod tests {
         assert_eq!(outcome!(Ok::<_, ()>(Classified(Outcome::Error))), Outcome::Error);
         assert_eq!(outcome!(Err::<u8, _>(Classified(Outcome::Success))), Outcome::Success);
         assert_eq!(outcome!(Err::<Classified, _>(Classified(Outcome::Success))), Outcome::Success);
+    }
+
+    #[test]
+    fn all_numbers_of_the_standard_library_are_measured() {
+        let seven = NonZero::<u8>::MIN.saturating_add(6);
+        let measured = [
+            7_u8.measure(),
+            7_u128.measure(),
+            (-7_i128).measure().map(f64::abs),
+            7_f32.measure(),
+            seven.measure(),
+            NonZero::<i128>::from(NonZero::<i64>::from(seven)).measure(),
+            Wrapping(7_u64).measure(),
+            Saturating(7_i16).measure(),
+            Some(&seven).measure(),
+        ];
+        assert_eq!(measured, [Some(7.0); 9]);
     }
 
     #[cfg(feature = "http")]

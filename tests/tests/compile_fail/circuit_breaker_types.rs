@@ -35,6 +35,15 @@ async fn another_fallback(a: u8) -> Result<u8, AppError> {
     Ok(a)
 }
 
+#[circuit_breaker(service = "s", failures = 1, fallback = at_once)]
+async fn fallback_without_async(a: u8) -> Result<u8, AppError> {
+    Ok(a)
+}
+
+fn at_once(a: u8) -> Result<u8, AppError> {
+    Ok(a)
+}
+
 async fn other(_: String) -> Result<u8, AppError> {
     Ok(1)
 }
