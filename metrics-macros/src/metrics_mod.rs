@@ -219,7 +219,7 @@ fn kind(ty: &Type) -> Result<Ident> {
 /// fn jobs_total(state: State) -> &'static Counter {
 ///     const __SITE: MetricSite = MetricSite { .. };
 ///     static __METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(__SITE);
-///     listed! { ENTRIES, static __ENTRY: &dyn Declare = &__METRIC; }
+///     listed! { entry __ENTRY = &__METRIC }
 ///     match __METRIC.bounded(&[LabelValue::ordinal(&state)]) {
 ///         Some(series) => series,
 ///         None => __METRIC.series(&[LabelValue::label(&state).as_str()]),
@@ -282,7 +282,7 @@ fn expand_one(metric: &Metric, prefix: &str, private: &TokenStream) -> TokenStre
             };
             #checks
             static __METRIC: #private::DeclaredMetric<#private::#kind> = #private::DeclaredMetric::new(__SITE);
-            #private::listed! { #private::ENTRIES, static __ENTRY: &'static dyn #private::Declare = &__METRIC; }
+            #private::listed! { entry __ENTRY = &__METRIC }
             #series
         }
     }

@@ -8,7 +8,7 @@
 //!     let mut call = {
 //!         const SITE: Site = Site { name: Some("login"), labels: .., ..Site::new(&preset::TRACK_NAMED, ..) };
 //!         const _: () = expect(SITE.check_label(0));   // at the span of `tenant`; one check per argument
-//!         listed! { CALLSITES, static CALLSITE: Callsite = Callsite::new(SITE); }
+//!         listed! { callsite CALLSITE = Callsite::new(SITE) }
 //!         Call::of(if enabled() { Some(CALLSITE.series(&[LabelValue::label(&tenant).as_str()])) } else { None })
 //!     };
 //!     let returned = tracked(&mut call, async move { BODY }).await;
@@ -28,7 +28,6 @@ pub use crate::circuit_breaker::attribute::{
 #[cfg(feature = "circuit-breaker")]
 pub use crate::circuit_breaker::{CircuitBreaker, Settings};
 pub use crate::family::Info;
-pub use crate::instrument::catalog::{CALLSITES, ENTRIES};
 pub use crate::instrument::metrics_mod::{DeclaredMetric, MetricSite};
 pub use crate::instrument::site::{Site, SiteLabel, SiteValue};
 pub use crate::instrument::{Call, Callsite, Declare, enabled, recorded, run, tracked, unreachable};

@@ -5,6 +5,7 @@
 //! - `run`: runs steps and counts their tests
 //! - `setup`: installs the tools that the checks need beyond Rust
 //! - `features`, `minimal_versions`: the commands of the steps of these names
+//! - `transplant`: runs the tests of a published crate with `#[track]` on all of its functions
 //! - `manifest`: the facts that these read from the manifests
 #![allow(clippy::print_stdout, reason = "a command line program prints to its standard output")]
 
@@ -14,6 +15,7 @@ mod minimal_versions;
 mod run;
 mod setup;
 mod steps;
+mod transplant;
 
 use std::env;
 use std::process::{Command as Process, ExitCode};
@@ -59,6 +61,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--seed N] [--count N]",
         summary: "compare generated functions with and without attributes",
         run: Run::WithArguments(shapes),
+    },
+    Command {
+        name: "transplant",
+        arguments: "NAME",
+        summary: "run the tests of a published crate with `#[track]` on all of its functions",
+        run: Run::WithArguments(transplant::run),
     },
     Command { name: "help", arguments: "", summary: "list the commands", run: Run::Plain(help) },
 ];

@@ -3,12 +3,57 @@
 //! The check runs in a separate workspace under the target folder. The workspace has copies of the libraries' manifests
 //! that refer to the original sources. The copies have no development dependencies, which need newer versions of shared
 //! dependencies and which users of the libraries never build.
+//!
+//! A further crate there uses the attributes, and its test finds their declarations in the catalog. The expansions contain
+//! a macro of `linkme` that only such a crate expands. All other steps build with the versions of `Cargo.lock`, which are
+//! the newest.
 
 use std::fs;
 use std::path::Path;
 
 use crate::setup::target;
 use crate::{cargo, manifest};
+
+/// The name of the crate that uses the attributes.
+const USER: &str = "annotated";
+
+const USER_MANIFEST: &str = r#"[package]
+name = "annotated"
+version = "0.0.0"
+edition = "2024"
+publish = false
+
+[dependencies]
+metrics-runtime.workspace = true
+"#;
+
+const USER_SOURCE: &str = r#"//! One declaration of each kind that a link section has.
+
+use metrics_runtime::circuit_breaker::CircuitOpen;
+use metrics_runtime::{circuit_breaker, metrics, track};
+
+#[track]
+pub fn recorded() {}
+
+#[metrics]
+pub mod business {
+    /// Jobs.
+    pub fn jobs_total() -> Counter;
+}
+
+#[circuit_breaker(service = "database", failures = 5, open = "30s")]
+pub async fn guarded() -> Result<(), CircuitOpen> {
+    Ok(())
+}
+
+#[test]
+fn the_linker_keeps_every_declaration() {
+    let catalog = metrics_runtime::catalog();
+    for function in ["recorded", "jobs_total", "guarded"] {
+        assert!(catalog.iter().any(|declaration| declaration.source.function == function), "{catalog:#?}");
+    }
+}
+"#;
 
 /// Resolves the workspace and returns the cargo commands that check it.
 ///
@@ -18,7 +63,10 @@ pub(crate) fn commands() -> Result<Vec<Vec<String>>, String> {
     let folder = target().join("minimal-versions");
     let workspace = manifest::read("")?;
     let libraries = manifest::libraries(&workspace);
-    let mut changed = write_if_changed(&folder.join("Cargo.toml"), &with_members(&workspace, &libraries))?;
+    let members: Vec<String> = libraries.iter().cloned().chain([USER.to_owned()]).collect();
+    let mut changed = write_if_changed(&folder.join("Cargo.toml"), &with_members(&workspace, &members))?;
+    changed |= write_if_changed(&folder.join(USER).join("Cargo.toml"), USER_MANIFEST)?;
+    write_if_changed(&folder.join(USER).join("src").join("lib.rs"), USER_SOURCE)?;
     let mut features = Vec::new();
     for library in &libraries {
         let original = manifest::read(library)?;
@@ -34,13 +82,16 @@ pub(crate) fn commands() -> Result<Vec<Vec<String>>, String> {
         resolve(&folder, &manifest)?;
     }
     let target = folder.join("target").display().to_string();
-    let check = |more: &[&str]| {
-        let mut command = vec!["check", "--quiet", "--workspace", "--locked", "--manifest-path", &manifest];
-        command.extend(["--target-dir", &target]);
+    let command = |name: &str, more: &[&str]| {
+        let mut command = vec![name, "--quiet", "--locked", "--manifest-path", &manifest, "--target-dir", &target];
         command.extend(more);
         command.into_iter().map(str::to_owned).collect()
     };
-    Ok(vec![check(&[]), check(&["--features", &features.join(",")])])
+    Ok(vec![
+        command("check", &["--workspace"]),
+        command("check", &["--workspace", "--features", &features.join(",")]),
+        command("test", &["--package", USER, "--lib"]),
+    ])
 }
 
 /// Writes `Cargo.lock` anew. The option is unstable, and `RUSTC_BOOTSTRAP` allows it in a stable cargo. The variable is

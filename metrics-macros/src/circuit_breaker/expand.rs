@@ -90,7 +90,7 @@ fn declared(plan: &Plan<'_>, private: &TokenStream, service: &Text, settings: &S
                 __SETTINGS,
                 #private::Source::new(::core::file!(), ::core::line!(), ::core::module_path!(), #function),
             );
-            #private::listed! { #private::ENTRIES, static __ENTRY: &'static dyn #private::Declare = &__BREAKER; }
+            #private::listed! { entry __ENTRY = &__BREAKER }
             __BREAKER.get()
         }
     }

@@ -29,7 +29,7 @@ use crate::tokens::{call_over, generate, generate_at, generated_at};
 /// async fn f(a: A) -> R { BODY }
 ///
 /// async fn f(a: A) -> R {
-///     let mut call = { listed! { CALLSITES, static __CALLSITE: Callsite = ..; } __CALLSITE.enter() };
+///     let mut call = { listed! { callsite __CALLSITE = .. } __CALLSITE.enter() };
 ///     let returned = tracked(&mut call, async move { if false { return unreachable::<R>() } BODY }).await;
 ///     if call.is_active() { call.returned(Probe(&returned).outcome()) }
 ///     return returned;

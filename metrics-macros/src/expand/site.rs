@@ -27,9 +27,7 @@ pub(super) fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     };
     generate! {
         #checked
-        #private::listed! {
-            #private::CALLSITES, static __CALLSITE: #private::Callsite = #private::Callsite::new(#site) #objective;
-        }
+        #private::listed! { callsite __CALLSITE = #private::Callsite::new(#site) #objective }
     }
 }
 

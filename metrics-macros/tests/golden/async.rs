@@ -1,11 +1,10 @@
 async fn answer(question: String, retries: u8) -> Result<String, Error> {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "answer"));
+            ::core::line!(), ::core::module_path!(), "answer"))
         }
         __CALLSITE.enter()
     };
@@ -34,11 +33,10 @@ async fn answer(question: String, retries: u8) -> Result<String, Error> {
 async fn tick() {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "tick"));
+            ::core::line!(), ::core::module_path!(), "tick"))
         }
         __CALLSITE.enter()
     };

@@ -19,8 +19,7 @@ async fn generate(prompt: &str, retries: Retries) -> Result<Completion, Error> {
             ),
         );
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
-            ::metrics_runtime::__private::Declare = & __BREAKER;
+            entry __ENTRY = & __BREAKER
         }
         __BREAKER.get()
     };
@@ -111,8 +110,7 @@ async fn with_fallback(_key: String, mut bytes: Vec<u8>) -> Result<(), Error> {
             ),
         );
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
-            ::metrics_runtime::__private::Declare = & __BREAKER;
+            entry __ENTRY = & __BREAKER
         }
         __BREAKER.get()
     };
@@ -160,8 +158,7 @@ async fn stacked() -> Result<u8, Error> {
             ),
         );
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
-            ::metrics_runtime::__private::Declare = & __BREAKER;
+            entry __ENTRY = & __BREAKER
         }
         __BREAKER.get()
     };
@@ -189,9 +186,8 @@ async fn stacked() -> Result<u8, Error> {
                 };
                 const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
                 ::metrics_runtime::__private::listed! {
-                    ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-                    ::metrics_runtime::__private::Callsite =
-                    ::metrics_runtime::__private::Callsite::new(__SITE);
+                    callsite __CALLSITE =
+                    ::metrics_runtime::__private::Callsite::new(__SITE)
                 }
                 __CALLSITE.enter()
             };

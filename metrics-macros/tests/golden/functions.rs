@@ -1,12 +1,11 @@
 fn longest<'a>(first: &'a str, second: &'a str) -> &'a str {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
             { in_flight : true, .. ::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "longest") });
+            ::core::line!(), ::core::module_path!(), "longest") })
         }
         __CALLSITE.enter()
     };
@@ -30,11 +29,10 @@ fn longest<'a>(first: &'a str, second: &'a str) -> &'a str {
 pub(crate) unsafe fn tick() {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "tick"));
+            ::core::line!(), ::core::module_path!(), "tick"))
         }
         __CALLSITE.enter()
     };
@@ -52,11 +50,10 @@ pub(crate) unsafe fn tick() {
 fn numbers(limit: u8) -> Result<impl Iterator<Item = u8>, Error> {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "numbers"));
+            ::core::line!(), ::core::module_path!(), "numbers"))
         }
         __CALLSITE.enter()
     };
@@ -82,11 +79,10 @@ fn with_items(first: String, (second, _third): (String, u8)) -> String {
     #![allow(clippy::items_after_statements)]
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "with_items"));
+            ::core::line!(), ::core::module_path!(), "with_items"))
         }
         __CALLSITE.enter()
     };
@@ -119,11 +115,10 @@ fn with_items(first: String, (second, _third): (String, u8)) -> String {
 fn elsewhere() -> u8 {
     let mut call = {
         facade::telemetry::__private::listed! {
-            facade::telemetry::__private::CALLSITES, static __CALLSITE :
-            facade::telemetry::__private::Callsite =
+            callsite __CALLSITE =
             facade::telemetry::__private::Callsite::new(facade::telemetry::__private::Site::new(&
             facade::telemetry::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "elsewhere"));
+            ::core::line!(), ::core::module_path!(), "elsewhere"))
         }
         __CALLSITE.enter()
     };

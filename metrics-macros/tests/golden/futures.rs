@@ -1,11 +1,10 @@
 fn boxed(text: String) -> Pin<Box<dyn Future<Output = usize> + Send>> {
     let callsite: &'static ::metrics_runtime::__private::Callsite = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "boxed"));
+            ::core::line!(), ::core::module_path!(), "boxed"))
         }
         &__CALLSITE
     };
@@ -61,9 +60,7 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         if ::metrics_runtime::__private::enabled() {
             ::core::option::Option::Some(
@@ -114,11 +111,10 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
 fn hidden() -> Hidden {
     let callsite: &'static ::metrics_runtime::__private::Callsite = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "hidden"));
+            ::core::line!(), ::core::module_path!(), "hidden"))
         }
         &__CALLSITE
     };

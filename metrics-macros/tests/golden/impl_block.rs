@@ -3,13 +3,12 @@ impl<T> Storage for Store<T> {
     fn get(&self) -> T {
         let mut call = {
             ::metrics_runtime::__private::listed! {
-                ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-                ::metrics_runtime::__private::Callsite =
+                callsite __CALLSITE =
                 ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
                 { function : "get", in_flight : true, ..
                 ::metrics_runtime::__private::Site::new(&
                 ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-                ::core::line!(), ::core::module_path!(), "Store::get") });
+                ::core::line!(), ::core::module_path!(), "Store::get") })
             }
             __CALLSITE.enter()
         };
@@ -56,9 +55,7 @@ impl<T> Storage for Store<T> {
             const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
             const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
             ::metrics_runtime::__private::listed! {
-                ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-                ::metrics_runtime::__private::Callsite =
-                ::metrics_runtime::__private::Callsite::new(__SITE);
+                callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
             }
             if ::metrics_runtime::__private::enabled() {
                 ::core::option::Option::Some(

@@ -58,9 +58,7 @@ async fn login(tenant: &str, kind: Kind) -> Login {
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         if ::metrics_runtime::__private::enabled() {
             ::core::option::Option::Some(
@@ -152,9 +150,7 @@ fn run(job: &Job, retried: bool) {
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         if ::metrics_runtime::__private::enabled() {
             ::core::option::Option::Some(

@@ -43,8 +43,7 @@ pub(crate) mod business {
             ::metrics_runtime::__private::Counter,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
-            ::metrics_runtime::__private::Declare = & __METRIC;
+            entry __ENTRY = & __METRIC
         }
         match __METRIC
             .bounded(
@@ -89,8 +88,7 @@ pub(crate) mod business {
             ::metrics_runtime::__private::Gauge,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
-            ::metrics_runtime::__private::Declare = & __METRIC;
+            entry __ENTRY = & __METRIC
         }
         match __METRIC.bounded(&[]) {
             ::core::option::Option::Some(series) => series,
@@ -127,8 +125,7 @@ pub(crate) mod business {
             ::metrics_runtime::__private::Histogram,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
-            ::metrics_runtime::__private::Declare = & __METRIC;
+            entry __ENTRY = & __METRIC
         }
         match __METRIC.bounded(&[]) {
             ::core::option::Option::Some(series) => series,
@@ -158,8 +155,7 @@ pub(crate) mod business {
             ::metrics_runtime::__private::Histogram,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
-            ::metrics_runtime::__private::Declare = & __METRIC;
+            entry __ENTRY = & __METRIC
         }
         match __METRIC.bounded(&[]) {
             ::core::option::Option::Some(series) => series,
@@ -196,8 +192,7 @@ pub(crate) mod business {
             ::metrics_runtime::__private::Info,
         > = ::metrics_runtime::__private::DeclaredMetric::new(__SITE);
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::ENTRIES, static __ENTRY : & 'static dyn
-            ::metrics_runtime::__private::Declare = & __METRIC;
+            entry __ENTRY = & __METRIC
         }
         match __METRIC
             .bounded(&[::metrics_runtime::__private::LabelValue::ordinal(&(version))])

@@ -1,11 +1,10 @@
 fn serve() -> ! {
     let call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "serve"));
+            ::core::line!(), ::core::module_path!(), "serve"))
         }
         __CALLSITE.enter()
     };
@@ -14,11 +13,10 @@ fn serve() -> ! {
 async fn serve_async() -> ! {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "serve_async"));
+            ::core::line!(), ::core::module_path!(), "serve_async"))
         }
         __CALLSITE.enter()
     };

@@ -1,11 +1,10 @@
 async fn done() -> Answer {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "done"));
+            ::core::line!(), ::core::module_path!(), "done"))
         }
         __CALLSITE.enter()
     };
@@ -30,11 +29,10 @@ async fn done() -> Answer {
 fn failed() -> Answer {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "failed"));
+            ::core::line!(), ::core::module_path!(), "failed"))
         }
         __CALLSITE.enter()
     };
@@ -78,9 +76,8 @@ fn login(user: &str) -> Result<(), String> {
             __SITE.check_latency(&__OBJECTIVE),
         );
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE).promising(__OBJECTIVE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
+            .promising(__OBJECTIVE)
         }
         __CALLSITE.enter()
     };

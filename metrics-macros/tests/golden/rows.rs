@@ -29,9 +29,7 @@ fn analyze(log: &str) -> usize {
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         __CALLSITE.enter()
     };
@@ -72,9 +70,7 @@ async fn upload() -> Result<Vec<u8>, Error> {
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         __CALLSITE.enter()
     };
@@ -145,9 +141,7 @@ fn size() -> usize {
         );
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         __CALLSITE.enter()
     };
@@ -198,9 +192,7 @@ fn job() {
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         __CALLSITE.enter()
     };
@@ -230,9 +222,7 @@ fn send() -> u64 {
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         __CALLSITE.enter()
     };
@@ -293,9 +283,7 @@ async fn handle(tenant: &str) {
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         if ::metrics_runtime::__private::enabled() {
             ::core::option::Option::Some(
@@ -331,11 +319,10 @@ async fn handle(tenant: &str) {
 async fn generate(prompt: &str) -> Result<Completion, Error> {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::RYOT, ::core::file!(), ::core::line!(),
-            ::core::module_path!(), "generate"));
+            ::core::module_path!(), "generate"))
         }
         __CALLSITE.enter()
     };
@@ -379,9 +366,7 @@ async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         if ::metrics_runtime::__private::enabled() {
             ::core::option::Option::Some(
@@ -441,12 +426,11 @@ async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
 fn compress(data: &[u8]) -> Result<Compressed, Error> {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
             { valued : true, .. ::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::COMPRESSION, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "compress") });
+            ::core::line!(), ::core::module_path!(), "compress") })
         }
         __CALLSITE.enter()
     };
@@ -480,12 +464,11 @@ fn compress(data: &[u8]) -> Result<Compressed, Error> {
 fn compress_fast(data: &[u8]) -> Compressed {
     let mut call = {
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
+            callsite __CALLSITE =
             ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
             { valued : true, .. ::metrics_runtime::__private::Site::new(&
             ::metrics_runtime::__private::preset::COMPRESSION, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "compress_fast") });
+            ::core::line!(), ::core::module_path!(), "compress_fast") })
         }
         __CALLSITE.enter()
     };
@@ -547,9 +530,7 @@ async fn store(key: &str) -> Result<(), Error> {
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         __CALLSITE.enter()
     };
@@ -603,9 +584,7 @@ async fn ask(model: &str) -> Answer {
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_in_flight());
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_value());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         if ::metrics_runtime::__private::enabled() {
             ::core::option::Option::Some(

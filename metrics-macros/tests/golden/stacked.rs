@@ -13,9 +13,7 @@ async fn ask(question: &str) -> u8 {
         };
         const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
         ::metrics_runtime::__private::listed! {
-            ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-            ::metrics_runtime::__private::Callsite =
-            ::metrics_runtime::__private::Callsite::new(__SITE);
+            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
         }
         __CALLSITE.enter()
     };
@@ -27,11 +25,10 @@ async fn ask(question: &str) -> u8 {
                 }
                 let mut call = {
                     ::metrics_runtime::__private::listed! {
-                        ::metrics_runtime::__private::CALLSITES, static __CALLSITE :
-                        ::metrics_runtime::__private::Callsite =
+                        callsite __CALLSITE =
                         ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
                         ::metrics_runtime::__private::preset::RYOT, ::core::file!(),
-                        ::core::line!(), ::core::module_path!(), "ask"));
+                        ::core::line!(), ::core::module_path!(), "ask"))
                     }
                     __CALLSITE.enter()
                 };

@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::metrics::{descriptors, known_values};
 use super::open::CircuitOpen;
 use super::settings::Settings;
-use crate::instrument::catalog::{Declaration, Declare};
+use crate::instrument::catalog::{Declaration, Declare, warn_incomplete};
 use crate::registry::Registry;
 use crate::schema::Source;
 
@@ -39,6 +39,9 @@ impl DeclaredBreaker {
         // Outside of `get_or_init`, because building the registry resolves all entries of the catalog, including this
         // one.
         let registry = Registry::global();
+        if self.breaker.get().is_none() {
+            warn_incomplete(self.source);
+        }
         self.breaker.get_or_init(|| self.resolve(registry))
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::catalog::warn_incomplete;
 use super::declaration::{Declaration, Declare};
 use super::families::{SiteFamilies, SiteFamily};
 use super::guard::Call;
@@ -30,12 +31,21 @@ impl Callsite {
     }
 
     fn families(&'static self) -> &'static SiteFamilies {
-        self.families.get().unwrap_or_else(|| {
-            // Must come before `get_or_init`, because building the registry resolves every call site of the catalog,
-            // including this one.
-            let registry = Registry::global();
-            self.families.get_or_init(|| Box::new(SiteFamilies::new(&self.site, registry)))
-        })
+        match self.families.get() {
+            Some(families) => families,
+            None => self.resolve_families(),
+        }
+    }
+
+    #[cold]
+    fn resolve_families(&'static self) -> &'static SiteFamilies {
+        // Must come before `get_or_init`, because building the registry resolves every call site of the catalog, including
+        // this one.
+        let registry = Registry::global();
+        if self.families.get().is_none() {
+            warn_incomplete(self.site.source);
+        }
+        self.families.get_or_init(|| Box::new(SiteFamilies::new(&self.site, registry)))
     }
 
     /// Starts a call of a function that has no labels evaluated before the body.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use super::catalog::warn_incomplete;
 use super::declaration::{Declaration, Declare};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric};
 use crate::registry::Registry;
@@ -123,12 +124,18 @@ impl<M: Metric> DeclaredMetric<M> {
 
     #[inline]
     fn resolved(&'static self) -> &'static Resolved<M> {
-        self.resolved.get().unwrap_or_else(|| {
-            // Must come before `get_or_init`, because building the registry resolves every metric of the catalog,
-            // including this one.
-            let registry = Registry::global();
-            self.resolved_in(registry)
-        })
+        self.resolved.get().unwrap_or_else(|| self.resolve_globally())
+    }
+
+    #[cold]
+    fn resolve_globally(&'static self) -> &'static Resolved<M> {
+        // Must come before `get_or_init`, because building the registry resolves every metric of the catalog, including
+        // this one.
+        let registry = Registry::global();
+        if self.resolved.get().is_none() {
+            warn_incomplete(self.site.source);
+        }
+        self.resolved_in(registry)
     }
 
     fn resolved_in(&self, registry: &Registry) -> &Resolved<M> {
