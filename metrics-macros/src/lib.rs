@@ -20,7 +20,7 @@ mod circuit_breaker;
 mod crate_path;
 mod diagnostics;
 mod expand;
-#[cfg(all(test, not(feature = "off")))]
+#[cfg(test)]
 mod golden;
 mod grammar;
 mod label_value;
@@ -75,8 +75,7 @@ use proc_macro::TokenStream;
 /// The attribute works on sync and async functions, methods, generic functions and functions that return a future. It
 /// can be combined with `async_trait`, `tracing::instrument` and the other attributes of this crate, in any order. It
 /// does not change the value, panics, drop order, `Send`, lifetimes or lints of the function. A mistake in an argument
-/// is a compile error at the argument. With the feature `off`, functions are not changed, but arguments are still
-/// checked.
+/// is a compile error at the argument.
 ///
 /// # Arguments
 ///
@@ -130,16 +129,18 @@ use proc_macro::TokenStream;
 ///
 /// # Outcomes
 ///
-/// A call that returned is a success or an error:
+/// What carries an HTTP status is judged by the status: 5xx is an error, everything else is not. An `Err` of any other type
+/// is an error. `impl Classify`, `ok_if` and `error_if` decide otherwise.
 ///
-/// | returned type | error |
+/// | returned value | error |
 /// |---|---|
-/// | `Result` | `Err` |
-/// | an HTTP response or status code, with the feature `http` | codes 4xx and 5xx |
-/// | a type that implements `Classify` | decided by its implementation; also inside of `Ok` and `Err` |
-/// | other types | never |
+/// | a status code, a response, or a tuple with one, such as `(StatusCode, Json<T>)`, with the feature `http`; also inside of `Ok` and `Err` | codes 5xx |
+/// | a type that implements `Classify`; also inside of `Ok` and `Err` | as it says |
+/// | `Err` of another type | always |
+/// | any other value | never |
 ///
-/// `ok_if` and `error_if` decide instead. Their closure is called with a reference to the returned value.
+/// The same rule holds for `-> impl IntoResponse`, since the value itself is judged. The documentation of `Classify` lists
+/// the types that carry a status. The closures of `ok_if` and `error_if` are called with a reference to the returned value.
 ///
 /// # Objectives
 ///
@@ -531,7 +532,7 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `half_open = 1` | number of probes that pass, and of successes that close the breaker | `1` |
 /// | `lease = "60s"` | time after which an unfinished probe expires, so that another call can be a probe | `"60s"` |
 /// | `breaker = expr` | an existing `CircuitBreaker`, such as `self.breaker`. Excludes all of the above | |
-/// | `failure_if = \|error\| ..` | decides if an error is a failure, as `bool` or `Verdict` | every error is one |
+/// | `failure_if = \|error\| ..` | decides if an error is a failure, as `bool` or `Verdict` | by the type, as the [outcome](macro@track#outcomes) of a recorded call |
 /// | `classify = \|r\| ..` | the same for the returned `Result`, instead of `failure_if` | |
 /// | `on_reject = \|open\| ..` | the error of a rejected call | `From<CircuitOpen>` |
 /// | `fallback = path` | async function for rejected calls, instead of `on_reject`. It is called with the same parameters by value, `self` first | |
@@ -546,7 +547,7 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - The function returns a `Result`. In axum, a `CircuitOpen` as response is a 503 with `Retry-After`.
 /// - The call that opens the breaker returns its own error.
 /// - A panic counts as a failure. A dropped future counts neither as a failure nor as a success.
-/// - The breaker also works if metrics are switched off by `METRICS_ENABLED` or the feature `off`.
+/// - The breaker also works if metrics are switched off by `METRICS_ENABLED` or `--cfg metrics_off`.
 /// - `breaker = self.breaker` borrows `self` for the whole call. If the body moves `self`, or takes `&mut self`, write
 ///   `self.breaker.clone()`.
 /// - The type `CircuitBreaker` is the same breaker without an attribute, `CircuitBreakerLayer` is a layer for tower

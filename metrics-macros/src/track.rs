@@ -102,7 +102,7 @@ fn check_repeated(recording: &'static Recording, args: &Args, function: &Functio
 }
 
 fn emit(plan: &Plan<'_>) -> TokenStream {
-    if cfg!(feature = "off") { expand::unrecorded(plan) } else { expand::expand(plan) }
+    expand::expand(plan)
 }
 
 /// The methods of an annotated block.

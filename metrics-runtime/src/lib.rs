@@ -135,7 +135,7 @@
 //! | `prometheus` (default) | the bridge to and from the `prometheus` crate |
 //! | `serve` (default) | `Metrics::serve` and `Metrics::listen`: the page on a separate address; includes `axum` |
 //! | `zstd` | pages in zstd, by the C library |
-//! | `http` | the middleware of [`http`] for any tower service, without axum. Responses and status codes implement [`Classify`]; methods and status codes implement [`LabelValue`](trait@LabelValue). Includes `tower` |
+//! | `http` | the middleware of [`http`] for any tower service, without axum. Responses, status codes and tuples with them implement [`Classify`]; methods and status codes implement [`LabelValue`](trait@LabelValue). Includes `tower` |
 //! | `tower` | with `circuit-breaker`, `circuit_breaker::CircuitBreakerLayer` |
 //! | `failsafe` | the circuit breakers of the crate `failsafe` on the page; includes `circuit-breaker` |
 //! | `tower-resilience` | the circuit breakers of the crate `tower-resilience-circuitbreaker` on the page; includes `circuit-breaker` |
@@ -143,7 +143,13 @@
 //! | `opentelemetry` | `exemplars::OpenTelemetry`: exemplars from the current span. Other sources of exemplars need no feature |
 //! | `process` | `Builder::process`: `process_*` with the names of Prometheus' Go client, on Linux |
 //! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*`, the metrics of tokio that do not need `tokio_unstable` |
-//! | `off` | attributes return functions unchanged. Arguments are still checked, and circuit breakers keep working |
+//!
+//! # Switching metrics off at compile time
+//!
+//! A build with `RUSTFLAGS="--cfg metrics_off"` switches metrics off, as `METRICS_ENABLED=false` does at run time:
+//! [`Metrics::is_enabled`] returns `false`, and the compiler removes the recording from annotated functions. Their arguments
+//! are still checked, and circuit breakers keep working. It is not a feature, because a feature that one library sets applies
+//! to the whole program; only the build of the program sets the flag.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "the tests compare exact numbers"))]

@@ -2,7 +2,7 @@
 //! zero.
 //!
 //! No function in this file is called.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 #![allow(dead_code, reason = "the catalog must not need calls")]
 

@@ -1,6 +1,6 @@
 //! `#[circuit_breaker]`: admitted and rejected calls, its metrics, and its position among other attributes.
 //!
-//! Also runs with the feature `off`: a breaker works whether or not attributes record.
+//! Also runs with `--cfg metrics_off`: a breaker works whether or not attributes record.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
@@ -370,7 +370,7 @@ mod shapes {
     }
 }
 
-#[cfg(not(feature = "off"))]
+#[cfg(not(metrics_off))]
 mod beside_others {
     use super::*;
     use metrics_runtime::{track, track_counter};

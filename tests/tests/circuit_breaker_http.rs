@@ -1,6 +1,6 @@
 //! Circuit breakers and HTTP: rejected calls are answered with 503, and a layer protects clients and routes.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;

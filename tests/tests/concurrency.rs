@@ -1,6 +1,6 @@
 //! Millions of operations on threads that also create series, while other threads scrape: totals are exact, every page
 //! is valid, and no counter decreases.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "the numbers must be exact")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 

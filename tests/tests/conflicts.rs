@@ -1,7 +1,7 @@
 //! Conflicting definitions: the error of install has both source locations, and no call fails.
 //!
 //! The global registry keeps problems, so these tests have their own process.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;

@@ -1,7 +1,7 @@
 //! Metrics that are switched off at install: functions run only their body, and labels are not evaluated.
 //!
 //! The switch applies to the whole process, so this test has its own process.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;

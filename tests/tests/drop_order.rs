@@ -1,7 +1,7 @@
 //! An attribute does not change the order in which a function drops its parameters and locals, for every outcome.
 //!
 //! Every function here exists twice, without and with an attribute, and both must log the same drops.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(unused_variables, clippy::needless_pass_by_value, reason = "unused values are dropped too")]
 #![allow(clippy::used_underscore_binding, reason = "names of guards begin with an underscore")]
 

@@ -1,7 +1,7 @@
 //! Exemplars: the traces of calls beside the samples that they changed.
 //!
 //! A process has one source of exemplars. The one of these tests returns an id that is set for the current thread.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 

@@ -1,5 +1,5 @@
 //! Exemplars from spans of `tracing` and OpenTelemetry, up to a real Prometheus.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 
 mod support;

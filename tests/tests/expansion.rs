@@ -1,5 +1,5 @@
 //! Functions that are difficult for attributes: each compiles without changes, behaves as before, and is recorded.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;

@@ -1,6 +1,6 @@
 //! The size that an attribute adds to a future: the bytes of the guard, for any size of the function's state.
 #![allow(clippy::large_types_passed_by_value, reason = "the tests measure it")]
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 
 use std::hint::black_box;
 

@@ -1,5 +1,5 @@
 //! Hygiene: generated code never resolves to items of the user's module, whatever their names are.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 // The crate under another name, like a renamed dependency.

@@ -1,5 +1,5 @@
 //! `#[track]` on an impl block records every method and changes nothing else.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;

@@ -2,7 +2,6 @@
 //!
 //! The warning is logged once in a process, so this file has one test. It declares its call sites by hand, without the
 //! macro that lists them, as if the linker had removed them.
-#![cfg(not(feature = "off"))]
 
 mod support;
 

@@ -1,7 +1,7 @@
 //! The order of start-up does not matter: calls before the install are on the page of the installed metrics.
 //!
 //! Metrics are installed once in a process, so this test has its own process.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;

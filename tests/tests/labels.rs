@@ -1,5 +1,5 @@
 //! Labels of attributes: sources of their values, the time of evaluation, and series that exist from the start.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;

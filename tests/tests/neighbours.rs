@@ -1,6 +1,6 @@
 //! Attributes of other crates on the same function, in both orders: every call counts once.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;

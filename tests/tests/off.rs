@@ -1,9 +1,11 @@
-//! The feature `off`: functions stay as without attributes, and wrong arguments are still compile errors.
-
+//! A build with `--cfg metrics_off`: functions run as without attributes, and nothing is recorded.
+//!
+//! Arguments are checked as in every build, by the same expansion.
+#![cfg(metrics_off)]
 #![allow(clippy::unused_async, clippy::unused_self, clippy::unnecessary_wraps, reason = "the bodies are minimal")]
 
 use metrics_runtime::{
-    Counter, LabelValue, Registry, catalog, metrics, track, track_compression, track_counter, track_histogram,
+    Counter, LabelValue, Metrics, Registry, catalog, metrics, track, track_compression, track_counter, track_histogram,
     track_in_flight, track_ryot, track_storage,
 };
 use tests::page::Page;
@@ -13,7 +15,7 @@ enum Tenant {
     Acme,
 }
 
-/// Only used in an attribute. The feature `off` must not make it unused.
+/// Only used in an attribute. It must not be unused.
 fn label_of(result: &Result<u32, String>) -> Tenant {
     match result {
         Ok(_) | Err(_) => Tenant::Acme,
@@ -88,6 +90,11 @@ async fn functions_run_and_nothing_is_recorded_or_declared() {
     assert_eq!(Service.method().skipped(), 4);
     let declared: Vec<_> = catalog().into_iter().map(|declaration| declaration.descriptor.name).collect();
     assert_eq!(declared, ["sold_total"]);
+}
+
+#[test]
+fn the_program_can_see_that_metrics_are_off() {
+    assert!(!Metrics::builder().enabled(true).registry(&Registry::new()).build().expect("valid settings").is_enabled());
 }
 
 #[test]

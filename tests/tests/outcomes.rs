@@ -1,6 +1,6 @@
 //! Outcomes: every call that starts is recorded once as `success`, `error`, `panic` or `cancelled`, for every kind of
 //! function.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;

@@ -2,7 +2,7 @@
 //! exact.
 //!
 //! The limit applies to the global registry, so these tests have their own process.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;

@@ -3,7 +3,7 @@
 //!
 //! The check is `cargo clippy --tests -- -D warnings`. The bodies are short, so that lints apply mainly to generated
 //! code. Exceptions have their reasons beside them.
-#![cfg(not(feature = "off"))]
+#![cfg(not(metrics_off))]
 #![forbid(unsafe_code)]
 #![deny(
     missing_docs,

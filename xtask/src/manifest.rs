@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn the_features_of_the_runtime_are_found() {
         let features = features(&read("metrics-runtime").expect("the runtime has a manifest"));
-        for name in ["default", "axum", "off"] {
+        for name in ["default", "axum", "push"] {
             assert!(features.iter().any(|(feature, _)| feature == name), "{name} is missing in {features:?}");
         }
     }

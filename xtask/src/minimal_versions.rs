@@ -73,9 +73,8 @@ pub(crate) fn commands() -> Result<Vec<Vec<String>>, String> {
         let source = manifest::root().join(library).join("src").join("lib.rs");
         let copy = without_dev_dependencies(&with_source(&original, &source));
         changed |= write_if_changed(&folder.join(library).join("Cargo.toml"), &copy)?;
-        // With `off` the attributes generate no code.
         let names = manifest::features(&original).into_iter().map(|(feature, _)| feature);
-        features.extend(names.filter(|name| name != "off").map(|name| format!("{library}/{name}")));
+        features.extend(names.map(|name| format!("{library}/{name}")));
     }
     let manifest = folder.join("Cargo.toml").display().to_string();
     if changed || !folder.join("Cargo.lock").is_file() {

@@ -24,10 +24,8 @@ const PLAIN: Step = Step { name: "", cargo: Cargo::One(""), env: &[], tests: fal
 
 const TESTS: Step = Step { tests: true, ..PLAIN };
 
-/// A feature that changes behaviour, such as `off`, has separate test steps.
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "formats", cargo: Cargo::One("fmt --all --check"), ..PLAIN },
-    // All features include `off`, so the code that attributes generate is only linted without it.
     Step {
         name: "lints, default features",
         cargo: Cargo::One("clippy --workspace --all-targets -- -D warnings"),
@@ -46,10 +44,9 @@ pub(crate) const STEPS: &[Step] = &[
     // Functions that are generated, compiled and run with and without attributes.
     Step { name: "shapes", cargo: Cargo::One("run --quiet --package shapes -- --seed 1 --count 300"), ..PLAIN },
     Step {
-        name: "tests with attributes switched off",
-        cargo: Cargo::One(
-            "test --package tests --features off --test off --test circuit_breaker --test breaker_conflicts",
-        ),
+        name: "tests with metrics switched off at compile time",
+        cargo: Cargo::One("test --package tests --test off --test circuit_breaker --test breaker_conflicts"),
+        env: &[("RUSTFLAGS", "--cfg metrics_off -D warnings"), ("CARGO_TARGET_DIR", "target/off")],
         ..TESTS
     },
     Step {

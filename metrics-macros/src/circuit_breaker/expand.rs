@@ -23,7 +23,7 @@ use crate::tokens::{call_over, generate, generated_at, text};
 ///     let breaker: &CircuitBreaker = { static __BREAKER: DeclaredBreaker = ..; .. __BREAKER.get() };
 ///     let permit = match breaker.acquire() { Ok(permit) => permit, Err(open) => return rejected(open) };
 ///     let (returned, permit) = permit.guard(async move { if false { return unreachable::<R>() } BODY }).await;
-///     permit.record(judged(&returned));
+///     permit.record(judged(&returned, Probe(&returned).outcome()));
 ///     return returned;
 /// }
 /// ```
@@ -132,9 +132,10 @@ fn rejected(plan: &Plan<'_>, private: &TokenStream, open: &Ident) -> (TokenStrea
 fn verdict(plan: &Plan<'_>, private: &TokenStream, returned: &Ident) -> (TokenStream, Option<TokenStream>) {
     let (function, closure) = match plan.classification {
         // With the span of the attribute, like the rejection: one error, not two, if the type is not a `Result`.
-        Classification::Errors => {
+        Classification::Outcome => {
             let returned = Ident::new("returned", Span::mixed_site());
-            return (generate!(#private::judged(&#returned)), None);
+            let outcome = generate!({ use #private::OutcomeOf as _; (&&&&&&#private::Probe(&#returned)).outcome() });
+            return (generate!(#private::judged(&#returned, #outcome)), None);
         }
         Classification::FailureIf(closure) => (generate!(#private::judged_by), closure),
         Classification::Classify(closure) => (generate!(#private::classified), closure),

@@ -53,8 +53,8 @@ pub(super) enum SettingValue<'a> {
 
 /// Decides if a call counts as a failure.
 pub(super) enum Classification<'a> {
-    /// Every error is a failure.
-    Errors,
+    /// By the outcome of the returned value.
+    Outcome,
     /// By a closure on the error.
     FailureIf(&'a Expr),
     /// By a closure on the returned value.
@@ -81,7 +81,7 @@ pub(super) fn plan<'a>(args: &'a Args, function: &'a Function, problems: &mut Pr
     let classification = match (args.expr(Key::FailureIf), args.expr(Key::Classify)) {
         (Some(closure), _) => Classification::FailureIf(closure),
         (None, Some(closure)) => Classification::Classify(closure),
-        (None, None) => Classification::Errors,
+        (None, None) => Classification::Outcome,
     };
     let rejection = match (args.expr(Key::OnReject), args.expr(Key::Fallback)) {
         (Some(closure), _) => Rejection::OnReject(closure),

@@ -107,7 +107,7 @@ pub(crate) fn series(
 }
 
 /// Returns the labels that are evaluated before the body.
-pub(super) fn entry_labels<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = (&'p PlannedLabel<'p>, &'p Expr)> {
+fn entry_labels<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = (&'p PlannedLabel<'p>, &'p Expr)> {
     plan.labels.iter().filter_map(|label| match label.source {
         LabelSource::Entry(expr) => Some((label, expr)),
         _ => None,
@@ -115,7 +115,7 @@ pub(super) fn entry_labels<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = (&'p 
 }
 
 /// Returns the label of an expression that is evaluated in place.
-pub(super) fn label_of(private: &TokenStream, label: &PlannedLabel<'_>, expr: &Expr) -> TokenStream {
+fn label_of(private: &TokenStream, label: &PlannedLabel<'_>, expr: &Expr) -> TokenStream {
     label_method(private, label, expr, "label", call_over(expr, &generate!(&), expr.to_token_stream()))
 }
 

@@ -11,11 +11,10 @@ mod returned;
 pub(crate) mod site;
 
 use body::{after, captures, grouped, output_span, with_known_output};
-use entry::{deferred, enter, entry_labels, label_of};
+use entry::{deferred, enter};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
 use returned::{finish, settled_check};
-use site::{checks, site};
 use syn::ReturnType;
 
 use crate::crate_path;
@@ -115,40 +114,4 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
         }
     };
     plan.function.with_body(&tokens)
-}
-
-/// Returns the function unrecorded, for the feature `off`. All checks remain, and what the recorded function uses
-/// counts as used.
-pub(crate) fn unrecorded(plan: &Plan<'_>) -> TokenStream {
-    let private = crate_path::private(plan.krate);
-    let checks = checks(plan, &private);
-    let site = site(plan, &private);
-    let entry = entry_labels(plan).map(|(label, expr)| label_of(&private, label, expr));
-    let returned = match (&plan.shape, &plan.function.signature.output) {
-        (Shape::Async | Shape::Sync { .. }, ReturnType::Default) => Some(generate!(())),
-        // A type with `impl Trait` in it cannot be named.
-        (Shape::Async | Shape::Sync { .. }, ReturnType::Type(_, ty)) => erased(ty)
-            .filter(|erased| erased.to_token_stream().to_string() == ty.to_token_stream().to_string())
-            .map(|ty| generate!(#private::unreachable::<#ty>())),
-        (Shape::Future { .. } | Shape::Never { .. }, _) => None,
-    };
-    let finish = returned.map(|value| {
-        let call = Ident::new("call", Span::mixed_site());
-        let returned = generate!(returned);
-        let finish = finish(plan, &private, &call, &returned);
-        generate! {
-            let mut #call = #private::Call::disabled();
-            let #returned = #value;
-            #finish
-        }
-    });
-    let body = &plan.function.body;
-    plan.function.with_body(&generate! {
-        const _: () = { const __SITE: #private::Site = #site; #checks };
-        if false {
-            #(let _ = #entry;)*
-            #finish
-        }
-        #body
-    })
 }

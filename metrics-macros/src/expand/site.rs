@@ -32,7 +32,7 @@ pub(super) fn statics(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
 }
 
 /// Returns an expression of type `Site`.
-pub(super) fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
+fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     // The user's preset is a field and not an argument: the compiler's error about a wrong type is shorter for a field.
     let (row, preset) = match plan.row {
         Row::Builtin(row) => (row, None),
@@ -74,7 +74,7 @@ pub(super) fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
 
 /// Returns the checks of the site as items. They refer to `__SITE`, so that the user's tokens are in the generated code
 /// only once.
-pub(super) fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
+fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let mut out = TokenStream::new();
     for (i, label) in plan.labels.iter().enumerate() {
         out.extend(check(&label.name, private, generate!(__SITE.check_label(#i))));

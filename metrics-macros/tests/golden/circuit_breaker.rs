@@ -40,7 +40,13 @@ async fn generate(prompt: &str, retries: Retries) -> Result<Completion, Error> {
             complete(prompt, retries).await
         })
         .await;
-    let verdict = ::metrics_runtime::__private::judged(&returned);
+    let verdict = ::metrics_runtime::__private::judged(
+        &returned,
+        {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        },
+    );
     permit.record(verdict);
     return returned;
 }
@@ -212,7 +218,13 @@ async fn stacked() -> Result<u8, Error> {
             return returned;
         })
         .await;
-    let verdict = ::metrics_runtime::__private::judged(&returned);
+    let verdict = ::metrics_runtime::__private::judged(
+        &returned,
+        {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
+        },
+    );
     permit.record(verdict);
     return returned;
 }

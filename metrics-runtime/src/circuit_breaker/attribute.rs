@@ -10,7 +10,7 @@ use super::open::CircuitOpen;
 use super::settings::Settings;
 use crate::instrument::catalog::{Declaration, Declare, warn_incomplete};
 use crate::registry::Registry;
-use crate::schema::Source;
+use crate::schema::{Outcome, Source};
 
 /// The breaker of one attribute. Attributes that name the same service share a breaker.
 #[derive(Debug)]
@@ -165,10 +165,10 @@ pub fn fallback<F: FallbackFuture>(returned: F) -> impl Future<Output = F::Outpu
     returned.future()
 }
 
-/// Returns the default verdict: an error is a failure.
+/// Returns the default verdict: a call whose outcome is an error is a failure.
 #[inline]
-pub fn judged<R: CallResult>(returned: &R) -> Verdict {
-    returned.error().is_some().into()
+pub fn judged<R: CallResult>(_returned: &R, outcome: Outcome) -> Verdict {
+    (outcome == Outcome::Error).into()
 }
 
 /// Returns the verdict of `failure_if` on an error, or a success.

@@ -42,11 +42,14 @@
 //! `From<CircuitOpen>` creates; the arguments `on_reject` and `fallback` replace it. With the feature `axum`,
 //! [`CircuitOpen`] is a response: 503, with `Retry-After`. After the 30 seconds, one call is admitted as a probe.
 //!
+//! - A call is a failure if its [outcome](macro@crate::track#outcomes) is an error: what carries an HTTP status is judged
+//!   by the status, 5xx is an error, everything else is not, and an `Err` of any other type is an error. `impl Classify`
+//!   and the arguments `failure_if` and `classify` decide otherwise.
 //! - All functions that name a service share its breaker. The argument `breaker = self.breaker` takes a breaker that
 //!   the program holds.
 //! - The breaker encloses the code that [`macro@crate::track`] and the other attributes record, in any order of the
 //!   attributes. `ryot_requests_total` counts only the calls that reached the service.
-//! - A breaker also works if metrics are switched off by `METRICS_ENABLED` or the feature `off`.
+//! - A breaker also works if metrics are switched off by `METRICS_ENABLED` or `--cfg metrics_off`.
 //!
 //! # Ways to use a breaker
 //!

@@ -164,7 +164,8 @@ impl Builder {
     /// Switches metrics on or off. Default: on.
     ///
     /// If metrics are switched off, annotated functions run without recording (once installed), the HTTP layer passes
-    /// requests through, and the page is not mounted. Circuit breakers keep working.
+    /// requests through, and the page is not mounted. Circuit breakers keep working. A build with `--cfg metrics_off` is
+    /// always switched off.
     pub const fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
         self

@@ -95,7 +95,8 @@ impl Builder {
     /// Returns an error if a setting is invalid, if a metric of this binary has an invalid name, label or bucket list,
     /// or if two definitions of one metric differ. All such definitions are reported at once, each with its places.
     #[track_caller]
-    pub fn build(self) -> Result<Metrics, InstallError> {
+    pub fn build(mut self) -> Result<Metrics, InstallError> {
+        self.enabled &= !cfg!(metrics_off);
         let mut prefix = self.namespace;
         if !prefix.is_empty() {
             name::check_prefix(&prefix).map_err(|problem| InstallError::Namespace(problem.into()))?;

@@ -80,7 +80,7 @@ impl Metrics {
         &self.inner.registry
     }
 
-    /// Returns `true` if metrics are switched on. See [`Builder::enabled`].
+    /// Returns `true` if metrics are switched on, see [`Builder::enabled`]. Always `false` in a build with `--cfg metrics_off`.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.inner.enabled

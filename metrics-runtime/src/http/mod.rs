@@ -66,6 +66,13 @@
 //! `http_requests_total` therefore has at most `(routes + 1) * 11 * statuses` series, times `values + 2` for each added
 //! label, and never more than [the limit of the registry](crate::Registry::set_series_limit).
 //!
+//! # Errors
+//!
+//! What carries an HTTP status is judged by the status: 5xx is an error, everything else is not. An `Err` of any other type
+//! is an error. `impl Classify`, `ok_if` and `error_if` decide otherwise. The rule is the same for the exported alerts and
+//! objectives of routes, by the label `status`, and for the functions of [`track`](macro@crate::track), by the returned
+//! value: see [`Classify`](crate::Classify).
+//!
 //! # Skipped requests
 //!
 //! [`Http::skip_path`] skips requests by their path, [`Http::skip`] by a predicate, and the layer [`Skip`] by their

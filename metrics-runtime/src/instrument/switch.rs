@@ -11,8 +11,10 @@ pub(crate) fn set_enabled(enabled: bool) {
 
 /// Returns `true` if attributes record. Costs one relaxed load. Recording is on unless an installation has switched it
 /// off.
+///
+/// In a build with `--cfg metrics_off` the value is a constant, so that the compiler removes the recording.
 #[inline]
 #[must_use]
 pub fn enabled() -> bool {
-    ENABLED.load(Ordering::Relaxed)
+    !cfg!(metrics_off) && ENABLED.load(Ordering::Relaxed)
 }

@@ -4,6 +4,8 @@
 //! run time. This module uses no other module.
 
 mod descriptor;
+#[cfg(feature = "http")]
+mod http_status;
 mod kind;
 pub(crate) mod label;
 pub(crate) mod name;

@@ -58,11 +58,23 @@ impl fmt::Display for Outcome {
 
 /// A type whose values decide between success and error when a function returns them.
 ///
-/// Without an implementation, an `Err` is an error and any other value is a success. With the feature `http`,
-/// `http::Response` and `http::StatusCode` implement the trait: a status of 400 or above is an error.
+/// A value that carries an HTTP status is judged by the status: 5xx is an error, everything else is not. An `Err` of any
+/// other type is an error. This trait, and the arguments `ok_if` and `error_if` of an attribute, decide otherwise.
 ///
 /// Implement it for a type that a function returns, alone or inside of `Result`, or for an error type with values that
-/// are not failures. The arguments `ok_if` and `error_if` of an attribute take precedence.
+/// are not failures. The arguments of an attribute take precedence.
+///
+/// With the feature `http`, these types carry a status, alone or inside of `Ok` and `Err`:
+///
+/// - `http::StatusCode`, `http::Response` and `http::response::Parts`;
+/// - tuples of up to nine elements that begin with one of these: `(StatusCode, Json<T>)`;
+/// - tuples that begin with headers (`HeaderMap`, `[(K, V); N]`) and end with a type that implements the trait;
+/// - with the feature `axum`, `Redirect`, and the rejections of axum that need none of its features; `Extension` and
+///   `AppendHeaders` are headers in the line above.
+///
+/// The status of an `axum::response::ErrorResponse` cannot be read, so an `Err` of it is an error. A type that only has
+/// a status as a response, such as `Json` or the error type of an application, does not carry one: an `Err` of it is an
+/// error.
 ///
 /// ```
 /// use metrics_runtime::{Classify, Outcome};
@@ -85,17 +97,21 @@ pub trait Classify {
     fn classify(&self) -> Outcome;
 }
 
-#[cfg(feature = "http")]
-impl Classify for http::StatusCode {
+impl<T: Classify + ?Sized> Classify for &T {
     fn classify(&self) -> Outcome {
-        Outcome::error_if(self.is_client_error() || self.is_server_error())
+        T::classify(self)
     }
 }
 
-#[cfg(feature = "http")]
-impl<B> Classify for http::Response<B> {
+impl<T: Classify + ?Sized> Classify for Box<T> {
     fn classify(&self) -> Outcome {
-        self.status().classify()
+        T::classify(self)
+    }
+}
+
+impl<T: Classify> Classify for (T,) {
+    fn classify(&self) -> Outcome {
+        self.0.classify()
     }
 }
 
@@ -436,11 +452,11 @@ mod tests {
     #[cfg(feature = "http")]
     #[test]
     fn a_response_is_classified_by_its_status_also_inside_a_result() {
-        let response = |status: u16| http::Response::builder().status(status).body(()).ok();
-        for (status, expected) in [(200, Outcome::Success), (404, Outcome::Error), (503, Outcome::Error)] {
-            let Some(response) = response(status) else { panic!("{status}") };
-            assert_eq!(outcome!(response), expected);
-            assert_eq!(outcome!(Ok::<_, ()>(response)), expected);
+        for (status, expected) in [(200, Outcome::Success), (404, Outcome::Success), (503, Outcome::Error)] {
+            let response = || http::Response::builder().status(status).body(()).expect("the status is valid");
+            assert_eq!(outcome!(response()), expected);
+            assert_eq!(outcome!(Ok::<_, ()>(response())), expected);
+            assert_eq!(outcome!(Err::<u8, _>(Box::new(response()))), expected);
         }
     }
 
