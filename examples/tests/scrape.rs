@@ -247,7 +247,7 @@ fn neurectomy_does_not_start_with_invalid_or_open_access_settings() {
         ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", "0.0.0.0:0")], "can be reached from other machines"),
         ([("METRICS_PATH", "/health"), ("METRICS_LISTEN", "0")], "cannot have the path `/health`"),
         ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", "localhost")], "METRICS_LISTEN is \"localhost\""),
-        ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", &taken)], "METRICS_LISTEN takes another address"),
+        ([("METRICS_PATH", "/metrics"), ("METRICS_LISTEN", &taken)], "set another address with METRICS_LISTEN"),
     ] {
         let Stopped { status, stderr, .. } = Service::run(NEURECTOMY, &["--listen", "127.0.0.1:0"], &env);
         assert_eq!(status.code(), Some(1), "{stderr}");

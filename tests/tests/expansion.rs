@@ -1099,7 +1099,7 @@ mod values {
         for code in [200, 404, 503, 1] {
             drop(ready(response(code)));
         }
-        assert_recorded("response", &[Success, Error, Error, Error]);
+        assert_recorded("response", &[Success, Success, Error, Error]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Outcomes of returned values that carry an HTTP status: 5xx is an error, everything else is not.
 #![cfg(not(metrics_off))]
 #![allow(clippy::unused_async, clippy::unused_self, clippy::unnecessary_wraps, reason = "the bodies are minimal")]
+#![allow(clippy::type_complexity, reason = "the types of responses are the subject")]
 
 mod support;
 

@@ -309,29 +309,29 @@ mod configured {
     impl Configured {
         #![allow(clippy::unused_self, reason = "the methods are minimal")]
 
-        #[cfg_attr(all(), track(skip))]
+        #[cfg_attr(test, track(skip))]
         fn skipped(&self) -> u8 {
             1
         }
 
-        #[cfg_attr(any(), track(skip))]
+        #[cfg_attr(not(test), track(skip))]
         fn recorded(&self) -> u8 {
             2
         }
 
-        #[cfg_attr(all(), inline, track(name = "configured_method"))]
+        #[cfg_attr(test, inline, track(name = "configured_method"))]
         fn named(&self) -> u8 {
             3
         }
 
-        #[cfg_attr(all(), cfg_attr(not(any()), must_use, track(skip)))]
+        #[cfg_attr(test, cfg_attr(test, must_use, track(skip)))]
         fn nested(&self) -> u8 {
             4
         }
 
-        #[cfg_attr(any(), track(name = "never"))]
-        #[cfg_attr(all(), track(name = "configured_second"))]
-        #[cfg(all())]
+        #[cfg_attr(not(test), track(name = "never"))]
+        #[cfg_attr(test, track(name = "configured_second"))]
+        #[cfg(test)]
         async fn second(self) -> u8 {
             5
         }

@@ -266,19 +266,23 @@ mod axum_handlers {
     #[track(name = "handler_below", in_flight)]
     async fn below(State(hits): State<Arc<AtomicUsize>>, Path(id): Path<u8>) -> Result<String, StatusCode> {
         hits.fetch_add(1, Ordering::Relaxed);
-        if id == 0 { Err(StatusCode::NOT_FOUND) } else { Ok(id.to_string()) }
+        if id == 0 { Err(StatusCode::INTERNAL_SERVER_ERROR) } else { Ok(id.to_string()) }
     }
 
     #[track(name = "handler_above", in_flight)]
     #[axum::debug_handler]
     async fn above(State(hits): State<Arc<AtomicUsize>>, Path(id): Path<u8>) -> axum::response::Result<String> {
         hits.fetch_add(1, Ordering::Relaxed);
-        if id == 0 { Err(StatusCode::NOT_FOUND.into()) } else { Ok(id.to_string()) }
+        if id == 0 { Err(StatusCode::INTERNAL_SERVER_ERROR.into()) } else { Ok(id.to_string()) }
     }
 
     #[track(name = "handler_response", in_flight)]
     async fn response(Path(id): Path<u8>) -> axum::response::Response {
-        axum::response::IntoResponse::into_response(if id == 0 { StatusCode::NOT_FOUND } else { StatusCode::OK })
+        axum::response::IntoResponse::into_response(if id == 0 {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            StatusCode::OK
+        })
     }
 
     #[tokio::test]

@@ -403,6 +403,7 @@ impl Decimal {
     const MAX_PLACES: u32 = 22;
 
     /// Returns the shortest decimal of which `value` is the closest `f64`, or `None` if it has too many digits.
+    #[expect(clippy::cast_possible_truncation, reason = "the value is rounded, and the digits are compared with it")]
     const fn of(value: f64) -> Option<Self> {
         let mut places = 0;
         let mut scale = 1.0;

@@ -91,89 +91,51 @@ impl Registry {
     pub(crate) fn page_with(&self, format: Format, naming: &Naming, mut gathered: Gathered) -> (String, bool) {
         let snapshot = self.snapshot(naming);
         self.count_left_out(&snapshot);
-        let Snapshot { families, names, left_out, is_complete } = snapshot;
-        let is_complete = is_complete && left_out.is_empty() && gathered.problems.is_empty();
+        let is_complete = snapshot.is_complete && snapshot.left_out.is_empty() && gathered.problems.is_empty();
         for problem in gathered.problems.drain(..) {
             self.inner.errors.count(problem.cause, || format!("{}; the rest of the page is served", problem.what));
         }
-        let mut writer = Writer::new(self, format, naming, &families, names);
+        let families = &snapshot.families;
+        // Reserved at once: a page of many megabytes that grows is copied, and each time the kernel maps fresh memory.
+        let len = families.iter().map(|family| HEADERS + family.page_len(beside(&**family, naming)));
+        let mut page = Page::new(format, HEADERS + len.sum::<usize>());
         let toolkit = families.partition_point(|family| family.owner() < Owner::Toolkit);
         for family in &families[..toolkit] {
-            writer.write(&**family);
+            write(&mut page, &**family, naming);
         }
         #[cfg(feature = "prometheus")]
-        super::prometheus::write_all(&mut writer, &gathered.families);
+        let is_complete = {
+            let left_out = super::prometheus::write_all(&mut page, &gathered.families, snapshot.names);
+            for metric in &left_out {
+                self.inner.errors.count_duplicate(metric);
+            }
+            is_complete && left_out.is_empty()
+        };
         // The toolkit's own come last, so they count what happened to this page.
         for family in &families[toolkit..] {
-            writer.write(&**family);
+            write(&mut page, &**family, naming);
         }
-        (writer.page.finish(), is_complete && writer.is_complete)
+        (page.finish(), is_complete)
     }
 }
 
-/// Writes families onto a page.
-pub(super) struct Writer<'a> {
-    registry: &'a Registry,
-    naming: &'a Naming,
-    pub(super) page: Page,
-    /// The sample names on the page.
-    names: BTreeSet<String>,
-    is_complete: bool,
+/// Returns the bytes of the name and of the constant labels in each line of a family.
+fn beside(family: &dyn AnyFamily, naming: &Naming) -> usize {
+    family.prefix(naming).len() + family.descriptor().name.len() + naming.constant_text(&[]).len()
 }
 
-impl<'a> Writer<'a> {
-    fn new(
-        registry: &'a Registry,
-        format: Format,
-        naming: &'a Naming,
-        families: &[Arc<dyn AnyFamily>],
-        names: BTreeSet<String>,
-    ) -> Self {
-        let constant = naming.constant_text(&[]).len();
-        // Reserved at once: a page of many megabytes that grows is copied, and each time the kernel maps fresh memory.
-        let len = families.iter().map(|family| {
-            let beside = family.prefix(naming).len() + family.descriptor().name.len() + constant;
-            HEADERS + family.page_len(beside)
-        });
-        let page = Page::new(format, HEADERS + len.sum::<usize>());
-        Self { registry, naming, page, names, is_complete: true }
+/// Writes a family. A family without series has a header too, so the page shows every declared metric.
+fn write(page: &mut Page, family: &dyn AnyFamily, naming: &Naming) {
+    let descriptor = family.descriptor();
+    page.family(Header {
+        name: &family.full_name(naming),
+        kind: descriptor.kind.into(),
+        help: &descriptor.help,
+        unit: descriptor.unit.as_deref(),
+        constant: &naming.constant_text(&descriptor.labels),
+    });
+    if descriptor.kind == Kind::Histogram {
+        page.bounds(family.bounds());
     }
-
-    /// Takes the sample names for a collected metric. Returns `false`, and counts it, if one of them is taken.
-    pub(super) fn take(&mut self, metric: &str, names: Vec<String>) -> bool {
-        if names.iter().any(|name| self.names.contains(name)) {
-            self.leave_out(metric);
-            return false;
-        }
-        self.names.extend(names);
-        true
-    }
-
-    /// Counts a metric that is left out because its name is taken.
-    pub(super) fn leave_out(&mut self, metric: &str) {
-        self.registry.inner.errors.count_duplicate(metric);
-        self.is_complete = false;
-    }
-
-    /// Returns `true` if a family on the page writes this sample name.
-    #[cfg(feature = "prometheus")]
-    pub(super) fn is_taken(&self, name: &str) -> bool {
-        self.names.contains(name)
-    }
-
-    /// Writes a family. A family without series has a header too, so the page shows every declared metric.
-    fn write(&mut self, family: &dyn AnyFamily) {
-        let descriptor = family.descriptor();
-        self.page.family(Header {
-            name: &family.full_name(self.naming),
-            kind: descriptor.kind.into(),
-            help: &descriptor.help,
-            unit: descriptor.unit.as_deref(),
-            constant: &self.naming.constant_text(&descriptor.labels),
-        });
-        if descriptor.kind == Kind::Histogram {
-            self.page.bounds(family.bounds());
-        }
-        family.write(&mut self.page);
-    }
+    family.write(page);
 }

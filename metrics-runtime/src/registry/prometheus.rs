@@ -9,7 +9,6 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
 use super::own_metrics;
-use super::page::Writer;
 use crate::encode::{Format, Header, Page, Type};
 use crate::family::{AnyFamily, Family, Metric, Sample};
 use crate::schema::{Buckets, Descriptor, Kind, Naming, label, name};
@@ -167,23 +166,29 @@ pub(super) fn problem(family: &proto::MetricFamily) -> Option<&'static str> {
     None
 }
 
-/// Writes the collected families onto the page. Leaves out those whose name is taken.
-pub(super) fn write_all(writer: &mut Writer<'_>, families: &[proto::MetricFamily]) {
+/// Writes the collected families onto the page, and returns the names of those that are left out because one of their
+/// sample names is in `names` or is reserved for the toolkit.
+pub(super) fn write_all<'f>(
+    page: &mut Page,
+    families: &'f [proto::MetricFamily],
+    mut names: BTreeSet<String>,
+) -> Vec<&'f str> {
     let collected: BTreeSet<&str> = families.iter().map(proto::MetricFamily::name).collect();
+    let mut left_out = Vec::new();
     for family in families {
-        if family.name().starts_with(own_metrics::PREFIX) {
-            writer.leave_out(family.name());
+        let own_names = sample_names(family);
+        if family.name().starts_with(own_metrics::PREFIX) || own_names.iter().any(|name| names.contains(name)) {
+            left_out.push(family.name());
             continue;
         }
-        // OpenMetrics names the family of a counter without `_total`. If another family has that name, the counter
-        // keeps its own name and loses its type.
+        // OpenMetrics names the family of a counter without `_total`. If another family has that name, the counter keeps
+        // its own name and loses its type.
         let stem = name::stem(family.name());
-        let taken = stem != family.name() && (collected.contains(stem) || writer.is_taken(stem));
-        if writer.take(family.name(), sample_names(family)) {
-            let untyped = writer.page.format() == Format::OpenMetrics && taken;
-            write(family, &mut writer.page, untyped);
-        }
+        let is_taken = stem != family.name() && (collected.contains(stem) || names.contains(stem));
+        write(family, page, page.format() == Format::OpenMetrics && is_taken);
+        names.extend(own_names);
     }
+    left_out
 }
 
 /// Returns the kind of a collected family.
