@@ -129,8 +129,8 @@ use proc_macro::TokenStream;
 ///
 /// # Outcomes
 ///
-/// What carries an HTTP status is judged by the status: 5xx is an error, everything else is not. An `Err` of any other type
-/// is an error. `impl Classify`, `ok_if` and `error_if` decide otherwise.
+/// A value that carries an HTTP status is judged by that status: 5xx is an error, everything else is not. An `Err` of
+/// any other type is an error. `impl Classify`, `ok_if` and `error_if` decide otherwise.
 ///
 /// | returned value | error |
 /// |---|---|

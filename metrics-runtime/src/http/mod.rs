@@ -68,10 +68,10 @@
 //!
 //! # Errors
 //!
-//! What carries an HTTP status is judged by the status: 5xx is an error, everything else is not. An `Err` of any other type
-//! is an error. `impl Classify`, `ok_if` and `error_if` decide otherwise. The rule is the same for the exported alerts and
-//! objectives of routes, by the label `status`, and for the functions of [`track`](macro@crate::track), by the returned
-//! value: see [`Classify`](crate::Classify).
+//! A value that carries an HTTP status is judged by that status: 5xx is an error, everything else is not. An `Err` of
+//! any other type is an error. `impl Classify`, `ok_if` and `error_if` decide otherwise. The rule is the same for the
+//! exported alerts and objectives of routes, by the label `status`, and for the functions of
+//! [`track`](macro@crate::track), by the returned value: see [`Classify`](crate::Classify).
 //!
 //! # Skipped requests
 //!
