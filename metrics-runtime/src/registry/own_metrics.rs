@@ -1,9 +1,10 @@
-//! The toolkit's own metrics that are computed for a page.
+//! The families of the toolkit's own metrics, and those of them that are computed for a page.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use crate::family::computed::ComputedFamily;
-use crate::family::{AnyFamily, Owner};
+use crate::family::{AnyFamily, Family, Metric, Owner};
 use crate::metric::REJECTED;
 use crate::schema::{Descriptor, Naming, Number, Source};
 
@@ -12,7 +13,7 @@ pub(super) const PREFIX: &str = "metrics_runtime_";
 
 /// Returns the families about the values and the series of the families of a page.
 pub(super) fn families(families: &[Arc<dyn AnyFamily>], naming: &Naming) -> [Arc<dyn AnyFamily>; 2] {
-    let mut overflow = family(
+    let mut overflow = computed(
         Descriptor::counter(
             "metrics_runtime_label_overflow_total",
             "Operations that went to the `_overflow` series because their metric has reached its limit of series.",
@@ -24,7 +25,7 @@ pub(super) fn families(families: &[Arc<dyn AnyFamily>], naming: &Naming) -> [Arc
     for family in labelled {
         overflow.add(&[&family.full_name(naming)], Number::Whole(family.overflowed()));
     }
-    let mut rejected = family(Descriptor::counter(
+    let mut rejected = computed(Descriptor::counter(
         "metrics_runtime_rejected_values_total",
         "Increments and observations that were rejected: NaN, infinite, or negative where negative values are not allowed.",
     ));
@@ -32,6 +33,18 @@ pub(super) fn families(families: &[Arc<dyn AnyFamily>], naming: &Naming) -> [Arc
     [Arc::new(overflow), Arc::new(rejected)]
 }
 
-fn family(descriptor: Descriptor) -> ComputedFamily {
+fn computed(descriptor: Descriptor) -> ComputedFamily {
     ComputedFamily::new(Owner::Toolkit, descriptor, Source::caller())
+}
+
+/// Creates a family with a series for each value of its label, or with its one series if it has no label.
+pub(super) fn family<M: Metric>(descriptor: Descriptor, values: &[&str]) -> Family<M> {
+    let family = Family::of(Owner::Toolkit, descriptor, Source::caller(), Arc::new(AtomicUsize::new(0)));
+    if values.is_empty() {
+        family.known_series(&[]);
+    }
+    for value in values {
+        family.known_series(&[value]);
+    }
+    family
 }

@@ -97,7 +97,11 @@ impl Registry {
         }
         let families = &snapshot.families;
         // Reserved at once: a page of many megabytes that grows is copied, and each time the kernel maps fresh memory.
-        let len = families.iter().map(|family| HEADERS + family.page_len(beside(&**family, naming)));
+        let constant = naming.constant_text(&[]).len();
+        let len = families.iter().map(|family| {
+            let name = family.prefix(naming).len() + family.descriptor().name.len();
+            HEADERS + family.page_len(name + constant)
+        });
         let mut page = Page::new(format, HEADERS + len.sum::<usize>());
         let toolkit = families.partition_point(|family| family.owner() < Owner::Toolkit);
         for family in &families[..toolkit] {
@@ -117,11 +121,6 @@ impl Registry {
         }
         (page.finish(), is_complete)
     }
-}
-
-/// Returns the bytes of the name and of the constant labels in each line of a family.
-fn beside(family: &dyn AnyFamily, naming: &Naming) -> usize {
-    family.prefix(naming).len() + family.descriptor().name.len() + naming.constant_text(&[]).len()
 }
 
 /// Writes a family. A family without series has a header too, so the page shows every declared metric.

@@ -2,12 +2,12 @@
 
 use std::array;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use super::gathered::Cause;
-use crate::family::{AnyFamily, Family, Owner};
+use super::own_metrics::family;
+use crate::family::{AnyFamily, Family};
 use crate::metric::{Counter, First};
-use crate::schema::{Descriptor, Source};
+use crate::schema::Descriptor;
 
 /// All causes, in the order of their series.
 const CAUSES: [&str; 4] = ["duplicate", "invalid", "panic", "timeout"];
@@ -25,12 +25,7 @@ impl ScrapeErrors {
             "Collectors and metrics that were left out of a page: collectors that panicked, did not answer in time or \
              gave invalid data, and metrics whose name was taken.",
         );
-        let family =
-            Family::of(Owner::Toolkit, descriptor.labels(["cause"]), Source::caller(), Arc::new(AtomicUsize::new(0)));
-        for cause in CAUSES {
-            family.known_series(&[cause]);
-        }
-        Self { family, first: array::from_fn(|_| First::new()) }
+        Self { family: family(descriptor.labels(["cause"]), &CAUSES), first: array::from_fn(|_| First::new()) }
     }
 
     pub(super) fn family(&self) -> Arc<dyn AnyFamily> {

@@ -1,12 +1,12 @@
 //! The metrics of the scrape endpoint.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use crate::family::{AnyFamily, Family, Metric, Owner};
+use super::own_metrics::family;
+use crate::family::{AnyFamily, Family};
 use crate::metric::{Counter, Gauge, Histogram, InFlight};
-use crate::schema::{Descriptor, Source};
+use crate::schema::Descriptor;
 
 /// The status codes of the endpoint's responses. 499 is a scraper that disconnected before the end of its page.
 const CODES: [&str; 7] = ["200", "401", "403", "405", "499", "500", "503"];
@@ -106,16 +106,4 @@ impl ScrapeMetrics {
     pub(crate) fn written(&self, series: u64) {
         self.series.series(&[]).set(series as f64);
     }
-}
-
-/// Creates a family with a series for each value of its label, or with its one series if it has no label.
-fn family<M: Metric>(descriptor: Descriptor, values: &[&str]) -> Family<M> {
-    let family = Family::of(Owner::Toolkit, descriptor, Source::caller(), Arc::new(AtomicUsize::new(0)));
-    if values.is_empty() {
-        family.known_series(&[]);
-    }
-    for value in values {
-        family.known_series(&[value]);
-    }
-    family
 }
