@@ -10,13 +10,14 @@ use crate::diagnostics::{Problems, did_you_mean, quoted};
 use crate::grammar::{Grammar, Recording, Rows};
 use crate::syntax::buckets::Buckets;
 use crate::syntax::docs::{Help, documented};
-use crate::syntax::item::{Function, Impl};
+use crate::syntax::item::{Function, Impl, has_others};
 use crate::syntax::key::Key;
 use crate::syntax::label::{Label, LabelSource};
 use crate::syntax::objective::Objective;
 use crate::syntax::returns::Returns;
 use crate::syntax::signature::{
-    KnownType, ReturnedFuture, Surroundings, all_words, bare_word, configured, named_parameters, returned_future,
+    KnownType, ReturnedFuture, Surroundings, all_words, bare_word, configured, is_never, named_parameters,
+    returned_future, returns_closure, uses_patterns,
 };
 use crate::syntax::text::Text;
 
@@ -126,19 +127,21 @@ pub(crate) enum RecordedValue<'a> {
 /// The way in which the body is run.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Shape {
-    Async,
+    Async {
+        /// `true` if the function stays an `async fn`, which awaits the recorded future. Otherwise it returns that future,
+        /// which adds fewer types and stores parameters once.
+        stays_async: bool,
+    },
     Sync {
         /// `true` if it must not compile to return a future that the signature does not show.
         rejects_future: bool,
     },
+    /// Returns closures. The body stays where it is, since only the signature gives their parameters types.
+    InPlace,
     /// Returns a future, which is recorded.
-    Future {
-        boxed: bool,
-    },
+    Future { boxed: bool },
     /// Returns `!`.
-    Never {
-        is_async: bool,
-    },
+    Never { is_async: bool },
 }
 
 /// Plans one function. `block` is the annotated impl block that it belongs to.
@@ -165,11 +168,21 @@ pub(crate) fn plan<'a>(
     let help = args.text(Key::Help).cloned().map(Help::Text);
     let help = help.or_else(|| documented(&function.attributes, function.signature.ident.span()));
     let ok_if = args.expr(Key::OkIf).map(|ok_if| (ok_if, true));
+    let decide = ok_if.or_else(|| args.expr(Key::ErrorIf).map(|error_if| (error_if, false)));
+    let labels = labels(grammar, args, function, problems);
+    let uses_result = value.is_some()
+        || decide.is_some()
+        || labels.iter().any(|label| matches!(label.source, LabelSource::Returned(_)));
+    let shape = match shape(function, args, problems) {
+        Shape::Async { .. } => Shape::Async { stays_async: stays_async(function, block, &labels) },
+        Shape::Sync { .. } if !uses_result && returns_closure(&function.signature) => Shape::InPlace,
+        shape => shape,
+    };
     Plan {
         function,
         block,
         krate: args.path(Key::Crate),
-        shape: shape(function, args, problems),
+        shape,
         row,
         label: block.map_or_else(|| function.name(), |block| format!("{}::{}", block.type_name, function.name())),
         name,
@@ -180,13 +193,13 @@ pub(crate) fn plan<'a>(
         help,
         unit: args.text(Key::Unit),
         buckets: args.buckets(Key::Buckets),
-        labels: labels(grammar, args, function, problems),
+        labels,
         labels_key: args.key(Key::Labels),
         timed: args.key(Key::Timed),
         in_flight: args.key(Key::InFlight),
         value_key: args.key(Key::Value),
         value,
-        decide: ok_if.or_else(|| args.expr(Key::ErrorIf).map(|error_if| (error_if, false))),
+        decide,
         objective: args.objective(Key::Objective),
     }
 }
@@ -329,7 +342,7 @@ fn shape(function: &Function, args: &Args, problems: &mut Problems) -> Shape {
         ReturnType::Default => None,
         ReturnType::Type(_, ty) => Some(&**ty),
     };
-    if matches!(output, Some(Type::Never(_))) {
+    if output.is_some_and(is_never) {
         return Shape::Never { is_async };
     }
     if is_async {
@@ -337,7 +350,7 @@ fn shape(function: &Function, args: &Args, problems: &mut Problems) -> Shape {
             let text = "an `async fn` is always recorded until its body ends: remove `returns`";
             problems.push(Error::new(span, text));
         }
-        return Shape::Async;
+        return Shape::Async { stays_async: true };
     }
     match (returns, output.and_then(returned_future)) {
         (Returns::Value, _) => Shape::Sync { rejects_future: false },
@@ -355,4 +368,16 @@ fn shape(function: &Function, args: &Args, problems: &mut Problems) -> Shape {
         (_, Some(ReturnedFuture::Boxed)) | (Returns::Future, None) => Shape::Future { boxed: true },
         (Returns::Auto, None) => Shape::Sync { rejects_future: true },
     }
+}
+
+/// Returns `true` if an async function must stay one: a label needs a part of a parameter, whose rest lives as long as the
+/// call, or other attributes may need the `async`.
+fn stays_async(function: &Function, block: Option<&Impl>, labels: &[PlannedLabel<'_>]) -> bool {
+    let uses_part = |label: &PlannedLabel<'_>| match label.source {
+        LabelSource::Entry(expr) => uses_patterns(&expr.to_token_stream(), &function.signature),
+        _ => false,
+    };
+    labels.iter().any(uses_part)
+        || block.is_some_and(|block| has_others(&block.attributes))
+        || has_others(&function.attributes)
 }

@@ -1,6 +1,6 @@
 //! The attributes that record calls: `#[track]` and its relatives.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
@@ -34,7 +34,7 @@ fn try_attribute(recording: &'static Recording, args: TokenStream, item: TokenSt
     let item = Item::parse(item, grammar.on_impl);
     if let Ok(Item::Function(function)) = &item
         && grammar.on_impl
-        && is_recorded_by_block(&function.body)
+        && has_label_of_block(function.body.stream())
     {
         let text =
             "the annotated impl block does not recognize this attribute under another name: write it as `#[track(..)]`";
@@ -61,16 +61,6 @@ fn try_attribute(recording: &'static Recording, args: TokenStream, item: TokenSt
 }
 
 /// Returns `true` if an annotated impl block has generated the body: the label in it is `Type::method`.
-fn is_recorded_by_block(body: &Group) -> bool {
-    let mut tokens = body.stream().into_iter();
-    let starts_with_let = matches!(tokens.next(), Some(TokenTree::Ident(word)) if word == "let");
-    let statement = tokens.take_while(|token| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';'));
-    starts_with_let
-        && statement
-            .into_iter()
-            .any(|token| matches!(token, TokenTree::Group(group) if has_label_of_block(group.stream())))
-}
-
 fn has_label_of_block(tokens: TokenStream) -> bool {
     let mut is_site = false;
     let mut last = None;

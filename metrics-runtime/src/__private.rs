@@ -4,16 +4,17 @@
 //! an attribute generates, abbreviated:
 //!
 //! ```text
-//! async fn login(tenant: &str) -> R {
-//!     let mut call = {
-//!         const SITE: Site = Site { name: Some("login"), labels: .., ..Site::new(&preset::TRACK_NAMED, ..) };
-//!         const _: () = expect(SITE.check_label(0));   // at the span of `tenant`; one check per argument
-//!         listed! { callsite CALLSITE = Callsite::new(SITE) }
-//!         Call::of(if enabled() { Some(CALLSITE.series(&[LabelValue::label(&tenant).as_str()])) } else { None })
-//!     };
-//!     let returned = tracked(&mut call, async move { BODY }).await;
-//!     if call.is_active() { call.returned(decided(&returned, |r| .., true)) }
-//!     return returned;
+//! fn login(tenant: &str) -> impl Future<Output = R> {
+//!     return recorded_from(
+//!         move || {
+//!             const SITE: Site = Site { name: Some("login"), labels: .., ..Site::new(&preset::TRACK_NAMED, ..) };
+//!             const _: () = expect(SITE.check_label(0));   // at the span of `tenant`; one check per argument
+//!             listed! { callsite CALLSITE = Callsite::new(SITE) }
+//!             let series = if enabled() { Some(CALLSITE.series(&[LabelValue::label(&tenant).as_str()])) } else { None };
+//!             (Call::of(series), async move { let tenant = tenant; BODY })
+//!         },
+//!         move |returned, call| if call.is_active() { call.returned(decided(&returned, |r| .., true)) },
+//!     );
 //! }
 //! ```
 //!
@@ -22,15 +23,17 @@
 pub use crate::__listed as listed;
 #[cfg(feature = "circuit-breaker")]
 pub use crate::circuit_breaker::attribute::{
-    CallResult, DeclaredBreaker, FallbackFuture, FromCircuitOpen, classified, fallback, judged, judged_by, rejected,
-    rejected_with,
+    Asked, CallResult, DeclaredBreaker, FallbackFuture, FromCircuitOpen, answered, behind_breaker, classified,
+    fallback, judged, judged_by, rejected, rejected_with,
 };
 #[cfg(feature = "circuit-breaker")]
 pub use crate::circuit_breaker::{CircuitBreaker, Settings};
 pub use crate::family::Info;
 pub use crate::instrument::metrics_mod::{DeclaredMetric, MetricSite};
 pub use crate::instrument::site::{Site, SiteLabel, SiteValue};
-pub use crate::instrument::{Call, Callsite, Declare, enabled, recorded, run, tracked, unreachable};
+pub use crate::instrument::{
+    Call, Callsite, Declare, enabled, in_place, recorded, recorded_as, recorded_from, run, unreachable,
+};
 pub use crate::metric::{Counter, Gauge, Histogram};
 pub use crate::schema::label::{Known, Label, LabelValue, UnknownValues, typed};
 pub use crate::schema::name::{

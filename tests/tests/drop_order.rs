@@ -4,6 +4,7 @@
 #![cfg(not(metrics_off))]
 #![allow(unused_variables, clippy::needless_pass_by_value, reason = "unused values are dropped too")]
 #![allow(clippy::used_underscore_binding, reason = "names of guards begin with an underscore")]
+#![allow(clippy::toplevel_ref_arg, reason = "a binding by reference is dropped with its parameter")]
 
 mod support;
 
@@ -242,24 +243,32 @@ mod sync {
         }
     } f([A(), C()], B()));
 
-    /// The one difference: a block cannot capture a parameter without a name, and capturing an unused one would hide
-    /// the compiler's warning.
+    twins!(unnamed_and_unused_parameters: {
+        fn f(a: Noisy, _: Noisy, (c, _): (Noisy, Noisy), ref d: Noisy, unused: Noisy) {
+            a.touch();
+            c.touch();
+            d.touch();
+        }
+    } f(A(), B(), (C(), Noisy("rest")), Noisy("d"), Noisy("unused")));
+
+    /// The one difference: a label that is evaluated before the body needs the names of a pattern, whose other parts then
+    /// stay in the function.
     #[test]
-    fn unnamed_and_unused_parameters_are_dropped_last() {
-        fn plain(a: Noisy, _: Noisy, (c, _): (Noisy, Noisy), unused: Noisy) {
+    fn beside_a_label_the_unnamed_part_of_a_pattern_is_dropped_last() {
+        fn plain(a: Noisy, (b, _): (Noisy, Noisy)) {
             a.touch();
-            c.touch();
+            b.touch();
         }
-        #[metrics_runtime::track]
-        fn tracked(a: Noisy, _: Noisy, (c, _): (Noisy, Noisy), unused: Noisy) {
+        #[metrics_runtime::track(name = "beside_a_label", labels(b = b.0))]
+        fn tracked(a: Noisy, (b, _): (Noisy, Noisy)) {
             a.touch();
-            c.touch();
+            b.touch();
         }
-        let arguments = || (A(), B(), (C(), Noisy("d")), Noisy("unused"));
-        let (a, b, c, unused) = arguments();
-        assert_eq!(logged(|| plain(a, b, c, unused)), ["unused", "c", "d", "b", "a"]);
-        let (a, b, c, unused) = arguments();
-        assert_eq!(logged(|| tracked(a, b, c, unused)), ["c", "a", "unused", "d", "b"]);
+        let arguments = || (A(), (B(), Noisy("rest")));
+        let (a, b) = arguments();
+        assert_eq!(logged(|| plain(a, b)), ["b", "rest", "a"]);
+        let (a, b) = arguments();
+        assert_eq!(logged(|| tracked(a, b)), ["b", "a", "rest"]);
     }
 
     /// `self` is dropped like the first parameter.
@@ -356,6 +365,15 @@ mod asynchronous {
             c.touch();
         }
     } every_way(|how| f(A(), B(), C(), how)));
+
+    twins!(unnamed_and_unused_parameters: {
+        async fn f(a: Noisy, _: Noisy, (c, _): (Noisy, Noisy), ref d: Noisy, unused: Noisy, how: End) {
+            a.touch();
+            end(how).await;
+            c.touch();
+            d.touch();
+        }
+    } every_way(|how| f(A(), B(), (C(), Noisy("rest")), Noisy("d"), Noisy("unused"), how)));
 
     twins!(one_field_of_a_parameter: {
         async fn f(pair: Pair, how: End) {

@@ -4,7 +4,8 @@
 
 use std::hint::black_box;
 
-use metrics_runtime::track;
+use metrics_runtime::circuit_breaker::CircuitOpen;
+use metrics_runtime::{circuit_breaker, track, track_counter};
 use tokio::task::yield_now;
 
 /// The bytes that an attribute adds to the future of a function.
@@ -19,8 +20,7 @@ macro_rules! growth {
             $($item)*
             size_of_val(&$call)
         };
-        assert!(tracked >= plain);
-        tracked - plain
+        tracked.saturating_sub(plain)
     }};
 }
 
@@ -61,7 +61,18 @@ fn a_large_argument_is_stored_once() {
         yield_now().await;
         black_box(&buffer);
     });
-    for growth in [borrowed, moved, used_early, beside_others, in_a_pattern] {
+    let moved_early = growth!(f(KIB); async fn f(buffer: [u8; 1024]) {
+        black_box(buffer);
+        yield_now().await;
+    });
+    let moved_into_a_call = growth!(f(KIB); async fn f(buffer: [u8; 1024]) {
+        async fn inner(buffer: [u8; 1024]) {
+            yield_now().await;
+            black_box(&buffer);
+        }
+        inner(buffer).await;
+    });
+    for growth in [borrowed, moved, used_early, beside_others, in_a_pattern, moved_early, moved_into_a_call] {
         assert!(growth <= GUARD, "{growth} bytes");
     }
 }
@@ -83,8 +94,47 @@ impl Buffer {
 
 #[test]
 fn a_large_receiver_is_stored_once() {
-    let growth = size_of_val(&Buffer(KIB).tracked()) - size_of_val(&Buffer(KIB).plain());
+    let growth = size_of_val(&Buffer(KIB).tracked()).saturating_sub(size_of_val(&Buffer(KIB).plain()));
     assert!(growth <= GUARD, "{growth} bytes");
+}
+
+/// Labels, several attributes and circuit breakers do not store an argument twice either.
+#[test]
+fn a_large_argument_is_stored_once_by_every_attribute() {
+    /// A few words for the states, beside the guards.
+    const STATES: usize = 32;
+    macro_rules! growth_of {
+        ($buffer:ident, $($attribute:tt)*) => {{
+            async fn plain(buffer: [u8; 1024]) -> Result<u8, Failed> {
+                black_box(buffer);
+                yield_now().await;
+                Ok(1)
+            }
+            $($attribute)*
+            async fn tracked($buffer: [u8; 1024]) -> Result<u8, Failed> {
+                black_box($buffer);
+                yield_now().await;
+                Ok(1)
+            }
+            size_of_val(&tracked(KIB)).saturating_sub(size_of_val(&plain(KIB)))
+        }};
+    }
+    let label = growth_of!(buffer, #[track(name = "sizes", labels(first: u8 = buffer[0]))]);
+    assert!(label <= GUARD + STATES, "{label} bytes");
+    let two = growth_of!(buffer, #[track] #[track_counter(name = "sizes_total")]);
+    assert!(two <= 2 * GUARD, "{two} bytes");
+    let breaker = growth_of!(buffer, #[circuit_breaker(service = "sizes", failures = 1)]);
+    assert!(breaker <= 2 * GUARD, "{breaker} bytes");
+    let both = growth_of!(buffer, #[track] #[circuit_breaker(service = "sizes", failures = 1)]);
+    assert!(both <= 3 * GUARD, "{both} bytes");
+}
+
+struct Failed;
+
+impl From<CircuitOpen> for Failed {
+    fn from(_: CircuitOpen) -> Self {
+        Self
+    }
 }
 
 /// An attribute that stores the arguments twice would double the size at each level.

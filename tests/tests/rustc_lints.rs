@@ -230,7 +230,7 @@ fn hold(text: String, _guard: Vec<u8>) -> String {
 #[track]
 async fn apart((left, right): (String, String), [first, ..]: [u8; 2]) -> (String, u8) {
     ready(()).await;
-    return ([left, right].concat(), first);
+    return ([right, left].concat(), first);
 }
 
 /// Has an empty body.

@@ -6,52 +6,81 @@ use syn::spanned::Spanned as _;
 
 use super::plan::{Breaker, Classification, Plan, Rejection, SettingValue, Settings};
 use crate::crate_path;
-use crate::expand::body::{is_guard, output_span, with_known_output};
+use crate::expand::body::{future_of_body, output_span};
 use crate::expand::buckets::float;
 use crate::expand::checks::check;
 use crate::expand::duration::duration;
+use crate::expand::parameters::{Parameters, is_guard};
+use crate::expand::returning_future;
 use crate::syntax::signature::erased;
 use crate::syntax::text::Text;
-use crate::tokens::{call_over, generate, generated_at, text};
+use crate::tokens::{call_over, generate, generated_at, relocated, text};
 
 /// Returns the function behind its breaker.
 ///
 /// ```text
 /// async fn f(a: A) -> R { BODY }
 ///
-/// async fn f(a: A) -> R {
-///     let breaker: &CircuitBreaker = { static __BREAKER: DeclaredBreaker = ..; .. __BREAKER.get() };
-///     let permit = match breaker.acquire() { Ok(permit) => permit, Err(open) => return rejected(open) };
-///     let (returned, permit) = permit.guard(async move { if false { return unreachable::<R>() } BODY }).await;
-///     permit.record(judged(&returned, Probe(&returned).outcome()));
-///     return returned;
+/// fn f(a: A) -> impl Future<Output = R> {
+///     return behind_breaker(
+///         move || {
+///             let breaker = { static __BREAKER: DeclaredBreaker = ..; .. __BREAKER.get() };
+///             match breaker.acquire() {
+///                 Ok(permit) => Asked::Admitted(async move { let a = a; BODY }, permit),
+///                 Err(open) => answered(rejected(open)),
+///             }
+///         },
+///         move |returned| judged(&returned, Probe(&returned).outcome()),
+///     );
 /// }
 /// ```
 pub(super) fn expand(plan: &Plan<'_>) -> TokenStream {
     let private = crate_path::private(plan.krate);
-    let breaker = match &plan.breaker {
-        Breaker::Declared { service, settings } => declared(plan, &private, service, settings),
-        Breaker::Expr(expr) => call_over(expr, &generate!(&), expr.to_token_stream()),
+    let function = plan.function;
+    let at = generated_at(function.signature.ident.span());
+    let returned = Ident::new("returned", generated_at(output_span(function)));
+    let Rejected { pattern, result, waits, lints } = rejected(plan, &private);
+    let rejection = if waits {
+        quote_spanned!(at=> #private::Asked::Fallback(async move { #result }))
+    } else {
+        generate!(#private::answered(#result))
     };
-    let open = Ident::new("open", Span::mixed_site());
-    let (open, rejected, lints) = rejected(plan, &private, &open);
-    let returned = Ident::new("returned", generated_at(output_span(plan.function)));
-    let (verdict, verdict_lints) = verdict(plan, &private, &returned);
-    let block = quote_spanned!(generated_at(plan.function.signature.ident.span())=> async move);
-    let body = with_known_output(plan.function, Some(plan.output), &private);
-    plan.function.with_body(&generate! {
-        let breaker: &#private::CircuitBreaker = #breaker;
-        let permit = match breaker.acquire() {
-            ::core::result::Result::Ok(permit) => permit,
-            #lints
-            ::core::result::Result::Err(#open) => return #rejected,
-        };
-        let (#returned, permit) = permit.guard(#block #body).await;
-        #verdict_lints
-        let verdict = #verdict;
-        permit.record(verdict);
-        return #returned;
-    })
+    let (verdict, verdict_lints) = verdict(plan, &private, &generate!(*#returned));
+    let Parameters { signature, bind } = Parameters::of(function, &plan.uses_of_parameters());
+    let future = future_of_body(function, &bind, &private);
+    let behind = |breaker: &TokenStream| {
+        generate! {
+            #private::behind_breaker(
+                move || match #breaker.acquire() {
+                    ::core::result::Result::Ok(permit) => #private::Asked::Admitted(#future, permit),
+                    #lints
+                    ::core::result::Result::Err(#pattern) => #rejection,
+                },
+                #verdict_lints
+                move |#returned| #verdict,
+            )
+        }
+    };
+    match &plan.breaker {
+        Breaker::Declared { service, settings } => {
+            let behind = behind(&declared(plan, &private, service, settings));
+            if plan.stays_async {
+                function.with(&signature, &generate!(return #behind.await;))
+            } else {
+                returning_future(function, signature, &private, &behind)
+            }
+        }
+        // The expression may borrow a parameter.
+        Breaker::Expr(expr) => {
+            let found = call_over(expr, &generate!(&), expr.to_token_stream());
+            let behind = behind(&generate!(breaker));
+            let tokens = generate! {
+                let breaker: &#private::CircuitBreaker = #found;
+                return #behind.await;
+            };
+            function.with(&signature, &tokens)
+        }
+    }
 }
 
 /// Returns the breaker of a service: its static, its entry in the catalog, and the checks of its settings.
@@ -104,36 +133,50 @@ fn setting_value(value: SettingValue<'_>) -> TokenStream {
     }
 }
 
-/// Returns the pattern of the error, the value that a rejected call returns, and the lints that the value needs
-/// allowed.
-fn rejected(plan: &Plan<'_>, private: &TokenStream, open: &Ident) -> (TokenStream, TokenStream, Option<TokenStream>) {
+/// The result of a rejected call.
+struct Rejected {
+    /// The pattern of the error.
+    pattern: TokenStream,
+    result: TokenStream,
+    /// `true` if the result waits for another future.
+    waits: bool,
+    /// The lints that the result needs allowed.
+    lints: Option<TokenStream>,
+}
+
+fn rejected(plan: &Plan<'_>, private: &TokenStream) -> Rejected {
+    let open = Ident::new("open", Span::mixed_site());
+    // With the type, so that an error about the result names the expected one.
+    let ty = erased(plan.output);
     match &plan.rejection {
-        // With the span of the attribute, where users can fix an error.
-        Rejection::From => (generate!(#open), generate!(#private::rejected(#open)), None),
+        Rejection::From => {
+            // With the span of the attribute, where users can fix an error.
+            let result = generate!(#private::rejected(#open));
+            Rejected { pattern: open.to_token_stream(), result, waits: false, lints: None }
+        }
         Rejection::OnReject(closure) => {
             let lints = generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]);
-            // With the type, so that an error about the closure's result names the expected one.
-            let ty = erased(plan.output).map(|ty| generate!(::<#ty>));
-            let rejected = call_over(closure, &generate!(#private::rejected_with #ty), generate!(#open, #closure));
-            (generate!(#open), rejected, Some(lints))
+            let ty = ty.map(|ty| generate!(::<#ty>));
+            let result = call_over(closure, &generate!(#private::rejected_with #ty), generate!(#open, #closure));
+            Rejected { pattern: open.to_token_stream(), result, waits: false, lints: Some(lints) }
         }
         Rejection::Fallback { function, arguments } => {
             let lints = arguments.iter().any(is_guard).then(|| generate!(#[allow(clippy::used_underscore_binding)]));
             let call = call_over(function, &function.to_token_stream(), generate!(#(#arguments),*));
             let future = call_over(function, &generate!(#private::fallback), call);
             // The same span as the call, so that the compiler reports a function without `async` once.
-            let at = generated_at(function.span());
-            (generate!(_), quote_spanned!(at=> #future.await), lints)
+            let result = quote_spanned!(generated_at(function.span())=> #future.await);
+            Rejected { pattern: generate!(_), result, waits: true, lints }
         }
     }
 }
 
 /// Returns the verdict about the returned value, and the lints that it needs allowed.
-fn verdict(plan: &Plan<'_>, private: &TokenStream, returned: &Ident) -> (TokenStream, Option<TokenStream>) {
+fn verdict(plan: &Plan<'_>, private: &TokenStream, returned: &TokenStream) -> (TokenStream, Option<TokenStream>) {
     let (function, closure) = match plan.classification {
         // With the span of the attribute, like the rejection: one error, not two, if the type is not a `Result`.
         Classification::Outcome => {
-            let returned = Ident::new("returned", Span::mixed_site());
+            let returned = relocated(returned, Span::mixed_site());
             let outcome = generate!({ use #private::OutcomeOf as _; (&&&&&&#private::Probe(&#returned)).outcome() });
             return (generate!(#private::judged(&#returned, #outcome)), None);
         }

@@ -1,24 +1,43 @@
 //! Arguments and function -> plan.
 
-use quote::ToTokens;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
 use syn::{Error, Expr, FnArg, Ident, Pat, Path, ReturnType, Type};
 
 use crate::args::Args;
 use crate::diagnostics::Problems;
 use crate::grammar::CIRCUIT_BREAKER;
 use crate::syntax::duration::Duration;
-use crate::syntax::item::Function;
+use crate::syntax::item::{Function, has_others};
 use crate::syntax::key::Key;
+use crate::syntax::signature::uses_patterns;
 use crate::syntax::text::Text;
 
 /// The decisions for one function.
 pub(super) struct Plan<'a> {
     pub(super) function: &'a Function,
+    /// `true` if the function stays an `async fn`, whose future contains that of its body.
+    pub(super) stays_async: bool,
     pub(super) krate: Option<&'a Path>,
     pub(super) breaker: Breaker<'a>,
     pub(super) output: &'a Type,
     pub(super) classification: Classification<'a>,
     pub(super) rejection: Rejection<'a>,
+}
+
+impl Plan<'_> {
+    /// Returns the tokens outside of the body that can use parameters.
+    pub(super) fn uses_of_parameters(&self) -> TokenStream {
+        let breaker = match self.breaker {
+            Breaker::Declared { .. } => None,
+            Breaker::Expr(expr) => Some(expr),
+        };
+        match &self.rejection {
+            Rejection::From => quote!(#breaker),
+            Rejection::OnReject(closure) => quote!(#breaker #closure),
+            Rejection::Fallback { arguments, .. } => quote!(#breaker #(#arguments)*),
+        }
+    }
 }
 
 /// The breaker of the function.
@@ -89,7 +108,14 @@ pub(super) fn plan<'a>(args: &'a Args, function: &'a Function, problems: &mut Pr
         (None, None) => Rejection::From,
     };
     let krate = args.path(Key::Crate);
-    Some(Plan { function, krate, breaker: breaker?, output: output?, classification, rejection })
+    let stays_async = has_others(&function.attributes)
+        || match (&breaker, &rejection) {
+            // The expression may borrow a parameter.
+            (Some(Breaker::Expr(_)), _) => true,
+            (_, Rejection::OnReject(closure)) => uses_patterns(&closure.to_token_stream(), &function.signature),
+            _ => false,
+        };
+    Some(Plan { function, stays_async, krate, breaker: breaker?, output: output?, classification, rejection })
 }
 
 fn output<'a>(function: &'a Function, problems: &mut Problems) -> Option<&'a Type> {
@@ -174,7 +200,7 @@ fn arguments(function: &Function, problems: &mut Problems) -> Vec<Ident> {
 
 /// Writes the user's tokens.
 impl ToTokens for SettingValue<'_> {
-    fn to_tokens(&self, tokens: &mut proc_macro2::TokenStream) {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {
             Self::Count(expr) | Self::Float(expr) => expr.to_tokens(tokens),
             Self::Duration(duration) => duration.to_tokens(tokens),

@@ -1,31 +1,56 @@
-//! The body inside a closure or an async block. It behaves as in the function: its type is known, parameters are
-//! dropped in the same order, and items come first.
+//! The body inside a closure or an async block. It behaves as in the function: its type is known, and items come first.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote_spanned};
-use syn::ext::IdentExt as _;
+use syn::ReturnType;
 use syn::spanned::Spanned as _;
-use syn::{FnArg, ReturnType, Type};
 
-use crate::syntax::item::{Function, begins_with_item, bound_names};
-use crate::syntax::signature::erased;
+use crate::syntax::item::{Function, begins_with_item};
+use crate::syntax::signature::{erased, has_patterns};
 use crate::tokens::{generate, generate_at, generated_at};
 
-/// Returns the body for an async block. An unreachable `return` in front makes its type known from the start, as in a
-/// function.
-pub(crate) fn with_known_output(function: &Function, output: Option<&Type>, private: &TokenStream) -> TokenStream {
-    let body = &function.body;
+/// Returns the future of an async body, with statements in front of it. An unreachable `return` makes its type known from
+/// the start, as in a function.
+pub(crate) fn future_of_body(function: &Function, bind: &TokenStream, private: &TokenStream) -> TokenStream {
+    // A pattern in the signature must live as long as the body.
+    if !has_patterns(&function.signature)
+        && let Some(future) = awaited_future(&function.body)
+    {
+        return future;
+    }
     // With the span of the type, so that the note "expected because of this" points there.
     let at = output_span(function);
-    let known = match output {
-        None => quote_spanned!(generated_at(at)=> if false { return; }),
-        Some(ty) => match erased(ty) {
+    let known = match &function.signature.output {
+        ReturnType::Default => quote_spanned!(generated_at(at)=> if false { return; }),
+        ReturnType::Type(_, ty) => match erased(ty) {
             Some(ty) => generate_at!(at, private=> if false { return #private::unreachable::<#ty>(); }),
             None => TokenStream::new(),
         },
     };
-    let captures = captures(function);
-    grouped(body.span(), &generate!(#known #captures), body)
+    let body = grouped(&known, bind, &function.body);
+    // With the span of the name, so that notes about the block point to the function.
+    quote_spanned!(generated_at(function.signature.ident.span())=> async move #body)
+}
+
+/// Returns the future that another attribute of this crate has generated, if the body only awaits it. So several
+/// attributes add one future each, and store parameters once.
+fn awaited_future(body: &Group) -> Option<TokenStream> {
+    let generated = ["recorded", "recorded_from", "behind_breaker"];
+    let tokens: Vec<_> = body.stream().into_iter().collect();
+    let [TokenTree::Ident(returns), future @ .., TokenTree::Punct(_), TokenTree::Ident(awaits), TokenTree::Punct(_)] =
+        &*tokens
+    else {
+        return None;
+    };
+    let [path @ .., TokenTree::Ident(function), TokenTree::Group(_)] = future else { return None };
+    let is_path = path.iter().all(|token| match token {
+        TokenTree::Ident(_) => true,
+        TokenTree::Punct(punct) => punct.as_char() == ':',
+        _ => false,
+    });
+    let is_private = path.iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "__private"));
+    let is_generated = generated.iter().any(|name| function == name) && is_path && is_private;
+    (is_generated && returns == "return" && awaits == "await").then(|| future.iter().cloned().collect())
 }
 
 /// Returns the span of the returned type, or of the position where it would be written.
@@ -44,58 +69,13 @@ pub(super) fn after(head: &TokenStream, body: &Group) -> TokenStream {
     generate!(#head #body)
 }
 
-/// Returns the body with tokens in front of it, in braces with the given span.
-pub(super) fn grouped(span: Span, head: &TokenStream, body: &Group) -> TokenStream {
-    let mut braces = Group::new(Delimiter::Brace, after(head, body));
-    braces.set_span(span);
-    braces.into_token_stream()
-}
-
-/// Returns statements that make a block capture all parameters, in the reverse of their order.
+/// Returns the body in its braces, with tokens in front of it, the last of which bind parameters.
 ///
-/// A function drops its parameters in reverse. A block drops its captures in the order in which it first names them,
-/// field by field, so each parameter is named as a whole. References are left out, since dropping them has no effect. A
-/// value without a name (`_`, the rest of a pattern) cannot be captured: it stays in the function, and is dropped last.
-pub(super) fn captures(function: &Function) -> TokenStream {
-    let mut captures = Vec::new();
-    for input in &function.signature.inputs {
-        match input {
-            FnArg::Receiver(receiver) if !matches!(receiver.kind, syn::ReceiverKind::Reference(..)) => {
-                let this = receiver.self_token;
-                captures.push(generate!(let _ = &#this;));
-            }
-            FnArg::Typed(typed) if !matches!(&*typed.ty, Type::Reference(_)) => {
-                let cfg = typed.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
-                let cfg: Vec<_> = cfg.collect();
-                let mut bound = Vec::new();
-                bound_names(&typed.pat, &mut bound);
-                // A parameter that the body does not use stays in the function, so that it keeps its warning.
-                let named = bound.iter().filter(|name| is_guard(name) || uses(function.body.stream(), name));
-                captures.extend(named.map(|name| {
-                    let allow = is_guard(name).then(|| generate!(#[allow(clippy::used_underscore_binding)]));
-                    generate!(#(#cfg)* #allow let _ = &#name;)
-                }));
-            }
-            FnArg::Receiver(_) | FnArg::Typed(_) => {}
-        }
-    }
-    captures.into_iter().rev().collect()
-}
-
-/// Returns `true` for a name such as `_guard`: kept for its drop, without a warning.
-pub(crate) fn is_guard(name: &Ident) -> bool {
-    name.to_string().starts_with('_')
-}
-
-/// Returns `true` if the tokens use a variable, also in a format string: `"{word:?}"`, `"{:word$}"`.
-fn uses(tokens: TokenStream, word: &Ident) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(found) => found == *word,
-        TokenTree::Group(group) => uses(group.stream(), word),
-        TokenTree::Literal(literal) => {
-            let (text, word) = (literal.to_string(), word.unraw());
-            [format!("{{{word}}}"), format!("{{{word}:"), format!("{word}$")].iter().any(|form| text.contains(form))
-        }
-        TokenTree::Punct(_) => false,
-    })
+/// The arm of the `match` drops the temporaries of the last expression before the parameters, as a function does. In a
+/// block of an edition before 2024 they would live longer.
+pub(super) fn grouped(head: &TokenStream, bind: &TokenStream, body: &Group) -> TokenStream {
+    let tokens = if bind.is_empty() { after(head, body) } else { generate!(#head #bind match () { () => #body }) };
+    let mut braces = Group::new(Delimiter::Brace, tokens);
+    braces.set_span(body.span());
+    braces.into_token_stream()
 }

@@ -29,13 +29,13 @@ pub(super) fn deferred(plan: &Plan<'_>, private: &TokenStream) -> (TokenStream, 
             let series = Ident::new("series", Span::mixed_site());
             (generate!(let #series = #entered;), generate!(#private::Call::of(#series)))
         }
-        None => {
-            let statics = statics(plan, private);
-            let callsite = Ident::new("callsite", Span::mixed_site());
-            let place = generate!(let #callsite: &'static #private::Callsite = { #statics &__CALLSITE };);
-            (place, generate!(#callsite.enter()))
-        }
+        None => (TokenStream::new(), enter(plan, private)),
     }
+}
+
+/// Returns the tokens of the labels that are evaluated before the body.
+pub(super) fn entry_tokens(plan: &Plan<'_>) -> TokenStream {
+    entry_labels(plan).map(|(_, expr)| expr.to_token_stream()).collect()
 }
 
 /// Returns an expression for the series of the call, if labels are evaluated before the body. Its value is `None` if

@@ -5,7 +5,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
-use syn::{Attribute, Error, FnArg, GenericParam, Pat, Result, Signature, Token, Type, Visibility};
+use syn::{Attribute, Error, FnArg, GenericParam, Pat, PatIdent, Result, Signature, Token, Type, Visibility};
 
 /// A function with a body.
 #[derive(Clone)]
@@ -22,8 +22,9 @@ pub(crate) struct Function {
 
 /// An impl block, with its functions separated from its other items.
 pub(crate) struct Impl {
-    /// Everything before the braces.
+    /// Everything before the braces, attributes included.
     pub(crate) head: TokenStream,
+    pub(crate) attributes: Vec<Attribute>,
     /// The last segment of the type: `Store` of `impl Storage for my::Store<T>`.
     pub(crate) type_name: String,
     /// The names of the generic types and constants of the block.
@@ -95,7 +96,9 @@ impl Function {
         for input in &self.signature.inputs {
             match input {
                 FnArg::Receiver(receiver) => names.push(syn::Ident::new("self", receiver.self_token.span)),
-                FnArg::Typed(typed) => bound_names(&typed.pat, &mut names),
+                FnArg::Typed(typed) => {
+                    for_each_binding(&mut typed.pat.clone(), &mut |binding| names.push(binding.ident.clone()));
+                }
             }
         }
         names
@@ -103,7 +106,12 @@ impl Function {
 
     /// Returns the function with another body.
     pub(crate) fn with_body(&self, body: &TokenStream) -> TokenStream {
-        let Self { attributes, visibility, default, signature, inner, .. } = self;
+        self.with(&self.signature, body)
+    }
+
+    /// Returns the function with another signature and body.
+    pub(crate) fn with(&self, signature: &Signature, body: &TokenStream) -> TokenStream {
+        let Self { attributes, visibility, default, inner, .. } = self;
         let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner)* #body));
         braces.set_span(self.body.span());
         quote!(#(#attributes)* #visibility #default #signature #braces)
@@ -137,23 +145,48 @@ pub(crate) fn begins_with_item(body: &Group) -> bool {
     }
 }
 
-/// Appends the names that the pattern binds, in their order.
-pub(crate) fn bound_names(pattern: &Pat, names: &mut Vec<syn::Ident>) {
+/// Calls `visit` with each name that the pattern binds, in their order.
+pub(crate) fn for_each_binding(pattern: &mut Pat, visit: &mut impl FnMut(&mut PatIdent)) {
     match pattern {
         Pat::Ident(ident) => {
-            names.push(ident.ident.clone());
-            if let Some((_, inner)) = &ident.subpat {
-                bound_names(inner, names);
+            visit(ident);
+            if let Some((_, inner)) = &mut ident.subpat {
+                for_each_binding(inner, visit);
             }
         }
-        Pat::Reference(reference) => bound_names(&reference.pat, names),
-        Pat::Paren(paren) => bound_names(&paren.pat, names),
-        Pat::Tuple(tuple) => tuple.elems.iter().for_each(|pattern| bound_names(pattern, names)),
-        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|pattern| bound_names(pattern, names)),
-        Pat::Slice(slice) => slice.elems.iter().for_each(|pattern| bound_names(pattern, names)),
-        Pat::Struct(fields) => fields.fields.iter().for_each(|field| bound_names(&field.pat, names)),
+        Pat::Reference(reference) => for_each_binding(&mut reference.pat, visit),
+        Pat::Paren(paren) => for_each_binding(&mut paren.pat, visit),
+        Pat::Tuple(tuple) => tuple.elems.iter_mut().for_each(|pattern| for_each_binding(pattern, visit)),
+        Pat::TupleStruct(tuple) => tuple.elems.iter_mut().for_each(|pattern| for_each_binding(pattern, visit)),
+        Pat::Slice(slice) => slice.elems.iter_mut().for_each(|pattern| for_each_binding(pattern, visit)),
+        Pat::Struct(fields) => fields.fields.iter_mut().for_each(|field| for_each_binding(&mut field.pat, visit)),
         _ => {}
     }
+}
+
+/// Returns `true` if there are attributes that may need the `async` of an async function.
+pub(crate) fn has_others(attributes: &[Attribute]) -> bool {
+    !attributes.iter().all(is_inert)
+}
+
+/// Returns `true` for an attribute of the compiler or of a tool that does not depend on `async`.
+fn is_inert(attribute: &Attribute) -> bool {
+    let inert = [
+        "doc",
+        "cfg",
+        "allow",
+        "expect",
+        "warn",
+        "deny",
+        "forbid",
+        "inline",
+        "cold",
+        "deprecated",
+        "rustfmt",
+        "clippy",
+        "rustc",
+    ];
+    attribute.path().segments.first().is_some_and(|first| inert.iter().any(|name| first.ident == name))
 }
 
 /// Keywords of items that are not functions.
@@ -214,6 +247,7 @@ impl Parse for Impl {
         });
         Ok(Self {
             head,
+            attributes: parsed.attrs,
             type_name: last_segment(&parsed.self_ty),
             generics: generics.collect(),
             of_trait: parsed.trait_.is_some(),

@@ -2,11 +2,14 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{
     Attribute, Expr, FnArg, GenericArgument, GenericParam, Ident, Pat, PatType, Path, PathArguments, PathSegment,
     ReturnType, Signature, Token, Type, TypeInfer, TypeParamBound,
 };
+
+use super::item::for_each_binding;
 
 /// Returns the single identifier that the expression is, behind references or not.
 pub(crate) fn bare_word(expr: &Expr) -> Option<&Ident> {
@@ -223,6 +226,89 @@ fn is_kept(bound: &TypeParamBound) -> bool {
     }
 }
 
+/// Returns the `Output` that the returned `impl Future` names.
+pub(crate) fn output_of_future(ty: &Type) -> Option<&Type> {
+    let Type::ImplTrait(ty) = ungrouped(ty) else { return None };
+    let TypeParamBound::Trait(future) = ty.bounds.iter().find(|bound| is_future(bound))? else { return None };
+    let PathArguments::AngleBracketed(arguments) = &future.path.segments.last()?.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(assoc) if assoc.ident == "Output" => Some(&assoc.ty),
+        _ => None,
+    })
+}
+
+/// Returns `true` for `!`.
+pub(crate) fn is_never(ty: &Type) -> bool {
+    matches!(ungrouped(ty), Type::Never(_))
+}
+
+/// Returns the type without parentheses and without the group of a macro that passed it on.
+fn ungrouped(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(inner) => ungrouped(&inner.elem),
+        Type::Paren(inner) => ungrouped(&inner.elem),
+        other => other,
+    }
+}
+
+/// Returns `true` if the function returns an `impl Trait` that the body may need to type a closure, alone or in a tuple.
+pub(crate) fn returns_closure(signature: &Signature) -> bool {
+    fn has_closure(ty: &Type) -> bool {
+        match ungrouped(ty) {
+            Type::ImplTrait(ty) => ty.bounds.iter().any(|bound| last_segment(bound).is_some_and(is_closure)),
+            Type::Tuple(tuple) => tuple.elems.iter().any(has_closure),
+            _ => false,
+        }
+    }
+    matches!(&signature.output, ReturnType::Type(_, ty) if has_closure(ty))
+}
+
+fn is_closure(name: &Ident) -> bool {
+    ["Fn", "FnMut", "FnOnce", "AsyncFn", "AsyncFnMut", "AsyncFnOnce", "Sized"].iter().any(|closure| name == closure)
+}
+
+/// Returns `true` if a parameter is a pattern other than a name.
+pub(crate) fn has_patterns(signature: &Signature) -> bool {
+    patterns(signature).next().is_some()
+}
+
+/// Returns `true` if the tokens use a name that a pattern of the parameters binds.
+pub(crate) fn uses_patterns(tokens: &TokenStream, signature: &Signature) -> bool {
+    patterns(signature).any(|pattern| uses_bindings(tokens, pattern))
+}
+
+fn patterns(signature: &Signature) -> impl Iterator<Item = &Pat> {
+    signature.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(typed) if !is_name(&typed.pat) => Some(&*typed.pat),
+        _ => None,
+    })
+}
+
+/// Returns `true` for a name that binds the whole value.
+pub(crate) fn is_name(pattern: &Pat) -> bool {
+    matches!(pattern, Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none())
+}
+
+/// Returns `true` if the tokens use a name that the pattern binds.
+pub(crate) fn uses_bindings(tokens: &TokenStream, pattern: &Pat) -> bool {
+    let mut used = false;
+    for_each_binding(&mut pattern.clone(), &mut |binding| used |= uses(tokens, &binding.ident));
+    used
+}
+
+/// Returns `true` if the tokens use a variable, also in a format string: `"{word:?}"`, `"{:word$}"`.
+pub(crate) fn uses(tokens: &TokenStream, word: &Ident) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(found) => found == *word,
+        TokenTree::Group(group) => uses(&group.stream(), word),
+        TokenTree::Literal(literal) => {
+            let (text, word) = (literal.to_string(), word.unraw());
+            [format!("{{{word}}}"), format!("{{{word}:"), format!("{word}$")].iter().any(|form| text.contains(form))
+        }
+        TokenTree::Punct(_) => false,
+    })
+}
+
 /// Returns the type with every `impl Trait` replaced by `_`, or `None` if only `_` is left or an `impl` remains.
 pub(crate) fn erased(ty: &Type) -> Option<Type> {
     let mut ty = ty.clone();
@@ -230,7 +316,8 @@ pub(crate) fn erased(ty: &Type) -> Option<Type> {
     (!matches!(ty, Type::Infer(_)) && !has_impl(ty.to_token_stream())).then_some(ty)
 }
 
-fn has_impl(tokens: TokenStream) -> bool {
+/// Returns `true` if there is an `impl` in the tokens of a type.
+pub(crate) fn has_impl(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(word) => word == "impl",
         TokenTree::Group(group) => has_impl(group.stream()),

@@ -10,7 +10,13 @@ fn longest<'a>(first: &'a str, second: &'a str) -> &'a str {
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> &'a str {
-        if first.len() < second.len() { second } else { first }
+        #[allow(clippy::shadow_same)]
+        let first = first;
+        #[allow(clippy::shadow_same)]
+        let second = second;
+        match () {
+            () => if first.len() < second.len() { second } else { first }
+        }
     });
     {
         use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
@@ -58,8 +64,11 @@ fn numbers(limit: u8) -> Result<impl Iterator<Item = u8>, Error> {
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> Result<_, Error> {
-        let _ = &limit;
-        Ok(0..limit)
+        #[allow(clippy::shadow_same)]
+        let limit = limit;
+        match () {
+            () => Ok(0..limit),
+        }
     });
     {
         use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
@@ -75,7 +84,7 @@ fn numbers(limit: u8) -> Result<impl Iterator<Item = u8>, Error> {
     }
     return returned;
 }
-fn with_items(first: String, (second, _third): (String, u8)) -> String {
+fn with_items(first: String, parameter1: (String, u8)) -> String {
     #![allow(clippy::items_after_statements)]
     let mut call = {
         ::metrics_runtime::__private::listed! {
@@ -87,15 +96,17 @@ fn with_items(first: String, (second, _third): (String, u8)) -> String {
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> String {
-        #[allow(clippy::used_underscore_binding)]
-        let _ = &_third;
-        let _ = &second;
-        let _ = &first;
-        {
-            use std::fmt::Write as _;
-            let mut text = first;
-            write!(text, "{second}").unwrap();
-            text
+        #[allow(clippy::shadow_same)]
+        let first = first;
+        let parameter1 = parameter1;
+        let (second, _third) = parameter1;
+        match () {
+            () => {
+                use std::fmt::Write as _;
+                let mut text = first;
+                write!(text, "{second}").unwrap();
+                text
+            }
         }
     });
     {

@@ -1,23 +1,25 @@
 fn boxed(text: String) -> Pin<Box<dyn Future<Output = usize> + Send>> {
-    let callsite: &'static ::metrics_runtime::__private::Callsite = {
-        ::metrics_runtime::__private::listed! {
-            callsite __CALLSITE =
-            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
-            ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "boxed"))
-        }
-        &__CALLSITE
-    };
     let future = ::metrics_runtime::__private::run(move || -> Pin<
         Box<dyn Future<Output = usize> + Send>,
     > {
-        let _ = &text;
-        Box::pin(async move { text.len() })
+        #[allow(clippy::shadow_same)]
+        let text = text;
+        match () {
+            () => Box::pin(async move { text.len() }),
+        }
     });
     return ::std::boxed::Box::pin(
         ::metrics_runtime::__private::recorded(
             future,
-            move || callsite.enter(),
+            move || {
+                ::metrics_runtime::__private::listed! {
+                    callsite __CALLSITE =
+                    ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
+                    ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
+                    ::core::line!(), ::core::module_path!(), "boxed"))
+                }
+                __CALLSITE.enter()
+            },
             move |returned, call| {
                 if call.is_active() {
                     call.returned({
@@ -92,10 +94,20 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
         }
     };
     let future = ::metrics_runtime::__private::run(move || {
-        let _ = &text;
-        async move { text.len() }
+        #[allow(clippy::shadow_same, unused_variables)]
+        let kind = kind;
+        #[allow(clippy::shadow_same)]
+        let text = text;
+        match () {
+            () => async move { text.len() },
+        }
     });
-    return ::metrics_runtime::__private::recorded(
+    return ::metrics_runtime::__private::recorded_as::<
+        usize,
+        _,
+        _,
+        _,
+    >(
         future,
         move || ::metrics_runtime::__private::Call::of(series),
         move |returned, call| {
@@ -109,22 +121,21 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
     );
 }
 fn hidden() -> Hidden {
-    let callsite: &'static ::metrics_runtime::__private::Callsite = {
-        ::metrics_runtime::__private::listed! {
-            callsite __CALLSITE =
-            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
-            ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "hidden"))
-        }
-        &__CALLSITE
-    };
     let future = ::metrics_runtime::__private::run(move || -> Hidden {
         Box::pin(async { 1 })
     });
     return ::std::boxed::Box::pin(
         ::metrics_runtime::__private::recorded(
             future,
-            move || callsite.enter(),
+            move || {
+                ::metrics_runtime::__private::listed! {
+                    callsite __CALLSITE =
+                    ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
+                    ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
+                    ::core::line!(), ::core::module_path!(), "hidden"))
+                }
+                __CALLSITE.enter()
+            },
             move |returned, call| {
                 if call.is_active() {
                     call.returned({

@@ -30,67 +30,81 @@ impl<T> Storage for Store<T> {
     fn size(&self) -> usize {
         1
     }
+    #[cfg(doc)]
     async fn put(self, value: String) {
-        let mut call = ::metrics_runtime::__private::Call::of({
-            const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-                function: "put",
-                name: ::core::option::Option::Some("put"),
-                labels: &[
-                    ::metrics_runtime::__private::SiteLabel {
-                        name: "size",
-                        value: ::metrics_runtime::__private::SiteValue::Entry(&[]),
-                    },
-                ],
-                ..::metrics_runtime::__private::Site::new(
-                    &::metrics_runtime::__private::preset::TRACK_NAMED,
-                    ::core::file!(),
-                    ::core::line!(),
-                    ::core::module_path!(),
-                    "Store::put",
-                )
-            };
-            const _: () = ::metrics_runtime::__private::expect(
-                __SITE.check_label(0usize),
-            );
-            const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
-            const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-            ::metrics_runtime::__private::listed! {
-                callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
-            }
-            if ::metrics_runtime::__private::enabled() {
-                ::core::option::Option::Some(
-                    __CALLSITE
-                        .series(
-                            &[
-                                ::metrics_runtime::__private::LabelValue::label(
-                                        &(value.len()),
-                                    )
-                                    .as_str(),
-                            ],
-                        ),
-                )
-            } else {
-                ::core::option::Option::None
-            }
-        });
-        let returned = ::metrics_runtime::__private::tracked(
-                &mut call,
+        ::metrics_runtime::__private::unreachable()
+    }
+    #[cfg(not(doc))]
+    fn put(self, value: String) -> impl ::core::future::Future<Output = ()> {
+        return ::metrics_runtime::__private::recorded_from(
+            move || (
+                ::metrics_runtime::__private::Call::of({
+                    const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+                        function: "put",
+                        name: ::core::option::Option::Some("put"),
+                        labels: &[
+                            ::metrics_runtime::__private::SiteLabel {
+                                name: "size",
+                                value: ::metrics_runtime::__private::SiteValue::Entry(&[]),
+                            },
+                        ],
+                        ..::metrics_runtime::__private::Site::new(
+                            &::metrics_runtime::__private::preset::TRACK_NAMED,
+                            ::core::file!(),
+                            ::core::line!(),
+                            ::core::module_path!(),
+                            "Store::put",
+                        )
+                    };
+                    const _: () = ::metrics_runtime::__private::expect(
+                        __SITE.check_label(0usize),
+                    );
+                    const _: () = ::metrics_runtime::__private::expect(
+                        __SITE.check_labels(),
+                    );
+                    const _: () = ::metrics_runtime::__private::expect(
+                        __SITE.check_name(),
+                    );
+                    ::metrics_runtime::__private::listed! {
+                        callsite __CALLSITE =
+                        ::metrics_runtime::__private::Callsite::new(__SITE)
+                    }
+                    if ::metrics_runtime::__private::enabled() {
+                        ::core::option::Option::Some(
+                            __CALLSITE
+                                .series(
+                                    &[
+                                        ::metrics_runtime::__private::LabelValue::label(
+                                                &(value.len()),
+                                            )
+                                            .as_str(),
+                                    ],
+                                ),
+                        )
+                    } else {
+                        ::core::option::Option::None
+                    }
+                }),
                 async move {
                     if false {
                         return;
                     }
-                    let _ = &value;
                     let _ = &self;
-                    self.write(value).await
+                    #[allow(clippy::shadow_same, unused_variables)]
+                    let value = value;
+                    match () {
+                        () => self.write(value).await,
+                    }
                 },
-            )
-            .await;
-        if call.is_active() {
-            call.returned({
-                use ::metrics_runtime::__private::OutcomeOf as _;
-                (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-            });
-        }
-        return returned;
+            ),
+            move |returned, call| {
+                if call.is_active() {
+                    call.returned({
+                        use ::metrics_runtime::__private::OutcomeOf as _;
+                        (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
+                    });
+                }
+            },
+        );
     }
 }

@@ -11,17 +11,7 @@ fn serve() -> ! {
     loop {}
 }
 async fn serve_async() -> ! {
-    let mut call = {
-        ::metrics_runtime::__private::listed! {
-            callsite __CALLSITE =
-            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
-            ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "serve_async"))
-        }
-        __CALLSITE.enter()
-    };
-    match ::metrics_runtime::__private::tracked(
-            &mut call,
+    match ::metrics_runtime::__private::recorded(
             async move {
                 if false {
                     return ::metrics_runtime::__private::unreachable::<
@@ -32,6 +22,16 @@ async fn serve_async() -> ! {
                     pending().await
                 }
             },
+            move || {
+                ::metrics_runtime::__private::listed! {
+                    callsite __CALLSITE =
+                    ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
+                    ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
+                    ::core::line!(), ::core::module_path!(), "serve_async"))
+                }
+                __CALLSITE.enter()
+            },
+            move |_, _| {},
         )
         .await
     {}

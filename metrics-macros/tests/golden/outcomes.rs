@@ -1,30 +1,41 @@
+#[cfg(doc)]
 async fn done() -> Answer {
-    let mut call = {
-        ::metrics_runtime::__private::listed! {
-            callsite __CALLSITE =
-            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
-            ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
-            ::core::line!(), ::core::module_path!(), "done"))
-        }
-        __CALLSITE.enter()
-    };
-    let returned = ::metrics_runtime::__private::tracked(
-            &mut call,
-            async move {
-                if false {
-                    return ::metrics_runtime::__private::unreachable::<Answer>();
-                }
-                Answer { done: true }
-            },
-        )
-        .await;
-    if call.is_active() {
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
-        call.returned(
-            ::metrics_runtime::__private::decided(&returned, |answer| answer.done, true),
-        );
-    }
-    return returned;
+    ::metrics_runtime::__private::unreachable()
+}
+#[cfg(not(doc))]
+fn done() -> impl ::core::future::Future<Output = Answer> {
+    return ::metrics_runtime::__private::recorded(
+        async move {
+            if false {
+                return ::metrics_runtime::__private::unreachable::<Answer>();
+            }
+            Answer { done: true }
+        },
+        move || {
+            ::metrics_runtime::__private::listed! {
+                callsite __CALLSITE =
+                ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
+                ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
+                ::core::line!(), ::core::module_path!(), "done"))
+            }
+            __CALLSITE.enter()
+        },
+        move |returned, call| {
+            if call.is_active() {
+                #[allow(
+                    clippy::redundant_closure,
+                    clippy::redundant_closure_for_method_calls
+                )]
+                call.returned(
+                    ::metrics_runtime::__private::decided(
+                        &*returned,
+                        |answer| answer.done,
+                        true,
+                    ),
+                );
+            }
+        },
+    );
 }
 fn failed() -> Answer {
     let mut call = {
@@ -82,7 +93,11 @@ fn login(user: &str) -> Result<(), String> {
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> Result<(), String> {
-        Ok(())
+        #[allow(clippy::shadow_same)]
+        let user = user;
+        match () {
+            () => Ok(()),
+        }
     });
     {
         use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};

@@ -33,7 +33,13 @@ fn analyze(log: &str) -> usize {
         }
         __CALLSITE.enter()
     };
-    let returned = ::metrics_runtime::__private::run(move || -> usize { log.len() });
+    let returned = ::metrics_runtime::__private::run(move || -> usize {
+        #[allow(clippy::shadow_same)]
+        let log = log;
+        match () {
+            () => log.len(),
+        }
+    });
     {
         use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
         ::metrics_runtime::__private::Settled::settled(
@@ -48,72 +54,83 @@ fn analyze(log: &str) -> usize {
     }
     return returned;
 }
+#[cfg(doc)]
 async fn upload() -> Result<Vec<u8>, Error> {
-    let mut call = {
-        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            unit: ::core::option::Option::Some("bytes"),
-            buckets: ::core::option::Option::Some(
-                &::metrics_runtime::__private::preset::exponential::<5>(1024f64, 4f64),
-            ),
-            valued: true,
-            ..::metrics_runtime::__private::Site::new(
-                &::metrics_runtime::__private::preset::HISTOGRAM_OF_VALUE,
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "upload",
-            )
-        };
-        const _: () = ::metrics_runtime::__private::expect(
-            ::metrics_runtime::__private::check_exponential(__SITE.bounds()),
-        );
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-        ::metrics_runtime::__private::listed! {
-            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
-        }
-        __CALLSITE.enter()
-    };
-    let returned = ::metrics_runtime::__private::tracked(
-            &mut call,
-            async move {
-                if false {
-                    return ::metrics_runtime::__private::unreachable::<
-                        Result<Vec<u8>, Error>,
-                    >();
-                }
-                Ok(Vec::new())
-            },
-        )
-        .await;
-    if call.is_active() {
-        let outcome = {
-            use ::metrics_runtime::__private::OutcomeOf as _;
-            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
-        let value = match outcome {
-            ::metrics_runtime::__private::Outcome::Success => {
-                use ::metrics_runtime::__private::{
-                    SuccessOfAny as _, SuccessOfResult as _,
-                };
-                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
-                    ::core::option::Option::Some(success) => {
-                        ::metrics_runtime::__private::Measure::measure(
-                            ::metrics_runtime::__private::found(
-                                success,
-                                |upload| upload.len(),
-                            ),
-                        )
-                    }
-                    ::core::option::Option::None => ::core::option::Option::None,
-                }
+    ::metrics_runtime::__private::unreachable()
+}
+#[cfg(not(doc))]
+fn upload() -> impl ::core::future::Future<Output = Result<Vec<u8>, Error>> {
+    return ::metrics_runtime::__private::recorded(
+        async move {
+            if false {
+                return ::metrics_runtime::__private::unreachable::<
+                    Result<Vec<u8>, Error>,
+                >();
             }
-            _ => ::core::option::Option::None,
-        };
-        call.finish(outcome, value, &[]);
-    }
-    return returned;
+            Ok(Vec::new())
+        },
+        move || {
+            const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+                unit: ::core::option::Option::Some("bytes"),
+                buckets: ::core::option::Option::Some(
+                    &::metrics_runtime::__private::preset::exponential::<
+                        5,
+                    >(1024f64, 4f64),
+                ),
+                valued: true,
+                ..::metrics_runtime::__private::Site::new(
+                    &::metrics_runtime::__private::preset::HISTOGRAM_OF_VALUE,
+                    ::core::file!(),
+                    ::core::line!(),
+                    ::core::module_path!(),
+                    "upload",
+                )
+            };
+            const _: () = ::metrics_runtime::__private::expect(
+                ::metrics_runtime::__private::check_exponential(__SITE.bounds()),
+            );
+            const _: () = ::metrics_runtime::__private::expect(__SITE.check_unit());
+            const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+            ::metrics_runtime::__private::listed! {
+                callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
+            }
+            __CALLSITE.enter()
+        },
+        move |returned, call| {
+            if call.is_active() {
+                let outcome = {
+                    use ::metrics_runtime::__private::OutcomeOf as _;
+                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
+                };
+                #[allow(
+                    clippy::redundant_closure,
+                    clippy::redundant_closure_for_method_calls
+                )]
+                let value = match outcome {
+                    ::metrics_runtime::__private::Outcome::Success => {
+                        use ::metrics_runtime::__private::{
+                            SuccessOfAny as _, SuccessOfResult as _,
+                        };
+                        match (&&::metrics_runtime::__private::Probe(&*returned))
+                            .success()
+                        {
+                            ::core::option::Option::Some(success) => {
+                                ::metrics_runtime::__private::Measure::measure(
+                                    ::metrics_runtime::__private::found(
+                                        success,
+                                        |upload| upload.len(),
+                                    ),
+                                )
+                            }
+                            ::core::option::Option::None => ::core::option::Option::None,
+                        }
+                    }
+                    _ => ::core::option::Option::None,
+                };
+                call.finish(outcome, value, &[]);
+            }
+        },
+    );
 }
 fn size() -> usize {
     let mut call = {
@@ -259,169 +276,215 @@ fn send() -> u64 {
     }
     return returned;
 }
+#[cfg(doc)]
 async fn handle(tenant: &str) {
-    let mut call = ::metrics_runtime::__private::Call::of({
-        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            labels: &[
-                ::metrics_runtime::__private::SiteLabel {
-                    name: "tenant",
-                    value: ::metrics_runtime::__private::SiteValue::Entry({
-                        use ::metrics_runtime::__private::UnknownValues as _;
-                        ::metrics_runtime::__private::Known::<&str>::VALUES
-                    }),
-                },
-            ],
-            ..::metrics_runtime::__private::Site::new(
-                &::metrics_runtime::__private::preset::IN_FLIGHT,
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "handle",
-            )
-        };
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
-        ::metrics_runtime::__private::listed! {
-            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
-        }
-        if ::metrics_runtime::__private::enabled() {
-            ::core::option::Option::Some(
-                __CALLSITE
-                    .series(
-                        &[
-                            ::metrics_runtime::__private::LabelValue::label(&(tenant))
-                                .as_str(),
-                        ],
-                    ),
-            )
-        } else {
-            ::core::option::Option::None
-        }
-    });
-    let returned = ::metrics_runtime::__private::tracked(
-            &mut call,
+    ::metrics_runtime::__private::unreachable()
+}
+#[cfg(not(doc))]
+fn handle(tenant: &str) -> impl ::core::future::Future<Output = ()> {
+    return ::metrics_runtime::__private::recorded_from(
+        move || (
+            ::metrics_runtime::__private::Call::of({
+                const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+                    labels: &[
+                        ::metrics_runtime::__private::SiteLabel {
+                            name: "tenant",
+                            value: ::metrics_runtime::__private::SiteValue::Entry({
+                                use ::metrics_runtime::__private::UnknownValues as _;
+                                ::metrics_runtime::__private::Known::<&str>::VALUES
+                            }),
+                        },
+                    ],
+                    ..::metrics_runtime::__private::Site::new(
+                        &::metrics_runtime::__private::preset::IN_FLIGHT,
+                        ::core::file!(),
+                        ::core::line!(),
+                        ::core::module_path!(),
+                        "handle",
+                    )
+                };
+                const _: () = ::metrics_runtime::__private::expect(
+                    __SITE.check_label(0usize),
+                );
+                const _: () = ::metrics_runtime::__private::expect(
+                    __SITE.check_labels(),
+                );
+                const _: () = ::metrics_runtime::__private::expect(__SITE.check_name());
+                ::metrics_runtime::__private::listed! {
+                    callsite __CALLSITE =
+                    ::metrics_runtime::__private::Callsite::new(__SITE)
+                }
+                if ::metrics_runtime::__private::enabled() {
+                    ::core::option::Option::Some(
+                        __CALLSITE
+                            .series(
+                                &[
+                                    ::metrics_runtime::__private::LabelValue::label(&(tenant))
+                                        .as_str(),
+                                ],
+                            ),
+                    )
+                } else {
+                    ::core::option::Option::None
+                }
+            }),
             async move {
                 if false {
                     return;
                 }
-            },
-        )
-        .await;
-    if call.is_active() {
-        call.returned({
-            use ::metrics_runtime::__private::OutcomeOf as _;
-            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        });
-    }
-    return returned;
-}
-async fn generate(prompt: &str) -> Result<Completion, Error> {
-    let mut call = {
-        ::metrics_runtime::__private::listed! {
-            callsite __CALLSITE =
-            ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
-            ::metrics_runtime::__private::preset::RYOT, ::core::file!(), ::core::line!(),
-            ::core::module_path!(), "generate"))
-        }
-        __CALLSITE.enter()
-    };
-    let returned = ::metrics_runtime::__private::tracked(
-            &mut call,
-            async move {
-                if false {
-                    return ::metrics_runtime::__private::unreachable::<
-                        Result<Completion, Error>,
-                    >();
+                #[allow(clippy::shadow_same, unused_variables)]
+                let tenant = tenant;
+                match () {
+                    () => {}
                 }
-                complete(prompt).await
             },
-        )
-        .await;
-    if call.is_active() {
-        call.returned({
-            use ::metrics_runtime::__private::OutcomeOf as _;
-            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        });
-    }
-    return returned;
-}
-async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
-    let mut call = ::metrics_runtime::__private::Call::of({
-        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            labels: &[
-                ::metrics_runtime::__private::SiteLabel {
-                    name: "model",
-                    value: ::metrics_runtime::__private::SiteValue::Entry(&[]),
-                },
-            ],
-            valued: true,
-            ..::metrics_runtime::__private::Site::new(
-                &::metrics_runtime::__private::preset::RYOT,
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "generate_counted",
-            )
-        };
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
-        ::metrics_runtime::__private::listed! {
-            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
-        }
-        if ::metrics_runtime::__private::enabled() {
-            ::core::option::Option::Some(
-                __CALLSITE
-                    .series(
-                        &[
-                            ::metrics_runtime::__private::LabelValue::label(&(MODEL))
-                                .as_str(),
-                        ],
-                    ),
-            )
-        } else {
-            ::core::option::Option::None
-        }
-    });
-    let returned = ::metrics_runtime::__private::tracked(
-            &mut call,
-            async move {
-                if false {
-                    return ::metrics_runtime::__private::unreachable::<
-                        Result<Completion, Error>,
-                    >();
-                }
-                complete(prompt).await
-            },
-        )
-        .await;
-    if call.is_active() {
-        let outcome = {
-            use ::metrics_runtime::__private::OutcomeOf as _;
-            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
-        let value = match outcome {
-            ::metrics_runtime::__private::Outcome::Success => {
-                use ::metrics_runtime::__private::{
-                    SuccessOfAny as _, SuccessOfResult as _,
-                };
-                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
-                    ::core::option::Option::Some(success) => {
-                        ::metrics_runtime::__private::Measure::measure(
-                            ::metrics_runtime::__private::found(
-                                success,
-                                |completion| completion.tokens,
-                            ),
-                        )
-                    }
-                    ::core::option::Option::None => ::core::option::Option::None,
-                }
+        ),
+        move |returned, call| {
+            if call.is_active() {
+                call.returned({
+                    use ::metrics_runtime::__private::OutcomeOf as _;
+                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
+                });
             }
-            _ => ::core::option::Option::None,
-        };
-        call.finish(outcome, value, &[]);
-    }
-    return returned;
+        },
+    );
+}
+#[cfg(doc)]
+async fn generate(prompt: &str) -> Result<Completion, Error> {
+    ::metrics_runtime::__private::unreachable()
+}
+#[cfg(not(doc))]
+fn generate(
+    prompt: &str,
+) -> impl ::core::future::Future<Output = Result<Completion, Error>> {
+    return ::metrics_runtime::__private::recorded(
+        async move {
+            if false {
+                return ::metrics_runtime::__private::unreachable::<
+                    Result<Completion, Error>,
+                >();
+            }
+            #[allow(clippy::shadow_same)]
+            let prompt = prompt;
+            match () {
+                () => complete(prompt).await,
+            }
+        },
+        move || {
+            ::metrics_runtime::__private::listed! {
+                callsite __CALLSITE =
+                ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
+                ::metrics_runtime::__private::preset::RYOT, ::core::file!(),
+                ::core::line!(), ::core::module_path!(), "generate"))
+            }
+            __CALLSITE.enter()
+        },
+        move |returned, call| {
+            if call.is_active() {
+                call.returned({
+                    use ::metrics_runtime::__private::OutcomeOf as _;
+                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
+                });
+            }
+        },
+    );
+}
+#[cfg(doc)]
+async fn generate_counted(prompt: &str) -> Result<Completion, Error> {
+    ::metrics_runtime::__private::unreachable()
+}
+#[cfg(not(doc))]
+fn generate_counted(
+    prompt: &str,
+) -> impl ::core::future::Future<Output = Result<Completion, Error>> {
+    return ::metrics_runtime::__private::recorded_from(
+        move || (
+            ::metrics_runtime::__private::Call::of({
+                const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+                    labels: &[
+                        ::metrics_runtime::__private::SiteLabel {
+                            name: "model",
+                            value: ::metrics_runtime::__private::SiteValue::Entry(&[]),
+                        },
+                    ],
+                    valued: true,
+                    ..::metrics_runtime::__private::Site::new(
+                        &::metrics_runtime::__private::preset::RYOT,
+                        ::core::file!(),
+                        ::core::line!(),
+                        ::core::module_path!(),
+                        "generate_counted",
+                    )
+                };
+                const _: () = ::metrics_runtime::__private::expect(
+                    __SITE.check_label(0usize),
+                );
+                ::metrics_runtime::__private::listed! {
+                    callsite __CALLSITE =
+                    ::metrics_runtime::__private::Callsite::new(__SITE)
+                }
+                if ::metrics_runtime::__private::enabled() {
+                    ::core::option::Option::Some(
+                        __CALLSITE
+                            .series(
+                                &[
+                                    ::metrics_runtime::__private::LabelValue::label(&(MODEL))
+                                        .as_str(),
+                                ],
+                            ),
+                    )
+                } else {
+                    ::core::option::Option::None
+                }
+            }),
+            async move {
+                if false {
+                    return ::metrics_runtime::__private::unreachable::<
+                        Result<Completion, Error>,
+                    >();
+                }
+                #[allow(clippy::shadow_same)]
+                let prompt = prompt;
+                match () {
+                    () => complete(prompt).await,
+                }
+            },
+        ),
+        move |returned, call| {
+            if call.is_active() {
+                let outcome = {
+                    use ::metrics_runtime::__private::OutcomeOf as _;
+                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
+                };
+                #[allow(
+                    clippy::redundant_closure,
+                    clippy::redundant_closure_for_method_calls
+                )]
+                let value = match outcome {
+                    ::metrics_runtime::__private::Outcome::Success => {
+                        use ::metrics_runtime::__private::{
+                            SuccessOfAny as _, SuccessOfResult as _,
+                        };
+                        match (&&::metrics_runtime::__private::Probe(&*returned))
+                            .success()
+                        {
+                            ::core::option::Option::Some(success) => {
+                                ::metrics_runtime::__private::Measure::measure(
+                                    ::metrics_runtime::__private::found(
+                                        success,
+                                        |completion| completion.tokens,
+                                    ),
+                                )
+                            }
+                            ::core::option::Option::None => ::core::option::Option::None,
+                        }
+                    }
+                    _ => ::core::option::Option::None,
+                };
+                call.finish(outcome, value, &[]);
+            }
+        },
+    );
 }
 fn compress(data: &[u8]) -> Result<Compressed, Error> {
     let mut call = {
@@ -437,7 +500,13 @@ fn compress(data: &[u8]) -> Result<Compressed, Error> {
     let returned = ::metrics_runtime::__private::run(move || -> Result<
         Compressed,
         Error,
-    > { zstd(data) });
+    > {
+        #[allow(clippy::shadow_same)]
+        let data = data;
+        match () {
+            () => zstd(data),
+        }
+    });
     {
         use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
         ::metrics_runtime::__private::Settled::settled(
@@ -473,7 +542,11 @@ fn compress_fast(data: &[u8]) -> Compressed {
         __CALLSITE.enter()
     };
     let returned = ::metrics_runtime::__private::run(move || -> Compressed {
-        lz4(data)
+        #[allow(clippy::shadow_same)]
+        let data = data;
+        match () {
+            () => lz4(data),
+        }
     });
     {
         use ::metrics_runtime::__private::{ReturnedFuture as _, ReturnedValue as _};
@@ -510,132 +583,162 @@ fn compress_fast(data: &[u8]) -> Compressed {
     }
     return returned;
 }
+#[cfg(doc)]
 async fn store(key: &str) -> Result<(), Error> {
-    let mut call = {
-        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            labels: &[
-                ::metrics_runtime::__private::SiteLabel {
-                    name: "operation",
-                    value: ::metrics_runtime::__private::SiteValue::Literal("store"),
-                },
-            ],
-            timed: true,
-            ..::metrics_runtime::__private::Site::new(
-                &::metrics_runtime::__private::preset::STORAGE,
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "store",
-            )
-        };
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
-        ::metrics_runtime::__private::listed! {
-            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
-        }
-        __CALLSITE.enter()
-    };
-    let returned = ::metrics_runtime::__private::tracked(
-            &mut call,
-            async move {
-                if false {
-                    return ::metrics_runtime::__private::unreachable::<
-                        Result<(), Error>,
-                    >();
-                }
-                write(key).await
-            },
-        )
-        .await;
-    if call.is_active() {
-        call.returned({
-            use ::metrics_runtime::__private::OutcomeOf as _;
-            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        });
-    }
-    return returned;
+    ::metrics_runtime::__private::unreachable()
 }
+#[cfg(not(doc))]
+fn store(key: &str) -> impl ::core::future::Future<Output = Result<(), Error>> {
+    return ::metrics_runtime::__private::recorded(
+        async move {
+            if false {
+                return ::metrics_runtime::__private::unreachable::<Result<(), Error>>();
+            }
+            #[allow(clippy::shadow_same)]
+            let key = key;
+            match () {
+                () => write(key).await,
+            }
+        },
+        move || {
+            const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+                labels: &[
+                    ::metrics_runtime::__private::SiteLabel {
+                        name: "operation",
+                        value: ::metrics_runtime::__private::SiteValue::Literal("store"),
+                    },
+                ],
+                timed: true,
+                ..::metrics_runtime::__private::Site::new(
+                    &::metrics_runtime::__private::preset::STORAGE,
+                    ::core::file!(),
+                    ::core::line!(),
+                    ::core::module_path!(),
+                    "store",
+                )
+            };
+            const _: () = ::metrics_runtime::__private::expect(
+                __SITE.check_label(0usize),
+            );
+            ::metrics_runtime::__private::listed! {
+                callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
+            }
+            __CALLSITE.enter()
+        },
+        move |returned, call| {
+            if call.is_active() {
+                call.returned({
+                    use ::metrics_runtime::__private::OutcomeOf as _;
+                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
+                });
+            }
+        },
+    );
+}
+#[cfg(doc)]
 async fn ask(model: &str) -> Answer {
-    let mut call = ::metrics_runtime::__private::Call::of({
-        const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
-            preset: &crate::metrics::LLM,
-            labels: &[
-                ::metrics_runtime::__private::SiteLabel {
-                    name: "model",
-                    value: ::metrics_runtime::__private::SiteValue::Entry({
-                        use ::metrics_runtime::__private::UnknownValues as _;
-                        ::metrics_runtime::__private::Known::<&str>::VALUES
-                    }),
-                },
-            ],
-            timed: true,
-            in_flight: true,
-            valued: true,
-            ..::metrics_runtime::__private::Site::new(
-                &::metrics_runtime::__private::preset::TRACK,
-                ::core::file!(),
-                ::core::line!(),
-                ::core::module_path!(),
-                "ask",
-            )
-        };
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_label(0usize));
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_labels());
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_timed());
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_in_flight());
-        const _: () = ::metrics_runtime::__private::expect(__SITE.check_value());
-        ::metrics_runtime::__private::listed! {
-            callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
-        }
-        if ::metrics_runtime::__private::enabled() {
-            ::core::option::Option::Some(
-                __CALLSITE
-                    .series(
-                        &[
-                            ::metrics_runtime::__private::LabelValue::label(&(model))
-                                .as_str(),
-                        ],
-                    ),
-            )
-        } else {
-            ::core::option::Option::None
-        }
-    });
-    let returned = ::metrics_runtime::__private::tracked(
-            &mut call,
+    ::metrics_runtime::__private::unreachable()
+}
+#[cfg(not(doc))]
+fn ask(model: &str) -> impl ::core::future::Future<Output = Answer> {
+    return ::metrics_runtime::__private::recorded_from(
+        move || (
+            ::metrics_runtime::__private::Call::of({
+                const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
+                    preset: &crate::metrics::LLM,
+                    labels: &[
+                        ::metrics_runtime::__private::SiteLabel {
+                            name: "model",
+                            value: ::metrics_runtime::__private::SiteValue::Entry({
+                                use ::metrics_runtime::__private::UnknownValues as _;
+                                ::metrics_runtime::__private::Known::<&str>::VALUES
+                            }),
+                        },
+                    ],
+                    timed: true,
+                    in_flight: true,
+                    valued: true,
+                    ..::metrics_runtime::__private::Site::new(
+                        &::metrics_runtime::__private::preset::TRACK,
+                        ::core::file!(),
+                        ::core::line!(),
+                        ::core::module_path!(),
+                        "ask",
+                    )
+                };
+                const _: () = ::metrics_runtime::__private::expect(
+                    __SITE.check_label(0usize),
+                );
+                const _: () = ::metrics_runtime::__private::expect(
+                    __SITE.check_labels(),
+                );
+                const _: () = ::metrics_runtime::__private::expect(__SITE.check_timed());
+                const _: () = ::metrics_runtime::__private::expect(
+                    __SITE.check_in_flight(),
+                );
+                const _: () = ::metrics_runtime::__private::expect(__SITE.check_value());
+                ::metrics_runtime::__private::listed! {
+                    callsite __CALLSITE =
+                    ::metrics_runtime::__private::Callsite::new(__SITE)
+                }
+                if ::metrics_runtime::__private::enabled() {
+                    ::core::option::Option::Some(
+                        __CALLSITE
+                            .series(
+                                &[
+                                    ::metrics_runtime::__private::LabelValue::label(&(model))
+                                        .as_str(),
+                                ],
+                            ),
+                    )
+                } else {
+                    ::core::option::Option::None
+                }
+            }),
             async move {
                 if false {
                     return ::metrics_runtime::__private::unreachable::<Answer>();
                 }
-                Answer { tokens: 7 }
-            },
-        )
-        .await;
-    if call.is_active() {
-        let outcome = {
-            use ::metrics_runtime::__private::OutcomeOf as _;
-            (&&&&&&::metrics_runtime::__private::Probe(&returned)).outcome()
-        };
-        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
-        let value = match outcome {
-            ::metrics_runtime::__private::Outcome::Success => {
-                use ::metrics_runtime::__private::{
-                    SuccessOfAny as _, SuccessOfResult as _,
-                };
-                match (&&::metrics_runtime::__private::Probe(&returned)).success() {
-                    ::core::option::Option::Some(success) => {
-                        ::metrics_runtime::__private::Measure::measure(
-                            ::metrics_runtime::__private::found(
-                                success,
-                                |answer| answer.tokens,
-                            ),
-                        )
-                    }
-                    ::core::option::Option::None => ::core::option::Option::None,
+                #[allow(clippy::shadow_same, unused_variables)]
+                let model = model;
+                match () {
+                    () => Answer { tokens: 7 },
                 }
+            },
+        ),
+        move |returned, call| {
+            if call.is_active() {
+                let outcome = {
+                    use ::metrics_runtime::__private::OutcomeOf as _;
+                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
+                };
+                #[allow(
+                    clippy::redundant_closure,
+                    clippy::redundant_closure_for_method_calls
+                )]
+                let value = match outcome {
+                    ::metrics_runtime::__private::Outcome::Success => {
+                        use ::metrics_runtime::__private::{
+                            SuccessOfAny as _, SuccessOfResult as _,
+                        };
+                        match (&&::metrics_runtime::__private::Probe(&*returned))
+                            .success()
+                        {
+                            ::core::option::Option::Some(success) => {
+                                ::metrics_runtime::__private::Measure::measure(
+                                    ::metrics_runtime::__private::found(
+                                        success,
+                                        |answer| answer.tokens,
+                                    ),
+                                )
+                            }
+                            ::core::option::Option::None => ::core::option::Option::None,
+                        }
+                    }
+                    _ => ::core::option::Option::None,
+                };
+                call.finish(outcome, value, &[]);
             }
-            _ => ::core::option::Option::None,
-        };
-        call.finish(outcome, value, &[]);
-    }
-    return returned;
+        },
+    );
 }

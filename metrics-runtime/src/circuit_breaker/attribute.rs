@@ -1,12 +1,17 @@
 //! Statics and functions for the code that `#[circuit_breaker]` generates.
 
+use std::fmt;
+use std::future::Pending;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
 
 use super::Verdict;
 use super::breaker::CircuitBreaker;
 use super::clock::Clock;
 use super::metrics::{descriptors, known_values};
 use super::open::CircuitOpen;
+use super::permit::Permit;
 use super::settings::Settings;
 use crate::instrument::catalog::{Declaration, Declare, warn_incomplete};
 use crate::registry::Registry;
@@ -181,4 +186,95 @@ pub fn judged_by<R: CallResult, V: Into<Verdict>>(returned: &R, failure_if: impl
 #[inline]
 pub fn classified<R: CallResult, V: Into<Verdict>>(returned: &R, classify: impl FnOnce(&R) -> V) -> Verdict {
     classify(returned).into()
+}
+
+pin_project_lite::pin_project! {
+    /// The future of a function behind a breaker. One type, not a structure with an enum in it, since nested futures soon
+    /// reach the compiler's limit of nested types.
+    #[project = BehindBreakerProjection]
+    #[project_replace = BehindBreakerState]
+    #[must_use = "futures do nothing unless polled"]
+    pub enum BehindBreaker<'b, B, F, W, J> {
+        /// Not polled yet: the closure that asks the breaker, with the parameters of the function.
+        Unstarted { begin: B, judge: J },
+        Admitted { #[pin] call: F, permit: Permit<'b>, judge: Option<J> },
+        /// The call is rejected. The fallback runs.
+        Fallback { #[pin] future: W },
+        /// The call was rejected, or `begin` has panicked.
+        Ended,
+    }
+}
+
+/// The answer of a breaker.
+#[derive(Debug)]
+pub enum Asked<'b, F: Future, W> {
+    /// The call may run.
+    Admitted(F, Permit<'b>),
+    /// The call is rejected, with this result.
+    Rejected(F::Output),
+    /// The call is rejected. The future returns the result.
+    Fallback(W),
+}
+
+/// Returns the answer for a rejected call without a fallback.
+#[inline]
+pub fn answered<'b, F: Future>(result: F::Output) -> Asked<'b, F, Pending<F::Output>> {
+    Asked::Rejected(result)
+}
+
+/// Returns a future that asks the breaker with `begin` at the first poll. `judge` returns the verdict about the result of
+/// an admitted call.
+#[inline]
+pub fn behind_breaker<'b, B, F, W, J>(begin: B, judge: J) -> BehindBreaker<'b, B, F, W, J>
+where
+    B: FnOnce() -> Asked<'b, F, W>,
+    F: Future,
+    W: Future<Output = F::Output>,
+    J: FnOnce(&F::Output) -> Verdict,
+{
+    BehindBreaker::Unstarted { begin, judge }
+}
+
+impl<B, F, W, J> fmt::Debug for BehindBreaker<'_, B, F, W, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BehindBreaker").finish_non_exhaustive()
+    }
+}
+
+impl<'b, B, F, W, J> Future for BehindBreaker<'b, B, F, W, J>
+where
+    B: FnOnce() -> Asked<'b, F, W>,
+    F: Future,
+    W: Future<Output = F::Output>,
+    J: FnOnce(&F::Output) -> Verdict,
+{
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        if matches!(*self, Self::Unstarted { .. })
+            && let BehindBreakerState::Unstarted { begin, judge } = self.as_mut().project_replace(Self::Ended)
+        {
+            // A result is never stored, so that the future is as `Send` and `Sync` as the body.
+            let state = match begin() {
+                Asked::Admitted(call, permit) => Self::Admitted { call, permit, judge: Some(judge) },
+                Asked::Rejected(result) => return Poll::Ready(result),
+                Asked::Fallback(future) => Self::Fallback { future },
+            };
+            self.set(state);
+        }
+        match self.project() {
+            BehindBreakerProjection::Admitted { call, permit, judge } => {
+                let returned = ready!(permit.poll(call, cx));
+                if let Some(judge) = judge.take() {
+                    permit.complete(judge(&returned).into());
+                }
+                Poll::Ready(returned)
+            }
+            BehindBreakerProjection::Fallback { future } => future.poll(cx),
+            BehindBreakerProjection::Unstarted { .. } | BehindBreakerProjection::Ended => {
+                panic!("the future is polled after its end")
+            }
+        }
+    }
 }

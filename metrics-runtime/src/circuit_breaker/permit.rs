@@ -1,6 +1,7 @@
 //! Permits for single calls.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -86,7 +87,7 @@ impl<'breaker> Permit<'breaker> {
     }
 
     #[inline]
-    fn poll<F: Future>(&mut self, call: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    pub(super) fn poll<F: Future>(&mut self, call: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let polled = poll_flagged(&mut self.progress, Progress::Polling, Progress::Waiting, call, cx);
         if polled.is_ready() {
             self.progress = Progress::Unguarded;
@@ -95,7 +96,7 @@ impl<'breaker> Permit<'breaker> {
     }
 
     #[inline]
-    fn complete(&mut self, completion: Completion) {
+    pub(super) fn complete(&mut self, completion: Completion) {
         if let Some(admission) = self.admission.take() {
             match &self.breaker {
                 BreakerRef::Borrowed(breaker) => breaker.complete(admission, completion),
@@ -104,6 +105,10 @@ impl<'breaker> Permit<'breaker> {
         }
     }
 }
+
+// A panic leaves the state of the breaker valid. So the future of a call is as unwind safe as its body.
+impl UnwindSafe for Permit<'_> {}
+impl RefUnwindSafe for Permit<'_> {}
 
 impl Drop for Permit<'_> {
     #[inline]

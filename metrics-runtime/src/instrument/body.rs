@@ -1,8 +1,9 @@
 //! The body of a call, run or polled while its guard is alive.
 
-use std::mem;
+use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::guard::Call;
 
@@ -23,42 +24,16 @@ pub fn unreachable<T>() -> T {
 }
 
 pin_project_lite::pin_project! {
-    /// The body of an async call, with a reference to its guard, which outlives it.
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Tracked<'c, F> {
-        #[pin]
-        body: F,
-        call: &'c mut Call,
-    }
-}
-
-/// Attaches an async body to its guard.
-#[inline]
-pub fn tracked<F: Future>(call: &mut Call, body: F) -> Tracked<'_, F> {
-    Tracked { body, call }
-}
-
-impl<F: Future> Future for Tracked<'_, F> {
-    type Output = F::Output;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        this.call.poll(this.body, cx)
-    }
-}
-
-pin_project_lite::pin_project! {
     /// A future that a function returned. The call is recorded from the first poll on.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct Recorded<F, E, X> {
+    pub struct Recorded<R, F, E, X> {
         #[pin]
         body: F,
         call: Call,
         enter: Option<E>,
         finish: Option<X>,
+        output: PhantomData<fn() -> R>,
     }
 }
 
@@ -67,30 +42,108 @@ pin_project_lite::pin_project! {
 ///
 /// Not an `async` block, which would store the future twice: as a capture and at the `await`.
 #[inline]
-pub fn recorded<F, E, X>(future: F, enter: E, finish: X) -> Recorded<F, E, X>
+pub fn recorded<R, F, E, X>(future: F, enter: E, finish: X) -> Recorded<R, F, E, X>
 where
-    F: Future,
+    F: Future<Output = R>,
     E: FnOnce() -> Call,
-    X: FnOnce(&F::Output, &mut Call),
+    X: FnOnce(&R, &mut Call),
 {
-    Recorded { body: future, call: Call::disabled(), enter: Some(enter), finish: Some(finish) }
+    recorded_as(future, enter, finish)
 }
 
-impl<F: Future, E: FnOnce() -> Call, X: FnOnce(&F::Output, &mut Call)> Future for Recorded<F, E, X> {
+/// Like [`recorded`], for a signature that names the whole output. It has no bound on the future: the signature already has it,
+/// and a second one would report each mistake twice.
+#[inline]
+pub fn recorded_as<R, F, E, X>(future: F, enter: E, finish: X) -> Recorded<R, F, E, X>
+where
+    E: FnOnce() -> Call,
+    X: FnOnce(&R, &mut Call),
+{
+    Recorded { body: future, call: Call::disabled(), enter: Some(enter), finish: Some(finish), output: PhantomData }
+}
+
+impl<R, F, E, X> Future for Recorded<R, F, E, X>
+where
+    F: Future<Output = R>,
+    E: FnOnce() -> Call,
+    X: FnOnce(&R, &mut Call),
+{
+    type Output = R;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        let this = self.project();
+        if let Some(enter) = this.enter.take() {
+            this.call.become_call(enter());
+        }
+        let returned = ready!(this.call.poll(this.body, cx));
+        end(this.call, this.finish, &returned);
+        Poll::Ready(returned)
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A future whose call is recorded from the first poll on, with labels that are evaluated then. One type, not a
+    /// structure with an enum in it, since nested futures soon reach the compiler's limit of nested types.
+    #[project = RecordedFromProjection]
+    #[project_replace = RecordedFromState]
+    #[must_use = "futures do nothing unless polled"]
+    pub enum RecordedFrom<B, F, X> {
+        /// Not polled yet: the closure that starts the body, with the parameters.
+        Unstarted { begin: B, finish: X },
+        Started { #[pin] body: F, call: Call, finish: Option<X> },
+        /// `begin` has panicked.
+        Panicked,
+    }
+}
+
+/// Returns a future that starts with `begin` at the first poll. `finish` is called with the output and the guard.
+#[inline]
+pub fn recorded_from<B, F, X>(begin: B, finish: X) -> RecordedFrom<B, F, X>
+where
+    B: FnOnce() -> (Call, F),
+    F: Future,
+    X: FnOnce(&F::Output, &mut Call),
+{
+    RecordedFrom::Unstarted { begin, finish }
+}
+
+impl<B, F, X> fmt::Debug for RecordedFrom<B, F, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordedFrom").finish_non_exhaustive()
+    }
+}
+
+impl<B, F, X> Future for RecordedFrom<B, F, X>
+where
+    B: FnOnce() -> (Call, F),
+    F: Future,
+    X: FnOnce(&F::Output, &mut Call),
+{
     type Output = F::Output;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Some(enter) = this.enter.take() {
-            *this.call = enter();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if matches!(*self, Self::Unstarted { .. })
+            && let RecordedFromState::Unstarted { begin, finish } = self.as_mut().project_replace(Self::Panicked)
+        {
+            let (call, body) = begin();
+            self.set(Self::Started { body, call, finish: Some(finish) });
         }
-        let returned = std::task::ready!(this.call.poll(this.body, cx));
-        // Records the call when it completes, not when the future is dropped.
-        let mut call = mem::replace(this.call, Call::disabled());
-        if let Some(finish) = this.finish.take() {
-            finish(&returned, &mut call);
-        }
+        let RecordedFromProjection::Started { body, call, finish } = self.project() else {
+            panic!("the future is polled after a panic")
+        };
+        let returned = ready!(call.poll(body, cx));
+        end(call, finish, &returned);
         Poll::Ready(returned)
     }
+}
+
+/// Records a call whose body has returned. It ends here, not when the future is dropped.
+#[inline]
+fn end<R>(call: &mut Call, finish: &mut Option<impl FnOnce(&R, &mut Call)>, returned: &R) {
+    if let Some(finish) = finish.take() {
+        finish(returned, call);
+    }
+    call.end();
 }

@@ -9,6 +9,7 @@ use super::guard::Call;
 use super::series::Series;
 use super::site::{Signal, Site};
 use super::switch::enabled;
+use crate::metric::Moment;
 use crate::registry::Registry;
 use crate::schema::Objective;
 
@@ -51,16 +52,22 @@ impl Callsite {
     /// Starts a call of a function that has no labels evaluated before the body.
     #[inline]
     pub fn enter(&'static self) -> Call {
-        if enabled() { self.begin() } else { Call::disabled() }
+        if enabled() {
+            let (series, start) = self.begin();
+            Call::started(series, start)
+        } else {
+            Call::disabled()
+        }
     }
 
     /// Not inlined, to keep generated code small; likewise the other `inline(never)` functions of this module.
     #[inline(never)]
-    fn begin(&'static self) -> Call {
-        Call::begin(match self.unlabelled.get() {
+    fn begin(&'static self) -> (&'static Series, Moment) {
+        let series = match self.unlabelled.get() {
             Some(series) => series,
             None => self.resolve_unlabelled(),
-        })
+        };
+        (series, series.enter())
     }
 
     #[cold]

@@ -1,7 +1,10 @@
 //! The guard of one call, from its start to its outcome.
 
+use std::mem;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread;
 
 use super::poll::poll_flagged;
 use super::series::Series;
@@ -20,28 +23,32 @@ pub struct Call {
     outcome: Outcome,
 }
 
+// Functions that are not inlined take and return registers, never a reference to the call. So the compiler keeps the call,
+// and the state of the future around it, in registers too.
 impl Call {
-    #[inline]
-    pub(super) fn begin(series: &'static Series) -> Self {
-        Self { series: Some(series), start: series.enter(), outcome: Outcome::Panic }
-    }
-
     /// Starts a call that records into these series, or into none.
     #[inline]
     pub fn of(series: Option<&'static Series>) -> Self {
-        series.map_or_else(Self::disabled, Self::begin_outlined)
+        series.map_or_else(Self::disabled, |series| Self::started(series, enter(series)))
     }
 
-    /// Not inlined, to keep generated code small.
-    #[inline(never)]
-    fn begin_outlined(series: &'static Series) -> Self {
-        Self::begin(series)
+    #[inline]
+    pub(super) fn started(series: &'static Series, start: Moment) -> Self {
+        Self { series: Some(series), start, outcome: Outcome::Panic }
     }
 
     /// Creates a call that records nothing.
     #[inline]
     pub const fn disabled() -> Self {
         Self { series: None, start: Moment::ZERO, outcome: Outcome::Panic }
+    }
+
+    /// Continues with another call. This one records nothing.
+    #[inline]
+    pub(super) fn become_call(&mut self, other: Self) {
+        // Assigns the fields, so that no drop of this call is compiled.
+        (self.series, self.start, self.outcome) = (other.series, other.start, other.outcome);
+        mem::forget(other);
     }
 
     /// Returns `true` if the call is recorded, so that generated code must determine its outcome.
@@ -59,16 +66,19 @@ impl Call {
 
     /// Records a body that has returned. `value` is recorded if the outcome is a success; `returned` are the values of
     /// the labels evaluated on the result, in the order of their declaration.
-    #[inline(never)]
+    #[inline]
     pub fn finish(&mut self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
         if let Some(series) = self.series.take() {
-            series.end(self.start, outcome, value, returned);
+            finish(series, self.start, outcome, value, returned);
         }
     }
 
-    #[inline(never)]
-    fn record(&mut self) {
-        self.finish(self.outcome, None, &[]);
+    /// Records the call now, not when it is dropped.
+    #[inline]
+    pub(super) fn end(&mut self) {
+        if let Some(series) = self.series.take() {
+            record(series, self.start, self.outcome);
+        }
     }
 
     #[inline]
@@ -77,11 +87,53 @@ impl Call {
     }
 }
 
+/// Not inlined, to keep generated code small; likewise the next functions.
+#[inline(never)]
+fn enter(series: &'static Series) -> Moment {
+    series.enter()
+}
+
+#[inline(never)]
+fn record(series: &'static Series, start: Moment, outcome: Outcome) {
+    finish(series, start, outcome, None, &[]);
+}
+
+#[inline(never)]
+fn finish(series: &'static Series, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+    series.end(start, outcome, value, returned);
+}
+
+// A panic leaves the atomic numbers of series valid. So the future of a call is as unwind safe as its body.
+impl UnwindSafe for Call {}
+impl RefUnwindSafe for Call {}
+
 impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
-        if self.is_active() {
-            self.record();
+        self.end();
+    }
+}
+
+/// A call whose body stays in its function, so that its end is known only when the function drops this guard.
+#[derive(Debug)]
+pub struct InPlace {
+    call: Call,
+    /// `true` if the thread was panicking before the call.
+    was_panicking: bool,
+}
+
+/// Records a call from its start to the drop of the returned guard: a panic, or a success.
+#[inline]
+#[must_use]
+pub fn in_place(call: Call) -> InPlace {
+    InPlace { call, was_panicking: thread::panicking() }
+}
+
+impl Drop for InPlace {
+    #[inline]
+    fn drop(&mut self) {
+        if self.was_panicking || !thread::panicking() {
+            self.call.returned(Outcome::Success);
         }
     }
 }

@@ -21,10 +21,10 @@ mod series;
 pub(crate) mod site;
 mod switch;
 
-pub use body::{recorded, run, tracked, unreachable};
+pub use body::{recorded, recorded_as, recorded_from, run, unreachable};
 pub use callsite::Callsite;
 pub use catalog::catalog;
 pub use declaration::{Declaration, Declare};
-pub use guard::Call;
+pub use guard::{Call, in_place};
 pub use switch::enabled;
 pub(crate) use switch::set_enabled;

@@ -1,5 +1,6 @@
 //! The series of one set of label values in all families of a call site, and the recording of a call into them.
 
+use std::panic::RefUnwindSafe;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -28,6 +29,9 @@ pub struct Series {
 
 /// The series of one family, looked up when it is first needed; `None` if the call site has no such family.
 type CachedSeries<M> = OnceLock<Option<&'static M>>;
+
+// A panic leaves the atomic numbers valid. Futures store a reference to their series until the first poll.
+impl RefUnwindSafe for Series {}
 
 impl Series {
     pub(super) fn new(families: &'static SiteFamilies, values: Option<&[&str]>) -> Self {

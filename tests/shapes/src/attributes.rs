@@ -1,8 +1,8 @@
 //! The attributes of a shape, and the series that they must record.
 
-use crate::known;
 use crate::shape::{
-    Attributes, Breaker, Carrier, Counter, Histogram, InFlight, Kind, Output, Param, Path, Qualifier, Shape, Track,
+    Attributes, Beside, Breaker, Carrier, Counter, Histogram, InFlight, Kind, Output, Param, Path, Qualifier, Shape,
+    Track,
 };
 
 /// Returns the lines of the attributes.
@@ -184,6 +184,15 @@ impl Shape {
             && *breaker == Breaker::Absent;
         let recordings = [*track != Track::Absent, *histogram != Histogram::Absent, *counter != Counter::Absent];
         let recordings = recordings.iter().filter(|recording| **recording).count();
-        (plain && self.kind == Kind::Async && !known::has_larger_future(self)).then_some(48 * recordings)
+        // Beside `#[must_use]`, a function stays an `async fn`.
+        (plain && self.kind == Kind::Async && self.beside != Beside::MustUse).then_some(48 * recordings)
+    }
+
+    /// Returns `true` if an attribute has an argument that uses the result of the function.
+    pub(crate) fn uses_result(&self) -> bool {
+        let Attributes { track, histogram, counter, .. } = &self.attributes;
+        matches!(track, Track::ResultLabel | Track::OkIf | Track::ErrorIf)
+            || *histogram == Histogram::Value
+            || *counter == Counter::Value
     }
 }
