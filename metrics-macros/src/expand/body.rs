@@ -27,7 +27,7 @@ pub(crate) fn future_of_body(function: &Function, bind: &TokenStream, private: &
             None => TokenStream::new(),
         },
     };
-    let body = grouped(&known, bind, &function.body);
+    let body = grouped(&generate!(#known #bind), &function.body);
     // With the span of the name, so that notes about the block point to the function.
     quote_spanned!(generated_at(function.signature.ident.span())=> async move #body)
 }
@@ -69,13 +69,15 @@ pub(super) fn after(head: &TokenStream, body: &Group) -> TokenStream {
     generate!(#head #body)
 }
 
-/// Returns the body in its braces, with tokens in front of it, the last of which bind parameters.
+/// Returns the body in its braces, with statements in front of it.
 ///
-/// The arm of the `match` drops the temporaries of the last expression before the parameters, as a function does. In a
-/// block of an edition before 2024 they would live longer.
-pub(super) fn grouped(head: &TokenStream, bind: &TokenStream, body: &Group) -> TokenStream {
-    let tokens = if bind.is_empty() { after(head, body) } else { generate!(#head #bind match () { () => #body }) };
-    let mut braces = Group::new(Delimiter::Brace, tokens);
+/// The arm of the `match` keeps the body apart. It drops the temporaries of the last expression before the parameters that
+/// the statements bind, as a function does. In a block of an edition before 2024 they would live longer.
+pub(super) fn grouped(head: &TokenStream, body: &Group) -> TokenStream {
+    if head.is_empty() {
+        return body.to_token_stream();
+    }
+    let mut braces = Group::new(Delimiter::Brace, generate!(#head match () { () => #body }));
     braces.set_span(body.span());
     braces.into_token_stream()
 }

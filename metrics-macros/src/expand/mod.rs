@@ -73,7 +73,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             };
             let settled = rejects_future.then(|| settled_check(plan, &private, &returned));
             // A closure with a return type needs a block.
-            let body = grouped(&TokenStream::new(), &bind, &function.body);
+            let body = grouped(&bind, &function.body);
             let tokens = generate! {
                 let mut #call = #enter;
                 let #returned = #private::run(#closure #output #body);
@@ -91,7 +91,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             let (labels, enter) = deferred(plan, &private);
             let future = Ident::new("future", generated_at(output_span(function)));
             let returns = output.and_then(erased).map(|ty| generate!(-> #ty));
-            let body = grouped(&TokenStream::new(), &bind, &function.body);
+            let body = grouped(&bind, &function.body);
             let recorded = match output.and_then(output_of_future) {
                 Some(ty) if !has_impl(ty.to_token_stream()) => generate!(#private::recorded_as::<#ty, _, _, _>),
                 Some(ty) => match erased(ty) {
@@ -117,7 +117,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             let known = generate_at!(output_span(function), private=>
                 if false { return #private::unreachable::<::core::convert::Infallible>(); }
             );
-            let body = grouped(&known, &bind, &function.body);
+            let body = grouped(&generate!(#known #bind), &function.body);
             let recorded = record_body(plan, &private, &generate!(#block #body), &generate!(move |_, _| {}));
             function.with(&signature, &generate!(match #recorded.await {}))
         }

@@ -5,7 +5,8 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
-use syn::{Attribute, Error, FnArg, GenericParam, Pat, PatIdent, Result, Signature, Token, Type, Visibility};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Error, FnArg, GenericParam, Meta, Pat, PatIdent, Result, Signature, Token, Type, Visibility};
 
 /// A function with a body.
 #[derive(Clone)]
@@ -111,7 +112,8 @@ impl Function {
 
     /// Returns the function with another signature and body.
     pub(crate) fn with(&self, signature: &Signature, body: &TokenStream) -> TokenStream {
-        let Self { attributes, visibility, default, inner, .. } = self;
+        let Self { visibility, default, inner, .. } = self;
+        let attributes = self.attributes.iter().map(without_vain_expectations);
         let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner)* #body));
         braces.set_span(self.body.span());
         quote!(#(#attributes)* #visibility #default #signature #braces)
@@ -128,10 +130,49 @@ impl Impl {
     }
 }
 
+/// Writes the function as the user wrote it.
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.append_all([self.with_body(&self.body.stream())]);
+        let Self { attributes, visibility, default, signature, inner, body } = self;
+        let mut braces = Group::new(Delimiter::Brace, [quote!(#(#inner)*), body.stream()].into_iter().collect());
+        braces.set_span(body.span());
+        tokens.append_all([quote!(#(#attributes)* #visibility #default #signature #braces)]);
     }
+}
+
+/// The lints that do not fire on an expansion, since it changes what they look for. `shapes` finds them.
+const LOST_LINTS: [&str; 14] = [
+    "clippy::cognitive_complexity",
+    "clippy::implicit_return",
+    "clippy::manual_async_fn",
+    "clippy::missing_const_for_fn",
+    "clippy::missing_errors_doc",
+    "clippy::must_use_candidate",
+    "clippy::needless_lifetimes",
+    "clippy::needless_pass_by_value",
+    "clippy::needless_return",
+    "clippy::toplevel_ref_arg",
+    "clippy::unnecessary_wraps",
+    "clippy::unused_async",
+    "clippy::used_underscore_binding",
+    "unconditional_recursion",
+];
+
+/// Returns an `#[expect(..)]` with the lost lints as `#[allow(..)]`, and other attributes as they are.
+fn without_vain_expectations(attribute: &Attribute) -> TokenStream {
+    let lints = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+    let (true, Ok(lints)) = (attribute.path().is_ident("expect"), lints) else { return attribute.to_token_stream() };
+    let is_lost = |meta: &Meta| {
+        let path = meta.to_token_stream().to_string().replace(' ', "");
+        LOST_LINTS.contains(&path.as_str())
+    };
+    let (lost, kept): (Vec<_>, Vec<_>) = lints.into_iter().partition(is_lost);
+    if lost.is_empty() {
+        return attribute.to_token_stream();
+    }
+    let reason: Vec<_> = kept.iter().filter(|meta| meta.path().is_ident("reason")).collect();
+    let expected = (kept.len() > reason.len()).then(|| quote!(#[expect(#(#kept),*)]));
+    quote!(#[allow(#(#lost,)* #(#reason)*)] #expected)
 }
 
 /// Returns `true` if the body starts with an item.

@@ -52,7 +52,11 @@ fn tick() -> impl ::core::future::Future<Output = ()> {
             if false {
                 return;
             }
-            pending().await;
+            match () {
+                () => {
+                    pending().await;
+                }
+            }
         },
         move || {
             ::metrics_runtime::__private::listed! {

@@ -83,7 +83,9 @@ async fn of_an_existing_breaker() -> Result<impl Display, Error> {
                                     Result<_, Error>,
                                 >();
                             }
-                            Ok(1)
+                            match () {
+                                () => Ok(1),
+                            }
                         },
                         permit,
                     )
@@ -237,7 +239,9 @@ async fn stacked() -> Result<u8, Error> {
                                         Result<u8, Error>,
                                     >();
                                 }
-                                Ok(1)
+                                match () {
+                                    () => Ok(1),
+                                }
                             },
                             move || {
                                 const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {

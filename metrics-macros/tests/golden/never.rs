@@ -18,8 +18,12 @@ async fn serve_async() -> ! {
                         ::core::convert::Infallible,
                     >();
                 }
-                loop {
-                    pending().await
+                match () {
+                    () => {
+                        loop {
+                            pending().await
+                        }
+                    }
                 }
             },
             move || {

@@ -9,7 +9,9 @@ fn done() -> impl ::core::future::Future<Output = Answer> {
             if false {
                 return ::metrics_runtime::__private::unreachable::<Answer>();
             }
-            Answer { done: true }
+            match () {
+                () => Answer { done: true },
+            }
         },
         move || {
             ::metrics_runtime::__private::listed! {

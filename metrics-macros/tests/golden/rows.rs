@@ -67,7 +67,9 @@ fn upload() -> impl ::core::future::Future<Output = Result<Vec<u8>, Error>> {
                     Result<Vec<u8>, Error>,
                 >();
             }
-            Ok(Vec::new())
+            match () {
+                () => Ok(Vec::new()),
+            }
         },
         move || {
             const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -74,12 +75,17 @@ impl Toolchain {
         self.rustc(name, text, edition, "check")
     }
 
+    /// Checks a library with clippy.
+    pub(crate) fn lint(&self, name: &str, text: &str, edition: Edition) -> Result<Compiled, String> {
+        self.rustc(name, text, edition, "lint")
+    }
+
     fn rustc(&self, name: &str, text: &str, edition: Edition, kind: &str) -> Result<Compiled, String> {
         let source = self.folder.join(format!("{name}.rs"));
         std::fs::write(&source, text).map_err(|error| format!("{}: {error}", source.display()))?;
         let program = self.folder.join(match kind {
             "bin" => name.to_owned(),
-            "check" => format!("lib{name}.rmeta"),
+            "check" | "lint" => format!("lib{name}.rmeta"),
             _ => format!("lib{name}.rlib"),
         });
         let edition = match edition {
@@ -87,12 +93,14 @@ impl Toolchain {
             Edition::E2021 => "2021",
             Edition::E2018 => "2018",
         };
-        let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+        let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let mut command = Command::new(if kind == "lint" { clippy(&rustc)? } else { rustc });
         command.arg(&source).arg("-o").arg(&program).args(["--error-format=json", "--cap-lints=warn", "-Cdebuginfo=0"]);
         command.args(["--edition", edition, "-Ccodegen-units=4"]);
         command.args(match kind {
             "bin" => ["--crate-type=bin", "--crate-name=batch"].as_slice(),
             "check" => &["--crate-type=bin", "--crate-name=batch", "--emit=metadata"],
+            "lint" => &["--crate-type=lib", "--crate-name=lints", "--emit=metadata"],
             _ => &["--crate-type=rlib", "--crate-name=prelude"],
         });
         command.arg("-L").arg(format!("dependency={}", self.dependencies.display()));
@@ -126,6 +134,14 @@ impl Toolchain {
         let output = command.output().map_err(|error| format!("{}: {error}", program.display()))?;
         Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
     }
+}
+
+/// Returns the driver of clippy beside rustc.
+fn clippy(rustc: &OsStr) -> Result<OsString, String> {
+    let output =
+        Command::new(rustc).args(["--print", "sysroot"]).output().map_err(|error| format!("rustc: {error}"))?;
+    let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(Path::new(&sysroot).join("bin").join("clippy-driver").into_os_string())
 }
 
 fn is_summary(message: &Value) -> bool {

@@ -6,6 +6,7 @@
 //! - `compile`, `compare`, `counts`: many shapes in one crate, compiled and run
 //! - `shrink`: the smallest shape with the same difference
 //! - `known`: differences that are known
+//! - `lints`: a table of lints, which must fire in the same way
 #![allow(clippy::print_stdout, reason = "a command line program prints to its standard output")]
 #![allow(clippy::match_same_arms, clippy::too_many_lines, reason = "a table has one line for each choice")]
 
@@ -16,6 +17,7 @@ mod compare;
 mod compile;
 mod counts;
 mod known;
+mod lints;
 mod print;
 mod random;
 mod shape;
@@ -118,6 +120,10 @@ fn run(options: &Options) -> Result<bool, String> {
         println!("not drawn, {}: {}", known.class, known.reason);
     }
     let toolchain = Toolchain::build(options.seed)?;
+    let lints = lints::differences(&toolchain)?;
+    for line in &lints {
+        println!("{line}");
+    }
     let drawn: Vec<(Shape, Made)> = (0..options.count).map(|index| draw(options.seed, index, options.all)).collect();
     let mut batches: Vec<Vec<u32>> = vec![Vec::new(); 3];
     for (id, (shape, _)) in (0_u32..).zip(&drawn) {
@@ -156,7 +162,7 @@ fn run(options: &Options) -> Result<bool, String> {
         invalid.len(),
         started.elapsed().as_secs_f64(),
     );
-    Ok(different == 0)
+    Ok(different == 0 && lints.is_empty())
 }
 
 /// Compares batches on all processors.
