@@ -1,8 +1,12 @@
 //! The path of the runtime crate in generated code.
 
+use std::path::Path as File;
+use std::sync::LazyLock;
+use std::{env, fs};
+
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Path;
+use syn::{Error, Path};
 
 /// Returns the path of the runtime's module for generated code, below `crate = path` or `::metrics_runtime`.
 pub(crate) fn private(given: Option<&Path>) -> TokenStream {
@@ -12,11 +16,46 @@ pub(crate) fn private(given: Option<&Path>) -> TokenStream {
     }
 }
 
+/// Returns an error if no path is given and the package does not depend on the runtime. The compiler would report each
+/// path of the generated code.
+pub(crate) fn missing(given: Option<&Path>) -> Option<Error> {
+    /// `false` without cargo, which leaves the error to the compiler.
+    static IS_MISSING: LazyLock<bool> = LazyLock::new(|| {
+        let manifest = env::var_os("CARGO_MANIFEST_DIR").map(|folder| File::new(&folder).join("Cargo.toml"));
+        let text = manifest.and_then(|manifest| fs::read_to_string(manifest).ok());
+        text.is_some_and(|text| !names_runtime(&text))
+    });
+    (given.is_none() && *IS_MISSING).then(|| {
+        let text = "this package does not depend on `metrics-runtime`: add it to the dependencies, or write the path of a crate \
+                    that re-exports it, `crate = facade::metrics_runtime`";
+        Error::new(Span::call_site(), text)
+    })
+}
+
+/// Returns `true` if a manifest names the runtime: as a dependency, also of the workspace or under another name, or as the
+/// package itself.
+fn names_runtime(manifest: &str) -> bool {
+    ["metrics-runtime", "metrics_runtime"].iter().any(|name| manifest.contains(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::track::attribute;
     use crate::{circuit_breaker, grammar, label_value, metrics_mod};
+
+    #[test]
+    fn a_manifest_without_the_runtime_is_recognized() {
+        for manifest in [
+            "[dependencies]\nmetrics-runtime = \"0.1\"",
+            "[dependencies.metrics-runtime]\nworkspace = true",
+            "[dependencies]\nobserve = { package = \"metrics-runtime\", version = \"0.1\" }",
+            "[dependencies]\nmetrics_runtime.path = \"..\"",
+        ] {
+            assert!(names_runtime(manifest), "{manifest}");
+        }
+        assert!(!names_runtime("[dependencies]\nfacade = \"1\"\nmetrics = \"0.24\""));
+    }
 
     /// A crate that depends on the toolkit under another name does not know `metrics_runtime`.
     #[test]

@@ -32,6 +32,9 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     };
     let mut problems = Problems::default();
     let args = args(&input.attrs, &LABEL_OF_ENUM, &mut problems);
+    if let Some(error) = crate_path::missing(args.path(Key::Crate)) {
+        return error.into_compile_error();
+    }
     let private = crate_path::private(args.path(Key::Crate));
     let texts = texts(&input.data, &mut problems);
     let name = &input.ident;

@@ -74,8 +74,8 @@ use proc_macro::TokenStream;
 ///
 /// The attribute works on sync and async functions, methods, generic functions and functions that return a future. It
 /// can be combined with `async_trait`, `tracing::instrument` and the other attributes of this crate, in any order. It
-/// does not change the value, panics, drop order, `Send`, lifetimes or lints of the function. A mistake in an argument
-/// is a compile error at the argument.
+/// does not change the value, panics, drop order, `Send`, lifetimes or lints of the function; [Limits](#limits) lists the
+/// exceptions. A mistake in an argument is a compile error at the argument.
 ///
 /// # Arguments
 ///
@@ -188,6 +188,25 @@ use proc_macro::TokenStream;
 /// | `returns = auto` | the future if the signature shows one, else the function. A future that the signature does not show is a compile error |
 /// | `returns = future` | the future, for example behind a type alias of a boxed future |
 /// | `returns = value` | the function, without the future that it returns |
+///
+/// # Limits
+///
+/// The attribute moves the body of the function into a closure or an async block. The compiler sees this in few cases:
+///
+/// - An async function becomes a function that returns `impl Future`, which nests less deeply and stores each parameter
+///   once. `cargo doc` shows the `async fn`. Below `#[must_use]` or an attribute of another crate it stays an `async fn`,
+///   whose future stores a parameter twice if the body moves it before the first `await`.
+/// - A closure that the function returns gets its types from the signature, alone and in tuples (`-> impl Fn(&str) -> usize`).
+///   In other types, from an async function, or with an argument that uses the result (`ok_if`, `error_if`, `value`, a label
+///   of the result), its parameters need types: `|text: &str| text.len()`.
+/// - A parameter that the body assigns may get a shorter borrow than the function without the attribute allows.
+/// - If a label uses a name from a pattern such as `(a, _)`, the unnamed part is dropped last.
+/// - These lints do not fire on the function, and an `#[expect(..)]` of them on it has no effect:
+///   `unconditional_recursion`, and clippy's `cognitive_complexity`, `implicit_return`, `manual_async_fn`,
+///   `missing_const_for_fn`, `missing_errors_doc`, `must_use_candidate`, `needless_lifetimes`, `needless_pass_by_value`,
+///   `needless_return`, `toplevel_ref_arg`, `unnecessary_wraps`, `unused_async` and `used_underscore_binding`. They look at
+///   the body as a part of its function, or at an `async fn`. clippy's `default_numeric_fallback` also fires on a number that
+///   only the signature types, as in `fn f() -> i32 { 1 }`.
 ///
 /// # Impl blocks
 ///

@@ -46,6 +46,9 @@ struct Metric {
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut problems = Problems::default();
     let args = Args::parse(args, &METRICS, &mut problems);
+    if let Some(error) = crate_path::missing(args.path(Key::Crate)) {
+        return error.into_compile_error();
+    }
     let private = crate_path::private(args.path(Key::Crate));
     let expanded = match split(item.clone()) {
         Ok((head, braces)) => {

@@ -8,6 +8,7 @@ use syn::spanned::Spanned as _;
 use syn::{Attribute, Error, Meta, Path, Result, Token};
 
 use crate::args::Args;
+use crate::crate_path;
 use crate::diagnostics::{Problems, given_twice};
 use crate::expand;
 use crate::grammar::{self, Recording, SKIP};
@@ -41,6 +42,9 @@ fn try_attribute(recording: &'static Recording, args: TokenStream, item: TokenSt
         return Err(Error::new(Span::call_site(), text));
     }
     let args = Args::parse(args, grammar, &mut problems);
+    if let Some(error) = crate_path::missing(args.path(Key::Crate)) {
+        return Err(error);
+    }
     match item {
         Ok(Item::Function(function)) => {
             check_repeated(recording, &args, &function, &mut problems);

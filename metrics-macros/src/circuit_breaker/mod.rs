@@ -8,6 +8,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Attribute, Error, Meta, Result};
 
 use crate::args::Args;
+use crate::crate_path;
 use crate::diagnostics::Problems;
 use crate::grammar::{CIRCUIT_BREAKER, RECORDING};
 use crate::syntax::item::{Function, Item};
@@ -28,6 +29,9 @@ pub(crate) fn attribute(args: &TokenStream, item: &TokenStream) -> TokenStream {
 fn try_attribute(tokens: &TokenStream, item: &TokenStream) -> Result<TokenStream> {
     let mut problems = Problems::default();
     let args = Args::parse(tokens.clone(), &CIRCUIT_BREAKER, &mut problems);
+    if let Some(error) = crate_path::missing(args.path(Key::Crate)) {
+        return Err(error);
+    }
     match Item::parse(item.clone(), false) {
         Ok(Item::Function(function)) => {
             if let Some(last) = function.attributes.iter().rposition(is_recording) {

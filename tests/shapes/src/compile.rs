@@ -95,6 +95,8 @@ impl Toolchain {
         };
         let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let mut command = Command::new(if kind == "lint" { clippy(&rustc)? } else { rustc });
+        // The generated crates have no manifest.
+        command.env_remove("CARGO_MANIFEST_DIR");
         command.arg(&source).arg("-o").arg(&program).args(["--error-format=json", "--cap-lints=warn", "-Cdebuginfo=0"]);
         command.args(["--edition", edition, "-Ccodegen-units=4"]);
         command.args(match kind {
