@@ -7,7 +7,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Error, Expr, Ident, Lit, LitStr, Path, Result};
 
 use crate::diagnostics::{Problems, given_twice, quoted, unknown};
-use crate::grammar::{self, Grammar, Positional, Required, SKIP};
+use crate::grammar::{self, Grammar, Positional, Required, Rows, SKIP};
 use crate::syntax::buckets::Buckets;
 use crate::syntax::control_flow::stays_inside;
 use crate::syntax::duration::Duration;
@@ -224,9 +224,29 @@ impl Args {
         let preset = self.path(Key::Preset);
         let operation = self.positional.as_ref().map(|(_, operation)| operation);
         let model = self.label(Key::Model);
+        let labels = self.label_texts();
+        quote!(#name; #preset; #operation; #model; #labels).to_string()
+    }
+
+    /// Returns the names of the families that an attribute with these rows records, if its name is a literal.
+    pub(crate) fn families(&self, rows: &Rows) -> Vec<String> {
+        let Some(Text::Literal(name)) = self.text(Key::Name) else { return Vec::new() };
+        let name = name.value();
+        match rows {
+            Rows::ByName { .. } => {
+                let in_flight = self.key(Key::InFlight).map(|_| "in_flight");
+                let suffixes = ["total", "duration_seconds"].into_iter().chain(in_flight);
+                suffixes.map(|suffix| format!("{name}_{suffix}")).collect()
+            }
+            _ => vec![name],
+        }
+    }
+
+    /// Returns the labels and their values, as text.
+    pub(crate) fn label_texts(&self) -> String {
         let labels = self.labels(Key::Labels).into_iter().flatten();
         let labels = labels.map(|Label { name, source, .. }| quote!(#name = #source));
-        quote!(#name; #preset; #operation; #model; #(#labels),*).to_string()
+        quote!(#(#labels),*).to_string()
     }
 
     /// Returns the literal without a key, and its span.

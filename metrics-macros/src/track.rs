@@ -11,7 +11,7 @@ use crate::args::Args;
 use crate::crate_path;
 use crate::diagnostics::{Problems, given_twice};
 use crate::expand;
-use crate::grammar::{self, Recording, SKIP};
+use crate::grammar::{self, RECORDING, Recording, SKIP};
 use crate::plan::{Plan, plan};
 use crate::syntax::item::{Function, Impl, ImplItem, Item};
 use crate::syntax::key::Key;
@@ -82,13 +82,30 @@ fn has_label_of_block(tokens: TokenStream) -> bool {
 /// Reports further attributes of the function that record the same metrics with the same labels.
 fn check_repeated(recording: &'static Recording, args: &Args, function: &Function, problems: &mut Problems) {
     let grammar = &recording.grammar;
-    for attribute in function.attributes.iter().filter(|attribute| names(attribute.path(), grammar.attribute)) {
-        let other = Args::parse(arguments(&attribute.meta), grammar, &mut Problems::default());
-        if other.metrics() == args.metrics() {
+    for attribute in &function.attributes {
+        let Some(other) = RECORDING.iter().find(|other| names(attribute.path(), other.grammar.attribute)) else {
+            continue;
+        };
+        let further = Args::parse(arguments(&attribute.meta), &other.grammar, &mut Problems::default());
+        if other.grammar.attribute == grammar.attribute && further.metrics() == args.metrics() {
             let text = format!(
                 "{} is given twice for the same metrics, which would count each call twice: remove one{}",
                 grammar.title(),
                 if grammar.accepts.contains(&Key::Name) { ", or give one another `name`" } else { "" },
+            );
+            problems.push(Error::new_spanned(attribute.path(), text));
+            continue;
+        }
+        let recorded = args.families(&recording.rows);
+        let again = further.families(&other.rows).into_iter().find(|family| recorded.contains(family));
+        if let Some(family) = again.filter(|_| other.grammar.attribute != grammar.attribute)
+            && further.label_texts() == args.label_texts()
+        {
+            let text = format!(
+                "{} records `{family}`, as does {} above, which would count each call twice: remove one, or give one another \
+                 `name`",
+                other.grammar.title(),
+                grammar.title(),
             );
             problems.push(Error::new_spanned(attribute.path(), text));
         }

@@ -1,6 +1,6 @@
 //! Attributes that would count a call twice, or labels and names without a meaning.
 
-use metrics_runtime::{LabelValue, circuit_breaker, track, track_counter, track_histogram, track_storage};
+use metrics_runtime::{LabelValue, circuit_breaker, track, track_counter, track_histogram, track_in_flight, track_storage};
 use metrics_runtime::circuit_breaker::CircuitOpen;
 
 #[track]
@@ -15,6 +15,19 @@ async fn apart() {}
 #[track_storage("store", timed)]
 #[track_storage("store")]
 fn operation() {}
+
+#[track(name = "uploads")]
+#[track_counter(name = "uploads_total")]
+fn of_two_attributes() {}
+
+#[track_in_flight(name = "imports_in_flight")]
+#[track(name = "imports", in_flight)]
+async fn in_flight_twice() {}
+
+#[track_counter(name = "exports_total")]
+#[track(name = "exports", labels(kind = "a"))]
+#[track_counter(name = "errors_total")]
+fn of_other_labels_or_names_is_fine() {}
 
 #[track_storage("store")]
 #[track_storage("load")]
