@@ -58,6 +58,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics #private::LabelValue for #name #ty_generics #where_clause {
             const VALUES: &'static [&'static ::core::primitive::str] = &[#(#texts),*];
+            const CANNOT_PANIC: ::core::primitive::bool = true;
 
             #[inline]
             fn label(&self) -> #private::Label<'_> {

@@ -189,6 +189,17 @@ use proc_macro::TokenStream;
 /// | `returns = future` | the future, for example behind a type alias of a boxed future |
 /// | `returns = value` | the function, without the future that it returns |
 ///
+/// # Panics in arguments
+///
+/// A closure, a label or a trait of the application that panics while a call is recorded does not reach the caller. The
+/// panic hook of the process still reports it.
+///
+/// | panics | records |
+/// |---|---|
+/// | an expression or a closure of a label, or `LabelValue` | the label value `_invalid` |
+/// | `ok_if`, `error_if`, or `Classify` | an error |
+/// | `value`, or `CompressionRatio` | no value; it counts in `metrics_runtime_rejected_values_total` |
+///
 /// # Limits
 ///
 /// The attribute moves the body of the function into a closure or an async block. The compiler sees this in few cases:

@@ -223,9 +223,9 @@ fn kind(ty: &Type) -> Result<Ident> {
 ///     const __SITE: MetricSite = MetricSite { .. };
 ///     static __METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(__SITE);
 ///     listed! { entry __ENTRY = &__METRIC }
-///     match __METRIC.bounded(&[LabelValue::ordinal(&state)]) {
+///     match __METRIC.bounded(&[ordinal_of(&state)]) {
 ///         Some(series) => series,
-///         None => __METRIC.series(&[LabelValue::label(&state).as_str()]),
+///         None => __METRIC.series(&[label_of(&state).as_str()]),
 ///     }
 /// }
 /// ```
@@ -266,7 +266,7 @@ fn expand_one(metric: &Metric, prefix: &str, private: &TokenStream) -> TokenStre
         let (label, ty) = &labels[i];
         let method = Ident::new(method, Span::mixed_site());
         let value = call_over(ty, &generate!(&), label.to_token_stream());
-        call_over(ty, &generate!(#private::LabelValue::#method), value)
+        call_over(ty, &generate!(#private::#method), value)
     });
     let parameters = &signature.inputs;
     let generics = &signature.generics;

@@ -35,14 +35,14 @@ pub use crate::instrument::{
     Call, Callsite, Declare, enabled, in_place, recorded, recorded_as, recorded_from, run, unreachable,
 };
 pub use crate::metric::{Counter, Gauge, Histogram};
-pub use crate::schema::label::{Known, Label, LabelValue, UnknownValues, typed};
+pub use crate::schema::label::{Known, Label, LabelValue, UnknownValues, label_found, label_of, ordinal_of, typed};
 pub use crate::schema::name::{
     check_bound, check_buckets, check_exponential, check_linear, check_prefix, check_service, expect,
 };
 pub use crate::schema::objective::Objective;
 pub use crate::schema::outcome::{
-    MaybeCompressionRatio, Measure, Outcome, OutcomeOf, Probe, ReturnedFuture, ReturnedValue, Settled, SuccessOfAny,
-    SuccessOfResult, decided, found,
+    Outcome, OutcomeOf, Probe, ReturnedFuture, ReturnedValue, Settled, SuccessOfAny, SuccessOfResult, decided, found,
+    measured, ratio_of,
 };
 pub use crate::schema::paragraph::Paragraph;
 pub use crate::schema::{Kind, Source};

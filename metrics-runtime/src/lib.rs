@@ -160,6 +160,7 @@ pub mod __private;
 pub mod circuit_breaker;
 mod collectors;
 mod config;
+mod contained;
 mod encode;
 mod error;
 pub mod exemplars;

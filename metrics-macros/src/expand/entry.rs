@@ -47,6 +47,11 @@ fn entered(plan: &Plan<'_>, private: &TokenStream) -> Option<TokenStream> {
     }
     let statics = statics(plan, private);
     let series = if plan.may_be_bounded() { bounded(private, &entries) } else { unbounded(private, &entries) };
+    let series = if entries.iter().all(|(_, expr)| is_place(expr)) {
+        series
+    } else {
+        generate!(__CALLSITE.contained(|| #series))
+    };
     Some(generate! {
         {
             #statics
@@ -57,6 +62,18 @@ fn entered(plan: &Plan<'_>, private: &TokenStream) -> Option<TokenStream> {
             }
         }
     })
+}
+
+/// Returns `true` for a name, a field or a literal, which cannot panic.
+fn is_place(expr: &Expr) -> bool {
+    match expr {
+        Expr::Path(_) | Expr::Lit(_) => true,
+        Expr::Field(field) => is_place(&field.base),
+        Expr::Reference(reference) => is_place(&reference.expr),
+        Expr::Paren(inner) => is_place(&inner.expr),
+        Expr::Group(inner) => is_place(&inner.expr),
+        _ => false,
+    }
 }
 
 fn unbounded(private: &TokenStream, entries: &[(&PlannedLabel<'_>, &Expr)]) -> TokenStream {
@@ -93,9 +110,9 @@ pub(crate) fn series(
     labels: usize,
     of_label: impl Fn(usize, &'static str) -> TokenStream,
 ) -> TokenStream {
-    let ordinals = (0..labels).map(|i| of_label(i, "ordinal"));
+    let ordinals = (0..labels).map(|i| of_label(i, "ordinal_of"));
     let texts = (0..labels).map(|i| {
-        let label = of_label(i, "label");
+        let label = of_label(i, "label_of");
         generate!(#label.as_str())
     });
     generate! {
@@ -116,7 +133,7 @@ fn entry_labels<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = (&'p PlannedLabe
 
 /// Returns the label of an expression that is evaluated in place.
 fn label_of(private: &TokenStream, label: &PlannedLabel<'_>, expr: &Expr) -> TokenStream {
-    label_method(private, label, expr, "label", call_over(expr, &generate!(&), expr.to_token_stream()))
+    label_method(private, label, expr, "label_of", call_over(expr, &generate!(&), expr.to_token_stream()))
 }
 
 fn label_method(
@@ -128,8 +145,8 @@ fn label_method(
 ) -> TokenStream {
     let method = Ident::new(method, Span::mixed_site());
     match typed(label) {
-        Some(ty) => generate_at!(expr.span(), private=> <#ty as #private::LabelValue>::#method(#value)),
-        None => call_over(expr, &generate!(#private::LabelValue::#method), value),
+        Some(ty) => generate_at!(expr.span(), private=> #private::#method::<#ty>(#value)),
+        None => call_over(expr, &generate!(#private::#method), value),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The end of a call: its outcome, its value and its labels, from what the body returned.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::ToTokens as _;
 use syn::{Expr, ReturnType, Type};
 
 use crate::plan::{Plan, RecordedValue};
@@ -40,7 +39,7 @@ pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, retur
         None => generate!(::core::option::Option::None),
         Some(RecordedValue::CompressionRatio) => {
             // With the span of the returned type, because that type may have no ratio.
-            let ratio = generate!(#private::MaybeCompressionRatio::maybe_ratio);
+            let ratio = generate!(#private::ratio_of);
             let ratio = match &plan.function.signature.output {
                 ReturnType::Type(_, ty) => call_over(ty, &ratio, call_over(ty, &generate!(&), returned.clone())),
                 ReturnType::Default => call_over(&plan.function.signature.ident, &ratio, generate!(&#returned)),
@@ -49,8 +48,8 @@ pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, retur
         }
         Some(RecordedValue::Closure(expr)) => {
             let success = Ident::new("success", Span::mixed_site());
-            let found = found(expr, private, None, &success.to_token_stream());
-            let value = call_over(result_of(expr), &generate!(#private::Measure::measure), found);
+            // With the span of the expression that the closure returns, for an error about its type.
+            let value = call_over(result_of(expr), &generate!(#private::measured), generate!(#success, #expr));
             on_success(
                 private,
                 &outcome,
@@ -71,7 +70,7 @@ pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, retur
             let expr = Expr::Closure(closure.clone());
             let found = found(&expr, private, label.ty.filter(|_| label.typed), &generate!(&#returned));
             let value = call_over(&closure.body, &generate!(&), found);
-            let label = call_over(&closure.body, &generate!(#private::LabelValue::label), value);
+            let label = call_over(&closure.body, &generate!(#private::label_found), value);
             Some(generate!(#label.as_str()))
         }
         _ => None,

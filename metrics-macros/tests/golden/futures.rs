@@ -70,19 +70,14 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
                     labels => {
                         match __CALLSITE
                             .bounded(
-                                &[
-                                    ::metrics_runtime::__private::LabelValue::ordinal(labels.0),
-                                ],
+                                &[::metrics_runtime::__private::ordinal_of(labels.0)],
                             )
                         {
                             ::core::option::Option::Some(series) => series,
                             ::core::option::Option::None => {
                                 __CALLSITE
                                     .series(
-                                        &[
-                                            ::metrics_runtime::__private::LabelValue::label(labels.0)
-                                                .as_str(),
-                                        ],
+                                        &[::metrics_runtime::__private::label_of(labels.0).as_str()],
                                     )
                             }
                         }

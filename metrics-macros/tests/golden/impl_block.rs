@@ -72,14 +72,15 @@ impl<T> Storage for Store<T> {
                     if ::metrics_runtime::__private::enabled() {
                         ::core::option::Option::Some(
                             __CALLSITE
-                                .series(
-                                    &[
-                                        ::metrics_runtime::__private::LabelValue::label(
-                                                &(value.len()),
-                                            )
-                                            .as_str(),
-                                    ],
-                                ),
+                                .contained(|| {
+                                    __CALLSITE
+                                        .series(
+                                            &[
+                                                ::metrics_runtime::__private::label_of(&(value.len()))
+                                                    .as_str(),
+                                            ],
+                                        )
+                                }),
                         )
                     } else {
                         ::core::option::Option::None

@@ -12,6 +12,7 @@ impl facade::telemetry::__private::LabelValue for Source {
         "jet_stream",
         "by hand",
     ];
+    const CANNOT_PANIC: ::core::primitive::bool = true;
     #[inline]
     fn label(&self) -> facade::telemetry::__private::Label<'_> {
         facade::telemetry::__private::Label::from_static(

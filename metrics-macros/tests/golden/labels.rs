@@ -92,14 +92,10 @@ fn login(tenant: &str, kind: Kind) -> impl ::core::future::Future<Output = Login
                         __CALLSITE
                             .series(
                                 &[
-                                    ::metrics_runtime::__private::LabelValue::label(&(tenant))
+                                    ::metrics_runtime::__private::label_of(&(tenant)).as_str(),
+                                    ::metrics_runtime::__private::label_of::<Kind>(&(kind))
                                         .as_str(),
-                                    <Kind as ::metrics_runtime::__private::LabelValue>::label(
-                                            &(kind),
-                                        )
-                                        .as_str(),
-                                    ::metrics_runtime::__private::LabelValue::label(&(TYPE))
-                                        .as_str(),
+                                    ::metrics_runtime::__private::label_of(&(TYPE)).as_str(),
                                 ],
                             ),
                     )
@@ -135,14 +131,14 @@ fn login(tenant: &str, kind: Kind) -> impl ::core::future::Future<Output = Login
                     outcome,
                     value,
                     &[
-                        ::metrics_runtime::__private::LabelValue::label(
+                        ::metrics_runtime::__private::label_found(
                                 &(::metrics_runtime::__private::found(
                                     &*returned,
                                     |r| r.text(),
                                 )),
                             )
                             .as_str(),
-                        ::metrics_runtime::__private::LabelValue::label(
+                        ::metrics_runtime::__private::label_found(
                                 &(::metrics_runtime::__private::found::<
                                     _,
                                     State,
@@ -191,38 +187,34 @@ fn run(job: &Job, retried: bool) {
         }
         if ::metrics_runtime::__private::enabled() {
             ::core::option::Option::Some(
-                match (
-                    ::metrics_runtime::__private::typed::<Kind>(&(job.kind())),
-                    &(retried),
-                ) {
-                    labels => {
-                        match __CALLSITE
-                            .bounded(
-                                &[
-                                    <Kind as ::metrics_runtime::__private::LabelValue>::ordinal(
-                                        labels.0,
-                                    ),
-                                    ::metrics_runtime::__private::LabelValue::ordinal(labels.1),
-                                ],
-                            )
-                        {
-                            ::core::option::Option::Some(series) => series,
-                            ::core::option::Option::None => {
-                                __CALLSITE
-                                    .series(
-                                        &[
-                                            <Kind as ::metrics_runtime::__private::LabelValue>::label(
-                                                    labels.0,
-                                                )
-                                                .as_str(),
-                                            ::metrics_runtime::__private::LabelValue::label(labels.1)
-                                                .as_str(),
-                                        ],
-                                    )
+                __CALLSITE
+                    .contained(|| match (
+                        ::metrics_runtime::__private::typed::<Kind>(&(job.kind())),
+                        &(retried),
+                    ) {
+                        labels => {
+                            match __CALLSITE
+                                .bounded(
+                                    &[
+                                        ::metrics_runtime::__private::ordinal_of::<Kind>(labels.0),
+                                        ::metrics_runtime::__private::ordinal_of(labels.1),
+                                    ],
+                                )
+                            {
+                                ::core::option::Option::Some(series) => series,
+                                ::core::option::Option::None => {
+                                    __CALLSITE
+                                        .series(
+                                            &[
+                                                ::metrics_runtime::__private::label_of::<Kind>(labels.0)
+                                                    .as_str(),
+                                                ::metrics_runtime::__private::label_of(labels.1).as_str(),
+                                            ],
+                                        )
+                                }
                             }
                         }
-                    }
-                },
+                    }),
             )
         } else {
             ::core::option::Option::None

@@ -48,8 +48,8 @@ pub(crate) mod business {
         match __METRIC
             .bounded(
                 &[
-                    ::metrics_runtime::__private::LabelValue::ordinal(&(state)),
-                    ::metrics_runtime::__private::LabelValue::ordinal(&(tenant)),
+                    ::metrics_runtime::__private::ordinal_of(&(state)),
+                    ::metrics_runtime::__private::ordinal_of(&(tenant)),
                 ],
             )
         {
@@ -58,10 +58,8 @@ pub(crate) mod business {
                 __METRIC
                     .series(
                         &[
-                            ::metrics_runtime::__private::LabelValue::label(&(state))
-                                .as_str(),
-                            ::metrics_runtime::__private::LabelValue::label(&(tenant))
-                                .as_str(),
+                            ::metrics_runtime::__private::label_of(&(state)).as_str(),
+                            ::metrics_runtime::__private::label_of(&(tenant)).as_str(),
                         ],
                     )
             }
@@ -194,17 +192,12 @@ pub(crate) mod business {
         ::metrics_runtime::__private::listed! {
             entry __ENTRY = & __METRIC
         }
-        match __METRIC
-            .bounded(&[::metrics_runtime::__private::LabelValue::ordinal(&(version))])
-        {
+        match __METRIC.bounded(&[::metrics_runtime::__private::ordinal_of(&(version))]) {
             ::core::option::Option::Some(series) => series,
             ::core::option::Option::None => {
                 __METRIC
                     .series(
-                        &[
-                            ::metrics_runtime::__private::LabelValue::label(&(version))
-                                .as_str(),
-                        ],
+                        &[::metrics_runtime::__private::label_of(&(version)).as_str()],
                     )
             }
         }

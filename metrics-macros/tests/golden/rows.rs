@@ -117,11 +117,9 @@ fn upload() -> impl ::core::future::Future<Output = Result<Vec<u8>, Error>> {
                             .success()
                         {
                             ::core::option::Option::Some(success) => {
-                                ::metrics_runtime::__private::Measure::measure(
-                                    ::metrics_runtime::__private::found(
-                                        success,
-                                        |upload| upload.len(),
-                                    ),
+                                ::metrics_runtime::__private::measured(
+                                    success,
+                                    |upload| upload.len(),
                                 )
                             }
                             ::core::option::Option::None => ::core::option::Option::None,
@@ -184,9 +182,7 @@ fn size() -> usize {
                 };
                 match (&&::metrics_runtime::__private::Probe(&returned)).success() {
                     ::core::option::Option::Some(success) => {
-                        ::metrics_runtime::__private::Measure::measure(
-                            ::metrics_runtime::__private::found(success, |size| *size),
-                        )
+                        ::metrics_runtime::__private::measured(success, |size| *size)
                     }
                     ::core::option::Option::None => ::core::option::Option::None,
                 }
@@ -265,9 +261,7 @@ fn send() -> u64 {
                 };
                 match (&&::metrics_runtime::__private::Probe(&returned)).success() {
                     ::core::option::Option::Some(success) => {
-                        ::metrics_runtime::__private::Measure::measure(
-                            ::metrics_runtime::__private::found(success, |bytes| *bytes),
-                        )
+                        ::metrics_runtime::__private::measured(success, |bytes| *bytes)
                     }
                     ::core::option::Option::None => ::core::option::Option::None,
                 }
@@ -321,8 +315,7 @@ fn handle(tenant: &str) -> impl ::core::future::Future<Output = ()> {
                         __CALLSITE
                             .series(
                                 &[
-                                    ::metrics_runtime::__private::LabelValue::label(&(tenant))
-                                        .as_str(),
+                                    ::metrics_runtime::__private::label_of(&(tenant)).as_str(),
                                 ],
                             ),
                     )
@@ -429,10 +422,7 @@ fn generate_counted(
                     ::core::option::Option::Some(
                         __CALLSITE
                             .series(
-                                &[
-                                    ::metrics_runtime::__private::LabelValue::label(&(MODEL))
-                                        .as_str(),
-                                ],
+                                &[::metrics_runtime::__private::label_of(&(MODEL)).as_str()],
                             ),
                     )
                 } else {
@@ -471,11 +461,9 @@ fn generate_counted(
                             .success()
                         {
                             ::core::option::Option::Some(success) => {
-                                ::metrics_runtime::__private::Measure::measure(
-                                    ::metrics_runtime::__private::found(
-                                        success,
-                                        |completion| completion.tokens,
-                                    ),
+                                ::metrics_runtime::__private::measured(
+                                    success,
+                                    |completion| completion.tokens,
                                 )
                             }
                             ::core::option::Option::None => ::core::option::Option::None,
@@ -522,9 +510,7 @@ fn compress(data: &[u8]) -> Result<Compressed, Error> {
         };
         let value = match outcome {
             ::metrics_runtime::__private::Outcome::Success => {
-                ::metrics_runtime::__private::MaybeCompressionRatio::maybe_ratio(
-                    &(returned),
-                )
+                ::metrics_runtime::__private::ratio_of(&(returned))
             }
             _ => ::core::option::Option::None,
         };
@@ -569,11 +555,9 @@ fn compress_fast(data: &[u8]) -> Compressed {
                 };
                 match (&&::metrics_runtime::__private::Probe(&returned)).success() {
                     ::core::option::Option::Some(success) => {
-                        ::metrics_runtime::__private::Measure::measure(
-                            ::metrics_runtime::__private::found(
-                                success,
-                                |compressed| compressed.ratio(),
-                            ),
+                        ::metrics_runtime::__private::measured(
+                            success,
+                            |compressed| compressed.ratio(),
                         )
                     }
                     ::core::option::Option::None => ::core::option::Option::None,
@@ -687,10 +671,7 @@ fn ask(model: &str) -> impl ::core::future::Future<Output = Answer> {
                     ::core::option::Option::Some(
                         __CALLSITE
                             .series(
-                                &[
-                                    ::metrics_runtime::__private::LabelValue::label(&(model))
-                                        .as_str(),
-                                ],
+                                &[::metrics_runtime::__private::label_of(&(model)).as_str()],
                             ),
                     )
                 } else {
@@ -727,11 +708,9 @@ fn ask(model: &str) -> impl ::core::future::Future<Output = Answer> {
                             .success()
                         {
                             ::core::option::Option::Some(success) => {
-                                ::metrics_runtime::__private::Measure::measure(
-                                    ::metrics_runtime::__private::found(
-                                        success,
-                                        |answer| answer.tokens,
-                                    ),
+                                ::metrics_runtime::__private::measured(
+                                    success,
+                                    |answer| answer.tokens,
                                 )
                             }
                             ::core::option::Option::None => ::core::option::Option::None,

@@ -1,7 +1,6 @@
 //! The breaker: admits calls and records their ends, without the lock if possible.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::settings::{Policy, Settings, SettingsError};
 use super::source::{BreakerSource, Calls, Snapshot};
 use super::window::CallCount;
 use super::{Completion, State, Transition, Verdict};
+use crate::contained::contained;
 use crate::metric::Striped;
 use crate::metric::sync::Mutex;
 use crate::metric::sync::atomic::{AtomicU64, Ordering};
@@ -305,7 +305,7 @@ impl Inner {
                 (transition, machine.listeners.clone())
             };
             for listener in listeners {
-                if catch_unwind(AssertUnwindSafe(|| listener(&transition))).is_err() {
+                if contained(|| listener(&transition)).is_none() {
                     tracing::warn!(service = %self.service, "a listener of a circuit breaker panicked");
                 }
             }

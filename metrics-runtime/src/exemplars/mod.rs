@@ -38,11 +38,11 @@ pub use self::opentelemetry::OpenTelemetry;
 
 use std::cell::Cell;
 use std::fmt::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::contained::contained;
 use crate::error::debug_as_display;
 use crate::schema::{NameError, Number, label, name, push_number};
 
@@ -218,9 +218,9 @@ pub(crate) fn current() -> Option<(Exemplar, SystemTime)> {
     if IN_SOURCE.try_with(|in_source| in_source.replace(true)).unwrap_or(true) {
         return None;
     }
-    let exemplar = catch_unwind(AssertUnwindSafe(|| source.current()));
+    let exemplar = contained(|| source.current());
     let _ = IN_SOURCE.try_with(|in_source| in_source.set(false));
-    Some((exemplar.ok()??, SystemTime::now()))
+    Some((exemplar??, SystemTime::now()))
 }
 
 #[cfg(test)]

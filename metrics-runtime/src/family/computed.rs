@@ -4,11 +4,11 @@
 //! families of the group at once, so their samples agree.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::any::LINE;
 use super::{AnyFamily, Owner, Sample};
+use crate::contained::contained;
 use crate::encode::Page;
 use crate::schema::{Descriptor, Kind, LabelText, Number, Source};
 
@@ -112,11 +112,11 @@ impl Group {
     /// Returns the families with their current samples, and `false` if computing them panicked.
     pub(crate) fn families(&self) -> (Vec<Arc<dyn AnyFamily>>, bool) {
         let mut samples = self.no_samples();
-        let computed = catch_unwind(AssertUnwindSafe(|| self.computed.compute(&mut samples)));
-        if computed.is_err() {
+        let computed = contained(|| self.computed.compute(&mut samples));
+        if computed.is_none() {
             samples = self.no_samples();
         }
-        (samples.into_families(), computed.is_ok())
+        (samples.into_families(), computed.is_some())
     }
 }
 

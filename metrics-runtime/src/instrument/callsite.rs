@@ -9,6 +9,7 @@ use super::guard::Call;
 use super::series::Series;
 use super::site::{Signal, Site};
 use super::switch::enabled;
+use crate::contained::contained;
 use crate::metric::Moment;
 use crate::registry::Registry;
 use crate::schema::Objective;
@@ -94,6 +95,12 @@ impl Callsite {
     #[inline(never)]
     fn series_of(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
         self.families().bounded(ordinals)
+    }
+
+    /// Returns the series that a closure of generated code finds. If an expression of a label panics, returns the series
+    /// whose labels are invalid.
+    pub fn contained(&'static self, find: impl FnOnce() -> &'static Series) -> &'static Series {
+        contained(find).unwrap_or_else(|| self.families().invalid())
     }
 
     /// Returns the series for the values of the labels that are evaluated before the body, in the order of their

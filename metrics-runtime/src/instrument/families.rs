@@ -7,6 +7,7 @@ use super::site::{LabelSource, MAX_LABELS, Signal, Site, each_known_series};
 use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
 use crate::metric::{Counter, Histogram, InFlight};
 use crate::registry::Registry;
+use crate::schema::label::INVALID;
 use crate::schema::{Outcome, each_tuple, tuple_ordinal};
 
 /// The families of one call site, and the series that its calls have used.
@@ -134,6 +135,12 @@ impl SiteFamilies {
     /// Returns the series for the entry values.
     pub(super) fn entered(&'static self, values: &[&str]) -> &'static Series {
         self.find(&self.by_entry, &self.entry_labels, values)
+    }
+
+    /// Returns the series of calls whose entry values could not be determined.
+    #[cold]
+    pub(super) fn invalid(&'static self) -> &'static Series {
+        self.entered(&vec![INVALID; self.entry_labels.len()])
     }
 
     /// Returns the series for the entry values and the values of the result.

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::marker::PhantomData;
 
+use crate::contained::contained;
+
 /// A type whose values can be used as label values.
 ///
 /// Implemented for strings, integers, `bool`, `char` and references to them, and derived for enums without fields by
@@ -40,6 +42,10 @@ pub trait LabelValue {
     /// Empty if the values are not known.
     const VALUES: &'static [&'static str] = &[];
 
+    /// `true` if the methods never panic, so that generated code does not contain them.
+    #[doc(hidden)]
+    const CANNOT_PANIC: bool = false;
+
     /// Returns the text of this value.
     fn label(&self) -> Label<'_>;
 
@@ -51,6 +57,30 @@ pub trait LabelValue {
     fn ordinal(&self) -> Option<usize> {
         None
     }
+}
+
+/// The value of a label whose value could not be determined, because the code of the application panicked.
+pub(crate) const INVALID: &str = "_invalid";
+
+/// Returns the text of a label value, or [`INVALID`] if the implementation panics.
+#[inline]
+pub fn label_of<T: LabelValue + ?Sized>(value: &T) -> Label<'_> {
+    if T::CANNOT_PANIC {
+        value.label()
+    } else {
+        contained(|| value.label()).unwrap_or(const { Label::from_static(INVALID) })
+    }
+}
+
+/// Returns the text of the label value that a closure has returned, or [`INVALID`] if it panicked.
+pub fn label_found<T: LabelValue>(value: &Option<T>) -> Label<'_> {
+    value.as_ref().map_or(const { Label::from_static(INVALID) }, label_of)
+}
+
+/// Returns the ordinal of a label value, or `None` if the implementation panics.
+#[inline]
+pub fn ordinal_of<T: LabelValue + ?Sized>(value: &T) -> Option<usize> {
+    if T::CANNOT_PANIC { value.ordinal() } else { contained(|| value.ordinal()).flatten() }
 }
 
 /// Returns the value, which must have the type that the attribute names.
@@ -168,6 +198,8 @@ macro_rules! text_labels {
     ($($ty:ty),*) => {$(
         #[diagnostic::do_not_recommend]
         impl LabelValue for $ty {
+            const CANNOT_PANIC: bool = true;
+
             #[inline]
             fn label(&self) -> Label<'_> {
                 let text: &str = self;
@@ -182,6 +214,8 @@ macro_rules! number_labels {
     ($($ty:ty),*) => {$(
         #[diagnostic::do_not_recommend]
         impl LabelValue for $ty {
+            const CANNOT_PANIC: bool = true;
+
             fn label(&self) -> Label<'_> {
                 short(self)
             }
@@ -193,6 +227,7 @@ number_labels!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, c
 #[diagnostic::do_not_recommend]
 impl LabelValue for bool {
     const VALUES: &'static [&'static str] = &["false", "true"];
+    const CANNOT_PANIC: bool = true;
 
     #[inline]
     fn label(&self) -> Label<'_> {
@@ -208,6 +243,7 @@ impl LabelValue for bool {
 #[diagnostic::do_not_recommend]
 impl<T: LabelValue + ?Sized> LabelValue for &T {
     const VALUES: &'static [&'static str] = T::VALUES;
+    const CANNOT_PANIC: bool = T::CANNOT_PANIC;
 
     #[inline]
     fn label(&self) -> Label<'_> {
@@ -223,6 +259,7 @@ impl<T: LabelValue + ?Sized> LabelValue for &T {
 #[diagnostic::do_not_recommend]
 impl<T: LabelValue + ?Sized> LabelValue for &mut T {
     const VALUES: &'static [&'static str] = T::VALUES;
+    const CANNOT_PANIC: bool = T::CANNOT_PANIC;
 
     #[inline]
     fn label(&self) -> Label<'_> {
@@ -238,6 +275,8 @@ impl<T: LabelValue + ?Sized> LabelValue for &mut T {
 #[cfg(feature = "http")]
 #[diagnostic::do_not_recommend]
 impl LabelValue for http::Method {
+    const CANNOT_PANIC: bool = true;
+
     fn label(&self) -> Label<'_> {
         Label::from(self.as_str())
     }
@@ -246,6 +285,8 @@ impl LabelValue for http::Method {
 #[cfg(feature = "http")]
 #[diagnostic::do_not_recommend]
 impl LabelValue for http::StatusCode {
+    const CANNOT_PANIC: bool = true;
+
     fn label(&self) -> Label<'_> {
         short(self.as_u16())
     }
@@ -253,6 +294,8 @@ impl LabelValue for http::StatusCode {
 
 #[diagnostic::do_not_recommend]
 impl LabelValue for Label<'_> {
+    const CANNOT_PANIC: bool = true;
+
     fn label(&self) -> Label<'_> {
         Label::from(self.as_str())
     }

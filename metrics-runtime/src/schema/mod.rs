@@ -1,7 +1,7 @@
 //! The definition of a metric: its kind, name, labels, unit, buckets, outcomes and objective.
 //!
 //! Plain data and `const` rules. The compiler evaluates the rules for attributes, and the registry evaluates them at
-//! run time. This module uses no other module.
+//! run time.
 
 mod descriptor;
 #[cfg(feature = "http")]

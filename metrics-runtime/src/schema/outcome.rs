@@ -3,6 +3,8 @@
 use std::fmt;
 use std::num::{NonZero, Saturating, Wrapping};
 
+use crate::contained::contained;
+
 /// The outcome of a call: the value of the label `status`.
 ///
 /// Every call that started has exactly one outcome. An async call starts when its future is first polled.
@@ -301,19 +303,19 @@ fn by_result<T, E>(result: &Result<T, E>, ok: impl Fn(&T) -> Outcome, err: impl 
 outcomes! {
     // `Result` whose value and error both implement `Classify`.
     &&&&&Probe<'_, Result<T, E>> [T: Classify, E: Classify]
-        |result| by_result(result, T::classify, E::classify);
+        |result| by_result(result, classified, classified);
     // `Result` whose error implements `Classify`.
     &&&&Probe<'_, Result<T, E>> [T, E: Classify]
-        |result| by_result(result, |_| Outcome::Success, E::classify);
+        |result| by_result(result, |_| Outcome::Success, classified);
     // `Result` whose value implements `Classify`.
     &&&Probe<'_, Result<T, E>> [T: Classify, E]
-        |result| by_result(result, T::classify, |_| Outcome::Error);
+        |result| by_result(result, classified, |_| Outcome::Error);
     // Any other `Result`.
     &&Probe<'_, Result<T, E>> [T, E]
         |result| Outcome::error_if(result.is_err());
     // A value that implements `Classify`.
     &Probe<'_, T> [T: Classify + ?Sized]
-        |value| value.classify();
+        |value| classified(value);
     // Any other value.
     Probe<'_, T> [T: ?Sized]
         |_value| Outcome::Success;
@@ -346,14 +348,32 @@ impl<'r, T: ?Sized> SuccessOfAny<'r, T> for Probe<'r, T> {
 }
 
 /// Returns the outcome according to `ok_if` (`success` is `true`) or `error_if` (`success` is `false`): a success if
-/// the predicate returns `success`.
+/// the predicate returns `success`. If it panics, the call is an error.
 pub fn decided<'r, R: ?Sized>(returned: &'r R, predicate: impl FnOnce(&'r R) -> bool, success: bool) -> Outcome {
-    Outcome::error_if(predicate(returned) != success)
+    Outcome::error_if(contained(|| predicate(returned)) != Some(success))
 }
 
-/// Applies a closure to the returned value. The bound lets the compiler infer the type of the closure's parameter.
-pub fn found<'r, R: ?Sized, V>(returned: &'r R, extract: impl FnOnce(&'r R) -> V) -> V {
-    extract(returned)
+/// Applies a closure to the returned value; `None` if it panics. The bound lets the compiler infer the type of the
+/// closure's parameter.
+pub fn found<'r, R: ?Sized, V>(returned: &'r R, extract: impl FnOnce(&'r R) -> V) -> Option<V> {
+    contained(|| extract(returned))
+}
+
+/// Returns the number that a closure extracts from the returned value. If it panics, returns `NaN`, which counts as a
+/// rejected value.
+pub fn measured<'r, R: ?Sized, V: Measure>(returned: &'r R, extract: impl FnOnce(&'r R) -> V) -> Option<f64> {
+    contained(|| extract(returned).measure()).unwrap_or(Some(f64::NAN))
+}
+
+/// Returns the compression ratio of the returned value. If its implementation panics, returns `NaN`, which counts as a
+/// rejected value.
+pub fn ratio_of<T: MaybeCompressionRatio>(returned: &T) -> Option<f64> {
+    contained(|| returned.maybe_ratio()).unwrap_or(Some(f64::NAN))
+}
+
+/// Returns the outcome of a value. If its implementation panics, the call is an error.
+fn classified<T: Classify + ?Sized>(value: &T) -> Outcome {
+    contained(|| value.classify()).unwrap_or(Outcome::Error)
 }
 
 /// A type that is not a future. With `returns = auto` a function must return such a type, since otherwise only the

@@ -1,13 +1,12 @@
 //! Mounting the page in an axum router.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use axum::Router;
 use axum::extract::MatchedPath;
 use axum::routing::get_service;
 
 use super::probe;
 use super::service::EndpointService;
+use crate::contained::contained;
 use crate::http::middleware::HttpLayer;
 
 /// An error of [`Metrics::instrument`](crate::Metrics::instrument).
@@ -58,5 +57,5 @@ pub(crate) fn instrument(
     // The router responds to other methods than GET and HEAD, with the application's own fallback.
     let page = get_service(page);
     // The router panics if two routes overlap. The probe finds all known cases; any other one becomes an error here.
-    catch_unwind(AssertUnwindSafe(|| layer.install(router).route(path, page))).map_err(|_| taken())
+    contained(|| layer.install(router).route(path, page)).ok_or_else(taken)
 }

@@ -1,10 +1,10 @@
 //! Labels and routes that closures of the application extract from requests and responses.
 
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::head::{RequestHead, ResponseHead};
+use crate::contained::contained;
 use crate::family::{OVERFLOW, Table};
 use crate::schema::Label;
 
@@ -125,5 +125,5 @@ impl KnownValues {
 /// Runs a closure of the application and returns `None` if it panics, so that a faulty extractor does not fail
 /// requests.
 pub(super) fn catch_panic<T>(code: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(code)).ok()
+    contained(code)
 }

@@ -6,7 +6,6 @@ mod calls;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus::core::{Collector, Desc};
@@ -14,6 +13,7 @@ use prometheus::proto::{LabelPair, Metric, MetricFamily};
 
 use super::gathered::{Cause, Gathered, Problem};
 use super::prometheus::problem;
+use crate::contained::contained;
 
 /// All collectors of a registry, and the registries included in it.
 #[derive(Default)]
@@ -101,11 +101,10 @@ impl Collectors {
 impl Unit {
     /// Returns the families, or `None` if the collector panics.
     fn collect(&self) -> Option<Vec<MetricFamily>> {
-        let collect = || match &self.source {
+        contained(|| match &self.source {
             UnitSource::Collector(collector) => collector.collect(),
             UnitSource::Registry(registry) => registry.gather(),
-        };
-        catch_unwind(AssertUnwindSafe(collect)).ok()
+        })
     }
 }
 
