@@ -447,7 +447,7 @@ mod stacked {
         #[track_storage("stack", timed)]
         #[track_counter(name = "stacked_calls_total")]
         #[track_histogram(name = "stacked_seconds")]
-        #[track_in_flight(name = "stacked_in_flight")]
+        #[track_in_flight(name = "stacked_now")]
         async fn stacked(what: Act) -> Answer {
             act_async(what).await
         }
@@ -463,7 +463,7 @@ mod stacked {
             let operation = [("operation", "stack")];
             assert_eq!(page.value("sigmavault_operation_duration_seconds_count", operation), timed);
             assert_eq!(page.value("stacked_seconds_count", []), timed);
-            assert_eq!(page.value("stacked_in_flight", []), 0.0);
+            assert_eq!(page.value("stacked_now", []), 0.0);
         };
         in_all([0.0; 4], 0.0);
         each_outcome_async("stacked", stacked).await;
