@@ -142,7 +142,7 @@ where
 }
 
 /// Returns a 405, as a fallback handler.
-pub(crate) async fn method_not_allowed() -> ApiError {
+async fn method_not_allowed() -> ApiError {
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "this path does not support this method; the Allow header lists the supported ones",

@@ -10,8 +10,6 @@ use metrics_runtime::http::{ServeError, Server};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::error::method_not_allowed;
-
 /// The time that requests in progress may take after a signal to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -54,8 +52,6 @@ pub async fn serve_metrics(metrics: &Metrics) -> Result<Option<Server>, ServeErr
 pub async fn serve(listener: TcpListener, app: Router) -> io::Result<()> {
     let mut signals = Signals::new()?;
     let address = listener.local_addr()?;
-    // The routes have this fallback already, but the metrics page was mounted after it was set.
-    let app = app.method_not_allowed_fallback(method_not_allowed);
     // An error is ignored: stdout may be closed.
     let _ = writeln!(io::stdout(), "listening on http://{address}");
 

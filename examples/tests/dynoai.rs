@@ -191,7 +191,6 @@ fn malformed_input_is_a_client_error_in_json() {
         (404, "POST", run, json, br#"{"run_id":"../../etc/passwd"}"#),
         (405, "GET", analyze, "", b""),
         (405, "BREW", run, "", b""),
-        (405, "DELETE", "/metrics", "", b""),
         (404, "GET", "/api/other", "", b""),
         (404, "GET", &format!("/{}", "p".repeat(60_000)), "", b""),
     ] {
@@ -199,7 +198,10 @@ fn malformed_input_is_a_client_error_in_json() {
         eprintln!("{method} {path} {:?}", String::from_utf8_lossy(&body[..body.len().min(40)]));
         assert_error(&response, status);
     }
+    let _ = service.request("DELETE", "/metrics", &[], b"").expect(405);
     assert_eq!(service.get("/api/health").expect(200).json()["status"], "ok");
+    let refused = [("method", "GET"), ("path", analyze), ("status", "405")];
+    assert_eq!(page(&service).value("dynoai_requests_total", refused), 1.0);
 }
 
 #[test]

@@ -487,7 +487,6 @@ fn malformed_input_is_a_client_error_in_json() {
         (405, "GET", "/v1/generate", "", b""),
         (405, "POST", "/v1/files/a", "", b""),
         (405, "BREW", "/health", "", b""),
-        (405, "POST", "/metrics", "", b""),
         (404, "GET", "/", "", b""),
         (404, "GET", &format!("/{}", "p".repeat(60_000)), "", b""),
         (404, "GET", "/v1/files/", "", b""),
@@ -508,10 +507,13 @@ fn malformed_input_is_a_client_error_in_json() {
         eprintln!("{method} {path} {:?}", String::from_utf8_lossy(&body[..body.len().min(40)]));
         assert_error(&response, status);
     }
+    let _ = service.request("POST", "/metrics", &[], b"").expect(405);
     let health = service.get("/health").expect(200).json();
     assert_eq!(health, json!({ "status": "ok" }));
 
     let page = page(&service);
+    let refused = [("method", "GET"), ("endpoint", "/v1/generate"), ("status", "405")];
+    assert_eq!(page.value("neurectomy_http_requests_total", refused), 1.0);
     let unmatched = page.series("neurectomy_http_requests_total").into_iter();
     let unmatched: Vec<_> = unmatched.filter(|s| s.labels["status"] == "404").collect();
     assert!(unmatched.iter().all(|s| !s.labels["endpoint"].contains("none")), "a path became a label: {unmatched:?}");
@@ -687,7 +689,8 @@ fn traffic_changes_every_family_that_does_not_count_failures() {
     // The ratio has a sample from the twentieth call of the store on.
     let ratio = ["failure_ratio", "failure_ratio_threshold"];
     let names = breaker.iter().chain(&ratio).map(|name| format!("neurectomy_circuit_breaker_{name}"));
-    let names: BTreeSet<_> = names.chain(["neurectomy_system_info".to_owned()]).collect();
+    let rest = ["neurectomy_system_info", "neurectomy_http_responses_aborted_total"].map(str::to_owned);
+    let names: BTreeSet<_> = names.chain(rest).collect();
     assert_eq!(others.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), names);
     for name in breaker.into_iter().chain(["failure_ratio"]) {
         let series = page.series(&format!("neurectomy_circuit_breaker_{name}"));

@@ -90,6 +90,7 @@ fn metric(mut description: MetricDescription, constant: &[String], limit: usize)
     }
     let MetricDescription { name, base_name, kind, help, labels, buckets, declarations, origin, .. } = &description;
     let label_names: Vec<_> = labels.iter().map(|label| label.name.as_str()).collect();
+    let role = role(base_name, &label_names);
     let places: BTreeSet<_> = description.places.iter().map(place).collect();
     Metric {
         name: name.clone(),
@@ -101,10 +102,10 @@ fn metric(mut description: MetricDescription, constant: &[String], limit: usize)
         buckets: buckets.clone(),
         places: places.into_iter().collect(),
         declarations: declarations.clone(),
-        role: role(base_name, &label_names),
+        role,
         outcomes: *kind == MetricKind::Counter && labels.iter().any(has_outcomes),
         origin: *origin,
-        series: worst_case(&description, limit),
+        series: worst_case(&description, role, limit),
     }
 }
 

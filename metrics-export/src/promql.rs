@@ -81,8 +81,12 @@ impl Expr {
     /// `self` is a part of `total`, and has no series before the first failure. It is then zero, with the labels of the
     /// total: `or vector(0)` would lose the labels, and the division would match nothing.
     pub(crate) fn ratio(self, total: &Self) -> Self {
-        let zero = Self::Number(0.0).binary("*", total.clone());
-        self.binary("or", zero).binary("/", total.clone().compared(">", 0.0))
+        self.or_zero(total).binary("/", total.clone().compared(">", 0.0))
+    }
+
+    /// Returns `self`, or 0 for each sample of `total` without one: a counter has no series before its first event.
+    pub(crate) fn or_zero(self, total: &Self) -> Self {
+        self.binary("or", Self::Number(0.0).binary("*", total.clone()))
     }
 }
 

@@ -22,13 +22,21 @@ pub(crate) struct Http {
     pub(crate) status: String,
     /// The gauge of requests in flight.
     pub(crate) in_flight: Option<String>,
+    /// The counter of aborted responses.
+    pub(crate) aborted: Option<String>,
 }
 
 impl Http {
-    /// Returns a matcher for requests that the server failed. A client that disconnected early (499) or sent a bad
-    /// request is not a failure.
+    /// Returns a matcher for requests that the server failed. A client that disconnected before the response (499) or
+    /// sent a bad request is not a failure.
     pub(crate) fn failed(&self) -> Matcher {
         matcher(&self.status, Compare::Matches, "5..|5xx")
+    }
+
+    /// Returns the counter of aborted responses and a matcher for those whose body failed, whatever their status. A
+    /// client that disconnected is not a failure.
+    pub(crate) fn broken(&self) -> Option<(&str, Matcher)> {
+        Some((self.aborted.as_deref()?, matcher(CAUSE, Compare::Matches, "error|panic")))
     }
 }
 
@@ -60,6 +68,9 @@ pub(crate) fn failed_calls() -> Matcher {
 
 /// The label of the outcome of a call.
 pub(crate) const STATUS: &str = "status";
+
+/// The label of the cause of an aborted response.
+const CAUSE: &str = "cause";
 
 const METHOD_LABELS: &[&str] = &["method", "http_request_method", "http_method", "verb"];
 pub(crate) const ROUTE_LABELS: &[&str] = &["endpoint", "path", "route", "http_route", "handler", "uri"];
@@ -132,6 +143,9 @@ pub(crate) fn http(metrics: &[Metric]) -> Option<Http> {
         let named = metric.base.ends_with("requests_in_flight") || metric.base.ends_with("active_requests");
         metric.role == Role::Http && metric.kind == MetricKind::Gauge && named
     });
+    let aborted = metrics.iter().find(|metric| {
+        metric.role == Role::Http && metric.kind == MetricKind::Counter && metric.has(CAUSE) && metric.has(route)
+    });
     Some(Http {
         requests: if counted.kind == MetricKind::Histogram {
             format!("{}_count", counted.name)
@@ -142,6 +156,7 @@ pub(crate) fn http(metrics: &[Metric]) -> Option<Http> {
         route: route.to_owned(),
         status: counted.first_of(STATUS_LABELS)?.to_owned(),
         in_flight: in_flight.map(|metric| metric.name.clone()),
+        aborted: aborted.map(|metric| metric.name.clone()),
     })
 }
 

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use metrics_runtime::description::{MetricDescription, MetricKind, Origin};
 
-use crate::metric::{Metric, WorstCase};
+use crate::metric::{Metric, Role, WorstCase};
+use crate::roles::ROUTE_LABELS;
 
 /// Returns the worst case of a metric. `limit` is the largest number of series of a family with label values that are
-/// only known at run time.
-pub(crate) fn worst_case(metric: &MetricDescription, limit: usize) -> WorstCase {
+/// only known at run time. It does not apply to the routes of HTTP requests.
+pub(crate) fn worst_case(metric: &MetricDescription, role: Role, limit: usize) -> WorstCase {
     let MetricDescription { kind, labels, label_sets, .. } = metric;
     let each = series_of_label_set(*kind, metric.buckets.len());
     if labels.is_empty() && *kind != MetricKind::Summary {
@@ -26,6 +27,9 @@ pub(crate) fn worst_case(metric: &MetricDescription, limit: usize) -> WorstCase 
         // Infos are registered with their values, once.
         Origin::Family if *kind == MetricKind::Info && metric.declarations.is_empty() => {
             WorstCase::Exactly(label_sets.current)
+        }
+        Origin::Family if role == Role::Http && labels.iter().any(|label| ROUTE_LABELS.contains(&&*label.name)) => {
+            WorstCase::Each(each, labels.iter().map(|label| label.name.clone()).collect())
         }
         // Known label sets do not count against the limit.
         Origin::Family if label_sets.open => WorstCase::Limited((label_sets.known + limit + 1).saturating_mul(each)),
@@ -92,6 +96,13 @@ mod tests {
     }
 
     #[test]
+    fn http_requests_have_a_number_for_each_route_and_no_limit() {
+        let case = cases(|_| {});
+        assert_eq!(case("http_requests_total"), "1 for each `endpoint`, `method`, `status`");
+        assert_eq!(case("http_request_duration_seconds"), "11 for each `endpoint`, `method`");
+    }
+
+    #[test]
     fn infos_have_as_many_series_as_were_registered() {
         let case = cases(|registry| {
             let build = registry.info(Descriptor::info("build_info", "B.").labels(["version"])).unwrap();
@@ -118,8 +129,8 @@ mod tests {
             registry.register(Box::new(tasks)).unwrap();
         });
         assert_eq!(case("metrics_runtime_scrape_errors_total"), "4");
-        // The families with labels: the gauge, the info, and two of HTTP.
-        assert_eq!(case("metrics_runtime_label_overflow_total"), "4");
+        // The families with labels: the gauge, the info, and three of HTTP.
+        assert_eq!(case("metrics_runtime_label_overflow_total"), "5");
         assert_eq!(case("tasks_total"), "not known");
     }
 }

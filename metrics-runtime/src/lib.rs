@@ -112,11 +112,12 @@
 //!
 //! | metric | meaning |
 //! |---|---|
-//! | `http_requests_total{method, endpoint, status}` | finished requests; `499` if the client disconnected early |
+//! | `http_requests_total{method, endpoint, status}` | finished requests; `499` if the client disconnected before the response |
 //! | `http_request_duration_seconds{method, endpoint}` | the time from a request to the end of the response body |
-//! | further metrics of HTTP | opt-in, see `http::HttpMetric`: time to the first byte, requests in flight, body sizes, aborted responses, upgrades, the names of OpenTelemetry |
+//! | `http_responses_aborted_total{method, endpoint, phase, cause}` | responses that did not reach their end |
+//! | further metrics of HTTP | opt-in, see `http::HttpMetric`: time to the first byte, requests in flight, body sizes, upgrades, the names of OpenTelemetry |
 //! | `circuit_breaker_*{service}` | the state and the calls of circuit breakers, see [`mod@circuit_breaker`] |
-//! | `metrics_runtime_label_overflow_total{metric}` | operations beyond the limit of series |
+//! | `metrics_runtime_label_overflow_total{metric}` | operations beyond the limit of series, or recorded with a label value `_overflow` |
 //! | `metrics_runtime_rejected_values_total` | rejected values: NaN, infinite, or negative where only positive values are allowed |
 //! | `metrics_runtime_scrape_errors_total{cause}` | collectors and metrics that were left out of a page: `panic`, `timeout`, `duplicate`, `invalid` |
 //! | `metrics_runtime_scrapes_total{code}` | finished scrapes by status code; `499` if the scraper disconnected early |

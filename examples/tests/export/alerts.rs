@@ -50,6 +50,8 @@ const HEALTHY: &[(&str, &str)] = &[
     ("SERVICE_request_duration_seconds_count{}", "0+60x300"),
     ("SERVICE_request_duration_seconds_bucket{le=\"0.5\"}", "0+60x300"),
     ("SERVICE_request_duration_seconds_bucket{le=\"+Inf\"}", "0+60x300"),
+    // Clients leave in the middle of responses.
+    ("SERVICE_http_responses_aborted_total{phase=\"body\", cause=\"cancelled\"}", "0+30x300"),
     ("SERVICE_ryot_requests_total{status=\"success\"}", "0+60x300"),
     ("SERVICE_ryot_requests_total{status=\"error\"}", "0x300"),
     ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "0x300"),
@@ -67,6 +69,12 @@ const HEALTHY: &[(&str, &str)] = &[
 
 const FAILING_REQUESTS: &[(&str, &str)] =
     &[("SERVICE_requests_total{status=\"200\"}", "0+60x300"), ("SERVICE_requests_total{status=\"500\"}", "0+60x300")];
+
+/// Responses with status 200 that break off.
+const BROKEN_RESPONSES: &[(&str, &str)] = &[
+    ("SERVICE_requests_total{status=\"200\"}", "0+60x300"),
+    ("SERVICE_http_responses_aborted_total{phase=\"body\", cause=\"error\"}", "0+6x300"),
+];
 
 const SLOW_REQUESTS: &[(&str, &str)] = &[
     ("SERVICE_request_duration_seconds_bucket{le=\"0.5\"}", "0x300"),
@@ -115,6 +123,7 @@ const FIRES: &[Fires] = &[
     Fires { alert: "TargetDown", series: &[("up{}", "1 0x20")], at: "8m" },
     Fires { alert: "TargetAbsent", series: &[], at: "8m" },
     Fires { alert: "HttpErrorRatio", series: FAILING_REQUESTS, at: "15m" },
+    Fires { alert: "HttpBrokenResponses", series: BROKEN_RESPONSES, at: "15m" },
     Fires { alert: "HttpLatency", series: SLOW_REQUESTS, at: "30m" },
     Fires { alert: "RyotRequestsErrorRatio", series: FAILING_RYOT, at: "15m" },
     Fires { alert: "RyotRequestsLatency", series: SLOW_RYOT, at: "30m" },
@@ -135,7 +144,8 @@ fn metric(service: &str, series: &str) -> String {
         if service == "neurectomy" { ("neurectomy_http_request", "endpoint") } else { ("dynoai_request", "path") };
     let series = series.replace("SERVICE_request", requests).replace("SERVICE", service);
     let (metric, labels) = series.split_once('{').unwrap();
-    let route = if metric.starts_with(requests) { format!(", {route}=\"/v1/files/{{*path}}\"") } else { String::new() };
+    let is_http = metric.starts_with(requests) || metric.ends_with("http_responses_aborted_total");
+    let route = if is_http { format!(", {route}=\"/v1/files/{{*path}}\"") } else { String::new() };
     let target = format!("job=\"{service}\", instance=\"a\"{route}");
     let separator = if labels == "}" { "" } else { ", " };
     format!("{metric}{{{target}{separator}{labels}")
@@ -294,6 +304,14 @@ fn every_alert_is_silent_when_it_should_be() {
         }
         test(&rules, &scenarios);
     }
+}
+
+#[test]
+fn responses_that_break_off_count_against_an_objective() {
+    let rules = Rules { service: "neurectomy", text: NEURECTOMY.document("rules") };
+    let broken = [fires("NeurectomyHttpV1FilesPathSuccessBurn1h", "2h")];
+    let failed = FAILING_REQUESTS.iter().chain(&BROKEN_RESPONSES[1..]).copied().collect::<Vec<_>>();
+    test(&rules, &[scenario(&rules, BROKEN_RESPONSES, &broken), scenario(&rules, &failed, &broken)]);
 }
 
 /// Many clients disconnect early. One third of the other requests fails.

@@ -238,7 +238,8 @@ fn recorded_series_break_with_their_metric() {
         let checked = example.metrics(&["check", "--lock", lock.to_str().unwrap(), file.to_str().unwrap()]);
         for (i, query) in queries.iter().enumerate() {
             let found = checked.stderr.matches(&format!("queries.txt: line {}\n", i + 1)).count();
-            assert_eq!(found, 1, "{query}:\n{}", checked.stderr);
+            // An objective of a route records two metrics.
+            assert!(found == 1 || found == 2 && query.starts_with("slo:"), "{query}:\n{}", checked.stderr);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::document::number;
 use crate::metric::Metric;
 use crate::model::Model;
 use crate::promql::{Compare, Expr, Matcher, aggregate, call, matcher};
-use crate::roles::failed_calls;
+use crate::roles::{Http, failed_calls};
 use crate::scope::Scope;
 
 /// The ratio of failures above which an alert fires, without an objective.
@@ -98,9 +98,27 @@ impl Alerts<'_> {
         let Some(http) = self.model.http.clone() else { return };
         let by = self.target.by([http.route.as_str()]);
         self.error_ratio("Http", "HTTP requests", "", &http.requests, &by, http.failed());
+        self.broken_responses(&http, &by);
         if let Some(duration) = &http.duration {
             self.latency("Http", "HTTP requests", duration, &by);
         }
+    }
+
+    /// A response whose body fails has the status that was sent before, so it is not in the ratio of errors.
+    fn broken_responses(&mut self, http: &Http, by: &[&str]) {
+        let Some((aborted, broken)) = http.broken() else { return };
+        let scope = self.over("5m");
+        let broken = scope.with([broken]);
+        let ratio = broken.rate(aborted, by).ratio(&scope.rate(&http.requests, by)).compared(">", MAX_ERROR_RATIO);
+        let enough = broken.increase(aborted, by).compared(">=", MIN_FAILURES);
+        self.page(
+            "HttpBrokenResponses",
+            ratio.binary("and", enough),
+            "5m",
+            &format!("more than 5% break off: bodies of HTTP responses{}", label_list(by)),
+            "{{ $value | humanizePercentage }} of the responses within the last five minutes broke off after their \
+             status was sent, because their body returned an error or panicked.",
+        );
     }
 
     fn functions(&mut self) {

@@ -50,8 +50,8 @@ impl Events {
 /// The bad events of an objective.
 #[derive(Clone, Debug)]
 enum Bad {
-    /// The events of this counter.
-    Counted(Events),
+    /// The events of this counter, and of a second one if there is one.
+    Counted(Events, Option<Events>),
     /// All events except those of this counter.
     AllBut(Events),
 }
@@ -103,7 +103,13 @@ impl Slo {
     fn ratio(&self, target: Target<'_>, window: &str) -> Expr {
         let total = self.total.rate(target, window);
         match &self.bad {
-            Bad::Counted(events) => events.rate(target, window).ratio(&total),
+            Bad::Counted(events, also) => {
+                let mut bad = events.rate(target, window).or_zero(&total);
+                if let Some(also) = also {
+                    bad = bad.binary("+", also.rate(target, window).or_zero(&total));
+                }
+                bad.binary("/", total.compared(">", 0.0))
+            }
             Bad::AllBut(good) => {
                 let bad = total.clone().binary("-", good.rate(target, window));
                 bad.binary("/", total.compared(">", 0.0))
@@ -113,7 +119,12 @@ impl Slo {
 
     fn failures(&self, target: Target<'_>, window: &str) -> Expr {
         match &self.bad {
-            Bad::Counted(events) => events.increase(target, window),
+            Bad::Counted(events, None) => events.increase(target, window),
+            Bad::Counted(events, Some(also)) => {
+                let total = self.total.increase(target, window);
+                let [events, also] = [events, also].map(|events| events.increase(target, window).or_zero(&total));
+                events.binary("+", also)
+            }
             Bad::AllBut(good) => self.total.increase(target, window).binary("-", good.increase(target, window)),
         }
     }
@@ -175,7 +186,7 @@ fn function(model: &Model, metric: &Metric, declaration: &Declaration) -> Option
                 matchers: matchers.iter().cloned().chain([status]).collect(),
             };
             let total = with(matcher(STATUS, Compare::IsNot, "cancelled"));
-            success(&subject, objective, total, with(failed_calls()))
+            success(&subject, objective, total, Bad::Counted(with(failed_calls()), None))
         }
         Kind::Histogram => latency(&subject, objective, &metric.name, &matchers),
         _ => None,
@@ -218,16 +229,23 @@ fn route(objective: &RouteObjective, http: &Http) -> Vec<Slo> {
         note: "",
     };
     let with = |more| Events { metric: http.requests.clone(), matchers: vec![this.clone(), more] };
-    // A client that disconnected early is neither good nor bad. With status classes, 499 cannot be excluded.
+    // A client that disconnected before the response is neither good nor bad. With status classes, 499 cannot be
+    // excluded.
     let total = with(matcher(&http.status, Compare::IsNot, "499"));
+    let broken = http
+        .broken()
+        .map(|(aborted, broken)| Events { metric: aborted.to_owned(), matchers: vec![this.clone(), broken] });
     let by_duration = |duration: &Metric| latency(&subject, objective, &duration.name, slice::from_ref(&this));
-    let slos = [success(&subject, objective, total, with(http.failed())), http.duration.as_ref().and_then(by_duration)];
+    let slos = [
+        success(&subject, objective, total, Bad::Counted(with(http.failed()), broken)),
+        http.duration.as_ref().and_then(by_duration),
+    ];
     slos.into_iter().flatten().collect()
 }
 
-fn success(subject: &Subject, objective: &Objective, total: Events, failed: Events) -> Option<Slo> {
+fn success(subject: &Subject, objective: &Objective, total: Events, failed: Bad) -> Option<Slo> {
     let percent = objective.success_percent()?;
-    Some(Slo::new(subject, "success", "fail".to_owned(), percent, total, Bad::Counted(failed)))
+    Some(Slo::new(subject, "success", "fail".to_owned(), percent, total, failed))
 }
 
 fn latency(subject: &Subject, objective: &Objective, histogram: &str, labels: &[Matcher]) -> Option<Slo> {

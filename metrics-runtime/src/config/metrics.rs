@@ -194,8 +194,13 @@ impl Metrics {
         }
     }
 
-    /// Records every request to the router, unmatched ones included, and mounts the page. Call it after all routes have
-    /// been added.
+    /// Records every request to the router, unmatched ones included, and mounts the page.
+    ///
+    /// Call it once, after everything that can respond was added to the router: routes, nested routers,
+    /// [`fallback`](axum::Router::fallback) and
+    /// [`method_not_allowed_fallback`](axum::Router::method_not_allowed_fallback). Requests that something added later
+    /// responds to are not recorded. A layer that is added later is outside: its own responses, such as a `401` of an
+    /// authentication, are not recorded, and of the requests that it lets pass the status before the layer is.
     ///
     /// Requests for the page are not recorded. The page is in the text format 0.0.4, or in OpenMetrics 1.0 if the
     /// request's `Accept` prefers it, and compressed with gzip if that is accepted. Concurrent scrapes share one page.
@@ -227,7 +232,7 @@ impl Metrics {
             if !self.inner.listening.load(Ordering::Relaxed) {
                 return Err(EndpointError::NotListening { address });
             }
-            return Ok(router.layer(self.http_layer()));
+            return Ok(self.http_layer().install(router));
         }
         instrument(router, self.http_layer(), &self.inner.path, self.endpoint())
     }

@@ -205,6 +205,21 @@ impl<M: Metric> Family<M> {
         self.overflow_series()
     }
 
+    /// Counts an operation that was recorded with `_overflow` as the value of a label, in a series of its own.
+    #[cfg(feature = "http")]
+    #[cold]
+    pub(crate) fn count_overflow(&self) {
+        self.inner.overflowed.add(1);
+    }
+
+    /// Counts an operation that was recorded in a less detailed series, because the limit is reached.
+    #[cfg(feature = "http")]
+    #[cold]
+    pub(crate) fn count_full(&self) {
+        self.inner.overflowed.add(1);
+        self.warn_full();
+    }
+
     /// Stores the exemplar of a call that has added `value` to a series of this family.
     pub(crate) fn exemplify(&self, series: &M, value: f64, (exemplar, time): &(Exemplar, SystemTime)) {
         let bounds = &self.inner.bounds;
@@ -224,6 +239,16 @@ impl<M: Metric> Family<M> {
 
     /// Returns the overflow series, for callers that store it and count the operations themselves.
     pub(crate) fn overflow_series(&self) -> &M {
+        self.warn_full();
+        let inner = &*self.inner;
+        let (_, series) = inner.overflow.get_or_init(|| {
+            let names = &inner.descriptor.labels;
+            (LabelText::new(names, &vec![OVERFLOW; names.len()]), M::new(&inner.bounds))
+        });
+        series
+    }
+
+    fn warn_full(&self) {
         let inner = &*self.inner;
         if inner.warned.is_now() {
             tracing::warn!(
@@ -232,11 +257,6 @@ impl<M: Metric> Family<M> {
                 "a metric has reached its limit of series; further label values are counted under `{OVERFLOW}`"
             );
         }
-        let (_, series) = inner.overflow.get_or_init(|| {
-            let names = &inner.descriptor.labels;
-            (LabelText::new(names, &vec![OVERFLOW; names.len()]), M::new(&inner.bounds))
-        });
-        series
     }
 
     /// Returns the description for the `prometheus` crate. `describe` creates it on first use.

@@ -59,7 +59,7 @@ impl<V> Table<V> {
     }
 
     /// Returns the entry of these label values.
-    #[cfg(any(test, feature = "http"))]
+    #[cfg(test)]
     #[inline]
     pub(crate) fn get<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<&Entry<V>> {
         self.find(self.hash(values), names, values)
@@ -204,6 +204,7 @@ impl<V> Table<V> {
 }
 
 /// Returns the chunk of an entry and its offset in the chunk.
+#[inline]
 fn place(number: usize) -> (usize, usize) {
     // With this offset, the chunks of each size start at a power of two.
     let number = number + FIRST_ENTRIES * CHUNKS_PER_SIZE;

@@ -23,31 +23,54 @@
 //!
 //! | metric | value |
 //! |---|---|
-//! | `http_requests_total{method, endpoint, status}` | finished requests; `499` if the client disconnected early |
+//! | `http_requests_total{method, endpoint, status}` | finished requests |
 //! | `http_request_duration_seconds{method, endpoint}` | time from the request to the end of the response body |
+//! | `http_responses_aborted_total{method, endpoint, phase, cause}` | responses that did not reach their end |
 //!
 //! [`HttpMetric`] lists them with all further ones, which are off by default: time to the first byte, requests in
-//! flight, body sizes, aborted responses, upgrades, and OpenTelemetry's naming.
+//! flight, body sizes, upgrades, and OpenTelemetry's naming.
 //!
 //! # End of a request
 //!
-//! A request is recorded once, when its response has ended, not when the response headers are sent:
+//! A request is recorded once, when it has ended. Once there is a response, its status counts, however the body ends:
+//! the client has received it. `499` is a request that was cancelled before that.
 //!
-//! | the request ends when | `status` | duration |
-//! |---|---|---|
-//! | the response body was sent to its end | that of the response | to the end of the body |
-//! | the service returns an error | `500` | to the error |
-//! | the service or the body panics | `500` | to the panic |
-//! | the body returns an error, even though the headers with another status were already sent | `500` | to the error |
-//! | the client disconnects, before the headers or within the body | `499` | not observed |
-//! | the connection is upgraded: `101`, or `CONNECT` with 2xx | that of the response | not observed |
+//! | the request ends when | `status` | duration | aborted: `phase`, `cause` | OpenTelemetry's `error_type` |
+//! |---|---|---|---|---|
+//! | the response was sent to its end, or has no body | that of the response | observed | - | - |
+//! | the client disconnects before the response | `499` | - | `headers`, `cancelled` | `cancelled` |
+//! | an outer layer, such as a timeout, gives up before the response | `499` | - | `headers`, `cancelled` | `cancelled` |
+//! | the service returns an error | `500` | observed | - | `_OTHER` |
+//! | the service panics | `500` | observed | - | `panic` |
+//! | the client disconnects within the body | that of the response | - | `body`, `cancelled` | `cancelled` |
+//! | an outer layer drops the body after it has read a part | that of the response | - | `body`, `cancelled` | `cancelled` |
+//! | an outer layer or the caller drops the body unread, for example to replace it | that of the response | observed | - | - |
+//! | the body returns an error | that of the response | observed | `body`, `error` | `_OTHER` |
+//! | the body panics | that of the response | observed | `body`, `panic` | `panic` |
+//! | the connection is upgraded: `101`, or `CONNECT` with 2xx | that of the response | - | - | not observed |
+//! | a long-lived stream ends, or its client disconnects | that of the response | - | - | not observed |
+//! | a long-lived stream returns an error | that of the response | - | `body`, `error` | not observed |
+//! | a long-lived stream panics | that of the response | - | `body`, `panic` | not observed |
 //!
-//! Requests cancelled by an outer layer, such as a timeout, also count as `499`. Cancelled requests have no duration,
-//! because it would show how long the client waited, not how fast the service is.
+//! - The duration ends with the request. A cancelled request has none, because it would show how long the client waited,
+//!   not how fast the service is.
+//! - `error_type` is the code of the response for a server error that did not fail otherwise.
+//! - The time to the first byte is observed for every response except upgrades, the size of the response body for every
+//!   request except upgrades. A request is in flight until it ends.
+//! - The status is the one that passes the layer. If a layer outside of it sends another response instead, the client
+//!   receives that one.
+//! - Server-sent events and the other responses that [`LongLived`] describes are long-lived streams.
+//! - A service cannot know what a client has received. If a client disconnects within an *upload* that the handler reads,
+//!   the handler gets an error from the request body and responds, and that response counts: `400` for axum's extractors.
+//!   The client may have closed one direction only, and receive it. If the handler waits for something else, the request
+//!   is a `499`.
 //!
 //! A server stops polling a body of known length before the body reports its end. Therefore a body also ends with the
 //! last byte that its size hint or the header `content-length` announced, and with its trailers. A response without a
 //! body (to `HEAD`, to a successful `CONNECT`, or with status 1xx, 204 or 304) ends with its headers.
+//!
+//! A request that passes two layers that record into the same metric, such as an instrumented router within an
+//! instrumented one, is counted once, by the outer layer, and a warning is logged once.
 //!
 //! # Labels
 //!
@@ -56,15 +79,28 @@
 //! - `method` is a method of RFC 9110, `PATCH`, `QUERY`, or `_OTHER` for all others.
 //! - `endpoint` is the route template, such as `/users/{id}`, and never the requested path. A layer knows it only
 //!   *inside* an axum router: added after all routes, as by [`Metrics::instrument`](crate::Metrics::instrument) and
-//!   [`HttpLayer::install`], and not wrapped around the router. It is `unmatched` if no route matched, and for the
-//!   routes within a `nest_service`. No route can have this text, because routes begin with `/`. Other services set it
-//!   with [`Http::route`]. If the first 100 requests match no route, a warning is logged once.
+//!   [`HttpLayer::install`], and not wrapped around the router. For all requests to a nested service (`nest_service`,
+//!   such as a `ServeDir`) it is the prefix, such as `/assets/*`. It is `unmatched` if no route matched. No route can
+//!   have these texts. Other services set it with [`Http::route`]. If the first 100 requests match no route, a warning
+//!   is logged once.
 //! - `status` is the three-digit code, or the class, such as `2xx`, with [`Http::status_classes`].
-//! - Labels added with [`Http::request_label`] and [`Http::response_label`] have the declared number of values,
-//!   `_overflow` for all others, and the empty value.
+//! - Labels added with [`Http::request_label`] and [`Http::response_label`] have the declared number of values, those
+//!   added with [`Http::request_label_values`] and [`Http::response_label_values`] the listed values. All others are
+//!   `_overflow`, and the value may be empty.
 //!
-//! `http_requests_total` therefore has at most `(routes + 1) * 11 * statuses` series, times `values + 2` for each added
-//! label, and never more than [the limit of the registry](crate::Registry::set_series_limit).
+//! The program bounds its routes, their methods and their statuses, so
+//! [the limit of series](crate::Registry::set_series_limit) does not apply to them: no client can take their places.
+//! `http_requests_total` therefore has at most `(routes + 1) * 11 * statuses` series. The limit applies to the series
+//! that a client can vary. Beyond it, the value in question is replaced, and the others stay:
+//!
+//! | series | value beyond the limit |
+//! |---|---|
+//! | of methods that a route answers with `405` | method `_OTHER` |
+//! | of routes from [`Http::route`], and of those beyond the first 1,000 | endpoint `_overflow` |
+//! | of values of labels that are not listed | `_overflow` |
+//!
+//! `metrics_runtime_label_overflow_total{metric}` counts every operation with a value `_overflow`, and those with
+//! `_OTHER` beyond the limit.
 //!
 //! # Errors
 //!
@@ -76,7 +112,8 @@
 //! # Skipped requests
 //!
 //! [`Http::skip_path`] skips requests by their path, [`Http::skip`] by a predicate, and the layer [`Skip`] by their
-//! route.
+//! route. This concerns the request that reaches the route, and no request around it: if a handler calls a skipped route
+//! in the same process, its own request is recorded.
 //!
 //! # The page
 //!
@@ -133,6 +170,6 @@ pub use endpoint::{ServeError, Server};
 #[cfg(feature = "serve")]
 pub(crate) use endpoint::{check_exposure, serve};
 pub use middleware::{
-    Http, HttpError, HttpLayer, HttpMetric, HttpService, OpenUpgrade, RequestBody, RequestBodyLayer,
-    RequestBodyService, RequestHead, ResponseFuture, ResponseHead, Skip, SkipFuture, SkipService, TrackedBody,
+    Http, HttpError, HttpLayer, HttpMetric, HttpService, LongLived, OpenUpgrade, RequestBody, RequestBodyLayer,
+    RequestBodyService, RequestHead, ResponseFuture, ResponseHead, Skip, SkipService, TrackedBody,
 };

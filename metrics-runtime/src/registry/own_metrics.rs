@@ -16,7 +16,7 @@ pub(super) fn families(families: &[Arc<dyn AnyFamily>], naming: &Naming) -> [Arc
     let mut overflow = computed(
         Descriptor::counter(
             "metrics_runtime_label_overflow_total",
-            "Operations that went to the `_overflow` series because their metric has reached its limit of series.",
+            "Operations that went to an `_overflow` series because of a limit of series or of label values.",
         )
         .labels(["metric"]),
     );

@@ -42,9 +42,10 @@ impl Objective {
 
     /// Sets the percentage of calls that succeed.
     ///
-    /// Cancelled calls, and requests whose client disconnected early (499), count neither as successes nor as failures.
-    /// With `Http::status_classes`, 499 cannot be distinguished from other `4xx`, so such requests count as successes.
-    /// Calls that a circuit breaker rejected never started and do not count.
+    /// Cancelled calls, and requests whose client disconnected before the response (499), count neither as successes nor
+    /// as failures. A response whose body returns an error or panics is a failure, whatever its status. With
+    /// `Http::status_classes`, 499 cannot be distinguished from other `4xx`, so such requests count as successes. Calls
+    /// that a circuit breaker rejected never started and do not count.
     pub const fn success(mut self, percent: f64) -> Self {
         self.success = Some(percent);
         self

@@ -18,9 +18,13 @@ pub(crate) fn http(model: &Model) -> Vec<Panel> {
     let classes = aggregate("sum", &["class"], call("label_replace", [by_status].into_iter().chain(class)));
     let errors = scope.with([http.failed()]).rate(&http.requests, &by).ratio(&rate);
     let mut panels = vec![
-        Panel::new("Requests by route", Draw::Stacked, "reqps").about("Requests a second.").query_by(rate, &by, "all"),
+        Panel::new("Requests by route", Draw::Stacked, "reqps").about("Requests a second.").query_by(
+            rate.clone(),
+            &by,
+            "all",
+        ),
         Panel::new("Requests by status class", Draw::Stacked, "reqps")
-            .about("Requests a second. 499, a client that disconnected early, is among 4xx.")
+            .about("Requests a second. 499, a client that disconnected before the response, is among 4xx.")
             .query_by(classes, &["class"], "all"),
         Panel::new("Errors by route", Draw::Lines, "percentunit")
             .about("The share of requests answered with 5xx; no value while there are no requests.")
@@ -42,6 +46,14 @@ pub(crate) fn http(model: &Model) -> Vec<Panel> {
                 .note("Requests a second in each bucket.")
                 .query(scope.rate(&format!("{}_bucket", duration.name), &["le"]), "{{le}}"),
         );
+    }
+    if let Some(aborted) = &http.aborted {
+        shown.push(aborted.clone());
+        let panel = Panel::new("Aborted responses by route", Draw::Lines, "reqps").about(
+            "Responses a second that did not reach their end: the client disconnected, an outer layer gave up, or the \
+             body failed.",
+        );
+        panels.push(panel.query_by(scope.rate(aborted, &by).or_zero(&rate), &by, "all"));
     }
     shown.extend(http.in_flight.clone());
     if let Some(gauge) = model.metrics.iter().find(|metric| Some(&metric.name) == http.in_flight.as_ref()) {

@@ -9,6 +9,7 @@ use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::ending::LongLived;
 use super::guard::Guard;
 use super::head::ResponseHead;
 
@@ -66,6 +67,8 @@ fn begin_body<B: Body>(response: &Response<B>, guard: &mut Guard) -> u64 {
         };
         if !is_pending {
             guard.complete();
+        } else if remaining == UNKNOWN && LongLived::is(response) {
+            guard.note_stream();
         }
     }
     remaining
@@ -90,6 +93,7 @@ impl<B: Body> Body for TrackedBody<B> {
         if !this.guard.is_active() {
             return this.inner.poll_frame(cx);
         }
+        this.guard.note_read();
         let (mut inner, remaining) = (this.inner, this.remaining);
         let (polled, bytes, is_last) = this.guard.run(|| {
             let polled = inner.as_mut().poll_frame(cx);

@@ -8,14 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Request, StatusCode};
 
+use super::ending::{Ending, Outcome};
 use super::extract::ExtractedValues;
 use super::head::{RequestHead, ResponseHead};
-use super::labels::{self, RequestOutcome};
+use super::labels;
+use super::mark::Mark;
 use super::recorder::{FinishedRequest, Series};
 use super::request_body::ReceivedBytes;
 use super::routes::Routes;
 use super::shared::Shared;
-use super::skip::{Skip, SkipScope};
+use super::skip::Skip;
 use super::upgrade::OpenUpgrade;
 use crate::metric::Moment;
 
@@ -36,6 +38,10 @@ struct Active {
     response_bytes: u64,
     extracted: ExtractedValues,
     extra: Option<Box<Extra>>,
+    /// `true` once something has read the response body.
+    is_read: bool,
+    /// `true` if the response is a long-lived stream.
+    is_stream: bool,
     /// `true` while code of the application runs.
     running: bool,
     /// `true` once the body has reported its end to the server. Set through a shared reference, so it is atomic:
@@ -47,13 +53,51 @@ struct Active {
 struct Extra {
     received: Option<ReceivedBytes>,
     upgrade: Option<OpenUpgrade>,
+    /// The mark of the request, if requests are marked.
+    mark: Option<Mark>,
 }
 
 impl Extra {
     #[inline]
-    fn of<B>(series: &Shared<Series>, request: &mut Request<B>) -> Option<Box<Self>> {
+    fn of<B>(series: &Shared<Series>, mark: Option<Mark>, request: &mut Request<B>) -> Option<Box<Self>> {
+        let families = &series.recorder().families;
+        let is_needed = families.request_size.is_some() || families.upgrades_open.is_some() || mark.is_some();
+        if is_needed { Self::new(series, mark, request).map(Box::new) } else { None }
+    }
+
+    #[cold]
+    fn new<B>(series: &Shared<Series>, mark: Option<Mark>, request: &mut Request<B>) -> Option<Self> {
         let (received, upgrade) = (ReceivedBytes::begin(series, request), OpenUpgrade::begin(series, request));
-        (received.is_some() || upgrade.is_some()).then(|| Box::new(Self { received, upgrade }))
+        let is_needed = received.is_some() || upgrade.is_some() || mark.is_some();
+        is_needed.then_some(Self { received, upgrade, mark })
+    }
+
+    fn is_skipped(&self) -> bool {
+        self.mark.as_ref().is_some_and(Mark::is_skipped)
+    }
+}
+
+impl Active {
+    #[inline]
+    fn begin<B>(series: Shared<Series>, mark: Option<Mark>, request: &mut Request<B>) -> Self {
+        let start = Moment::now();
+        let mut extracted = ExtractedValues::default();
+        if !series.recorder().extracted.is_empty() {
+            series.recorder().extracted.extract_from_request(RequestHead::of(request), &mut extracted);
+        }
+        series.enter();
+        Self {
+            extra: Extra::of(&series, mark, request),
+            series,
+            start,
+            status: None,
+            response_bytes: 0,
+            extracted,
+            is_read: false,
+            is_stream: false,
+            running: false,
+            end_of_stream: AtomicBool::new(false),
+        }
     }
 }
 
@@ -66,23 +110,17 @@ impl fmt::Debug for Guard {
 impl Guard {
     #[inline]
     pub(super) fn begin<B>(routes: &Routes, request: &mut Request<B>) -> Self {
-        let Some(series) = routes.series(RequestHead::of(request)) else { return Self(None) };
-        let start = Moment::now();
-        let mut extracted = ExtractedValues::default();
-        if !series.recorder().extracted.is_empty() {
-            series.recorder().extracted.extract_from_request(RequestHead::of(request), &mut extracted);
+        let Some(series) = routes.series(request) else { return Self(None) };
+        if Mark::is_needed() {
+            return Self::begin_marked(routes, series, request);
         }
-        series.enter();
-        Self(Some(Active {
-            series: series.clone(),
-            start,
-            status: None,
-            response_bytes: 0,
-            extracted,
-            extra: Extra::of(series, request),
-            running: false,
-            end_of_stream: AtomicBool::new(false),
-        }))
+        Self(Some(Active::begin(series.clone(), None, request)))
+    }
+
+    #[cold]
+    fn begin_marked<B>(routes: &Routes, series: &Shared<Series>, request: &mut Request<B>) -> Self {
+        let marked = Mark::add(routes, series, request);
+        Self(marked.map(|(mark, series)| Active::begin(series, Some(mark), request)))
     }
 
     /// Returns `true` if the request is still to be recorded.
@@ -100,14 +138,20 @@ impl Guard {
         returned
     }
 
-    /// Runs the inner service, and skips the request if it reaches a route with the layer [`Skip`].
+    /// Runs the inner service, and skips the request if it has reached a route with the layer [`Skip`].
     #[inline]
     pub(super) fn run_service<T>(&mut self, code: impl FnOnce() -> T) -> T {
-        if !self.is_active() {
-            return code();
+        let returned = self.run(code);
+        if self.is_skipped() {
+            self.skip();
         }
-        let call = ServiceCall { guard: self, _scope: SkipScope::enter() };
-        call.guard.run(code)
+        returned
+    }
+
+    #[inline]
+    fn is_skipped(&self) -> bool {
+        let extra = self.0.as_ref().and_then(|active| active.extra.as_deref());
+        extra.is_some_and(Extra::is_skipped)
     }
 
     #[inline]
@@ -135,7 +179,7 @@ impl Guard {
             if let Some(upgrade) = active.extra.as_ref().and_then(|extra| extra.upgrade.as_ref()) {
                 upgrade.accept();
             }
-            self.finish(RequestOutcome::Upgraded);
+            self.finish(Outcome::Upgraded);
             return false;
         }
         active.series.observe_first_byte(active.start);
@@ -157,27 +201,47 @@ impl Guard {
         }
     }
 
+    /// Notes that the response is a long-lived stream.
+    pub(super) fn note_stream(&mut self) {
+        if let Some(active) = &mut self.0 {
+            active.is_stream = true;
+        }
+    }
+
+    /// Notes that the body is read.
+    #[inline]
+    pub(super) fn note_read(&mut self) {
+        if let Some(active) = &mut self.0 {
+            active.is_read = true;
+        }
+    }
+
     /// Records a response that was sent to its end.
     pub(super) fn complete(&mut self) {
-        self.finish(RequestOutcome::Completed);
+        self.finish(Outcome::Completed);
     }
 
     /// Records an error of the service or the body.
     pub(super) fn fail(&mut self) {
-        self.finish(RequestOutcome::Failed);
+        self.finish(Outcome::Failed);
     }
 
-    fn finish(&mut self, outcome: RequestOutcome) {
-        if let Some(active) = self.0.take() {
-            active.series.record(&FinishedRequest {
-                outcome,
-                status: active.status,
-                start: active.start,
-                extracted: &active.extracted,
-                request_bytes: active.extra.as_ref().and_then(|extra| extra.received.as_ref()?.bytes()),
-                response_bytes: active.response_bytes,
-            });
+    fn finish(&mut self, outcome: Outcome) {
+        let Some(active) = self.0.take() else { return };
+        let mut request_bytes = None;
+        if let Some(extra) = &active.extra {
+            if extra.is_skipped() {
+                return active.series.exit();
+            }
+            request_bytes = extra.received.as_ref().and_then(ReceivedBytes::bytes);
         }
+        active.series.record(&FinishedRequest {
+            ending: Ending { outcome, status: active.status, is_stream: active.is_stream },
+            start: active.start,
+            extracted: &active.extracted,
+            request_bytes,
+            response_bytes: active.response_bytes,
+        });
     }
 
     /// Ends the request without recording it.
@@ -193,29 +257,15 @@ impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(active) = &mut self.0 {
             let outcome = if active.running {
-                RequestOutcome::Panicked
+                Outcome::Panicked
             } else if *active.end_of_stream.get_mut() {
-                RequestOutcome::Completed
+                Outcome::Completed
+            } else if active.status.is_some() && !active.is_read {
+                Outcome::Unread
             } else {
-                RequestOutcome::Cancelled
+                Outcome::Cancelled
             };
             self.finish(outcome);
-        }
-    }
-}
-
-/// A call or poll of the inner service.
-struct ServiceCall<'a> {
-    guard: &'a mut Guard,
-    _scope: SkipScope,
-}
-
-impl Drop for ServiceCall<'_> {
-    /// Skips the request if its route is skipped, whether the service returned or panicked.
-    #[inline]
-    fn drop(&mut self) {
-        if SkipScope::is_skipped() {
-            self.guard.skip();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The values of the labels `method`, `endpoint` and `status`, and of OpenTelemetry's labels.
+//! The values of the labels `method` and `endpoint`, and what a method and a status say about a response.
 
 use http::{Method, StatusCode};
 
@@ -8,7 +8,13 @@ pub(super) const UNMATCHED: &str = "unmatched";
 /// The methods of RFC 9110, `PATCH` of RFC 5789, `QUERY`, and OpenTelemetry's value for all other methods. Methods are
 /// case-sensitive.
 pub(super) const METHODS: [&str; 11] =
-    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", "_OTHER"];
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", OTHER];
+
+/// The method of requests whose method is unknown, and of those beyond the limit whose method a route does not serve.
+pub(super) const OTHER: &str = "_OTHER";
+
+const HEAD: usize = 1;
+const CONNECT: usize = 5;
 
 /// Returns the index of the method in [`METHODS`]. Clients can send any method, so all unknown ones share the last
 /// index.
@@ -16,11 +22,11 @@ pub(super) const METHODS: [&str; 11] =
 pub(super) fn method(method: &Method) -> usize {
     match *method {
         Method::GET => 0,
-        Method::HEAD => 1,
+        Method::HEAD => HEAD,
         Method::POST => 2,
         Method::PUT => 3,
         Method::DELETE => 4,
-        Method::CONNECT => 5,
+        Method::CONNECT => CONNECT,
         Method::OPTIONS => 6,
         Method::TRACE => 7,
         Method::PATCH => 8,
@@ -29,67 +35,24 @@ pub(super) fn method(method: &Method) -> usize {
     }
 }
 
-/// The outcome of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RequestOutcome {
-    /// The response was sent to its end.
-    Completed,
-    /// The connection switched to another protocol or became a tunnel.
-    Upgraded,
-    /// The service or the response body returned an error.
-    Failed,
-    /// The service or the response body panicked.
-    Panicked,
-    /// The response was dropped before its end: the client disconnected, or an outer layer cancelled the request.
-    Cancelled,
-}
-
-/// Returns the status to record, from the outcome and the status of the response, if there was one.
-pub(super) fn status(outcome: RequestOutcome, response: Option<StatusCode>) -> StatusCode {
-    match (outcome, response) {
-        (RequestOutcome::Completed | RequestOutcome::Upgraded, Some(status)) => status,
-        // The code that nginx logs for a client that closed its connection.
-        (RequestOutcome::Cancelled, _) => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
 /// Returns the class of a status, such as `2xx`.
-pub(super) fn class(status: StatusCode) -> &'static str {
+pub(super) fn class(status: &str) -> &'static str {
     const CLASSES: [&str; 9] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx", "7xx", "8xx", "9xx"];
-    // A `StatusCode` is between 100 and 999.
-    CLASSES[usize::from(status.as_u16() / 100 - 1)]
-}
-
-/// Returns `http_response_status_code` and `error_type` of OpenTelemetry's [semantic conventions for HTTP metrics][1].
-///
-/// The first is the status of the response, or empty if there was none. The second is that status if it is a server
-/// error, the reason why the response did not complete, or empty.
-///
-/// [1]: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration
-pub(super) fn opentelemetry(outcome: RequestOutcome, response: Option<&StatusCode>) -> [&str; 2] {
-    let code = response.map_or("", StatusCode::as_str);
-    let error = match outcome {
-        RequestOutcome::Completed | RequestOutcome::Upgraded if response.is_some_and(StatusCode::is_server_error) => {
-            code
-        }
-        RequestOutcome::Completed | RequestOutcome::Upgraded => "",
-        RequestOutcome::Failed => "_OTHER",
-        RequestOutcome::Panicked => "panic",
-        RequestOutcome::Cancelled => "cancelled",
-    };
-    [code, error]
+    // A status is between 100 and 999.
+    CLASSES[usize::from(status.as_bytes()[0] - b'1')]
 }
 
 /// Returns `true` if this response upgrades the connection (RFC 9110, sections 15.2.2 and 9.3.6; RFC 8441).
+#[inline]
 pub(super) fn is_upgrade(method: usize, status: StatusCode) -> bool {
-    status == StatusCode::SWITCHING_PROTOCOLS || METHODS[method] == "CONNECT" && status.is_success()
+    status == StatusCode::SWITCHING_PROTOCOLS || method == CONNECT && status.is_success()
 }
 
 /// Returns `true` if a response to this method with this status has a body. Servers drop the body of any other response
 /// without polling it.
+#[inline]
 pub(super) fn has_body(method: usize, status: StatusCode) -> bool {
-    !(METHODS[method] == "HEAD"
+    !(method == HEAD
         || is_upgrade(method, status)
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))
@@ -125,7 +88,7 @@ mod tests {
     fn every_status_has_a_class() {
         for code in 100..1000 {
             let status = StatusCode::from_u16(code).expect("a status");
-            assert_eq!(class(status), format!("{}xx", code / 100));
+            assert_eq!(class(status.as_str()), format!("{}xx", code / 100));
         }
     }
 }

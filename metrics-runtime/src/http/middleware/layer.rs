@@ -1,12 +1,15 @@
 //! The layer, created from the settings.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tower_layer::Layer;
 
 use super::extract::ExtractedLabels;
+use super::families::Families;
+use super::mark::Mark;
 use super::metric::HttpMetric;
-use super::recorder::{Families, Recorder};
+use super::recorder::Recorder;
 use super::routes::Routes;
 use super::service::HttpService;
 use super::settings::{Http, HttpError};
@@ -61,6 +64,9 @@ impl<S> Layer<S> for HttpLayer {
     type Service = HttpService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        if let Some(routes) = &self.routes {
+            routes.note_layered();
+        }
         HttpService::new(inner, self.routes.clone())
     }
 }
@@ -79,11 +85,13 @@ impl Http {
     pub fn layer(&self, registry: &Registry) -> Result<HttpLayer, HttpError> {
         self.check()?;
         clock::start();
+        let families = self.families(registry, Source::caller())?;
+        Mark::need_if_shared(&families);
         let recorder = Recorder {
-            families: self.families(registry, Source::caller())?,
+            families,
             duration_status: self.duration_status,
             status_classes: self.status_classes,
-            extracted: ExtractedLabels::new(&self.labels),
+            extracted: Arc::new(ExtractedLabels::new(&self.labels)),
         };
         let is_static = registry.is_global();
         let recorder = Shared::new(recorder, is_static);

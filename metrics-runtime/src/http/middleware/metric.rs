@@ -12,7 +12,7 @@ use crate::schema::Descriptor;
 #[non_exhaustive]
 pub enum HttpMetric {
     /// The counter `http_requests_total{method, endpoint, status}`: finished requests; the status is `499` if the
-    /// client disconnected early. Recorded by default.
+    /// client disconnected before the response. Recorded by default.
     Requests,
     /// The histogram `http_request_duration_seconds`, buckets 0.01 0.05 0.1 0.5 1 2.5 5 10: the time from a request to
     /// the end of its response body. Recorded by default.
@@ -33,9 +33,10 @@ pub enum HttpMetric {
     /// that were sent, without trailers. Observed once for each request except upgrades, also if the response was
     /// aborted.
     ResponseBodySize,
-    /// The counter `http_responses_aborted_total{method, endpoint, phase}`: aborted responses. In phase `headers`, the
-    /// client disconnected before the headers; in phase `body`, it disconnected after them, or the body failed or
-    /// panicked.
+    /// The counter `http_responses_aborted_total{method, endpoint, phase, cause}`: responses that did not reach their
+    /// end. Recorded by default. `phase` is `headers` before the response, and `body` within its body, whose status is
+    /// counted by [`Requests`](Self::Requests). `cause` is `cancelled` if the client disconnected or an outer layer gave
+    /// up, and `error` or `panic` if the body returned an error or panicked.
     Aborted,
     /// The counter `http_upgrades_total`: connections upgraded by a response `101` or by a successful `CONNECT`.
     Upgrades,
@@ -46,11 +47,11 @@ pub enum HttpMetric {
     /// `http_server_request_duration_seconds{http_request_method, http_route, http_response_status_code, error_type}`
     /// of OpenTelemetry's [semantic conventions for HTTP metrics][1], under its Prometheus name and with the
     /// recommended buckets: the time from a request to the end of its response, also if the client disconnected early.
-    /// Not observed for upgrades.
+    /// Not observed for upgrades and long-lived streams.
     ///
-    /// The route is empty if none matched, and the code is empty if there was no response. `error_type` is the code of
-    /// a server error, `cancelled` if the client disconnected early, `panic`, `_OTHER` if the service or the body
-    /// returned an error, and empty otherwise.
+    /// The route is empty if none matched, and the code is empty if there was no response. `error_type` is `_OTHER` if
+    /// the service or the body returned an error, `panic`, the code of a server error, `cancelled` if the client
+    /// disconnected early, and empty otherwise.
     ///
     /// [1]: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration
     OpenTelemetry,
@@ -92,7 +93,7 @@ impl HttpMetric {
         MetricSetting::new("http_requests_in_flight", false),
         MetricSetting::new("http_request_body_size_bytes", false),
         MetricSetting::new("http_response_body_size_bytes", false),
-        MetricSetting::new("http_responses_aborted_total", false),
+        MetricSetting::new("http_responses_aborted_total", true),
         MetricSetting::new("http_upgrades_total", false),
         MetricSetting::new("http_upgrades_open", false),
         MetricSetting::new("http_server_request_duration_seconds", false),
@@ -108,11 +109,11 @@ impl HttpMetric {
         let descriptor = match self {
             Self::Requests => Descriptor::counter(
                 name,
-                "Finished HTTP requests, by method, route and status; 499 means that the client disconnected early.",
+                "Finished HTTP requests, by method, route and status; 499 means that the client disconnected before the response.",
             ),
             Self::Duration => Descriptor::histogram(
                 name,
-                "Time from an HTTP request to the end of its response, in seconds; not observed if the client disconnected early.",
+                "Time from an HTTP request to the end of its response, in seconds; not observed for cancelled requests and long-lived streams.",
                 buckets,
             ),
             Self::FirstByte => Descriptor::histogram(
@@ -128,8 +129,11 @@ impl HttpMetric {
                 Descriptor::histogram(name, "Bytes of HTTP response bodies that were sent.", buckets)
             }
             Self::Aborted => {
-                labels.push(Cow::Borrowed("phase"));
-                Descriptor::counter(name, "HTTP responses that were aborted before their headers or in their body.")
+                labels.extend(["phase", "cause"].map(Cow::Borrowed));
+                Descriptor::counter(
+                    name,
+                    "HTTP responses that did not reach their end, by the phase they were in and the cause: cancelled by the client or an outer layer, an error or a panic of the body.",
+                )
             }
             Self::Upgrades => Descriptor::counter(name, "Upgraded HTTP connections, such as WebSockets."),
             Self::UpgradesOpen => Descriptor::gauge(name, "Upgraded HTTP connections in use."),

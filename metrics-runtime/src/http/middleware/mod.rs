@@ -5,12 +5,15 @@
 //! is over.
 
 mod body;
+mod ending;
 mod extract;
+mod families;
 mod future;
 mod guard;
 mod head;
 mod labels;
 mod layer;
+mod mark;
 mod metric;
 mod recorder;
 mod request_body;
@@ -24,6 +27,7 @@ mod skip;
 mod upgrade;
 
 pub use body::TrackedBody;
+pub use ending::LongLived;
 pub use future::ResponseFuture;
 pub use head::{RequestHead, ResponseHead};
 pub use layer::HttpLayer;
@@ -31,5 +35,5 @@ pub use metric::HttpMetric;
 pub use request_body::{RequestBody, RequestBodyLayer, RequestBodyService};
 pub use service::HttpService;
 pub use settings::{Http, HttpError};
-pub use skip::{Skip, SkipFuture, SkipService};
+pub use skip::{Skip, SkipService};
 pub use upgrade::OpenUpgrade;

@@ -1,31 +1,17 @@
-//! The families of a layer, and the series of each route and method.
+//! The series of each route and method, and the recording of a request in them.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
-use http::StatusCode;
-
+use super::ending::{Aborted, Ending, Outcome};
 use super::extract::{ExtractedLabels, ExtractedValues, MAX_LABELS};
-use super::labels::{self, METHODS, RequestOutcome};
+use super::families::Families;
+use super::labels::{self, METHODS};
+use super::routes::Origin;
 use super::shared::Shared;
 use crate::exemplars::{self, Exemplar};
-use crate::family::{Family, Metric};
-use crate::metric::{Counter, Histogram, InFlight, Moment, Thread};
-
-/// The families of a layer, `None` for each metric that is switched off.
-#[derive(Default)]
-pub(super) struct Families {
-    pub(super) requests: Option<Family<Counter>>,
-    pub(super) duration: Option<Family<Histogram>>,
-    pub(super) first_byte: Option<Family<Histogram>>,
-    pub(super) in_flight: Option<Family<InFlight>>,
-    pub(super) request_size: Option<Family<Histogram>>,
-    pub(super) response_size: Option<Family<Histogram>>,
-    pub(super) aborted: Option<Family<Counter>>,
-    pub(super) upgrades: Option<Family<Counter>>,
-    pub(super) upgrades_open: Option<Family<InFlight>>,
-    pub(super) opentelemetry: Option<Family<Histogram>>,
-}
+use crate::family::{Family, Metric, OVERFLOW};
+use crate::metric::{InFlight, Moment, Thread};
 
 /// The families and label settings that all requests of a layer share.
 pub(super) struct Recorder {
@@ -34,44 +20,33 @@ pub(super) struct Recorder {
     pub(super) duration_status: bool,
     /// `true` if statuses are recorded as classes.
     pub(super) status_classes: bool,
-    pub(super) extracted: ExtractedLabels,
+    pub(super) extracted: Arc<ExtractedLabels>,
 }
 
-/// The cached number of a series in its family.
+/// The place of a series in its family.
+#[derive(Clone, Copy)]
+struct Place {
+    number: u32,
+    /// `true` if a label value is recorded as `_overflow`, so each operation counts as an overflow.
+    is_beyond: bool,
+}
+
+/// The cached place of a series.
 #[derive(Default)]
-struct CachedSeries(OnceLock<u32>);
+struct CachedSeries(OnceLock<Option<Place>>);
 
-/// In place of a number: the overflow series, because the family is full.
-const OVERFLOW_SERIES: u32 = u32::MAX;
 /// In place of a number: the metric is not recorded.
-const NOT_RECORDED: u32 = u32::MAX - 1;
+const NOT_RECORDED: u32 = u32::MAX;
 
-impl CachedSeries {
-    #[inline]
-    fn get_or_create<'f, M: Metric>(
-        &self,
-        family: &'f Family<M>,
-        values: impl FnOnce() -> [&'f str; 3],
-        len: usize,
-    ) -> &'f M {
-        // Cached even if the family is full: a gauge must be decremented in the series in which it was incremented.
-        let number = *self.0.get_or_init(|| create_series(family, &values()[..len]).unwrap_or(OVERFLOW_SERIES));
-        numbered(family, number)
-    }
-
-    /// Returns the series that [`get_or_create`](Self::get_or_create) returned. Does not count a further operation if
-    /// it is the overflow series.
-    #[inline]
-    fn get<'f, M: Metric>(&self, family: &'f Family<M>) -> &'f M {
-        let series = self.0.get().and_then(|&number| family.numbered(number));
-        series.unwrap_or_else(|| family.overflow_series())
-    }
+/// Returns the place of the series with these values. The program bounds their number, so the limit of series does not
+/// apply, and the series gets its shards at once.
+fn known_place<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
+    family.known_series(values)?.spread();
+    family.number(values)
 }
 
-/// Returns the number of the series with these values, or `None` if the family is full.
-///
-/// The program bounds the number of these series, so each gets its shards at once.
-fn create_series<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
+/// Returns the place of the series with these values, or `None` if it is new and the limit is reached.
+fn limited_place<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
     let number = family.number(values)?;
     family.numbered(number)?.spread();
     Some(number)
@@ -86,22 +61,27 @@ fn numbered<M: Metric>(family: &Family<M>, number: u32) -> &M {
 pub(super) struct Series {
     recorder: Shared<Recorder>,
     endpoint: Box<str>,
+    origin: Origin,
     method: usize,
     in_flight: CachedSeries,
     first_byte: CachedSeries,
     request_size: CachedSeries,
     response_size: CachedSeries,
-    aborted: [CachedSeries; 2],
+    aborted: [CachedSeries; Aborted::COUNT],
     upgrades: CachedSeries,
     upgrades_open: CachedSeries,
-    by_outcome: [OnceLock<OutcomeSeries>; 8],
+    by_ending: [OnceLock<EndingSeries>; 8],
+    /// The same series without the families in which an outer layer records a request.
+    within: Mutex<Vec<Reduced>>,
 }
 
-/// The numbers of the series for one outcome and one status of the response.
+/// The excluded families, and the series without them, or `None` if no family is left.
+type Reduced = ([bool; Families::COUNT], Option<Shared<Series>>);
+
+/// The numbers of the series for one ending.
 #[derive(Clone, Copy)]
-struct OutcomeSeries {
-    outcome: RequestOutcome,
-    status: Option<StatusCode>,
+struct EndingSeries {
+    ending: Ending,
     requests: u32,
     duration: u32,
     opentelemetry: u32,
@@ -109,9 +89,7 @@ struct OutcomeSeries {
 
 /// A request that is over.
 pub(super) struct FinishedRequest<'a> {
-    pub(super) outcome: RequestOutcome,
-    /// The status of the response, if there was one.
-    pub(super) status: Option<StatusCode>,
+    pub(super) ending: Ending,
     pub(super) start: Moment,
     pub(super) extracted: &'a ExtractedValues,
     /// The bytes read of the request body, if they were counted.
@@ -121,10 +99,11 @@ pub(super) struct FinishedRequest<'a> {
 }
 
 impl Series {
-    pub(super) fn new(recorder: &Shared<Recorder>, endpoint: &str, method: usize) -> Self {
+    pub(super) fn new(recorder: &Shared<Recorder>, endpoint: &str, origin: Origin, method: usize) -> Self {
         Self {
             recorder: recorder.clone(),
             endpoint: endpoint.into(),
+            origin,
             method,
             in_flight: CachedSeries::default(),
             first_byte: CachedSeries::default(),
@@ -133,8 +112,29 @@ impl Series {
             aborted: Default::default(),
             upgrades: CachedSeries::default(),
             upgrades_open: CachedSeries::default(),
-            by_outcome: Default::default(),
+            by_ending: Default::default(),
+            within: Mutex::default(),
         }
+    }
+
+    /// Returns the same series without the excluded families, or `None` if no family is left.
+    pub(super) fn without(&self, excluded: [bool; Families::COUNT]) -> Option<Shared<Self>> {
+        // No step below panics, so the data behind a poisoned lock is consistent.
+        let mut within = self.within.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, series)) = within.iter().find(|(others, _)| *others == excluded) {
+            return series.clone();
+        }
+        let families = self.recorder.families.without(excluded);
+        let is_left = families.addresses().iter().any(Option::is_some);
+        let series = is_left.then(|| {
+            let (duration_status, status_classes) = (self.recorder.duration_status, self.recorder.status_classes);
+            let extracted = Arc::clone(&self.recorder.extracted);
+            let is_static = self.recorder.is_static();
+            let recorder = Shared::new(Recorder { families, duration_status, status_classes, extracted }, is_static);
+            Shared::new(Self::new(&recorder, &self.endpoint, self.origin, self.method), is_static)
+        });
+        within.push((excluded, series.clone()));
+        series
     }
 
     pub(super) fn recorder(&self) -> &Recorder {
@@ -145,42 +145,75 @@ impl Series {
         self.method
     }
 
-    /// Returns the series with the labels `method` and `endpoint`.
+    /// Returns the series with the labels `method` and `endpoint`, and these further ones.
     #[inline]
-    fn cached<'s, M: Metric>(&'s self, family: &'s Family<M>, cache: &CachedSeries) -> &'s M {
-        cache.get_or_create(family, || [METHODS[self.method], &self.endpoint, ""], 2)
+    fn cached<'s, M: Metric>(&self, family: &'s Family<M>, cache: &CachedSeries, further: &[&str]) -> &'s M {
+        match *cache.0.get_or_init(|| self.place(family, further)) {
+            Some(Place { number, is_beyond }) => {
+                if is_beyond {
+                    family.count_overflow();
+                }
+                numbered(family, number)
+            }
+            None => family.overflow(),
+        }
+    }
+
+    /// Returns the place of the series with these labels. It is cached even if the family is full: a gauge must be
+    /// decremented in the series in which it was incremented.
+    #[cold]
+    fn place<M: Metric>(&self, family: &Family<M>, further: &[&str]) -> Option<Place> {
+        let values = |endpoint| [METHODS[self.method], endpoint].into_iter().chain(further.iter().copied());
+        let values = |endpoint| values(endpoint).collect::<Vec<_>>();
+        let (number, is_beyond) = match self.origin {
+            Origin::Router => (known_place(family, &values(&self.endpoint))?, false),
+            Origin::Extracted => match limited_place(family, &values(&self.endpoint)) {
+                Some(number) => (number, false),
+                None => (known_place(family, &values(OVERFLOW))?, true),
+            },
+            Origin::Overflow => (known_place(family, &values(OVERFLOW))?, true),
+        };
+        Some(Place { number, is_beyond })
+    }
+
+    /// Returns the gauge that was incremented, without counting an overflow again. Not inlined, because the gauges are
+    /// off by default.
+    #[inline(never)]
+    fn entered<'s>(family: &'s Family<InFlight>, cache: &CachedSeries) -> &'s InFlight {
+        let place = cache.0.get().copied().flatten();
+        place.and_then(|place| family.numbered(place.number)).unwrap_or_else(|| family.overflow_series())
     }
 
     #[inline]
     pub(super) fn enter(&self) {
         if let Some(family) = &self.recorder.families.in_flight {
-            self.cached(family, &self.in_flight).enter();
+            self.cached(family, &self.in_flight, &[]).enter();
         }
     }
 
     #[inline]
     pub(super) fn exit(&self) {
         if let Some(family) = &self.recorder.families.in_flight {
-            self.in_flight.get(family).exit();
+            Self::entered(family, &self.in_flight).exit();
         }
     }
 
     #[inline]
     pub(super) fn observe_first_byte(&self, start: Moment) {
         if let Some(family) = &self.recorder.families.first_byte {
-            self.cached(family, &self.first_byte).observe_nanos(start.elapsed_nanos());
+            self.cached(family, &self.first_byte, &[]).observe_nanos(start.elapsed_nanos());
         }
     }
 
     pub(super) fn open_upgrade(&self) {
         if let Some(family) = &self.recorder.families.upgrades_open {
-            self.cached(family, &self.upgrades_open).enter();
+            self.cached(family, &self.upgrades_open, &[]).enter();
         }
     }
 
     pub(super) fn close_upgrade(&self) {
         if let Some(family) = &self.recorder.families.upgrades_open {
-            self.upgrades_open.get(family).exit();
+            Self::entered(family, &self.upgrades_open).exit();
         }
     }
 
@@ -190,22 +223,22 @@ impl Series {
         let families = &self.recorder.families;
         let thread = Thread::current();
         if let (Some(family), Some(bytes)) = (&families.request_size, request.request_bytes) {
-            self.cached(family, &self.request_size).observe(bytes as f64);
+            self.cached(family, &self.request_size, &[]).observe(bytes as f64);
         }
         if let Some(family) = &families.response_size
-            && request.outcome != RequestOutcome::Upgraded
+            && request.ending.has_size()
         {
-            self.cached(family, &self.response_size).observe(request.response_bytes as f64);
+            self.cached(family, &self.response_size, &[]).observe(request.response_bytes as f64);
         }
-        if let Some(family) = &families.aborted {
-            self.record_aborted(family, request);
+        if let Some(aborted) = request.ending.aborted() {
+            self.record_aborted(aborted);
         }
         if let Some(family) = &families.upgrades
-            && request.outcome == RequestOutcome::Upgraded
+            && request.ending.outcome == Outcome::Upgraded
         {
-            self.cached(family, &self.upgrades).inc();
+            self.cached(family, &self.upgrades, &[]).inc();
         }
-        let series = if self.recorder.extracted.is_empty() { self.outcome_series(request) } else { None };
+        let series = if self.recorder.extracted.is_empty() { self.ending_series(request) } else { None };
         let Some(series) = series else { return self.record_uncached(request) };
         let mut nanos = 0;
         if series.duration != NOT_RECORDED || series.opentelemetry != NOT_RECORDED {
@@ -233,7 +266,7 @@ impl Series {
     /// Attaches the current trace as an exemplar to the series of a recorded request.
     #[cold]
     #[inline(never)]
-    fn record_exemplars(&self, series: &OutcomeSeries, nanos: u64) {
+    fn record_exemplars(&self, series: &EndingSeries, nanos: u64) {
         let Some(exemplar) = exemplars::current() else { return };
         let families = &self.recorder.families;
         let seconds = nanos as f64 / 1e9;
@@ -244,34 +277,31 @@ impl Series {
         attach(families.requests.as_ref(), |family| family.numbered(series.requests), 1.0, &exemplar);
     }
 
-    /// Counts an aborted response, by the phase that it reached.
-    fn record_aborted(&self, family: &Family<Counter>, request: &FinishedRequest<'_>) {
-        let phase = match (request.outcome, request.status) {
-            (RequestOutcome::Cancelled, None) => 0,
-            (RequestOutcome::Cancelled | RequestOutcome::Failed | RequestOutcome::Panicked, Some(_)) => 1,
-            _ => return,
-        };
-        let values = || [METHODS[self.method], &self.endpoint, ["headers", "body"][phase]];
-        self.aborted[phase].get_or_create(family, values, 3).inc();
+    /// Counts an aborted response.
+    #[cold]
+    fn record_aborted(&self, aborted: Aborted) {
+        if let Some(family) = &self.recorder.families.aborted {
+            self.cached(family, &self.aborted[aborted as usize], &aborted.labels()).inc();
+        }
     }
 
-    /// Returns the cached series for this outcome and status, or `None` if a family or the cache is full.
+    /// Returns the cached series for this ending, or `None` if an operation counts as an overflow or the cache is full.
     #[inline]
-    fn outcome_series(&self, request: &FinishedRequest<'_>) -> Option<&OutcomeSeries> {
+    fn ending_series(&self, request: &FinishedRequest<'_>) -> Option<&EndingSeries> {
         let mut new = None;
-        for slot in &self.by_outcome {
+        for slot in &self.by_ending {
             let series = match slot.get() {
                 Some(series) => series,
                 None => {
                     let created = match new {
                         Some(created) => created,
-                        None => *new.insert(self.create_outcome_series(request)?),
+                        None => *new.insert(self.create_ending_series(request)?),
                     };
-                    // Another thread may have filled this slot meanwhile, for another outcome.
+                    // Another thread may have filled this slot meanwhile, for another ending.
                     slot.get_or_init(|| created)
                 }
             };
-            if series.outcome == request.outcome && series.status == request.status {
+            if series.ending == request.ending {
                 return Some(series);
             }
         }
@@ -279,57 +309,97 @@ impl Series {
     }
 
     #[cold]
-    fn create_outcome_series(&self, request: &FinishedRequest<'_>) -> Option<OutcomeSeries> {
-        fn number<M: Metric>(family: Option<&Family<M>>, values: &[&str]) -> Option<u32> {
-            family.map_or(Some(NOT_RECORDED), |family| create_series(family, values))
+    fn create_ending_series(&self, request: &FinishedRequest<'_>) -> Option<EndingSeries> {
+        fn number<M: Metric>(family: Option<&Family<M>>, values: &[&str], is_open: bool) -> Option<u32> {
+            let Some(family) = family else { return Some(NOT_RECORDED) };
+            if is_open { limited_place(family, values) } else { known_place(family, values) }
         }
-        let values = LabelValues::of(self, request);
-        let families = &self.recorder.families;
-        Some(OutcomeSeries {
-            outcome: request.outcome,
-            status: request.status,
-            requests: number(families.requests.as_ref(), values.requests())?,
-            duration: number(families.duration.as_ref().filter(|_| has_duration(request.outcome)), values.duration())?,
+        if self.origin == Origin::Overflow {
+            return None;
+        }
+        let (families, ending) = (&self.recorder.families, request.ending);
+        let is_open = self.is_open(request);
+        let values = LabelValues::of(self, request, Detail::Full);
+        Some(EndingSeries {
+            ending,
+            requests: number(families.requests.as_ref(), values.requests(), is_open)?,
+            duration: number(families.duration.as_ref().filter(|_| ending.has_duration()), values.duration(), is_open)?,
             opentelemetry: number(
-                families.opentelemetry.as_ref().filter(|_| request.outcome != RequestOutcome::Upgraded),
+                families.opentelemetry.as_ref().filter(|_| ending.has_opentelemetry()),
                 &values.opentelemetry,
+                is_open,
             )?,
         })
     }
 
-    /// Records a request whose series are not cached: there are extracted labels, or a family or the cache is full.
+    /// Returns `true` if a client can vary a label value of this request, so the limit of series applies to it.
+    fn is_open(&self, request: &FinishedRequest<'_>) -> bool {
+        self.origin == Origin::Extracted
+            || request.ending.has_unserved_method() && METHODS[self.method] != labels::OTHER
+            || self.recorder.extracted.is_open(*request.extracted)
+    }
+
+    /// Records a request whose series are not cached: there are extracted labels, an operation counts as an overflow,
+    /// or the cache is full.
     fn record_uncached(&self, request: &FinishedRequest<'_>) {
-        let values = LabelValues::of(self, request);
-        let families = &self.recorder.families;
+        let (families, ending) = (&self.recorder.families, request.ending);
         let nanos = request.start.elapsed_nanos();
-        if let Some(family) = &families.duration
-            && has_duration(request.outcome)
-        {
-            family.series(values.duration()).observe_nanos(nanos);
-        }
-        if let Some(family) = &families.opentelemetry
-            && request.outcome != RequestOutcome::Upgraded
-        {
-            family.series(&values.opentelemetry).observe_nanos(nanos);
+        let full = LabelValues::of(self, request, Detail::Full);
+        let bound = Bounded { series: self, request, full, is_open: self.is_open(request) };
+        let duration = families.duration.as_ref().filter(|_| ending.has_duration());
+        let duration = duration.map(|family| (family, bound.series(family, LabelValues::duration)));
+        let opentelemetry = families.opentelemetry.as_ref().filter(|_| ending.has_opentelemetry());
+        let opentelemetry = opentelemetry.map(|family| (family, bound.series(family, LabelValues::opentelemetry)));
+        for (_, series) in [duration, opentelemetry].into_iter().flatten() {
+            series.observe_nanos(nanos);
         }
         self.exit();
-        if let Some(family) = &families.requests {
-            family.series(values.requests()).inc();
+        let requests = families.requests.as_ref().map(|family| (family, bound.series(family, LabelValues::requests)));
+        if let Some((_, series)) = requests {
+            series.inc();
         }
         if let Some(exemplar) = exemplars::current() {
-            let seconds = nanos as f64 / 1e9;
-            if has_duration(request.outcome) {
-                attach(families.duration.as_ref(), |family| family.lookup(values.duration()), seconds, &exemplar);
+            for (family, series) in [duration, opentelemetry].into_iter().flatten() {
+                family.exemplify(series, nanos as f64 / 1e9, &exemplar);
             }
-            if request.outcome != RequestOutcome::Upgraded {
-                attach(
-                    families.opentelemetry.as_ref(),
-                    |family| family.lookup(&values.opentelemetry),
-                    seconds,
-                    &exemplar,
-                );
+            if let Some((family, series)) = requests {
+                family.exemplify(series, 1.0, &exemplar);
             }
-            attach(families.requests.as_ref(), |family| family.lookup(values.requests()), 1.0, &exemplar);
+        }
+    }
+}
+
+/// The look-up of the series of a request, within their bounds.
+struct Bounded<'a> {
+    series: &'a Series,
+    request: &'a FinishedRequest<'a>,
+    full: LabelValues<'a>,
+    is_open: bool,
+}
+
+impl<'a> Bounded<'a> {
+    /// Returns the series of the request. If it is new and the limit is reached, returns the series in which only the
+    /// values that a client can vary are replaced, so that the status of a request is never lost.
+    fn series<'f, M: Metric>(
+        &self,
+        family: &'f Family<M>,
+        select: impl for<'v> Fn(&'v LabelValues<'a>) -> &'v [&'a str],
+    ) -> &'f M {
+        let values = select(&self.full);
+        let series = if self.is_open { family.lookup(values) } else { family.known_series(values) };
+        if let Some(series) = series {
+            if values.contains(&OVERFLOW) {
+                family.count_overflow();
+            }
+            return series;
+        }
+        let bounded = LabelValues::of(self.series, self.request, Detail::Bounded);
+        match family.known_series(select(&bounded)) {
+            Some(series) => {
+                family.count_full();
+                series
+            }
+            None => family.overflow(),
         }
     }
 }
@@ -348,14 +418,18 @@ fn attach<M: Metric>(
     }
 }
 
-/// Returns `true` if the duration is observed: durations of cancelled requests depend on the client, and an upgraded
-/// connection has none.
-fn has_duration(outcome: RequestOutcome) -> bool {
-    !matches!(outcome, RequestOutcome::Cancelled | RequestOutcome::Upgraded)
-}
-
 /// The maximum number of label values of a series: method, endpoint, status and the extracted labels.
 const MAX_VALUES: usize = 3 + MAX_LABELS;
+
+/// The detail of label values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// All values as they are.
+    Full,
+    /// The values that the program bounds. Those that a client can vary are `_OTHER` for a method and `_overflow`
+    /// otherwise.
+    Bounded,
+}
 
 /// The label values of a request that is over.
 struct LabelValues<'a> {
@@ -366,18 +440,20 @@ struct LabelValues<'a> {
 }
 
 impl<'a> LabelValues<'a> {
-    fn of(series: &'a Series, request: &'a FinishedRequest<'_>) -> Self {
-        let recorder = &*series.recorder;
-        let method = METHODS[series.method];
-        let endpoint: &str = &series.endpoint;
+    fn of(series: &'a Series, request: &'a FinishedRequest<'_>, detail: Detail) -> Self {
+        let (recorder, ending) = (&*series.recorder, &request.ending);
+        let is_bounded = detail == Detail::Bounded;
+        let method = if is_bounded && ending.has_unserved_method() { labels::OTHER } else { METHODS[series.method] };
+        let endpoint = if is_bounded && series.origin == Origin::Extracted { OVERFLOW } else { &series.endpoint };
         let route = if endpoint == labels::UNMATCHED { "" } else { endpoint };
-        let [code, error] = labels::opentelemetry(request.outcome, request.status.as_ref());
-        let status = recorder.status(request.outcome, request.status.as_ref());
+        let status = if recorder.status_classes { labels::class(ending.status()) } else { ending.status() };
+        let [code, error] = ending.opentelemetry();
         let mut values =
             Self { values: [[""; MAX_VALUES]; 2], len: [0; 2], opentelemetry: [method, route, code, error] };
         for (family, with_status) in [true, recorder.duration_status].into_iter().enumerate() {
             let status = with_status.then_some(status);
-            let all = [method, endpoint].into_iter().chain(status).chain(recorder.extracted.texts(request.extracted));
+            let extracted = recorder.extracted.texts(request.extracted, is_bounded);
+            let all = [method, endpoint].into_iter().chain(status).chain(extracted);
             for (slot, value) in values.values[family].iter_mut().zip(all) {
                 *slot = value;
                 values.len[family] += 1;
@@ -393,17 +469,8 @@ impl<'a> LabelValues<'a> {
     fn duration(&self) -> &[&'a str] {
         &self.values[1][..self.len[1]]
     }
-}
 
-impl Recorder {
-    /// Returns the value of the label `status`.
-    fn status<'a>(&self, outcome: RequestOutcome, response: Option<&'a StatusCode>) -> &'a str {
-        let status = labels::status(outcome, response.copied());
-        match response {
-            _ if self.status_classes => labels::class(status),
-            Some(response) if *response == status => response.as_str(),
-            _ if outcome == RequestOutcome::Cancelled => "499",
-            _ => "500",
-        }
+    fn opentelemetry(&self) -> &[&'a str] {
+        &self.opentelemetry
     }
 }

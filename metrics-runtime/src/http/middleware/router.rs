@@ -1,24 +1,32 @@
 //! [`HttpLayer`] in an axum router.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::{Pin, pin};
+use std::sync::LazyLock;
+use std::task::{Context, Poll, Waker};
 
 use axum::Router;
-use axum::extract::Request;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
+use http::Uri;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::TrackedBody;
 use super::guard::Guard;
+use super::head::RequestHead;
 use super::layer::HttpLayer;
 use super::request_body::RequestBody;
 use super::service::HttpService;
 
 impl HttpLayer {
-    /// Adds the layer to all routes of a router and to its fallbacks. Call it after all routes were added: routes that
-    /// are added later are not recorded, and a layer around the router does not know the routes.
+    /// Adds the layer to all routes of a router and to its fallbacks. Call it after all routes and fallbacks were added:
+    /// what is added later, also a
+    /// [`method_not_allowed_fallback`](axum::Router::method_not_allowed_fallback), responds without being recorded. A
+    /// layer around the router does not know the routes.
     ///
     /// [`Metrics::instrument`](crate::Metrics::instrument) calls this and mounts the page. Use this method for another
     /// registry, or for a second layer. It is cheaper than [`Router::layer`]: a response body that is complete with the
@@ -36,9 +44,8 @@ impl HttpLayer {
     where
         S: Clone + Send + Sync + 'static,
     {
-        if self.routes.is_none() {
-            return router;
-        }
+        let Some(recorded) = &self.routes else { return router };
+        recorded.note_layered();
         router.layer(RouterLayer(self))
     }
 }
@@ -51,7 +58,7 @@ impl<S> Layer<S> for RouterLayer {
     type Service = RouterService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RouterService(self.0.layer(inner))
+        RouterService(HttpService::new(inner, self.0.routes.clone()))
     }
 }
 
@@ -95,11 +102,53 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut polled = ready!(this.guard.run_service(|| this.inner.poll(cx)));
+        let mut polled = std::task::ready!(this.guard.run_service(|| this.inner.poll(cx)));
         match &mut polled {
             Ok(response) => TrackedBody::track_in_place(response, std::mem::take(this.guard)),
             Err(_) => this.guard.fail(),
         }
         Poll::Ready(polled)
+    }
+}
+
+/// Returns the prefix of the nested service that a router has chosen for this request, such as `/assets/*`, or `None` if
+/// the router has chosen its fallback.
+///
+/// Axum keeps the prefix in a private extension, but puts it in front of the routes of a router within the service. So
+/// this function asks such a router.
+pub(super) fn nested_prefix(request: RequestHead<'_>) -> Option<String> {
+    const ROUTE: &str = "/route";
+    static INNER: LazyLock<Router> = LazyLock::new(|| Router::new().route_service(ROUTE, RouteProbe));
+    let mut inner = Request::new(Body::empty());
+    *inner.uri_mut() = Uri::from_static(ROUTE);
+    *inner.extensions_mut() = request.extensions().clone();
+    let response = pin!(Service::<Request>::call(&mut INNER.clone(), inner));
+    let response = response.poll(&mut Context::from_waker(Waker::noop()));
+    // Never pending: the handler is ready at once.
+    let Poll::Ready(Ok(mut response)) = response else { return None };
+    let route = response.extensions_mut().remove::<MatchedPath>()?;
+    let prefix = route.as_str().strip_suffix(ROUTE)?;
+    (!prefix.is_empty()).then(|| format!("{prefix}/*"))
+}
+
+/// A service that responds with the route that a router has matched.
+#[derive(Clone, Copy)]
+struct RouteProbe;
+
+impl Service<Request> for RouteProbe {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Ready<Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let mut response = Response::default();
+        if let Some(route) = request.extensions_mut().remove::<MatchedPath>() {
+            response.extensions_mut().insert(route);
+        }
+        ready(Ok(response))
     }
 }

@@ -1,32 +1,60 @@
 //! The lookup of a request's series, by its route and its method.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+
+use http::Request;
 
 use super::extract::{RequestExtractor, catch_panic};
 use super::head::RequestHead;
 use super::labels::{self, METHODS};
+use super::mark::Mark;
 use super::recorder::{Recorder, Series};
+#[cfg(feature = "axum")]
+use super::router::nested_prefix;
 use super::shared::Shared;
 use super::skip::SkipRules;
 use crate::family::{OVERFLOW, Table};
+use crate::metric::First;
 
 /// The routes of a layer, each with its series by method.
 pub(super) struct Routes {
     recorder: Shared<Recorder>,
     extractor: Option<RequestExtractor>,
     skip: SkipRules,
-    table: Table<Route>,
-    /// Numbers of routes, indexed by the address of the route's text. They are hints that must be verified, because
-    /// another text can be allocated at the same address.
-    hints: [AtomicUsize; HINTS],
+    /// The routes of the router, which the program bounds.
+    matched: RouteTable,
+    /// The routes of the extractor, which can return any text.
+    extracted: RouteTable,
     unmatched: UnmatchedWarning,
+    too_many: First,
+    nested: First,
+    is_layered: AtomicBool,
+}
+
+/// The origin of the text of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A router. A program has a fixed number of these routes, so nothing limits them.
+    Router,
+    /// An extractor.
+    Extracted,
+    /// The extractor has returned too many routes: this one stands for the others.
+    Overflow,
 }
 
 /// A route, with its series by method.
 struct Route {
     endpoint: Box<str>,
+    origin: Origin,
     series: [OnceLock<Shared<Series>>; METHODS.len()],
+}
+
+struct RouteTable {
+    table: Table<Route>,
+    /// Numbers of routes, indexed by the address of the route's text. They are hints that must be verified, because
+    /// another text can be allocated at the same address.
+    hints: [AtomicUsize; HINTS],
 }
 
 /// The number of hints, more than most applications have routes.
@@ -35,8 +63,39 @@ const HINTS: usize = 128;
 /// The label name under which the table of routes is keyed.
 const ROUTE: [&str; 1] = ["route"];
 
-/// The maximum number of routes. A router has a fixed number of routes, but an extractor can return any text.
-const MAX_ROUTES: usize = 1_000;
+/// The maximum number of extracted routes.
+const MAX_EXTRACTED: usize = 1_000;
+
+impl RouteTable {
+    fn new() -> Self {
+        Self { table: Table::new(), hints: std::array::from_fn(|_| AtomicUsize::new(0)) }
+    }
+
+    /// Returns the route with this text. Adds it if it is new and there are fewer than `limit` routes.
+    #[inline]
+    fn route(&self, endpoint: &str, origin: Origin, limit: usize) -> Option<&Route> {
+        // A router keeps the texts of its routes, so a route usually has the same address as before.
+        let hint = &self.hints[endpoint.as_ptr().addr() / 16 % HINTS];
+        match self.table.numbered(hint.load(Ordering::Relaxed)) {
+            Some(route) if *route.value.endpoint == *endpoint => Some(&route.value),
+            _ => self.find(endpoint, hint, origin, limit),
+        }
+    }
+
+    #[inline(never)]
+    fn find(&self, endpoint: &str, hint: &AtomicUsize, origin: Origin, limit: usize) -> Option<&Route> {
+        if let Some(number) = self.table.number(&ROUTE, &[endpoint]) {
+            hint.store(number, Ordering::Relaxed);
+            return self.table.numbered(number).map(|route| &route.value);
+        }
+        // Checked before taking the lock, so that clients that always request new routes do not block other requests.
+        if self.table.len() >= limit {
+            return None;
+        }
+        let new = || Route { endpoint: endpoint.into(), origin, series: Default::default() };
+        self.table.get_or_insert(&ROUTE, &[endpoint], |len| len < limit, new).map(|route| &route.value)
+    }
+}
 
 impl Routes {
     pub(super) fn new(recorder: Shared<Recorder>, extractor: Option<RequestExtractor>, skip: SkipRules) -> Self {
@@ -44,67 +103,88 @@ impl Routes {
             recorder,
             extractor,
             skip,
-            table: Table::new(),
-            hints: std::array::from_fn(|_| AtomicUsize::new(0)),
+            matched: RouteTable::new(),
+            extracted: RouteTable::new(),
             unmatched: UnmatchedWarning(AtomicU32::new(0)),
+            too_many: First::new(),
+            nested: First::new(),
+            is_layered: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that the layer is added to a service. A request can pass a layer twice from its second addition on.
+    pub(super) fn note_layered(&self) {
+        if self.is_layered.swap(true, Ordering::Relaxed) {
+            Mark::need();
+        }
+    }
+
+    /// Logs a warning if it is the first request that an outer layer records already.
+    #[cold]
+    pub(super) fn warn_nested(&self) {
+        if self.nested.is_now() {
+            tracing::warn!(
+                "an HTTP request has passed two layers that record into the same metrics; it is counted once, by the \
+                 outer layer; instrument a router once, after all routers were nested or merged"
+            );
         }
     }
 
     /// Returns the series of a request, or `None` if the request is skipped.
     #[inline]
-    pub(super) fn series(&self, request: RequestHead<'_>) -> Option<&Shared<Series>> {
-        if self.skip.matches(request) {
+    pub(super) fn series<B>(&self, request: &Request<B>) -> Option<&Shared<Series>> {
+        let head = RequestHead::of(request);
+        if self.skip.matches(head) {
             return None;
         }
         let method = labels::method(request.method());
         if let Some(extract) = &self.extractor
-            && let Some(endpoint) = catch_panic(|| extract(request)).flatten()
+            && let Some(endpoint) = catch_panic(|| extract(head)).flatten()
         {
             self.unmatched.note(true);
-            return self.series_of(endpoint.as_str(), method);
+            return self.series_of(self.extracted(endpoint.as_str())?, method);
         }
-        let endpoint = matched_path(request);
-        self.unmatched.note(endpoint.is_some());
-        self.series_of(endpoint.unwrap_or(labels::UNMATCHED), method)
+        if let Some(endpoint) = matched_path(head) {
+            self.unmatched.note(true);
+            return self.series_of(self.route(endpoint)?, method);
+        }
+        let prefix = nested_prefix(head);
+        self.unmatched.note(prefix.is_some());
+        self.series_of(self.route(prefix.as_deref().unwrap_or(labels::UNMATCHED))?, method)
     }
 
     #[inline]
-    fn series_of(&self, endpoint: &str, method: usize) -> Option<&Shared<Series>> {
-        // A router keeps the texts of its routes, so a route usually has the same address as before.
-        let hint = &self.hints[endpoint.as_ptr().addr() / 16 % HINTS];
-        let route = match self.table.numbered(hint.load(Ordering::Relaxed)) {
-            Some(route) if *route.value.endpoint == *endpoint => &route.value,
-            _ => self.find(endpoint, hint)?,
+    fn route(&self, endpoint: &str) -> Option<&Route> {
+        self.matched.route(endpoint, Origin::Router, usize::MAX)
+    }
+
+    /// Returns the route with this extracted text, or the overflow route if there are too many.
+    fn extracted(&self, endpoint: &str) -> Option<&Route> {
+        let known = self.extracted.route(endpoint, Origin::Extracted, MAX_EXTRACTED);
+        known.filter(|_| endpoint != OVERFLOW).or_else(|| {
+            if self.too_many.is_now() {
+                tracing::warn!(
+                    limit = MAX_EXTRACTED,
+                    "the closure of `Http::route` has returned too many routes; further ones are recorded as `{OVERFLOW}`"
+                );
+            }
+            self.matched.route(OVERFLOW, Origin::Overflow, usize::MAX)
+        })
+    }
+
+    #[inline]
+    fn series_of<'s>(&'s self, route: &'s Route, method: usize) -> Option<&'s Shared<Series>> {
+        let new = || {
+            let series = Series::new(&self.recorder, &route.endpoint, route.origin, method);
+            Shared::new(series, self.recorder.is_static())
         };
-        let new = || Shared::new(Series::new(&self.recorder, &route.endpoint, method), self.recorder.is_static());
         Some(route.series.get(method)?.get_or_init(new))
-    }
-
-    /// Returns the route with this text, or the overflow route if there are too many.
-    #[inline(never)]
-    fn find(&self, endpoint: &str, hint: &AtomicUsize) -> Option<&Route> {
-        if let Some(number) = self.table.number(&ROUTE, &[endpoint]) {
-            hint.store(number, Ordering::Relaxed);
-            return self.table.numbered(number).map(|route| &route.value);
-        }
-        self.get_or_add(MAX_ROUTES, endpoint).or_else(|| self.get_or_add(MAX_ROUTES + 1, OVERFLOW))
-    }
-
-    fn get_or_add(&self, limit: usize, endpoint: &str) -> Option<&Route> {
-        let new = || Route { endpoint: endpoint.into(), series: Default::default() };
-        // Checked before taking the lock, so that clients that always request new routes do not block other requests.
-        let route = if self.table.len() < limit {
-            self.table.get_or_insert(&ROUTE, &[endpoint], |len| len < limit, new)
-        } else {
-            self.table.get(&ROUTE, &[endpoint])
-        };
-        route.map(|route| &route.value)
     }
 
     /// Returns the number of routes and of extracted label values.
     #[cfg(all(test, feature = "axum"))]
     pub(super) fn remembered(&self) -> usize {
-        self.table.len() + self.recorder.extracted.len()
+        self.matched.table.len() + self.extracted.table.len() + self.recorder.extracted.len()
     }
 }
 
@@ -115,6 +195,11 @@ fn matched_path(request: RequestHead<'_>) -> Option<&str> {
 
 #[cfg(not(feature = "axum"))]
 fn matched_path(_: RequestHead<'_>) -> Option<&str> {
+    None
+}
+
+#[cfg(not(feature = "axum"))]
+fn nested_prefix(_: RequestHead<'_>) -> Option<String> {
     None
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::extract::{ExtractedLabel, Extractor, MAX_LABELS, RequestExtractor};
+use super::extract::{ExtractedLabel, Extractor, MAX_LABELS, RequestExtractor, Values};
 use super::head::{RequestHead, ResponseHead};
 use super::metric::{HttpMetric, MetricSetting};
 use super::skip::{Pattern, SkipRules};
@@ -36,12 +36,14 @@ pub enum HttpError {
         /// Their names.
         names: Vec<String>,
     },
-    /// An extracted label with a limit of 0 values.
-    #[error("the label `{name}` has a limit of 0 values; expected at least 1")]
+    /// An extracted label that may have no value, or an allowed value that is not possible.
+    #[error("the label `{name}` {problem}")]
     #[non_exhaustive]
-    NoValues {
+    Values {
         /// The name of the label.
         name: String,
+        /// What is wrong with its values.
+        problem: String,
     },
 }
 
@@ -225,10 +227,31 @@ impl Http {
     }
 
     /// Adds a label that is extracted from every request, to the counter of requests and the histogram of durations. At
-    /// most four labels can be added with this method and [`response_label`](Self::response_label).
+    /// most four labels can be added with this method and its three relatives.
     ///
-    /// The label has at most `values` values. Further values, and values longer than 128 bytes, are recorded as
-    /// `_overflow`. If the closure returns `None` or panics, the label is empty, which Prometheus treats as absent.
+    /// The label has at most `values` values: the first ones that requests have. Further values, and values longer than
+    /// 128 bytes, are recorded as `_overflow`, so a client that invents values can take the places of real ones. If you
+    /// know the values, list them with [`request_label_values`](Self::request_label_values). If the closure returns
+    /// `None` or panics, the label is empty, which Prometheus treats as absent.
+    ///
+    /// ```
+    /// use metrics_runtime::Label;
+    /// use metrics_runtime::http::{Http, RequestHead};
+    ///
+    /// fn tenant(request: RequestHead<'_>) -> Option<Label<'_>> {
+    ///     Some(Label::from(request.headers().get("x-tenant")?.to_str().ok()?))
+    /// }
+    /// let http = Http::new().request_label("tenant", 50, tenant);
+    /// ```
+    pub fn request_label<F>(self, name: impl Into<Cow<'static, str>>, values: usize, value: F) -> Self
+    where
+        F: for<'a> Fn(RequestHead<'a>) -> Option<Label<'a>> + Send + Sync + 'static,
+    {
+        self.label(name.into(), Values::First(values), Extractor::Request(Arc::new(value)))
+    }
+
+    /// Adds a label with these values, which is extracted from every request like a
+    /// [`request_label`](Self::request_label). All other values are recorded as `_overflow`.
     ///
     /// ```
     /// use metrics_runtime::Label;
@@ -237,13 +260,14 @@ impl Http {
     /// fn plan(request: RequestHead<'_>) -> Option<Label<'_>> {
     ///     Some(Label::from(request.headers().get("x-plan")?.to_str().ok()?))
     /// }
-    /// let http = Http::new().request_label("plan", 3, plan);
+    /// let http = Http::new().request_label_values("plan", ["free", "paid"], plan);
     /// ```
-    pub fn request_label<F>(self, name: impl Into<Cow<'static, str>>, values: usize, value: F) -> Self
+    pub fn request_label_values<V, F>(self, name: impl Into<Cow<'static, str>>, values: V, value: F) -> Self
     where
+        V: IntoIterator<Item: Into<Cow<'static, str>>>,
         F: for<'a> Fn(RequestHead<'a>) -> Option<Label<'a>> + Send + Sync + 'static,
     {
-        self.label(name.into(), values, Extractor::Request(Arc::new(value)))
+        self.label(name.into(), Values::allowed(values), Extractor::Request(Arc::new(value)))
     }
 
     /// Adds a label that is extracted from every response, like [`request_label`](Self::request_label). It is empty for
@@ -252,11 +276,21 @@ impl Http {
     where
         F: for<'a> Fn(ResponseHead<'a>) -> Option<Label<'a>> + Send + Sync + 'static,
     {
-        self.label(name.into(), values, Extractor::Response(Arc::new(value)))
+        self.label(name.into(), Values::First(values), Extractor::Response(Arc::new(value)))
     }
 
-    fn label(mut self, name: Cow<'static, str>, limit: usize, extractor: Extractor) -> Self {
-        self.labels.push(ExtractedLabel { name, limit, extractor });
+    /// Adds a label with these values, which is extracted from every response, like
+    /// [`request_label_values`](Self::request_label_values). It is empty for requests without a response.
+    pub fn response_label_values<V, F>(self, name: impl Into<Cow<'static, str>>, values: V, value: F) -> Self
+    where
+        V: IntoIterator<Item: Into<Cow<'static, str>>>,
+        F: for<'a> Fn(ResponseHead<'a>) -> Option<Label<'a>> + Send + Sync + 'static,
+    {
+        self.label(name.into(), Values::allowed(values), Extractor::Response(Arc::new(value)))
+    }
+
+    fn label(mut self, name: Cow<'static, str>, values: Values, extractor: Extractor) -> Self {
+        self.labels.push(ExtractedLabel { name, values, extractor });
         self
     }
 
@@ -289,8 +323,8 @@ impl Http {
             let names = self.labels.iter().map(|label| label.name.to_string()).collect();
             return Err(HttpError::TooManyLabels { found: self.labels.len(), names });
         }
-        match self.labels.iter().find(|label| label.limit == 0) {
-            Some(label) => Err(HttpError::NoValues { name: label.name.to_string() }),
+        match self.labels.iter().find_map(|label| Some((label, label.values.problem()?))) {
+            Some((label, problem)) => Err(HttpError::Values { name: label.name.to_string(), problem }),
             None => Ok(()),
         }
     }

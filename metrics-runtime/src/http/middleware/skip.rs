@@ -1,17 +1,15 @@
 //! Requests that are not recorded: path patterns, predicates, and the layer [`Skip`].
 
-use std::cell::Cell;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use http::{Request, Response};
-use pin_project_lite::pin_project;
+use http::Request;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::extract::catch_panic;
 use super::head::RequestHead;
+use super::mark::Mark;
 
 /// A path pattern in which `*` matches any number of characters, including none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,40 +71,6 @@ impl SkipRules {
     }
 }
 
-thread_local! {
-    /// `true` if a skipped route was reached within the innermost [`SkipScope`].
-    static SKIPPED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// A call or poll of the inner service on this thread, in which a skipped route may be reached.
-///
-/// [`SkipService`] reports through a thread-local, because an extension of the response is not enough: a cancelled
-/// request has no response.
-#[derive(Debug)]
-pub(super) struct SkipScope {
-    outer: bool,
-}
-
-impl SkipScope {
-    #[inline]
-    pub(super) fn enter() -> Self {
-        Self { outer: SKIPPED.replace(false) }
-    }
-
-    /// Returns `true` if a skipped route was reached within the innermost scope.
-    #[inline]
-    pub(super) fn is_skipped() -> bool {
-        SKIPPED.get()
-    }
-}
-
-impl Drop for SkipScope {
-    fn drop(&mut self) {
-        // An outer layer skips the request too.
-        SKIPPED.set(self.outer || SKIPPED.get());
-    }
-}
-
 /// A layer for routes whose requests are not recorded by any [`HttpLayer`](super::HttpLayer), also if they fail or are
 /// cancelled.
 ///
@@ -121,6 +85,9 @@ impl Drop for SkipScope {
 /// # Ok::<(), metrics_runtime::http::HttpError>(())
 /// ```
 ///
+/// A program that uses this layer marks all its recorded requests in their extensions, which takes three allocations.
+/// [`Http::skip_path`](super::Http::skip_path) is cheaper.
+///
 /// A handler can also add `Skip` to the extensions of a response; requests that are cancelled before that response are
 /// recorded. To skip requests that an outer layer has marked, use [`Http::skip`](super::Http::skip).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,6 +97,7 @@ impl<S> Layer<S> for Skip {
     type Service = SkipService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        Mark::need();
         SkipService { inner }
     }
 }
@@ -140,48 +108,21 @@ pub struct SkipService<S> {
     inner: S,
 }
 
-impl<S, B, R> Service<Request<B>> for SkipService<S>
+impl<S, B> Service<Request<B>> for SkipService<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = SkipFuture<S::Future>;
+    type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        SKIPPED.set(true);
-        SkipFuture { inner: self.inner.call(request) }
-    }
-}
-
-pin_project! {
-    /// The response future of [`SkipService`].
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless polled"]
-    pub struct SkipFuture<F> {
-        #[pin]
-        inner: F,
-    }
-}
-
-impl<F, R, E> Future for SkipFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Set again: this poll may run on another thread than the call.
-        SKIPPED.set(true);
-        let mut polled = ready!(self.project().inner.poll(cx));
-        if let Ok(response) = &mut polled {
-            response.extensions_mut().insert(Skip);
-        }
-        Poll::Ready(polled)
+        Mark::skip(&request);
+        self.inner.call(request)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use metrics_runtime::http::{ServeError, Server};
+use metrics_runtime::http::{Http, HttpMetric, ServeError, Server};
 use metrics_runtime::{Builder, InstallError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -132,6 +132,27 @@ async fn a_page_with_its_own_address_is_not_in_the_router() {
     let page = get(&server, "/metrics", "").await;
     assert!(page.contains(r#"http_requests_total{method="GET",endpoint="unmatched",status="404"} 1"#), "{page}");
     assert!(self::metrics(Endpoint::new()).listen().await.expect("nothing to do").is_none());
+}
+
+#[tokio::test]
+async fn the_same_metrics_are_recorded_wherever_the_page_is() {
+    let http = HttpMetric::ALL.iter().fold(Http::new(), |http, &metric| http.with(metric));
+    let in_the_router = builder(Endpoint::new()).http(http.clone()).build().expect("valid settings");
+    let elsewhere = builder(Endpoint::new()).http(http).listen_on(ANY).build().expect("valid settings");
+    let _server = elsewhere.listen().await.expect("a free port").expect("an address is set");
+    let series = async |metrics: Metrics| {
+        let upload = axum::routing::post(|body: axum::body::Bytes| async move { body.len().to_string() });
+        let app = metrics.instrument(axum::Router::new().route("/upload", upload)).expect("something listens");
+        let mut upload = request("POST", "/upload");
+        *upload.body_mut() = "12345".into();
+        let response = tower::ServiceExt::oneshot(app, upload).await.expect("routers do not fail");
+        axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+        let page = metrics.registry().render();
+        assert!(page.contains("http_request_body_size_bytes_sum{method=\"POST\",endpoint=\"/upload\"} 5\n"), "{page}");
+        let lines = page.lines().filter_map(|line| line.rsplit_once(' '));
+        lines.map(|(series, _)| series.to_owned()).filter(|series| series.starts_with("http_")).collect::<Vec<_>>()
+    };
+    assert_eq!(series(in_the_router).await, series(elsewhere).await);
 }
 
 #[tokio::test]

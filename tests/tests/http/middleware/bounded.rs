@@ -1,15 +1,17 @@
-//! A hundred thousand requests with random methods, paths and headers.
+//! The bounds of series: what the program has never loses its place to what clients send.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use axum::Router;
-use axum::routing::any;
+use axum::extract::Path;
+use axum::routing::{any, get};
 use http::StatusCode;
 use metrics_runtime::Label;
 use metrics_runtime::http::RequestHead;
 use tower::{Service, ServiceExt};
 
 use super::resets::Random;
+use super::routes::send;
 use super::*;
 
 const ROUTES: usize = 3;
@@ -88,5 +90,155 @@ async fn the_number_of_series_stays_within_the_documented_bound() {
         assert!(series > 0 && series <= route_methods, "{metric}: {series}");
     }
     assert!(count(&registry, "http_server_request_duration_seconds_count") <= route_methods * (statuses.len() + 1));
+    assert_eq!(sum(&registry, "http_requests_in_flight{"), 0);
+}
+
+/// Returns the number of operations that a metric has counted beyond a bound.
+fn overflowed(registry: &Registry, metric: &str) -> u64 {
+    sum(registry, &format!(r#"metrics_runtime_label_overflow_total{{metric="{metric}"}}"#))
+}
+
+fn plan(request: RequestHead<'_>) -> Option<Label<'_>> {
+    Some(Label::from(request.headers().get("x-plan")?.to_str().ok()?))
+}
+
+async fn send_plan(app: &Router, plan: &str, path: &str) {
+    let mut request = request("GET", path);
+    request.headers_mut().insert("x-plan", plan.parse().expect("a value"));
+    drop(app.clone().oneshot(request).await.expect("routers do not fail"));
+}
+
+/// Sends requests to a service without a router.
+async fn send_to(layer: &HttpLayer, paths: impl IntoIterator<Item = String>) {
+    use tower::Layer;
+    let answer = |_| std::future::ready(Ok::<_, std::convert::Infallible>(Script::default().sized().response()));
+    let mut service = layer.layer(tower::service_fn(answer));
+    for path in paths {
+        drop(service.call(request("GET", &path)).await.expect("it does not fail"));
+    }
+}
+
+#[tokio::test]
+async fn routes_methods_and_statuses_of_the_program_have_their_places_however_many_they_are() {
+    const ROUTES: usize = 1_100;
+    let (registry, layer) = instruments_of(&everything());
+    let app = (0..ROUTES).fold(Router::new(), |app, i| {
+        let by_status = async |Path(status): Path<u16>| StatusCode::from_u16(status).expect("a status");
+        app.route(&format!("/{i}/{{status}}"), get(by_status).post(by_status))
+    });
+    let app = layer.install(app);
+    for i in 0..ROUTES {
+        for method in ["GET", "POST"] {
+            for status in ["200", "503"] {
+                send(&app, method, &format!("/{i}/{status}")).await;
+            }
+        }
+    }
+    assert_eq!(sum(&registry, r#"http_requests_total{method="_overflow""#), 0);
+    assert_eq!(requests(&registry, "POST", "/1099/{status}", "503"), 1);
+    assert_eq!(durations(&registry, "POST", "/1099/{status}"), 2);
+    assert_eq!(sum(&registry, "metrics_runtime_label_overflow_total{"), 0);
+}
+
+#[tokio::test]
+async fn methods_that_no_route_serves_take_the_place_of_none_that_one_serves() {
+    const ROUTES: usize = 200;
+    let (registry, layer) = instruments();
+    registry.set_series_limit(100);
+    let by_status = async |Path(status): Path<u16>| StatusCode::from_u16(status).expect("a status");
+    let app = (0..ROUTES).fold(Router::new(), |app, i| app.route(&format!("/{i}/{{status}}"), get(by_status)));
+    let app = layer.install(app);
+    let others = ["POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", "BREW", "get"];
+    for i in 0..ROUTES {
+        for method in others {
+            assert_eq!(send(&app, method, &format!("/{i}/200")).await, StatusCode::METHOD_NOT_ALLOWED);
+        }
+    }
+    for i in 0..ROUTES {
+        for status in ["200", "404", "503"] {
+            send(&app, "GET", &format!("/{i}/{status}")).await;
+        }
+        for status in ["200", "404", "503"] {
+            assert_eq!(requests(&registry, "GET", &format!("/{i}/{{status}}"), status), 1);
+        }
+    }
+    // The first of the others are as they are, the rest keep their route and their status.
+    assert_eq!(requests(&registry, "POST", "/0/{status}", "405"), 1);
+    assert_eq!(requests(&registry, "_OTHER", "/199/{status}", "405"), others.len() as u64);
+    assert_eq!(all_requests(&registry), (ROUTES * (others.len() + 3)) as u64);
+    assert_eq!(sum(&registry, r#"http_requests_total{method="_overflow""#), 0);
+    // Two of the others are `_OTHER` anyway, and a hundred series are within the limit.
+    for metric in ["http_requests_total", "http_request_duration_seconds"] {
+        assert_eq!(overflowed(&registry, metric), (ROUTES * (others.len() - 2) - 100) as u64, "{metric}");
+    }
+}
+
+#[tokio::test]
+async fn a_listed_label_value_has_its_place_whatever_clients_send() {
+    let http = Http::new().request_label_values("plan", ["free", "paid"], plan);
+    let (registry, layer) = instruments_of(&http);
+    registry.set_series_limit(0);
+    let app = layer.install(Router::new().route("/", get(|| async {})));
+    for i in 0..1_000 {
+        send_plan(&app, &format!("junk-{i}"), "/").await;
+    }
+    for plan in ["free", "paid", "paid", ""] {
+        send_plan(&app, plan, "/").await;
+    }
+    let of = |plan: &str| {
+        let labels = format!(r#"method="GET",endpoint="/",status="200",plan="{plan}""#);
+        value(&registry, &format!("http_requests_total{{{labels}}}"))
+    };
+    assert_eq!(["free", "paid", "", "_overflow"].map(of), [1.0, 2.0, 1.0, 1_000.0]);
+    for metric in ["http_requests_total", "http_request_duration_seconds"] {
+        assert_eq!(overflowed(&registry, metric), 1_000, "{metric}");
+    }
+    assert_eq!(overflowed(&registry, "http_responses_aborted_total"), 0);
+}
+
+#[tokio::test]
+async fn the_status_stays_if_clients_fill_a_family_with_label_values() {
+    let http = Http::new().request_label("plan", 50, plan);
+    let (registry, layer) = instruments_of(&http);
+    registry.set_series_limit(20);
+    let by_status = async |Path(status): Path<u16>| StatusCode::from_u16(status).expect("a status");
+    let app = layer.install(Router::new().route("/{status}", get(by_status)));
+    for i in 0..100 {
+        send_plan(&app, &format!("junk-{i}"), "/200").await;
+    }
+    for _ in 0..3 {
+        send_plan(&app, "junk-1", "/503").await;
+    }
+    let of = |status: u16, plan: &str| {
+        let labels = format!(r#"method="GET",endpoint="/{{status}}",status="{status}",plan="{plan}""#);
+        value(&registry, &format!("http_requests_total{{{labels}}}"))
+    };
+    assert_eq!((of(200, "junk-1"), of(200, "_overflow"), of(503, "_overflow")), (1.0, 80.0, 3.0));
+    assert_eq!(overflowed(&registry, "http_requests_total"), 83);
+    assert_eq!(all_requests(&registry), 103);
+}
+
+#[tokio::test]
+async fn extracted_routes_beyond_their_bounds_are_counted_with_method_and_status() {
+    #[expect(clippy::unnecessary_wraps, reason = "the signature of an extractor")]
+    fn path(request: RequestHead<'_>) -> Option<Label<'_>> {
+        Some(Label::from(request.uri().path()))
+    }
+    let (registry, layer) = instruments_of(&everything().route(path));
+    registry.set_series_limit(10);
+    send_to(&layer, (0..1_500).map(|i| format!("/{i}"))).await;
+    assert_eq!(requests(&registry, "GET", "/9", "200"), 1);
+    assert_eq!(requests(&registry, "GET", "_overflow", "200"), 1_490);
+    assert_eq!(all_requests(&registry), 1_500);
+    for metric in [
+        "http_requests_total",
+        "http_request_duration_seconds",
+        "http_requests_in_flight",
+        "http_response_first_byte_seconds",
+        "http_response_body_size_bytes",
+        "http_server_request_duration_seconds",
+    ] {
+        assert_eq!(overflowed(&registry, metric), 1_490, "{metric}");
+    }
     assert_eq!(sum(&registry, "http_requests_in_flight{"), 0);
 }

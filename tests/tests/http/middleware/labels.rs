@@ -52,12 +52,16 @@ fn statuses_can_be_recorded_as_classes() {
     for status in [200, 201, 302, 404, 418, 503, 999] {
         drop(answer(&layer, "GET", with_status(status)));
     }
-    // The client disconnects early.
-    drop(answer(&layer, "GET", http::Response::new(Script::new([Step::Stall]))));
-    for (class, count) in [("2xx", 2), ("3xx", 1), ("4xx", 3), ("5xx", 1), ("9xx", 1)] {
+    // The client disconnects within the body, and another one before the response.
+    let mut body = answer(&layer, "GET", http::Response::new(Script::new([Step::Stall]))).into_body();
+    assert_eq!(step(&mut body), Polled::Pending);
+    drop(body);
+    let mut silent = layer.layer(service_fn(|_| std::future::pending::<Result<Response, Infallible>>()));
+    drop(silent.call(request("GET", "/")));
+    for (class, count) in [("2xx", 3), ("3xx", 1), ("4xx", 3), ("5xx", 1), ("9xx", 1)] {
         assert_eq!(requests(&registry, "GET", "unmatched", class), count, "{class}");
     }
-    assert_eq!(all_requests(&registry), 8);
+    assert_eq!(all_requests(&registry), 9);
     let count = r#"http_request_duration_seconds_count{method="GET",endpoint="unmatched",status="4xx"}"#;
     assert_eq!(value(&registry, count), 2.0);
 }
@@ -209,7 +213,23 @@ fn invalid_settings_are_errors_of_the_layer() {
          `/health` or `/internal/*`"
     );
     assert!(message(Http::new().skip_path("/users/{id}")).contains("no parameters"));
-    assert!(message(Http::new().request_label("plan", 0, plan)).contains("`plan` has a limit of 0 values"));
+    assert_eq!(
+        message(Http::new().request_label("plan", 0, plan)),
+        "the label `plan` may have 0 values; expected at least 1"
+    );
+    assert_eq!(
+        message(Http::new().request_label_values("plan", Vec::<String>::new(), plan)),
+        "the label `plan` may have 0 values; expected at least 1"
+    );
+    assert_eq!(
+        message(Http::new().response_label_values("cache", ["hit", "_overflow"], cache)),
+        "the label `cache` may have the value \"_overflow\", but it stands for all values that are not allowed; remove \
+         the value"
+    );
+    assert!(message(Http::new().request_label_values("plan", [""], plan)).contains("without the label has it already"));
+    assert!(message(Http::new().request_label_values("plan", ["x".repeat(129)], plan)).contains("at most 128 bytes"));
+    let many = (0..70_000).map(|i| i.to_string());
+    assert!(message(Http::new().request_label_values("plan", many, plan)).contains("at most 65533 are allowed"));
     let five = ["a", "b", "c", "d", "e"].into_iter().fold(Http::new(), |http, name| http.request_label(name, 1, plan));
     assert!(message(five).contains("5 labels are added to the HTTP metrics (a, b, c, d, e); at most 4 are allowed"));
     for invalid in [

@@ -19,10 +19,10 @@ use super::*;
 
 /// A subscriber that keeps all events and spans of all levels, with all fields.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+pub(super) struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         self.0.lock().expect("no panic").clone()
     }
 
@@ -122,8 +122,8 @@ async fn data_of_clients_is_in_no_metric_and_no_log() {
     // Low enough to cause the warning about the limit.
     registry.set_series_limit(2);
     for path in ["repeat", "fail", "panic", "broken", "nowhere"] {
-        for method in ["POST", CANARY] {
-            for _ in 0..30 {
+        for method in ["POST", CANARY, "PUT", "DELETE", "PATCH"] {
+            for _ in 0..12 {
                 let request = Request::builder()
                     .method(method)
                     .uri(format!("http://{CANARY}/{path}/{CANARY}?{CANARY}={CANARY}"))

@@ -1,9 +1,11 @@
 //! Tests of the middleware, with routers, services and real sockets.
 
 mod bounded;
+mod endings;
 mod labels;
 mod lifecycle;
 mod logs;
+mod nested;
 mod outcomes;
 mod resets;
 mod routes;

@@ -23,20 +23,20 @@ pub(super) async fn serve(app: Router) -> SocketAddr {
 }
 
 /// A connection that sends requests one after the other.
-struct Client(TcpStream);
+pub(super) struct Client(pub(super) TcpStream);
 
 impl Client {
-    async fn connect(address: SocketAddr) -> Self {
+    pub(super) async fn connect(address: SocketAddr) -> Self {
         Self(TcpStream::connect(address).await.expect("a connection"))
     }
 
-    async fn send(&mut self, method: &str, path: &str) {
+    pub(super) async fn send(&mut self, method: &str, path: &str) {
         let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         self.0.write_all(head.as_bytes()).await.expect("sent");
     }
 
     /// Reads until the received bytes contain this text.
-    async fn read_to(&mut self, end: &str) -> String {
+    pub(super) async fn read_to(&mut self, end: &str) -> String {
         let mut read = Vec::new();
         while !String::from_utf8_lossy(&read).contains(end) {
             let n = self.0.read_buf(&mut read).await.expect("read");
@@ -46,7 +46,7 @@ impl Client {
     }
 
     /// Reads until the server closes the connection.
-    async fn read_to_close(&mut self) -> String {
+    pub(super) async fn read_to_close(&mut self) -> String {
         let mut read = Vec::new();
         // A reset also closes it.
         let _ = self.0.read_to_end(&mut read).await;
@@ -156,7 +156,7 @@ async fn a_client_that_disconnects_before_the_headers_is_a_499() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_disconnects_within_the_body_is_a_499() {
+async fn a_client_that_disconnects_within_the_body_has_received_the_status() {
     let (registry, layer) = instruments();
     let app = Router::new()
         .route("/stream", get(|| async { Script::new([Step::Data("first"), Step::Stall]).response() }))
@@ -172,26 +172,32 @@ async fn a_client_that_disconnects_within_the_body_is_a_499() {
         client.read_to("first").await;
         assert_eq!(requests(&registry, "GET", path, "200"), 0, "it is not over");
         drop(client);
-        eventually(path, || requests(&registry, "GET", path, "499") == 1).await;
+        eventually(path, || requests(&registry, "GET", path, "200") == 1).await;
+        let labels = format!(r#"method="GET",endpoint="{path}",phase="body",cause="cancelled""#);
+        assert_eq!(value(&registry, &format!("http_responses_aborted_total{{{labels}}}")), 1.0);
         assert_eq!(durations(&registry, "GET", path), 0);
     }
     assert_eq!(all_requests(&registry), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_that_panics_is_a_500_even_if_the_client_only_sees_a_closed_connection() {
+async fn a_failure_is_recorded_even_if_the_client_only_sees_a_closed_connection() {
     let (registry, layer) = instruments();
     let app = Router::new()
         .route("/handler", get(|| async { panic!("scripted") as &'static str }))
         .route("/body", get(|| async { Script::new([Step::Data("first"), Step::Panic]).response() }))
         .route("/error", get(|| async { Script::new([Step::Data("first"), Step::Error]).response() }));
     let address = serve(app.clone().layer(layer.clone())).await;
-    for path in ["/handler", "/body", "/error"] {
+    for (path, status) in [("/handler", "500"), ("/body", "200"), ("/error", "200")] {
         let mut client = Client::connect(address).await;
         client.send("GET", path).await;
         let read = client.read_to_close().await;
         assert!(!read.ends_with("\r\n0\r\n\r\n"), "cut short: {read:?}");
-        eventually(path, || requests(&registry, "GET", path, "500") == 1).await;
+        eventually(path, || requests(&registry, "GET", path, status) == 1).await;
+    }
+    for (path, cause) in [("/body", "panic"), ("/error", "error")] {
+        let labels = format!(r#"method="GET",endpoint="{path}",phase="body",cause="{cause}""#);
+        assert_eq!(value(&registry, &format!("http_responses_aborted_total{{{labels}}}")), 1.0);
     }
     let caught = serve(app.layer(layer).layer(CatchPanicLayer::new())).await;
     let mut client = Client::connect(caught).await;
