@@ -47,7 +47,7 @@ pub(crate) enum Role {
 pub(crate) enum WorstCase {
     /// The number of combinations of known label values.
     Exactly(usize),
-    /// Label values are only known at run time: the known series, the limit of the family, and the overflow series.
+    /// Label values are only known at run time: the known series, the limit of the family, and its overflow series.
     Limited(usize),
     /// This many series for each combination of values of these labels. The program alone decides how many combinations
     /// exist, for example by the names of its circuit breakers.

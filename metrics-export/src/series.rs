@@ -31,8 +31,14 @@ pub(crate) fn worst_case(metric: &MetricDescription, role: Role, limit: usize) -
         Origin::Family if role == Role::Http && labels.iter().any(|label| ROUTE_LABELS.contains(&&*label.name)) => {
             WorstCase::Each(each, labels.iter().map(|label| label.name.clone()).collect())
         }
-        // Known label sets do not count against the limit.
-        Origin::Family if label_sets.open => WorstCase::Limited((label_sets.known + limit + 1).saturating_mul(each)),
+        // Known label sets do not count against the limit. The overflow series keep known values.
+        Origin::Family if label_sets.open => {
+            let limit = metric.series_limit.unwrap_or(limit);
+            let known = labels.iter().flat_map(|label| &label.values).map(Vec::len);
+            let overflow = known.fold(1, usize::saturating_mul);
+            let label_sets = label_sets.known.saturating_add(limit).saturating_add(overflow);
+            WorstCase::Limited(label_sets.saturating_mul(each))
+        }
         Origin::Family | Origin::Toolkit => WorstCase::Exactly(label_sets.known.saturating_mul(each)),
         _ => WorstCase::Unknown,
     }
@@ -90,7 +96,9 @@ mod tests {
             registry.histogram(Descriptor::histogram("wait_seconds", "W.", &[1.0, 2.0][..])).unwrap();
             registry.histogram(Descriptor::histogram("work_seconds", "W.", &[1.0][..]).labels(["queue"])).unwrap();
             registry.gauge(Descriptor::gauge("depth", "D.").labels(["queue"])).unwrap();
+            registry.gauge(Descriptor::gauge("rooms", "R.").labels(["room"]).series_limit(9)).unwrap();
         });
+        assert_eq!(case("rooms"), "up to 10");
         assert_eq!((case("wait_seconds").as_str(), case("work_seconds").as_str()), ("5", "up to 404"));
         assert_eq!(case("depth"), "up to 101");
     }

@@ -16,7 +16,7 @@ use crate::syntax::label::{Label, LabelSource, labels};
 use crate::syntax::objective::Objective;
 use crate::syntax::returns::Returns;
 use crate::syntax::text::Text;
-use crate::syntax::value::{assigned, closure, each_item, expr, flag, function, path};
+use crate::syntax::value::{assigned, closure, count, each_item, expr, flag, function, path};
 
 /// The arguments of an attribute.
 #[derive(Default)]
@@ -97,6 +97,7 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
         Key::Failures | Key::Ratio | Key::Calls | Key::Minimum | Key::Jitter | Key::HalfOpen => {
             Value::Expr(expr(input)?)
         }
+        Key::Limit => Value::Expr(count(input, word)?),
         Key::Breaker => {
             let breaker = expr(input)?;
             stays_inside(&breaker, "`breaker`")?;

@@ -110,6 +110,7 @@ pub(crate) const TRACK: Recording = Recording {
             Key::Value,
             Key::Timed,
             Key::Objective,
+            Key::Limit,
         ],
         exclusive: &[OUTCOME, (Key::Preset, &[Key::Name, Key::Help, Key::Buckets])],
         needs: &[
@@ -134,6 +135,11 @@ pub(crate) const TRACK: Recording = Recording {
                 reason: "only a preset records values here; use `#[track_histogram]` or `#[track_counter]` without one",
             },
             Needs { key: Key::Timed, one_of: &[Key::Preset], reason: "without a preset, calls are always timed" },
+            Needs {
+                key: Key::Limit,
+                one_of: &[Key::Name, Key::Preset],
+                reason: "without a name, all functions share one family with fixed labels",
+            },
         ],
         on_impl: true,
         ..BASE
@@ -156,6 +162,7 @@ pub(crate) const HISTOGRAM: Recording = Recording {
             Key::Returns,
             Key::Crate,
             Key::Objective,
+            Key::Limit,
         ],
         exclusive: &[OUTCOME],
         ..BASE
@@ -177,6 +184,7 @@ pub(crate) const COUNTER: Recording = Recording {
             Key::Returns,
             Key::Crate,
             Key::Objective,
+            Key::Limit,
         ],
         exclusive: &[OUTCOME],
         ..BASE
@@ -187,7 +195,7 @@ pub(crate) const COUNTER: Recording = Recording {
 pub(crate) const IN_FLIGHT: Recording = Recording {
     grammar: Grammar {
         attribute: "track_in_flight",
-        accepts: &[Key::Name, Key::Help, Key::Labels, Key::Returns, Key::Crate],
+        accepts: &[Key::Name, Key::Help, Key::Labels, Key::Returns, Key::Crate, Key::Limit],
         ..BASE
     },
     rows: Rows::One("IN_FLIGHT"),
@@ -196,11 +204,25 @@ pub(crate) const IN_FLIGHT: Recording = Recording {
 pub(crate) const RYOT: Recording = Recording {
     grammar: Grammar {
         attribute: "track_ryot",
-        accepts: &[Key::Model, Key::Tokens, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate, Key::Objective],
+        accepts: &[
+            Key::Model,
+            Key::Tokens,
+            Key::OkIf,
+            Key::ErrorIf,
+            Key::Returns,
+            Key::Crate,
+            Key::Objective,
+            Key::Limit,
+        ],
         exclusive: &[OUTCOME],
         needs: &[
             Needs { key: Key::Tokens, one_of: &[Key::Model], reason: "tokens are counted by model" },
             Needs { key: Key::Model, one_of: &[Key::Tokens], reason: "only the tokens have the label `model`" },
+            Needs {
+                key: Key::Limit,
+                one_of: &[Key::Model],
+                reason: "only `model` has values that are known at run time",
+            },
         ],
         ..BASE
     },
@@ -291,7 +313,8 @@ pub(crate) const CIRCUIT_BREAKER: Grammar = Grammar {
 const BREAKER_FIX: &str = "write `#[circuit_breaker(service = \"ryot\", failures = 5, open = \"30s\")]`, or \
                            `breaker = ..` for an existing breaker";
 
-pub(crate) const METRICS: Grammar = Grammar { attribute: "metrics", accepts: &[Key::Prefix, Key::Crate], ..BASE };
+pub(crate) const METRICS: Grammar =
+    Grammar { attribute: "metrics", accepts: &[Key::Prefix, Key::Limit, Key::Crate], ..BASE };
 
 pub(crate) const LABEL_OF_ENUM: Grammar =
     Grammar { attribute: "label", place: " on an enum", accepts: &[Key::Crate], ..BASE };

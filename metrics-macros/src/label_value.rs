@@ -73,6 +73,9 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     }
 }
 
+/// The value of the labels of an overflow series.
+const OVERFLOW: &str = "_overflow";
+
 /// Returns the text of a variant, with the span of the tokens that give it.
 fn text(variant: &Variant, problems: &mut Problems) -> LitStr {
     if !matches!(variant.fields, Fields::Unit) {
@@ -106,6 +109,11 @@ fn texts<'d>(data: &'d Data, problems: &mut Problems) -> Vec<(&'d Ident, String)
             let mut texts: Vec<(&Ident, String)> = Vec::new();
             for variant in &data.variants {
                 let text = text(variant, problems);
+                if text.value() == OVERFLOW {
+                    let message = "the label value `_overflow` is reserved for operations beyond the limit of series: \
+                                   rename the variant, `#[label(rename = \"..\")]`";
+                    problems.push(Error::new(text.span(), message));
+                }
                 if texts.iter().any(|(_, earlier)| *earlier == text.value()) {
                     problems.push(Error::new(
                         text.span(),

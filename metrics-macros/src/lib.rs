@@ -84,6 +84,7 @@ use proc_macro::TokenStream;
 /// | `name = ".."` | name of the metrics, without a namespace: a string literal or a path to a `const` | the shared families |
 /// | `help = ".."` | help text: a string literal or a path to a `const`. Needs `name` | the first paragraph of the doc comment |
 /// | `labels(..)` | additional labels, see [Labels](#labels). Needs `name` or `preset` | none |
+/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [Labels](#labels). Needs `name` or `preset` | the limit of the registry, 2,000 |
 /// | `buckets = [0.1, 1, 10]` | bucket bounds in seconds, see [Buckets](#buckets). Needs `name` | 0.005 to 10 |
 /// | `ok_if = \|r\| bool` | `true` for a success, see [Outcomes](#outcomes) | by the type |
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
@@ -106,7 +107,11 @@ use proc_macro::TokenStream;
 ///
 /// The types of values implement `LabelValue`, such as `&str`, `String`, integers and `bool`. If the values of a type are
 /// known, as with [`derive@LabelValue`], their series exist at zero from the start. For a label of the result these are the
-/// series that can occur: `success` and `error` with each value, and `panic` and `cancelled` with themselves.
+/// series that can occur: `success` and `error` with each value, and `panic` and `cancelled` with themselves. More than
+/// 50,000 such series are an error at `install`.
+///
+/// Series with other values are created by their first call, up to `limit`. Beyond it, calls are recorded in a series in
+/// which the labels with such values are `_overflow`, and the others, such as `status`, keep their values.
 ///
 /// The attribute sees only its function, and cannot tell a type from a generic of the surrounding `impl` block or trait.
 /// It looks the type of a parameter up in the module, so give the type of a label (`labels(a: Type = a)`) if it is local to
@@ -284,6 +289,7 @@ pub fn track(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `unit = ".."` | plural base unit, such as `"bytes"`, with which the name must end: a string literal or a path to a `const`. `"seconds"` without `value` | none |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
+/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
 /// | `buckets = [..]` | bucket bounds, see [`track`](macro@track#buckets) | 0.005 to 10, for seconds |
 /// | `value = \|r\| ..` | the observed value, see [Values](#values) | the duration |
 /// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
@@ -340,6 +346,7 @@ pub fn track_histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `unit = ".."` | plural base unit, such as `"bytes"`, which the name must have before `_total`: a string literal or a path to a `const` | none |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
+/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
 /// | `value = \|r\| ..` | the added value, see [`track_histogram`](macro@track_histogram#values) | 1, for each call |
 /// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
@@ -660,6 +667,7 @@ pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | argument | meaning | default |
 /// |---|---|---|
 /// | `prefix = ".."` | prefix of all names: a string literal | none |
+/// | `limit = 10_000` | the limit of series of each metric with label values that are only known at run time: a whole number, or a `const` as the module names it | the limit of the registry, 2,000 |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn metrics(args: TokenStream, item: TokenStream) -> TokenStream {

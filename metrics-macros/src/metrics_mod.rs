@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Error, FnArg, LitStr, Pat, Result, ReturnType, Safety, Signature, Type, Visibility};
+use syn::{Attribute, Error, Expr, FnArg, LitStr, Pat, Result, ReturnType, Safety, Signature, Type, Visibility};
 
 use crate::args::Args;
 use crate::crate_path;
@@ -74,6 +74,10 @@ fn content(args: &Args, items: TokenStream, private: &TokenStream, problems: &mu
         content.extend(check(literal, private, generate!(#private::check_prefix(#literal))));
     }
     let prefix = prefix.map(LitStr::value).unwrap_or_default();
+    let limit = args.expr(Key::Limit);
+    if let Some(limit) = limit {
+        content.extend(check(limit, private, generate!(#private::check_series_limit(#limit))));
+    }
     let parser = |input: ParseStream<'_>| {
         // Inner attributes come before all items.
         let inner = input.call(Attribute::parse_inner)?;
@@ -82,7 +86,7 @@ fn content(args: &Args, items: TokenStream, private: &TokenStream, problems: &mu
             match parse_item(input) {
                 Ok(ModuleItem::Other(tokens)) => content.extend(tokens),
                 Ok(ModuleItem::Metric(function)) => match metric(&function) {
-                    Ok(metric) => content.extend(expand_one(&metric, &prefix, private)),
+                    Ok(metric) => content.extend(expand_one(&metric, &prefix, limit, private)),
                     Err(error) => {
                         problems.push(error);
                         content.extend(stub(&function.signature, &function.visibility));
@@ -229,7 +233,7 @@ fn kind(ty: &Type) -> Result<Ident> {
 ///     }
 /// }
 /// ```
-fn expand_one(metric: &Metric, prefix: &str, private: &TokenStream) -> TokenStream {
+fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &TokenStream) -> TokenStream {
     let Metric { attributes, visibility, signature, kind, ty, labels, buckets, unit, help } = metric;
     let function = signature.ident.unraw().to_string();
     let name = format!("{prefix}{function}");
@@ -253,6 +257,10 @@ fn expand_one(metric: &Metric, prefix: &str, private: &TokenStream) -> TokenStre
             let unit = text(unit);
             generate!(::core::option::Option::Some(#unit))
         }
+        None => generate!(::core::option::Option::None),
+    };
+    let limit = match limit {
+        Some(limit) => generate!(::core::option::Option::Some(#limit)),
         None => generate!(::core::option::Option::None),
     };
     let site_labels = labels.iter().map(|(label, ty)| {
@@ -280,6 +288,7 @@ fn expand_one(metric: &Metric, prefix: &str, private: &TokenStream) -> TokenStre
                 kind: #private::Kind::#kind,
                 unit: #unit,
                 buckets: #buckets,
+                limit: #limit,
                 labels: &[#(#site_labels),*],
                 source: #private::Source::new(::core::file!(), ::core::line!(), ::core::module_path!(), #function),
             };

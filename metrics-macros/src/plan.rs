@@ -37,6 +37,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) help: Option<Help>,
     pub(crate) unit: Option<&'a Text>,
     pub(crate) buckets: Option<&'a Buckets>,
+    pub(crate) limit: Option<&'a Expr>,
     pub(crate) labels: Vec<PlannedLabel<'a>>,
     /// The key of `labels` as the user wrote it, for errors about it; likewise the next three fields.
     pub(crate) labels_key: Option<Ident>,
@@ -193,6 +194,7 @@ pub(crate) fn plan<'a>(
         help,
         unit: args.text(Key::Unit),
         buckets: args.buckets(Key::Buckets),
+        limit: args.expr(Key::Limit),
         labels,
         labels_key: args.key(Key::Labels),
         timed: args.key(Key::Timed),

@@ -37,7 +37,8 @@ pub use crate::instrument::{
 pub use crate::metric::{Counter, Gauge, Histogram};
 pub use crate::schema::label::{Known, Label, LabelValue, UnknownValues, label_found, label_of, ordinal_of, typed};
 pub use crate::schema::name::{
-    check_bound, check_buckets, check_exponential, check_linear, check_prefix, check_service, expect,
+    check_bound, check_buckets, check_exponential, check_linear, check_prefix, check_series_limit, check_service,
+    expect,
 };
 pub use crate::schema::objective::Objective;
 pub use crate::schema::outcome::{

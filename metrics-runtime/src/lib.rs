@@ -85,10 +85,14 @@
 //!   cancelled. Gauges of calls in flight return to zero.
 //! - **Scrapes are consistent.** The count of a histogram is the sum of its buckets, and a later scrape never shows a
 //!   smaller counter.
-//! - **The number of series is bounded.** A family has at most 2,000 series ([`Registry::set_series_limit`]) with label
-//!   values that are only known at run time. Further operations go to the overflow series, whose labels all have the
-//!   value `_overflow`, so that totals stay exact, and are counted in `metrics_runtime_label_overflow_total`. HTTP
-//!   requests are labelled by route template, known method and status code; all other values are replaced by constants.
+//! - **The number of series is bounded.** A metric has at most 2,000 series ([`Builder::series_limit`], `limit = ..` in
+//!   attributes, [`Family::set_series_limit`]) with label values that are only known at run time. Further operations go to
+//!   an overflow series, in which labels with such values are `_overflow` and all others, such as `status`, keep their
+//!   values, so that totals stay exact. `metrics_runtime_label_overflow_total` counts them. A label value has at most
+//!   [`MAX_LABEL_VALUE_BYTES`]. HTTP requests are labelled by route template, known method and status code; all other
+//!   values are replaced by constants.
+//! - **Numbers never go back.** A counter neither wraps nor becomes NaN, and the sum of a histogram stays finite: an
+//!   amount that does not fit is rejected and counted in `metrics_runtime_rejected_values_total`.
 //! - **Series start at zero** if their labels are known at compile time.
 //! - **The order of start-up does not matter.** Namespace and constant labels are applied when a page is written. Calls
 //!   before [`Builder::install`] are included.
@@ -117,8 +121,8 @@
 //! | `http_responses_aborted_total{method, endpoint, phase, cause}` | responses that did not reach their end |
 //! | further metrics of HTTP | opt-in, see `http::HttpMetric`: time to the first byte, requests in flight, body sizes, upgrades, the names of OpenTelemetry |
 //! | `circuit_breaker_*{service}` | the state and the calls of circuit breakers, see [`mod@circuit_breaker`] |
-//! | `metrics_runtime_label_overflow_total{metric}` | operations beyond the limit of series, or recorded with a label value `_overflow` |
-//! | `metrics_runtime_rejected_values_total` | rejected values: NaN, infinite, or negative where only positive values are allowed |
+//! | `metrics_runtime_label_overflow_total{metric}` | look-ups that found no room: one for each call, each request, and each [`Family::get_or_create`] beyond the limit of series or recorded with a label value `_overflow` |
+//! | `metrics_runtime_rejected_values_total` | rejected values: NaN, infinite, negative where only positive values are allowed, or too large for the sum |
 //! | `metrics_runtime_scrape_errors_total{cause}` | collectors and metrics that were left out of a page: `panic`, `timeout`, `duplicate`, `invalid` |
 //! | `metrics_runtime_scrapes_total{code}` | finished scrapes by status code; `499` if the scraper disconnected early |
 //! | `metrics_runtime_scrapes_in_flight` | scrapes in flight |
@@ -149,7 +153,7 @@
 //!
 //! A build with `RUSTFLAGS="--cfg metrics_off"` switches metrics off, as `METRICS_ENABLED=false` does at run time:
 //! [`Metrics::is_enabled`] returns `false`, and the compiler removes the recording from annotated functions. Their arguments
-//! are still checked, and circuit breakers keep working. It is not a feature, because a feature that one library sets applies
+//! are still checked, the series of `#[metrics]` modules are on no page, and circuit breakers keep working. It is not a feature, because a feature that one library sets applies
 //! to the whole program; only the build of the program sets the flag.
 
 #![forbid(unsafe_code)]
@@ -180,7 +184,7 @@ pub use collectors::BuildInfo;
 pub use config::MetricsCollector;
 pub use config::{Builder, EnvError, InstallError, Metrics};
 pub use encode::Format;
-pub use family::{Family, Info, LabelCountError, Metric};
+pub use family::{Family, Info, LabelCountError, Metric, OwnedSeries, Series};
 #[cfg(feature = "http")]
 pub use http::Http;
 pub use instrument::{Declaration, catalog};
@@ -193,7 +197,8 @@ pub use metrics_macros::{
 };
 pub use registry::{Registry, RegistryError};
 pub use schema::{
-    Classify, CompressionRatio, Descriptor, Kind, Label, LabelValue, Measure, NameError, Objective, Outcome, Source,
+    Classify, CompressionRatio, Descriptor, Kind, Label, LabelValue, MAX_LABEL_VALUE_BYTES, Measure, NameError,
+    Objective, Outcome, Source,
 };
 
 /// The description of everything that a program declares and registers, returned by [`Metrics::describe`].

@@ -7,10 +7,11 @@
 mod support;
 
 use metrics_runtime::{
-    Descriptor, InstallError, Metrics, Registry, RegistryError, metrics, track, track_counter, track_histogram,
+    Descriptor, InstallError, Kind, Metrics, Registry, RegistryError, metrics, track, track_counter, track_histogram,
     track_in_flight,
 };
 use support::page_of;
+use tests::page::Page;
 
 /// One.
 #[track_counter(name = "labels_total", labels(a = "1"))]
@@ -175,4 +176,69 @@ fn a_registration_at_run_time_returns_the_error() {
         assert!(matches!(histogram, Err(RegistryError::Invalid { .. })), "{buckets:?}");
     }
     assert_eq!(registry.problems(), []);
+}
+
+/// Returns the error of a build whose service has these metrics, under a namespace.
+fn naming_problems(namespace: &str, metrics: &[Descriptor]) -> Vec<RegistryError> {
+    let registry = Registry::new();
+    for metric in metrics {
+        match metric.kind {
+            Kind::Counter => drop(registry.counter(metric.clone()).expect("valid")),
+            Kind::Info => drop(registry.info(metric.clone()).expect("valid")),
+            _ => drop(registry.gauge(metric.clone()).expect("valid")),
+        }
+    }
+    match Metrics::builder().registry(&registry).namespace(namespace).build() {
+        Err(InstallError::Declarations(problems)) => problems,
+        Err(error) => panic!("{error}"),
+        Ok(_) => Vec::new(),
+    }
+}
+
+#[test]
+fn names_with_the_namespace_must_not_be_those_of_the_toolkit() {
+    let rejected = Descriptor::counter("rejected_values_total", "Mine.");
+    let problems = naming_problems("metrics_runtime", std::slice::from_ref(&rejected));
+    let own = |problem: &RegistryError| matches!(problem, RegistryError::Reserved { metric, .. } if metric.ends_with("rejected_values_total"));
+    assert!(problems.iter().any(own), "{problems:?}");
+    let runtime = Descriptor::gauge("runtime_anything", "Mine.");
+    assert_eq!(naming_problems("metrics", &[runtime]).len(), 1);
+    assert!(naming_problems("app_metrics_runtime", &[rejected]).is_empty());
+}
+
+#[test]
+fn a_metric_that_is_registered_later_under_a_name_of_the_toolkit_is_left_out() {
+    let registry = Registry::new();
+    let metrics = Metrics::builder().registry(&registry).namespace("metrics").build().unwrap();
+    for name in ["runtime_rejected_values_total", "runtime_scrapes_total", "runtime_new_total"] {
+        registry.counter(Descriptor::counter(name, "Mine.")).unwrap().get_or_create(&[]).unwrap().inc();
+    }
+    let page = metrics.render();
+    assert_eq!(page.matches("# HELP metrics_runtime_rejected_values_total ").count(), 1, "{page}");
+    assert!(!page.contains("Mine.") && page.contains("metrics_runtime_scrape_errors_total{cause=\"duplicate\"} 3\n"));
+    Page::parse_text(&page).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_with_the_namespace_must_not_be_those_of_the_process() {
+    let registry = Registry::new();
+    registry.gauge(Descriptor::gauge("threads", "Mine.")).unwrap();
+    let built = Metrics::builder().registry(&registry).namespace("process").process().build();
+    let Err(InstallError::Declarations(problems)) = built else { panic!("they conflict") };
+    assert!(matches!(&*problems, [RegistryError::SampleTaken { sample, .. }] if sample == "process_threads"));
+}
+
+#[test]
+fn a_name_is_more_than_its_suffix() {
+    let registry = Registry::new();
+    assert!(matches!(registry.counter(Descriptor::counter("_total", ".")), Err(RegistryError::Invalid { .. })));
+    assert!(matches!(registry.info(Descriptor::info("_info", ".")), Err(RegistryError::Invalid { .. })));
+    let error = Metrics::builder().registry(&registry).info("", [("a", "b")]).build().unwrap_err().to_string();
+    assert!(error.contains("metric name `_info` has nothing before its suffix: write `x_info`"), "{error}");
+    let unit = Descriptor::counter("bytes_total", ".").unit("bytes");
+    assert!(unit.check().is_err(), "the unit is all that is left of the name");
+    // A name may have a suffix twice, and is then not the name of another metric.
+    let _ = registry.info(Descriptor::info("x_info_info", ".")).unwrap();
+    let _ = registry.gauge(Descriptor::gauge("x", ".")).unwrap();
 }

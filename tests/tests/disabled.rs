@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
 use metrics_runtime::Outcome::{Cancelled, Success};
-use metrics_runtime::{InstallError, Metrics, track, track_counter, track_histogram};
+use metrics_runtime::{InstallError, Metrics, metrics, track, track_counter, track_histogram};
 use support::{Payload, assert_in_flight, assert_recorded, page, panics, quiet_panic, ready};
 
 static READ: AtomicUsize = AtomicUsize::new(0);
@@ -48,6 +48,22 @@ fn never() -> ! {
     quiet_panic()
 }
 
+#[metrics]
+mod business {
+    /// Sold items.
+    pub(super) fn sold_total() -> Counter;
+    /// Sold items by kind.
+    pub(super) fn kinds_total(kind: &str) -> Counter;
+    /// Queued items.
+    pub(super) fn queued(urgent: bool) -> Gauge;
+}
+
+fn sell() {
+    business::sold_total().inc();
+    business::kinds_total("book").inc();
+    business::queued(true).set(7.0);
+}
+
 #[test]
 fn calls_in_flight_are_recorded_and_later_ones_are_not() {
     assert_eq!(plain("a".into()), Ok(1));
@@ -55,6 +71,7 @@ fn calls_in_flight_are_recorded_and_later_ones_are_not() {
     assert!(ready(async { futures::poll!(&mut in_flight) }).is_pending());
     assert_in_flight("waiting", 1, &[]);
 
+    sell();
     let metrics = Metrics::builder().namespace("app").enabled(false).install().unwrap();
     assert!(!metrics.is_enabled());
 
@@ -65,6 +82,11 @@ fn calls_in_flight_are_recorded_and_later_ones_are_not() {
     assert_eq!(ready(labelled()), 1);
     assert_eq!(ready(boxed()), 2);
     assert_eq!(panics(|| never()), Payload(7));
+    sell();
+    sell();
+    assert_eq!(page().value("sold_total", []), 1.0);
+    assert_eq!(page().value("kinds_total", [("kind", "book")]), 1.0);
+    assert_eq!(page().value("queued", [("urgent", "true")]), 7.0);
     assert_recorded("plain", &[Success]);
     assert_in_flight("waiting", 1, &[]);
     assert_eq!(READ.load(Ordering::Relaxed), 0);

@@ -193,6 +193,17 @@ fn quarters(number: i32) -> f64 {
     f64::from(number) / 4.0
 }
 
+/// The value of a counter: large numbers are whole.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the fraction is not negative")]
+fn sum(whole: u64, fraction: f64) -> String {
+    let exact = u128::from(whole).saturating_add(fraction as u128);
+    match u64::try_from(exact) {
+        Ok(exact) if fraction == 0.0 || exact >= 1 << 53 => exact.to_string(),
+        Ok(_) => (whole as f64 + fraction).to_string(),
+        Err(_) => fraction.max(exact as f64).to_string(),
+    }
+}
+
 impl Family {
     fn record(&self, registry: &Registry) {
         let complete = |descriptor: Descriptor| {
@@ -253,9 +264,7 @@ impl Family {
             Recorded::Counter(series) => {
                 for (values, (whole, fraction)) in series {
                     let whole: u64 = whole.iter().sum();
-                    let value =
-                        if *fraction == 0.0 { whole.to_string() } else { (whole as f64 + fraction).to_string() };
-                    point("", values, None, value);
+                    point("", values, None, sum(whole, *fraction));
                 }
             }
             Recorded::Gauge(series) => {

@@ -24,6 +24,7 @@ static METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(MetricSite {
     kind: Kind::Counter,
     unit: None,
     buckets: &[],
+    limit: None,
     labels: &[],
     source: Source::new(file!(), line!(), "incomplete", "lost_total"),
 });

@@ -543,23 +543,6 @@ mod bounded {
         }
         assert_eq!(total("bounded_levels_total"), 4.0);
     }
-
-    #[test]
-    fn more_tuples_than_the_limit_are_created_on_demand() {
-        #[track_counter(
-            name = "bounded_many_total",
-            labels(a: bool = of[0], b: bool = of[1], c: bool = of[2], d: bool = of[3], e: bool = of[4], f: bool = of[5], g: bool = of[6], h: bool = of[7], i: bool = of[8], j: bool = of[9], k: bool = of[10])
-        )]
-        fn many(of: [bool; 11]) -> usize {
-            of.len()
-        }
-        assert_eq!(label_sets("bounded_many_total").len(), 0);
-        many([true; 11]);
-        many([true; 11]);
-        many([false; 11]);
-        assert_eq!(label_sets("bounded_many_total").len(), 2);
-        assert_eq!(total("bounded_many_total"), 3.0);
-    }
 }
 
 mod identity {

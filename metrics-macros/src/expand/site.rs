@@ -1,7 +1,7 @@
 //! The static of a call site, and the compile-time checks of it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote_spanned;
+use quote::{ToTokens as _, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
@@ -60,6 +60,7 @@ fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         plan.help.as_ref().map(|help| optional_help(help, private)).map(|help| generate!(help: #help)),
         plan.unit.map(text).map(some).map(|unit| generate!(unit: #unit)),
         plan.buckets.map(|buckets| bounds(buckets, private)).map(some).map(|buckets| generate!(buckets: #buckets)),
+        plan.limit.map(|limit| some(limit.to_token_stream())).map(|limit| generate!(limit: #limit)),
         (!labels.is_empty()).then(|| generate!(labels: &[#(#labels),*])),
         plan.timed.is_some().then(|| generate!(timed: true)),
         plan.in_flight.is_some().then(|| generate!(in_flight: true)),
@@ -81,6 +82,9 @@ fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     }
     if let Some(buckets) = plan.buckets {
         out.extend(check_bounds(buckets, private));
+    }
+    if let Some(limit) = plan.limit {
+        out.extend(check(limit, private, generate!(__SITE.check_limit())));
     }
     if let Some(unit) = plan.unit {
         out.extend(check(unit, private, generate!(__SITE.check_unit())));

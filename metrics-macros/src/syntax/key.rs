@@ -22,5 +22,5 @@ keys! {
     Service "service", Failures "failures", Ratio "ratio", Calls "calls", Window "window", Minimum "minimum",
     Open "open", MaxOpen "max_open", Jitter "jitter", HalfOpen "half_open", Lease "lease", Breaker "breaker",
     FailureIf "failure_if", Classify "classify", OnReject "on_reject", Fallback "fallback",
-    Prefix "prefix", Rename "rename",
+    Prefix "prefix", Rename "rename", Limit "limit",
 }

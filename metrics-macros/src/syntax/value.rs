@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
-use syn::{Error, Expr, Ident, Path, Result, Token};
+use syn::{Error, Expr, Ident, Lit, Path, Result, Token, UnOp};
 
 use super::control_flow::stays_inside;
 use crate::diagnostics::Problems;
@@ -133,6 +133,17 @@ pub(crate) fn path(input: ParseStream<'_>, expected: &str) -> Result<Path> {
 /// Parses an expression.
 pub(crate) fn expr(input: ParseStream<'_>) -> Result<Expr> {
     input.parse().map(ungrouped)
+}
+
+/// Parses a number of things: an integer, or the path or expression of a constant.
+pub(crate) fn count(input: ParseStream<'_>, word: &Ident) -> Result<Expr> {
+    let found = expr(input)?;
+    match &found {
+        Expr::Lit(literal) if !matches!(literal.lit, Lit::Int(_)) => {}
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {}
+        _ => return Ok(found),
+    }
+    Err(Error::new_spanned(found, format!("expected a whole number, such as `{word} = 10_000`")))
 }
 
 /// Removes the invisible group around the expression that a `macro_rules` passes on as `$value:expr`.

@@ -13,6 +13,7 @@ pub(crate) mod business {
             kind: ::metrics_runtime::__private::Kind::Counter,
             unit: ::core::option::Option::None,
             buckets: &[],
+            limit: ::core::option::Option::None,
             labels: &[
                 (
                     "state",
@@ -73,6 +74,7 @@ pub(crate) mod business {
             kind: ::metrics_runtime::__private::Kind::Gauge,
             unit: ::core::option::Option::None,
             buckets: &[],
+            limit: ::core::option::Option::None,
             labels: &[],
             source: ::metrics_runtime::__private::Source::new(
                 ::core::file!(),
@@ -101,6 +103,7 @@ pub(crate) mod business {
             kind: ::metrics_runtime::__private::Kind::Histogram,
             unit: ::core::option::Option::Some("bytes"),
             buckets: &[1024f64, 65536f64],
+            limit: ::core::option::Option::None,
             labels: &[],
             source: ::metrics_runtime::__private::Source::new(
                 ::core::file!(),
@@ -137,6 +140,7 @@ pub(crate) mod business {
             kind: ::metrics_runtime::__private::Kind::Histogram,
             unit: ::core::option::Option::None,
             buckets: &::metrics_runtime::__private::preset::linear::<3>(1f64, 2f64),
+            limit: ::core::option::Option::None,
             labels: &[],
             source: ::metrics_runtime::__private::Source::new(
                 ::core::file!(),
@@ -168,6 +172,7 @@ pub(crate) mod business {
             kind: ::metrics_runtime::__private::Kind::Info,
             unit: ::core::option::Option::None,
             buckets: &[],
+            limit: ::core::option::Option::None,
             labels: &[
                 (
                     "version",

@@ -39,6 +39,7 @@ pub struct Builder {
     pub(super) objectives: Vec<RouteObjective>,
     pub(super) collectors: CollectorSet,
     pub(super) enabled: bool,
+    pub(super) series_limit: Option<usize>,
     #[cfg(feature = "http")]
     pub(super) http: Http,
     #[cfg(feature = "axum")]
@@ -59,6 +60,7 @@ impl Builder {
             objectives: Vec::new(),
             collectors: CollectorSet::default(),
             enabled: true,
+            series_limit: None,
             #[cfg(feature = "http")]
             http: Http::new(),
             #[cfg(feature = "axum")]
@@ -161,11 +163,27 @@ impl Builder {
         self
     }
 
+    /// Sets the limit of series of the registry: the largest number of series of each metric with label values that are
+    /// only known at run time. Default: 2,000. A metric can have its own limit, see
+    /// [`Family`](crate::Family#limit-of-series).
+    ///
+    /// ```
+    /// use metrics_runtime::{Metrics, Registry};
+    ///
+    /// let metrics = Metrics::builder().registry(&Registry::new()).series_limit(500).build()?;
+    /// assert_eq!(metrics.describe().series_limit, 500);
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// ```
+    pub const fn series_limit(mut self, limit: usize) -> Self {
+        self.series_limit = Some(limit);
+        self
+    }
+
     /// Switches metrics on or off. Default: on.
     ///
-    /// If metrics are switched off, annotated functions run without recording (once installed), the HTTP layer passes
-    /// requests through, and the page is not mounted. Circuit breakers keep working. A build with `--cfg metrics_off` is
-    /// always switched off.
+    /// If metrics are switched off, annotated functions run without recording (once installed), the functions of
+    /// `#[metrics]` modules return a series that is on no page, the HTTP layer passes requests through, and the page is
+    /// not mounted. Circuit breakers keep working. A build with `--cfg metrics_off` is always switched off.
     pub const fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
         self

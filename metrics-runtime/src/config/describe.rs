@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use super::Metrics;
 #[cfg(feature = "prometheus")]
 use crate::encode::Type;
-use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Owner};
+use crate::family::{AnyFamily, KNOWN_SERIES_LIMIT, Owner};
 use crate::instrument::{Declaration, catalog};
 #[cfg(feature = "prometheus")]
 use crate::registry::CollectedMetric;
@@ -31,7 +31,8 @@ pub struct Description {
     pub listen: Option<SocketAddr>,
     /// The objectives of HTTP routes, in the order in which the builder got them.
     pub objectives: Vec<RouteObjective>,
-    /// The largest number of series of each family with label values that are only known at run time.
+    /// The largest number of series of each family with label values that are only known at run time, unless the family
+    /// has its own limit.
     pub series_limit: usize,
     /// All metrics, sorted by name.
     pub metrics: Vec<MetricDescription>,
@@ -65,6 +66,9 @@ pub struct MetricDescription {
     pub origin: Origin,
     /// The label sets that the metric can have.
     pub label_sets: LabelSets,
+    /// The metric's own limit of series with label values that are only known at run time, or `None` if the limit of
+    /// the registry applies.
+    pub series_limit: Option<usize>,
 }
 
 /// A label of a metric.
@@ -278,6 +282,7 @@ fn describe(family: &dyn AnyFamily, naming: &Naming, declarations: Vec<Declarati
         declarations,
         origin,
         label_sets,
+        series_limit: family.own_limit(),
     }
 }
 
@@ -318,7 +323,7 @@ fn declared_label_sets(labels: &[&str], declarations: &[Declaration]) -> LabelSe
     for declaration in declarations {
         let lists: Vec<_> = labels.iter().map(|label| values_of(label, declaration)).collect();
         let mut listed = false;
-        each_tuple(&lists, DEFAULT_SERIES_LIMIT, &mut |tuple| {
+        each_tuple(&lists, KNOWN_SERIES_LIMIT, &mut |tuple| {
             listed = true;
             known.insert(tuple.to_vec());
         });
@@ -353,6 +358,7 @@ fn describe_collected(metric: CollectedMetric, naming: &Naming) -> MetricDescrip
         declarations: Vec::new(),
         origin: Origin::Collector,
         label_sets: LabelSets { current: metric.series, known: usize::from(!open), open },
+        series_limit: None,
     }
 }
 

@@ -124,16 +124,17 @@ impl Builder {
             let descriptor = Descriptor::info(format!("{name}_info"), format!("Facts about the {name}."));
             let family = self.registry.info(descriptor.labels(facts.iter().map(|(label, _)| label.clone())))?;
             let values: Vec<_> = facts.iter().map(|(_, value)| value.as_str()).collect();
-            family.known_series(&values);
+            family.replace_all(&values);
         }
         self.collectors.register(&self.registry, Source::caller())?;
         #[cfg(feature = "http")]
         let http = if self.enabled { self.http.layer(&self.registry)? } else { HttpLayer::disabled() };
-        let problems = self.registry.problems();
+        let naming = Naming { prefix, constant: self.constant };
+        let mut problems = self.registry.problems();
+        problems.extend(self.registry.naming_conflicts(&naming));
         if !problems.is_empty() {
             return Err(InstallError::Declarations(problems));
         }
-        let naming = Naming { prefix, constant: self.constant };
         #[cfg(feature = "axum")]
         let scraper = Scraper::new(self.registry.clone(), naming.clone(), self.endpoint, access, self.enabled);
         #[cfg(feature = "axum")]
@@ -141,6 +142,9 @@ impl Builder {
         #[cfg(feature = "serve")]
         if let Some(address) = self.listen {
             check_exposure(&scraper, address).map_err(InstallError::Serve)?;
+        }
+        if let Some(limit) = self.series_limit {
+            self.registry.set_series_limit(limit);
         }
         Ok(Metrics {
             inner: Arc::new(Inner {

@@ -13,7 +13,7 @@ use crate::encode::Format;
 #[cfg(feature = "http")]
 use crate::http::HttpLayer;
 #[cfg(feature = "axum")]
-use crate::http::{EndpointError, EndpointService, Scraper, instrument};
+use crate::http::{EndpointError, EndpointService, Scraper, has_route, instrument};
 #[cfg(feature = "serve")]
 use crate::http::{ServeError, Server, serve};
 use crate::registry::Registry;
@@ -208,7 +208,7 @@ impl Metrics {
     /// [`Endpoint`](crate::http::Endpoint) for the settings.
     ///
     /// If the page is served on a separate address, it is not mounted. If metrics are switched off, the router is
-    /// returned unchanged.
+    /// returned unchanged. An objective of a route that the router does not have is logged.
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -226,6 +226,15 @@ impl Metrics {
     pub fn instrument(&self, router: axum::Router) -> Result<axum::Router, EndpointError> {
         if !self.inner.enabled {
             return Ok(router);
+        }
+        for RouteObjective { route, .. } in &self.inner.objectives {
+            if !has_route(&router, route) {
+                tracing::warn!(
+                    route,
+                    "the router has no such route, so its objective never has data; write the route as the application \
+                     does, such as `/users/{{id}}`, and add it before `Metrics::instrument`"
+                );
+            }
         }
         #[cfg(feature = "serve")]
         if let Some(address) = self.inner.listen {

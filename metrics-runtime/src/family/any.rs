@@ -2,7 +2,8 @@
 
 use std::any::Any;
 
-use super::{Family, Metric, Sample};
+use super::table::Entry;
+use super::{Family, Metric, Sample, lock};
 use crate::encode::Page;
 use crate::schema::{Descriptor, Kind, LabelText, Naming, Source};
 
@@ -44,7 +45,7 @@ pub(crate) trait AnyFamily: Send + Sync {
     fn places(&self) -> Vec<Source> {
         Vec::new()
     }
-    /// Writes every series in the order of creation, the overflow series last.
+    /// Writes every series: those that functions hold in the order of creation, then the others, the overflow series last.
     fn write(&self, page: &mut Page);
     /// Returns an upper estimate of the bytes that `write` adds to a page, if each line has `beside` bytes of name and
     /// constant labels.
@@ -52,7 +53,11 @@ pub(crate) trait AnyFamily: Send + Sync {
     /// Calls `visit` with every series, in the order of `write`.
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample));
     fn bounds(&self) -> &[f64];
-    /// Returns the number of operations that went to the overflow series.
+    /// Returns the own limit of series of the family, or `None` if that of the registry applies.
+    fn own_limit(&self) -> Option<usize> {
+        None
+    }
+    /// Returns the number of look-ups that found no room.
     fn overflowed(&self) -> u64;
     fn as_any(&self) -> &dyn Any;
 
@@ -64,6 +69,40 @@ pub(crate) trait AnyFamily: Send + Sync {
     /// Returns the name on a page.
     fn full_name(&self, naming: &Naming) -> String {
         format!("{}{}", self.prefix(naming), self.descriptor().name)
+    }
+}
+
+impl<M: Metric> Family<M> {
+    /// Calls `each` with the series that functions hold, in the order of creation, without hidden ones.
+    fn each_held(&self, mut each: impl FnMut(&Entry<M>)) {
+        self.settle();
+        let hidden = self.hidden();
+        for (number, entry) in self.inner.table.iter().enumerate() {
+            if !hidden.contains(&number) {
+                each(entry);
+            }
+        }
+    }
+
+    /// Calls `each` with the series that can be removed, and then with the overflow series.
+    fn each_other(&self, mut each: impl FnMut(&LabelText, &M)) {
+        let inner = &*self.inner;
+        // An info that is being set has its old or its new series.
+        let _setting = (M::KIND == Kind::Info).then(|| lock(&inner.owners));
+        for entry in inner.loose.get().into_iter().flat_map(|table| table.iter()) {
+            // A function may have started to hold the series after the held ones were written.
+            let is_held = || {
+                let values = entry.labels.values(&inner.descriptor.labels);
+                let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
+                inner.table.get(&inner.descriptor.labels, &values).is_some()
+            };
+            if inner.table.len() == 0 || !is_held() {
+                each(&entry.labels, &entry.value);
+            }
+        }
+        for entry in inner.overflow.get().into_iter().flat_map(|table| table.iter()) {
+            each(&entry.labels, &entry.value);
+        }
     }
 }
 
@@ -82,17 +121,15 @@ impl<M: Metric> AnyFamily for Family<M> {
 
     fn write(&self, page: &mut Page) {
         let exemplars = if page.takes_exemplars() { self.inner.exemplars.read() } else { None };
-        for entry in self.inner.table.iter() {
+        self.each_held(|entry| {
             if let Some(exemplars) = &exemplars {
                 // Read before the numbers, so that the numbers include the calls of the exemplars.
                 page.exemplars(exemplars.texts(&entry.value));
             }
             entry.value.write(entry.labels.as_str(), page);
-        }
+        });
         page.exemplars(Vec::new());
-        if let Some((labels, series)) = self.inner.overflow.get() {
-            series.write(labels.as_str(), page);
-        }
+        self.each_other(|labels, series| series.write(labels.as_str(), page));
     }
 
     fn page_len(&self, beside: usize) -> usize {
@@ -101,21 +138,23 @@ impl<M: Metric> AnyFamily for Family<M> {
             Kind::Histogram => (self.inner.bounds.upper().len() + 3, beside + "_bucket,le=\"0.0000\"".len()),
             Kind::Counter | Kind::Gauge | Kind::Info => (1, beside),
         };
-        let table = &self.inner.table;
-        (table.text_len() + (table.len() + 1) * (beside + LINE)) * lines
+        let held = [Some(&self.inner.table), self.inner.overflow.get().map(AsRef::as_ref)];
+        let held = held.into_iter().flatten().map(|table| (table.text_len(), table.len()));
+        let loose = self.inner.loose.get().map(|table| (table.text_len(), table.len()));
+        held.chain(loose).map(|(text, len)| text + len * (beside + LINE)).sum::<usize>() * lines
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
-        for entry in self.inner.table.iter() {
-            visit(&entry.labels, entry.value.sample());
-        }
-        if let Some((labels, series)) = self.inner.overflow.get() {
-            visit(labels, series.sample());
-        }
+        self.each_held(|entry| visit(&entry.labels, entry.value.sample()));
+        self.each_other(|labels, series| visit(labels, series.sample()));
     }
 
     fn bounds(&self) -> &[f64] {
         self.inner.bounds.upper()
+    }
+
+    fn own_limit(&self) -> Option<usize> {
+        self.inner.limit.own()
     }
 
     fn overflowed(&self) -> u64 {

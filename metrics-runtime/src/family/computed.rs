@@ -10,7 +10,7 @@ use super::any::LINE;
 use super::{AnyFamily, Owner, Sample};
 use crate::contained::contained;
 use crate::encode::Page;
-use crate::schema::{Descriptor, Kind, LabelText, Number, Source};
+use crate::schema::{Descriptor, Kind, LabelText, Number, Source, shortened};
 
 /// Computes the samples of a group of families.
 pub(crate) trait Computed: Any + Send + Sync {
@@ -74,6 +74,9 @@ impl ComputedFamily {
     /// Adds one sample. It has one value for each label, in their order.
     pub(crate) fn add(&mut self, values: &[&str], number: Number) {
         debug_assert_eq!(self.descriptor.labels.len(), values.len());
+        if let Some(short) = shortened(values) {
+            return self.add(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>(), number);
+        }
         self.samples.push((LabelText::new(&self.descriptor.labels, values), number));
     }
 }

@@ -14,8 +14,16 @@ pub(crate) mod sealed {
 
     pub trait Metric: Send + Sync + 'static {
         const KIND: Kind;
+        /// `true` if the operations of several series can be recorded in one. The value that was last set for one of
+        /// them says nothing about the others.
+        const MERGES: bool;
+        /// `true` if operations of a removed series are added to the next one with the same labels.
+        const CARRIES: bool;
         fn new(bounds: &Arc<Bounds>) -> Self;
         fn sample(&self) -> Sample;
+        /// Adds the operations that another series has recorded since its sample `before`, or all of them. The value of
+        /// a gauge is taken over only as a whole.
+        fn absorb(&self, before: Option<&Sample>, now: &Sample);
         fn write(&self, labels: &str, page: &mut Page);
         /// Gives each thread its own shard from now on.
         fn spread(&self);
@@ -37,11 +45,13 @@ pub struct Info(());
 
 macro_rules! metrics {
     ($($ty:ident: $kind:ident {
-        new: $new:expr, sample: $sample:expr, write: $write:expr, spread: $spread:expr $(,)?
+        merges: $merges:expr, carries: $carries:expr, new: $new:expr, sample: $sample:expr, write: $write:expr, absorb: $absorb:expr, spread: $spread:expr $(,)?
     })*) => {$(
         impl Metric for $ty {}
         impl sealed::Metric for $ty {
             const KIND: Kind = Kind::$kind;
+            const MERGES: bool = $merges;
+            const CARRIES: bool = $carries;
 
             fn new(bounds: &Arc<Bounds>) -> Self {
                 let new: fn(&Arc<Bounds>) -> Self = $new;
@@ -51,6 +61,11 @@ macro_rules! metrics {
             fn sample(&self) -> Sample {
                 let sample: fn(&Self) -> Sample = $sample;
                 sample(self)
+            }
+
+            fn absorb(&self, before: Option<&Sample>, now: &Sample) {
+                let absorb: fn(&Self, Option<&Sample>, &Sample) = $absorb;
+                absorb(self, before, now);
             }
 
             #[inline]
@@ -68,33 +83,59 @@ macro_rules! metrics {
 }
 metrics! {
     Counter: Counter {
+        merges: true,
+        carries: true,
         new: |_| Counter::new(),
         sample: |counter| Sample::Counter(counter.number()),
         write: |counter, labels, page| page.sample(labels, counter.number()),
+        absorb: |counter, before, now| match (before, now) {
+            (None, Sample::Counter(now)) => counter.absorb(Number::Whole(0), *now),
+            (Some(Sample::Counter(before)), Sample::Counter(now)) => counter.absorb(*before, *now),
+            _ => (),
+        },
         spread: Counter::spread,
     }
     Gauge: Gauge {
+        merges: false,
+        carries: false,
         new: |_| Gauge::new(),
         sample: |gauge| Sample::Gauge(gauge.get()),
         write: |gauge, labels, page| page.sample(labels, gauge.get().into()),
+        absorb: |gauge, before, now| if let (None, Sample::Gauge(now)) = (before, now) {
+            gauge.set(*now);
+        },
         spread: |_| (),
     }
     InFlight: Gauge {
+        merges: true,
+        carries: false,
         new: |_| InFlight::new(),
         sample: |calls| Sample::Gauge(calls.get() as f64),
         write: |calls, labels, page| page.sample(labels, Number::Whole(calls.get())),
+        // A call that has entered one gauge leaves the same.
+        absorb: |_, _, _| (),
         spread: InFlight::spread,
     }
     Histogram: Histogram {
+        merges: true,
+        carries: true,
         new: |bounds| Histogram::new(Arc::clone(bounds)),
         sample: |histogram| Sample::Histogram(histogram.read()),
         write: |histogram, labels, page| page.histogram(labels, |buckets| histogram.read_into(buckets)),
+        absorb: |histogram, before, now| match (before, now) {
+            (None, Sample::Histogram(now)) => histogram.absorb(&Buckets::default(), now),
+            (Some(Sample::Histogram(before)), Sample::Histogram(now)) => histogram.absorb(before, now),
+            _ => (),
+        },
         spread: Histogram::spread,
     }
     Info: Info {
+        merges: false,
+        carries: false,
         new: |_| Info(()),
         sample: |_| Sample::Info,
         write: |_, labels, page| page.sample(labels, Number::Whole(1)),
+        absorb: |_, _, _| (),
         spread: |_| (),
     }
 }

@@ -7,40 +7,41 @@ mod any;
 )]
 pub(crate) mod computed;
 mod exemplars;
+mod limit;
 mod metric;
 #[cfg(all(test, models))]
 mod models;
+mod removable;
+mod removal;
+mod series;
 mod table;
 
 pub(crate) use any::{AnyFamily, Owner};
+pub(crate) use limit::{DEFAULT_SERIES_LIMIT, KNOWN_SERIES_LIMIT, SharedLimit};
 pub(crate) use metric::Sample;
 pub use metric::{Info, Metric};
+pub use series::{OwnedSeries, Series};
 pub(crate) use table::Table;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
+
+use limit::Limit;
+use removable::RemovableTable;
+use removal::{Hidden, Leaving};
+use series::Owners;
 
 use crate::exemplars::{Exemplar, StoredExemplar};
 use crate::metric::sync::OnceLock;
 use crate::metric::{Bounds, First, Striped};
-use crate::schema::{Descriptor, LabelText, Source};
-
-/// The default limit of series: the number of series of a family with label values that are only known at run time.
-pub(crate) const DEFAULT_SERIES_LIMIT: usize = 2_000;
-
-/// The value of every label of the overflow series, which takes the operations beyond the limit.
-pub(crate) const OVERFLOW: &str = "_overflow";
+pub(crate) use crate::schema::name::OVERFLOW;
+use crate::schema::{Descriptor, OpenLabels, Source, shortened};
 
 /// A metric with all its series, keyed by the full tuple of label values.
 ///
 /// Cloning is cheap: clones are handles of the same family.
-///
-/// The number of series is bounded. Operations beyond the [limit](crate::Registry::set_series_limit) go to the overflow
-/// series, whose labels all have the value `_overflow`, so totals stay exact.
-/// `metrics_runtime_label_overflow_total{metric}` counts them, and the first one is logged. Series that are known
-/// before the first call (static labels, bounded enums) do not count against the limit.
 ///
 /// ```
 /// use metrics_runtime::{Descriptor, Registry};
@@ -51,6 +52,45 @@ pub(crate) const OVERFLOW: &str = "_overflow";
 /// assert!(registry.render().contains("jobs_total{state=\"done\"} 1\n"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Limit of series
+///
+/// The number of series is bounded: by [`set_series_limit`](Self::set_series_limit), by
+/// [`Descriptor::series_limit`], or by [the limit of the registry](crate::Registry::set_series_limit). Series whose label
+/// values the program bounds (literals, `bool`, enums with [`LabelValue`](derive@crate::LabelValue), the outcome of a
+/// call) do not count against it, and always have room.
+///
+/// A new series beyond the limit is not created. Counters, histograms and gauges of operations in flight record in an
+/// overflow series instead, so totals stay exact: its labels have the value `_overflow`, except those whose value the
+/// program bounds, such as `status`. The label values of [`get_or_create`](Self::get_or_create) are all unbounded. A
+/// [`Gauge`](crate::Gauge) or an [`Info`] has no overflow series, since the last value of one series says nothing about
+/// the others: it is not on the page.
+///
+/// `metrics_runtime_label_overflow_total{metric}` counts the look-ups that found no room, and the first one is logged. A
+/// function with attributes looks up once for each call, the HTTP middleware once for each request, and other code once
+/// for each `get_or_create`, no matter how often it uses the result.
+///
+/// A label value has at most [`MAX_LABEL_VALUE_BYTES`](crate::MAX_LABEL_VALUE_BYTES).
+///
+/// # Removal
+///
+/// [`remove`](Self::remove), [`retain`](Self::retain) and [`clear`](Self::clear) remove series from the page, an
+/// [owned](Self::owned) series goes with its last owner, and an info is [set](Self::set). A removed series makes room for
+/// another one, and its memory is released when no handle is left.
+///
+/// No operation is lost. What a handle of a removed counter or histogram records afterwards is added to the series of
+/// the same labels, which is then on the next page and starts again from zero. A handle of a removed gauge or info has
+/// no effect; keep that of an [`InFlight`](crate::InFlight) from `enter` to `exit`.
+///
+/// A series that an attribute, a function of a `#[metrics]` module or the HTTP middleware has used is held for as long
+/// as the program runs. Its removal hides it until its value changes; it then continues from its last value, and keeps
+/// its place in the limit.
+///
+/// For Prometheus, a removed series ends. `rate` and `increase` count what it recorded until its last scrape, and not
+/// what it recorded between that scrape and the removal. If a series of the same labels starts again from zero, they
+/// take it as a reset, as after a restart, and count what it has recorded at its second scrape and later; the value at
+/// its first scrape counts only if the last one of the removed series is still in their range. A sum over series, such as
+/// `sum(jobs_total)`, falls by the value of the removed series, so compute `sum(rate(..))`, not `rate(sum(..))`.
 pub struct Family<M> {
     inner: Arc<Inner<M>>,
 }
@@ -60,11 +100,21 @@ struct Inner<M> {
     source: Source,
     owner: Owner,
     bounds: Arc<Bounds>,
+    /// The series that functions hold, which are kept.
     table: Table<M>,
+    /// The other series, which can be removed. No series is in both.
+    loose: OnceLock<Box<RemovableTable<M>>>,
+    leaving: Mutex<Leaving<M>>,
+    hidden: Mutex<Hidden>,
+    /// Locked while owners come and go, and while an info is set or written.
+    owners: Mutex<Owners>,
     /// The number of series that do not count against the limit.
     known: AtomicUsize,
-    limit: Arc<AtomicUsize>,
-    overflow: OnceLock<(LabelText, M)>,
+    limit: Limit,
+    /// The overflow series, by the values that the program bounds.
+    overflow: OnceLock<Box<Table<M>>>,
+    /// Takes the values that are refused because the family is full. It is on no page.
+    refused: OnceLock<M>,
     overflowed: Striped,
     warned: First,
     exemplars: exemplars::Exemplars,
@@ -83,7 +133,7 @@ impl<M> fmt::Debug for Family<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Family")
             .field("descriptor", &self.inner.descriptor)
-            .field("series", &self.inner.table.len())
+            .field("series", &(self.inner.table.len() + self.inner.loose.get().map_or(0, |loose| loose.len())))
             .finish_non_exhaustive()
     }
 }
@@ -103,22 +153,27 @@ pub struct LabelCountError {
 
 impl<M: Metric> Family<M> {
     /// Creates a family of the service. The caller has checked the descriptor.
-    pub(crate) fn new(descriptor: Descriptor, source: Source, limit: Arc<AtomicUsize>) -> Self {
+    pub(crate) fn new(descriptor: Descriptor, source: Source, limit: SharedLimit) -> Self {
         Self::of(Owner::Service, descriptor, source, limit)
     }
 
     /// Creates a family of this owner. The caller has checked the descriptor.
-    pub(crate) fn of(owner: Owner, descriptor: Descriptor, source: Source, limit: Arc<AtomicUsize>) -> Self {
+    pub(crate) fn of(owner: Owner, descriptor: Descriptor, source: Source, limit: SharedLimit) -> Self {
         Self {
             inner: Arc::new(Inner {
                 bounds: Arc::new(Bounds::new(&descriptor.buckets)),
+                limit: Limit::new(descriptor.series_limit, limit),
                 descriptor,
                 source,
                 owner,
                 table: Table::new(),
+                loose: OnceLock::new(),
+                leaving: Mutex::default(),
+                hidden: Mutex::default(),
+                owners: Mutex::default(),
                 known: AtomicUsize::new(0),
-                limit,
                 overflow: OnceLock::new(),
+                refused: OnceLock::new(),
                 overflowed: Striped::new(),
                 warned: First::new(),
                 exemplars: exemplars::Exemplars::default(),
@@ -134,10 +189,15 @@ impl<M: Metric> Family<M> {
     ///
     /// # Errors
     /// Returns an error if the number of values differs from the number of labels.
-    pub fn get_or_create(&self, values: &[&str]) -> Result<&M, LabelCountError> {
+    pub fn get_or_create(&self, values: &[&str]) -> Result<Series<'_, M>, LabelCountError> {
+        self.check_count(values)?;
+        Ok(self.any_series(values))
+    }
+
+    fn check_count(&self, values: &[&str]) -> Result<(), LabelCountError> {
         let descriptor = &self.inner.descriptor;
         if values.len() == descriptor.labels.len() {
-            return Ok(self.series(values));
+            return Ok(());
         }
         Err(LabelCountError {
             metric: descriptor.name.to_string(),
@@ -146,25 +206,77 @@ impl<M: Metric> Family<M> {
         })
     }
 
-    /// Returns the series of these values, like [`get_or_create`](Self::get_or_create). The caller gives one value for
-    /// each label.
+    /// Sets the limit of series of this family, in place of [that of the
+    /// registry](crate::Registry::set_series_limit). Series that exist are kept.
+    ///
+    /// ```
+    /// use metrics_runtime::{Descriptor, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["tenant"]))?;
+    /// jobs.set_series_limit(1);
+    /// for tenant in ["a", "b", "c"] {
+    ///     jobs.get_or_create(&[tenant])?.inc();
+    /// }
+    /// assert!(registry.render().contains("jobs_total{tenant=\"_overflow\"} 2\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_series_limit(&self, limit: usize) {
+        self.inner.limit.set(limit);
+    }
+
+    pub(crate) fn series_limit(&self) -> usize {
+        self.inner.limit.get()
+    }
+
+    /// Returns the series of these values, and keeps it from now on, for functions that hold it. The caller gives one value
+    /// for each label.
     #[inline]
     pub(crate) fn series(&self, values: &[&str]) -> &M {
-        self.lookup(values).unwrap_or_else(|| self.overflow())
+        self.series_among(values, OpenLabels::ALL)
+    }
+
+    /// Returns the series of these values, or the overflow series if it is new and the limit is reached.
+    #[inline]
+    pub(crate) fn series_among(&self, values: &[&str], open: OpenLabels) -> &M {
+        self.lookup_among(values, open).unwrap_or_else(|| self.overflow_among(values, open))
     }
 
     /// Returns the series of these values, or `None` if it is new and the limit is reached.
+    #[cfg(feature = "http")]
     #[inline]
     pub(crate) fn lookup(&self, values: &[&str]) -> Option<&M> {
-        let inner = &*self.inner;
-        let names = &inner.descriptor.labels;
+        self.lookup_among(values, OpenLabels::ALL)
+    }
+
+    /// Returns the series of these values, or `None` if it is new and the limit is reached. The limit does not apply if
+    /// the program bounds all values.
+    #[inline]
+    pub(crate) fn lookup_among(&self, values: &[&str], open: OpenLabels) -> Option<&M> {
+        let names = &self.inner.descriptor.labels;
         debug_assert_eq!(names.len(), values.len());
-        let admit = |len: usize| {
-            let counted = len.saturating_sub(inner.known.load(Ordering::Relaxed));
-            counted < inner.limit.load(Ordering::Relaxed) && !is_overflow(values)
+        match self.inner.table.get(names, values) {
+            Some(entry) => Some(&entry.value),
+            None => self.hold(values, open),
+        }
+    }
+
+    /// Creates a series that is kept.
+    #[cold]
+    fn hold(&self, values: &[&str], open: OpenLabels) -> Option<&M> {
+        if let Some(short) = shortened(values) {
+            return self.lookup_among(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>(), open);
+        }
+        let inner = &*self.inner;
+        let has_room = || !open.is_any(values.len()) || self.is_loose(values) || self.has_room();
+        let create = |_: &[&str]| {
+            inner.known.fetch_add(usize::from(!open.is_any(values.len())), Ordering::Relaxed);
+            M::new(&inner.bounds)
         };
-        let entry = inner.table.get_or_insert(names, values, admit, || M::new(&inner.bounds));
-        entry.map(|entry| &entry.value)
+        let admit = |_| !is_overflow(values, open) && has_room();
+        let held = &inner.table.get_or_insert(&inner.descriptor.labels, values, admit, create)?.value;
+        self.replace_loose(values, held);
+        Some(held)
     }
 
     /// Returns the number of the series of these values, for callers that store it, or `None` if it is new and the
@@ -182,41 +294,37 @@ impl<M: Metric> Family<M> {
         self.inner.table.numbered(number as usize).map(|entry| &entry.value)
     }
 
-    /// Returns the series of values that the program bounds, such as a literal, without applying the limit. Returns
-    /// `None` for the values of the overflow series.
-    pub(crate) fn known_series(&self, values: &[&str]) -> Option<&M> {
-        let inner = &*self.inner;
-        let entry = inner.table.get_or_insert(
-            &inner.descriptor.labels,
-            values,
-            |_| !is_overflow(values),
-            || {
-                inner.known.fetch_add(1, Ordering::Relaxed);
-                M::new(&inner.bounds)
-            },
-        );
-        entry.map(|entry| &entry.value)
+    /// Returns the series of values that the program bounds, such as a literal, without applying the limit.
+    pub(crate) fn known_series(&self, values: &[&str]) -> &M {
+        self.series_among(values, OpenLabels::NONE)
     }
 
-    /// Returns the overflow series. Every call counts one operation.
+    /// Returns the overflow series whose labels all have the value `_overflow`. Every call counts one look-up.
+    #[cfg(feature = "http")]
     #[cold]
     pub(crate) fn overflow(&self) -> &M {
-        self.inner.overflowed.add(1);
+        self.count_overflow();
         self.overflow_series()
     }
 
-    /// Counts an operation that was recorded with `_overflow` as the value of a label, in a series of its own.
-    #[cfg(feature = "http")]
+    /// Returns the overflow series for these values. Every call counts one look-up.
+    #[cold]
+    pub(crate) fn overflow_among(&self, values: &[&str], open: OpenLabels) -> &M {
+        self.count_overflow();
+        self.overflow_series_among(values, open)
+    }
+
+    /// Counts a look-up that was recorded with `_overflow` as the value of a label.
     #[cold]
     pub(crate) fn count_overflow(&self) {
         self.inner.overflowed.add(1);
     }
 
-    /// Counts an operation that was recorded in a less detailed series, because the limit is reached.
+    /// Counts a look-up that was recorded in a less detailed series, because the limit is reached.
     #[cfg(feature = "http")]
     #[cold]
     pub(crate) fn count_full(&self) {
-        self.inner.overflowed.add(1);
+        self.count_overflow();
         self.warn_full();
     }
 
@@ -230,32 +338,45 @@ impl<M: Metric> Family<M> {
         }
     }
 
-    /// Counts one operation if the series is the overflow series.
-    pub(crate) fn count_if_overflow(&self, series: &M) {
-        if self.inner.overflow.get().is_some_and(|(_, overflow)| std::ptr::eq(overflow, series)) {
-            self.inner.overflowed.add(1);
-        }
+    /// Returns the overflow series whose labels all have the value `_overflow`, for callers that store it and count the
+    /// look-ups themselves.
+    pub(crate) fn overflow_series(&self) -> &M {
+        self.overflow_series_among(&vec![OVERFLOW; self.inner.descriptor.labels.len()], OpenLabels::NONE)
     }
 
-    /// Returns the overflow series, for callers that store it and count the operations themselves.
-    pub(crate) fn overflow_series(&self) -> &M {
+    /// Returns the overflow series for these values, for callers that store it and count the look-ups themselves. It
+    /// keeps the values that the program bounds, so the number of overflow series is bounded too.
+    pub(crate) fn overflow_series_among(&self, values: &[&str], open: OpenLabels) -> &M {
         self.warn_full();
         let inner = &*self.inner;
-        let (_, series) = inner.overflow.get_or_init(|| {
-            let names = &inner.descriptor.labels;
-            (LabelText::new(names, &vec![OVERFLOW; names.len()]), M::new(&inner.bounds))
-        });
-        series
+        let refused = || inner.refused.get_or_init(|| M::new(&inner.bounds));
+        if !M::MERGES {
+            return refused();
+        }
+        let values: Vec<_> =
+            values.iter().enumerate().map(|(i, value)| if open.contains(i) { OVERFLOW } else { value }).collect();
+        let table = inner.overflow.get_or_init(|| Box::new(Table::new()));
+        let entry = table.get_or_insert(&inner.descriptor.labels, &values, |_| true, |_| M::new(&inner.bounds));
+        entry.map_or_else(refused, |entry| &entry.value)
     }
 
     fn warn_full(&self) {
         let inner = &*self.inner;
         if inner.warned.is_now() {
-            tracing::warn!(
-                metric = %inner.descriptor.name,
-                limit = inner.limit.load(Ordering::Relaxed),
-                "a metric has reached its limit of series; further label values are counted under `{OVERFLOW}`"
-            );
+            let (metric, limit) = (&*inner.descriptor.name, inner.limit.get());
+            if M::MERGES {
+                tracing::warn!(
+                    metric,
+                    limit,
+                    "a metric has reached its limit of series; further label values are counted under `{OVERFLOW}`"
+                );
+            } else {
+                tracing::warn!(
+                    metric,
+                    limit,
+                    "a metric has reached its limit of series; further series are not on the page"
+                );
+            }
         }
     }
 
@@ -266,9 +387,15 @@ impl<M: Metric> Family<M> {
     }
 }
 
-/// Returns `true` for the values of the overflow series, which must not exist twice.
-fn is_overflow(values: &[&str]) -> bool {
-    !values.is_empty() && values.iter().all(|value| *value == OVERFLOW)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code panics while one of the locks is held.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns `true` for the values of an overflow series, which must not exist twice.
+fn is_overflow(values: &[&str], open: OpenLabels) -> bool {
+    let mut values = values.iter().enumerate().filter(|(label, _)| open.contains(*label)).peekable();
+    values.peek().is_some() && values.all(|(_, value)| *value == OVERFLOW)
 }
 
 #[cfg(test)]
@@ -317,10 +444,52 @@ mod tests {
     fn series_that_the_program_bounds_do_not_count_against_the_limit() {
         let family = family(&["kind"], 1);
         for kind in ["a", "b", "c"] {
-            family.known_series(&[kind]).expect("not the overflow").inc();
+            family.known_series(&[kind]).inc();
         }
         family.series(&["d"]).inc();
         assert_eq!(samples(&family).len(), 4);
         assert_eq!(family.overflowed(), 0);
+    }
+
+    #[test]
+    fn the_overflow_series_keeps_the_values_that_the_program_bounds() {
+        let family = family(&["tenant", "status"], 1);
+        let open = OpenLabels::NONE.with(0);
+        for (tenant, status) in [("a", "ok"), ("b", "ok"), ("c", "error"), ("d", "error"), (OVERFLOW, "ok")] {
+            family.series_among(&[tenant, status], open).inc();
+        }
+        let expected = [("a", "ok", 1.0), (OVERFLOW, "ok", 2.0), (OVERFLOW, "error", 2.0)];
+        let text = |(tenant, status, n): (&str, &str, f64)| (format!("tenant=\"{tenant}\",status=\"{status}\""), n);
+        assert_eq!(samples(&family), expected.map(text));
+        assert_eq!(family.overflowed(), 4);
+    }
+
+    #[test]
+    fn a_gauge_without_room_is_refused_and_counted() {
+        let limit = Arc::new(AtomicUsize::new(1));
+        let gauges = Family::<crate::metric::Gauge>::new(
+            Descriptor::gauge("x", "x").labels(["tenant"]),
+            Source::caller(),
+            limit,
+        );
+        for (value, tenant) in [(1.0, "a"), (2.0, "b"), (3.0, "c")] {
+            gauges.series(&[tenant]).set(value);
+        }
+        let mut samples = Vec::new();
+        gauges.visit(&mut |labels, sample| samples.push((labels.as_str().to_owned(), sample)));
+        assert_eq!(samples, [(r#"tenant="a""#.to_owned(), Sample::Gauge(1.0))]);
+        assert_eq!(gauges.overflowed(), 2);
+    }
+
+    #[test]
+    fn a_long_value_is_stored_short_and_stays_one_series() {
+        let family = family(&["tenant"], 10);
+        let [a, b] = ["a", "b"].map(|last| format!("{}{last}", "x".repeat(1 << 20)));
+        for tenant in [&a, &b, &a] {
+            family.series(&[tenant]).inc();
+        }
+        let samples = samples(&family);
+        assert_eq!(samples.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [2.0, 1.0]);
+        assert!(samples.iter().all(|(labels, _)| labels.len() < 2 * crate::schema::MAX_LABEL_VALUE_BYTES));
     }
 }

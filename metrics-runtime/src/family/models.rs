@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicUsize;
 
 use loom::thread::JoinHandle;
 
+use super::removable::RemovableTable;
 use super::{Family, Table};
 use crate::metric::Counter;
 use crate::metric::models::thread;
@@ -30,7 +31,7 @@ fn table(entries: u64) -> Arc<Numbers> {
 
 /// Returns the value of the entry. A new entry gets the value `number`.
 fn insert(table: &Numbers, key: &str, number: u64) -> u64 {
-    let entry = table.get_or_insert(&NAMES, &[key], |_| true, || AtomicU64::new(number));
+    let entry = table.get_or_insert(&NAMES, &[key], |_| true, |_| AtomicU64::new(number));
     entry.unwrap().value.load(Ordering::Relaxed)
 }
 
@@ -124,7 +125,7 @@ fn recorded_under_a_limit_of_one(tenants: [&'static str; 2], expected: (f64, Opt
         }
         let inner = &family.inner;
         let admitted: Vec<_> = inner.table.iter().map(|entry| entry.value.get()).collect();
-        let overflow = inner.overflow.get().map(|(_, series)| series.get());
+        let overflow = inner.overflow.get().and_then(|table| table.iter().next().map(|entry| entry.value.get()));
         assert_eq!((admitted, overflow), (vec![expected.0], expected.1));
         assert_eq!(inner.overflowed.sum() as f64, overflow.unwrap_or(0.0));
     });
@@ -138,4 +139,45 @@ fn operations_beyond_the_limit_are_kept_and_counted() {
 #[test]
 fn two_threads_share_the_last_series_before_the_limit() {
     recorded_under_a_limit_of_one(["a", "a"], (4.0, None));
+}
+
+/// Returns the value of the entry. A new entry gets the value `number`.
+fn insert_removable(table: &RemovableTable<AtomicU64>, key: &str, number: u64) -> u64 {
+    let entry = table.get_or_insert(&NAMES, &[key], |_| true, || AtomicU64::new(number));
+    entry.unwrap().value.load(Ordering::Relaxed)
+}
+
+#[test]
+fn a_place_that_is_reused_is_not_found_for_its_earlier_key() {
+    model(2, || {
+        let table = Arc::new(RemovableTable::new(AtomicU64::new(0)));
+        insert_removable(&table, "old", 1);
+        let thread = thread(&table, |table| {
+            assert_eq!(table.remove(&NAMES, &["old"], |_| true).unwrap().value.load(Ordering::Relaxed), 1);
+            insert_removable(table, "new", 2);
+        });
+        let found = table.get(&NAMES, &["old"]).map(|entry| entry.value.load(Ordering::Relaxed));
+        assert!(matches!(found, None | Some(1)));
+        let found = table.get(&NAMES, &["new"]).map(|entry| entry.value.load(Ordering::Relaxed));
+        assert!(matches!(found, None | Some(2)));
+        thread.join().unwrap();
+        assert_eq!((table.get(&NAMES, &["old"]).is_none(), insert_removable(&table, "new", 3)), (true, 2));
+    });
+}
+
+#[test]
+fn no_entry_is_created_twice_while_the_index_is_cleared() {
+    model(2, || {
+        let table = Arc::new(RemovableTable::new(AtomicU64::new(0)));
+        insert_removable(&table, "kept", 1);
+        for number in 0..6 {
+            insert_removable(&table, &number.to_string(), number);
+            drop(table.remove(&NAMES, &[&number.to_string()], |_| true));
+        }
+        // The index is full of marks now.
+        let thread = thread(&table, |table| insert_removable(table, "new", 2));
+        assert_eq!(insert_removable(&table, "kept", 3), 1);
+        assert_eq!(thread.join().unwrap(), 2);
+        assert_eq!(table.len(), 2);
+    });
 }

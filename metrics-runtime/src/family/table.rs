@@ -6,17 +6,17 @@ use std::sync::PoisonError;
 
 use crate::metric::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::metric::sync::{HashState, Mutex, OnceLock, TABLE_SIZES};
-use crate::schema::LabelText;
+use crate::schema::{LabelText, shortened};
 
 /// The number of entries of the first chunks.
 const FIRST_ENTRIES: usize = 4;
 /// The number of chunks of one size. The next chunks have twice as many entries, so in a large table at most about a
 /// fifth of the allocated entries is unused.
 const CHUNKS_PER_SIZE: usize = 4;
-const CHUNKS: usize = TABLE_SIZES * CHUNKS_PER_SIZE;
+pub(super) const CHUNKS: usize = TABLE_SIZES * CHUNKS_PER_SIZE;
 /// The number of slots of the first index. Each further index has twice as many, more than there can be entries.
 const FIRST_SLOTS: usize = 8;
-const LEVELS: usize = TABLE_SIZES + 3;
+pub(super) const LEVELS: usize = TABLE_SIZES + 3;
 
 /// Entries are written once and never move, so a reader can hold a reference for as long as the table lives.
 ///
@@ -59,21 +59,20 @@ impl<V> Table<V> {
     }
 
     /// Returns the entry of these label values.
-    #[cfg(test)]
     #[inline]
     pub(crate) fn get<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<&Entry<V>> {
         self.find(self.hash(values), names, values)
     }
 
     /// Returns the entry of these label values. Creates it if it is new and `admit` accepts the current number of
-    /// entries.
+    /// entries. The entry has the [shortened] values, from which `value` creates it.
     #[inline]
     pub(crate) fn get_or_insert<N: AsRef<str>>(
         &self,
         names: &[N],
         values: &[&str],
         admit: impl Fn(usize) -> bool,
-        value: impl FnOnce() -> V,
+        value: impl FnOnce(&[&str]) -> V,
     ) -> Option<&Entry<V>> {
         let hash = self.hash(values);
         if let Some(entry) = self.find(hash, names, values) {
@@ -89,8 +88,13 @@ impl<V> Table<V> {
         names: &[N],
         values: &[&str],
         admit: impl Fn(usize) -> bool,
-        value: impl FnOnce() -> V,
+        value: impl FnOnce(&[&str]) -> V,
     ) -> Option<&Entry<V>> {
+        // Values that are too long are in no entry, so they get here.
+        if let Some(short) = shortened(values) {
+            let short: Vec<_> = short.iter().map(AsRef::as_ref).collect();
+            return self.get_or_insert(names, &short, admit, value);
+        }
         // The number of entries never falls, so `admit` would decline under the lock as well. The entry may be one of
         // those that were counted.
         if !admit(self.len()) {
@@ -104,7 +108,7 @@ impl<V> Table<V> {
         if !admit(*len) {
             return None;
         }
-        let entry = Entry { labels: LabelText::new(names, values), value: value() };
+        let entry = Entry { labels: LabelText::new(names, values), value: value(values) };
         let (chunk, offset) = place(*len);
         let entries = self.chunks.get(chunk)?.get_or_init(|| (0..chunk_len(chunk)).map(|_| OnceLock::new()).collect());
         let entry = entries.get(offset)?.get_or_init(|| entry);
@@ -139,22 +143,21 @@ impl<V> Table<V> {
     /// are distinguished by their text.
     #[inline]
     fn hash(&self, values: &[&str]) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
-        for value in values {
-            hasher.write(value.as_bytes());
-        }
-        (hasher.finish() >> 32) as u32
+        hash_values(self.hasher.build_hasher(), values)
     }
 
     /// Returns the number of the entry of these label values, for [`numbered`](Self::numbered). It stays valid for as
     /// long as the table lives.
-    #[cfg(any(test, feature = "http"))]
     pub(crate) fn number<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<usize> {
-        self.find_slot(self.hash(values), names, values).map(|(slot, _)| number_of(place_of(slot)))
+        let find = |values: &[&str]| self.find_slot(self.hash(values), names, values);
+        let found = find(values).or_else(|| {
+            let short = shortened(values)?;
+            find(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+        });
+        found.map(|(slot, _)| number_of(place_of(slot)))
     }
 
     /// Returns the entry with this number.
-    #[cfg(any(test, feature = "http"))]
     #[inline]
     pub(crate) fn numbered(&self, number: usize) -> Option<&Entry<V>> {
         self.entry(place(number))
@@ -203,9 +206,18 @@ impl<V> Table<V> {
     }
 }
 
+/// Returns the hash of label values.
+#[inline]
+pub(super) fn hash_values(mut hasher: impl Hasher, values: &[&str]) -> u32 {
+    for value in values {
+        hasher.write(value.as_bytes());
+    }
+    (hasher.finish() >> 32) as u32
+}
+
 /// Returns the chunk of an entry and its offset in the chunk.
 #[inline]
-fn place(number: usize) -> (usize, usize) {
+pub(super) fn place(number: usize) -> (usize, usize) {
     // With this offset, the chunks of each size start at a power of two.
     let number = number + FIRST_ENTRIES * CHUNKS_PER_SIZE;
     let size = (number / (FIRST_ENTRIES * CHUNKS_PER_SIZE)).ilog2() as usize;
@@ -214,47 +226,46 @@ fn place(number: usize) -> (usize, usize) {
 }
 
 /// Returns the number of an entry: the inverse of [`place`].
-#[cfg(any(test, feature = "http"))]
-fn number_of((chunk, offset): (usize, usize)) -> usize {
+pub(super) fn number_of((chunk, offset): (usize, usize)) -> usize {
     (chunk % CHUNKS_PER_SIZE + CHUNKS_PER_SIZE) * chunk_len(chunk) + offset - FIRST_ENTRIES * CHUNKS_PER_SIZE
 }
 
-fn chunk_len(chunk: usize) -> usize {
+pub(super) fn chunk_len(chunk: usize) -> usize {
     FIRST_ENTRIES << (chunk / CHUNKS_PER_SIZE)
 }
 
-fn slots(level: usize) -> Box<[AtomicU64]> {
+pub(super) fn slots(level: usize) -> Box<[AtomicU64]> {
     (0..FIRST_SLOTS << level).map(|_| AtomicU64::new(FREE)).collect()
 }
 
 /// Returns the slots to look at, in order. The length of the index is a power of two.
 #[inline]
-fn probe(index: &[AtomicU64], hash: u32) -> impl Iterator<Item = &AtomicU64> {
+pub(super) fn probe(index: &[AtomicU64], hash: u32) -> impl Iterator<Item = &AtomicU64> {
     let mask = index.len() - 1;
     (0..index.len()).map(move |step| &index[(hash as usize).wrapping_add(step) & mask])
 }
 
 /// The value of a free slot.
-const FREE: u64 = 0;
+pub(super) const FREE: u64 = 0;
 
 /// Returns the value of a slot. From the highest bits: the hash of the entry, its offset in the chunk, the chunk, and a
 /// bit that is set.
-fn slot(hash: u32, chunk: usize, offset: usize) -> u64 {
+pub(super) fn slot(hash: u32, chunk: usize, offset: usize) -> u64 {
     u64::from(hash) << 32 | (offset as u64) << 8 | (chunk as u64) << 1 | 1
 }
 
 #[inline]
-fn hash_of(slot: u64) -> u32 {
+pub(super) fn hash_of(slot: u64) -> u32 {
     (slot >> 32) as u32
 }
 
 #[inline]
-fn place_of(slot: u64) -> (usize, usize) {
+pub(super) fn place_of(slot: u64) -> (usize, usize) {
     ((slot >> 1 & 0x7f) as usize, (slot >> 8 & 0xff_ffff) as usize)
 }
 
 /// Fills a free slot. Returns `None` if there is none, which cannot happen: an index is replaced before it is full.
-fn fill(index: &[AtomicU64], slot: u64) -> Option<()> {
+pub(super) fn fill(index: &[AtomicU64], slot: u64) -> Option<()> {
     let free = probe(index, hash_of(slot)).find(|free| free.load(Ordering::Relaxed) == FREE)?;
     free.store(slot, Ordering::Release);
     Some(())
@@ -273,7 +284,7 @@ mod tests {
         let table = Table::new();
         for i in 0..5000usize {
             let (a, b) = (i.to_string(), (i / 7).to_string());
-            let made = table.get_or_insert(&NAMES, &[&a, &b], |_| true, || i).map(|entry| entry.value);
+            let made = table.get_or_insert(&NAMES, &[&a, &b], |_| true, |_| i).map(|entry| entry.value);
             assert_eq!(made, Some(i));
         }
         for i in 0..5000usize {
@@ -299,7 +310,7 @@ mod tests {
                             &["i"],
                             &[&i],
                             |_| true,
-                            || {
+                            |_| {
                                 made.fetch_add(1, Ordering::Relaxed);
                                 AtomicUsize::new(0)
                             },
@@ -322,7 +333,7 @@ mod tests {
             let (table, mut model) = (Table::new(), BTreeMap::new());
             for (i, (a, b)) in keys.iter().enumerate() {
                 let expected = *model.entry((a.clone(), b.clone())).or_insert(i);
-                let found = table.get_or_insert(&NAMES, &[a, b], |_| true, || i).map(|entry| entry.value);
+                let found = table.get_or_insert(&NAMES, &[a, b], |_| true, |_| i).map(|entry| entry.value);
                 prop_assert_eq!(found, Some(expected));
             }
             prop_assert_eq!(table.len(), model.len());

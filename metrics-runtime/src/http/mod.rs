@@ -164,7 +164,7 @@ mod middleware;
 #[cfg(feature = "axum")]
 pub use endpoint::{Endpoint, EndpointError, EndpointService, EndpointSettingError, PageBody, PathError};
 #[cfg(feature = "axum")]
-pub(crate) use endpoint::{Scraper, check_path, instrument};
+pub(crate) use endpoint::{Scraper, check_path, has_route, instrument};
 #[cfg(feature = "serve")]
 pub use endpoint::{ServeError, Server};
 #[cfg(feature = "serve")]

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::catalog::warn_incomplete;
 use super::declaration::{Declaration, Declare};
-use super::families::{SiteFamilies, SiteFamily};
+use super::families::SiteFamilies;
 use super::guard::Call;
 use super::series::Series;
 use super::site::{Signal, Site};
@@ -74,7 +74,7 @@ impl Callsite {
     #[cold]
     fn resolve_unlabelled(&'static self) -> &'static Series {
         let families = self.families();
-        self.unlabelled.get_or_init(|| Series::new(families, Some(&[])))
+        self.unlabelled.get_or_init(|| Series::new(families, &[]))
     }
 
     /// Adds the objective that the attribute declares.
@@ -129,10 +129,11 @@ impl Declare for Callsite {
 
     fn declare(&'static self, registry: &Registry) {
         let families = self.families.get_or_init(|| Box::new(SiteFamilies::new(&self.site, registry)));
-        families.calls.iter().for_each(SiteFamily::declare_known_series);
-        families.duration.iter().for_each(SiteFamily::declare_known_series);
-        families.observed.iter().for_each(SiteFamily::declare_known_series);
-        families.added.iter().for_each(SiteFamily::declare_known_series);
-        families.in_flight.iter().for_each(SiteFamily::declare_known_series);
+        let source = self.site.source;
+        families.calls.iter().for_each(|family| family.declare(registry, source));
+        families.duration.iter().for_each(|family| family.declare(registry, source));
+        families.observed.iter().for_each(|family| family.declare(registry, source));
+        families.added.iter().for_each(|family| family.declare(registry, source));
+        families.in_flight.iter().for_each(|family| family.declare(registry, source));
     }
 }

@@ -1,14 +1,15 @@
 //! The families that the calls of one call site record into, and the index of their series.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::series::Series;
 use super::site::{LabelSource, MAX_LABELS, Signal, Site, each_known_series};
-use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric, Table};
+use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, OVERFLOW, Table};
 use crate::metric::{Counter, Histogram, InFlight};
-use crate::registry::Registry;
+use crate::registry::{Registry, RegistryError};
 use crate::schema::label::INVALID;
-use crate::schema::{Outcome, each_tuple, tuple_ordinal};
+use crate::schema::{OpenLabels, Outcome, Source, each_tuple, tuple_ordinal};
 
 /// The families of one call site, and the series that its calls have used.
 #[derive(Debug)]
@@ -24,13 +25,29 @@ pub(super) struct SiteFamilies {
     /// The series by the ordinal of the tuple of entry values (the values of labels evaluated before the body); empty
     /// if a label is unbounded or there are too many combinations.
     by_ordinal: OnceLock<Box<[Series]>>,
+    /// The entry labels whose values are not known.
+    open_entries: OpenLabels,
+    /// The labels whose values are not known, in the order of `all_labels`.
+    open_labels: OpenLabels,
     /// The series by the entry values. Boxed, like the next field, because most call sites have no such labels.
-    by_entry: OnceLock<Box<Table<Series>>>,
+    by_entry: OnceLock<Box<SeriesTable>>,
     /// The series by the entry values, followed by the values of labels evaluated on the result.
-    by_all: OnceLock<Box<Table<Series>>>,
-    /// The series of calls whose label values do not fit into the tables.
-    overflow: OnceLock<Series>,
+    by_all: OnceLock<Box<SeriesTable>>,
+    /// The series of calls beyond the capacity of a table.
+    full: OnceLock<Box<Series>>,
 }
+
+/// The series of a call site by label values.
+#[derive(Debug)]
+struct SeriesTable {
+    table: Table<Series>,
+    /// The number of series that do not count against the limit: the program bounds their values, or they stand for
+    /// those beyond the limit.
+    known: AtomicUsize,
+}
+
+/// The largest number of combinations of entry values that are found by their ordinals.
+const ORDINALS: usize = 2_000;
 
 /// One family of a call site, with the sources of its label values.
 #[derive(Debug)]
@@ -76,9 +93,9 @@ impl<M: Metric> SiteFamily<M> {
         Some(Self { family: Box::leak(Box::new(family)), signal, sources })
     }
 
-    /// Returns the series for the entry values and the values of the result, or `None` if the family has reached its
-    /// limit of series. `entries` is the number of entry values.
-    pub(super) fn find(&self, values: &[Box<str>], entries: usize, outcome: Outcome) -> Option<&'static M> {
+    /// Returns the series for the entry values and the values of the result, and `true` if it is an overflow series,
+    /// which counts no look-up. `entries` is the number of entry values.
+    pub(super) fn find(&self, values: &[Box<str>], entries: usize, outcome: Outcome) -> (&'static M, bool) {
         let family: &'static Family<M> = self.family;
         let value = |i: usize| values.get(i).map(AsRef::as_ref);
         let values = Values::collect(self.sources.iter().map(|source| match *source {
@@ -88,13 +105,33 @@ impl<M: Metric> SiteFamily<M> {
             LabelSource::Returned(i, _) => value(entries + i).unwrap_or(outcome.as_str()),
             LabelSource::Status => outcome.as_str(),
         }));
-        family.lookup(values.as_slice())
+        let open = self.sources.iter().enumerate().filter(|(_, source)| source.is_open(outcome));
+        let open = open.fold(OpenLabels::NONE, |open, (label, _)| open.with(label));
+        match family.lookup_among(values.as_slice(), open) {
+            Some(series) => (series, false),
+            None => (family.overflow_series_among(values.as_slice(), open), true),
+        }
     }
 
-    pub(super) fn declare_known_series(&self) {
-        each_known_series(&self.sources, self.signal, DEFAULT_SERIES_LIMIT, &mut |tuple| {
+    /// Creates the series whose label values are known, at zero. If these are too many, returns their number and creates
+    /// none.
+    fn declare_known_series(&self) -> Result<(), usize> {
+        let known = each_known_series(&self.sources, self.signal, KNOWN_SERIES_LIMIT, &mut |tuple| {
             self.family.known_series(tuple);
         });
+        if known > KNOWN_SERIES_LIMIT { Err(known) } else { Ok(()) }
+    }
+
+    /// Creates the series whose label values are known, at zero. Too many are a problem of the registry.
+    pub(super) fn declare(&self, registry: &Registry, source: Source) {
+        if let Err(series) = self.declare_known_series() {
+            registry.keep_problem(RegistryError::TooManySeries {
+                metric: self.family.descriptor().name.to_string(),
+                series,
+                limit: KNOWN_SERIES_LIMIT,
+                source_place: source,
+            });
+        }
     }
 }
 
@@ -102,6 +139,7 @@ impl SiteFamilies {
     pub(super) fn new(site: &Site, registry: &Registry) -> Self {
         let (entry_labels, returned_labels) = site.run_time_labels();
         let all_labels = [entry_labels.as_slice(), &returned_labels].concat();
+        let (open_entries, open_labels) = site.open_labels();
         Self {
             calls: SiteFamily::new(site, Signal::Calls, registry),
             duration: SiteFamily::new(site, Signal::Duration, registry),
@@ -112,9 +150,11 @@ impl SiteFamilies {
             entry_values: site.entry_values(),
             all_labels,
             by_ordinal: OnceLock::new(),
+            open_entries,
+            open_labels,
             by_entry: OnceLock::new(),
             by_all: OnceLock::new(),
-            overflow: OnceLock::new(),
+            full: OnceLock::new(),
         }
     }
 
@@ -128,13 +168,13 @@ impl SiteFamilies {
     #[cold]
     fn all_bounded(&'static self) -> Box<[Series]> {
         let mut all = Vec::new();
-        each_tuple(&self.entry_values, DEFAULT_SERIES_LIMIT, &mut |tuple| all.push(Series::new(self, Some(tuple))));
+        each_tuple(&self.entry_values, ORDINALS, &mut |tuple| all.push(Series::new(self, tuple)));
         all.into_boxed_slice()
     }
 
     /// Returns the series for the entry values.
     pub(super) fn entered(&'static self, values: &[&str]) -> &'static Series {
-        self.find(&self.by_entry, &self.entry_labels, values)
+        self.find(&self.by_entry, &self.entry_labels, values, self.open_entries)
     }
 
     /// Returns the series of calls whose entry values could not be determined.
@@ -146,18 +186,67 @@ impl SiteFamilies {
     /// Returns the series for the entry values and the values of the result.
     pub(super) fn returned(&'static self, entry: &[Box<str>], returned: &[&str]) -> &'static Series {
         let values = Values::collect(entry.iter().map(AsRef::as_ref).chain(returned.iter().copied()));
-        self.find(&self.by_all, &self.all_labels, values.as_slice())
+        self.find(&self.by_all, &self.all_labels, values.as_slice(), self.open_labels)
     }
 
+    #[inline]
     fn find(
         &'static self,
-        table: &'static OnceLock<Box<Table<Series>>>,
+        by_values: &'static OnceLock<Box<SeriesTable>>,
         names: &[&str],
         values: &[&str],
+        open: OpenLabels,
     ) -> &'static Series {
-        let table = table.get_or_init(|| Box::new(Table::new()));
-        let admit = |len: usize| len < Registry::global().series_limit();
-        let entry = table.get_or_insert(names, values, admit, || Series::new(self, Some(values)));
-        entry.map_or_else(|| self.overflow.get_or_init(|| Series::new(self, None)), |entry| &entry.value)
+        let by_values =
+            by_values.get_or_init(|| Box::new(SeriesTable { table: Table::new(), known: AtomicUsize::new(0) }));
+        let SeriesTable { table, known } = &**by_values;
+        let admit = |len: usize| {
+            // An overflow among the entry values is one among all values.
+            let overflows = (0..values.len()).any(|label| open.contains(label) && values[label] == OVERFLOW);
+            let has_room = || len.saturating_sub(known.load(Ordering::Relaxed)) < self.series_limit();
+            !open.is_any(values.len()) || !overflows && has_room()
+        };
+        let create = |values: &[&str]| {
+            known.fetch_add(usize::from(!open.is_any(values.len())), Ordering::Relaxed);
+            Series::new(self, values)
+        };
+        match table.get_or_insert(names, values, admit, create) {
+            Some(entry) => &entry.value,
+            None => self.overflow(by_values, names, values, open),
+        }
+    }
+
+    /// Returns the series of the calls that have no room. It keeps the values that the program bounds.
+    #[cold]
+    fn overflow(
+        &'static self,
+        by_values: &'static SeriesTable,
+        names: &[&str],
+        values: &[&str],
+        open: OpenLabels,
+    ) -> &'static Series {
+        let mut masked = Values::collect(values.iter().copied());
+        for label in (0..masked.len).filter(|label| open.contains(*label)) {
+            masked.values[label] = OVERFLOW;
+        }
+        let create = |values: &[&str]| {
+            by_values.known.fetch_add(1, Ordering::Relaxed);
+            Series::new(self, values)
+        };
+        let entry = by_values.table.get_or_insert(names, masked.as_slice(), |_| true, create);
+        match entry {
+            Some(entry) => &entry.value,
+            // A table holds millions of series, more than the program bounds.
+            None => self.full.get_or_init(|| Box::new(Series::new(self, &vec![OVERFLOW; names.len()]))),
+        }
+    }
+
+    /// Returns the highest limit among the families.
+    fn series_limit(&self) -> usize {
+        fn of<M: Metric>(site_family: Option<&SiteFamily<M>>) -> usize {
+            site_family.map_or(0, |site_family| site_family.family.series_limit())
+        }
+        let values = of(self.duration.as_ref()).max(of(self.observed.as_ref())).max(of(self.added.as_ref()));
+        of(self.calls.as_ref()).max(of(self.in_flight.as_ref())).max(values)
     }
 }

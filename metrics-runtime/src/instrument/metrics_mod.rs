@@ -1,13 +1,15 @@
 //! The metrics of `#[metrics]` modules.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::catalog::warn_incomplete;
 use super::declaration::{Declaration, Declare};
-use crate::family::{AnyFamily, DEFAULT_SERIES_LIMIT, Family, Metric};
-use crate::registry::Registry;
-use crate::schema::{Check, Descriptor, Kind, Source, each_tuple, name, tuple_ordinal};
+use super::switch::enabled;
+use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric};
+use crate::metric::Bounds;
+use crate::registry::{Registry, RegistryError};
+use crate::schema::{Check, Descriptor, Kind, OpenLabels, Source, each_tuple, name, tuple_ordinal};
 
 /// The metric that one function of a `#[metrics]` module declares.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,8 @@ pub struct MetricSite {
     pub unit: Option<&'static str>,
     /// The bucket bounds, from `#[buckets(..)]`.
     pub buckets: &'static [f64],
+    /// The argument `limit` of the module.
+    pub limit: Option<usize>,
     /// The labels, from the parameters, each with its values known at compile time.
     pub labels: &'static [(&'static str, &'static [&'static str])],
     /// The place of the function.
@@ -62,9 +66,13 @@ impl MetricSite {
     /// Checks the label with the index `i`.
     ///
     /// # Errors
-    /// Returns an error if Prometheus does not allow the name of the label.
+    /// Returns an error if Prometheus does not allow the name of the label, or if one of its values is reserved.
     pub const fn check_label(&self, i: usize) -> Check {
-        name::check_label(self.labels[i].0)
+        let (label, known) = self.labels[i];
+        match name::check_label(label) {
+            Ok(()) => name::check_values(label, known),
+            problem => problem,
+        }
     }
 }
 
@@ -73,6 +81,8 @@ impl MetricSite {
 pub struct DeclaredMetric<M: Metric> {
     site: MetricSite,
     resolved: OnceLock<Resolved<M>>,
+    /// The series that takes all operations while metrics are switched off. It is on no page.
+    switched_off: OnceLock<M>,
 }
 
 /// The registered family of a declared metric.
@@ -82,8 +92,10 @@ struct Resolved<M: 'static> {
     /// The index of the parameter of each label of the family; empty if labels and parameters have the same order.
     order: Vec<usize>,
     /// The series of all tuples of bounded values, by their ordinal; empty if a label is unbounded or there are too
-    /// many combinations. `None` for a tuple that goes to the overflow series, where every operation is counted.
-    bounded: Box<[Option<&'static M>]>,
+    /// many combinations.
+    bounded: Box<[&'static M]>,
+    /// The labels of the family whose values are not known.
+    open: OpenLabels,
 }
 
 impl<M: Metric> Resolved<M> {
@@ -91,7 +103,7 @@ impl<M: Metric> Resolved<M> {
     #[cold]
     fn reordered(&self, values: &[&str]) -> &'static M {
         let values: Vec<_> = self.order.iter().filter_map(|&i| values.get(i).copied()).collect();
-        self.family.series(&values)
+        self.family.series_among(&values, self.open)
     }
 }
 
@@ -99,7 +111,7 @@ impl<M: Metric> DeclaredMetric<M> {
     /// Creates a metric. Its family is registered when the registry is built.
     #[must_use]
     pub const fn new(site: MetricSite) -> Self {
-        Self { site, resolved: OnceLock::new() }
+        Self { site, resolved: OnceLock::new(), switched_off: OnceLock::new() }
     }
 
     /// Returns the cached series for these label ordinals, in the order of the parameters, or `None` if a label has no
@@ -107,19 +119,31 @@ impl<M: Metric> DeclaredMetric<M> {
     #[inline]
     pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static M> {
         // Optimized out when a label type has no ordinals.
-        if ordinals.contains(&None) {
+        if ordinals.contains(&None) || !enabled() {
             return None;
         }
         let counts = self.site.labels.iter().map(|(_, known)| known.len());
         let ordinal = tuple_ordinal(counts, ordinals)?;
-        *self.resolved().bounded.get(ordinal)?
+        self.resolved().bounded.get(ordinal).copied()
     }
 
     /// Returns the series for these label values, in the order of the parameters.
     #[inline]
     pub fn series(&'static self, values: &[&str]) -> &'static M {
+        if !enabled() {
+            return self.switched_off();
+        }
         let resolved = self.resolved();
-        if resolved.order.is_empty() { resolved.family.series(values) } else { resolved.reordered(values) }
+        if resolved.order.is_empty() {
+            resolved.family.series_among(values, resolved.open)
+        } else {
+            resolved.reordered(values)
+        }
+    }
+
+    #[cold]
+    fn switched_off(&'static self) -> &'static M {
+        self.switched_off.get_or_init(|| M::new(&Arc::new(Bounds::new(self.site.buckets))))
     }
 
     #[inline]
@@ -158,16 +182,28 @@ impl<M: Metric> DeclaredMetric<M> {
         // An info has no series at the start: without labels it has no facts, and with labels only the caller knows the
         // facts.
         if self.site.kind != Kind::Info {
-            each_tuple(&self.known(), DEFAULT_SERIES_LIMIT, &mut |tuple| {
+            let series = each_tuple(&self.known(), KNOWN_SERIES_LIMIT, &mut |tuple| {
                 let reordered: Vec<_> = order.iter().filter_map(|&i| tuple.get(i).copied()).collect();
                 bounded.push(family.known_series(if order.is_empty() { tuple } else { &reordered }));
             });
+            if series > KNOWN_SERIES_LIMIT {
+                registry.keep_problem(RegistryError::TooManySeries {
+                    metric: self.site.name.to_owned(),
+                    series,
+                    limit: KNOWN_SERIES_LIMIT,
+                    source_place: self.site.source,
+                });
+            }
         }
         // A function without labels has a single series, so the memory of its shards is bounded and allocated at once.
-        if let ([], [Some(series)]) = (self.site.labels, &*bounded) {
+        if let ([], [series]) = (self.site.labels, &*bounded) {
             series.spread();
         }
-        Resolved { family, order, bounded: bounded.into_boxed_slice() }
+        let is_open =
+            |label: &Cow<'_, str>| self.site.labels.iter().any(|(name, known)| name == label && known.is_empty());
+        let open = labels.iter().enumerate().filter(|(_, label)| is_open(label));
+        let open = open.fold(OpenLabels::NONE, |open, (label, _)| open.with(label));
+        Resolved { family, order, bounded: bounded.into_boxed_slice(), open }
     }
 
     fn descriptor(&self) -> Descriptor {
@@ -179,6 +215,7 @@ impl<M: Metric> DeclaredMetric<M> {
             unit: site.unit.map(Cow::Borrowed),
             labels: site.labels.iter().map(|(name, _)| Cow::Borrowed(*name)).collect(),
             buckets: Cow::Borrowed(site.buckets),
+            series_limit: site.limit,
         }
     }
 

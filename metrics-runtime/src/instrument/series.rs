@@ -18,13 +18,21 @@ pub struct Series {
     timed: bool,
     /// `true` if calls in flight are counted.
     counts_in_flight: bool,
-    /// The entry values, followed by the values of the result if these are known; `None` for the overflow series.
-    values: Option<Box<[Box<str>]>>,
+    /// The entry values, followed by the values of the result if these are known.
+    values: Box<[Box<str>]>,
     calls: [CachedSeries<Counter>; Outcome::ALL.len()],
     duration: CachedSeries<Histogram>,
     observed: CachedSeries<Histogram>,
     added: CachedSeries<Counter>,
-    in_flight: CachedSeries<InFlight>,
+    in_flight: OnceLock<Option<EnteredGauge>>,
+}
+
+/// The gauge of the calls in flight.
+#[derive(Clone, Copy, Debug)]
+struct EnteredGauge {
+    gauge: &'static InFlight,
+    /// `true` if it is an overflow series, where every call is counted.
+    overflows: bool,
 }
 
 /// The series of one family, looked up when it is first needed; `None` if the call site has no such family.
@@ -34,12 +42,12 @@ type CachedSeries<M> = OnceLock<Option<&'static M>>;
 impl RefUnwindSafe for Series {}
 
 impl Series {
-    pub(super) fn new(families: &'static SiteFamilies, values: Option<&[&str]>) -> Self {
+    pub(super) fn new(families: &'static SiteFamilies, values: &[&str]) -> Self {
         Self {
             families,
             timed: families.duration.is_some(),
             counts_in_flight: families.in_flight.is_some(),
-            values: values.map(|values| values.iter().map(|value| Box::from(*value)).collect()),
+            values: values.iter().map(|value| Box::from(*value)).collect(),
             calls: [const { OnceLock::new() }; Outcome::ALL.len()],
             duration: OnceLock::new(),
             observed: OnceLock::new(),
@@ -53,7 +61,7 @@ impl Series {
     /// Not inlined, so that calls without values of the result do not reserve stack space for them.
     #[inline(never)]
     fn returned(&'static self, returned: &[&str]) -> &'static Self {
-        self.values.as_deref().map_or(self, |entry| self.families.returned(entry, returned))
+        self.families.returned(&self.values, returned)
     }
 
     /// Counts the call as in flight, and returns its start, or zero if the call is not timed.
@@ -67,13 +75,15 @@ impl Series {
 
     #[inline(never)]
     fn enter_gauge(&'static self) {
-        // Cached even if it is the overflow series: the end of the call must decrement the same gauge.
-        let gauge = self.in_flight.get_or_init(|| {
-            let site_family = self.families.in_flight.as_ref()?;
-            Some(self.look_up(site_family, Outcome::Success).unwrap_or_else(|| site_family.family.overflow_series()))
+        // Cached even if it is an overflow series: the end of the call must decrement the same gauge.
+        let entered = self.in_flight.get_or_init(|| {
+            let (gauge, overflows) = self.look_up(self.families.in_flight.as_ref()?, Outcome::Success);
+            Some(EnteredGauge { gauge, overflows })
         });
-        if let (Some(site_family), Some(gauge)) = (&self.families.in_flight, gauge) {
-            site_family.family.count_if_overflow(gauge);
+        if let (Some(site_family), Some(EnteredGauge { gauge, overflows })) = (&self.families.in_flight, entered) {
+            if *overflows {
+                site_family.family.count_overflow();
+            }
             gauge.enter();
         }
     }
@@ -81,9 +91,9 @@ impl Series {
     #[inline]
     fn exit(&self) {
         if self.counts_in_flight
-            && let Some(Some(gauge)) = self.in_flight.get()
+            && let Some(Some(entered)) = self.in_flight.get()
         {
-            gauge.exit();
+            entered.gauge.exit();
         }
     }
 
@@ -126,7 +136,7 @@ impl Series {
             value: f64,
             exemplar: &(Exemplar, SystemTime),
         ) {
-            // The overflow series is never cached and has no exemplars.
+            // An overflow series is never cached and has no exemplars.
             if let (Some(site_family), Some(Some(series))) = (site_family, cached.get()) {
                 site_family.family.exemplify(series, value, exemplar);
             }
@@ -167,7 +177,7 @@ impl Series {
         }
     }
 
-    /// Looks up the series and caches it, unless it is the overflow series, where every operation is counted.
+    /// Looks up the series and caches it, unless it is an overflow series, where every call is counted.
     #[cold]
     fn resolve<M: Metric>(
         &'static self,
@@ -176,7 +186,11 @@ impl Series {
         outcome: Outcome,
     ) -> Option<&'static M> {
         let Some(site_family) = site_family else { return *cached.get_or_init(|| None) };
-        let Some(series) = self.look_up(site_family, outcome) else { return Some(site_family.family.overflow()) };
+        let (series, overflows) = self.look_up(site_family, outcome);
+        if overflows {
+            site_family.family.count_overflow();
+            return Some(series);
+        }
         // The program bounds the number of series without run-time labels, so their shards are allocated at once.
         if self.families.all_labels.is_empty() {
             series.spread();
@@ -184,8 +198,8 @@ impl Series {
         *cached.get_or_init(|| Some(series))
     }
 
-    /// Looks up the series by its label values, or returns `None` if the family has reached its limit of series.
-    fn look_up<M: Metric>(&self, site_family: &SiteFamily<M>, outcome: Outcome) -> Option<&'static M> {
-        site_family.find(self.values.as_deref()?, self.families.entry_labels.len(), outcome)
+    /// Looks up the series by its label values. Returns `true` with an overflow series.
+    fn look_up<M: Metric>(&self, site_family: &SiteFamily<M>, outcome: Outcome) -> (&'static M, bool) {
+        site_family.find(&self.values, self.families.entry_labels.len(), outcome)
     }
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::preset::{Instrument, Labels, Name, Preset};
-use crate::schema::{Check, Descriptor, Kind, Objective, Outcome, Problem, Source, each_tuple, name};
+use crate::schema::{Check, Descriptor, Kind, Objective, OpenLabels, Outcome, Problem, Source, each_tuple, name};
 
 /// The largest number of labels that an attribute may declare.
 pub(crate) const MAX_LABELS: usize = 12;
@@ -57,6 +57,8 @@ pub struct Site {
     pub unit: Option<&'static str>,
     /// The argument `buckets`.
     pub buckets: Option<&'static [f64]>,
+    /// The argument `limit`.
+    pub limit: Option<usize>,
     /// The argument `labels`.
     pub labels: &'static [SiteLabel],
     /// `true` if the attribute has the argument `timed`, which turns on an optional duration.
@@ -85,6 +87,7 @@ impl Site {
             help: None,
             unit: None,
             buckets: None,
+            limit: None,
             labels: &[],
             timed: false,
             in_flight: false,
@@ -141,10 +144,18 @@ impl Site {
     /// Checks the label with the index `i`.
     ///
     /// # Errors
-    /// Returns an error if Prometheus does not allow the name of the label, or if no recorded metric uses the label.
+    /// Returns an error if Prometheus does not allow the name of the label, if one of its values is reserved, or if no
+    /// recorded metric uses the label.
     pub const fn check_label(&self, i: usize) -> Check {
         let label = self.labels[i];
         if let Err(problem) = name::check_label(label.name) {
+            return Err(problem);
+        }
+        let checked = match label.value {
+            SiteValue::Literal(value) => name::check_values(label.name, &[value]),
+            SiteValue::Entry(known) | SiteValue::Returned(known) => name::check_values(label.name, known),
+        };
+        if let Err(problem) = checked {
             return Err(problem);
         }
         if self.is_used(label) {
@@ -179,6 +190,23 @@ impl Site {
             i += 1;
         }
         Ok(())
+    }
+
+    /// Checks the argument `limit`.
+    ///
+    /// # Errors
+    /// Returns an error if the limit is not in 1..=1,000,000, or if the values of all labels are known.
+    pub const fn check_limit(&self) -> Check {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let mut i = 0;
+        while i < self.labels.len() {
+            match self.labels[i].value {
+                SiteValue::Entry(&[]) | SiteValue::Returned(&[]) => return name::check_series_limit(limit),
+                _ => {}
+            }
+            i += 1;
+        }
+        Err(name::NOTHING_TO_LIMIT)
     }
 
     /// Checks the argument `timed`.
@@ -330,6 +358,7 @@ impl Site {
                 Some(buckets) if !fixed && instrument.kind == Kind::Histogram => Cow::Borrowed(buckets),
                 _ => Cow::Borrowed(instrument.buckets),
             },
+            series_limit: self.limit,
         }
     }
 
@@ -379,6 +408,26 @@ impl Site {
             self.labels.iter().filter(|label| selected(&label.value)).map(|label| label.name).collect()
         };
         (names(|value| matches!(value, SiteValue::Entry(_))), names(|value| matches!(value, SiteValue::Returned(_))))
+    }
+
+    /// Returns the labels whose values are not known: among those that are evaluated before the body, and among these
+    /// followed by those that are evaluated on the result.
+    pub(crate) fn open_labels(&self) -> (OpenLabels, OpenLabels) {
+        let entries = self.labels.iter().filter_map(|label| match label.value {
+            SiteValue::Entry(known) => Some(known.is_empty()),
+            SiteValue::Literal(_) | SiteValue::Returned(_) => None,
+        });
+        let returned = self.labels.iter().filter_map(|label| match label.value {
+            SiteValue::Returned(known) => Some(known.is_empty()),
+            SiteValue::Literal(_) | SiteValue::Entry(_) => None,
+        });
+        let open = |labels: &[bool]| {
+            let open = labels.iter().enumerate().filter(|(_, open)| **open);
+            open.fold(OpenLabels::NONE, |labels, (label, _)| labels.with(label))
+        };
+        let entries: Vec<_> = entries.collect();
+        let all: Vec<_> = entries.iter().copied().chain(returned).collect();
+        (open(&entries), open(&all))
     }
 
     /// Returns the known values of each label that is evaluated before the body.
@@ -462,6 +511,16 @@ impl LabelSource {
         }
     }
 
+    /// Returns `true` if the label can have any value when a call ends with the outcome.
+    pub(crate) fn is_open(self, outcome: Outcome) -> bool {
+        match self {
+            Self::Entry(_, known) => known.is_empty(),
+            // A call without a result has its outcome in place of the label's value.
+            Self::Returned(_, known) => known.is_empty() && outcome.has_result(),
+            Self::Literal(_) | Self::Status => false,
+        }
+    }
+
     /// Returns all values that the label can have in the family of the signal; empty if it can have any value.
     pub(crate) fn possible(self, signal: Signal) -> Vec<&'static str> {
         let mut values = Vec::new();
@@ -481,7 +540,7 @@ impl LabelSource {
 }
 
 /// Calls `each` with the values of every series that is known to be possible, in the order of the labels, unless these are
-/// more than `limit` combinations.
+/// more than `limit` combinations. Returns the number of combinations.
 ///
 /// The outcome of a call decides all labels of the result and the status together, so a family has no series in which
 /// these disagree.
@@ -490,7 +549,7 @@ pub(crate) fn each_known_series(
     signal: Signal,
     limit: usize,
     each: &mut dyn FnMut(&[&'static str]),
-) {
+) -> usize {
     let known = |outcome: Outcome| sources.iter().map(|source| source.known(outcome)).collect::<Vec<_>>();
     let mut combinations: Vec<_> = signal.outcomes().iter().map(|outcome| known(*outcome)).collect();
     combinations.dedup();
@@ -501,6 +560,7 @@ pub(crate) fn each_known_series(
             each_tuple(lists, limit, each);
         }
     }
+    total
 }
 
 #[cfg(test)]

@@ -20,32 +20,45 @@ impl Counter {
     /// Adds one.
     #[inline]
     pub fn inc(&self) {
-        self.sum.add(1);
+        self.inc_by_thread(Thread::current());
     }
 
     #[inline]
     pub(crate) fn inc_by_thread(&self, thread: Thread) {
-        self.sum.add_by(thread, 1);
+        if !self.sum.increment_by(thread) {
+            full(1.0);
+        }
     }
 
     /// Adds a whole number.
+    ///
+    /// A number for which the counter has no room is rejected: it does not change the counter and is counted in
+    /// `metrics_runtime_rejected_values_total`. A counter never exceeds 2<sup>64</sup> - 1, and never starts again.
     #[inline]
     pub fn inc_by(&self, n: u64) {
-        self.sum.add(n);
+        if !self.sum.increase(n) {
+            full(n as f64);
+        }
     }
 
     /// Adds an amount that is not negative.
     ///
-    /// A negative amount, NaN and infinity are rejected: they do not change the counter and are counted in
-    /// `metrics_runtime_rejected_values_total`. The first rejected value is logged.
+    /// A negative amount, NaN, infinity, and an amount that would make the counter infinite are rejected: they do not
+    /// change the counter and are counted in `metrics_runtime_rejected_values_total`. The first rejected value is
+    /// logged.
     pub fn add(&self, amount: f64) {
         if !amount.is_finite() || amount < 0.0 {
             reject("rejected a counter increment that is negative or not finite", amount);
-        } else if amount.fract() == 0.0 && amount < 9_007_199_254_740_992.0 {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within 0..2^53")]
-            self.sum.add(amount as u64);
+            return;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within 0..2^53")]
+        let added = if amount.fract() == 0.0 && amount < EXACT {
+            self.sum.increase(amount as u64)
         } else {
-            self.sum.add_fraction(amount);
+            self.sum.increase_fraction(amount)
+        };
+        if !added {
+            full(amount);
         }
     }
 
@@ -55,15 +68,43 @@ impl Counter {
         self.number().as_f64()
     }
 
+    /// Adds the difference of two values of another counter.
+    pub(crate) fn absorb(&self, before: Number, now: Number) {
+        match (before, now) {
+            (Number::Whole(before), Number::Whole(now)) => self.inc_by(now.saturating_sub(before)),
+            _ => self.add((now.as_f64() - before.as_f64()).max(0.0)),
+        }
+    }
+
     pub(crate) fn spread(&self) {
         self.sum.spread();
     }
 
     pub(crate) fn number(&self) -> Number {
-        let whole = self.sum.sum();
+        let whole = self.sum.total();
         let fraction = self.sum.fraction();
-        if fraction == 0.0 { Number::Whole(whole) } else { Number::Float(whole as f64 + fraction) }
+        if fraction == 0.0 { Number::Whole(whole) } else { sum(whole, fraction) }
     }
+}
+
+/// The bound below which an `f64` has every whole number, 2<sup>53</sup>.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Returns the sum. If one of two numbers increases, the result does not decrease: large sums are added as whole
+/// numbers, because a rounded sum can be smaller than a whole number that was shown before.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturation is intended")]
+fn sum(whole: u64, fraction: f64) -> Number {
+    let exact = u128::from(whole).saturating_add(fraction as u128);
+    match u64::try_from(exact) {
+        Ok(exact) if exact as f64 >= EXACT => Number::Whole(exact),
+        Ok(_) => Number::Float(whole as f64 + fraction),
+        Err(_) => Number::Float(fraction.max(exact as f64)),
+    }
+}
+
+#[cold]
+fn full(amount: f64) {
+    reject("rejected an increment for which a counter has no room", amount);
 }
 
 #[cfg(test)]
@@ -87,5 +128,34 @@ mod tests {
         counter.inc_by(9_007_199_254_740_993);
         counter.inc();
         assert_eq!(counter.number(), Number::Whole(9_007_199_254_740_994));
+    }
+
+    #[test]
+    fn a_counter_without_room_keeps_its_value() {
+        for spread in [false, true] {
+            let counter = Counter::new();
+            if spread {
+                counter.spread();
+            }
+            counter.inc_by(u64::MAX);
+            for n in [1, u64::MAX, 1 << 63, 1 << 63, 1 << 63] {
+                counter.inc_by(n);
+                counter.inc();
+                assert_eq!(counter.number(), Number::Whole(u64::MAX));
+            }
+            counter.add(f64::MAX);
+            counter.add(f64::MAX);
+            assert_eq!(counter.number(), Number::Float(f64::MAX));
+        }
+    }
+
+    #[test]
+    fn the_first_fraction_does_not_make_a_large_counter_smaller() {
+        let counter = Counter::new();
+        counter.inc_by((1 << 53) + 1);
+        counter.add(0.5);
+        assert_eq!(counter.number(), Number::Whole((1 << 53) + 1));
+        counter.add(0.5);
+        assert_eq!(counter.number(), Number::Whole((1 << 53) + 2));
     }
 }

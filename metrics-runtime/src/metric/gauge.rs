@@ -1,7 +1,7 @@
 //! Gauges.
 
 use super::sync::atomic::{AtomicU64, Ordering};
-use super::{Striped, add_f64};
+use super::{Striped, reject, try_add_f64};
 
 /// A gauge: a series whose value can increase and decrease.
 #[derive(Debug)]
@@ -21,8 +21,13 @@ impl Gauge {
     }
 
     /// Adds an amount, which can be negative.
+    ///
+    /// NaN, infinity, and an amount that would make a finite value infinite are rejected: they do not change the gauge
+    /// and are counted in `metrics_runtime_rejected_values_total`. The first rejected value is logged.
     pub fn add(&self, amount: f64) {
-        add_f64(&self.bits, amount);
+        if !amount.is_finite() || !try_add_f64(&self.bits, amount) {
+            reject("rejected a change of a gauge that is not finite, or that would make it infinite", amount);
+        }
     }
 
     /// Adds one.
@@ -83,6 +88,18 @@ impl InFlight {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_keep_a_finite_gauge_finite() {
+        let gauge = Gauge::new();
+        for amount in [f64::MAX, f64::MAX, f64::INFINITY, f64::NAN, -f64::MAX, f64::NEG_INFINITY] {
+            gauge.add(amount);
+        }
+        assert_eq!(gauge.get(), 0.0);
+        gauge.set(f64::INFINITY);
+        gauge.inc();
+        assert_eq!(gauge.get(), f64::INFINITY, "a value that was set is kept");
+    }
 
     #[test]
     fn every_exit_undoes_its_entry() {

@@ -8,7 +8,7 @@ use crossbeam_utils::CachePadded;
 use super::sharded::{Sharded, Thread};
 use super::striped::{add_exclusive, add_f64_exclusive, try_add};
 use super::sync::atomic::{AtomicU64, Ordering};
-use super::{add_f64, reject};
+use super::{reject, try_add_f64};
 use crate::schema::Buckets;
 
 /// The upper bounds of the buckets, shared by all series of a family.
@@ -83,13 +83,6 @@ const VALUES: usize = 2;
 /// The first of the bucket counts: one for each bound, and one for values above all bounds.
 const COUNTS: usize = 3;
 
-/// The amount that an observation adds to the sum.
-#[derive(Clone, Copy)]
-enum Amount {
-    Nanos(u64),
-    Value(f64),
-}
-
 impl Shard {
     fn new(bounds: &Bounds) -> Self {
         let numbers = COUNTS + bounds.upper.len() + 1;
@@ -101,32 +94,22 @@ impl Shard {
         &self.lines[i / LINE][i % LINE]
     }
 
-    /// Adds an observation to a shard that only the current thread writes.
+    /// Adds a duration to a shard that only the current thread writes.
     #[inline]
-    fn observe_exclusive(&self, bucket: usize, amount: Amount) {
+    fn observe_nanos_exclusive(&self, bucket: usize, nanos: u64) {
         add_exclusive(self.number(COUNTS + bucket), 1);
-        match amount {
-            Amount::Nanos(nanos) => {
-                let sum = self.number(NANOS).load(Ordering::Relaxed);
-                let (sum, carry) = sum.overflowing_add(nanos);
-                self.number(NANOS).store(sum, Ordering::Relaxed);
-                if carry {
-                    add_exclusive(self.number(NANOS_CARRY), 1);
-                }
-            }
-            Amount::Value(value) => add_f64_exclusive(self.number(VALUES), value),
+        let sum = self.number(NANOS).load(Ordering::Relaxed);
+        let (sum, carry) = sum.overflowing_add(nanos);
+        self.number(NANOS).store(sum, Ordering::Relaxed);
+        if carry {
+            add_exclusive(self.number(NANOS_CARRY), 1);
         }
     }
 
-    /// Adds to a sum that several threads write. The caller has added to the count.
-    fn add_shared(&self, amount: Amount) {
-        match amount {
-            Amount::Nanos(nanos) => {
-                if self.number(NANOS).fetch_add(nanos, Ordering::Relaxed).checked_add(nanos).is_none() {
-                    self.number(NANOS_CARRY).fetch_add(1, Ordering::Relaxed);
-                }
-            }
-            Amount::Value(value) => add_f64(self.number(VALUES), value),
+    /// Adds to a sum of durations that several threads write. The caller has added to the count.
+    fn add_nanos(&self, nanos: u64) {
+        if self.number(NANOS).fetch_add(nanos, Ordering::Relaxed).checked_add(nanos).is_none() {
+            self.number(NANOS_CARRY).fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -139,8 +122,9 @@ impl Histogram {
 
     /// Records an observation.
     ///
-    /// NaN, infinity, and negative values in a histogram without negative bounds are rejected: they do not change the
-    /// histogram and are counted in `metrics_runtime_rejected_values_total`. The first rejected value is logged.
+    /// NaN, infinity, negative values in a histogram without negative bounds, and values that would make the sum
+    /// infinite are rejected: they do not change the histogram and are counted in
+    /// `metrics_runtime_rejected_values_total`. The first rejected value is logged.
     pub fn observe(&self, value: f64) {
         if !self.bounds.accepts(value) {
             reject(
@@ -150,7 +134,25 @@ impl Histogram {
             return;
         }
         let bucket = self.bounds.bucket(value);
-        self.record(Thread::current(), bucket, Amount::Value(value));
+        let shard = self.shards.of(Thread::current(), || Shard::new(&self.bounds));
+        match shard {
+            Some(shard) if add_f64_exclusive(shard.number(VALUES), value) => {
+                add_exclusive(shard.number(COUNTS + bucket), 1);
+            }
+            _ => self.observe_shared(bucket, value),
+        }
+    }
+
+    fn observe_shared(&self, bucket: usize, value: f64) {
+        if !try_add_f64(self.base.number(VALUES), value) {
+            reject("rejected an observation that would make the sum of a histogram infinite", value);
+            return;
+        }
+        let count = self.base.number(COUNTS + bucket);
+        if !try_add(count, 1) {
+            self.shards.spread();
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Records a duration, in seconds.
@@ -171,28 +173,39 @@ impl Histogram {
     pub(crate) fn observe_nanos_by(&self, thread: Thread, nanos: u64) {
         // Most calls of a function end in the same few buckets, so the processor predicts the end of the loop.
         let bucket = self.bounds.nanos_above.iter().take_while(|&&above| nanos >= above).count();
-        self.record(thread, bucket, Amount::Nanos(nanos));
-    }
-
-    #[inline]
-    fn record(&self, thread: Thread, bucket: usize, amount: Amount) {
         if let Some(shard) = self.shards.of(thread, || Shard::new(&self.bounds)) {
-            shard.observe_exclusive(bucket, amount);
+            shard.observe_nanos_exclusive(bucket, nanos);
         } else {
-            self.record_shared(thread, bucket, amount);
+            self.observe_nanos_shared(thread, bucket, nanos);
         }
     }
 
-    fn record_shared(&self, thread: Thread, bucket: usize, amount: Amount) {
+    fn observe_nanos_shared(&self, thread: Thread, bucket: usize, nanos: u64) {
         let count = self.base.number(COUNTS + bucket);
         if self.shards.is_spread() {
             count.fetch_add(1, Ordering::Relaxed);
-            self.base.add_shared(amount);
+            self.base.add_nanos(nanos);
         } else if try_add(count, 1) {
-            self.base.add_shared(amount);
+            self.base.add_nanos(nanos);
         } else {
             self.shards.spread();
-            self.record(thread, bucket, amount);
+            self.observe_nanos_by(thread, nanos);
+        }
+    }
+
+    /// Adds the observations of another histogram with the same bounds between two readings.
+    pub(crate) fn absorb(&self, before: &Buckets, now: &Buckets) {
+        let sum = now.sum - before.sum;
+        if !try_add_f64(self.base.number(VALUES), sum) {
+            reject("rejected observations that would make the sum of a histogram infinite", sum);
+            return;
+        }
+        let (mut earlier, mut later) = (0, 0);
+        for (bucket, total) in now.cumulative.iter().enumerate() {
+            let total_before = before.cumulative.get(bucket).copied().unwrap_or(0);
+            let (count_before, count) = (total_before - earlier, total - later);
+            (earlier, later) = (total_before, *total);
+            self.base.number(COUNTS + bucket).fetch_add(count.saturating_sub(count_before), Ordering::Relaxed);
         }
     }
 
@@ -277,6 +290,9 @@ mod tests {
             h.observe(v);
         }
         assert_eq!(h.count_now(), 0);
+        h.observe(f64::MAX);
+        h.observe(f64::MAX);
+        assert_eq!((h.count_now(), h.read().sum), (1, f64::MAX));
         let below = histogram(&[-1.0, 1.0]);
         below.observe(-3.0);
         assert_eq!(below.read(), Buckets { cumulative: vec![1, 1, 1], sum: -3.0 });

@@ -25,11 +25,20 @@ use std::sync::atomic::AtomicBool;
 
 use sync::atomic::{AtomicU64, Ordering};
 
-/// Adds to an `f64` that is stored as its bits.
-fn add_f64(bits: &AtomicU64, value: f64) {
-    // The closure never returns `None`, so the update cannot fail.
-    let _ =
-        bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some((f64::from_bits(bits) + value).to_bits()));
+/// The bound of a sum of `f64` in the shard of a thread, 2<sup>900</sup>.
+///
+/// Larger sums are added to one number that all threads share, which can be any finite number. The shards of all threads
+/// together are less than half of the distance between the two largest finite numbers, so a total is always finite.
+const SHARD_SUM: f64 = f64::from_bits((1023 + 900) << 52);
+
+/// Adds to an `f64` that is stored as its bits. Returns `false`, and adds nothing, if a finite number would become
+/// infinite.
+fn try_add_f64(bits: &AtomicU64, value: f64) -> bool {
+    let add = |bits| {
+        let (now, sum) = (f64::from_bits(bits), f64::from_bits(bits) + value);
+        (sum.is_finite() || !now.is_finite()).then(|| sum.to_bits())
+    };
+    bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
 }
 
 /// The number of observations and increments that were rejected because of their value, in all series.

@@ -122,6 +122,21 @@ fn a_counter_and_a_gauge_lose_no_fraction() {
 }
 
 #[test]
+fn a_counter_loses_no_whole_number_when_threads_collide_and_get_shards() {
+    model(3, || {
+        let counter = Arc::new(Counter::new());
+        let threads = [10, 1_000].map(|n| {
+            thread(&counter, move |counter| {
+                counter.inc_by(n);
+                counter.inc();
+            })
+        });
+        join(threads);
+        assert_eq!(counter.number(), Number::Whole(1_012));
+    });
+}
+
+#[test]
 fn threads_without_a_slot_lose_no_fraction() {
     model(3, || {
         let counter = Arc::new(Counter::new());

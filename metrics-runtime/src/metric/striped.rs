@@ -2,11 +2,15 @@
 
 use crossbeam_utils::CachePadded;
 
-use super::add_f64;
 use super::sharded::{Sharded, Thread};
 use super::sync::atomic::{AtomicU64, Ordering};
+use super::{SHARD_SUM, try_add_f64};
 
-/// A wrapping sum.
+/// A sum of whole numbers that wraps, or that only increases, and of amounts that are not whole numbers.
+///
+/// A sum that only increases neither wraps nor becomes infinite: the shard of a thread holds at most 2<sup>63</sup> and
+/// less than [`SHARD_SUM`], so that one comparison protects it. Larger amounts are added to a number that all threads
+/// share, where an amount that does not fit is refused.
 ///
 /// It starts as one atomic. After two threads have written it at the same time, each thread gets its own shard. A
 /// series thus costs memory only if threads contend for it, as with `Striped64` of `java.util.concurrent`. A sum that
@@ -20,6 +24,9 @@ pub(crate) struct Striped {
 /// The number of increments after which a sum gets shards, which take a few hundred bytes.
 const BUSY: u64 = 1 << 16;
 
+/// The highest sum of whole numbers in the shard of a thread, unless single increments exceed it.
+const SHARD_WHOLE: u64 = 1 << 63;
+
 #[derive(Debug, Default)]
 struct Shard {
     whole: AtomicU64,
@@ -32,6 +39,7 @@ impl Striped {
         Self { base: AtomicU64::new(0), shards: Sharded::new() }
     }
 
+    /// Adds a number and wraps.
     #[inline]
     pub(crate) fn add(&self, n: u64) {
         self.add_by(Thread::current(), n);
@@ -57,16 +65,52 @@ impl Striped {
         }
     }
 
-    /// Adds an amount that is not a whole number.
-    pub(crate) fn add_fraction(&self, amount: f64) {
-        self.shards.spread();
-        if let Some(Shard { fraction, .. }) =
-            self.shards.of(Thread::current(), CachePadded::default).map(|shard| &**shard)
-        {
-            add_f64_exclusive(fraction, amount);
-        } else if let Some(shard) = self.shards.shared(CachePadded::default) {
-            add_f64(&shard.fraction, amount);
+    /// Adds one to a sum that only increases. Returns `false` if the sum has no room for it.
+    #[inline]
+    pub(crate) fn increment_by(&self, thread: Thread) -> bool {
+        if let Some(shard) = self.shards.of(thread, CachePadded::default) {
+            // Starting at 2^63, as many increments again take centuries.
+            add_exclusive(&shard.whole, 1);
+            true
+        } else {
+            self.increase_shared(1)
         }
+    }
+
+    /// Adds a number to a sum that only increases. Returns `false`, and adds nothing, if the sum has no room for it.
+    #[inline]
+    pub(crate) fn increase(&self, n: u64) -> bool {
+        if let Some(shard) = self.shards.of(Thread::current(), CachePadded::default) {
+            let sum = shard.whole.load(Ordering::Relaxed).saturating_add(n);
+            if sum <= SHARD_WHOLE {
+                shard.whole.store(sum, Ordering::Relaxed);
+                return true;
+            }
+        }
+        self.increase_shared(n)
+    }
+
+    fn increase_shared(&self, n: u64) -> bool {
+        let now = self.base.load(Ordering::Relaxed);
+        let Some(sum) = now.checked_add(n) else { return false };
+        if self.base.compare_exchange(now, sum, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            if n == 1 && sum.is_multiple_of(BUSY) {
+                self.shards.spread();
+            }
+            return true;
+        }
+        self.shards.spread();
+        let add = |sum: u64| sum.checked_add(n);
+        self.base.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
+    }
+
+    /// Adds a positive amount that is not a whole number. Returns `false`, and adds nothing, if the sum has no room for
+    /// it.
+    pub(crate) fn increase_fraction(&self, amount: f64) -> bool {
+        self.shards.spread();
+        let shard = self.shards.of(Thread::current(), CachePadded::default);
+        shard.is_some_and(|shard| add_f64_exclusive(&shard.fraction, amount))
+            || self.shards.shared(CachePadded::default).is_some_and(|shard| try_add_f64(&shard.fraction, amount))
     }
 
     /// Gives each thread its own shard from now on.
@@ -75,9 +119,16 @@ impl Striped {
         self.shards.spread();
     }
 
+    /// Returns the sum, modulo 2<sup>64</sup>.
     pub(crate) fn sum(&self) -> u64 {
         let base = self.base.load(Ordering::Relaxed);
         self.shards.iter().fold(base, |sum, shard| sum.wrapping_add(shard.whole.load(Ordering::Relaxed)))
+    }
+
+    /// Returns a sum that only increases, at most 2<sup>64</sup> - 1.
+    pub(crate) fn total(&self) -> u64 {
+        let base = self.base.load(Ordering::Relaxed);
+        self.shards.iter().fold(base, |sum, shard| sum.saturating_add(shard.whole.load(Ordering::Relaxed)))
     }
 
     /// Returns the sum of the amounts that were not whole numbers.
@@ -92,11 +143,16 @@ pub(crate) fn add_exclusive(number: &AtomicU64, n: u64) {
     number.store(number.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
 }
 
-/// Adds to an `f64`, stored as its bits, that only the current thread writes.
+/// Adds to an `f64`, stored as its bits, that only the current thread writes. Returns `false`, and adds nothing, if the
+/// sum would be too large for the shard of a thread.
 #[inline]
-pub(crate) fn add_f64_exclusive(bits: &AtomicU64, value: f64) {
+pub(crate) fn add_f64_exclusive(bits: &AtomicU64, value: f64) -> bool {
     let sum = f64::from_bits(bits.load(Ordering::Relaxed)) + value;
-    bits.store(sum.to_bits(), Ordering::Relaxed);
+    let fits = sum.abs() < SHARD_SUM;
+    if fits {
+        bits.store(sum.to_bits(), Ordering::Relaxed);
+    }
+    fits
 }
 
 /// Adds to a number and returns `true`. Returns `false` if another thread changed the number at the same time.

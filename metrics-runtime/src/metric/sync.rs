@@ -10,8 +10,13 @@ pub(crate) use standard::*;
 
 #[cfg(not(all(test, models)))]
 mod standard {
-    pub(crate) use std::sync::{Mutex, OnceLock, atomic};
+    pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, atomic};
     pub(crate) use std::thread_local;
+
+    /// A counted reference that threads load without a lock and replace.
+    pub(crate) type ArcCell<T> = arc_swap::ArcSwap<T>;
+    /// A loaded reference. It is counted only if the cell gets another value meanwhile.
+    pub(crate) type ArcGuard<T> = arc_swap::Guard<std::sync::Arc<T>>;
 
     /// Has a different seed for each table.
     pub(crate) use foldhash::fast::RandomState as HashState;
@@ -35,7 +40,7 @@ mod standard {
 
 #[cfg(all(test, models))]
 mod models {
-    pub(crate) use loom::sync::Mutex;
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
 
     /// Has the same seed in each run, because loom replays the run up to the point where it takes another branch.
     pub(crate) use foldhash::fast::FixedState as HashState;
@@ -100,6 +105,31 @@ mod models {
             )*};
         }
         atomics!(AtomicBool: bool, AtomicU64: u64, AtomicUsize: usize);
+    }
+
+    /// The cell of a counted reference, with a lock in place of the algorithm of `arc-swap`.
+    #[derive(Debug)]
+    pub(crate) struct ArcCell<T>(Mutex<std::sync::Arc<T>>);
+
+    /// A loaded reference.
+    pub(crate) type ArcGuard<T> = std::sync::Arc<T>;
+
+    impl<T> ArcCell<T> {
+        pub(crate) fn new(value: std::sync::Arc<T>) -> Self {
+            Self(Mutex::new(value))
+        }
+
+        pub(crate) fn load(&self) -> ArcGuard<T> {
+            std::sync::Arc::clone(&self.0.lock().expect("a model ends at the first panic"))
+        }
+
+        pub(crate) fn store(&self, value: std::sync::Arc<T>) {
+            drop(self.swap(value));
+        }
+
+        pub(crate) fn swap(&self, value: std::sync::Arc<T>) -> std::sync::Arc<T> {
+            std::mem::replace(&mut *self.0.lock().expect("a model ends at the first panic"), value)
+        }
     }
 
     /// The cell of the standard library, because loom has none. Readers check `is_set` first, so that loom models the

@@ -52,12 +52,28 @@ pub enum RegistryError {
     /// The name is reserved for the toolkit's own metrics.
     #[error(
         "metric `{metric}` at {source_place}: names that start with `metrics_runtime_` are reserved for the toolkit; \
-         choose another name"
+         choose another name, or another namespace"
     )]
     #[non_exhaustive]
     Reserved {
         /// The name of the metric.
         metric: String,
+        /// The place of the declaration.
+        source_place: Source,
+    },
+    /// The program bounds the label values of a metric, but has too many of them.
+    #[error(
+        "metric `{metric}` at {source_place} has {series} series with label values that are known at compile time, and at \
+         most {limit} are allowed; use fewer labels, or types with fewer values"
+    )]
+    #[non_exhaustive]
+    TooManySeries {
+        /// The name of the metric, without namespace.
+        metric: String,
+        /// The number of combinations of known label values.
+        series: usize,
+        /// The largest number that is allowed.
+        limit: usize,
         /// The place of the declaration.
         source_place: Source,
     },

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::RegistryError;
+use super::own_metrics;
 use crate::family::AnyFamily;
 use crate::family::computed::Group;
-use crate::schema::{Descriptor, Source};
+use crate::schema::{Descriptor, Naming, Source};
 
 #[derive(Default)]
 pub(super) struct FamilySet {
@@ -33,6 +34,37 @@ impl FamilySet {
                 second: Box::new(source),
             }),
         }
+    }
+
+    /// Returns the conflicts between the names that the families have on a page with this naming.
+    pub(super) fn naming_conflicts(&self, naming: &Naming) -> Vec<RegistryError> {
+        let mut taken = BTreeMap::new();
+        let mut problems = Vec::new();
+        // In the order of the page, where the first family keeps the name.
+        let mut families: Vec<_> = self.by_name.values().collect();
+        families.sort_by_key(|family| family.owner());
+        for family in families {
+            let (metric, source) = (family.full_name(naming), family.source());
+            if own_metrics::is_reserved(&**family, naming) {
+                problems.push(RegistryError::Reserved { metric, source_place: source });
+                continue;
+            }
+            let claims = family.descriptor().claims();
+            let mut claims = claims.into_iter().map(|claim| format!("{}{claim}", family.prefix(naming)));
+            let conflict = claims.find_map(|claim| {
+                let (other, first) = taken.get(&claim).cloned()?;
+                Some((claim, other, first))
+            });
+            if let Some((sample, other, first)) = conflict {
+                let (first, second) = (Box::new(first), Box::new(source));
+                problems.push(RegistryError::SampleTaken { metric, sample, other, first, second });
+                continue;
+            }
+            for claim in family.descriptor().claims() {
+                taken.insert(format!("{}{claim}", family.prefix(naming)), (metric.clone(), source));
+            }
+        }
+        problems
     }
 
     pub(super) fn insert(&mut self, family: Arc<dyn AnyFamily>) {

@@ -35,9 +35,9 @@ use family_set::FamilySet;
 use scrape_errors::ScrapeErrors;
 
 use crate::family::computed::{Computed, Group};
-use crate::family::{AnyFamily as _, DEFAULT_SERIES_LIMIT, Family, Info, Metric};
+use crate::family::{AnyFamily as _, DEFAULT_SERIES_LIMIT, Family, Info, Metric, SharedLimit};
 use crate::metric::{Counter, Gauge, Histogram, InFlight};
-use crate::schema::{Descriptor, Kind, NameError, Source, name};
+use crate::schema::{Descriptor, Kind, NameError, Naming, Source, name};
 
 /// A set of metric families, and of collectors of the `prometheus` crate.
 ///
@@ -83,7 +83,7 @@ struct Inner {
     families: Mutex<FamilySet>,
     #[cfg(feature = "prometheus")]
     collectors: collectors::Collectors,
-    limit: Arc<AtomicUsize>,
+    limit: SharedLimit,
     errors: ScrapeErrors,
     /// Registered by the first endpoint.
     #[cfg(feature = "axum")]
@@ -208,7 +208,13 @@ impl Registry {
         if let Some(registered) = families.by_name.get(&*descriptor.name) {
             let family = registered.as_any().downcast_ref::<Family<M>>();
             return match (family, registered.descriptor().difference(&descriptor)) {
-                (Some(family), None) => Ok(family.clone()),
+                (Some(family), None) => {
+                    // The first declaration with a limit decides.
+                    if let (Some(limit), None) = (descriptor.series_limit, family.own_limit()) {
+                        family.set_series_limit(limit);
+                    }
+                    Ok(family.clone())
+                }
                 // Both are gauges, but one is set and the other counts operations in progress.
                 (_, difference) => Err(RegistryError::Conflict {
                     metric: descriptor.name.into_owned(),
@@ -280,10 +286,16 @@ impl Registry {
         self.families().problems.clone()
     }
 
+    /// Returns the conflicts between the names that the families have on a page with this naming.
+    pub(crate) fn naming_conflicts(&self, naming: &Naming) -> Vec<RegistryError> {
+        self.families().naming_conflicts(naming)
+    }
+
     /// Sets the limit of series: the largest number of series of each family with label values that are only known at
     /// run time. The default is 2,000.
     ///
-    /// See [`Family`] for operations beyond the limit.
+    /// A family can have [its own limit](Family::set_series_limit). See [`Family`](Family#limit-of-series) for operations
+    /// beyond the limit.
     pub fn set_series_limit(&self, limit: usize) {
         self.inner.limit.store(limit, Ordering::Relaxed);
     }

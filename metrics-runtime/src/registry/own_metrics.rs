@@ -11,12 +11,18 @@ use crate::schema::{Descriptor, Naming, Number, Source};
 /// The prefix of the toolkit's own metrics.
 pub(super) const PREFIX: &str = "metrics_runtime_";
 
+/// Returns `true` if the name on the page of a family that is not the toolkit's own is reserved for the toolkit.
+pub(super) fn is_reserved(family: &dyn AnyFamily, naming: &Naming) -> bool {
+    family.owner() != Owner::Toolkit && family.full_name(naming).starts_with(PREFIX)
+}
+
 /// Returns the families about the values and the series of the families of a page.
 pub(super) fn families(families: &[Arc<dyn AnyFamily>], naming: &Naming) -> [Arc<dyn AnyFamily>; 2] {
     let mut overflow = computed(
         Descriptor::counter(
             "metrics_runtime_label_overflow_total",
-            "Operations that went to an `_overflow` series because of a limit of series or of label values.",
+            "Look-ups that found no room because of a limit of series or of label values: one for each call, each request, and \
+             each `get_or_create`.",
         )
         .labels(["metric"]),
     );
@@ -27,7 +33,8 @@ pub(super) fn families(families: &[Arc<dyn AnyFamily>], naming: &Naming) -> [Arc
     }
     let mut rejected = computed(Descriptor::counter(
         "metrics_runtime_rejected_values_total",
-        "Increments and observations that were rejected: NaN, infinite, or negative where negative values are not allowed.",
+        "Increments and observations that were rejected: NaN, infinite, negative where negative values are not allowed, or \
+         too large for the sum.",
     ));
     rejected.add(&[], Number::Whole(REJECTED.sum()));
     [Arc::new(overflow), Arc::new(rejected)]

@@ -31,7 +31,7 @@ impl Snapshot {
             let prefix = family.prefix(naming);
             let claims = family.descriptor().claims();
             let names: Vec<_> = claims.iter().map(|claim| format!("{prefix}{claim}")).collect();
-            if names.iter().any(|name| self.names.contains(name)) {
+            if own_metrics::is_reserved(&*family, naming) || names.iter().any(|name| self.names.contains(name)) {
                 self.left_out.push(family.descriptor().name.to_string());
             } else {
                 self.names.extend(names);

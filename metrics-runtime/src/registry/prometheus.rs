@@ -149,6 +149,9 @@ pub(super) fn problem(family: &proto::MetricFamily) -> Option<&'static str> {
     if !name::is_word(family.name(), true) {
         return Some("the name is not a valid metric name");
     }
+    if matches!(family.get_field_type(), proto::MetricType::COUNTER) && name::stem(family.name()).is_empty() {
+        return Some("the name of the counter has nothing before `_total`");
+    }
     let mut series = BTreeSet::new();
     for metric in family.get_metric() {
         let mut labels: Vec<_> = metric.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();

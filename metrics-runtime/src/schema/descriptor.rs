@@ -8,7 +8,7 @@ use super::name::{self, NameError};
 /// The definition of one metric family: name, help text, kind, unit, labels and buckets.
 ///
 /// The name does not include the namespace, which is added when a page is written. Two definitions of one name must
-/// agree in everything but the order of their labels; otherwise the second one is a
+/// agree in everything but the order of their labels and a limit of series that only one of them has; otherwise the second one is a
 /// [`RegistryError::Conflict`](crate::RegistryError::Conflict).
 ///
 /// ```
@@ -35,11 +35,22 @@ pub struct Descriptor {
     pub labels: Vec<Cow<'static, str>>,
     /// The upper bounds of a histogram's buckets, without `+Inf`; empty for other kinds.
     pub buckets: Cow<'static, [f64]>,
+    /// The largest number of series with label values that are only known at run time, or `None` for the limit of the
+    /// registry.
+    pub series_limit: Option<usize>,
 }
 
 impl Descriptor {
     fn new(kind: Kind, name: impl Into<Cow<'static, str>>, help: impl Into<Cow<'static, str>>) -> Self {
-        Self { name: name.into(), help: help.into(), kind, unit: None, labels: Vec::new(), buckets: Cow::Borrowed(&[]) }
+        Self {
+            name: name.into(),
+            help: help.into(),
+            kind,
+            unit: None,
+            labels: Vec::new(),
+            buckets: Cow::Borrowed(&[]),
+            series_limit: None,
+        }
     }
 
     /// Creates the definition of a counter. The name must end in `_total`.
@@ -84,6 +95,22 @@ impl Descriptor {
         self
     }
 
+    /// Sets the limit of series with label values that are only known at run time, in place of the limit of the
+    /// registry. See [`Family`](crate::Family#limit-of-series).
+    ///
+    /// ```
+    /// use metrics_runtime::Descriptor;
+    ///
+    /// let jobs = Descriptor::counter("jobs_total", "Jobs by tenant.").labels(["tenant"]).series_limit(10_000);
+    /// assert!(jobs.check().is_ok());
+    /// assert!(jobs.series_limit(0).check().is_err());
+    /// ```
+    #[must_use]
+    pub fn series_limit(mut self, limit: usize) -> Self {
+        self.series_limit = Some(limit);
+        self
+    }
+
     /// Checks the definition against the rules of Prometheus.
     ///
     /// The rules are those of the [data model](https://prometheus.io/docs/concepts/data_model/), of the
@@ -92,8 +119,8 @@ impl Descriptor {
     ///
     /// # Errors
     /// Returns the first violation: a name that is not allowed for the kind; a label that is not allowed, reserved or
-    /// declared twice; a unit that is not allowed or that the name does not end in; or, for a histogram, a bucket list
-    /// that is empty, not finite or not strictly increasing.
+    /// declared twice; a unit that is not allowed or that the name does not end in; a limit of series that is not in
+    /// 1..=1,000,000; or, for a histogram, a bucket list that is empty, not finite or not strictly increasing.
     pub fn check(&self) -> Result<(), NameError> {
         name::check_metric(&self.name, self.kind)?;
         for (i, label) in self.labels.iter().enumerate() {
@@ -104,6 +131,9 @@ impl Descriptor {
         }
         if let Some(unit) = &self.unit {
             name::check_unit(&self.name, unit)?;
+        }
+        if let Some(limit) = self.series_limit {
+            name::check_series_limit(limit)?;
         }
         if self.kind == Kind::Histogram {
             name::check_buckets(&self.buckets)?;
@@ -128,6 +158,8 @@ impl Descriptor {
             Some("unit")
         } else if self.help != other.help {
             Some("help")
+        } else if self.series_limit.is_some_and(|limit| other.series_limit.is_some_and(|other| other != limit)) {
+            Some("limit of series")
         } else {
             None
         }
@@ -141,7 +173,7 @@ impl Descriptor {
             Kind::Histogram => {
                 ["", "_bucket", "_count", "_sum"].iter().map(|suffix| format!("{name}{suffix}")).collect()
             }
-            Kind::Info => vec![name.to_string(), name.trim_end_matches("_info").to_owned()],
+            Kind::Info => vec![name.to_string(), name.strip_suffix("_info").unwrap_or(name).to_owned()],
             Kind::Gauge => vec![name.to_string()],
         }
     }

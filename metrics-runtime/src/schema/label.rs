@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::marker::PhantomData;
 
 use crate::contained::contained;
@@ -320,6 +321,65 @@ pub trait UnknownValues {
 
 impl<T: ?Sized> UnknownValues for Known<T> {}
 
+/// The longest label value, in bytes.
+///
+/// A longer value is cut at the end of a character, and `~` with a hash of the whole value is appended, so that two
+/// values never share a series: the value then has at most this length. Clients can send values of any length, and a
+/// series keeps its values for as long as it exists.
+pub const MAX_LABEL_VALUE_BYTES: usize = 1_024;
+
+/// Returns the values to store, or `None` if no value is too long.
+pub(crate) fn shortened<'a>(values: &[&'a str]) -> Option<Vec<Cow<'a, str>>> {
+    let is_long = |value: &&str| value.len() > MAX_LABEL_VALUE_BYTES;
+    let shorten = |value: &&'a str| if is_long(value) { short_form(value).into() } else { Cow::Borrowed(*value) };
+    values.iter().any(is_long).then(|| values.iter().map(shorten).collect())
+}
+
+/// Returns the start of a value that is too long, and a hash of the whole value.
+#[cold]
+fn short_form(value: &str) -> String {
+    // The two halves of the hash are hashes of different texts. The hasher has no random seed, so that every process
+    // finds the same.
+    let hash = |half: u8| {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u8(half);
+        hasher.write(value.as_bytes());
+        hasher.finish()
+    };
+    let mark = format!("~{:016x}{:016x}", hash(0), hash(1));
+    let end = (0..=MAX_LABEL_VALUE_BYTES - mark.len()).rev().find(|&end| value.is_char_boundary(end));
+    format!("{}{mark}", &value[..end.unwrap_or(0)])
+}
+
+/// The labels of one look-up whose values are only known at run time, by their index. All other values are bounded by
+/// the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OpenLabels(u64);
+
+impl OpenLabels {
+    /// The program bounds all values.
+    pub(crate) const NONE: Self = Self(0);
+    /// Any value is possible for each label.
+    pub(crate) const ALL: Self = Self(u64::MAX);
+
+    /// Adds the label with this index. The 64th label and those after it are open together.
+    pub(crate) const fn with(self, label: usize) -> Self {
+        if label < 63 { Self(self.0 | 1 << label) } else { Self(self.0 | 1 << 63) }
+    }
+
+    pub(crate) fn contains(self, label: usize) -> bool {
+        self.0 >> label.min(63) & 1 == 1
+    }
+
+    /// Returns `true` if one of the first `labels` labels is open.
+    pub(crate) fn is_any(self, labels: usize) -> bool {
+        match labels {
+            0..64 => self.0 & ((1 << labels) - 1) != 0,
+            _ => self.0 != 0,
+        }
+    }
+}
+
 const fn is_special(byte: u8) -> bool {
     matches!(byte, b'\\' | b'"' | b'\n')
 }
@@ -444,13 +504,17 @@ fn unescape(text: &str) -> Cow<'_, str> {
 }
 
 /// Calls `each` with every tuple that takes one value from each list, or never if there are more than `limit` tuples.
-pub(crate) fn each_tuple(lists: &[Vec<&'static str>], limit: usize, each: &mut dyn FnMut(&[&'static str])) {
-    let count = lists.iter().try_fold(1usize, |count, list| count.checked_mul(list.len()));
-    if count.is_none_or(|count| count > limit) {
-        return;
+/// Returns the number of tuples.
+pub(crate) fn each_tuple(lists: &[Vec<&'static str>], limit: usize, each: &mut dyn FnMut(&[&'static str])) -> usize {
+    let count = if lists.iter().any(Vec::is_empty) {
+        0
+    } else {
+        lists.iter().fold(1_usize, |count, list| count.saturating_mul(list.len()))
+    };
+    if (1..=limit).contains(&count) {
+        descend(lists, &mut Vec::with_capacity(lists.len()), each);
     }
-    let mut tuple = Vec::with_capacity(lists.len());
-    descend(lists, &mut tuple, each);
+    count
 }
 
 fn descend(lists: &[Vec<&'static str>], tuple: &mut Vec<&'static str>, each: &mut dyn FnMut(&[&'static str])) {
@@ -502,6 +566,19 @@ mod tests {
             prop_assert_eq!(text.is(&NAMES, &refs(&b)), a == b);
             prop_assert_eq!(text == LabelText::new(&NAMES, &refs(&b)), a == b);
         }
+    }
+
+    #[test]
+    fn long_values_are_cut_at_a_character_and_stay_apart() {
+        let long = |last: &str| format!("{}{last}", "é".repeat(MAX_LABEL_VALUE_BYTES));
+        let [a, b] = [long("a"), long("b")].map(|value| shortened(&["x", &value]).unwrap().remove(1).into_owned());
+        assert_ne!(a, b);
+        for value in [&a, &b] {
+            assert!(value.len() <= MAX_LABEL_VALUE_BYTES && value.starts_with("éé"), "{value}");
+        }
+        assert_eq!(shortened(&["", &"x".repeat(MAX_LABEL_VALUE_BYTES)]), None);
+        let longer = "x".repeat(MAX_LABEL_VALUE_BYTES + 1);
+        assert_eq!(shortened(&[&longer]).unwrap()[0].len(), MAX_LABEL_VALUE_BYTES);
     }
 
     #[test]

@@ -18,8 +18,8 @@ mod source;
 
 pub use descriptor::Descriptor;
 pub use kind::Kind;
-pub use label::{Label, LabelValue};
-pub(crate) use label::{LabelText, each_tuple, tuple_ordinal};
+pub use label::{Label, LabelValue, MAX_LABEL_VALUE_BYTES};
+pub(crate) use label::{LabelText, OpenLabels, each_tuple, shortened, tuple_ordinal};
 pub use name::NameError;
 pub(crate) use name::{Check, Problem};
 pub(crate) use naming::Naming;

@@ -175,7 +175,7 @@ pub const fn check_prefix(name: &str) -> Check {
 ///
 /// # Errors
 /// Returns an error if the name has a character that Prometheus does not allow, if a counter does not end in `_total`
-/// or an info in `_info`, or if the name has a suffix of another kind.
+/// or an info in `_info`, if there is nothing before this suffix, or if the name has a suffix of another kind.
 pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
     if !is_word(name, true) {
         return Err(Problem::new(&[
@@ -186,6 +186,8 @@ pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
     }
     let total = ends_with(name, "_total");
     match kind {
+        Kind::Counter if equal(name, "_total") => return Err(only_suffix(name)),
+        Kind::Info if equal(name, "_info") => return Err(only_suffix(name)),
         Kind::Counter if !total => {
             return Err(Problem::new(&["counter `", name, "` does not end in `_total`: write `", name, "_total`"]));
         }
@@ -224,6 +226,10 @@ pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
         i += 1;
     }
     Ok(())
+}
+
+const fn only_suffix(name: &str) -> Problem {
+    Problem::new(&["metric name `", name, "` has nothing before its suffix: write `x", name, "`"])
 }
 
 /// Checks the name of a function that becomes the name of its metric.
@@ -289,6 +295,54 @@ pub(crate) const fn check_label(name: &str) -> Check {
     }
     Ok(())
 }
+
+/// The value of the labels of an overflow series. No label has it as a fixed or known value.
+pub(crate) const OVERFLOW: &str = "_overflow";
+
+/// Checks the fixed or known values of a label.
+///
+/// # Errors
+/// Returns an error if one of them is reserved.
+pub(crate) const fn check_values(label: &str, values: &[&str]) -> Check {
+    let mut i = 0;
+    while i < values.len() {
+        if equal(values[i], OVERFLOW) {
+            return Err(Problem::new(&[
+                "label `",
+                label,
+                "` has the value `_overflow`, which is reserved for operations beyond the limit of series: use another text",
+            ]));
+        }
+        i += 1;
+    }
+    Ok(())
+}
+
+/// The highest limit of series that a definition can set.
+const MAX_SERIES_LIMIT: usize = 1_000_000;
+
+/// Checks a limit of series.
+///
+/// # Errors
+/// Returns an error if the limit is not in 1..=1,000,000.
+pub const fn check_series_limit(limit: usize) -> Check {
+    if limit == 0 {
+        return Err(Problem::new(&[
+            "a limit of 0 series leaves no room for any: write a number from 1 to 1,000,000, such as `10_000`",
+        ]));
+    }
+    if limit > MAX_SERIES_LIMIT {
+        return Err(Problem::new(&[
+            "a limit of more than 1,000,000 series is more than a server of Prometheus can take from one metric: write a \
+             lower number, such as `10_000`",
+        ]));
+    }
+    Ok(())
+}
+
+pub(crate) const NOTHING_TO_LIMIT: Problem = Problem::new(&[
+    "`limit` bounds the number of label values that are only known at run time, and no label has such values: remove `limit`",
+]);
 
 pub(crate) const fn repeated_label(name: &str) -> Problem {
     Problem::new(&["label `", name, "` is declared twice: remove one of the two"])

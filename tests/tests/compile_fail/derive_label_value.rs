@@ -53,4 +53,15 @@ enum OnTheEnum {
 #[derive(LabelValue)]
 enum Empty {}
 
+#[derive(LabelValue)]
+enum Reserved {
+    #[label(rename = "_overflow")]
+    Other,
+}
+
+#[derive(LabelValue)]
+enum ReservedName {
+    _Overflow,
+}
+
 fn main() {}

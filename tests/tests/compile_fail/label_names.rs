@@ -1,4 +1,4 @@
-//! Names that a label cannot have.
+//! Names and values that a label cannot have.
 
 use metrics_runtime::{track, track_counter, track_histogram, track_in_flight};
 
@@ -21,5 +21,8 @@ fn several() {}
     a = "1", b = "1", c = "1", d = "1", e = "1", f = "1", g = "1", h = "1", i = "1", j = "1", k = "1", l = "1", m = "1",
 ))]
 fn too_many() {}
+
+#[track_counter(labels(kind = "_overflow"))]
+fn reserved_value() {}
 
 fn main() {}

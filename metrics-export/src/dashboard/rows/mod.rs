@@ -170,12 +170,12 @@ mod tests {
     fn titles_are_readable_and_never_empty() {
         let registry = Registry::new();
         registry.counter(Descriptor::counter("tokens_generated_total", "Tokens.")).unwrap();
-        registry.counter(Descriptor::counter("_total", "A name that is allowed.")).unwrap();
+        registry.gauge(Descriptor::gauge("_seconds", "A name that is allowed.")).unwrap();
         registry.gauge(Descriptor::gauge("queue_wait_seconds", "Wait.").unit("seconds")).unwrap();
         let model = Model::new(&Metrics::builder().registry(&registry).build().unwrap());
         let title = |base: &str| title(model.find(base).unwrap());
         assert_eq!(title("tokens_generated_total"), "Tokens generated");
         assert_eq!(title("queue_wait_seconds"), "Queue wait");
-        assert_eq!(title("_total"), "_total");
+        assert_eq!(title("_seconds"), "_seconds");
     }
 }

@@ -22,7 +22,7 @@ mod settings;
 pub use access::EndpointSettingError;
 pub(crate) use coalesce::Scraper;
 pub use mount::EndpointError;
-pub(crate) use mount::instrument;
+pub(crate) use mount::{has_route, instrument};
 pub use path::PathError;
 pub(crate) use path::check_path;
 pub use response::PageBody;

@@ -37,6 +37,11 @@ pub enum EndpointError {
 
 crate::error::debug_as_display!(EndpointError);
 
+/// Returns `true` if the router has exactly this route.
+pub(crate) fn has_route(router: &Router, route: &str) -> bool {
+    probe::route(router, route).as_ref().map(MatchedPath::as_str) == Some(route)
+}
+
 /// Adds the layer to all routes of the router and its fallbacks, and mounts the metrics page at `path`, which has been
 /// [checked](super::check_path).
 ///
@@ -51,7 +56,7 @@ pub(crate) fn instrument(
     page: EndpointService,
 ) -> Result<Router, EndpointError> {
     let taken = || EndpointError::PathTaken { path: path.to_owned() };
-    if probe::route(&router, path).as_ref().map(MatchedPath::as_str) == Some(path) {
+    if has_route(&router, path) {
         return Err(taken());
     }
     // The router responds to other methods than GET and HEAD, with the application's own fallback.

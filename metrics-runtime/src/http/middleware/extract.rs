@@ -160,7 +160,7 @@ impl KnownValues {
         };
         let values = Table::new();
         for value in listed {
-            values.get_or_insert(&VALUE, &[value], |_| true, || Box::from(&**value));
+            values.get_or_insert(&VALUE, &[value], |_| true, |_| Box::from(&**value));
         }
         Self {
             name: label.name.clone(),
@@ -185,7 +185,7 @@ impl KnownValues {
             if value.len() > MAX_LENGTH || value == OVERFLOW || self.values.len() >= self.limit {
                 return None;
             }
-            self.values.get_or_insert(&VALUE, values, |len| len < self.limit, || value.into())?;
+            self.values.get_or_insert(&VALUE, values, |len| len < self.limit, |_| value.into())?;
             self.values.number(&VALUE, values)
         });
         number.and_then(|number| u16::try_from(number).ok()?.checked_add(FIRST)).unwrap_or_else(|| {

@@ -41,7 +41,7 @@ const NOT_RECORDED: u32 = u32::MAX;
 /// Returns the place of the series with these values. The program bounds their number, so the limit of series does not
 /// apply, and the series gets its shards at once.
 fn known_place<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
-    family.known_series(values)?.spread();
+    family.known_series(values).spread();
     family.number(values)
 }
 
@@ -386,7 +386,7 @@ impl<'a> Bounded<'a> {
         select: impl for<'v> Fn(&'v LabelValues<'a>) -> &'v [&'a str],
     ) -> &'f M {
         let values = select(&self.full);
-        let series = if self.is_open { family.lookup(values) } else { family.known_series(values) };
+        let series = if self.is_open { family.lookup(values) } else { Some(family.known_series(values)) };
         if let Some(series) = series {
             if values.contains(&OVERFLOW) {
                 family.count_overflow();
@@ -394,13 +394,8 @@ impl<'a> Bounded<'a> {
             return series;
         }
         let bounded = LabelValues::of(self.series, self.request, Detail::Bounded);
-        match family.known_series(select(&bounded)) {
-            Some(series) => {
-                family.count_full();
-                series
-            }
-            None => family.overflow(),
-        }
+        family.count_full();
+        family.known_series(select(&bounded))
     }
 }
 

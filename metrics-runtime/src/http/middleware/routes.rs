@@ -92,7 +92,7 @@ impl RouteTable {
         if self.table.len() >= limit {
             return None;
         }
-        let new = || Route { endpoint: endpoint.into(), origin, series: Default::default() };
+        let new = |_: &[&str]| Route { endpoint: endpoint.into(), origin, series: Default::default() };
         self.table.get_or_insert(&ROUTE, &[endpoint], |len| len < limit, new).map(|route| &route.value)
     }
 }

@@ -98,6 +98,20 @@ async fn a_layer_that_has_matched_a_route_logs_nothing() {
     assert_eq!(log.lines(), [] as [String; 0]);
 }
 
+#[test]
+fn an_objective_of_a_route_that_the_router_does_not_have_is_logged_once() {
+    let log = Log::default();
+    let objective = || metrics_runtime::Objective::new().success(99.0);
+    let metrics = metrics_runtime::Metrics::builder().registry(&Registry::new());
+    let metrics = metrics.objective("/users/{id}", objective()).objective("/nowhere", objective()).build().unwrap();
+    let users = Router::new().route("/{id}", get(|| async { "hello" }));
+    tracing::subscriber::with_default(log.clone(), || {
+        let _: Router = metrics.instrument(Router::new().nest("/users", users)).unwrap();
+    });
+    let lines = log.lines();
+    assert!(matches!(&*lines, [line] if line.contains("/nowhere") && line.contains("no such route")), "{lines:?}");
+}
+
 #[tokio::test]
 async fn data_of_clients_is_in_no_metric_and_no_log() {
     const CANARY: &str = "CANARY-7f3a";

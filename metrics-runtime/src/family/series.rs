@@ -1,0 +1,147 @@
+//! Handles of series.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::removable::{Loaded, Removable};
+use super::{Family, Metric, lock};
+
+/// A series of a family, returned by [`Family::get_or_create`]. Dereferences to its [`Metric`].
+///
+/// Holding it does not keep the series on the page, see [`Family`](Family#removal).
+pub struct Series<'f, M> {
+    pub(super) place: Place<'f, M>,
+}
+
+pub(super) enum Place<'f, M> {
+    /// Kept for as long as the family.
+    Held(&'f M),
+    /// Can be removed.
+    Loose(Loaded<M>),
+}
+
+impl<M> Deref for Series<'_, M> {
+    type Target = M;
+
+    #[inline]
+    fn deref(&self) -> &M {
+        match &self.place {
+            Place::Held(series) => series,
+            Place::Loose(entry) => &entry.value,
+        }
+    }
+}
+
+impl<M: fmt::Debug> fmt::Debug for Series<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// The numbers of owners, by the address of the series. An owner keeps the series allocated.
+pub(super) type Owners = HashMap<usize, usize>;
+
+fn address<M>(series: &Arc<Removable<M>>) -> usize {
+    Arc::as_ptr(series).addr()
+}
+
+/// A series that is removed when its last owner is dropped, returned by [`Family::owned`]. Dereferences to its
+/// [`Metric`].
+///
+/// For what comes and goes, such as a tenant or a connection: the series is on the page as long as it.
+///
+/// ```
+/// use metrics_runtime::{Descriptor, Registry};
+///
+/// let registry = Registry::new();
+/// let depth = registry.gauge(Descriptor::gauge("queue_depth", "Waiting jobs.").labels(["queue"]))?;
+/// let mails = depth.owned(&["mails"])?;
+/// mails.set(3.0);
+/// assert!(registry.render().contains("queue_depth{queue=\"mails\"} 3\n"));
+/// drop(mails);
+/// assert!(!registry.render().contains("queue_depth{"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "the series is removed when its owner is dropped"]
+pub struct OwnedSeries<M: Metric> {
+    family: Family<M>,
+    values: Box<[String]>,
+    place: OwnedPlace<M>,
+}
+
+enum OwnedPlace<M> {
+    Loose(Arc<Removable<M>>),
+    /// The number of a series that functions hold.
+    Held(usize),
+    /// The family is full.
+    NoRoom,
+    Dropped,
+}
+
+impl<M: Metric> OwnedSeries<M> {
+    pub(super) fn new(family: &Family<M>, values: &[&str]) -> Self {
+        let inner = &*family.inner;
+        let mut owners = lock(&inner.owners);
+        let place = match family.get_or_create_place(values) {
+            Some(Place::Loose(entry)) => {
+                *owners.entry(address(&entry)).or_insert(0) += 1;
+                OwnedPlace::Loose(Arc::clone(&entry))
+            }
+            Some(Place::Held(_)) => {
+                inner.table.number(&inner.descriptor.labels, values).map_or(OwnedPlace::NoRoom, OwnedPlace::Held)
+            }
+            None => {
+                family.count_overflow();
+                OwnedPlace::NoRoom
+            }
+        };
+        Self { family: family.clone(), values: values.iter().map(ToString::to_string).collect(), place }
+    }
+}
+
+impl<M: Metric> Deref for OwnedSeries<M> {
+    type Target = M;
+
+    fn deref(&self) -> &M {
+        let held = match &self.place {
+            OwnedPlace::Loose(entry) => return &entry.value,
+            OwnedPlace::Held(number) => self.family.inner.table.numbered(*number).map(|entry| &entry.value),
+            OwnedPlace::NoRoom | OwnedPlace::Dropped => None,
+        };
+        held.unwrap_or_else(|| self.family.overflow_series())
+    }
+}
+
+impl<M: Metric> fmt::Debug for OwnedSeries<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedSeries")
+            .field("metric", &self.family.inner.descriptor.name)
+            .field("values", &self.values)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Metric> Drop for OwnedSeries<M> {
+    fn drop(&mut self) {
+        let values: Vec<_> = self.values.iter().map(String::as_str).collect();
+        match std::mem::replace(&mut self.place, OwnedPlace::Dropped) {
+            OwnedPlace::Loose(entry) => {
+                let mut owners = lock(&self.family.inner.owners);
+                let count = owners.entry(address(&entry)).or_insert(1);
+                *count -= 1;
+                if *count == 0 {
+                    owners.remove(&address(&entry));
+                    let removed = self.family.unlink(&values, |other| std::ptr::eq(other, Arc::as_ptr(&entry)));
+                    drop((entry, owners));
+                    if let Some(removed) = removed {
+                        self.family.leave(removed);
+                    }
+                }
+            }
+            OwnedPlace::Held(_) => drop(self.family.remove(&values)),
+            OwnedPlace::NoRoom | OwnedPlace::Dropped => {}
+        }
+    }
+}
