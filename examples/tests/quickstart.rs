@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::float_cmp, reason = "the compared values are whole numbers, which an f64 represents exactly")]
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command};
 
 use tests::client::Client;
@@ -17,9 +17,17 @@ struct Quickstart {
 impl Quickstart {
     /// Starts the quickstart, and sends one request that is answered with 200 and one with 404.
     fn start() -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self::start_with(&[])
+    }
+
+    fn start_with(environment: &[(&str, &str)]) -> Self {
+        let address = free_address();
         let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
-        command.arg(address.to_string()).env_remove("METRICS_ENABLED").env_remove("METRICS_PATH");
+        command.arg(address.to_string());
+        for variable in ["METRICS_ENABLED", "METRICS_PATH", "METRICS_TOKEN", "METRICS_ALLOW", "METRICS_LISTEN"] {
+            command.env_remove(variable);
+        }
+        command.envs(environment.iter().copied());
         let quickstart = Self { process: command.spawn().unwrap(), client: Client::new(address) };
         let client = &quickstart.client;
         let greeting =
@@ -28,6 +36,10 @@ impl Quickstart {
         let _ = client.get("/hello/nobody").expect(404);
         quickstart
     }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 impl Drop for Quickstart {
@@ -51,6 +63,31 @@ fn greetings_are_on_the_page() {
         let labels = [("method", "GET"), ("endpoint", "/hello/{name}"), ("status", status)];
         assert_eq!(page.value("quickstart_http_requests_total", labels), 1.0, "{status}");
     }
+}
+
+/// Without a change to the program.
+#[test]
+fn every_variable_works() {
+    let greeted = |page: &str| page.contains("quickstart_greetings_total{status=\"success\"} 2\n");
+    let bearer = [("authorization", "Bearer s3cr3t")];
+
+    let allowed = Quickstart::start_with(&[("METRICS_ALLOW", "127.0.0.1"), ("METRICS_PATH", "/inner")]);
+    assert!(greeted(allowed.client.get("/inner").expect(200).text()));
+    let _ = allowed.client.get("/metrics").expect(404);
+    let refused = Quickstart::start_with(&[("METRICS_ALLOW", "10.0.0.0/8")]);
+    let _ = refused.client.get("/metrics").expect(403);
+
+    let secret = Quickstart::start_with(&[("METRICS_TOKEN", "s3cr3t")]);
+    let _ = secret.client.get("/metrics").expect(401);
+    assert!(greeted(secret.client.request("GET", "/metrics", &bearer, b"").expect(200).text()));
+
+    let address = free_address();
+    let apart = Quickstart::start_with(&[("METRICS_LISTEN", &address.to_string())]);
+    let _ = apart.client.get("/metrics").expect(404);
+    assert!(greeted(Client::new(address).get("/metrics").expect(200).text()));
+
+    let off = Quickstart::start_with(&[("METRICS_ENABLED", "off"), ("METRICS_LISTEN", "0.0.0.0:0")]);
+    let _ = off.client.get("/metrics").expect(404);
 }
 
 #[test]

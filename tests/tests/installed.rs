@@ -6,7 +6,7 @@
 
 mod support;
 
-use metrics_runtime::{Format, Metrics, metrics, track};
+use metrics_runtime::{Format, InstallError, Metrics, metrics, track};
 use tests::page::Page;
 
 #[track(name = "early", in_flight)]
@@ -52,6 +52,11 @@ fn calls_before_the_install_are_not_lost() {
     assert_eq!(open.family("app_early_duration_seconds").unwrap().unit.as_deref(), Some("seconds"));
 
     assert!(Metrics::installed().is_some_and(|installed| installed.render() == metrics.render()));
+    // A second install fails before it registers anything.
+    let before = metrics.render();
+    let second = Metrics::builder().info("second", [("v", "2")]).info("build", [("v", "2")]).install();
+    assert!(matches!(second, Err(InstallError::AlreadyInstalled)));
+    assert_eq!(metrics.render(), before);
     // Namespace and constant labels belong to the metrics, not to the registry.
     assert_eq!(support::sample("early_total", [("status", "success")]), 2.0);
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
-use metrics_runtime::{Descriptor, Format, Metrics, Registry};
+use metrics_runtime::{Builder, Descriptor, Format, Http, Metrics, Registry};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{
@@ -416,5 +416,26 @@ mod families_in_prometheus_registries {
         }
         other.register(Box::new(jobs)).unwrap();
         assert_eq!(prometheus_page(&other).value("jobs_total", [("kind", "_overflow")]), 2.0);
+    }
+}
+
+#[test]
+fn a_build_that_fails_registers_nothing() {
+    type Set = fn(Builder) -> Builder;
+    let settings: [(&str, Set); 5] = [
+        ("an invalid info", |builder| builder.info("b", [("not a label", "v")])),
+        ("an info of another definition", |builder| builder.info("taken", [("v", "1")])),
+        ("two definitions of one info", |builder| builder.info("a", [("w", "1")])),
+        ("metrics of the process", Builder::process),
+        ("the layer", |builder| builder.http(Http::new().buckets(vec![2.0, 1.0]))),
+    ];
+    for (what, set) in settings {
+        let registry = Registry::new();
+        let _ = registry.info(Descriptor::info("taken_info", "Mine.").labels(["w"])).unwrap();
+        let _ = registry.gauge(Descriptor::gauge("process_threads", "Mine.")).unwrap();
+        let before = registry.render();
+        let build = || set(Metrics::builder().registry(&registry).info("a", [("v", "1")])).build();
+        assert!(build().is_err(), "{what}");
+        assert_eq!(registry.render(), before, "{what}");
     }
 }

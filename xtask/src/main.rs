@@ -1,5 +1,6 @@
 //! The commands of this project: `cargo xtask test` runs every check, on a developer's machine as in CI, and
-//! `cargo xtask bench` measures this toolkit against its peers. `cargo xtask shapes` compares generated functions.
+//! `cargo xtask bench` measures this toolkit against its peers. `cargo xtask shapes` compares generated functions, and
+//! `cargo xtask flood` attacks the endpoint.
 //!
 //! - `steps`: the checks, as data
 //! - `run`: runs steps and counts their tests
@@ -61,6 +62,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--seed N] [--count N]",
         summary: "compare generated functions with and without attributes",
         run: Run::WithArguments(shapes),
+    },
+    Command {
+        name: "flood",
+        arguments: "[--small]",
+        summary: "attack the metrics page with 10,000 connections, and print what the process needs meanwhile",
+        run: Run::WithArguments(flood),
     },
     Command {
         name: "transplant",
@@ -159,6 +166,11 @@ fn bench(arguments: &[&str]) -> ExitCode {
 /// Generates functions, and compiles and runs each one with and without attributes. Fails if there is a difference.
 fn shapes(arguments: &[&str]) -> ExitCode {
     run_program(&["--package", "shapes"], arguments)
+}
+
+/// Floods the endpoint with hostile clients. Fails if a bound of threads, pages or memory does not hold.
+fn flood(arguments: &[&str]) -> ExitCode {
+    run_program(&["--release", "--package", "flood"], arguments)
 }
 
 /// Runs a program of this repository, and returns its exit code.

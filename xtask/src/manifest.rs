@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// The members that are not libraries. Their users build them from this repository, with its lock file.
-const APPLICATIONS: [&str; 4] = ["examples", "tests", "tests/shapes", "xtask"];
+const APPLICATIONS: [&str; 5] = ["examples", "tests", "tests/flood", "tests/shapes", "xtask"];
 
 /// Returns the folder of the workspace.
 pub(crate) fn root() -> PathBuf {

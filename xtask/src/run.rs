@@ -13,8 +13,16 @@ use crate::steps::{Cargo, Step};
 const STRICT: (&str, &str) = ("METRICS_TESTS_REQUIRE_TOOLS", "1");
 
 /// Variables that a developer may have set and that must not change a result.
-pub(crate) const REMOVED: &[&str] =
-    &["BLESS", "TRYBUILD", "METRICS_ENABLED", "METRICS_PATH", "METRICS_TOKEN", "METRICS_ALLOW", "METRICS_LISTEN"];
+pub(crate) const REMOVED: &[&str] = &[
+    "BLESS",
+    "TRYBUILD",
+    "METRICS_ENABLED",
+    "METRICS_PATH",
+    "METRICS_TOKEN",
+    "METRICS_BASIC_AUTH",
+    "METRICS_ALLOW",
+    "METRICS_LISTEN",
+];
 
 /// The sums of the counts in the closing lines of the test harnesses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

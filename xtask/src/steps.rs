@@ -43,6 +43,8 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "tests", cargo: Cargo::One("test --workspace --all-targets --no-fail-fast"), ..TESTS },
     // Functions that are generated, compiled and run with and without attributes.
     Step { name: "shapes", cargo: Cargo::One("run --quiet --package shapes -- --seed 1 --count 300"), ..PLAIN },
+    // Hostile clients of the endpoint, with bounds of threads, pages and memory.
+    Step { name: "flood", cargo: Cargo::One("run --quiet --package flood -- --small"), ..PLAIN },
     Step {
         name: "tests with metrics switched off at compile time",
         cargo: Cargo::One("test --package tests --test off --test circuit_breaker --test breaker_conflicts"),

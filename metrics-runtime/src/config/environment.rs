@@ -14,6 +14,8 @@ const ENABLED: &str = "METRICS_ENABLED";
 const PATH: &str = "METRICS_PATH";
 #[cfg(feature = "axum")]
 const TOKEN: &str = "METRICS_TOKEN";
+#[cfg(feature = "basic-auth")]
+const BASIC_AUTH: &str = "METRICS_BASIC_AUTH";
 #[cfg(feature = "axum")]
 const ALLOW: &str = "METRICS_ALLOW";
 #[cfg(feature = "serve")]
@@ -23,7 +25,7 @@ const LISTEN: &str = "METRICS_LISTEN";
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvError {
-    /// The value of `METRICS_ENABLED` or `METRICS_LISTEN` is not one of the expected ones.
+    /// The value is empty, or not one of those that the variable may have.
     #[error("{variable} is {value:?}; expected {expected}, or unset")]
     #[non_exhaustive]
     Value {
@@ -38,7 +40,7 @@ pub enum EnvError {
     #[cfg(feature = "axum")]
     #[error("METRICS_PATH: {0}")]
     Path(PathError),
-    /// The value of `METRICS_TOKEN` or `METRICS_ALLOW` is not a valid setting of the endpoint.
+    /// The value of `METRICS_TOKEN`, `METRICS_BASIC_AUTH` or `METRICS_ALLOW` is not a valid setting of the endpoint.
     #[cfg(feature = "axum")]
     #[error("{variable}: {problem}")]
     #[non_exhaustive]
@@ -57,21 +59,24 @@ impl Builder {
     ///
     /// Operators change these without a new build:
     ///
-    /// | variable | value | if unset or empty |
+    /// | variable | value | if unset |
     /// |---|---|---|
     /// | `METRICS_ENABLED` | `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`, in any case | the program's setting; default: on |
     /// | `METRICS_PATH` | the path of the metrics page. It starts with `/` and is not a route of the application | the program's setting; default: `/metrics` |
-    /// | `METRICS_TOKEN` | a secret. Scrapers send `Authorization: Bearer SECRET` | unset: the program's setting; default: no token is required. Empty: an error, so that an empty secret never opens the page |
+    /// | `METRICS_TOKEN` | a secret. Scrapers send `Authorization: Bearer SECRET` | the program's setting; default: no token is required |
+    /// | `METRICS_BASIC_AUTH` | a user and a password, `USER:PASSWORD` (feature `basic-auth`) | the program's setting; default: no user is required |
     /// | `METRICS_ALLOW` | addresses and networks, separated by commas: `127.0.0.1,10.0.0.0/8`. Only peers with these addresses may scrape | the program's setting; default: any peer |
     /// | `METRICS_LISTEN` | a separate address for the metrics page, `127.0.0.1:9464`, or a port of the loopback address, `9464` or `:9464`; port 0 takes a free port | the program's setting; default: the page is a route of the application |
     ///
     /// - If `METRICS_ENABLED` is off, functions run as if they had no attribute, requests are not recorded, and the
     ///   page is not served. See [`enabled`](Self::enabled).
-    /// - `METRICS_TOKEN` replaces all tokens of the program, and `METRICS_ALLOW` its list of networks. The list is
+    /// - `METRICS_TOKEN` replaces all tokens of the program, `METRICS_BASIC_AUTH` its users, and `METRICS_ALLOW` its list of
+    ///   networks. The list is
     ///   compared with the address of the connection, never with a header.
     /// - An address in `METRICS_LISTEN` that other machines can reach requires a token or allowed networks;
-    ///   [`build`](Self::build) and [`install`](Self::install) check this.
-    /// - White space around a value is ignored.
+    ///   [`build`](Self::build) and [`install`](Self::install) check this, unless metrics are switched off.
+    /// - White space around a value is ignored. A value that is empty is an error: an empty secret or list must not open
+    ///   the page, and an empty address must not move it. Unset the variable instead.
     /// - `METRICS_PATH`, `METRICS_TOKEN` and `METRICS_ALLOW` are read with the feature `axum`, `METRICS_LISTEN` with
     ///   the feature `serve`.
     ///
@@ -93,8 +98,7 @@ impl Builder {
 
     fn with_variables(mut self, get: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvError> {
         let trimmed = |variable| get(variable).map(|value| value.to_string_lossy().trim().to_owned());
-        let non_empty = |variable| trimmed(variable).filter(|value| !value.is_empty());
-        if let Some(value) = non_empty(ENABLED) {
+        if let Some(value) = trimmed(ENABLED) {
             self.enabled = match value.to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" | "on" => true,
                 "false" | "0" | "no" | "off" => false,
@@ -105,7 +109,7 @@ impl Builder {
             };
         }
         #[cfg(feature = "axum")]
-        if let Some(path) = non_empty(PATH) {
+        if let Some(path) = trimmed(PATH) {
             check_path(&path).map_err(EnvError::Path)?;
             self.path = path;
         }
@@ -114,13 +118,22 @@ impl Builder {
             self.endpoint = self.endpoint.only_token(token);
             self.endpoint.check().map_err(|problem| EnvError::Endpoint { variable: TOKEN, problem })?;
         }
+        #[cfg(feature = "basic-auth")]
+        if let Some(value) = trimmed(BASIC_AUTH) {
+            // Without a colon, the password is empty, which is an error.
+            let (user, password) = value.split_once(':').unwrap_or((&value, ""));
+            self.endpoint = self.endpoint.only_basic_auth(user, password);
+            self.endpoint.check().map_err(|problem| EnvError::Endpoint { variable: BASIC_AUTH, problem })?;
+        }
         #[cfg(feature = "axum")]
-        if let Some(networks) = non_empty(ALLOW) {
-            self.endpoint = self.endpoint.only_allow(networks.split(','));
+        if let Some(networks) = trimmed(ALLOW) {
+            // An empty text is a list without networks, and not one with an empty network.
+            let networks = networks.split(',').filter(|_| !networks.is_empty());
+            self.endpoint = self.endpoint.only_allow(networks);
             self.endpoint.check().map_err(|problem| EnvError::Endpoint { variable: ALLOW, problem })?;
         }
         #[cfg(feature = "serve")]
-        if let Some(value) = non_empty(LISTEN) {
+        if let Some(value) = trimmed(LISTEN) {
             let port = value.strip_prefix(':').unwrap_or(&value);
             // `u16` parses `+80`, which is not a port.
             let port = port.parse().ok().filter(|_| !port.starts_with('+'));
@@ -155,8 +168,6 @@ mod tests {
             ("1", true),
             ("YES", true),
             (" On ", true),
-            ("", true),
-            ("  ", true),
             ("false", false),
             ("0", false),
             ("No", false),
@@ -169,11 +180,42 @@ mod tests {
 
     #[test]
     fn any_other_value_of_metrics_enabled_is_an_error_that_names_variable_value_and_choices() {
-        let error = from(&[("METRICS_ENABLED", "maybe")]).map(|_| ()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "METRICS_ENABLED is \"maybe\"; expected one of true, 1, yes, on, false, 0, no, off, or unset"
-        );
+        for (value, shown) in [("maybe", "maybe"), ("2", "2"), ("truee", "truee"), ("on off", "on off"), (" \n", "")] {
+            let error = from(&[("METRICS_ENABLED", value)]).map(|_| ()).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "METRICS_ENABLED is \"{shown}\"; expected one of true, 1, yes, on, false, 0, no, off, or unset"
+                )
+            );
+        }
+    }
+
+    #[cfg(feature = "serve")]
+    #[test]
+    fn an_empty_value_is_an_error_for_every_variable() {
+        for variable in [ENABLED, PATH, TOKEN, ALLOW, LISTEN] {
+            for empty in ["", " ", "\t\n "] {
+                let error = from(&[(variable, empty)]).map(|_| ()).unwrap_err().to_string();
+                assert!(error.starts_with(variable), "{variable}={empty:?}: {error}");
+            }
+        }
+        let error = from(&[(ALLOW, "")]).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("the list of allowed networks is empty"), "{error}");
+        for list in [",", "10.0.0.0/8,", ",::1", "10.0.0.0/8, ,::1"] {
+            let error = from(&[(ALLOW, list)]).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains("is not a valid network"), "{list}: {error}");
+        }
+    }
+
+    #[cfg(feature = "serve")]
+    #[test]
+    fn the_access_of_an_address_is_not_checked_if_metrics_are_switched_off() {
+        for value in ["off", "0", "No"] {
+            let off = from(&[(ENABLED, value), (LISTEN, "0.0.0.0:9")]).unwrap().build().unwrap();
+            assert!(!off.is_enabled());
+        }
+        assert!(from(&[(ENABLED, "on"), (LISTEN, "0.0.0.0:9")]).unwrap().build().is_err());
     }
 
     #[cfg(feature = "axum")]
@@ -203,6 +245,17 @@ mod tests {
         assert_eq!(overridden.unwrap().endpoint, Endpoint::new().token("1.2.3.4").allow(["1.2.3.4"]));
     }
 
+    #[cfg(feature = "basic-auth")]
+    #[test]
+    fn a_user_and_a_password_are_separated_by_the_first_colon() {
+        let set = from(&[("METRICS_BASIC_AUTH", " ada:s3:cr3t\n")]).unwrap();
+        assert_eq!(set.endpoint, Endpoint::new().basic_auth("ada", "s3:cr3t"));
+        for value in ["", " ", "ada", "ada:", ":hush"] {
+            let error = from(&[("METRICS_BASIC_AUTH", value)]).map(|_| ()).unwrap_err().to_string();
+            assert!(error.starts_with("METRICS_BASIC_AUTH: basic auth") && !error.contains("hush"), "{error}");
+        }
+    }
+
     #[cfg(feature = "serve")]
     #[test]
     fn a_port_alone_is_one_of_the_loopback_address() {
@@ -216,7 +269,7 @@ mod tests {
             let builder = from(&[("METRICS_LISTEN", value)]).unwrap();
             assert_eq!(builder.listen, Some(address.parse().unwrap()), "{value}");
         }
-        assert_eq!(from(&[("METRICS_LISTEN", " ")]).unwrap().listen, None);
+        assert_eq!(from(&[]).unwrap().listen, None);
         for value in ["65536", "-1", "+80", "::80", "localhost:80", "127.0.0.1", "on", "http://127.0.0.1:80"] {
             let error = from(&[("METRICS_LISTEN", value)]).map(|_| ()).unwrap_err();
             assert!(

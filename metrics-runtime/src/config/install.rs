@@ -1,12 +1,13 @@
 //! Checks of the settings, and installation. All checks run before anything is served.
 
-use std::sync::Arc;
 #[cfg(feature = "serve")]
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Builder;
 use super::metrics::{INSTALLED, Inner, Metrics};
 use crate::error::debug_as_display;
+use crate::family::{Family, Info};
 #[cfg(feature = "axum")]
 use crate::http::{EndpointSettingError, PathError, Scraper, check_path};
 #[cfg(feature = "http")]
@@ -66,6 +67,12 @@ pub enum InstallError {
 
 debug_as_display!(InstallError);
 
+#[cfg(not(feature = "http"))]
+type HttpLayer = ();
+
+/// Held during an install.
+static INSTALLING: Mutex<()> = Mutex::new(());
+
 fn list(problems: &[RegistryError]) -> String {
     let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
     problems.join("\n")
@@ -94,10 +101,11 @@ impl Builder {
     /// # Errors
     /// Returns an error if a setting is invalid, if a metric of this binary has an invalid name, label or bucket list,
     /// or if two definitions of one metric differ. All such definitions are reported at once, each with its places.
+    /// After an error, the registry is as it was before.
     #[track_caller]
     pub fn build(mut self) -> Result<Metrics, InstallError> {
         self.enabled &= !cfg!(metrics_off);
-        let mut prefix = self.namespace;
+        let mut prefix = std::mem::take(&mut self.namespace);
         if !prefix.is_empty() {
             name::check_prefix(&prefix).map_err(|problem| InstallError::Namespace(problem.into()))?;
             prefix.push('_');
@@ -120,32 +128,31 @@ impl Builder {
         }
         #[cfg(feature = "axum")]
         let access = self.endpoint.check().map_err(InstallError::Endpoint)?;
-        for (name, facts) in &self.infos {
-            let descriptor = Descriptor::info(format!("{name}_info"), format!("Facts about the {name}."));
-            let family = self.registry.info(descriptor.labels(facts.iter().map(|(label, _)| label.clone())))?;
+        #[cfg(feature = "serve")]
+        if let Some(address) = self.listen.filter(|_| self.enabled) {
+            check_exposure(&access, address).map_err(InstallError::Serve)?;
+        }
+        let naming = Naming { prefix, constant: std::mem::take(&mut self.constant) };
+        let before = self.registry.checkpoint();
+        #[cfg_attr(not(feature = "http"), expect(unused_variables, reason = "there is no layer"))]
+        let (infos, http) = match self.register(&naming) {
+            Ok(registered) => registered,
+            Err(error) => {
+                self.registry.roll_back(before);
+                return Err(error);
+            }
+        };
+        for (family, (_, facts)) in infos.iter().zip(&self.infos) {
             let values: Vec<_> = facts.iter().map(|(_, value)| value.as_str()).collect();
             family.replace_all(&values);
         }
-        self.collectors.register(&self.registry, Source::caller())?;
-        #[cfg(feature = "http")]
-        let http = if self.enabled { self.http.layer(&self.registry)? } else { HttpLayer::disabled() };
-        let naming = Naming { prefix, constant: self.constant };
-        let mut problems = self.registry.problems();
-        problems.extend(self.registry.naming_conflicts(&naming));
-        if !problems.is_empty() {
-            return Err(InstallError::Declarations(problems));
+        if let Some(limit) = self.series_limit {
+            self.registry.set_series_limit(limit);
         }
         #[cfg(feature = "axum")]
         let scraper = Scraper::new(self.registry.clone(), naming.clone(), self.endpoint, access, self.enabled);
         #[cfg(feature = "axum")]
         let scraper = Arc::new(scraper);
-        #[cfg(feature = "serve")]
-        if let Some(address) = self.listen {
-            check_exposure(&scraper, address).map_err(InstallError::Serve)?;
-        }
-        if let Some(limit) = self.series_limit {
-            self.registry.set_series_limit(limit);
-        }
         Ok(Metrics {
             inner: Arc::new(Inner {
                 registry: self.registry,
@@ -162,8 +169,31 @@ impl Builder {
                 listen: self.listen,
                 #[cfg(feature = "serve")]
                 listening: AtomicBool::new(false),
+                #[cfg(feature = "serve")]
+                mounted: AtomicBool::new(false),
             }),
         })
+    }
+
+    /// Registers the families of the settings.
+    #[track_caller]
+    fn register(&self, naming: &Naming) -> Result<(Vec<Family<Info>>, HttpLayer), InstallError> {
+        let mut infos = Vec::new();
+        for (name, facts) in &self.infos {
+            let descriptor = Descriptor::info(format!("{name}_info"), format!("Facts about the {name}."));
+            infos.push(self.registry.info(descriptor.labels(facts.iter().map(|(label, _)| label.clone())))?);
+        }
+        #[cfg(feature = "http")]
+        let http = if self.enabled { self.http.layer(&self.registry)? } else { HttpLayer::disabled() };
+        #[cfg(not(feature = "http"))]
+        let http = ();
+        self.collectors.register(&self.registry, Source::caller())?;
+        let mut problems = self.registry.problems();
+        problems.extend(self.registry.naming_conflicts(naming));
+        if !problems.is_empty() {
+            return Err(InstallError::Declarations(problems));
+        }
+        Ok((infos, http))
     }
 
     /// Checks the settings, installs the metrics in this process and returns them.
@@ -184,6 +214,11 @@ impl Builder {
     /// installed.
     #[track_caller]
     pub fn install(self) -> Result<Metrics, InstallError> {
+        // Checked before `build`, which registers families.
+        let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+        if INSTALLED.get().is_some() {
+            return Err(InstallError::AlreadyInstalled);
+        }
         let metrics = self.build()?;
         let enabled = metrics.is_enabled();
         INSTALLED.set(metrics.clone()).map_err(|_| InstallError::AlreadyInstalled)?;

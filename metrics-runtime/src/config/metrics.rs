@@ -58,8 +58,12 @@ pub(super) struct Inner {
     pub(super) scraper: Arc<Scraper>,
     #[cfg(feature = "serve")]
     pub(super) listen: Option<SocketAddr>,
+    /// `true` if the page is served on a separate address.
     #[cfg(feature = "serve")]
     pub(super) listening: AtomicBool,
+    /// `true` if the page is a route of the application.
+    #[cfg(feature = "serve")]
+    pub(super) mounted: AtomicBool,
 }
 
 impl Metrics {
@@ -147,8 +151,12 @@ impl Metrics {
     /// The health check, `/health`, requires neither token nor allowed network: it responds with `ok` while the process
     /// runs. If metrics are switched off, only the health check is served.
     ///
+    /// Call it before [`instrument`](Self::instrument), which then does not mount the page. If the page is mounted
+    /// already, it is served in both places, and a warning is logged.
+    ///
     /// The head of a request must arrive within 5 s, and a page must be read within 10 s after the endpoint's deadline.
-    /// At most 128 connections are open: a further connection closes the oldest one without an active request.
+    /// At most 512 connections are open. A further one closes the oldest one without an active request, or the one
+    /// whose client has not read its page for longest.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -176,6 +184,13 @@ impl Metrics {
     pub async fn serve(&self, address: impl Into<SocketAddr>) -> Result<Server, ServeError> {
         let server = serve(Arc::clone(&self.inner.scraper), self.inner.path.clone(), address.into()).await?;
         self.inner.listening.store(true, Ordering::Relaxed);
+        if self.inner.mounted.load(Ordering::Relaxed) {
+            tracing::warn!(
+                "the metrics page is on {} and in the application as well; call `Metrics::serve` before \
+                 `Metrics::instrument`, which then does not mount it",
+                server.address()
+            );
+        }
         Ok(server)
     }
 
@@ -207,8 +222,9 @@ impl Metrics {
     /// A collector that does not answer within the deadline is left out of the page. See
     /// [`Endpoint`](crate::http::Endpoint) for the settings.
     ///
-    /// If the page is served on a separate address, it is not mounted. If metrics are switched off, the router is
-    /// returned unchanged. An objective of a route that the router does not have is logged.
+    /// If the page is served on a separate address, by `Metrics::listen` or `Metrics::serve`, it is not mounted. If
+    /// metrics are switched off, the router is returned unchanged. An objective of a route that the router does not have
+    /// is logged.
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -220,8 +236,8 @@ impl Metrics {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the router already serves the path of the page, or if the page has a separate address and
-    /// neither `Metrics::listen` nor `Metrics::serve` has been called.
+    /// Returns an error if a route or a nested service of the router matches the path of the page, or if the page has a
+    /// separate address and neither `Metrics::listen` nor `Metrics::serve` has been called. Fallbacks may match it.
     #[cfg(feature = "axum")]
     pub fn instrument(&self, router: axum::Router) -> Result<axum::Router, EndpointError> {
         if !self.inner.enabled {
@@ -237,12 +253,14 @@ impl Metrics {
             }
         }
         #[cfg(feature = "serve")]
-        if let Some(address) = self.inner.listen {
-            if !self.inner.listening.load(Ordering::Relaxed) {
-                return Err(EndpointError::NotListening { address });
-            }
-            return Ok(self.http_layer().install(router));
+        match (self.inner.listening.load(Ordering::Relaxed), self.inner.listen) {
+            (true, _) => return Ok(self.http_layer().install(router)),
+            (false, Some(address)) => return Err(EndpointError::NotListening { address }),
+            (false, None) => {}
         }
-        instrument(router, self.http_layer(), &self.inner.path, self.endpoint())
+        let router = instrument(router, self.http_layer(), &self.inner.path, self.endpoint())?;
+        #[cfg(feature = "serve")]
+        self.inner.mounted.store(true, Ordering::Relaxed);
+        Ok(router)
     }
 }

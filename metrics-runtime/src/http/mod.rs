@@ -120,35 +120,47 @@
 //! [`Metrics::instrument`](crate::Metrics::instrument) mounts the page in a router. `Metrics::listen` and
 //! `Metrics::serve` (feature `serve`) serve it on a separate address, together with the health check `/health`.
 //! [`EndpointService`] is the page as a service, for all other cases. [`Endpoint`] sets tokens, allowed networks, the
-//! limit of concurrent scrapes (40), the deadline (10 s) and strictness.
+//! deadline (10 s) and strictness.
 //!
 //! | request | response |
 //! |---|---|
 //! | from an address that is not allowed | 403 |
-//! | without a valid token | 401 |
+//! | without a valid token, or user and password (feature `basic-auth`) | 401 |
 //! | with another method than `GET` and `HEAD` | 405 and `Allow` |
-//! | beyond the limit of concurrent scrapes | 503 and `Retry-After` |
 //! | with any `Accept` header | the page in text 0.0.4, or OpenMetrics 1.0 if `Accept` prefers it |
-//! | with any `Accept-Encoding` header | the page in zstd (feature `zstd`) or gzip (feature `gzip`) if the header names it, else uncompressed |
-//! | with `name[]` in its query, once or repeatedly | the families with one of these names, or with a sample of one of these names |
-//! | if the page is incomplete and [`strict`](Endpoint::strict) is set | 500 |
+//! | with any `Accept-Encoding` header | the page in zstd (feature `zstd`) or gzip (feature `gzip`) if the header accepts it, else uncompressed |
+//! | with `name[]` in its query, once or repeatedly | the families with one of these names, or with a sample of one of these names, uncompressed |
+//! | if the page is incomplete and [`strict`](Endpoint::strict) is set | 500, unless each `name[]` selects a family |
 //!
 //! A request that is refused gathers nothing.
 //!
-//! The server of `Metrics::serve` limits its clients: a request head of at most 64 KiB (else 431) must arrive within
-//! 5 s, the page must be read within 10 s after its deadline, and at most 128 connections are open. A further
-//! connection closes the oldest one without an active request.
+//! **Constants bound what clients can cost**, whatever they send and however their connections end:
+//!
+//! | resource | bound |
+//! |---|---|
+//! | threads | one that gathers and writes pages, and one for each registered collector while it is called |
+//! | pages in writing | one |
+//! | pages in memory | eight, and the one in writing. A further one takes the place of a page of which nothing was read for 1 s, or which is 4 s old; the clients that still read it get an incomplete response |
+//! | memory of a client that does not read | 16 frames of 4 KiB, in the buffer of hyper |
+//! | connections to the server of `Metrics::serve` | 512, with a send buffer of 256 KiB. A further one closes the oldest one that has sent no request within 100 ms, or the one whose client has read nothing for longest, and for 250 ms |
+//! | a request to this server | a head of at most 64 KiB (else 431) must arrive within 5 s, and the page must be read within 10 s after its deadline |
+//!
+//! The connections to the application are bounded by its own server. `cargo xtask flood` checks these bounds with 10,000
+//! hostile connections, while an honest scraper is answered.
 //!
 //! **Concurrent scrapes share a page.** It is gathered, written and encoded once for all requests that arrive before
 //! the registry's families are read, so that no scrape returns values of families older than its request. Later
 //! requests share the next page. Values of collectors of the `prometheus` crate can be older, by the time that
 //! gathering them took: a collector that is still running is not called again, and both pages use its result. Gathering
-//! and writing run on separate threads and do not block the runtime's workers.
+//! and writing do not run on the runtime's workers.
 //!
 //! **A failing collector affects only its own families.** They are left out if it panics, misses the deadline, or
 //! returns families that are not valid on a page. The failure is counted by cause in
 //! `metrics_runtime_scrape_errors_total`, and logged the first time. A collector that has missed the deadline is not
 //! called again until it returns. An included `prometheus::Registry` is one such collector.
+//!
+//! A scraper with a shorter timeout than the deadline gets a page without the collectors that have not answered by then.
+//! That is not counted, so that no client can raise an alert, and logged the first time.
 //!
 //! Any collector of the `prometheus` crate can be added to the page with `Registry::register`, and a whole registry
 //! with `Registry::include`. Conversely, a `Family`, or all of them with `Metrics::collector`, can be registered in a
@@ -162,7 +174,7 @@ mod endpoint;
 mod middleware;
 
 #[cfg(feature = "axum")]
-pub use endpoint::{Endpoint, EndpointError, EndpointService, EndpointSettingError, PageBody, PathError};
+pub use endpoint::{Endpoint, EndpointError, EndpointService, EndpointSettingError, PageBody, PathError, SlowReader};
 #[cfg(feature = "axum")]
 pub(crate) use endpoint::{Scraper, check_path, has_route, instrument};
 #[cfg(feature = "serve")]

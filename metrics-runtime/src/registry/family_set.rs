@@ -9,7 +9,7 @@ use crate::family::AnyFamily;
 use crate::family::computed::Group;
 use crate::schema::{Descriptor, Naming, Source};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct FamilySet {
     pub(super) by_name: BTreeMap<String, Arc<dyn AnyFamily>>,
     /// The groups of computed families. `by_name` has their families without samples.

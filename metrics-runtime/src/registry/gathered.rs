@@ -1,22 +1,7 @@
 //! The answers of collectors for one page.
 
-#[cfg(feature = "axum")]
-use std::time::{Duration, Instant};
-
 #[cfg(feature = "prometheus")]
 use prometheus::proto::MetricFamily;
-
-/// The time to wait for collectors.
-#[cfg(feature = "axum")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CollectorTimeouts {
-    /// The time at which the page is written, with the answers so far.
-    #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "there are no collectors to wait for"))]
-    pub(crate) deadline: Instant,
-    /// The duration after which a call is overdue. The page does not wait for a call that is already overdue.
-    #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "there are no collectors to wait for"))]
-    pub(crate) overdue: Duration,
-}
 
 /// The families of collectors, and the reasons why some are missing.
 #[derive(Debug, Default)]
@@ -25,6 +10,9 @@ pub(crate) struct Gathered {
     #[cfg(feature = "prometheus")]
     pub(crate) families: Vec<MetricFamily>,
     pub(crate) problems: Vec<Problem>,
+    /// The collectors that had not answered when the page was written, and still have time to. They are no problem of
+    /// the service: a scraper with a short timeout did not wait for them.
+    pub(crate) unanswered: Vec<String>,
 }
 
 /// The reason why a collector or one of its families is missing.
@@ -56,5 +44,23 @@ impl Cause {
             #[cfg(all(feature = "axum", feature = "prometheus"))]
             Self::Timeout => "timeout",
         }
+    }
+}
+
+/// The calls of no collectors: without the feature `prometheus` there are none.
+#[cfg(all(feature = "axum", not(feature = "prometheus")))]
+#[derive(Clone)]
+pub(crate) struct NoCollectors;
+
+#[cfg(all(feature = "axum", not(feature = "prometheus")))]
+impl NoCollectors {
+    #[expect(clippy::unused_self, reason = "the calls of collectors need it")]
+    pub(crate) fn wait(&self, _until: std::time::Instant) -> bool {
+        true
+    }
+
+    #[expect(clippy::unused_self, reason = "the calls of collectors need it")]
+    pub(crate) fn answers(self) -> Gathered {
+        Gathered::default()
     }
 }

@@ -17,11 +17,13 @@ mod scrape_errors;
 #[cfg(feature = "axum")]
 mod scrape_metrics;
 
+#[cfg(all(feature = "axum", feature = "prometheus"))]
+pub(crate) use collectors::calls::Gathering;
 #[cfg(feature = "prometheus")]
 pub(crate) use describe::CollectedMetric;
 pub use error::RegistryError;
-#[cfg(feature = "axum")]
-pub(crate) use gathered::CollectorTimeouts;
+#[cfg(all(feature = "axum", not(feature = "prometheus")))]
+pub(crate) use gathered::NoCollectors as Gathering;
 #[cfg(feature = "axum")]
 pub(crate) use scrape_metrics::ScrapeMetrics;
 
@@ -30,6 +32,8 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(all(feature = "axum", not(feature = "prometheus")))]
+use std::time::Duration;
 
 use family_set::FamilySet;
 use scrape_errors::ScrapeErrors;
@@ -89,6 +93,9 @@ struct Inner {
     #[cfg(feature = "axum")]
     scrapes: OnceLock<ScrapeMetrics>,
 }
+
+/// Everything that was registered at one time.
+pub(crate) struct Checkpoint(FamilySet);
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -272,6 +279,16 @@ impl Registry {
         })
     }
 
+    /// Returns what is registered at this time.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint(self.families().clone())
+    }
+
+    /// Removes everything that was registered after the checkpoint.
+    pub(crate) fn roll_back(&self, checkpoint: Checkpoint) {
+        *self.families() = checkpoint.0;
+    }
+
     /// Stores a problem for [`problems`](Self::problems).
     pub(crate) fn keep_problem(&self, problem: RegistryError) {
         let mut families = self.families();
@@ -330,8 +347,8 @@ impl Registry {
 
     #[cfg(all(feature = "axum", not(feature = "prometheus")))]
     #[expect(clippy::unused_self, reason = "the feature `prometheus` needs it")]
-    pub(crate) fn gather_within(&self, _timeouts: CollectorTimeouts) -> gathered::Gathered {
-        gathered::Gathered::default()
+    pub(crate) fn start_gathering(&self, _overdue: Duration) -> gathered::NoCollectors {
+        gathered::NoCollectors
     }
 }
 

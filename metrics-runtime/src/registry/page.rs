@@ -91,7 +91,8 @@ impl Registry {
     pub(crate) fn page_with(&self, format: Format, naming: &Naming, mut gathered: Gathered) -> (String, bool) {
         let snapshot = self.snapshot(naming);
         self.count_left_out(&snapshot);
-        let is_complete = snapshot.is_complete && snapshot.left_out.is_empty() && gathered.problems.is_empty();
+        let is_gathered = gathered.problems.is_empty() && gathered.unanswered.is_empty();
+        let is_complete = snapshot.is_complete && snapshot.left_out.is_empty() && is_gathered;
         for problem in gathered.problems.drain(..) {
             self.inner.errors.count(problem.cause, || format!("{}; the rest of the page is served", problem.what));
         }

@@ -1,9 +1,12 @@
 //! Registration of collectors of the `prometheus` crate.
 
+#[cfg(feature = "axum")]
+use std::time::Duration;
+
 use prometheus::core::Collector;
 
 #[cfg(feature = "axum")]
-use super::gathered::CollectorTimeouts;
+use super::Gathering;
 use super::gathered::Gathered;
 use super::{Registry, RegistryError};
 
@@ -33,9 +36,9 @@ impl Registry {
         self.inner.collectors.gather()
     }
 
-    /// Calls all collectors on other threads and waits for them.
+    /// Starts to call all collectors on other threads. A call is overdue after this duration.
     #[cfg(feature = "axum")]
-    pub(crate) fn gather_within(&self, timeouts: CollectorTimeouts) -> Gathered {
-        self.inner.collectors.gather_within(timeouts)
+    pub(crate) fn start_gathering(&self, overdue: Duration) -> Gathering {
+        self.inner.collectors.start_gathering(overdue)
     }
 }

@@ -9,7 +9,7 @@ use crate::metric::{Counter, Gauge, Histogram, InFlight};
 use crate::schema::Descriptor;
 
 /// The status codes of the endpoint's responses. 499 is a scraper that disconnected before the end of its page.
-const CODES: [&str; 7] = ["200", "401", "403", "405", "499", "500", "503"];
+const CODES: [&str; 6] = ["200", "401", "403", "405", "499", "500"];
 
 /// The encodings of a page, by their names in HTTP.
 const ENCODINGS: [&str; 3] = ["gzip", "identity", "zstd"];

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
+#[cfg(feature = "basic-auth")]
+use base64::Engine as _;
+#[cfg(feature = "basic-auth")]
+use base64::engine::general_purpose::STANDARD;
 use subtle::{Choice, ConstantTimeEq as _};
 
 /// An invalid setting of [`Endpoint`](super::Endpoint).
@@ -23,6 +27,11 @@ pub enum EndpointSettingError {
         /// The position of the character, counted from one.
         place: usize,
     },
+    /// The user or the password of basic authentication cannot be sent. The message does not contain the password.
+    #[cfg(feature = "basic-auth")]
+    #[error("basic authentication: {0}")]
+    #[non_exhaustive]
+    BasicAuth(&'static str),
     /// The text is neither an address nor a network.
     #[error(
         "{network:?} is not a valid network; expected an address, such as 10.1.2.3 or ::1, or a network, such as 10.0.0.0/8"
@@ -38,10 +47,6 @@ pub enum EndpointSettingError {
     )]
     #[non_exhaustive]
     NoNetwork,
-    /// The limit of concurrent scrapes is zero.
-    #[error("the limit of concurrent scrapes is 0; expected at least 1")]
-    #[non_exhaustive]
-    Limit,
     /// The deadline is zero.
     #[error("the deadline of a scrape is 0; expected more, such as 10 seconds")]
     #[non_exhaustive]
@@ -81,6 +86,43 @@ impl Token {
     }
 }
 
+/// A user with a password. Its `Debug` output does not contain the password.
+#[cfg(feature = "basic-auth")]
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct User {
+    name: String,
+    password: String,
+}
+
+#[cfg(feature = "basic-auth")]
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "basic-auth")]
+impl User {
+    pub(super) fn new(name: String, password: String) -> Self {
+        Self { name, password }
+    }
+
+    /// Returns the credentials as a client sends them (RFC 7617), if it can send them.
+    pub(super) fn credentials(&self) -> Result<Token, EndpointSettingError> {
+        let Self { name, password } = self;
+        let problem = if name.is_empty() || password.is_empty() {
+            "the user or the password is empty; expected both"
+        } else if name.contains(':') {
+            "the user contains a colon, which ends it in the header; expected a user without one"
+        } else if name.chars().chain(password.chars()).any(char::is_control) {
+            "the user or the password contains a control character, such as a line break; expected none"
+        } else {
+            return Ok(Token(STANDARD.encode(format!("{name}:{password}"))));
+        };
+        Err(EndpointSettingError::BasicAuth(problem))
+    }
+}
+
 /// A network in CIDR notation, or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Network {
@@ -99,9 +141,18 @@ impl Network {
                 Some(bits) if bits.bytes().all(|digit| digit.is_ascii_digit()) => bits.parse().ok()?,
                 Some(_) => return None,
             };
-            (bits <= width).then_some(Self { address, bits })
+            (bits <= width).then_some(Self { address, bits }.canonical())
         };
         parsed().ok_or_else(|| EndpointSettingError::Network { network: text.to_owned() })
+    }
+
+    /// Returns the IPv4 network of an IPv4-mapped one, `::ffff:10.0.0.0/104`, because peers are compared as IPv4
+    /// addresses.
+    fn canonical(self) -> Self {
+        match (self.address.to_canonical(), self.bits.checked_sub(96)) {
+            (address @ IpAddr::V4(_), Some(bits)) if self.address.is_ipv6() => Self { address, bits },
+            _ => self,
+        }
     }
 
     fn contains(self, peer: IpAddr) -> bool {
@@ -118,8 +169,14 @@ impl Network {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Access {
     pub(super) tokens: Vec<Token>,
+    /// The credentials of users, as clients send them. A request needs a token, or those of a user.
+    #[cfg(feature = "basic-auth")]
+    pub(super) users: Vec<Token>,
     /// The allowed networks; `None` allows all.
     pub(super) networks: Option<Vec<Network>>,
+    /// `true` if the page may be public without tokens and networks.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "a router decides on its own address"))]
+    pub(super) open: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,14 +186,34 @@ pub(super) enum Decision {
     Forbidden,
     /// Networks are listed, but the server does not provide the address of the peer.
     UnknownPeer,
-    /// The request has no valid token.
+    /// The request has no valid token, and no valid user and password.
     Unauthorized,
 }
 
 impl Access {
+    /// Returns `true` if access is restricted, or explicitly open to everyone.
     #[cfg(feature = "serve")]
-    pub(super) fn is_restricted(&self) -> bool {
-        !self.tokens.is_empty() || self.networks.is_some()
+    pub(super) fn may_be_public(&self) -> bool {
+        self.open || self.requires_credentials() || self.networks.is_some()
+    }
+
+    /// Returns `true` if requests need a token, or a user and a password.
+    fn requires_credentials(&self) -> bool {
+        #[cfg(feature = "basic-auth")]
+        if !self.users.is_empty() {
+            return true;
+        }
+        !self.tokens.is_empty()
+    }
+
+    /// Returns the schemes that a client may use.
+    pub(super) fn challenges(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let bearer = (!self.tokens.is_empty()).then_some("Bearer realm=\"metrics\"");
+        #[cfg(feature = "basic-auth")]
+        let basic = (!self.users.is_empty()).then_some("Basic realm=\"metrics\", charset=\"UTF-8\"");
+        #[cfg(not(feature = "basic-auth"))]
+        let basic = None;
+        bearer.into_iter().chain(basic)
     }
 
     /// Decides by the address of the peer, never by a header such as `x-forwarded-for`. Pass `None` as `authorization`
@@ -150,20 +227,26 @@ impl Access {
                 Some(_) => return Decision::Forbidden,
             }
         }
-        if self.tokens.is_empty() {
+        if !self.requires_credentials() {
             return Decision::Allowed;
         }
-        let presented = authorization.and_then(bearer).unwrap_or_default();
-        let valid = self.tokens.iter().fold(Choice::from(0), |valid, token| valid | token.matches(presented));
+        let presented = |scheme| authorization.and_then(|text| credentials(text, scheme)).unwrap_or_default();
+        let is_one = |known: &[Token], presented: &[u8]| {
+            known.iter().fold(Choice::from(0), |valid, token| valid | token.matches(presented))
+        };
+        let valid = is_one(&self.tokens, presented("bearer"));
+        #[cfg(feature = "basic-auth")]
+        let valid = valid | is_one(&self.users, presented("basic"));
         if bool::from(valid) { Decision::Allowed } else { Decision::Unauthorized }
     }
 }
 
-/// Returns the token of `Bearer token`. The scheme is case-insensitive (RFC 9110, section 11.1; RFC 6750, section 2.1).
-fn bearer(authorization: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = authorization.split_at_checked("bearer".len())?;
-    let token = token.strip_prefix(b" ")?;
-    scheme.eq_ignore_ascii_case(b"bearer").then(|| token.trim_ascii())
+/// Returns the credentials after the scheme, such as the token of `Bearer token`. The scheme is case-insensitive (RFC
+/// 9110, section 11.1; RFC 6750, section 2.1).
+fn credentials<'a>(authorization: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
+    let (found, credentials) = authorization.split_at_checked(scheme.len())?;
+    let credentials = credentials.strip_prefix(b" ")?;
+    found.eq_ignore_ascii_case(scheme.as_bytes()).then(|| credentials.trim_ascii())
 }
 
 #[cfg(test)]
@@ -173,7 +256,10 @@ mod tests {
     fn access(tokens: &[&str], networks: Option<&[&str]>) -> Access {
         Access {
             tokens: tokens.iter().map(|&token| Token::new(token.to_owned())).collect(),
+            #[cfg(feature = "basic-auth")]
+            users: Vec::new(),
             networks: networks.map(|networks| networks.iter().map(|text| Network::parse(text).expect(text)).collect()),
+            open: false,
         }
     }
 
@@ -220,6 +306,41 @@ mod tests {
         assert!(!format!("{:?} {}", Token::new("hush".into()), check("hush\n").expect_err("a break")).contains("hush"));
     }
 
+    #[cfg(feature = "basic-auth")]
+    #[test]
+    fn a_user_needs_the_password_and_a_token_is_as_good() {
+        let user = User::new("ada".into(), "s3:crét".into());
+        let mut access = access(&["t"], None);
+        access.users.push(user.credentials().expect("valid"));
+        let decision = |header: &str| access.decide(None, Some(header.as_bytes()));
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        for header in [basic("ada:s3:crét"), basic("ada:s3:crét").replace("Basic", "bASIC "), "Bearer t".to_owned()] {
+            assert_eq!(decision(&header), Decision::Allowed, "{header}");
+        }
+        let token = STANDARD.encode("ada:s3:crét");
+        for header in [
+            basic("ada:"),
+            basic("ada:s3:cré"),
+            basic("ada:s3:crétt"),
+            basic(":s3:crét"),
+            basic("Ada:s3:crét"),
+            basic("t"),
+            "Basic t".to_owned(),
+            "Basic ".to_owned(),
+            "Basic ada:s3:crét".to_owned(),
+            format!("Bearer {token}"),
+        ] {
+            assert_eq!(decision(&header), Decision::Unauthorized, "{header}");
+        }
+        assert!(!format!("{user:?}").contains("s3"));
+        let challenges: Vec<_> = access.challenges().collect();
+        assert!(challenges[0].starts_with("Bearer ") && challenges[1].starts_with("Basic "), "{challenges:?}");
+        for (name, password) in [("", "p"), ("a", ""), ("a:b", "p"), ("a", "p\n"), ("\0", "p")] {
+            let error = User::new(name.into(), password.into()).credentials().expect_err(name).to_string();
+            assert!(error.starts_with("basic authentication: ") && !error.contains("p\n"), "{error}");
+        }
+    }
+
     #[test]
     fn peers_are_matched_with_addresses_and_networks() {
         let access = access(&[], Some(&["10.0.0.0/8", " 192.168.1.7 ", "2001:db8::/32", "::1"]));
@@ -246,6 +367,26 @@ mod tests {
             "10.0.0.1:80",
         ] {
             assert_eq!(Network::parse(network), Err(EndpointSettingError::Network { network: network.to_owned() }));
+        }
+    }
+
+    #[test]
+    fn both_sides_are_compared_as_ipv4_if_they_are_mapped_to_ipv6() {
+        for (network, inside, outside) in [
+            ("::ffff:127.0.0.1", "127.0.0.1", "127.0.0.2"),
+            ("::ffff:127.0.0.1", "::ffff:127.0.0.1", "::127.0.0.1"),
+            ("::ffff:7f00:1/128", "127.0.0.1", "::1"),
+            ("::ffff:10.0.0.0/104", "10.255.0.1", "11.0.0.1"),
+            ("::FFFF:0:0/96", "8.8.8.8", "::1"),
+            ("127.0.0.1", "::ffff:127.0.0.1", "::ffff:127.0.0.2"),
+            ("::127.0.0.1", "::127.0.0.1", "127.0.0.1"),
+            ("64:ff9b::/96", "64:ff9b::7f00:1", "127.0.0.1"),
+            // A larger network that includes the mapped addresses has IPv6 peers only, as `0.0.0.0/0` has IPv4 peers only.
+            ("::/0", "fe80::1", "::ffff:127.0.0.1"),
+        ] {
+            let access = access(&[], Some(&[network]));
+            assert_eq!(from(inside, &access), Decision::Allowed, "{inside} in {network}");
+            assert_eq!(from(outside, &access), Decision::Forbidden, "{outside} in {network}");
         }
     }
 

@@ -23,15 +23,15 @@ const AVAILABLE: &[Coding] = &[
 ];
 
 impl Coding {
-    /// Returns the coding that an `Accept-Encoding` header prefers, or `Identity` if it names no available one. Even
+    /// Returns the coding that an `Accept-Encoding` header prefers, or `Identity` if it accepts no available one. Even
     /// `identity;q=0` gets a page.
     pub(super) fn negotiate(accept_encoding: &str) -> Self {
         let (mut best, mut best_quality) = (Self::Identity, 0);
         let entries: Vec<_> = entries(accept_encoding).collect();
         for &coding in AVAILABLE {
             let named = entries.iter().find(|entry| coding.is_named(&entry.name));
-            // `*` applies to `Identity` only: a client gets a compressed page only if it names the coding.
-            let any = || entries.iter().find(|entry| coding == Self::Identity && entry.name == "*");
+            // `*` stands for each coding that the header does not name.
+            let any = || entries.iter().find(|entry| entry.name == "*");
             let quality = named.or_else(any).map_or(0, |entry| entry.quality);
             if quality > best_quality {
                 (best, best_quality) = (coding, quality);
@@ -81,10 +81,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identity_is_used_unless_another_coding_is_named() {
-        for header in
-            ["", "identity", "br", "gzip;q=0", "zstd;q=0, gzip;q=0", "*", "*;q=0", "identity;q=0", "gzip;q=x", ";"]
-        {
+    fn identity_is_used_unless_another_coding_is_accepted() {
+        for header in [
+            "",
+            "identity",
+            "br",
+            "gzip;q=0",
+            "zstd;q=0, gzip;q=0",
+            "zstd;q=0, gzip;q=0, *",
+            "*;q=0",
+            "identity;q=0",
+            "gzip;q=x",
+            ";",
+            "identity, *;q=0.5",
+        ] {
             assert_eq!(Coding::negotiate(header), Coding::Identity, "{header}");
         }
     }
@@ -92,12 +102,21 @@ mod tests {
     #[cfg(feature = "gzip")]
     #[test]
     fn gzip_is_used_if_it_is_named() {
-        for header in
-            ["gzip", "GZIP", "x-gzip", "br, gzip;q=0.1", "gzip, identity", "gzip;q=0.5, *;q=0.1", "deflate,gzip"]
-        {
+        for header in [
+            "gzip",
+            "GZIP",
+            "x-gzip",
+            "br, gzip;q=0.1",
+            "gzip, identity",
+            "gzip;q=0.5, *;q=0.1",
+            "deflate,gzip",
+            "zstd;q=0, *",
+            "zstd;q=0, *;q=0.1",
+            "zstd;q=0, br, *;q=0.5, identity;q=0",
+        ] {
             assert_eq!(Coding::negotiate(header), Coding::Gzip, "{header}");
         }
-        for header in ["identity, gzip;q=0.9", "gzip;q=0.5, *"] {
+        for header in ["identity, gzip;q=0.9", "zstd;q=0, gzip;q=0.5, *"] {
             assert_eq!(Coding::negotiate(header), Coding::Identity, "{header}");
         }
     }
@@ -105,7 +124,8 @@ mod tests {
     #[cfg(feature = "zstd")]
     #[test]
     fn zstd_is_used_unless_gzip_is_preferred() {
-        for header in ["zstd", "gzip, zstd", "gzip, deflate, br, zstd", "gzip;q=0.8, zstd;q=0.9"] {
+        for header in ["zstd", "*", "gzip;q=0.5, *", "gzip, zstd", "gzip, deflate, br, zstd", "gzip;q=0.8, zstd;q=0.9"]
+        {
             assert_eq!(Coding::negotiate(header), Coding::Zstd, "{header}");
         }
         assert_eq!(Coding::negotiate("gzip, zstd;q=0.9"), Coding::Gzip);

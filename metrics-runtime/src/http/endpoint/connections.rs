@@ -7,21 +7,36 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+/// A client that has taken a part of its page within this time is not stalled.
+const MIN_STALL: Duration = Duration::from_millis(250);
+
+/// The time that a client has in any case, from connecting to the end of its request.
+const MIN_IDLE: Duration = Duration::from_millis(100);
+
 /// The open connections, oldest first.
 ///
-/// If the limit is reached, the oldest connection without an active request is closed for a new one. A client that
-/// opens many connections and sends nothing, or a little at a time, thus loses its own connections and does not block
-/// others.
+/// If the limit is reached, a connection is closed for a new one: the oldest without an active request, else the one
+/// whose client has not read its page for longest. A client that opens many connections and sends nothing, or reads
+/// nothing, or a little at a time, thus loses its own connections and does not block others.
 #[derive(Debug)]
 pub(super) struct Connections {
     limit: usize,
     open: Mutex<Vec<(Activity, AbortHandle)>>,
 }
 
-/// The activity of a connection: the start of its active request, if there is one.
+/// The activity of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Activity {
-    since: Arc<watch::Sender<Option<Instant>>>,
+    opened: Instant,
+    request: Arc<watch::Sender<Option<ActiveSince>>>,
+}
+
+/// The times of an active request.
+#[derive(Clone, Copy, Debug)]
+struct ActiveSince {
+    started: Instant,
+    /// The time at which the client took the last part of its page; `None` before the page is written.
+    progress: Option<Instant>,
 }
 
 /// An active request. Its connection is busy until this is dropped.
@@ -33,21 +48,38 @@ impl Connections {
         Self { limit, open: Mutex::default() }
     }
 
-    /// Spawns the connection that `serve` creates. Does not call `serve` if all connections are busy.
+    /// Returns `true` if there is room for a further connection. Closes another one if need be.
+    pub(super) fn make_room(&self) -> bool {
+        let mut open = self.lock();
+        if open.len() >= self.limit {
+            open.retain(|(_, task)| !task.is_finished());
+        }
+        if open.len() < self.limit {
+            return true;
+        }
+        let now = Instant::now();
+        let is_idle =
+            |activity: &Activity| !activity.is_busy() && now.saturating_duration_since(activity.opened) >= MIN_IDLE;
+        let idle = open.iter().position(|(activity, _)| is_idle(activity));
+        let stalled = || {
+            let stalls = open.iter().enumerate().filter_map(|(i, (activity, _))| Some((activity.stalled_since()?, i)));
+            let longest = stalls.min().filter(|(since, _)| now.saturating_duration_since(*since) >= MIN_STALL);
+            longest.map(|(_, i)| i)
+        };
+        let Some(closed) = idle.or_else(stalled) else { return false };
+        let (_, task) = open.remove(closed);
+        task.abort();
+        true
+    }
+
+    /// Spawns the connection that `serve` creates.
     pub(super) fn open<F>(&self, serve: impl FnOnce(Activity) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let mut open = self.lock();
-        open.retain(|(_, task)| !task.is_finished());
-        if open.len() >= self.limit {
-            let Some(idle) = open.iter().position(|(activity, _)| !activity.is_busy()) else { return };
-            let (_, task) = open.remove(idle);
-            task.abort();
-        }
-        let activity = Activity { since: Arc::new(watch::Sender::new(None)) };
+        let activity = Activity { opened: Instant::now(), request: Arc::new(watch::Sender::new(None)) };
         let task = tokio::spawn(serve(activity.clone()));
-        open.push((activity, task.abort_handle()));
+        self.lock().push((activity, task.abort_handle()));
     }
 
     /// Closes all open connections.
@@ -62,19 +94,24 @@ impl Connections {
 
 impl Activity {
     pub(super) fn begin_request(&self) -> ActiveRequest {
-        self.since.send_replace(Some(Instant::now()));
+        self.request.send_replace(Some(ActiveSince { started: Instant::now(), progress: None }));
         ActiveRequest(self.clone())
     }
 
     fn is_busy(&self) -> bool {
-        self.since.borrow().is_some()
+        self.request.borrow().is_some()
+    }
+
+    /// Returns the time since which the client has read nothing of its page.
+    fn stalled_since(&self) -> Option<Instant> {
+        self.request.borrow().and_then(|request| request.progress)
     }
 
     /// Completes when a request has been active for longer than the limit.
     pub(super) async fn exceeds(&self, limit: Duration) {
-        let mut since = self.since.subscribe();
+        let mut request = self.request.subscribe();
         loop {
-            let started = *since.borrow_and_update();
+            let started = request.borrow_and_update().map(|request| request.started);
             let exceeded = async {
                 match started.and_then(|started| started.checked_add(limit)) {
                     Some(end) => tokio::time::sleep_until(end).await,
@@ -84,15 +121,27 @@ impl Activity {
             tokio::select! {
                 () = exceeded => return,
                 // Never fails: `self` holds the sender.
-                _ = since.changed() => {}
+                _ = request.changed() => {}
             }
         }
     }
 }
 
+impl ActiveRequest {
+    /// Notes that the client takes a part of its page. Wakes nobody, because it happens often.
+    pub(super) fn progress(&self) {
+        self.0.request.send_if_modified(|request| {
+            if let Some(request) = request {
+                request.progress = Some(Instant::now());
+            }
+            false
+        });
+    }
+}
+
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.0.since.send_replace(None);
+        self.0.request.send_replace(None);
     }
 }
 
@@ -110,34 +159,51 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_oldest_idle_connection_is_closed_for_a_new_one_and_a_busy_one_never_is() {
+    fn open(connections: &Connections, connection: Open) -> Activity {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        connections.open(|activity| {
+            let _ = sender.send(activity);
+            async move {
+                let _connection = connection;
+                std::future::pending::<()>().await;
+            }
+        });
+        receiver.recv().expect("the connection was opened")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_idle_connection_is_closed_first_then_the_one_that_stalls_for_longest() {
         let (closed, mut closing) = mpsc::unbounded_channel();
-        let connections = Connections::new(2);
-        let mut activities = Vec::new();
-        let mut open = |name| {
-            let connection = Open(name, closed.clone());
-            connections.open(|activity| {
-                activities.push(activity);
-                async move {
-                    let _connection = connection;
-                    std::future::pending::<()>().await;
-                }
-            });
+        let connections = Connections::new(3);
+        let open = |name| {
+            assert!(connections.make_room(), "{name}");
+            open(&connections, Open(name, closed.clone()))
         };
-        open(1);
-        open(2);
-        open(3);
+        let [_, second, _] = [open(1), open(2), open(3)];
+        assert!(!connections.make_room(), "they have time to send a request");
+        tokio::time::advance(MIN_IDLE).await;
+        let second = second.begin_request();
+        let fourth = open(4).begin_request();
         assert_eq!(closing.recv().await, Some(1));
-        open(4);
+        let fifth = open(5).begin_request();
+        assert_eq!(closing.recv().await, Some(3));
+        // All are busy with a page that is not written yet.
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(!connections.make_room());
+        for request in [&fifth, &second, &fourth] {
+            request.progress();
+            tokio::time::advance(MIN_STALL).await;
+        }
+        fifth.progress();
+        open(6).begin_request();
         assert_eq!(closing.recv().await, Some(2));
-        let active = [activities[2].begin_request(), activities[3].begin_request()];
-        let refused = Open(5, closed.clone());
-        connections.open(|_| async move { drop(refused) });
+        drop(fifth);
+        tokio::time::advance(MIN_IDLE).await;
+        open(7);
         assert_eq!(closing.recv().await, Some(5));
-        drop(active);
         connections.close();
-        let rest = [closing.recv().await, closing.recv().await];
-        assert!(rest.contains(&Some(3)) && rest.contains(&Some(4)), "{rest:?}");
+        let mut rest = [closing.recv().await, closing.recv().await, closing.recv().await];
+        rest.sort_unstable();
+        assert_eq!(rest, [Some(4), Some(6), Some(7)]);
     }
 }

@@ -3,10 +3,11 @@
 //! `promhttp` and the Java client have the same parameter: it can be repeated, and each value names a family to keep.
 //! Here a value can also be the name of a sample of the family, so that every name on a page or in a query works.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// The suffixes that the name of a sample can have in addition to the name of its family.
-const SUFFIXES: [&str; 7] = ["", "_total", "_info", "_bucket", "_sum", "_count", "_created"];
+const SUFFIXES: [&str; 6] = ["_total", "_info", "_bucket", "_sum", "_count", "_created"];
 
 /// Returns the names that a query string selects, or `None` if it selects all families.
 pub(super) fn names(query: &str) -> Option<BTreeSet<String>> {
@@ -17,36 +18,63 @@ pub(super) fn names(query: &str) -> Option<BTreeSet<String>> {
     (!names.is_empty()).then_some(names)
 }
 
-/// Returns the families of a page that have one of these names.
-pub(super) fn select(page: &str, names: &BTreeSet<String>) -> String {
-    let mut selected = String::new();
-    let (mut family, mut is_selected) = ("", false);
-    // Line breaks in help texts and labels are escaped, so each line is complete.
-    for line in page.split_inclusive('\n') {
-        if let Some(comment) = line.strip_prefix("# ") {
-            let mut words = comment.trim_end().split(' ');
-            match (words.next(), words.next()) {
-                (Some("HELP" | "TYPE" | "UNIT"), Some(name)) if name != family => {
-                    family = name;
-                    is_selected = matches(family, names);
-                }
-                (Some("EOF"), None) => is_selected = true,
-                _ => {}
-            }
-        }
-        if is_selected {
-            selected.push_str(line);
-        }
-    }
-    selected
+/// The place of each family on a page.
+pub(super) struct Index {
+    families: BTreeMap<String, Range<usize>>,
+    /// The last line of OpenMetrics, which belongs to no family. Empty in the text format.
+    end: Range<usize>,
 }
 
-/// Returns `true` if one of the names is that of the family or of one of its samples.
-fn matches(family: &str, names: &BTreeSet<String>) -> bool {
-    let stems =
-        [family, family.strip_suffix("_total").unwrap_or(family), family.strip_suffix("_info").unwrap_or(family)];
-    SUFFIXES.iter().any(|suffix| names.contains(&format!("{family}{suffix}")))
-        || stems.iter().any(|&stem| names.contains(stem))
+/// The parts of a page that a request selects, in the order of the page.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Selection {
+    pub(super) parts: Vec<Range<usize>>,
+    /// `true` if each of the names selects a family.
+    pub(super) is_complete: bool,
+}
+
+impl Index {
+    pub(super) fn new(page: &str) -> Self {
+        let mut families = BTreeMap::new();
+        let (mut family, mut start, mut at) = ("", 0, 0);
+        let mut end = page.len()..page.len();
+        // Line breaks in help texts and labels are escaped, so each line is complete.
+        for line in page.split_inclusive('\n') {
+            if let Some(comment) = line.strip_prefix("# ") {
+                let mut words = comment.trim_end().split(' ');
+                match (words.next(), words.next()) {
+                    (Some("HELP" | "TYPE" | "UNIT"), Some(name)) if name != family => {
+                        families.insert(family.to_owned(), start..at);
+                        (family, start) = (name, at);
+                    }
+                    (Some("EOF"), None) => end.start = at,
+                    _ => {}
+                }
+            }
+            at += line.len();
+        }
+        families.insert(family.to_owned(), start..end.start);
+        // The lines before the first family, of which there are none.
+        families.remove("");
+        Self { families, end }
+    }
+
+    /// Returns the families that have one of these names, or a sample with one of these names.
+    pub(super) fn select(&self, names: &BTreeSet<String>) -> Selection {
+        let mut parts = Vec::new();
+        let mut is_complete = true;
+        for name in names {
+            let before = parts.len();
+            let stems = SUFFIXES.iter().filter_map(|suffix| name.strip_suffix(suffix).map(str::to_owned));
+            let families = ["", "_total", "_info"].map(|suffix| format!("{name}{suffix}")).into_iter().chain(stems);
+            parts.extend(families.filter_map(|family| self.families.get(&family).cloned()));
+            is_complete &= parts.len() > before;
+        }
+        parts.push(self.end.clone());
+        parts.sort_unstable_by_key(|part| part.start);
+        parts.dedup();
+        Selection { parts, is_complete }
+    }
 }
 
 /// Decodes a key or value of a query string (`application/x-www-form-urlencoded`).
@@ -107,7 +135,17 @@ mod tests {
             (openmetrics, set(&["c_info"]), "# TYPE c info\n# UNIT c x\nc_info{v=\"1\"} 1\n# EOF\n".to_owned()),
             (openmetrics, set(&["none"]), "# EOF\n".to_owned()),
         ] {
-            assert_eq!(select(page, &names), expected, "{names:?}");
+            let parts = Index::new(page).select(&names).parts;
+            let selected: String = parts.into_iter().map(|part| &page[part]).collect();
+            assert_eq!(selected, expected, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_selection_is_complete_if_each_name_selects_a_family() {
+        let index = Index::new("# TYPE a counter\na 1\n# TYPE b gauge\nb 1\n");
+        for (names, is_complete) in [(set(&["a"]), true), (set(&["a", "b"]), true), (set(&["a", "c"]), false)] {
+            assert_eq!(index.select(&names).is_complete, is_complete, "{names:?}");
         }
     }
 }

@@ -4,28 +4,30 @@
 //! [`server`] both call the scraper.
 
 mod access;
-mod coalesce;
 mod compression;
 #[cfg(feature = "serve")]
 mod connections;
 mod filter;
 mod mount;
 mod negotiate;
+mod pages;
 mod path;
 mod probe;
 mod response;
+mod scraper;
 #[cfg(feature = "serve")]
 mod server;
 mod service;
 mod settings;
+mod writer;
 
 pub use access::EndpointSettingError;
-pub(crate) use coalesce::Scraper;
 pub use mount::EndpointError;
 pub(crate) use mount::{has_route, instrument};
 pub use path::PathError;
 pub(crate) use path::check_path;
-pub use response::PageBody;
+pub use response::{PageBody, SlowReader};
+pub(crate) use scraper::Scraper;
 #[cfg(feature = "serve")]
 pub use server::{ServeError, Server};
 #[cfg(feature = "serve")]

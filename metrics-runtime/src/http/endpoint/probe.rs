@@ -12,14 +12,25 @@ use axum::response::Response;
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Returns the route that the router takes for this path.
+/// A route that serves a path.
+#[derive(Clone)]
+pub(super) struct Matched {
+    /// The route, or `None` for a nested service.
+    pub(super) route: Option<String>,
+}
+
+/// Returns the route that the router takes for this path, or `None` if only a fallback serves it.
 ///
 /// A router does not list its routes, but a layer can replace all of them with a service that returns the matched
 /// route.
-pub(super) fn route(router: &Router, path: &str) -> Option<MatchedPath> {
+pub(super) fn route(router: &Router, path: &str) -> Option<Matched> {
+    if !router.has_routes() {
+        return None;
+    }
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = path.parse().ok()?;
-    let mut router = router.clone().layer(RouteProbe);
+    // The first layer also replaces fallbacks, and the second one does not.
+    let mut router = router.clone().layer(RouteProbe { is_route: false }).route_layer(RouteProbe { is_route: true });
     let response = pin!(Service::call(&mut router, request));
     match response.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(mut response)) => response.extensions_mut().remove(),
@@ -28,15 +39,17 @@ pub(super) fn route(router: &Router, path: &str) -> Option<MatchedPath> {
     }
 }
 
-/// A layer and service that replaces every handler and service, including the fallback and "method not allowed".
+/// A layer and service that replaces every handler and service, including "method not allowed".
 #[derive(Clone, Copy)]
-struct RouteProbe;
+struct RouteProbe {
+    is_route: bool,
+}
 
 impl<S> Layer<S> for RouteProbe {
     type Service = Self;
 
     fn layer(&self, _: S) -> Self {
-        Self
+        *self
     }
 }
 
@@ -51,8 +64,9 @@ impl Service<Request> for RouteProbe {
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let mut response = Response::default();
-        if let Some(route) = request.extensions_mut().remove::<MatchedPath>() {
-            response.extensions_mut().insert(route);
+        if self.is_route {
+            let route = request.extensions_mut().remove::<MatchedPath>().map(|route| route.as_str().to_owned());
+            response.extensions_mut().insert(Matched { route });
         }
         ready(Ok(response))
     }

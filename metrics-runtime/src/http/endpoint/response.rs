@@ -1,41 +1,95 @@
 //! The responses of the endpoint, and the metrics of each scrape.
 
-use std::convert::Infallible;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::iter;
+use std::mem;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
+use std::vec;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use super::compression::Coding;
+use super::filter::Selection;
+use super::pages::Page;
 use crate::encode::Format;
 use crate::registry::Registry;
 
-/// The size of a frame in bytes. A page is sent in frames, so that a connection does not buffer the whole page.
-const FRAME_SIZE: usize = 64 << 10;
+/// The size of a frame in bytes. A server queues a number of frames for a client that does not read (hyper: 16), so
+/// they are small.
+const FRAME_SIZE: usize = 4 << 10;
+
+/// The number of bytes after which a response lets other tasks run. The buffers of the system take megabytes at once, so
+/// that a response to a client that is about to leave would otherwise delay those to others.
+const TURN_SIZE: usize = 128 << 10;
+
+/// The error of a [`PageBody`]: the client read so slowly that the memory of its page was given to another one.
+///
+/// Eight pages are in memory. A ninth one takes the place of a page of which nothing was read for a second, or which is
+/// four seconds old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the client reads the page too slowly: its memory was needed for another page")]
+#[non_exhaustive]
+pub struct SlowReader;
 
 /// The response body of the endpoint.
 pub struct PageBody {
-    rest: Bytes,
-    coding: Coding,
+    content: Content,
+    /// The number of bytes to send.
+    left: usize,
+    /// The number of bytes to send before other tasks run.
+    turn: usize,
     scrape: Option<Scrape>,
     /// Marks the connection as busy until it is dropped.
     #[cfg(feature = "serve")]
-    #[expect(dead_code, reason = "held until it is dropped")]
     active: Option<super::connections::ActiveRequest>,
 }
 
+enum Content {
+    Text(&'static str),
+    Page { page: Arc<Page>, parts: vec::IntoIter<Range<usize>>, part: Range<usize> },
+}
+
+/// The parts of a page that a request gets.
+pub(super) struct PageParts {
+    page: Arc<Page>,
+    parts: Vec<Range<usize>>,
+    /// `false` if families may be missing.
+    pub(super) is_complete: bool,
+}
+
+impl PageParts {
+    /// Selects the families with these names, or the whole page.
+    pub(super) fn new(page: Arc<Page>, names: Option<&BTreeSet<String>>) -> Self {
+        let is_complete = page.is_complete;
+        match (&page.index, names) {
+            (Some(index), Some(names)) => {
+                let Selection { parts, is_complete: has_all } = index.select(names);
+                // A family that another request would miss does not matter.
+                Self { page, parts, is_complete: is_complete || has_all }
+            }
+            _ => Self { parts: iter::once(0..page.len).collect(), page, is_complete },
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.parts.iter().map(ExactSizeIterator::len).sum()
+    }
+}
+
 impl PageBody {
-    fn new(rest: Bytes, coding: Coding, scrape: Option<Scrape>) -> Self {
+    fn new(content: Content, left: usize, scrape: Option<Scrape>) -> Self {
         Self {
-            rest,
-            coding,
+            content,
+            left,
+            turn: TURN_SIZE,
             scrape,
             #[cfg(feature = "serve")]
             active: None,
@@ -44,30 +98,67 @@ impl PageBody {
 
     #[cfg(feature = "serve")]
     pub(super) fn with_active_request(self, active: super::connections::ActiveRequest) -> Self {
+        active.progress();
         Self { active: Some(active), ..self }
     }
 }
 
 impl fmt::Debug for PageBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PageBody").field("rest", &self.rest.len()).finish_non_exhaustive()
+        f.debug_struct("PageBody").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+impl Content {
+    /// Returns the next frame, or `None` if the page was taken away.
+    fn next(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Text(text) => Some(Bytes::from_static(mem::take(text).as_bytes())),
+            Self::Page { page, parts, part } => {
+                while part.start == part.end {
+                    *part = parts.next()?;
+                }
+                let frame = part.start..part.end.min(part.start + FRAME_SIZE);
+                part.start = frame.end;
+                page.read(frame)
+            }
+        }
+    }
+
+    fn coding(&self) -> Coding {
+        match self {
+            Self::Text(_) => Coding::Identity,
+            Self::Page { page, .. } => page.coding,
+        }
     }
 }
 
 impl Body for PageBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = SlowReader;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.rest.is_empty() {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SlowReader>>> {
+        if self.left == 0 {
             return Poll::Ready(None);
         }
-        let length = self.rest.len().min(FRAME_SIZE);
-        let frame = self.rest.split_to(length);
-        let is_last = self.rest.is_empty();
-        let coding = self.coding;
+        if self.turn == 0 {
+            self.turn = TURN_SIZE;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let Some(frame) = self.content.next() else {
+            self.left = 0;
+            return Poll::Ready(Some(Err(SlowReader)));
+        };
+        self.left -= frame.len();
+        self.turn = self.turn.saturating_sub(frame.len());
+        #[cfg(feature = "serve")]
+        if let Some(active) = &self.active {
+            active.progress();
+        }
+        let (coding, is_last) = (self.content.coding(), self.left == 0);
         if let Some(scrape) = &mut self.scrape {
-            scrape.count_bytes(coding, length as u64);
+            scrape.count_bytes(coding, frame.len() as u64);
             if is_last {
                 scrape.complete();
             }
@@ -76,11 +167,11 @@ impl Body for PageBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
+        self.left == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.len() as u64)
+        SizeHint::with_exact(self.left as u64)
     }
 }
 
@@ -91,19 +182,12 @@ pub(super) struct Scrape {
     started: Instant,
     code: StatusCode,
     completed: bool,
-    permit: Option<Permit>,
 }
 
 impl Scrape {
     pub(super) fn begin(registry: &Registry) -> Self {
         registry.scrapes().in_flight().enter();
-        Self {
-            registry: registry.clone(),
-            started: Instant::now(),
-            code: StatusCode::OK,
-            completed: false,
-            permit: None,
-        }
+        Self { registry: registry.clone(), started: Instant::now(), code: StatusCode::OK, completed: false }
     }
 
     fn count_bytes(&self, coding: Coding, bytes: u64) {
@@ -121,52 +205,24 @@ impl Drop for Scrape {
         let code = if self.completed { self.code.as_u16() } else { 499 };
         scrapes.answered(code, self.started.elapsed());
         scrapes.in_flight().exit();
-        drop(self.permit.take());
     }
 }
 
-/// A permit for one of the concurrent scrapes.
-pub(super) struct Permit(Arc<AtomicUsize>);
-
-impl Permit {
-    /// Returns `None` if `limit` permits are in use.
-    pub(super) fn acquire(in_use: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
-        let increment = |current| (current < limit).then_some(current + 1);
-        let acquired = in_use.fetch_update(Ordering::Relaxed, Ordering::Relaxed, increment).is_ok();
-        acquired.then(|| Self(Arc::clone(in_use)))
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A page in one format and one encoding.
-pub(super) struct EncodedPage {
-    pub(super) format: Format,
-    pub(super) coding: Coding,
-    pub(super) bytes: Bytes,
-    /// `true` if the request method is `HEAD`.
-    pub(super) is_head: bool,
-}
-
-/// Creates the response with a page. The scrape and its permit end with the response body.
-pub(super) fn page_response(mut scrape: Scrape, permit: Permit, page: EncodedPage) -> Response<PageBody> {
-    let length = page.bytes.len();
-    let body = if page.is_head { Bytes::new() } else { page.bytes };
-    if body.is_empty() {
+/// Creates the response with a page. The scrape ends with the response body.
+pub(super) fn page_response(mut scrape: Scrape, format: Format, parts: PageParts, is_head: bool) -> Response<PageBody> {
+    let (length, coding) = (parts.len(), parts.page.coding);
+    let left = if is_head { 0 } else { length };
+    if left == 0 {
         scrape.complete();
     }
-    scrape.permit = Some(permit);
-    let mut response = Response::new(PageBody::new(body, page.coding, Some(scrape)));
+    let content = Content::Page { page: parts.page, parts: parts.parts.into_iter(), part: 0..0 };
+    let mut response = Response::new(PageBody::new(content, left, Some(scrape)));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.format.content_type()));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    if page.coding != Coding::Identity {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(page.coding.name()));
+    if coding != Coding::Identity {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     }
     response
 }
@@ -185,18 +241,14 @@ pub(super) fn error_response(
 
 /// Creates a response with a text and the headers that its code requires.
 pub(super) fn text_response(code: StatusCode, text: &'static str, is_head: bool) -> Response<PageBody> {
-    let body = Bytes::from_static(if is_head { b"" } else { text.as_bytes() });
-    let mut response = Response::new(PageBody::new(body, Coding::Identity, None));
+    let left = if is_head { 0 } else { text.len() };
+    let mut response = Response::new(PageBody::new(Content::Text(text), left, None));
     *response.status_mut() = code;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
-    let (name, value) = match code {
-        StatusCode::METHOD_NOT_ALLOWED => (ALLOW, "GET,HEAD"),
-        StatusCode::UNAUTHORIZED => (WWW_AUTHENTICATE, "Bearer realm=\"metrics\""),
-        StatusCode::SERVICE_UNAVAILABLE => (RETRY_AFTER, "1"),
-        _ => return response,
-    };
-    headers.insert(name, HeaderValue::from_static(value));
+    if code == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static("GET,HEAD"));
+    }
     response
 }

@@ -15,14 +15,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::coalesce::Scraper;
+use super::access::Access;
 use super::connections::{Activity, Connections};
 use super::response::text_response;
+use super::scraper::Scraper;
 
 /// The path of the health check.
 const HEALTH: &str = "/health";
@@ -39,7 +40,16 @@ const MAX_HEAD_SIZE: usize = 64 << 10;
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The maximum number of connections.
-const MAX_CONNECTIONS: usize = 128;
+const MAX_CONNECTIONS: usize = 512;
+
+/// The pause before another attempt to make room for a new connection, while all others wait for a page.
+const ROOM_RETRY_DELAY: Duration = Duration::from_millis(5);
+
+/// The size of a connection's send buffer in bytes.
+const SEND_BUFFER: u32 = 256 << 10;
+
+/// The number of connections that wait to be accepted, for example while all others wait for a page.
+const BACKLOG: u32 = 4096;
 
 /// The delay after a failure of `accept`, for example because no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -115,26 +125,41 @@ impl Server {
 }
 
 /// Checks that the page is restricted or explicitly open if the address is not a loopback address.
-pub(crate) fn check_exposure(scraper: &Scraper, address: SocketAddr) -> Result<(), ServeError> {
+pub(crate) fn check_exposure(access: &Access, address: SocketAddr) -> Result<(), ServeError> {
     // `::ffff:127.0.0.1` is loopback as well.
     let is_loopback = address.ip().to_canonical().is_loopback();
-    if is_loopback || scraper.may_be_public() { Ok(()) } else { Err(ServeError::Open { address }) }
+    if is_loopback || access.may_be_public() { Ok(()) } else { Err(ServeError::Open { address }) }
 }
 
 /// Starts a server for the page on `address`, at `path`.
 pub(crate) async fn serve(scraper: Arc<Scraper>, path: String, address: SocketAddr) -> Result<Server, ServeError> {
-    if path == HEALTH {
-        return Err(ServeError::HealthTaken);
+    // If metrics are switched off, there is no page: only the health check is served.
+    if scraper.is_enabled() {
+        if path == HEALTH {
+            return Err(ServeError::HealthTaken);
+        }
+        check_exposure(scraper.access(), address)?;
     }
-    check_exposure(&scraper, address)?;
     let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
     let failed = |error: io::Error| ServeError::Bind { address, kind: error.kind(), reason: error.to_string() };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = listen(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
     let pages = Arc::new(Pages { scraper, path });
     let task = runtime.spawn(run(listener, pages, stopped));
     Ok(Server { address, stop, task })
+}
+
+/// Listens with a small send buffer, which accepted connections inherit: a client that does not read costs the time of
+/// filling it. The kernel would let it grow to megabytes.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As the standard library does: a restarted service gets its address although old connections linger.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The state that all connections share.
@@ -154,14 +179,23 @@ async fn run(listener: TcpListener, pages: Arc<Pages>, stopped: oneshot::Receive
     let graceful = GracefulShutdown::new();
     let connections = Connections::new(MAX_CONNECTIONS);
     let grace = loop {
+        let accepted = async {
+            let accepted = listener.accept().await;
+            while !connections.make_room() {
+                tokio::time::sleep(ROOM_RETRY_DELAY).await;
+            }
+            accepted
+        };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accepted => accepted,
             grace = &mut stopped => break grace,
         };
         match accepted {
             Ok((stream, peer)) => {
                 let (pages, watcher) = (Arc::clone(&pages), graceful.watcher());
                 connections.open(|activity| connection(stream, peer, pages, activity, watcher));
+                // The connection reads its request before it can be closed for the next one.
+                tokio::task::yield_now().await;
             }
             Err(_) => tokio::time::sleep(ACCEPT_RETRY_DELAY).await,
         }
@@ -180,7 +214,9 @@ async fn connection(stream: TcpStream, peer: SocketAddr, pages: Arc<Pages>, acti
             let (parts, _) = request.into_parts();
             let is_head = parts.method == Method::HEAD;
             let response = match parts.uri.path() {
-                path if path == pages.path => Ok(Arc::clone(&pages.scraper).respond(&parts, Some(peer.ip()))),
+                path if path == pages.path && path != HEALTH => {
+                    Ok(Arc::clone(&pages.scraper).respond(&parts, Some(peer.ip())))
+                }
                 HEALTH if is_head || parts.method == Method::GET => Err((StatusCode::OK, "ok\n")),
                 HEALTH => Err((StatusCode::METHOD_NOT_ALLOWED, "use GET or HEAD\n")),
                 _ => Err((StatusCode::NOT_FOUND, "not found\n")),

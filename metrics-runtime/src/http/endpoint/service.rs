@@ -10,13 +10,13 @@ use axum::extract::ConnectInfo;
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::coalesce::Scraper;
 use super::response::PageBody;
+use super::scraper::Scraper;
 
 /// A service that responds with the metrics page. Created by [`Metrics::endpoint`](crate::Metrics::endpoint).
 ///
 /// Use it to mount the page in a way that [`Metrics::instrument`](crate::Metrics::instrument) does not support. It
-/// ignores the path of the request. Clones are cheap and share one limit of concurrent scrapes.
+/// ignores the path of the request. Clones are cheap and share the pages that are being written.
 ///
 /// ```
 /// use axum::Router;

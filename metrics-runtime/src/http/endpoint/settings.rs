@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "basic-auth")]
+use super::access::User;
 use super::access::{Access, EndpointSettingError, Network, Token};
 
 /// The settings of the metrics page, in the application's router ([`Metrics::instrument`](crate::Metrics::instrument))
@@ -9,8 +11,7 @@ use super::access::{Access, EndpointSettingError, Network, Token};
 ///
 /// | setting | default |
 /// |---|---|
-/// | [`token`](Self::token), [`allow`](Self::allow) | no access control, in a router or on a loopback address |
-/// | [`limit`](Self::limit) | 40 concurrent scrapes |
+/// | [`token`](Self::token), [`allow`](Self::allow), `basic_auth` (feature `basic-auth`) | no access control, in a router or on a loopback address |
 /// | [`deadline`](Self::deadline) | 10 s |
 /// | [`strict`](Self::strict) | `false`: a page without the families of a failed collector is served |
 ///
@@ -26,9 +27,10 @@ use super::access::{Access, EndpointSettingError, Network, Token};
 #[must_use]
 pub struct Endpoint {
     tokens: Vec<Token>,
+    #[cfg(feature = "basic-auth")]
+    users: Vec<User>,
     networks: Option<Vec<String>>,
     open: bool,
-    limit: usize,
     deadline: Duration,
     strict: bool,
 }
@@ -43,7 +45,15 @@ impl Endpoint {
     /// Creates the default settings.
     pub const fn new() -> Self {
         let deadline = Duration::from_secs(10);
-        Self { tokens: Vec::new(), networks: None, open: false, limit: 40, deadline, strict: false }
+        Self {
+            tokens: Vec::new(),
+            #[cfg(feature = "basic-auth")]
+            users: Vec::new(),
+            networks: None,
+            open: false,
+            deadline,
+            strict: false,
+        }
     }
 
     /// Requires `Authorization: Bearer token`; other requests get 401. Repeated calls add tokens, each of which is
@@ -60,6 +70,25 @@ impl Endpoint {
     pub(crate) fn only_token(mut self, token: String) -> Self {
         self.tokens.clear();
         self.token(token)
+    }
+
+    /// Requires this user and password in `Authorization: Basic ..`, as `basic_auth` in the configuration of Prometheus
+    /// sends them; other requests get 401. Repeated calls add users. With a [`token`](Self::token) as well, either is
+    /// sufficient.
+    ///
+    /// The credentials of a request are compared in constant time. They can be read on the way, unless the connection is
+    /// encrypted. A user or password that is empty or cannot be sent is an error at `build`.
+    #[cfg(feature = "basic-auth")]
+    pub fn basic_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.users.push(User::new(user.into(), password.into()));
+        self
+    }
+
+    /// Replaces all users.
+    #[cfg(feature = "basic-auth")]
+    pub(crate) fn only_basic_auth(mut self, user: &str, password: &str) -> Self {
+        self.users.clear();
+        self.basic_auth(user, password)
     }
 
     /// Allows requests from these addresses (`10.1.2.3`, `::1`) and networks (`10.0.0.0/8`) only; others get 403.
@@ -87,24 +116,18 @@ impl Endpoint {
         self
     }
 
-    /// Sets the maximum number of concurrent scrapes, each from the request to the end of the page. Further ones get
-    /// 503 and `Retry-After`. A limit of 0 is an error at `build`.
-    pub const fn limit(mut self, scrapes: usize) -> Self {
-        self.limit = scrapes;
-        self
-    }
-
     /// Sets the time limit for collectors of the `prometheus` crate. A scraper with a shorter timeout in the header
-    /// `X-Prometheus-Scrape-Timeout-Seconds` gets its page shortly before that timeout. A deadline of 0 is an error at
-    /// `build`.
+    /// `X-Prometheus-Scrape-Timeout-Seconds` gets its page shortly before that timeout, without the collectors that have
+    /// not answered. Only a missed deadline is counted in `metrics_runtime_scrape_errors_total`, so it should be shorter
+    /// than the timeout of the scrapers. A deadline of 0 is an error at `build`.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
     /// Sets whether an incomplete page is an error. If `true`, the response is 500 if a collector of the `prometheus`
-    /// crate panics, misses the deadline or returns an invalid family. If `false`, that collector's families are left
-    /// out of the page.
+    /// crate panics, has not answered in time or returns an invalid family, unless the request selects families by
+    /// `name[]` and each name has one. If `false`, that collector's families are left out of the page.
     pub const fn strict(mut self, yes: bool) -> Self {
         self.strict = yes;
         self
@@ -118,22 +141,16 @@ impl Endpoint {
             Some(networks) => Some(networks.iter().map(|text| Network::parse(text)).collect::<Result<_, _>>()?),
             None => None,
         };
-        if self.limit == 0 {
-            return Err(EndpointSettingError::Limit);
-        }
         if self.deadline.is_zero() {
             return Err(EndpointSettingError::Deadline);
         }
-        Ok(Access { tokens: self.tokens.clone(), networks })
-    }
-
-    #[cfg(feature = "serve")]
-    pub(super) const fn is_open(&self) -> bool {
-        self.open
-    }
-
-    pub(super) const fn max_scrapes(&self) -> usize {
-        self.limit
+        Ok(Access {
+            tokens: self.tokens.clone(),
+            #[cfg(feature = "basic-auth")]
+            users: self.users.iter().map(User::credentials).collect::<Result<_, _>>()?,
+            networks,
+            open: self.open,
+        })
     }
 
     pub(super) const fn time_limit(&self) -> Duration {

@@ -1,7 +1,7 @@
 //! Calls of collectors on other threads, with a deadline.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use prometheus::proto::MetricFamily;
 
 use super::{Collectors, Merged, Unit, lock};
-use crate::registry::gathered::{Cause, CollectorTimeouts, Gathered};
+use crate::registry::gathered::{Cause, Gathered};
 
 /// After this time without progress, one more thread takes collectors from the queue. The value affects only the number
 /// of threads.
@@ -29,20 +29,71 @@ pub(super) struct Call {
 pub(super) struct Finished {
     calls: Mutex<u64>,
     changed: Condvar,
+    /// The number of threads that call collectors.
+    threads: AtomicUsize,
+}
+
+/// A running thread, which is counted until this is dropped.
+struct Running(Arc<Finished>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.threads.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 type Queue = Mutex<VecDeque<(Arc<Unit>, Arc<Call>)>>;
 
-impl Collectors {
-    /// Calls every collector on other threads. Joins calls that are running for another page. Leaves out collectors
-    /// that have not answered by the deadline, and does not call them again until they have.
-    pub(in crate::registry) fn gather_within(&self, timeouts: CollectorTimeouts) -> Gathered {
-        let units = lock(&self.units).clone();
-        let queue = Arc::new(Queue::default());
-        let calls: Vec<_> = units.into_iter().map(|unit| unit.call(&queue)).collect();
-        self.wait(&calls, &queue, timeouts);
+/// The calls of all collectors for one or more pages.
+#[derive(Clone)]
+pub(crate) struct Gathering {
+    calls: Vec<(Arc<Unit>, Arc<Call>)>,
+    queue: Arc<Queue>,
+    finished: Arc<Finished>,
+    started: Instant,
+    /// The duration after which a call is overdue.
+    overdue: Duration,
+}
+
+impl Gathering {
+    /// Returns the time at which a call is overdue. It may have started earlier, for another page.
+    fn overdue_at(&self, call: &Call) -> Instant {
+        let started = call.started.get().map_or(self.started, |started| self.started.min(*started));
+        // A time beyond the range of `Instant` becomes one day.
+        started.checked_add(self.overdue).unwrap_or(started + Duration::from_secs(86_400))
+    }
+
+    /// Waits until each collector has answered or is overdue, and returns `true`. Returns `false` if that is not so at
+    /// the given time.
+    pub(crate) fn wait(&self, until: Instant) -> bool {
+        let mut finished = lock(&self.finished.calls);
+        loop {
+            let now = Instant::now();
+            let open = self.calls.iter().filter(|(_, call)| call.families.get().is_none());
+            let overdue = open.map(|(_, call)| self.overdue_at(call)).filter(|overdue| *overdue > now).min();
+            let Some(overdue) = overdue else { return true };
+            if now >= until {
+                return false;
+            }
+            let before = *finished;
+            let is_queued = !lock(&self.queue).is_empty();
+            let left = until.min(overdue).saturating_duration_since(now);
+            let pause = if is_queued { left.min(STALL) } else { left };
+            finished = self.finished.changed.wait_timeout(finished, pause).unwrap_or_else(PoisonError::into_inner).0;
+            if is_queued && *finished == before {
+                drop(finished);
+                self.add_thread();
+                finished = lock(&self.finished.calls);
+            }
+        }
+    }
+
+    /// Returns the answers so far. Leaves out collectors that have not answered, and reports those that are overdue.
+    pub(crate) fn answers(self) -> Gathered {
         let mut merged = Merged::default();
-        for (unit, call) in calls {
+        let now = Instant::now();
+        let overdue: Vec<_> = self.calls.iter().map(|(_, call)| now >= self.overdue_at(call)).collect();
+        for ((unit, call), is_overdue) in self.calls.into_iter().zip(overdue) {
             let families = match Arc::try_unwrap(call) {
                 Ok(call) => call.families.into_inner(),
                 // Another page waits for the same call.
@@ -50,43 +101,26 @@ impl Collectors {
             };
             match families {
                 Some(families) => merged.add(&unit, families),
-                None => merged.problem(Cause::Timeout, format!("{} did not answer in time", unit.name)),
+                None if is_overdue => merged.problem(Cause::Timeout, format!("{} did not answer in time", unit.name)),
+                None => merged.unanswered.push(unit.name.clone()),
             }
         }
         merged.finish()
     }
 
-    fn wait(&self, calls: &[(Arc<Unit>, Arc<Call>)], queue: &Arc<Queue>, timeouts: CollectorTimeouts) {
-        let requested = Instant::now();
-        let is_overdue = |call: &Call| {
-            let started = call.started.get().copied().unwrap_or(requested);
-            requested.saturating_duration_since(started) >= timeouts.overdue
-        };
-        let awaited: Vec<_> = calls.iter().map(|(_, call)| call).filter(|call| !is_overdue(call)).collect();
-        if !lock(queue).is_empty() {
-            self.add_thread(queue);
+    /// Starts one more thread for the queue, unless there is one for each collector. It is never joined, so a collector
+    /// cannot keep the process alive.
+    ///
+    /// Each thread is in a collector that is not queued, or is about to end. So a collector that is queued waits for
+    /// other collectors only until the next attempt.
+    fn add_thread(&self) {
+        let limit = self.calls.len();
+        let add = |threads| (threads < limit).then_some(threads + 1);
+        if self.finished.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_err() {
+            return;
         }
-        let mut finished = lock(&self.finished.calls);
-        while !awaited.iter().all(|call| call.families.get().is_some()) {
-            let left = timeouts.deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            let before = *finished;
-            let is_queued = !lock(queue).is_empty();
-            let pause = if is_queued { left.min(STALL) } else { left };
-            finished = self.finished.changed.wait_timeout(finished, pause).unwrap_or_else(PoisonError::into_inner).0;
-            if is_queued && *finished == before {
-                drop(finished);
-                self.add_thread(queue);
-                finished = lock(&self.finished.calls);
-            }
-        }
-    }
-
-    /// Starts one more thread for the queue. It is never joined, so a collector cannot keep the process alive.
-    fn add_thread(&self, queue: &Arc<Queue>) {
-        let (queue, finished) = (Arc::clone(queue), Arc::clone(&self.finished));
+        let running = Running(Arc::clone(&self.finished));
+        let (queue, finished) = (Arc::clone(&self.queue), Arc::clone(&self.finished));
         let work = move || {
             let next = || lock(&queue).pop_front();
             while let Some((unit, call)) = next() {
@@ -98,9 +132,26 @@ impl Collectors {
                     finished.changed.notify_all();
                 }
             }
+            drop(running);
         };
         // Without another thread, queued collectors are left out unless a running thread takes them in time.
         let _ = thread::Builder::new().name("metrics-collect".to_owned()).spawn(work);
+    }
+}
+
+impl Collectors {
+    /// Starts to call every collector on other threads. Joins calls that are running for another page: a collector is
+    /// not called again until it has answered.
+    pub(in crate::registry) fn start_gathering(&self, overdue: Duration) -> Gathering {
+        let units = lock(&self.units).clone();
+        let queue = Arc::new(Queue::default());
+        let calls = units.into_iter().map(|unit| unit.call(&queue)).collect();
+        let finished = Arc::clone(&self.finished);
+        let gathering = Gathering { calls, queue, finished, started: Instant::now(), overdue };
+        if !lock(&gathering.queue).is_empty() {
+            gathering.add_thread();
+        }
+        gathering
     }
 }
 

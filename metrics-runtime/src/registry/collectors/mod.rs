@@ -2,7 +2,7 @@
 //! invalid data loses only its own families.
 
 #[cfg(feature = "axum")]
-mod calls;
+pub(crate) mod calls;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -114,6 +114,7 @@ struct Merged {
     by_name: BTreeMap<String, MetricFamily>,
     included: Vec<MetricFamily>,
     problems: Vec<Problem>,
+    unanswered: Vec<String>,
 }
 
 impl Merged {
@@ -152,7 +153,7 @@ impl Merged {
     }
 
     fn finish(self) -> Gathered {
-        let Self { mut by_name, included, mut problems } = self;
+        let Self { mut by_name, included, mut problems, unanswered } = self;
         for family in by_name.values_mut() {
             family.mut_metric().sort_by(|a, b| values(a).cmp(values(b)));
         }
@@ -165,7 +166,7 @@ impl Merged {
                 false
             }
         });
-        Gathered { families, problems }
+        Gathered { families, problems, unanswered }
     }
 }
 

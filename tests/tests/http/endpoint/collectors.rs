@@ -59,7 +59,7 @@ fn patient(registry: &Registry) -> EndpointService {
 
 #[tokio::test]
 async fn a_hundred_concurrent_scrapes_share_one_gather() {
-    let (page, registry) = endpoint(Endpoint::new().limit(100).deadline(Duration::from_secs(600)));
+    let (page, registry) = endpoint(Endpoint::new().deadline(Duration::from_secs(600)));
     let (gate, _open, gathered) = blocked(&registry, "slow");
     let scrapes: Vec<_> = (0..100)
         .map(|i| {
@@ -69,7 +69,6 @@ async fn a_hundred_concurrent_scrapes_share_one_gather() {
             tokio::spawn(page.clone().call(request))
         })
         .collect();
-    assert_eq!(send(&page, Request::get("/")).await.status(), StatusCode::SERVICE_UNAVAILABLE);
     gate.open();
     let mut pages = BTreeSet::new();
     for scrape in scrapes {
@@ -162,8 +161,57 @@ async fn the_timeout_of_the_scraper_is_kept() {
     let response = send(&page, Request::get("/").header("x-prometheus-scrape-timeout-seconds", "0.2")).await;
     assert_eq!(response.status(), StatusCode::OK);
     let text = text(response).await;
+    assert!(!text.contains("stuck") && text.contains("metrics_runtime_scrapes_in_flight 1\n"), "{text}");
+    assert_eq!(gathered.get(), 1);
+}
+
+/// The errors raise an alert, so a scraper cannot cause them with a timeout that no collector can keep.
+#[tokio::test]
+async fn a_timeout_that_only_the_scraper_sets_is_not_an_error_of_the_service() {
+    let (page, registry) = endpoint(Endpoint::new().deadline(Duration::from_secs(3)));
+    let (_gate, _open, gathered) = blocked(&registry, "stuck");
+    for timeout in ["0.001", "0.000000001", "0.2", "1e-8", "0.01"] {
+        let response = send(&page, Request::get("/").header("x-prometheus-scrape-timeout-seconds", timeout)).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let text = text(response).await;
+        assert!(!text.contains("stuck"), "{text}");
+        assert!(text.contains("cause=\"timeout\"} 0\n"), "{text}");
+        assert!(text.contains("metrics_runtime_scrape_series 0\n"), "a page without some collectors does not set it");
+    }
+    // The deadline of the endpoint is counted, from the start of the call.
+    let text = get(&page, "/").await;
     assert!(!text.contains("stuck") && text.contains("cause=\"timeout\"} 1\n"), "{text}");
     assert_eq!(gathered.get(), 1);
+}
+
+/// Requests that end before their page is written leave nothing behind, whatever timeouts they name.
+#[tokio::test]
+async fn clients_that_disconnect_at_once_do_not_start_threads_or_calls() {
+    let (page, registry) = endpoint(Endpoint::new().deadline(Duration::from_secs(600)));
+    let (gate, _open, gathered) = blocked(&registry, "slow");
+    let threads = || {
+        let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|name| name.trim() == "metrics-scrape").count()
+    };
+    let before = threads();
+    for i in 1..=2_000 {
+        let request = Request::get(if i % 3 == 0 { "/?name[]=slow" } else { "/" })
+            .header("x-prometheus-scrape-timeout-seconds", (600.0 + f64::from(i) / 1e3).to_string())
+            .header("accept-encoding", if i % 2 == 0 { "gzip" } else { "identity" });
+        let mut scrape = Box::pin(page.clone().call(request.body(()).expect("a request")));
+        assert!(poll_once(scrape.as_mut()).is_pending());
+    }
+    // Other tests of this process have threads of this name too.
+    assert!(threads() <= before + 20, "{} threads", threads());
+    let mut last = Box::pin(page.clone().call(Request::get("/").body(()).expect("a request")));
+    assert!(poll_once(last.as_mut()).is_pending());
+    eventually("it is gathered", || gathered.get() == 1).await;
+    gate.open();
+    assert!(text(last.await.expect("the endpoint does not fail")).await.contains("slow 1\n"));
+    // The first call was for a client that has disconnected. The last page joined it, or started its own.
+    assert!(gathered.get() <= 2);
+    assert_eq!(value(&registry, "metrics_runtime_scrapes_total{code=\"499\"}"), 2_000.0);
 }
 
 #[tokio::test]
@@ -228,6 +276,28 @@ async fn an_incomplete_page_is_an_error_if_strict() {
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(!text(response).await.contains("canary"));
     assert_eq!(value(&registry, "metrics_runtime_scrapes_total{code=\"500\"}"), 2.0);
+}
+
+/// A name that selects nothing may be that of a family of the failed collector.
+#[tokio::test]
+async fn a_strict_page_of_selected_families_does_not_depend_on_others() {
+    let (page, registry) = endpoint(Endpoint::new().strict(true));
+    CallCount::register(&registry, "foreign");
+    let own = Descriptor::gauge("own", "Own.");
+    registry.gauge(own).expect("valid").get_or_create(&[]).expect("no labels").set(1.0);
+    register(&registry, "broken", || panic!("a canary"));
+    for (uri, code) in [
+        ("/?name[]=own", StatusCode::OK),
+        ("/?name[]=own&name[]=foreign", StatusCode::OK),
+        ("/?name[]=broken", StatusCode::INTERNAL_SERVER_ERROR),
+        ("/?name[]=own&name[]=broken", StatusCode::INTERNAL_SERVER_ERROR),
+        ("/?name[]=none", StatusCode::INTERNAL_SERVER_ERROR),
+        ("/", StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
+        assert_eq!(send(&page, Request::get(uri)).await.status(), code, "{uri}");
+    }
+    let text = get(&page, "/?name[]=own&name[]=foreign").await;
+    assert!(text.contains("\nown 1\n") && text.contains("\nforeign 1\n") && text.lines().count() == 6, "{text}");
 }
 
 fn changed(name: &str, change: impl FnOnce(&mut MetricFamily)) -> MetricFamily {

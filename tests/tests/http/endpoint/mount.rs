@@ -27,12 +27,12 @@ async fn get_text(app: &Router, uri: &str) -> (StatusCode, String) {
 async fn scrapes_are_not_recorded_as_requests() {
     let registry = Registry::new();
     let metrics = Metrics::builder().registry(&registry).build().expect("the defaults are valid");
-    let app = metrics.instrument(Router::new().route("/{*all}", get(ok))).expect("free");
+    let app = metrics.instrument(Router::new().route("/a/{*all}", get(ok))).expect("free");
     get_text(&app, "/metrics").await;
     get_text(&app, "/a/b").await;
     let (status, page) = get_text(&app, "/metrics").await;
     assert_eq!(status, StatusCode::OK);
-    assert!(page.contains(r#"http_requests_total{method="GET",endpoint="/{*all}",status="200"} 1"#), "{page}");
+    assert!(page.contains(r#"http_requests_total{method="GET",endpoint="/a/{*all}",status="200"} 1"#), "{page}");
     assert_eq!(all_requests(&registry), 1);
 }
 
@@ -60,15 +60,36 @@ fn a_path_with_a_route_of_the_application_is_an_error() {
     }
 }
 
+/// The router would prefer the page, which would then hide what the application serves there.
+#[test]
+fn a_path_that_another_route_serves_is_an_error_that_names_the_route() {
+    let inner = || Router::new().route("/", get(ok)).route("/other", get(ok));
+    for (router, path, route) in [
+        (Router::new().route("/v1/files/{*path}", get(ok)), "/v1/files/x", Some("/v1/files/{*path}")),
+        (Router::new().route("/v1/files/{*path}", post(ok)), "/v1/files/x/y", Some("/v1/files/{*path}")),
+        (Router::new().route("/{page}", get(ok)), "/metrics", Some("/{page}")),
+        (Router::new().route("/{a}/metrics", get(ok)), "/a/metrics", Some("/{a}/metrics")),
+        (Router::new().route("/{*all}", get(ok)), "/metrics", Some("/{*all}")),
+        (Router::new().nest("/{a}", Router::new().route("/{b}", get(ok))), "/a/metrics", Some("/{a}/{b}")),
+        (Router::new().nest_service("/admin", inner()), "/admin/metrics", None),
+        (Router::new().nest_service("/{a}", inner()), "/admin/metrics", None),
+    ] {
+        let EndpointError::PathTaken { path: taken, route: found, .. } = mounted(router, path).expect_err(path) else {
+            panic!("{path}: another error");
+        };
+        assert_eq!((taken.as_str(), found.as_deref()), (path, route));
+    }
+}
+
 #[tokio::test]
-async fn a_route_that_also_matches_the_path_still_serves_its_other_paths() {
+async fn routes_beside_the_page_and_fallbacks_serve_their_paths() {
     let inner = || Router::new().route("/", get(ok)).route("/other", get(ok));
     for (what, router, path, beside) in [
         ("nothing", Router::new(), "/metrics", None),
-        ("parameter", Router::new().route("/{page}", get(ok)), "/metrics", Some("/other")),
-        ("parameter in front", Router::new().route("/{a}/metrics", get(ok)), "/a/metrics", Some("/b/metrics")),
-        ("wildcard", Router::new().route("/{*all}", get(ok)), "/metrics", Some("/metrics/other")),
-        ("wildcard below", Router::new().route("/a/{*all}", get(ok)), "/a/metrics", Some("/a/b")),
+        ("beside a parameter", Router::new().route("/a/{page}", get(ok)), "/metrics", Some("/a/metrics")),
+        ("above a wildcard", Router::new().route("/metrics/{*all}", get(ok)), "/metrics", Some("/metrics/other")),
+        ("below a route", Router::new().route("/a", get(ok)), "/a/metrics", Some("/a")),
+        ("fallback service", Router::new().fallback_service(get_service(any(ok))), "/metrics", Some("/other")),
         ("fallback", Router::new().fallback(ok), "/metrics", Some("/other")),
         (
             "nested",
@@ -83,8 +104,8 @@ async fn a_route_that_also_matches_the_path_still_serves_its_other_paths() {
             "/admin/metrics",
             Some("/admin/x"),
         ),
-        ("nested below a parameter", Router::new().nest("/{a}", inner()), "/metrics", Some("/a/other")),
-        ("in a nested service", Router::new().nest_service("/admin", inner()), "/admin/metrics", Some("/admin/other")),
+        ("nested below a parameter", Router::new().nest("/{a}", inner()), "/admin/metrics", Some("/a/other")),
+        ("beside a nested service", Router::new().nest_service("/admin", inner()), "/metrics", Some("/admin/other")),
         ("without the slash", Router::new().route("/metrics", get(ok)), "/metrics/", Some("/metrics")),
         ("with the slash", Router::new().route("/metrics/", get(ok)), "/metrics", Some("/metrics/")),
         ("a literal brace", Router::new().route("/{{metrics}}", get(ok)), "/metrics", None),
@@ -119,7 +140,31 @@ fn an_invalid_path_is_an_error_at_build_and_a_taken_one_names_the_fix() {
     let taken = mounted(Router::new().route("/metrics", get(ok)), "/metrics").expect_err("taken");
     assert_eq!(
         taken.to_string(),
-        "the application already has a route at `/metrics`, the path of the metrics page; set another path for the page \
-         (METRICS_PATH), or move the route"
+        "the application serves `/metrics`, the path of the metrics page, with its route `/metrics`; set another path for \
+         the page (METRICS_PATH), move the route, or, if it serves all other paths, make it the fallback"
     );
+}
+
+/// As on a separate address: the access is checked before the method, and every response is counted.
+#[tokio::test]
+async fn a_mounted_page_refuses_all_methods_itself() {
+    for (endpoint, code) in [
+        (Endpoint::new(), StatusCode::METHOD_NOT_ALLOWED),
+        (Endpoint::new().token("t"), StatusCode::UNAUTHORIZED),
+        // The server does not provide the address of the peer.
+        (Endpoint::new().allow(["127.0.0.1"]), StatusCode::FORBIDDEN),
+    ] {
+        let registry = Registry::new();
+        let metrics = Metrics::builder().registry(&registry).endpoint(endpoint).build().expect("valid settings");
+        let app = Router::new().route("/a", get(ok)).method_not_allowed_fallback(|| async { StatusCode::IM_A_TEAPOT });
+        let app = metrics.instrument(app).expect("free");
+        let methods = ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "QUERY", "PURGE"];
+        for method in methods {
+            let response = app.clone().oneshot(request(method, "/metrics")).await.expect("routers do not fail");
+            assert_eq!(response.status(), code, "{method}");
+        }
+        let counted = format!("metrics_runtime_scrapes_total{{code=\"{}\"}}", code.as_str());
+        assert_eq!(value(&registry, &counted), methods.len() as f64);
+        assert_eq!(all_requests(&registry), 0);
+    }
 }

@@ -101,7 +101,7 @@ async fn a_request_without_a_valid_token_gathers_nothing() {
         let response = send(&page, Request::get("/").header(header::AUTHORIZATION, value)).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer realm=\"metrics\"");
-        assert_eq!(text(response).await, "a valid bearer token is required\n");
+        assert_eq!(text(response).await, "valid credentials are required\n");
     }
     // Two headers are ambiguous.
     let twice =
@@ -136,22 +136,31 @@ async fn the_address_of_the_peer_is_checked_and_headers_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_scrape_beyond_the_limit_is_refused_with_retry_after() {
-    let (page, registry) = endpoint(Endpoint::new().limit(2));
-    // Responses whose bodies have not been read yet.
-    let unread = [send(&page, Request::get("/")).await, send(&page, Request::get("/")).await];
+async fn scrapes_are_in_flight_until_their_page_is_read_or_dropped() {
+    let (page, registry) = endpoint(Endpoint::new());
+    let [first, second] = [send(&page, Request::get("/")).await, send(&page, Request::get("/")).await];
     assert_eq!(value(&registry, "metrics_runtime_scrapes_in_flight"), 2.0);
-    let response = send(&page, Request::get("/")).await;
-    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(response.headers()[header::RETRY_AFTER], "1");
-    let [first, second] = unread;
     drop(first);
-    assert_eq!(send(&page, Request::get("/")).await.status(), StatusCode::OK);
     body(second).await;
-    for (code, times) in [("200", 1.0), ("499", 2.0), ("503", 1.0)] {
+    for (code, times) in [("200", 1.0), ("499", 1.0)] {
         assert_eq!(value(&registry, &format!("metrics_runtime_scrapes_total{{code=\"{code}\"}}")), times, "{code}");
     }
     assert_eq!(value(&registry, "metrics_runtime_scrapes_in_flight"), 0.0);
+}
+
+#[tokio::test]
+async fn pages_that_are_not_read_do_not_keep_others_from_scraping() {
+    let (page, registry) = endpoint(Endpoint::new());
+    let mut unread = Vec::new();
+    for _ in 0..9 {
+        unread.push(send(&page, Request::get("/")).await);
+    }
+    get(&page, "/").await;
+    // The memory of the oldest was needed.
+    assert!(unread.remove(0).into_body().collect().await.is_err());
+    let newest = unread.pop().expect("nine pages");
+    assert!(text(newest).await.contains("metrics_runtime_scrapes_in_flight 9\n"));
+    assert_eq!(value(&registry, "metrics_runtime_scrapes_total{code=\"499\"}"), 1.0);
 }
 
 #[tokio::test]
@@ -172,6 +181,17 @@ async fn the_page_has_the_metrics_of_the_endpoint() {
     }
 }
 
+#[tokio::test]
+async fn a_star_accepts_every_coding() {
+    let (page, _) = endpoint(Endpoint::new());
+    for (accept, coding) in [("*", Some("gzip")), ("br, *;q=0.5", Some("gzip")), ("gzip;q=0, *", None), ("*;q=0", None)]
+    {
+        let response = send(&page, Request::get("/").header(header::ACCEPT_ENCODING, accept)).await;
+        let found = response.headers().get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
+        assert_eq!(found, coding.map(str::as_bytes), "{accept}");
+    }
+}
+
 #[test]
 fn invalid_settings_are_errors_at_build() {
     let message = |endpoint: Endpoint| {
@@ -182,7 +202,6 @@ fn invalid_settings_are_errors_at_build() {
     assert!(message(Endpoint::new().token("a\nb")).contains("at position 2"));
     assert!(message(Endpoint::new().allow(["10.0.0.0/40"])).contains("\"10.0.0.0/40\" is not a valid network"));
     assert!(message(Endpoint::new().allow::<&str>([])).contains("would refuse every scrape"));
-    assert!(message(Endpoint::new().limit(0)).contains("at least 1"));
     assert!(message(Endpoint::new().deadline(Duration::ZERO)).contains("more"));
     let secret = Metrics::builder().registry(&Registry::new()).endpoint(Endpoint::new().token("hush")).build();
     assert!(!format!("{secret:?}").contains("hush"));

@@ -77,6 +77,31 @@ async fn invalid_requests_do_not_disturb_the_server() {
 }
 
 #[tokio::test]
+async fn a_user_with_a_password_may_scrape_a_public_address() {
+    let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let endpoint = Endpoint::new().basic_auth("ada", "first").basic_auth("bob", "pass:word").token("t");
+    let server = metrics(endpoint).serve(everywhere).await.expect("a free port");
+    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, server.address().port()));
+    let get = async |authorization: &str| {
+        let request = format!("GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{authorization}\r\n");
+        exchange(local, request.as_bytes()).await
+    };
+    // ada:first, bob:pass:word
+    for valid in ["Basic YWRhOmZpcnN0", "basic Ym9iOnBhc3M6d29yZA==", "Bearer t"] {
+        assert!(get(&format!("authorization: {valid}\r\n")).await.starts_with("HTTP/1.1 200 "), "{valid}");
+    }
+    // ada:, ada:pass:word, bob
+    for invalid in
+        ["Basic YWRhOg==", "Basic YWRhOnBhc3M6d29yZA==", "Basic Ym9i", "Basic t", "Bearer YWRhOmZpcnN0", "Basic"]
+    {
+        assert!(get(&format!("authorization: {invalid}\r\n")).await.starts_with("HTTP/1.1 401 "), "{invalid}");
+    }
+    let refused = get("").await;
+    assert!(refused.contains("\r\nwww-authenticate: Bearer realm=\"metrics\"\r\n"), "{refused}");
+    assert!(refused.contains("\r\nwww-authenticate: Basic realm=\"metrics\", charset=\"UTF-8\"\r\n"), "{refused}");
+}
+
+#[tokio::test]
 async fn the_peer_of_the_connection_is_checked() {
     let allowed = metrics(Endpoint::new().allow(["127.0.0.0/8"])).serve(ANY).await.expect("a free port");
     assert!(get(&allowed, "/metrics", "").await.starts_with("HTTP/1.1 200 "));
@@ -156,11 +181,33 @@ async fn the_same_metrics_are_recorded_wherever_the_page_is() {
 }
 
 #[tokio::test]
-async fn switched_off_it_serves_the_health_check_only() {
-    let metrics = builder(Endpoint::new()).enabled(false).build().expect("valid settings");
+async fn a_page_that_is_served_by_hand_is_not_in_the_router() {
+    let metrics = metrics(Endpoint::new());
     let server = metrics.serve(ANY).await.expect("a free port");
-    assert!(get(&server, "/health", "").await.starts_with("HTTP/1.1 200 "));
-    assert!(get(&server, "/metrics", "").await.starts_with("HTTP/1.1 404 "));
+    // The path is free for the application.
+    let app = axum::Router::new().route("/{*all}", axum::routing::get(|| async { "mine" }));
+    let app = metrics.instrument(app).expect("nothing is mounted");
+    let response = tower::ServiceExt::oneshot(app, request("GET", "/metrics")).await.expect("routers do not fail");
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+    assert_eq!(body, "mine");
+    assert!(get(&server, "/metrics", "").await.contains(r#"endpoint="/{*all}",status="200"} 1"#));
+}
+
+#[tokio::test]
+async fn switched_off_it_serves_the_health_check_only() {
+    let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    for (path, status) in [("/metrics", "404"), ("/health", "200")] {
+        let metrics = builder(Endpoint::new()).path(path).enabled(false).build().expect("valid settings");
+        // Nothing is exposed, so nothing needs a token.
+        let server = metrics.serve(everywhere).await.expect("a free port");
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, server.address().port()));
+        let get = async |path: &str| {
+            let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+            exchange(local, request.as_bytes()).await
+        };
+        assert!(get("/health").await.ends_with("\r\n\r\nok\n"));
+        assert!(get(path).await.starts_with(&format!("HTTP/1.1 {status} ")));
+    }
 }
 
 #[tokio::test]
