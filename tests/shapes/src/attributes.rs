@@ -184,8 +184,9 @@ impl Shape {
             && *breaker == Breaker::Absent;
         let recordings = [*track != Track::Absent, *histogram != Histogram::Absent, *counter != Counter::Absent];
         let recordings = recordings.iter().filter(|recording| **recording).count();
-        // Beside `#[must_use]`, a function stays an `async fn`.
-        (plain && self.kind == Kind::Async && self.beside != Beside::MustUse).then_some(48 * recordings)
+        // Beside `#[must_use]`, and if it never returns, a function stays an `async fn`.
+        let stays_async = self.beside == Beside::MustUse || self.output == Output::Never;
+        (plain && self.kind == Kind::Async && !stays_async).then_some(48 * recordings)
     }
 
     /// Returns `true` if an attribute has an argument that uses the result of the function.

@@ -1,6 +1,6 @@
 //! Differences that are known: shapes with them are not drawn. An entry is removed when its class is fixed.
 
-use crate::shape::{Kind, Output, Shape, Tail, Use};
+use crate::shape::{Kind, Output, Param, Shape, Tail, Track, Use};
 
 /// A class of differences.
 pub(crate) struct Known {
@@ -28,6 +28,14 @@ pub(crate) const KNOWN: &[Known] = &[
         class: "borrows",
         reason: "a parameter of a synchronous function may be assigned a shorter borrow",
         has: |shape| shape.params.iter().any(|param| param.usage == Use::Rebind),
+    },
+    Known {
+        class: "lints",
+        reason: "a parameter that only a label uses is used",
+        has: |shape| {
+            let is_unused = |param: &Param| matches!(param.usage, Use::Unused | Use::Discard);
+            shape.attributes.track == Track::FirstLabel && shape.params.first().is_some_and(is_unused)
+        },
     },
 ];
 
