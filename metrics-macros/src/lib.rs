@@ -196,14 +196,15 @@ use proc_macro::TokenStream;
 ///
 /// # Panics in arguments
 ///
-/// A closure, a label or a trait of the application that panics while a call is recorded does not reach the caller. The
-/// panic hook of the process still reports it.
+/// A panic of a closure, a label or a trait of the application while a call is recorded does not reach the caller. The panic
+/// hook of the process still reports it.
 ///
 /// | panics | records |
 /// |---|---|
 /// | an expression or a closure of a label, or `LabelValue` | the label value `_invalid` |
 /// | `ok_if`, `error_if`, or `Classify` | an error |
 /// | `value`, or `CompressionRatio` | no value; it counts in `metrics_runtime_rejected_values_total` |
+/// | `failure_if` or `classify` of [`macro@circuit_breaker`] | a failure |
 ///
 /// # Limits
 ///

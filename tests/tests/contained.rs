@@ -6,9 +6,10 @@
 
 mod support;
 
+use metrics_runtime::circuit_breaker::CircuitOpen;
 use metrics_runtime::{
-    Classify, CompressionRatio, Label, LabelValue, Outcome, metrics, track, track_compression, track_counter,
-    track_histogram,
+    Classify, CompressionRatio, Label, LabelValue, Outcome, circuit_breaker, metrics, track, track_compression,
+    track_counter, track_histogram,
 };
 use support::{quiet_panic, ready, sample};
 
@@ -128,4 +129,29 @@ mod business {
 fn a_label_of_a_declared_metric_that_panics_is_invalid() {
     business::jobs_total(BrokenLabel).inc();
     assert_eq!(sample("contained_jobs_total", [("broken", "_invalid")]), 1.0);
+}
+
+#[test]
+fn a_classification_of_a_breaker_that_panics_is_a_failure() {
+    #[circuit_breaker(service = "contained", failures = 2, failure_if = |_| -> bool { quiet_panic() })]
+    async fn judged() -> Result<u8, Failed> {
+        Err(Failed)
+    }
+    #[circuit_breaker(service = "contained", failures = 2, classify = |_| -> bool { quiet_panic() })]
+    async fn classified() -> Result<u8, Failed> {
+        Ok(1)
+    }
+    assert_eq!(ready(judged()), Err(Failed));
+    assert_eq!(ready(classified()), Ok(1));
+    assert_eq!(sample("circuit_breaker_failures_total", [("service", "contained")]), 2.0);
+    assert_eq!(sample("circuit_breaker_state", [("service", "contained")]), 1.0);
+}
+
+#[derive(Debug, PartialEq)]
+struct Failed;
+
+impl From<CircuitOpen> for Failed {
+    fn from(_: CircuitOpen) -> Self {
+        Self
+    }
 }

@@ -7,7 +7,7 @@ mod support;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use metrics_runtime::{Counter, Descriptor, Family, Gauge, Registry, metrics, track};
+use metrics_runtime::{Counter, Descriptor, Family, Gauge, Registry, metrics, track, track_in_flight};
 use support::{page, page_of};
 use tests::page::Page;
 
@@ -256,6 +256,102 @@ fn nothing_is_lost_when_a_function_starts_to_hold_a_series() {
         drop(handle);
         assert_eq!(page().value("sales_total", [("tenant", tenant.as_str())]), (OPERATIONS + 1) as f64);
     }
+}
+
+#[metrics(prefix = "held_")]
+mod held {
+    /// Depth of a queue.
+    pub(super) fn depth(queue: &str) -> Gauge;
+}
+
+fn held_depth() -> Family<Gauge> {
+    held::depth("a").add(0.0);
+    Registry::global().gauge(Descriptor::gauge("held_depth", "Depth of a queue.").labels(["queue"])).expect("the same")
+}
+
+fn depth_of(queue: &str) -> Option<f64> {
+    let page = page();
+    let found = page.series("held_depth").into_iter().find(|sample| sample.labels["queue"] == queue);
+    found.map(|sample| sample.value)
+}
+
+#[test]
+fn a_handle_of_a_gauge_stays_valid_when_a_function_starts_to_hold_the_series() {
+    let depth = held_depth();
+    let (handle, owned) = (depth.get_or_create(&["b"]).unwrap(), depth.owned(&["c"]).unwrap());
+    handle.set(1.0);
+    owned.set(2.0);
+    held::depth("b").add(1.0);
+    held::depth("c").add(1.0);
+    handle.add(5.0);
+    owned.add(5.0);
+    assert_eq!((depth_of("b"), depth_of("c")), (Some(7.0), Some(8.0)));
+    drop(owned);
+    assert_eq!((depth_of("b"), depth_of("c")), (Some(7.0), None));
+}
+
+#[test]
+fn a_call_in_flight_stays_counted_when_a_function_starts_to_hold_the_series() {
+    #[track_in_flight(name = "held_now", help = "Now.", labels(queue = queue))]
+    fn now(queue: &str) -> f64 {
+        page().value("held_now", [("queue", queue)])
+    }
+    let gauge = Descriptor::gauge("held_now", "Now.").labels(["queue"]);
+    now("other");
+    let calls = Registry::global().in_flight(gauge).expect("the same");
+    let handle = calls.get_or_create(&["a"]).unwrap();
+    handle.enter();
+    handle.enter();
+    assert_eq!(now("a"), 3.0);
+    handle.exit();
+    assert_eq!(page().value("held_now", [("queue", "a")]), 1.0);
+}
+
+#[test]
+fn a_series_that_functions_hold_is_hidden_when_its_last_owner_is_dropped() {
+    let depth = held_depth();
+    held::depth("d").set(3.0);
+    let (first, second) = (depth.owned(&["d"]).unwrap(), depth.owned(&["d"]).unwrap());
+    drop(first);
+    assert_eq!(depth_of("d"), Some(3.0));
+    drop(second);
+    assert_eq!(depth_of("d"), None);
+    let third = depth.owned(&["d"]).unwrap();
+    third.set(3.0);
+    assert_eq!(depth_of("d"), Some(3.0));
+}
+
+#[test]
+fn a_gauge_that_is_not_a_number_can_be_removed() {
+    let depth = held_depth();
+    held::depth("e").set(f64::NAN);
+    assert!(depth.remove(&["e"]) && !depth.remove(&["e"]));
+    assert_eq!(depth_of("e"), None);
+}
+
+#[test]
+fn every_page_has_every_series_while_functions_start_to_hold_them() {
+    let depth = held_depth();
+    let queues: Vec<String> = (0..200).map(|queue| format!("race{queue}")).collect();
+    for queue in &queues {
+        depth.get_or_create(&[queue]).unwrap().set(1.0);
+    }
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for queue in &queues {
+                held::depth(queue).add(0.0);
+                std::thread::yield_now();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        while !done.load(Ordering::Relaxed) {
+            let page = page();
+            let found = page.series("held_depth").into_iter();
+            let found = found.filter(|sample| sample.labels["queue"].starts_with("race") && sample.value == 1.0);
+            assert_eq!(found.count(), queues.len());
+        }
+    });
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::metrics::{descriptors, known_values};
 use super::open::CircuitOpen;
 use super::permit::Permit;
 use super::settings::Settings;
+use crate::contained::contained;
 use crate::instrument::catalog::{Declaration, Declare, warn_incomplete};
 use crate::registry::Registry;
 use crate::schema::{Outcome, Source};
@@ -176,16 +177,17 @@ pub fn judged<R: CallResult>(_returned: &R, outcome: Outcome) -> Verdict {
     (outcome == Outcome::Error).into()
 }
 
-/// Returns the verdict of `failure_if` on an error, or a success.
+/// Returns the verdict of `failure_if` on an error, or a success. If the closure panics, the call is a failure.
 #[inline]
 pub fn judged_by<R: CallResult, V: Into<Verdict>>(returned: &R, failure_if: impl FnOnce(&R::Error) -> V) -> Verdict {
-    returned.error().map_or(Verdict::Success, |error| failure_if(error).into())
+    let judge = |error| contained(|| failure_if(error).into()).unwrap_or(Verdict::Failure);
+    returned.error().map_or(Verdict::Success, judge)
 }
 
-/// Returns the verdict of `classify`.
+/// Returns the verdict of `classify`. If the closure panics, the call is a failure.
 #[inline]
 pub fn classified<R: CallResult, V: Into<Verdict>>(returned: &R, classify: impl FnOnce(&R) -> V) -> Verdict {
-    classify(returned).into()
+    contained(|| classify(returned).into()).unwrap_or(Verdict::Failure)
 }
 
 pin_project_lite::pin_project! {

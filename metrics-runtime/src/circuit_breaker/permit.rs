@@ -10,6 +10,7 @@ use super::breaker::{CircuitBreaker, Inner};
 use super::machine::Admission;
 use super::open::CircuitOpen;
 use super::{Completion, Verdict};
+use crate::contained::contained;
 use crate::instrument::poll::poll_flagged;
 
 /// A permit for one call, from [`CircuitBreaker::acquire`](super::CircuitBreaker::acquire).
@@ -195,7 +196,8 @@ where
         };
         let returned = ready!(permit.poll(this.call, cx));
         if let Some(judge) = this.judge.take() {
-            permit.complete(judge(&returned).into());
+            // A panic of the classification is a failure, not a panic of the caller.
+            permit.complete(contained(|| judge(&returned)).unwrap_or(Verdict::Failure).into());
         }
         Poll::Ready(returned)
     }

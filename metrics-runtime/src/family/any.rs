@@ -2,7 +2,6 @@
 
 use std::any::Any;
 
-use super::table::Entry;
 use super::{Family, Metric, Sample, lock};
 use crate::encode::Page;
 use crate::schema::{Descriptor, Kind, LabelText, Naming, Source};
@@ -73,33 +72,28 @@ pub(crate) trait AnyFamily: Send + Sync {
 }
 
 impl<M: Metric> Family<M> {
-    /// Calls `each` with the series that functions hold, in the order of creation, without hidden ones.
-    fn each_held(&self, mut each: impl FnMut(&Entry<M>)) {
+    /// Calls `each` with all series but hidden ones: those that can be removed, those that functions hold, in the order of
+    /// creation, and the overflow series.
+    fn each_series(&self, mut each: impl FnMut(&LabelText, &M)) {
         self.settle();
-        let hidden = self.hidden();
-        for (number, entry) in self.inner.table.iter().enumerate() {
-            if !hidden.contains(&number) {
-                each(entry);
-            }
-        }
-    }
-
-    /// Calls `each` with the series that can be removed, and then with the overflow series.
-    fn each_other(&self, mut each: impl FnMut(&LabelText, &M)) {
         let inner = &*self.inner;
         // An info that is being set has its old or its new series.
-        let _setting = (M::KIND == Kind::Info).then(|| lock(&inner.owners));
-        for entry in inner.loose.get().into_iter().flat_map(|table| table.iter()) {
-            // A function may have started to hold the series after the held ones were written.
-            let is_held = || {
-                let values = entry.labels.values(&inner.descriptor.labels);
-                let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
-                inner.table.get(&inner.descriptor.labels, &values).is_some()
-            };
-            if inner.table.len() == 0 || !is_held() {
+        let setting = (M::KIND == Kind::Info).then(|| lock(&inner.owners));
+        let held = {
+            // No series moves meanwhile, so each one is either among these or among the held ones.
+            let _creating = lock(&inner.creating);
+            for entry in inner.loose.get().into_iter().flat_map(|table| table.iter()) {
+                each(&entry.labels, &entry.value);
+            }
+            inner.table.len()
+        };
+        let hidden = self.hidden();
+        for (number, entry) in inner.table.iter().take(held).enumerate() {
+            if !hidden.contains(&number) {
                 each(&entry.labels, &entry.value);
             }
         }
+        drop(setting);
         for entry in inner.overflow.get().into_iter().flat_map(|table| table.iter()) {
             each(&entry.labels, &entry.value);
         }
@@ -121,15 +115,14 @@ impl<M: Metric> AnyFamily for Family<M> {
 
     fn write(&self, page: &mut Page) {
         let exemplars = if page.takes_exemplars() { self.inner.exemplars.read() } else { None };
-        self.each_held(|entry| {
+        self.each_series(|labels, series| {
             if let Some(exemplars) = &exemplars {
                 // Read before the numbers, so that the numbers include the calls of the exemplars.
-                page.exemplars(exemplars.texts(&entry.value));
+                page.exemplars(exemplars.texts(series));
             }
-            entry.value.write(entry.labels.as_str(), page);
+            series.write(labels.as_str(), page);
         });
         page.exemplars(Vec::new());
-        self.each_other(|labels, series| series.write(labels.as_str(), page));
     }
 
     fn page_len(&self, beside: usize) -> usize {
@@ -138,15 +131,15 @@ impl<M: Metric> AnyFamily for Family<M> {
             Kind::Histogram => (self.inner.bounds.upper().len() + 3, beside + "_bucket,le=\"0.0000\"".len()),
             Kind::Counter | Kind::Gauge | Kind::Info => (1, beside),
         };
-        let held = [Some(&self.inner.table), self.inner.overflow.get().map(AsRef::as_ref)];
-        let held = held.into_iter().flatten().map(|table| (table.text_len(), table.len()));
+        let held = [(self.inner.table.text_len(), self.inner.table.len())];
+        let overflow = self.inner.overflow.get().map(|table| (table.text_len(), table.len()));
         let loose = self.inner.loose.get().map(|table| (table.text_len(), table.len()));
-        held.chain(loose).map(|(text, len)| text + len * (beside + LINE)).sum::<usize>() * lines
+        held.into_iter().chain(overflow).chain(loose).map(|(text, len)| text + len * (beside + LINE)).sum::<usize>()
+            * lines
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
-        self.each_held(|entry| visit(&entry.labels, entry.value.sample()));
-        self.each_other(|labels, series| visit(labels, series.sample()));
+        self.each_series(|labels, series| visit(labels, series.sample()));
     }
 
     fn bounds(&self) -> &[f64] {

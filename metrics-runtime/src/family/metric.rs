@@ -21,9 +21,8 @@ pub(crate) mod sealed {
         const CARRIES: bool;
         fn new(bounds: &Arc<Bounds>) -> Self;
         fn sample(&self) -> Sample;
-        /// Adds the operations that another series has recorded since its sample `before`, or all of them. The value of
-        /// a gauge is taken over only as a whole.
-        fn absorb(&self, before: Option<&Sample>, now: &Sample);
+        /// Adds the operations that a removed series of the same labels has recorded since its sample `before`.
+        fn absorb(&self, before: &Sample, now: &Sample);
         fn write(&self, labels: &str, page: &mut Page);
         /// Gives each thread its own shard from now on.
         fn spread(&self);
@@ -31,12 +30,25 @@ pub(crate) mod sealed {
 }
 
 /// The value of one series at one moment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Sample {
     Counter(Number),
     Gauge(f64),
     Histogram(Buckets),
     Info,
+}
+
+/// Gauges are compared by their bits, so that `NaN` equals itself.
+impl PartialEq for Sample {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Counter(a), Self::Counter(b)) => a == b,
+            (Self::Gauge(a), Self::Gauge(b)) => a.to_bits() == b.to_bits(),
+            (Self::Histogram(a), Self::Histogram(b)) => a == b,
+            (Self::Info, Self::Info) => true,
+            _ => false,
+        }
+    }
 }
 
 /// The series of an info family. Its labels are facts. Its value is always 1.
@@ -63,8 +75,8 @@ macro_rules! metrics {
                 sample(self)
             }
 
-            fn absorb(&self, before: Option<&Sample>, now: &Sample) {
-                let absorb: fn(&Self, Option<&Sample>, &Sample) = $absorb;
+            fn absorb(&self, before: &Sample, now: &Sample) {
+                let absorb: fn(&Self, &Sample, &Sample) = $absorb;
                 absorb(self, before, now);
             }
 
@@ -88,10 +100,8 @@ metrics! {
         new: |_| Counter::new(),
         sample: |counter| Sample::Counter(counter.number()),
         write: |counter, labels, page| page.sample(labels, counter.number()),
-        absorb: |counter, before, now| match (before, now) {
-            (None, Sample::Counter(now)) => counter.absorb(Number::Whole(0), *now),
-            (Some(Sample::Counter(before)), Sample::Counter(now)) => counter.absorb(*before, *now),
-            _ => (),
+        absorb: |counter, before, now| if let (Sample::Counter(before), Sample::Counter(now)) = (before, now) {
+            counter.absorb(*before, *now);
         },
         spread: Counter::spread,
     }
@@ -101,9 +111,7 @@ metrics! {
         new: |_| Gauge::new(),
         sample: |gauge| Sample::Gauge(gauge.get()),
         write: |gauge, labels, page| page.sample(labels, gauge.get().into()),
-        absorb: |gauge, before, now| if let (None, Sample::Gauge(now)) = (before, now) {
-            gauge.set(*now);
-        },
+        absorb: |_, _, _| (),
         spread: |_| (),
     }
     InFlight: Gauge {
@@ -122,10 +130,8 @@ metrics! {
         new: |bounds| Histogram::new(Arc::clone(bounds)),
         sample: |histogram| Sample::Histogram(histogram.read()),
         write: |histogram, labels, page| page.histogram(labels, |buckets| histogram.read_into(buckets)),
-        absorb: |histogram, before, now| match (before, now) {
-            (None, Sample::Histogram(now)) => histogram.absorb(&Buckets::default(), now),
-            (Some(Sample::Histogram(before)), Sample::Histogram(now)) => histogram.absorb(before, now),
-            _ => (),
+        absorb: |histogram, before, now| if let (Sample::Histogram(before), Sample::Histogram(now)) = (before, now) {
+            histogram.absorb(before, now);
         },
         spread: Histogram::spread,
     }

@@ -31,7 +31,7 @@ use std::time::SystemTime;
 use limit::Limit;
 use removable::RemovableTable;
 use removal::{Hidden, Leaving};
-use series::Owners;
+use series::{Held, Owners};
 
 use crate::exemplars::{Exemplar, StoredExemplar};
 use crate::metric::sync::OnceLock;
@@ -101,9 +101,11 @@ struct Inner<M> {
     owner: Owner,
     bounds: Arc<Bounds>,
     /// The series that functions hold, which are kept.
-    table: Table<M>,
+    table: Table<Held<M>>,
     /// The other series, which can be removed. No series is in both.
     loose: OnceLock<Box<RemovableTable<M>>>,
+    /// Locked while a series is created, or moves from `loose` to `table`. Locked after `owners`.
+    creating: Mutex<()>,
     leaving: Mutex<Leaving<M>>,
     hidden: Mutex<Hidden>,
     /// Locked while owners come and go, and while an info is set or written.
@@ -168,6 +170,7 @@ impl<M: Metric> Family<M> {
                 owner,
                 table: Table::new(),
                 loose: OnceLock::new(),
+                creating: Mutex::default(),
                 leaving: Mutex::default(),
                 hidden: Mutex::default(),
                 owners: Mutex::default(),
@@ -256,7 +259,7 @@ impl<M: Metric> Family<M> {
         let names = &self.inner.descriptor.labels;
         debug_assert_eq!(names.len(), values.len());
         match self.inner.table.get(names, values) {
-            Some(entry) => Some(&entry.value),
+            Some(entry) => Some(&*entry.value),
             None => self.hold(values, open),
         }
     }
@@ -268,15 +271,11 @@ impl<M: Metric> Family<M> {
             return self.lookup_among(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>(), open);
         }
         let inner = &*self.inner;
-        let has_room = || !open.is_any(values.len()) || self.is_loose(values) || self.has_room();
-        let create = |_: &[&str]| {
+        let admit = || !is_overflow(values, open) && (!open.is_any(values.len()) || self.has_room());
+        self.hold_new(values, admit, || {
             inner.known.fetch_add(usize::from(!open.is_any(values.len())), Ordering::Relaxed);
             M::new(&inner.bounds)
-        };
-        let admit = |_| !is_overflow(values, open) && has_room();
-        let held = &inner.table.get_or_insert(&inner.descriptor.labels, values, admit, create)?.value;
-        self.replace_loose(values, held);
-        Some(held)
+        })
     }
 
     /// Returns the number of the series of these values, for callers that store it, or `None` if it is new and the
@@ -291,7 +290,7 @@ impl<M: Metric> Family<M> {
     #[cfg(feature = "http")]
     #[inline]
     pub(crate) fn numbered(&self, number: u32) -> Option<&M> {
-        self.inner.table.numbered(number as usize).map(|entry| &entry.value)
+        self.inner.table.numbered(number as usize).map(|entry| &*entry.value)
     }
 
     /// Returns the series of values that the program bounds, such as a literal, without applying the limit.

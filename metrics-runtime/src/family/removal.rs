@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::removable::{Removable, RemovableTable};
-use super::series::Place;
+use super::series::{Held, Place};
 use super::{Family, Info, LabelCountError, Metric, OVERFLOW, OwnedSeries, Sample, Series, lock};
 use crate::schema::{LabelText, OpenLabels, shortened};
 
@@ -41,10 +41,7 @@ impl<M: Metric> Family<M> {
                 self.leave(removed);
                 true
             }
-            None => {
-                let number = self.inner.table.number(&self.inner.descriptor.labels, values);
-                number.is_some_and(|number| self.hide(number))
-            }
+            None => self.hide_if(values, |_| true),
         }
     }
 
@@ -110,7 +107,7 @@ impl<M: Metric> Family<M> {
     #[inline]
     pub(super) fn get_or_create_place(&self, values: &[&str]) -> Option<Place<'_, M>> {
         match self.inner.table.get(&self.inner.descriptor.labels, values) {
-            Some(entry) => Some(Place::Held(&entry.value)),
+            Some(entry) => Some(Place::Held(&*entry.value)),
             None => self.get_or_create_loose(values),
         }
     }
@@ -122,15 +119,29 @@ impl<M: Metric> Family<M> {
             return self.get_or_create_place(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>());
         }
         let loose = inner.loose.get_or_init(|| Box::new(RemovableTable::new(M::new(&inner.bounds))));
-        // Called under the lock. A function that starts to hold the series takes the lock afterwards, and finds it.
-        let admit = |_| {
-            let is_held = || inner.table.get(names, values).is_some();
-            !is_held() && (values.is_empty() || values.iter().any(|value| *value != OVERFLOW) && self.has_room())
-        };
-        match loose.get_or_insert(names, values, admit, || M::new(&inner.bounds)) {
-            Some(entry) => Some(Place::Loose(entry)),
-            None => inner.table.get(names, values).map(|entry| Place::Held(&entry.value)),
+        if let Some(entry) = loose.get(names, values) {
+            return Some(Place::Loose(entry));
         }
+        let _creating = lock(&inner.creating);
+        // A function may have started to hold the series.
+        if let Some(entry) = inner.table.get(names, values) {
+            return Some(Place::Held(&*entry.value));
+        }
+        let admit = |_| values.is_empty() || values.iter().any(|value| *value != OVERFLOW) && self.has_room();
+        loose.get_or_insert(names, values, admit, || M::new(&inner.bounds)).map(Place::Loose)
+    }
+
+    /// Returns the series for functions, which keep it: the one that could be removed until now, or a new one if `admit`
+    /// accepts it.
+    pub(super) fn hold_new(&self, values: &[&str], admit: impl Fn() -> bool, create: impl FnOnce() -> M) -> Option<&M> {
+        let inner = &*self.inner;
+        let names = &inner.descriptor.labels;
+        let _creating = lock(&inner.creating);
+        let mut adopted = self.unlink(values, |_| true);
+        let is_loose = adopted.is_some();
+        let series = |_: &[&str]| adopted.take().map_or_else(|| Held::Own(create()), Held::Adopted);
+        let entry = inner.table.get_or_insert(names, values, |_| is_loose || admit(), series);
+        entry.map(|entry| &*entry.value)
     }
 
     /// Returns `true` if the limit allows a further series.
@@ -138,22 +149,6 @@ impl<M: Metric> Family<M> {
         let inner = &*self.inner;
         let held = inner.table.len().saturating_sub(inner.known.load(Ordering::Relaxed));
         held + inner.loose.get().map_or(0, |loose| loose.len()) < inner.limit.get()
-    }
-
-    /// Returns `true` if a series of these values exists that can be removed.
-    pub(super) fn is_loose(&self, values: &[&str]) -> bool {
-        let loose = self.inner.loose.get();
-        loose.is_some_and(|loose| loose.get(&self.inner.descriptor.labels, values).is_some())
-    }
-
-    /// Adds what a series that could be removed has recorded to the series that replaces it.
-    #[cold]
-    pub(super) fn replace_loose(&self, values: &[&str], held: &M) {
-        if let Some(removed) = self.unlink(values, |_| true) {
-            let sample = removed.value.sample();
-            held.absorb(None, &sample);
-            self.watch(removed, sample);
-        }
     }
 
     /// Takes a series out of the table.
@@ -193,7 +188,7 @@ impl<M: Metric> Family<M> {
             if now != *before {
                 let values = series.labels.values(&self.inner.descriptor.labels);
                 let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
-                self.any_series(&values).absorb(Some(before), &now);
+                self.any_series(&values).absorb(before, &now);
             }
             now
         };
@@ -213,6 +208,13 @@ impl<M: Metric> Family<M> {
     pub(super) fn any_series(&self, values: &[&str]) -> Series<'_, M> {
         let place = self.get_or_create_place(values);
         Series { place: place.unwrap_or_else(|| Place::Held(self.overflow_among(values, OpenLabels::ALL))) }
+    }
+
+    /// Hides a series that functions hold, if `is_it` accepts it. Returns `false` if there is none.
+    pub(super) fn hide_if(&self, values: &[&str], is_it: impl Fn(&M) -> bool) -> bool {
+        let number = self.inner.table.number(&self.inner.descriptor.labels, values);
+        let series = |number| self.inner.table.numbered(number).filter(|entry| is_it(&entry.value));
+        number.filter(|number| series(*number).is_some()).is_some_and(|number| self.hide(number))
     }
 
     /// Hides a series that functions hold until it changes. Returns `false` if it is hidden already.

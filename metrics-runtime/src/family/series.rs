@@ -15,6 +15,25 @@ pub struct Series<'f, M> {
     pub(super) place: Place<'f, M>,
 }
 
+/// A series that functions hold: their own, or one that could be removed until then. Handles of that one stay valid.
+#[derive(Debug)]
+pub(super) enum Held<M> {
+    Own(M),
+    Adopted(Arc<Removable<M>>),
+}
+
+impl<M> Deref for Held<M> {
+    type Target = M;
+
+    #[inline]
+    fn deref(&self) -> &M {
+        match self {
+            Self::Own(series) => series,
+            Self::Adopted(entry) => &entry.value,
+        }
+    }
+}
+
 pub(super) enum Place<'f, M> {
     /// Kept for as long as the family.
     Held(&'f M),
@@ -43,14 +62,14 @@ impl<M: fmt::Debug> fmt::Debug for Series<'_, M> {
 /// The numbers of owners, by the address of the series. An owner keeps the series allocated.
 pub(super) type Owners = HashMap<usize, usize>;
 
-fn address<M>(series: &Arc<Removable<M>>) -> usize {
-    Arc::as_ptr(series).addr()
+fn address<M>(series: &M) -> usize {
+    std::ptr::from_ref(series).addr()
 }
 
 /// A series that is removed when its last owner is dropped, returned by [`Family::owned`]. Dereferences to its
 /// [`Metric`].
 ///
-/// For what comes and goes, such as a tenant or a connection: the series is on the page as long as it.
+/// Made for series of tenants or connections: the series is on the page for as long as it has an owner.
 ///
 /// ```
 /// use metrics_runtime::{Descriptor, Registry};
@@ -86,12 +105,17 @@ impl<M: Metric> OwnedSeries<M> {
         let mut owners = lock(&inner.owners);
         let place = match family.get_or_create_place(values) {
             Some(Place::Loose(entry)) => {
-                *owners.entry(address(&entry)).or_insert(0) += 1;
+                *owners.entry(address(&entry.value)).or_insert(0) += 1;
                 OwnedPlace::Loose(Arc::clone(&entry))
             }
-            Some(Place::Held(_)) => {
-                inner.table.number(&inner.descriptor.labels, values).map_or(OwnedPlace::NoRoom, OwnedPlace::Held)
-            }
+            Some(Place::Held(series)) => match inner.table.number(&inner.descriptor.labels, values) {
+                Some(number) => {
+                    *owners.entry(address(series)).or_insert(0) += 1;
+                    lock(&inner.hidden).remove(&number);
+                    OwnedPlace::Held(number)
+                }
+                None => OwnedPlace::NoRoom,
+            },
             None => {
                 family.count_overflow();
                 OwnedPlace::NoRoom
@@ -107,7 +131,7 @@ impl<M: Metric> Deref for OwnedSeries<M> {
     fn deref(&self) -> &M {
         let held = match &self.place {
             OwnedPlace::Loose(entry) => return &entry.value,
-            OwnedPlace::Held(number) => self.family.inner.table.numbered(*number).map(|entry| &entry.value),
+            OwnedPlace::Held(number) => self.family.inner.table.numbered(*number).map(|entry| &*entry.value),
             OwnedPlace::NoRoom | OwnedPlace::Dropped => None,
         };
         held.unwrap_or_else(|| self.family.overflow_series())
@@ -125,23 +149,28 @@ impl<M: Metric> fmt::Debug for OwnedSeries<M> {
 
 impl<M: Metric> Drop for OwnedSeries<M> {
     fn drop(&mut self) {
-        let values: Vec<_> = self.values.iter().map(String::as_str).collect();
-        match std::mem::replace(&mut self.place, OwnedPlace::Dropped) {
-            OwnedPlace::Loose(entry) => {
-                let mut owners = lock(&self.family.inner.owners);
-                let count = owners.entry(address(&entry)).or_insert(1);
-                *count -= 1;
-                if *count == 0 {
-                    owners.remove(&address(&entry));
-                    let removed = self.family.unlink(&values, |other| std::ptr::eq(other, Arc::as_ptr(&entry)));
-                    drop((entry, owners));
-                    if let Some(removed) = removed {
-                        self.family.leave(removed);
-                    }
-                }
+        let place = std::mem::replace(&mut self.place, OwnedPlace::Dropped);
+        let series: &M = match &place {
+            OwnedPlace::Loose(entry) => &entry.value,
+            OwnedPlace::Held(number) => match self.family.inner.table.numbered(*number) {
+                Some(entry) => &entry.value,
+                None => return,
+            },
+            OwnedPlace::NoRoom | OwnedPlace::Dropped => return,
+        };
+        let address = address(series);
+        let mut owners = lock(&self.family.inner.owners);
+        let count = owners.entry(address).or_insert(1);
+        *count -= 1;
+        if *count == 0 {
+            owners.remove(&address);
+            let values: Vec<_> = self.values.iter().map(String::as_str).collect();
+            let removed = self.family.unlink(&values, |other| self::address(&other.value) == address);
+            drop((place, owners));
+            match removed {
+                Some(removed) => self.family.leave(removed),
+                None => drop(self.family.hide_if(&values, |series| self::address(series) == address)),
             }
-            OwnedPlace::Held(_) => drop(self.family.remove(&values)),
-            OwnedPlace::NoRoom | OwnedPlace::Dropped => {}
         }
     }
 }

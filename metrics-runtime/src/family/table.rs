@@ -95,8 +95,8 @@ impl<V> Table<V> {
             let short: Vec<_> = short.iter().map(AsRef::as_ref).collect();
             return self.get_or_insert(names, &short, admit, value);
         }
-        // The number of entries never falls, so `admit` would decline under the lock as well. The entry may be one of
-        // those that were counted.
+        // Without the lock, so that clients that always send new values do not block others. The entry may be one of those
+        // that were counted.
         if !admit(self.len()) {
             return self.find(hash, names, values);
         }

@@ -80,8 +80,8 @@
 //! - `endpoint` is the route template, such as `/users/{id}`, and never the requested path. A layer knows it only
 //!   *inside* an axum router: added after all routes, as by [`Metrics::instrument`](crate::Metrics::instrument) and
 //!   [`HttpLayer::install`], and not wrapped around the router. For all requests to a nested service (`nest_service`,
-//!   such as a `ServeDir`) it is the prefix, such as `/assets/*`. It is `unmatched` if no route matched. No route can
-//!   have these texts. Other services set it with [`Http::route`]. If the first 100 requests match no route, a warning
+//!   such as a `ServeDir`) it is the prefix, such as `/assets/*`. It is `unmatched` if no route matched. No route of a
+//!   router can have these texts. Other services set it with [`Http::route`]. If the first 100 requests match no route, a warning
 //!   is logged once.
 //! - `status` is the three-digit code, or the class, such as `2xx`, with [`Http::status_classes`].
 //! - Labels added with [`Http::request_label`] and [`Http::response_label`] have the declared number of values, those

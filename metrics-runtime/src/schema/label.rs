@@ -63,7 +63,7 @@ pub trait LabelValue {
 /// The value of a label whose value could not be determined, because the code of the application panicked.
 pub(crate) const INVALID: &str = "_invalid";
 
-/// Returns the text of a label value, or [`INVALID`] if the implementation panics.
+/// Returns the text of a label value, or `_invalid` if the implementation panics.
 #[inline]
 pub fn label_of<T: LabelValue + ?Sized>(value: &T) -> Label<'_> {
     if T::CANNOT_PANIC {
@@ -73,7 +73,7 @@ pub fn label_of<T: LabelValue + ?Sized>(value: &T) -> Label<'_> {
     }
 }
 
-/// Returns the text of the label value that a closure has returned, or [`INVALID`] if it panicked.
+/// Returns the text of the label value that a closure has returned, or `_invalid` if it panicked.
 pub fn label_found<T: LabelValue>(value: &Option<T>) -> Label<'_> {
     value.as_ref().map_or(const { Label::from_static(INVALID) }, label_of)
 }

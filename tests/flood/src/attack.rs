@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// open, and not hold any.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a client does.
+/// The behaviour of a client.
 #[derive(Clone, Copy)]
 enum Kind {
     /// Closes the connection two milliseconds after its request.

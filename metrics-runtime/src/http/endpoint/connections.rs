@@ -48,7 +48,7 @@ impl Connections {
         Self { limit, open: Mutex::default() }
     }
 
-    /// Returns `true` if there is room for a further connection. Closes another one if need be.
+    /// Returns `true` if there is room for a further connection. Closes another one if necessary.
     pub(super) fn make_room(&self) -> bool {
         let mut open = self.lock();
         if open.len() >= self.limit {

@@ -19,7 +19,7 @@ const MAX_PAGES: usize = 8;
 /// The time for reading a page. After it, its memory can be taken for another page.
 const READ_TIME: Duration = Duration::from_secs(4);
 
-/// The time after which a page of which nothing is read can be taken earlier.
+/// A page that nobody has read for this time can be taken earlier.
 const READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// A written page in one coding. Its memory is freed when its last reader drops it.

@@ -92,7 +92,8 @@ impl RouteTable {
         if self.table.len() >= limit {
             return None;
         }
-        let new = |_: &[&str]| Route { endpoint: endpoint.into(), origin, series: Default::default() };
+        // The values are cut if they are too long.
+        let new = |values: &[&str]| Route { endpoint: values[0].into(), origin, series: Default::default() };
         self.table.get_or_insert(&ROUTE, &[endpoint], |len| len < limit, new).map(|route| &route.value)
     }
 }

@@ -42,7 +42,7 @@ pub enum HttpError {
     Values {
         /// The name of the label.
         name: String,
-        /// What is wrong with its values.
+        /// The reason why its values are not allowed.
         problem: String,
     },
 }
