@@ -136,7 +136,7 @@ mod tests {
             let tasks = prometheus::IntCounterVec::new(prometheus::Opts::new("tasks_total", "T."), &["a"]).unwrap();
             registry.register(Box::new(tasks)).unwrap();
         });
-        assert_eq!(case("metrics_runtime_scrape_errors_total"), "4");
+        assert_eq!(case("metrics_runtime_scrape_errors_total"), "6");
         // The families with labels: the gauge, the info, and three of HTTP.
         assert_eq!(case("metrics_runtime_label_overflow_total"), "5");
         assert_eq!(case("tasks_total"), "not known");

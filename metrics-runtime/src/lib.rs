@@ -104,8 +104,8 @@
 //! # The page
 //!
 //! The endpoint writes the Prometheus text format 0.0.4, or OpenMetrics 1.0 if the header `Accept` prefers it, in gzip
-//! or zstd if the scraper accepts that. Concurrent scrapes share one page. A collector that panics or does not answer
-//! in time is left out. [`Metrics::instrument`] mounts the page in the router of the application. `Metrics::listen`
+//! or zstd if the scraper accepts that. Concurrent scrapes share one page. A collector or breaker source that panics
+//! or does not answer in time is left out. [`Metrics::instrument`] mounts the page in the router of the application. `Metrics::listen`
 //! (feature `serve`) serves it on a separate address, together with `/health`, if one is configured. `http::Endpoint`
 //! sets token, allowed networks, deadline (10 s) and strictness. Threads and memory are bounded by constants, whatever
 //! clients send.
@@ -124,7 +124,7 @@
 //! | `circuit_breaker_*{service}` | the state and the calls of circuit breakers, see [`mod@circuit_breaker`] |
 //! | `metrics_runtime_label_overflow_total{metric}` | look-ups that found no room: one for each call, each request, and each [`Family::get_or_create`] beyond the limit of series or recorded with a label value `_overflow` |
 //! | `metrics_runtime_rejected_values_total` | rejected values: NaN, infinite, negative where only positive values are allowed, or too large for the sum |
-//! | `metrics_runtime_scrape_errors_total{cause}` | collectors and metrics that were left out of a page: `panic`, `timeout`, `duplicate`, `invalid` |
+//! | `metrics_runtime_scrape_errors_total{cause}` | collectors, breaker sources and metrics that were left out of a page: `panic`, `timeout`, `recursion` (it rendered the registry that called it), `duplicate`, `invalid`, `unreadable` (no free file descriptor) |
 //! | `metrics_runtime_scrapes_total{code}` | finished scrapes by status code; `499` if the scraper disconnected early |
 //! | `metrics_runtime_scrapes_in_flight` | scrapes in flight |
 //! | `metrics_runtime_scrape_duration_seconds` | the time from a scrape's request to the end of its page |

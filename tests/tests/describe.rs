@@ -146,9 +146,9 @@ fn every_metric_of_the_page_is_described() {
 fn the_toolkits_own_metrics_have_known_values_and_no_place() {
     let metrics = shop(&Registry::new());
     let errors = described(&metrics, "metrics_runtime_scrape_errors_total");
-    assert_eq!(labels(&errors), ["cause: duplicate invalid panic timeout"]);
+    assert_eq!(labels(&errors), ["cause: duplicate invalid panic recursion timeout unreadable"]);
     assert_eq!((errors.origin, errors.places.len()), (Origin::Toolkit, 0));
-    assert_eq!(label_sets(&errors), (4, 4, false));
+    assert_eq!(label_sets(&errors), (6, 6, false));
     metrics.registry().gauge(Descriptor::gauge("depth", "D.").labels(["queue"])).unwrap();
     let overflow = described(&metrics, "metrics_runtime_label_overflow_total");
     assert!(overflow.labels[0].values.as_ref().is_some_and(|values| values.contains(&"shop_depth".to_owned())));

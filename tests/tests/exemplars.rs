@@ -17,13 +17,14 @@ use axum::http::Request;
 use axum::{Router, routing::get};
 use metrics_runtime::exemplars::{self, Exemplar, ExemplarError};
 use metrics_runtime::{Metrics, Registry, track, track_counter, track_histogram};
-use support::{abandon, openmetrics_of, panics, quiet_panic, ready};
+use support::{abandon, bomb, openmetrics_of, panics, quiet_panic, ready};
 use tests::page::{Page, Sample};
 use tower::ServiceExt as _;
 
 thread_local! {
     static TRACE_ID: RefCell<Option<String>> = const { RefCell::new(None) };
     static SOURCE_PANICS: Cell<bool> = const { Cell::new(false) };
+    static SOURCE_BOMBS: Cell<bool> = const { Cell::new(false) };
     static SOURCE_CALLS: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -35,6 +36,9 @@ fn install() {
 fn source() -> Option<Exemplar> {
     if SOURCE_PANICS.get() {
         quiet_panic();
+    }
+    if SOURCE_BOMBS.get() {
+        bomb();
     }
     if SOURCE_CALLS.get() {
         called_by_the_source();
@@ -153,14 +157,17 @@ fn a_source_may_panic_or_call_recorded_functions() {
         SOURCE_PANICS.set(true);
         fragile();
         SOURCE_PANICS.set(false);
+        SOURCE_BOMBS.set(true);
+        fragile();
+        SOURCE_BOMBS.set(false);
         SOURCE_CALLS.set(true);
         fragile();
         SOURCE_CALLS.set(false);
     });
     let page = page();
-    assert_eq!(page.value("fragile_total", [("status", "success")]), 2.0);
+    assert_eq!(page.value("fragile_total", [("status", "success")]), 3.0);
     assert_eq!(found(&page, "fragile_total"), [("success".into(), "x".into(), 1.0)]);
-    // The second call asked the source once.
+    // The last call asked the source once.
     assert_eq!(page.value("called_by_the_source_total", [("status", "success")]), 1.0);
     assert_eq!(found(&page, "called_by_the_source_total"), []);
 }

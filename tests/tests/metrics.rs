@@ -133,6 +133,35 @@ mod tokio_runtimes {
     }
 
     #[test]
+    fn two_runtimes_of_one_name_are_an_error() {
+        let (main, other) = (runtime(1), runtime(1));
+        let builder = builder(&Registry::new()).tokio_runtime("main", main.handle());
+        let error = builder.tokio_runtime("main", other.handle()).build().unwrap_err();
+        assert_eq!(error, InstallError::TokioRuntime("main".to_owned()));
+        assert!(error.to_string().contains("\"main\""), "{error}");
+    }
+
+    #[test]
+    fn a_runtime_disappears_when_it_is_shut_down() {
+        let registry = Registry::new();
+        let (ends, stays) = (runtime(2), tokio::runtime::Builder::new_current_thread().build().unwrap());
+        let both = builder(&registry).tokio_runtime("ends", ends.handle()).tokio_runtime("stays", stays.handle());
+        let metrics = both.build().unwrap();
+        assert_eq!(sample(&metrics.render(), "tokio_workers{runtime=\"ends\"}"), 2.0);
+        let handle = ends.handle().clone();
+        drop(ends);
+        let page = metrics.render();
+        assert!(!page.contains("\"ends\""), "{page}");
+        assert_eq!(sample(&page, "tokio_alive_tasks{runtime=\"stays\"}"), 0.0);
+        // A runtime that has ended before has no series either, and the next one of its name has.
+        let ended = builder(&registry).tokio_runtime("ends", &handle).build().unwrap();
+        assert!(!ended.render().contains("\"ends\""));
+        let next = runtime(3);
+        let metrics = builder(&registry).tokio_runtime("ends", next.handle()).build().unwrap();
+        assert_eq!(sample(&metrics.render(), "tokio_workers{runtime=\"ends\"}"), 3.0);
+    }
+
+    #[test]
     fn busy_time_is_the_time_in_which_tasks_run_in_seconds() {
         let created = Instant::now();
         let busy = runtime(1);
@@ -151,20 +180,5 @@ mod tokio_runtimes {
         let busy = read();
         let wall = created.elapsed().as_secs_f64();
         assert!(busy <= wall, "busy for {busy} s of {wall} s");
-    }
-
-    #[test]
-    fn a_runtime_that_ended_keeps_its_last_values_until_its_name_is_used_again() {
-        let registry = Registry::new();
-        let build = |runtime: &tokio::runtime::Runtime| {
-            builder(&registry).tokio_runtime("main", runtime.handle()).build().unwrap()
-        };
-        let first = runtime(2);
-        let metrics = build(&first);
-        drop(first);
-        assert_eq!(sample(&metrics.render(), "tokio_workers{runtime=\"main\"}"), 2.0);
-        let second = runtime(4);
-        let _ = build(&second);
-        assert_eq!(sample(&metrics.render(), "tokio_workers{runtime=\"main\"}"), 4.0);
     }
 }

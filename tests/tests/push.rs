@@ -3,10 +3,12 @@
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use metrics_runtime::push::{ConfigError, Method, Push, PushError};
 use metrics_runtime::{Counter, Descriptor, Family, Metrics, Registry};
+use prometheus::core::Collector;
 use tests::page::Labels;
 use tests::pushgateway::Gateway;
 use tests::{tools, wait};
@@ -343,6 +345,158 @@ fn an_invalid_address_or_label_is_an_error_that_names_the_problem() {
     assert!(repeated.starts_with("grouping key: label `job` "), "{repeated}");
     assert!(matches!(push().grouping("not-a-name", "x"), Err(ConfigError::Label(_))));
     assert!(matches!(push().grouping("a", &"x".repeat(70_000)), Err(ConfigError::Url { problem: "is too long", .. })));
+}
+
+/// A collector that blocks until it is told to go on.
+struct Blocked {
+    gauge: prometheus::IntGauge,
+    gate: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Blocked {
+    /// Registers such a collector. It goes on when the returned value is dropped.
+    fn register(metrics: &Metrics) -> GoOn {
+        let gate = Arc::default();
+        let gauge = prometheus::IntGauge::new("blocked", "Blocked.").unwrap();
+        metrics.registry().register(Box::new(Self { gauge, gate: Arc::clone(&gate) })).unwrap();
+        GoOn(gate)
+    }
+}
+
+impl Collector for Blocked {
+    fn desc(&self) -> Vec<&prometheus::core::Desc> {
+        self.gauge.desc()
+    }
+
+    fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
+        drop(self.gate.1.wait_while(self.gate.0.lock().unwrap(), |open| !*open).unwrap());
+        self.gauge.collect()
+    }
+}
+
+struct GoOn(Arc<(Mutex<bool>, Condvar)>);
+
+impl Drop for GoOn {
+    fn drop(&mut self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+}
+
+/// Accepts a push, answers it with success, and returns it.
+async fn accept(listener: &TcpListener) -> String {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let request = read_request(&mut stream).await;
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+    request
+}
+
+#[test]
+fn a_collector_that_blocks_costs_a_push_only_its_own_metrics() {
+    let (metrics, _) = metrics();
+    let go_on = Blocked::register(&metrics);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).max_blocking_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let push = Push::new(&url, "nightly").unwrap().timeout(Duration::from_secs(4));
+        let pushing = push.every(AT_ONCE, Method::Put, &metrics).unwrap();
+        for _ in 0..3 {
+            let request = accept(&listener).await;
+            assert!(request.contains("import_rows_total{table=\"users\"} 3\n"), "{request}");
+            assert!(!request.contains("\nblocked "), "{request}");
+            assert!(!request.contains("{cause=\"timeout\"} 0\n"), "{request}");
+        }
+        // The application's blocking threads are free, and the last push arrives.
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        let finished = tokio::spawn(pushing.finish());
+        while !finished.is_finished() {
+            tokio::select! {
+                request = accept(&listener) => assert!(request.contains("import_rows_total"), "{request}"),
+                () = tokio::time::sleep(Duration::from_millis(10)) => {}
+            }
+        }
+        finished.await.unwrap().unwrap();
+    });
+    // A thread of the runtime that waits for the collector would block here.
+    drop(runtime);
+    drop(go_on);
+}
+
+#[tokio::test]
+async fn a_push_has_no_timestamps_which_a_gateway_refuses() {
+    let (metrics, _) = metrics();
+    let gauge = prometheus::IntGauge::new("stale", "Stale.").unwrap();
+    let mut families = gauge.collect();
+    families[0].mut_metric()[0].set_timestamp_ms(1_700_000_000_000);
+    metrics.registry().register(Box::new(Fixed { gauge, families })).unwrap();
+    assert!(metrics.render().contains("\nstale 0 1700000000000\n"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let push = Push::new(&format!("http://{}", listener.local_addr().unwrap()), "nightly").unwrap();
+    let (pushed, request) = tokio::join!(push.put(&metrics), accept(&listener));
+    pushed.unwrap();
+    assert!(!request.contains("stale"), "{request}");
+    assert!(request.contains("metrics_runtime_scrape_errors_total{cause=\"invalid\"} 1\n"), "{request}");
+}
+
+/// A collector that always gives the same families.
+struct Fixed {
+    gauge: prometheus::IntGauge,
+    families: Vec<prometheus::proto::MetricFamily>,
+}
+
+impl Collector for Fixed {
+    fn desc(&self) -> Vec<&prometheus::core::Desc> {
+        self.gauge.desc()
+    }
+
+    fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.families.clone()
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_still_has_its_status() {
+    let (metrics, _) = metrics();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let push = Push::new(&format!("http://{}", listener.local_addr().unwrap()), "nightly").unwrap();
+    let stalls = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 500 No\r\ncontent-length: 100\r\n\r\ndisk full").await.unwrap();
+        stream
+    };
+    let push = push.timeout(Duration::from_secs(2));
+    let (pushed, _stream) = tokio::join!(push.put(&metrics), stalls);
+    let Err(PushError::Refused { status, body, .. }) = pushed else { panic!("{pushed:?}") };
+    assert_eq!((status, body.as_str()), (500, "disk full"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_before_the_end_of_the_page_still_has_its_status() {
+    let (metrics, rows) = metrics();
+    rows.set_series_limit(20_000);
+    for row in 0..20_000 {
+        rows.get_or_create(&[&format!("{row}{}", "x".repeat(500))]).unwrap().inc();
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let push = Push::new(&format!("http://{}", listener.local_addr().unwrap()), "nightly").unwrap();
+    for _ in 0..10 {
+        let refuses = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 100];
+            stream.read_exact(&mut head).await.unwrap();
+            stream.write_all(b"HTTP/1.1 413 No\r\nconnection: close\r\ncontent-length: 5\r\n\r\nlarge").await.unwrap();
+        };
+        let (pushed, ()) = tokio::join!(push.put(&metrics), refuses);
+        let Err(PushError::Refused { status, body, .. }) = pushed else { panic!("{pushed:?}") };
+        assert_eq!((status, body.as_str()), (413, "large"));
+    }
+    // A connection that breaks without an answer has none.
+    let breaks = async { drop(listener.accept().await.unwrap()) };
+    let (pushed, ()) = tokio::join!(push.put(&metrics), breaks);
+    assert!(matches!(pushed, Err(PushError::Failed { .. })), "{pushed:?}");
 }
 
 #[test]

@@ -7,13 +7,13 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use metrics_runtime::{Builder, Descriptor, Format, Http, Metrics, Registry};
 use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{self, MetricFamily};
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, default_registry,
 };
@@ -76,6 +76,103 @@ fn collectors() -> Vec<Box<dyn Collector>> {
     vec![Box::new(plain), Box::new(labelled), Box::new(gauge), Box::new(float), Box::new(histogram)]
 }
 
+/// A collector that gives these families.
+struct Fixed {
+    description: Desc,
+    families: Vec<MetricFamily>,
+}
+
+impl Collector for Fixed {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.description]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.families.clone()
+    }
+}
+
+fn register_families(registry: &Registry, name: &str, families: Vec<MetricFamily>) {
+    let description = Desc::new(name.to_owned(), "Foreign.".to_owned(), vec![], HashMap::new()).unwrap();
+    registry.register(Box::new(Fixed { description, families })).unwrap();
+}
+
+/// Registers a family that has the type of its first metric.
+fn register_family(registry: &Registry, name: &str, metrics: Vec<proto::Metric>) {
+    register_families(registry, name, vec![family_of(name, metrics)]);
+}
+
+/// As [`register_family`], as one of several collectors of this name.
+fn register_part(registry: &Registry, name: &str, part: &str, metrics: Vec<proto::Metric>) {
+    let constant = HashMap::from([("part".to_owned(), part.to_owned())]);
+    let description = Desc::new(name.to_owned(), "Foreign.".to_owned(), vec![], constant).unwrap();
+    registry.register(Box::new(Fixed { description, families: vec![family_of(name, metrics)] })).unwrap();
+}
+
+fn family_of(name: &str, metrics: Vec<proto::Metric>) -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help("Foreign.".to_owned());
+    family.set_field_type(match &metrics[0] {
+        metric if !metric.get_histogram().get_bucket().is_empty() => proto::MetricType::HISTOGRAM,
+        metric if !metric.get_summary().get_quantile().is_empty() => proto::MetricType::SUMMARY,
+        _ => proto::MetricType::COUNTER,
+    });
+    family.set_metric(metrics);
+    family
+}
+
+fn counter_value(value: f64) -> proto::Metric {
+    let mut counter = proto::Counter::default();
+    counter.set_value(value);
+    let mut metric = proto::Metric::default();
+    metric.set_counter(counter);
+    metric
+}
+
+/// A metric whose untyped value is 7.
+fn untyped_seven() -> proto::Metric {
+    let mut metric = proto::Metric::default();
+    #[cfg(not(feature = "protobuf"))]
+    #[allow(deprecated, reason = "it has no replacement")]
+    {
+        let mut untyped = proto::Untyped::default();
+        untyped.set_value(7.0);
+        metric.set_untyped(untyped);
+    }
+    #[cfg(feature = "protobuf")]
+    metric.untyped.mut_or_insert_default().set_value(7.0);
+    metric
+}
+
+fn buckets(buckets: &[(f64, u64)]) -> proto::Metric {
+    let mut histogram = proto::Histogram::default();
+    histogram.set_sample_count(buckets.last().map_or(0, |(_, count)| *count));
+    let buckets = buckets.iter().map(|(bound, count)| {
+        let mut bucket = proto::Bucket::default();
+        bucket.set_upper_bound(*bound);
+        bucket.set_cumulative_count(*count);
+        bucket
+    });
+    histogram.set_bucket(buckets.collect());
+    let mut metric = proto::Metric::default();
+    metric.set_histogram(histogram);
+    metric
+}
+
+fn quantiles(quantiles: &[f64]) -> proto::Metric {
+    let quantiles = quantiles.iter().map(|quantile| {
+        let mut of = proto::Quantile::default();
+        of.set_quantile(*quantile);
+        of
+    });
+    let mut summary = proto::Summary::default();
+    summary.set_quantile(quantiles.collect());
+    let mut metric = proto::Metric::default();
+    metric.set_summary(summary);
+    metric
+}
+
 mod collectors_on_our_page {
     use super::*;
 
@@ -100,6 +197,166 @@ mod collectors_on_our_page {
         assert_eq!(open.value("plain_total", []), 3.0);
         assert_eq!(open.value("sizes_bucket", [("kind", "a"), ("le", "1.0")]), 2.0);
         assert_eq!(open.family("plain").unwrap().kind, Kind::Counter);
+    }
+
+    #[test]
+    fn families_that_scrapers_misread_are_left_out_and_counted() {
+        let invalid = [
+            ("negative_total", vec![counter_value(-1.0)]),
+            ("nan_total", vec![counter_value(f64::NAN)]),
+            ("bound_twice", vec![buckets(&[(1.0, 1), (1.0, 2)])]),
+            ("bounds_fall", vec![buckets(&[(2.0, 1), (1.0, 2)])]),
+            ("bound_nan", vec![buckets(&[(f64::NAN, 1)])]),
+            ("counts_fall", vec![buckets(&[(1.0, 2), (2.0, 1)])]),
+            ("infinite_falls", vec![buckets(&[(1.0, 2), (f64::INFINITY, 1)])]),
+            ("quantile_twice", vec![quantiles(&[0.5, 0.9, 0.5])]),
+            ("quantile_zero_twice", vec![quantiles(&[0.0, -0.0])]),
+            ("quantile_below", vec![quantiles(&[-1.0])]),
+            ("quantile_above", vec![quantiles(&[2.0])]),
+            ("quantile_nan", vec![quantiles(&[f64::NAN])]),
+            ("one_of_two", vec![buckets(&[(1.0, 1)]), buckets(&[(1.0, 1), (1.0, 1)])]),
+        ];
+        let number = invalid.len();
+        let ours = Registry::new();
+        let names = invalid.each_ref().map(|(name, _)| *name);
+        for (name, metrics) in invalid {
+            register_family(&ours, name, metrics);
+        }
+        register_family(&ours, "sound_total", vec![counter_value(f64::INFINITY)]);
+        register_family(&ours, "sound_sizes", vec![buckets(&[(-1.0, 0), (1.0, 2), (f64::INFINITY, 2)])]);
+        register_family(&ours, "sound_quantiles", vec![quantiles(&[1.0, 0.0, 0.5])]);
+        for (i, page) in [page_of(&ours), openmetrics_of(&ours)].into_iter().enumerate() {
+            for name in names {
+                assert!(
+                    page.family(name).is_none() && page.family(name.trim_end_matches("_total")).is_none(),
+                    "{name}"
+                );
+            }
+            assert_eq!(errors(&page, "invalid"), (number * (i + 1)) as f64);
+            assert_eq!(page.value("sound_total", []), f64::INFINITY);
+            assert_eq!(page.value("sound_quantiles_count", []), 0.0);
+        }
+        assert_eq!(page_of(&ours).value("sound_sizes_bucket", [("le", "+Inf")]), 2.0);
+    }
+
+    #[test]
+    fn labels_that_prometheus_drops_or_reserves_are_left_out_and_counted() {
+        let ours = Registry::new();
+        let labelled = |label: &str, value: &str| {
+            let mut pair = proto::LabelPair::default();
+            pair.set_name(label.to_owned());
+            pair.set_value(value.to_owned());
+            let mut metric = counter_value(1.0);
+            metric.set_label(vec![pair]);
+            metric
+        };
+        // A label without a value is no label.
+        register_family(&ours, "same_total", vec![counter_value(1.0), labelled("zone", "")]);
+        register_family(&ours, "named_total", vec![labelled("__name__", "up")]);
+        register_family(&ours, "sound_total", vec![labelled("zone", "")]);
+        let page = page_of(&ours);
+        assert!(page.family("same_total").is_none() && page.family("named_total").is_none());
+        assert_eq!((errors(&page, "invalid"), page.series("sound_total").len()), (2.0, 1));
+    }
+
+    #[test]
+    fn a_histogram_named_as_the_total_of_a_counter_keeps_its_type() {
+        let ours = Registry::new();
+        register_family(&ours, "jobs", vec![counter_value(1.0)]);
+        register_family(&ours, "jobs_total", vec![buckets(&[(1.0, 1)])]);
+        assert_eq!(openmetrics_of(&ours).family("jobs_total").unwrap().kind, Kind::Histogram);
+    }
+
+    #[test]
+    fn an_invalid_series_costs_another_collector_of_that_name_nothing() {
+        let ours = Registry::new();
+        let named = |zone: &str, value: f64| {
+            let mut metric = counter_value(value);
+            let mut pair = proto::LabelPair::default();
+            pair.set_name("zone".to_owned());
+            pair.set_value(zone.to_owned());
+            metric.set_label(vec![pair]);
+            metric
+        };
+        register_part(&ours, "jobs_total", "a", vec![named("a", 1.0)]);
+        register_part(&ours, "jobs_total", "b", vec![named("b", -1.0)]);
+        register_part(&ours, "jobs_total", "c", vec![named("a", 3.0)]);
+        register_part(&ours, "jobs_total", "d", vec![named("d", 4.0)]);
+        let page = page_of(&ours);
+        let value = |zone| page.sample("jobs_total", [("zone", zone)]);
+        assert_eq!((value("a"), value("b"), value("d")), (Some(1.0), None, Some(4.0)));
+        assert_eq!(errors(&page, "invalid"), 2.0);
+    }
+
+    #[test]
+    fn a_timestamp_of_a_collector_is_kept_in_both_formats() {
+        let ours = Registry::new();
+        let at = |mut metric: proto::Metric, milliseconds| {
+            metric.set_timestamp_ms(milliseconds);
+            metric
+        };
+        register_family(&ours, "at_total", vec![at(counter_value(1.0), 1_700_000_000_042)]);
+        register_family(&ours, "at_sizes", vec![at(buckets(&[(1.0, 2)]), 1_700_000_000_000)]);
+        register_family(&ours, "at_quantiles", vec![at(quantiles(&[0.5]), -1500)]);
+        register_family(&ours, "now_total", vec![counter_value(1.0)]);
+        let expected = [
+            ("at_total", Some("1700000000042"), Some("1700000000.042")),
+            ("at_sizes_bucket", Some("1700000000000"), Some("1700000000.000")),
+            ("at_sizes_sum", Some("1700000000000"), Some("1700000000.000")),
+            ("at_sizes_count", Some("1700000000000"), Some("1700000000.000")),
+            ("at_quantiles", Some("-1500"), Some("-1.500")),
+            ("at_quantiles_count", Some("-1500"), Some("-1.500")),
+            ("now_total", None, None),
+        ];
+        let (text, open) = (page_of(&ours), openmetrics_of(&ours));
+        let timestamps = |page: &Page, name: &str| {
+            let series = page.series(name);
+            assert!(!series.is_empty(), "{name}");
+            series.iter().map(|sample| sample.timestamp.clone()).collect::<BTreeSet<_>>()
+        };
+        for (name, in_text, in_open) in expected {
+            assert_eq!(timestamps(&text, name), BTreeSet::from([in_text.map(str::to_owned)]), "{name}");
+            assert_eq!(timestamps(&open, name), BTreeSet::from([in_open.map(str::to_owned)]), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_untyped_value_is_kept_or_left_out_and_counted() {
+        let ours = Registry::new();
+        let family = |name: &str, metric| {
+            let mut family = family_of(name, vec![metric]);
+            family.set_field_type(proto::MetricType::UNTYPED);
+            family
+        };
+        register_families(&ours, "counted", vec![family("counted", counter_value(7.0))]);
+        let page = page_of(&ours);
+        assert_eq!((page.value("counted", []), page.family("counted").unwrap().kind), (7.0, Kind::Unknown));
+        // Without a value that can be read, there is no 0.
+        register_families(&ours, "unset", vec![family("unset", untyped_seven())]);
+        let page = page_of(&ours);
+        if cfg!(feature = "protobuf") {
+            assert_eq!((page.sample("unset", []), errors(&page, "invalid")), (None, 1.0));
+        } else {
+            assert_eq!((page.sample("unset", []), errors(&page, "invalid")), (Some(7.0), 0.0));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_registry_with_process_metrics_beside_those_of_the_toolkit_is_said_once() {
+        let (ours, old) = (Registry::new(), prometheus::Registry::new());
+        for name in ["process_open_fds", "process_threads", "old_gauge"] {
+            old.register(Box::new(IntGauge::new(name, "Old.").unwrap())).unwrap();
+        }
+        ours.include(old);
+        let (log, metrics) = logged(|| Metrics::builder().registry(&ours).process().build().unwrap());
+        let said: Vec<_> = log.iter().filter(|line| line.contains("process_open_fds, process_threads")).collect();
+        assert_eq!(said.len(), 1, "{log:?}");
+        let (log, _) = logged(|| metrics.render());
+        assert!(log.is_empty(), "{log:?}");
+        let page = page_of(&ours);
+        assert_eq!((page.value("old_gauge", []), errors(&page, "duplicate")), (0.0, 0.0));
+        assert!(page.value("process_threads", []) > 0.0);
     }
 
     #[test]

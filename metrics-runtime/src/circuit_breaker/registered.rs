@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::metrics::{add, descriptors, known_values};
 use super::settings::{Settings, SettingsError};
 use super::source::BreakerSource;
-use crate::family::computed::{Computed, Samples};
+use crate::family::computed::{Computed, ComputedSource, Samples};
 use crate::registry::{Registry, RegistryError};
 use crate::schema::{Descriptor, Source};
 
@@ -155,10 +155,34 @@ pub fn show_in<S: BreakerSource + 'static>(
     service: impl Into<Arc<str>>,
     source: S,
 ) -> Result<Shown, RegistryError> {
-    let (source, place) = (Arc::new(source), Source::caller());
+    let (source, service, place) = (Arc::new(source), service.into(), Source::caller());
     let create = || Arc::clone(&source);
-    Breakers::of(registry, place)?.get_or_add(service.into(), place, create, |_| Err(OTHER_INSTANCE))?;
+    let breakers = Breakers::of(registry, place)?;
+    breakers.get_or_add_entry(Arc::clone(&service), place, false, create, |_| Err(OTHER_INSTANCE))?;
+    registry.add_source::<Breakers>(Box::new(ShownSource { service, source: Arc::downgrade(&source) }));
     Ok(Shown { source })
+}
+
+/// A source that is not the toolkit's. It is called by itself, because it can panic or block.
+struct ShownSource<S> {
+    service: Arc<str>,
+    source: Weak<S>,
+}
+
+impl<S: BreakerSource> ComputedSource for ShownSource<S> {
+    fn name(&self) -> String {
+        format!("the circuit breaker `{}`", self.service)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.source.strong_count() == 0
+    }
+
+    fn compute(&self, samples: &mut Samples) {
+        if let Some(source) = self.source.upgrade() {
+            add(samples, &self.service, &source.snapshot());
+        }
+    }
 }
 
 /// The difference that [`RegistryError::Breaker`] reports if a service has two breakers that cannot be the same one.
@@ -175,6 +199,8 @@ struct Entry {
     place: Source,
     /// Weak, so that the registry does not keep the breaker alive.
     source: Weak<dyn AnySource>,
+    /// `true` if the breaker is the toolkit's.
+    is_own: bool,
 }
 
 /// A source that can be downcast to its type.
@@ -200,11 +226,23 @@ impl Breakers {
 
     /// Returns the breaker of `service`. Creates it if there is none.
     ///
-    /// An existing breaker must be of the same type and pass `check`, which otherwise returns the difference.
+    /// An existing breaker must be of the same type and pass `check`, which otherwise returns the difference. The source
+    /// is the toolkit's own: it neither panics nor blocks.
     pub(super) fn get_or_add<S: BreakerSource + 'static>(
         &self,
         service: Arc<str>,
         place: Source,
+        create: impl FnOnce() -> Arc<S>,
+        check: impl FnOnce(&Arc<S>) -> Result<(), &'static str>,
+    ) -> Result<Arc<S>, RegistryError> {
+        self.get_or_add_entry(service, place, true, create, check)
+    }
+
+    fn get_or_add_entry<S: BreakerSource + 'static>(
+        &self,
+        service: Arc<str>,
+        place: Source,
+        is_own: bool,
         create: impl FnOnce() -> Arc<S>,
         check: impl FnOnce(&Arc<S>) -> Result<(), &'static str>,
     ) -> Result<Arc<S>, RegistryError> {
@@ -224,7 +262,7 @@ impl Breakers {
         }
         let created = create();
         let source = Arc::downgrade(&created);
-        entries.push(Entry { service, place, source });
+        entries.push(Entry { service, place, source, is_own });
         Ok(created)
     }
 
@@ -250,9 +288,9 @@ impl Computed for Breakers {
 
     fn compute(&self, samples: &mut Samples) {
         let upgrade = |entry: &Entry| Some((Arc::clone(&entry.service), entry.source.upgrade()?));
-        let sources: Vec<_> = self.entries().iter().filter_map(upgrade).collect();
-        // The lock is released here, because `snapshot` can be code of the user.
-        for (service, source) in sources {
+        let own: Vec<_> = self.entries().iter().filter(|entry| entry.is_own).filter_map(upgrade).collect();
+        // The lock is released here, because the end of the last clone of a breaker can run code of the user.
+        for (service, source) in own {
             add(samples, &service, &source.snapshot());
         }
     }

@@ -33,7 +33,10 @@ use super::State;
 pub trait BreakerSource: Send + Sync {
     /// Returns the current state and counts.
     ///
-    /// Called on every scrape. It must not change the breaker, and must not block.
+    /// Called on every scrape. It must not change the breaker, and should not block. A source that panics, blocks beyond
+    /// the deadline of the page, or renders the registry is left out and counted in
+    /// `metrics_runtime_scrape_errors_total`; all others are on the page. [`Registry::render`](crate::Registry::render)
+    /// has no deadline.
     fn snapshot(&self) -> Snapshot;
 }
 

@@ -26,6 +26,15 @@ pub(crate) struct CollectorSet {
 }
 
 impl CollectorSet {
+    /// Returns a name that two of the runtimes have.
+    #[cfg(feature = "tokio-runtime")]
+    pub(crate) fn repeated_runtime(&self) -> Option<&str> {
+        let names = self.tokio_runtimes.iter().map(|(name, _)| name.as_str()).enumerate();
+        let mut repeated =
+            names.filter(|(i, name)| self.tokio_runtimes[..*i].iter().any(|(earlier, _)| earlier == name));
+        repeated.next().map(|(_, name)| name)
+    }
+
     #[cfg_attr(
         not(any(feature = "process", feature = "tokio-runtime")),
         expect(unused_variables, reason = "only computed families have the place of their registration")

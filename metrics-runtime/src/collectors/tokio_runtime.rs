@@ -1,9 +1,10 @@
 //! `tokio_*`: metrics of tokio runtimes.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::runtime::{Handle, RuntimeMetrics};
+use tokio::task::AbortHandle;
 
 use crate::family::Owner;
 use crate::family::computed::{Computed, Samples};
@@ -19,13 +20,51 @@ const BUSY_SECONDS: usize = 3;
 #[cfg(target_has_atomic = "64")]
 const PARKS: usize = 4;
 
+/// The tasks of this module on each runtime.
+const OWN_TASKS: usize = 1;
+
 /// The runtimes, by the value of the label `runtime`.
 #[derive(Debug, Default)]
-pub(super) struct Runtimes(Mutex<BTreeMap<String, RuntimeMetrics>>);
+pub(super) struct Runtimes(Mutex<BTreeMap<String, Runtime>>);
+
+/// A runtime, until it is shut down.
+#[derive(Debug)]
+struct Runtime {
+    metrics: RuntimeMetrics,
+    /// Held by a task that never ends. The runtime drops it when it shuts down, which a handle does not show.
+    running: Weak<()>,
+    task: AbortHandle,
+}
+
+impl Runtime {
+    fn new(handle: &Handle) -> Self {
+        let running = Arc::new(());
+        let held = Arc::downgrade(&running);
+        let task = handle.spawn(async move {
+            std::future::pending::<()>().await;
+            drop(running);
+        });
+        Self { metrics: handle.metrics(), running: held, task: task.abort_handle() }
+    }
+
+    fn is_running(&self) -> bool {
+        self.running.strong_count() > 0
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
 
 impl Runtimes {
     pub(super) fn insert(&self, name: &str, handle: &Handle) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), handle.metrics());
+        self.runtimes().insert(name.to_owned(), Runtime::new(handle));
+    }
+
+    fn runtimes(&self) -> MutexGuard<'_, BTreeMap<String, Runtime>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,11 +99,12 @@ impl Computed for Runtimes {
     }
 
     fn compute(&self, samples: &mut Samples) {
-        let runtimes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for (name, runtime) in &runtimes {
+        let mut runtimes = self.runtimes();
+        runtimes.retain(|_, runtime| runtime.is_running());
+        for (name, Runtime { metrics: runtime, .. }) in &*runtimes {
             let whole = |n: usize| Number::Whole(n as u64);
             samples.add(WORKERS, &[name], whole(runtime.num_workers()));
-            samples.add(ALIVE_TASKS, &[name], whole(runtime.num_alive_tasks()));
+            samples.add(ALIVE_TASKS, &[name], whole(runtime.num_alive_tasks().saturating_sub(OWN_TASKS)));
             samples.add(GLOBAL_QUEUE_DEPTH, &[name], whole(runtime.global_queue_depth()));
             #[cfg(target_has_atomic = "64")]
             for worker in 0..runtime.num_workers() {

@@ -20,7 +20,7 @@ pub struct MetricsCollector {
 impl MetricsCollector {
     pub(super) fn new(metrics: Metrics) -> Self {
         let naming = &metrics.inner.naming;
-        let families = metrics.inner.registry.snapshot(naming).families;
+        let families = metrics.inner.registry.snapshot(naming, Vec::new()).families;
         let own = families.iter().filter(|family| family.owner() == Owner::Toolkit);
         Self { descriptions: own.map(|family| describe(family.descriptor(), naming)).collect(), metrics }
     }
@@ -33,7 +33,9 @@ impl Collector for MetricsCollector {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let (registry, naming) = (&self.metrics.inner.registry, &self.metrics.inner.naming);
-        let snapshot = registry.snapshot(naming);
+        let mut gathered = registry.gather_computed();
+        registry.count_problems(&mut gathered);
+        let snapshot = registry.snapshot(naming, gathered.computed);
         registry.count_left_out(&snapshot);
         snapshot.families.iter().map(|family| to_proto(&**family, naming)).collect()
     }

@@ -37,7 +37,11 @@ impl Builder {
     /// | `process_start_time_seconds` | gauge | time at which the process started, in seconds since 1970; constant |
     ///
     /// Only Linux is supported: on other systems the families have no series. Values that cannot be read, for example
-    /// because `/proc` is not mounted, are omitted.
+    /// because `/proc` is not mounted, are omitted. Values that are missing because no file descriptor is free are counted
+    /// in `metrics_runtime_scrape_errors_total`.
+    ///
+    /// If a collector or an included registry of the `prometheus` crate has the same metrics, those are left out. A warning
+    /// says so, once.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};
@@ -64,9 +68,12 @@ impl Builder {
     /// | `tokio_worker_busy_seconds_total` | counter | `runtime`, `worker` | time in which a worker ran tasks or polled drivers, in seconds |
     /// | `tokio_worker_parks_total` | counter | `runtime`, `worker` | times that a worker went to sleep for lack of work |
     ///
-    /// `name` is the value of the label `runtime`. A process can have several runtimes, each under its own name; adding
-    /// a second runtime under the same name, as after a restart, replaces the first. The two counters exist on targets
-    /// with 64-bit atomics.
+    /// `name` is the value of the label `runtime`. A process can have several runtimes, each under its own name: two of one
+    /// name are an error at [`build`](Self::build). The series of a runtime disappear when it is shut down. Another
+    /// [`Metrics`](crate::Metrics) of the same registry can then, or before, give its name to a new runtime. The two
+    /// counters exist on targets with 64-bit atomics.
+    ///
+    /// Each runtime gets one task, which never runs and is not counted; it notices the shutdown.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};

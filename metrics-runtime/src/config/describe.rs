@@ -207,14 +207,15 @@ impl Metrics {
                 declarations.entry(declaration.descriptor.name.to_string()).or_default().push(declaration);
             }
         }
-        let snapshot = registry.snapshot(naming);
+        let gathered = registry.gather();
+        let snapshot = registry.snapshot(naming, gathered.computed);
         let mut metrics = BTreeMap::new();
         for family in snapshot.families {
             let declarations = declarations.get(&*family.descriptor().name).cloned().unwrap_or_default();
             metrics.insert(family.full_name(naming), describe(&*family, naming, declarations));
         }
         #[cfg(feature = "prometheus")]
-        for metric in registry.collected_metrics(snapshot.names) {
+        for metric in registry.collected_metrics(&gathered.families, snapshot.names) {
             metrics.entry(metric.name.clone()).or_insert_with(|| describe_collected(metric, naming));
         }
         Description {

@@ -56,6 +56,10 @@ pub enum InstallError {
     #[cfg(feature = "http")]
     #[error("http: {0}")]
     Http(HttpError),
+    /// Two tokio runtimes have the same name.
+    #[cfg(feature = "tokio-runtime")]
+    #[error("tokio_runtime: two runtimes are named {0:?}; give each of them a name of its own")]
+    TokioRuntime(String),
     /// Metrics of this binary with invalid definitions, or with definitions that conflict. Each error names the places
     /// of the declarations.
     #[error("{}", list(.0))]
@@ -132,6 +136,10 @@ impl Builder {
         if let Some(address) = self.listen.filter(|_| self.enabled) {
             check_exposure(&access, address).map_err(InstallError::Serve)?;
         }
+        #[cfg(feature = "tokio-runtime")]
+        if let Some(name) = self.collectors.repeated_runtime() {
+            return Err(InstallError::TokioRuntime(name.to_owned()));
+        }
         let naming = Naming { prefix, constant: std::mem::take(&mut self.constant) };
         let before = self.registry.checkpoint();
         #[cfg_attr(not(feature = "http"), expect(unused_variables, reason = "there is no layer"))]
@@ -146,6 +154,7 @@ impl Builder {
             let values: Vec<_> = facts.iter().map(|(_, value)| value.as_str()).collect();
             family.replace_all(&values);
         }
+        self.registry.warn_of_second_sources(&naming);
         if let Some(limit) = self.series_limit {
             self.registry.set_series_limit(limit);
         }

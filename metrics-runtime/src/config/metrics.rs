@@ -96,6 +96,12 @@ impl Metrics {
         self.render_as(Format::Text)
     }
 
+    /// Renders the page without the sources that have not answered by the deadline, which are counted.
+    #[cfg(feature = "push")]
+    pub(crate) fn render_within(&self, deadline: std::time::Duration) -> String {
+        self.inner.registry.page_within(deadline, Format::Text, &self.inner.naming)
+    }
+
     /// Renders the page in the given format.
     #[must_use]
     pub fn render_as(&self, format: Format) -> String {

@@ -3,6 +3,9 @@
 //! A [`Page`] takes families and their samples one after the other. It knows the two formats, but not the sources of
 //! the samples.
 
+#[cfg(feature = "prometheus")]
+use std::fmt::Write as _;
+
 use crate::schema::{Buckets, Kind, Number, label, name, push_canonical, push_number};
 
 /// An exposition format.
@@ -64,6 +67,8 @@ pub struct Page {
     histogram: HistogramLines,
     /// The exemplars of the current series as text, by bucket. It is empty if the series has none.
     exemplars: Vec<String>,
+    /// The timestamp of the current series as text, with a space before it. It is empty if the series has none.
+    timestamp: String,
 }
 
 /// The beginning of the lines of a family, built once.
@@ -126,6 +131,7 @@ impl Page {
             line: LineStart::default(),
             histogram: HistogramLines::default(),
             exemplars: Vec::new(),
+            timestamp: String::new(),
         }
     }
 
@@ -170,6 +176,7 @@ impl Page {
             self.out.push_str(unit);
             self.out.push('\n');
         }
+        self.timestamp.clear();
         constant.clone_into(&mut self.constant);
         name.clone_into(&mut self.name);
         self.line.set(name, "", constant);
@@ -210,10 +217,25 @@ impl Page {
         self.exemplars = texts;
     }
 
+    /// Sets the timestamp of the series that follow, in milliseconds since 1970.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn timestamp(&mut self, milliseconds: Option<i64>) {
+        self.timestamp.clear();
+        let Some(milliseconds) = milliseconds else { return };
+        let _ = match self.format {
+            Format::Text => write!(self.timestamp, " {milliseconds}"),
+            Format::OpenMetrics => {
+                let sign = if milliseconds < 0 { "-" } else { "" };
+                let (seconds, rest) = (milliseconds.unsigned_abs() / 1000, milliseconds.unsigned_abs() % 1000);
+                write!(self.timestamp, " {sign}{seconds}.{rest:03}")
+            }
+        };
+    }
+
     /// Writes one sample of the family. `labels` is escaped text.
     #[inline]
     pub(crate) fn sample(&mut self, labels: &str, value: Number) {
-        push_line(&mut self.out, &self.line, labels, value, self.exemplars.first());
+        push_line(&mut self.out, &self.line, labels, value, &self.timestamp, self.exemplars.first());
     }
 
     /// Writes one histogram of the family. `read` fills in its numbers.
@@ -234,14 +256,15 @@ impl Page {
             }
             self.out.push_str(bound);
             push_number(&mut self.out, Number::Whole(*count));
+            self.out.push_str(&self.timestamp);
             self.out.push_str(self.exemplars.get(i).map_or("", |text| text));
             self.out.push('\n');
         }
         // The sum of a collected histogram can be negative or NaN, which OpenMetrics does not allow.
         if *has_sum && (self.format == Format::Text || buckets.sum >= 0.0) {
-            push_line(&mut self.out, sum, labels, Number::Float(buckets.sum), None);
+            push_line(&mut self.out, sum, labels, Number::Float(buckets.sum), &self.timestamp, None);
             let total = buckets.cumulative.last().copied().unwrap_or(0);
-            push_line(&mut self.out, count, labels, Number::Whole(total), None);
+            push_line(&mut self.out, count, labels, Number::Whole(total), &self.timestamp, None);
         }
     }
 
@@ -261,7 +284,7 @@ impl Page {
         let mut line_start = LineStart::default();
         for (suffix, value) in [("_sum", Number::Float(sum)), ("_count", Number::Whole(count))] {
             line_start.set(&self.name, suffix, &self.constant);
-            push_line(&mut self.out, &line_start, labels, value, None);
+            push_line(&mut self.out, &line_start, labels, value, &self.timestamp, None);
         }
     }
 
@@ -275,7 +298,14 @@ impl Page {
 }
 
 #[inline]
-fn push_line(out: &mut String, start: &LineStart, labels: &str, value: Number, exemplar: Option<&String>) {
+fn push_line(
+    out: &mut String,
+    start: &LineStart,
+    labels: &str,
+    value: Number,
+    timestamp: &str,
+    exemplar: Option<&String>,
+) {
     if labels.is_empty() {
         out.push_str(&start.bare);
     } else {
@@ -284,6 +314,7 @@ fn push_line(out: &mut String, start: &LineStart, labels: &str, value: Number, e
         out.push_str("} ");
     }
     push_number(out, value);
+    out.push_str(timestamp);
     if let Some(exemplar) = exemplar {
         out.push_str(exemplar);
     }

@@ -4,6 +4,7 @@
 //! families of the group at once, so their samples agree.
 
 use std::any::Any;
+use std::mem;
 use std::sync::Arc;
 
 use super::any::LINE;
@@ -32,13 +33,28 @@ pub(crate) trait Computed: Any + Send + Sync {
         Vec::new()
     }
 
-    /// Adds the current samples. It may run the user's code. A panic leaves the families of this page empty.
+    /// Adds the current samples, without code of others: that is a [`ComputedSource`]. A panic leaves the families of
+    /// this page empty.
+    fn compute(&self, samples: &mut Samples);
+}
+
+/// Code of others that adds samples to a group. Each such source is called by itself, with a deadline.
+pub(crate) trait ComputedSource: Send + Sync {
+    /// Returns a description for the log.
+    fn name(&self) -> String;
+
+    /// Returns `true` if there will be no more samples.
+    fn has_ended(&self) -> bool;
+
+    /// Adds the current samples. After a panic, none of them are on the page.
     fn compute(&self, samples: &mut Samples);
 }
 
 /// The samples of a group for one page, by the index of their family in [`Computed::descriptors`].
+#[derive(Clone)]
 pub(crate) struct Samples {
     families: Vec<ComputedFamily>,
+    unreadable: Vec<String>,
 }
 
 impl Samples {
@@ -50,12 +66,31 @@ impl Samples {
         }
     }
 
-    fn into_families(self) -> Vec<Arc<dyn AnyFamily>> {
+    /// Reports values that the operating system does not give at the moment, as text for the log.
+    #[cfg_attr(not(feature = "process"), allow(dead_code, reason = "only the process has such values"))]
+    pub(crate) fn unreadable(&mut self, what: String) {
+        self.unreadable.push(what);
+    }
+
+    /// Removes and returns what was reported as unreadable.
+    pub(crate) fn take_unreadable(&mut self) -> Vec<String> {
+        mem::take(&mut self.unreadable)
+    }
+
+    /// Moves the samples of a source to those of its group.
+    pub(crate) fn append(&mut self, source: Self) {
+        for (family, source) in self.families.iter_mut().zip(source.families) {
+            family.samples.extend(source.samples);
+        }
+    }
+
+    pub(crate) fn into_families(self) -> Vec<Arc<dyn AnyFamily>> {
         self.families.into_iter().map(|family| Arc::new(family) as _).collect()
     }
 }
 
 /// A family with the samples of one page.
+#[derive(Clone)]
 pub(crate) struct ComputedFamily {
     descriptor: Descriptor,
     source: Source,
@@ -104,22 +139,28 @@ impl Group {
         self.no_samples().into_families()
     }
 
-    fn no_samples(&self) -> Samples {
+    /// Returns the families without samples.
+    pub(crate) fn no_samples(&self) -> Samples {
         let families = self.computed.descriptors().into_iter().map(|descriptor| ComputedFamily {
             computed: Some(Arc::clone(&self.computed)),
             ..ComputedFamily::new(self.computed.owner(), descriptor, self.source)
         });
-        Samples { families: families.collect() }
+        Samples { families: families.collect(), unreadable: Vec::new() }
     }
 
-    /// Returns the families with their current samples, and `false` if computing them panicked.
-    pub(crate) fn families(&self) -> (Vec<Arc<dyn AnyFamily>>, bool) {
+    /// Returns the current samples, and `false` if computing them panicked.
+    pub(crate) fn samples(&self) -> (Samples, bool) {
         let mut samples = self.no_samples();
         let computed = contained(|| self.computed.compute(&mut samples));
         if computed.is_none() {
             samples = self.no_samples();
         }
-        (samples.into_families(), computed.is_some())
+        (samples, computed.is_some())
+    }
+
+    /// Returns `true` if both are the same group.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.computed, &other.computed)
     }
 }
 

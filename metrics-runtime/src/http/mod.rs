@@ -150,12 +150,12 @@
 //!
 //! **Concurrent scrapes share a page.** It is gathered, written and encoded once for all requests that arrive before
 //! the registry's families are read, so that no scrape returns values of families older than its request. Later
-//! requests share the next page. Values of collectors of the `prometheus` crate can be older, by the time that
-//! gathering them took: a collector that is still running is not called again, and both pages use its result. Gathering
+//! requests share the next page. Values of collectors of the `prometheus` crate, and of breakers of other crates, can be
+//! older, by the time that gathering them took: a collector that is still running is not called again, and both pages use its result. Gathering
 //! and writing do not run on the runtime's workers.
 //!
-//! **A failing collector affects only its own families.** They are left out if it panics, misses the deadline, or
-//! returns families that are not valid on a page. The failure is counted by cause in
+//! **A failing collector affects only its own families.** They are left out if it panics, misses the deadline, renders
+//! the registry, or returns families that are not valid on a page. The failure is counted by cause in
 //! `metrics_runtime_scrape_errors_total`, and logged the first time. A collector that has missed the deadline is not
 //! called again until it returns. An included `prometheus::Registry` is one such collector.
 //!

@@ -23,7 +23,8 @@
 //! # Content of a push
 //!
 //! A push sends the page in the text format. No sample may have a label of the grouping key: the gateway would
-//! overwrite it and merge different series. Such a label is an error, and nothing is sent. If metrics are switched off
+//! overwrite it and merge different series. Such a label is an error, and nothing is sent. Collectors that panic, do not
+//! answer within half of the timeout, or give timestamps, which a gateway refuses, are left out and counted. If metrics are switched off
 //! (`METRICS_ENABLED=false`), nothing is pushed and no error is returned.
 //!
 //! # HTTPS
@@ -33,9 +34,11 @@
 //!
 //! [Pushgateway]: https://github.com/prometheus/pushgateway#api
 
+mod connection;
 mod error;
 mod grouping;
 mod labels;
+mod page;
 mod pushing;
 
 pub use error::{ConfigError, PushError};
@@ -52,13 +55,18 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::Metrics;
 use crate::encode::Format;
+use connection::Patient;
 use grouping::GroupingKey;
 
 /// The default timeout of a push.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time until the deadline of a push whose timeout is beyond the range of times.
+const NEVER: Duration = Duration::from_secs(86_400);
 
 /// The maximum number of bytes of an answer that an error contains.
 const MAX_ERROR_BODY: usize = 1024;
@@ -78,7 +86,7 @@ pub enum Method {
 /// Each push opens a new connection. See the [module documentation](self) for an example.
 #[derive(Clone)]
 pub struct Push<C = HttpConnector> {
-    client: Client<C, Full<Bytes>>,
+    client: Client<Patient<C>, Full<Bytes>>,
     key: GroupingKey,
     headers: HeaderMap,
     timeout: Duration,
@@ -105,7 +113,10 @@ impl Push {
     }
 }
 
-impl<C: Connect + Clone> Push<C> {
+impl<C: Clone> Push<C>
+where
+    Patient<C>: Connect,
+{
     /// Creates a client like [`new`](Push::new) that connects with the given connector, for TLS or a proxy.
     ///
     /// ```
@@ -126,7 +137,7 @@ impl<C: Connect + Clone> Push<C> {
 
     fn connected(connector: C, key: GroupingKey) -> Self {
         // Without idle connections, because the gateway may close them between two pushes.
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(Patient(connector));
         Self { client, key, headers: HeaderMap::new(), timeout: DEFAULT_TIMEOUT }
     }
 }
@@ -161,14 +172,20 @@ impl<C> Push<C> {
         self
     }
 
-    /// Sets the timeout of a push, which includes rendering the page. Default: 10 seconds.
+    /// Sets the timeout of a push, which includes writing the page. Default: 10 seconds.
+    ///
+    /// Collectors of the `prometheus` crate and breaker sources have half of it to answer. A push leaves out those that
+    /// do not, and counts them in `metrics_runtime_scrape_errors_total`, as a scrape does.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 }
 
-impl<C: Connect + Clone + Send + Sync + 'static> Push<C> {
+impl<C: Clone + Send + Sync + 'static> Push<C>
+where
+    Patient<C>: Connect,
+{
     /// Pushes these metrics, and replaces everything that the gateway has under the grouping key.
     ///
     /// # Errors
@@ -200,7 +217,8 @@ impl<C: Connect + Clone + Send + Sync + 'static> Push<C> {
     /// # Panics
     /// Panics like [`put`](Self::put).
     pub async fn delete(&self) -> Result<(), PushError> {
-        self.within_timeout(self.send(http::Method::DELETE, Bytes::new())).await
+        let deadline = self.deadline();
+        self.send(http::Method::DELETE, Bytes::new(), deadline).await
     }
 
     /// Pushes at an interval, in a task of the current tokio runtime, and a last time at the end. See
@@ -222,38 +240,41 @@ impl<C: Connect + Clone + Send + Sync + 'static> Push<C> {
             Method::Put => http::Method::PUT,
             Method::Post => http::Method::POST,
         };
-        self.within_timeout(async {
-            let metrics = metrics.clone();
-            // A collector of the `prometheus` crate may block, which must not stall the runtime's worker thread.
-            let page = tokio::task::spawn_blocking(move || metrics.render()).await.map_err(|_| PushError::Stopped)?;
-            if let Some((metric, label)) = labels::find_label(&page, self.key.label_names()) {
-                return Err(PushError::LabelTaken { metric: metric.to_owned(), label: label.to_owned() });
-            }
-            self.send(method, page.into()).await
-        })
-        .await
+        let deadline = self.deadline();
+        let url = self.url();
+        let page = page::write(metrics, self.timeout / 2, self.key.label_names(), &url);
+        let page = timeout_at(deadline, page).await.map_err(|_| self.timed_out())??;
+        self.send(method, page.into(), deadline).await
     }
 
-    async fn within_timeout(&self, work: impl Future<Output = Result<(), PushError>>) -> Result<(), PushError> {
-        let timed_out = |_| PushError::TimedOut { url: self.url(), after: self.timeout };
-        tokio::time::timeout(self.timeout, work).await.map_err(timed_out)?
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.timeout).unwrap_or(now + NEVER)
     }
 
-    async fn send(&self, method: http::Method, page: Bytes) -> Result<(), PushError> {
+    fn timed_out(&self) -> PushError {
+        PushError::TimedOut { url: self.url(), after: self.timeout }
+    }
+
+    async fn send(&self, method: http::Method, page: Bytes, deadline: Instant) -> Result<(), PushError> {
         let mut request = Request::new(Full::new(page));
         *request.method_mut() = method;
         *request.uri_mut() = self.uri().clone();
         *request.headers_mut() = self.headers.clone();
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(Format::Text.content_type()));
         let failed = |error| PushError::Failed { url: self.url(), error: Box::new(error) };
-        let response = self.client.request(request).await.map_err(failed)?;
+        let response = timeout_at(deadline, self.client.request(request)).await.map_err(|_| self.timed_out())?;
+        let mut response = response.map_err(failed)?;
         if response.status().is_success() {
             return Ok(());
         }
+        let mut body = Vec::new();
+        // The status is known, so an answer that stalls is no timeout.
+        let _ = timeout_at(deadline, read_start(&mut response, &mut body)).await;
         Err(PushError::Refused {
             url: self.url(),
             status: response.status().as_u16(),
-            body: read_start(response).await,
+            body: String::from_utf8_lossy(&body).trim().to_owned(),
         })
     }
 
@@ -266,16 +287,13 @@ impl<C: Connect + Clone + Send + Sync + 'static> Push<C> {
     }
 }
 
-/// Returns the first [`MAX_ERROR_BODY`] bytes of a response. An error while reading ends the text.
-async fn read_start<B: http_body::Body<Data = Bytes> + Unpin>(response: Response<B>) -> String {
-    let mut body = response.into_body();
-    let mut kept = Vec::new();
+/// Reads the first [`MAX_ERROR_BODY`] bytes of a response. An error while reading ends the text.
+async fn read_start<B: http_body::Body<Data = Bytes> + Unpin>(response: &mut Response<B>, kept: &mut Vec<u8>) {
     while kept.len() < MAX_ERROR_BODY
-        && let Some(Ok(frame)) = body.frame().await
+        && let Some(Ok(frame)) = response.body_mut().frame().await
     {
         if let Some(data) = frame.data_ref() {
             kept.extend_from_slice(&data[..data.len().min(MAX_ERROR_BODY - kept.len())]);
         }
     }
-    String::from_utf8_lossy(&kept).trim().to_owned()
 }

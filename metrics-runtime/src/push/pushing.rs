@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::connection::Patient;
 use super::{ConfigError, Method, Push, PushError};
 use crate::config::Metrics;
 
@@ -23,12 +24,15 @@ pub struct Pushing {
 }
 
 impl Pushing {
-    pub(super) fn start<C: Connect + Clone + Send + Sync + 'static>(
+    pub(super) fn start<C: Clone + Send + Sync + 'static>(
         push: Push<C>,
         interval: Duration,
         method: Method,
         metrics: Metrics,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, ConfigError>
+    where
+        Patient<C>: Connect,
+    {
         if interval.is_zero() {
             return Err(ConfigError::Interval);
         }

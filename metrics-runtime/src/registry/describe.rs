@@ -24,13 +24,17 @@ pub(crate) struct CollectedMetric {
 }
 
 impl Registry {
-    /// Describes the metrics of all collectors and included registries. Calls each of them once.
+    /// Describes the metrics of all collectors and included registries, which have given these families.
     ///
     /// Leaves out metrics that no page has, because one of their sample names is in `taken` or is reserved for the
     /// toolkit.
-    pub(crate) fn collected_metrics(&self, mut taken: BTreeSet<String>) -> Vec<CollectedMetric> {
+    pub(crate) fn collected_metrics(
+        &self,
+        families: &[MetricFamily],
+        mut taken: BTreeSet<String>,
+    ) -> Vec<CollectedMetric> {
         let mut metrics = BTreeMap::new();
-        for family in &self.gather().families {
+        for family in families {
             let names = sample_names(family);
             if is_reserved(family.name()) || names.iter().any(|name| taken.contains(name)) {
                 continue;

@@ -1,21 +1,42 @@
-//! The answers of collectors for one page.
+//! The answers of sources for one page.
 
 #[cfg(feature = "prometheus")]
 use prometheus::proto::MetricFamily;
 
-/// The families of collectors, and the reasons why some are missing.
-#[derive(Debug, Default)]
+#[cfg(feature = "prometheus")]
+use super::merged::Merged;
+#[cfg(all(feature = "prometheus", feature = "push"))]
+use super::prometheus::has_timestamps;
+use super::sources::{Answer, Failure};
+use crate::family::computed::{Group, Samples};
+
+/// The answers of sources, and the reasons why some are missing.
+#[derive(Default)]
 pub(crate) struct Gathered {
     /// The families of collectors sorted by name, then those of included registries.
     #[cfg(feature = "prometheus")]
     pub(crate) families: Vec<MetricFamily>,
+    pub(crate) computed: Vec<(Group, Samples)>,
     pub(crate) problems: Vec<Problem>,
-    /// The collectors that had not answered when the page was written, and still have time to. They are no problem of
-    /// the service: a scraper with a short timeout did not wait for them.
+    /// The sources that had not answered when the page was written, and still have time to. They are no problem of the
+    /// service: a scraper with a short timeout did not wait for them.
     pub(crate) unanswered: Vec<String>,
 }
 
-/// The reason why a collector or one of its families is missing.
+#[cfg(all(feature = "prometheus", feature = "push"))]
+impl Gathered {
+    /// Leaves out families with timestamps, because a Pushgateway refuses the whole page for one of them. Without its
+    /// timestamp an old value would look current.
+    pub(super) fn leave_out_timestamps(&mut self) {
+        for family in self.families.extract_if(.., |family| has_timestamps(family)) {
+            let what =
+                format!("{:?} of a collector is not pushed, because a gateway takes no timestamps", family.name());
+            self.problems.push(Problem { cause: Cause::Invalid, what });
+        }
+    }
+}
+
+/// The reason why a source or one of its families is missing.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) cause: Cause,
@@ -27,40 +48,64 @@ pub(crate) struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     Duplicate,
-    #[cfg(feature = "prometheus")]
+    #[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "only collectors give invalid data"))]
     Invalid,
     Panic,
-    #[cfg(all(feature = "axum", feature = "prometheus"))]
+    Recursion,
     Timeout,
+    /// The operating system did not give the values, because no file can be opened.
+    #[cfg_attr(not(feature = "process"), allow(dead_code, reason = "only the process is read from files"))]
+    Unreadable,
 }
 
 impl Cause {
+    pub(super) const ALL: [Self; 6] =
+        [Self::Duplicate, Self::Invalid, Self::Panic, Self::Recursion, Self::Timeout, Self::Unreadable];
+
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Duplicate => "duplicate",
-            #[cfg(feature = "prometheus")]
             Self::Invalid => "invalid",
             Self::Panic => "panic",
-            #[cfg(all(feature = "axum", feature = "prometheus"))]
+            Self::Recursion => "recursion",
             Self::Timeout => "timeout",
+            Self::Unreadable => "unreadable",
         }
     }
 }
 
-/// The calls of no collectors: without the feature `prometheus` there are none.
-#[cfg(all(feature = "axum", not(feature = "prometheus")))]
-#[derive(Clone)]
-pub(crate) struct NoCollectors;
+/// Collects the answers of sources.
+#[derive(Default)]
+pub(super) struct Gatherer {
+    gathered: Gathered,
+    #[cfg(feature = "prometheus")]
+    merged: Merged,
+}
 
-#[cfg(all(feature = "axum", not(feature = "prometheus")))]
-impl NoCollectors {
-    #[expect(clippy::unused_self, reason = "the calls of collectors need it")]
-    pub(crate) fn wait(&self, _until: std::time::Instant) -> bool {
-        true
+impl Gatherer {
+    pub(super) fn add(&mut self, name: &str, answer: Result<Answer, Failure>) {
+        match answer {
+            #[cfg(feature = "prometheus")]
+            Ok(Answer::Collector(families)) => self.merged.add(name, families, &mut self.gathered.problems),
+            #[cfg(feature = "prometheus")]
+            Ok(Answer::Registry(families)) => self.merged.include(families, &mut self.gathered.problems),
+            Ok(Answer::Computed(group, samples)) => self.gathered.computed.push((group, samples)),
+            Err(failure) => self.problem(failure.cause(), format!("{name} {}", failure.what())),
+        }
     }
 
-    #[expect(clippy::unused_self, reason = "the calls of collectors need it")]
-    pub(crate) fn answers(self) -> Gathered {
-        Gathered::default()
+    pub(super) fn problem(&mut self, cause: Cause, what: String) {
+        self.gathered.problems.push(Problem { cause, what });
+    }
+
+    pub(super) fn unanswered(&mut self, name: String) {
+        self.gathered.unanswered.push(name);
+    }
+
+    pub(super) fn finish(self) -> Gathered {
+        let Self { gathered, .. } = self;
+        #[cfg(feature = "prometheus")]
+        let gathered = Gathered { families: self.merged.finish(), ..gathered };
+        gathered
     }
 }

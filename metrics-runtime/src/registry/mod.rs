@@ -1,12 +1,12 @@
 //! The registry: the families of one page, and the collectors beside them.
 
 #[cfg(feature = "prometheus")]
-pub(crate) mod collectors;
-#[cfg(feature = "prometheus")]
 mod describe;
 mod error;
 mod family_set;
 mod gathered;
+#[cfg(feature = "prometheus")]
+mod merged;
 mod own_metrics;
 mod page;
 #[cfg(feature = "prometheus")]
@@ -16,28 +16,30 @@ mod register;
 mod scrape_errors;
 #[cfg(feature = "axum")]
 mod scrape_metrics;
+pub(crate) mod sources;
+#[cfg(feature = "prometheus")]
+mod validity;
 
-#[cfg(all(feature = "axum", feature = "prometheus"))]
-pub(crate) use collectors::calls::Gathering;
 #[cfg(feature = "prometheus")]
 pub(crate) use describe::CollectedMetric;
 pub use error::RegistryError;
-#[cfg(all(feature = "axum", not(feature = "prometheus")))]
-pub(crate) use gathered::NoCollectors as Gathering;
+pub(crate) use gathered::Gathered;
 #[cfg(feature = "axum")]
 pub(crate) use scrape_metrics::ScrapeMetrics;
+pub(crate) use sources::calls::Gathering;
 
 use std::fmt;
 #[cfg(feature = "axum")]
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-#[cfg(all(feature = "axum", not(feature = "prometheus")))]
 use std::time::Duration;
 
 use family_set::FamilySet;
 use scrape_errors::ScrapeErrors;
 
+#[cfg(feature = "circuit-breaker")]
+use crate::family::computed::ComputedSource;
 use crate::family::computed::{Computed, Group};
 use crate::family::{AnyFamily as _, DEFAULT_SERIES_LIMIT, Family, Info, Metric, SharedLimit};
 use crate::metric::{Counter, Gauge, Histogram, InFlight};
@@ -85,8 +87,7 @@ pub struct Registry {
 
 struct Inner {
     families: Mutex<FamilySet>,
-    #[cfg(feature = "prometheus")]
-    collectors: collectors::Collectors,
+    sources: sources::Sources,
     limit: SharedLimit,
     errors: ScrapeErrors,
     /// Registered by the first endpoint.
@@ -119,8 +120,7 @@ impl Registry {
         families.insert(errors.family());
         let inner = Inner {
             families: Mutex::new(families),
-            #[cfg(feature = "prometheus")]
-            collectors: collectors::Collectors::default(),
+            sources: sources::Sources::default(),
             limit: Arc::new(AtomicUsize::new(DEFAULT_SERIES_LIMIT)),
             errors,
             #[cfg(feature = "axum")]
@@ -339,16 +339,29 @@ impl Registry {
         })
     }
 
-    #[cfg(not(feature = "prometheus"))]
-    #[expect(clippy::unused_self, reason = "the feature `prometheus` needs it")]
-    fn gather(&self) -> gathered::Gathered {
-        gathered::Gathered::default()
+    /// Adds a source of samples of the group of computed families of this type, which is registered.
+    #[cfg(feature = "circuit-breaker")]
+    pub(crate) fn add_source<C: Computed>(&self, source: Box<dyn ComputedSource>) {
+        let group = self.families().computed.iter().find(|group| group.downcast::<C>().is_some()).cloned();
+        if let Some(group) = group {
+            self.inner.sources.add_computed(group, source);
+        }
     }
 
-    #[cfg(all(feature = "axum", not(feature = "prometheus")))]
-    #[expect(clippy::unused_self, reason = "the feature `prometheus` needs it")]
-    pub(crate) fn start_gathering(&self, _overdue: Duration) -> gathered::NoCollectors {
-        gathered::NoCollectors
+    /// Calls all sources on this thread.
+    pub(crate) fn gather(&self) -> Gathered {
+        self.inner.sources.gather()
+    }
+
+    /// Calls the sources of computed families on this thread.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn gather_computed(&self) -> Gathered {
+        self.inner.sources.gather_computed()
+    }
+
+    /// Starts to call all sources on other threads. A call is overdue after this duration.
+    pub(crate) fn start_gathering(&self, overdue: Duration) -> Gathering {
+        self.inner.sources.start_gathering(overdue)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::schema::{Buckets, Descriptor, Kind, Naming, label, name};
 /// Reads counters and gauges in both forms of the model: the plain one has `get_value()`, the generated one `value()`.
 /// An inherent method hides the method of this trait, so each form calls its own.
 #[allow(dead_code, reason = "the form of the model decides which of the two is called")]
-trait Read {
+pub(super) trait Read {
     fn value(&self) -> f64 {
         0.0
     }
@@ -33,6 +33,46 @@ impl Read for proto::Gauge {
     fn get_value(&self) -> f64 {
         self.value()
     }
+}
+
+/// Reads untyped values in both forms of the model: the generated one has no method for them.
+#[allow(dead_code, reason = "the form of the model decides which of the two is called")]
+trait ReadUntyped {
+    fn get_untyped(&self) -> NoUntyped {
+        NoUntyped
+    }
+}
+
+impl ReadUntyped for proto::Metric {}
+
+struct NoUntyped;
+
+impl NoUntyped {
+    #[allow(dead_code, clippy::unused_self, reason = "the form of the model decides if it is called")]
+    fn get_value(&self) -> Option<f64> {
+        None
+    }
+}
+
+/// Returns the value of a metric without a type, or `None` if the model has none that can be read. Some collectors
+/// set a counter instead.
+pub(super) fn untyped_value(metric: &proto::Metric) -> Option<f64> {
+    #[allow(deprecated, clippy::useless_conversion, reason = "the form of the model decides which type it has")]
+    let value: Option<f64> = metric.get_untyped().get_value().into();
+    let counter = metric.get_counter().get_value();
+    // 0 is the value of what is not set.
+    if counter == 0.0 { value } else { value.filter(|value| *value != 0.0).or(Some(counter)) }
+}
+
+/// Returns the timestamp of a metric in milliseconds since 1970. Both forms of the model have 0 if there is none.
+fn timestamp(metric: &proto::Metric) -> Option<i64> {
+    Some(metric.timestamp_ms()).filter(|timestamp| *timestamp != 0)
+}
+
+/// Returns `true` if a series of the family has a timestamp.
+#[cfg(feature = "push")]
+pub(super) fn has_timestamps(family: &proto::MetricFamily) -> bool {
+    family.get_metric().iter().any(|metric| timestamp(metric).is_some())
 }
 
 /// A family can be registered with any [`prometheus::Registry`]. It has no namespace there.
@@ -139,36 +179,6 @@ pub(super) fn sample_names(family: &proto::MetricFamily) -> Vec<String> {
     suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect()
 }
 
-/// Returns the problem of a collected family that scrapers could not read or would misread, or `None` if it has none.
-pub(super) fn problem(family: &proto::MetricFamily) -> Option<&'static str> {
-    let own = match family.get_field_type() {
-        proto::MetricType::HISTOGRAM => "le",
-        proto::MetricType::SUMMARY => "quantile",
-        _ => "",
-    };
-    if !name::is_word(family.name(), true) {
-        return Some("the name is not a valid metric name");
-    }
-    if matches!(family.get_field_type(), proto::MetricType::COUNTER) && name::stem(family.name()).is_empty() {
-        return Some("the name of the counter has nothing before `_total`");
-    }
-    let mut series = BTreeSet::new();
-    for metric in family.get_metric() {
-        let mut labels: Vec<_> = metric.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
-        if labels.iter().any(|(label, _)| !name::is_word(label, false) || *label == own) {
-            return Some("a label name is not valid");
-        }
-        labels.sort_unstable();
-        if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            return Some("a series has the same label twice");
-        }
-        if !series.insert(labels) {
-            return Some("the same series occurs twice");
-        }
-    }
-    None
-}
-
 /// Writes the collected families onto the page, and returns the names of those that are left out because one of their
 /// sample names is in `names` or is reserved for the toolkit.
 pub(super) fn write_all<'f>(
@@ -187,7 +197,8 @@ pub(super) fn write_all<'f>(
         // OpenMetrics names the family of a counter without `_total`. If another family has that name, the counter keeps
         // its own name and loses its type.
         let stem = name::stem(family.name());
-        let is_taken = stem != family.name() && (collected.contains(stem) || names.contains(stem));
+        let is_counter = kind(family) == Type::Counter;
+        let is_taken = is_counter && stem != family.name() && (collected.contains(stem) || names.contains(stem));
         write(family, page, page.format() == Format::OpenMetrics && is_taken);
         names.extend(own_names);
     }
@@ -214,9 +225,10 @@ fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool) {
         for pair in metric.get_label() {
             label::push_pair(&mut labels, pair.name(), pair.value());
         }
-        match kind {
-            Type::Gauge => page.sample(&labels, metric.get_gauge().get_value().into()),
-            Type::Histogram => {
+        page.timestamp(timestamp(metric));
+        match family.get_field_type() {
+            proto::MetricType::GAUGE => page.sample(&labels, metric.get_gauge().get_value().into()),
+            proto::MetricType::HISTOGRAM => {
                 let histogram = metric.get_histogram();
                 let finite = histogram.get_bucket().iter().filter(|bucket| bucket.upper_bound().is_finite());
                 let (bounds, mut cumulative): (Vec<_>, Vec<_>) =
@@ -228,15 +240,17 @@ fn write(family: &proto::MetricFamily, page: &mut Page, untyped: bool) {
                 page.bounds(&bounds);
                 page.histogram(&labels, |read| *read = Buckets { cumulative, sum: histogram.get_sample_sum() });
             }
-            Type::Summary => {
+            proto::MetricType::SUMMARY => {
                 let summary = metric.get_summary();
                 let quantiles: Vec<_> =
                     summary.get_quantile().iter().map(|quantile| (quantile.quantile(), quantile.value())).collect();
                 page.summary(&labels, &quantiles, summary.sample_count(), summary.sample_sum());
             }
-            // The plain form of the model has no untyped values.
-            Type::Counter | Type::Info | Type::Unknown => {
-                page.sample(&labels, metric.get_counter().get_value().into());
+            proto::MetricType::COUNTER => page.sample(&labels, metric.get_counter().get_value().into()),
+            proto::MetricType::UNTYPED => {
+                if let Some(value) = untyped_value(metric) {
+                    page.sample(&labels, value.into());
+                }
             }
         }
     }

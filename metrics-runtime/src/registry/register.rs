@@ -1,44 +1,33 @@
 //! Registration of collectors of the `prometheus` crate.
 
-#[cfg(feature = "axum")]
-use std::time::Duration;
-
 use prometheus::core::Collector;
 
-#[cfg(feature = "axum")]
-use super::Gathering;
-use super::gathered::Gathered;
 use super::{Registry, RegistryError};
 
 impl Registry {
-    /// Adds a collector of the `prometheus` crate: a metric, a vector, or any other. Its metrics keep their names.
+    /// Adds a collector of the `prometheus` crate: a metric, a vector, or any other. Its metrics keep their names, and
+    /// their timestamps if they have any.
+    ///
+    /// A page leaves out the collector if it panics, does not answer within the page's deadline, or renders this registry.
+    /// It leaves out a family that scrapers would refuse or misread: an invalid or reserved label, a negative counter, a histogram whose bounds or counts do not
+    /// ascend, a summary with a quantile twice or not from 0 to 1, an untyped value that cannot be read (feature `protobuf`
+    /// of `prometheus`). `metrics_runtime_scrape_errors_total` counts them.
     ///
     /// # Errors
     /// Returns an error if another registered collector has a metric with the same description.
     pub fn register(&self, collector: Box<dyn Collector>) -> Result<(), RegistryError> {
-        let registered = self.inner.collectors.register(collector);
+        let registered = self.inner.sources.register(collector);
         registered.map_err(|error| RegistryError::Collector { reason: error.to_string() })
     }
 
     /// Includes a whole registry of the `prometheus` crate, such as the default one:
     /// `registry.include(prometheus::default_registry().clone())`.
     pub fn include(&self, registry: prometheus::Registry) {
-        self.inner.collectors.include(registry);
+        self.inner.sources.include(registry);
     }
 
     /// Returns the descriptions of the registered collectors. They exist before a collector has a series.
     pub(crate) fn descriptions(&self) -> Vec<prometheus::core::Desc> {
-        self.inner.collectors.descriptions()
-    }
-
-    /// Calls all collectors on this thread.
-    pub(crate) fn gather(&self) -> Gathered {
-        self.inner.collectors.gather()
-    }
-
-    /// Starts to call all collectors on other threads. A call is overdue after this duration.
-    #[cfg(feature = "axum")]
-    pub(crate) fn start_gathering(&self, overdue: Duration) -> Gathering {
-        self.inner.collectors.start_gathering(overdue)
+        self.inner.sources.descriptions()
     }
 }

@@ -9,23 +9,25 @@ use crate::family::{AnyFamily, Family};
 use crate::metric::{Counter, First};
 use crate::schema::Descriptor;
 
-/// All causes, in the order of their series.
-const CAUSES: [&str; 4] = ["duplicate", "invalid", "panic", "timeout"];
-
 /// The counter `metrics_runtime_scrape_errors_total`. The first error of each cause is logged.
 pub(super) struct ScrapeErrors {
     family: Family<Counter>,
-    first: [First; CAUSES.len()],
+    first: [First; Cause::ALL.len()],
+    second_sources: First,
 }
 
 impl ScrapeErrors {
     pub(super) fn new() -> Self {
         let descriptor = Descriptor::counter(
             "metrics_runtime_scrape_errors_total",
-            "Collectors and metrics that were left out of a page: collectors that panicked, did not answer in time or \
-             gave invalid data, and metrics whose name was taken.",
+            "Collectors, breaker sources and metrics that were left out of a page: sources that panicked, did not answer in \
+             time, rendered the page again or gave invalid data, metrics whose name was taken, and unreadable values.",
         );
-        Self { family: family(descriptor.labels(["cause"]), &CAUSES), first: array::from_fn(|_| First::new()) }
+        Self {
+            family: family(descriptor.labels(["cause"]), &Cause::ALL.map(Cause::as_str)),
+            first: array::from_fn(|_| First::new()),
+            second_sources: First::new(),
+        }
     }
 
     pub(super) fn family(&self) -> Arc<dyn AnyFamily> {
@@ -34,9 +36,19 @@ impl ScrapeErrors {
 
     pub(super) fn count(&self, cause: Cause, what: impl FnOnce() -> String) {
         self.family.series(&[cause.as_str()]).inc();
-        let first = CAUSES.iter().position(|known| *known == cause.as_str()).map(|i| &self.first[i]);
+        let first = Cause::ALL.iter().position(|known| *known == cause).map(|i| &self.first[i]);
         if first.is_some_and(First::is_now) {
             tracing::warn!("{}; further ones are only counted, in metrics_runtime_scrape_errors_total", what());
+        }
+    }
+
+    /// Logs, once, the families that a collector has beside the toolkit.
+    pub(super) fn warn_of_second_sources(&self, metrics: &[String]) {
+        if !metrics.is_empty() && self.second_sources.is_now() {
+            tracing::warn!(
+                "{} of a collector are left out, because the toolkit has them as well; remove one of the two sources",
+                metrics.join(", ")
+            );
         }
     }
 

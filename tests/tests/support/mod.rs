@@ -99,6 +99,20 @@ pub(crate) fn quiet_panic() -> ! {
     resume_unwind(Box::new(Payload(7)))
 }
 
+/// A payload that panics when it is dropped, with a payload of the same kind.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        resume_unwind(Box::new(Self));
+    }
+}
+
+/// Panics without a message, with a payload that panics when it is dropped.
+pub(crate) fn bomb() -> ! {
+    resume_unwind(Box::new(Bomb))
+}
+
 /// Returns the payload of the panic in `run`.
 #[track_caller]
 pub(crate) fn panics<R>(run: impl FnOnce() -> R) -> Payload {

@@ -10,16 +10,14 @@
 #[cfg(target_os = "linux")]
 mod linux;
 
-use std::sync::OnceLock;
-
 use crate::family::Owner;
 use crate::family::computed::{Computed, Samples};
 use crate::schema::Descriptor;
 
 #[derive(Debug, Default)]
 pub(super) struct Process {
-    /// Start time in seconds since 1970, once it has been computed.
-    start_time: OnceLock<f64>,
+    #[cfg(target_os = "linux")]
+    files: linux::Files,
 }
 
 impl Computed for Process {
@@ -47,8 +45,8 @@ impl Computed for Process {
 
     fn compute(&self, samples: &mut Samples) {
         #[cfg(target_os = "linux")]
-        linux::compute(&self.start_time, samples);
+        self.files.compute(samples);
         #[cfg(not(target_os = "linux"))]
-        let _ = (&self.start_time, samples);
+        let _ = samples;
     }
 }

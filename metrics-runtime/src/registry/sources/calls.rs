@@ -1,4 +1,4 @@
-//! Calls of collectors on other threads, with a deadline.
+//! Calls of sources on other threads, with a deadline.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,22 +6,19 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use prometheus::proto::MetricFamily;
+use super::{Answer, Failure, Sources, Unit, lock};
+use crate::registry::gathered::{Cause, Gathered, Gatherer};
 
-use super::{Collectors, Merged, Unit, lock};
-use crate::registry::gathered::{Cause, Gathered};
-
-/// After this time without progress, one more thread takes collectors from the queue. The value affects only the number
+/// After this time without progress, one more thread takes sources from the queue. The value affects only the number
 /// of threads.
 const STALL: Duration = Duration::from_millis(10);
 
-/// One call of a collector, shared by all pages that wait for it at the same time.
+/// One call of a source, shared by all pages that wait for it at the same time.
 #[derive(Default)]
 pub(super) struct Call {
     claimed: AtomicBool,
     started: OnceLock<Instant>,
-    /// The answer: `None` if the collector panicked.
-    families: OnceLock<Option<Vec<MetricFamily>>>,
+    answer: OnceLock<Result<Answer, Failure>>,
 }
 
 /// Signals the end of a call.
@@ -29,7 +26,7 @@ pub(super) struct Call {
 pub(super) struct Finished {
     calls: Mutex<u64>,
     changed: Condvar,
-    /// The number of threads that call collectors.
+    /// The number of threads that call sources.
     threads: AtomicUsize,
 }
 
@@ -44,7 +41,7 @@ impl Drop for Running {
 
 type Queue = Mutex<VecDeque<(Arc<Unit>, Arc<Call>)>>;
 
-/// The calls of all collectors for one or more pages.
+/// The calls of all sources for one or more pages.
 #[derive(Clone)]
 pub(crate) struct Gathering {
     calls: Vec<(Arc<Unit>, Arc<Call>)>,
@@ -63,13 +60,13 @@ impl Gathering {
         started.checked_add(self.overdue).unwrap_or(started + Duration::from_secs(86_400))
     }
 
-    /// Waits until each collector has answered or is overdue, and returns `true`. Returns `false` if that is not so at
+    /// Waits until each source has answered or is overdue, and returns `true`. Returns `false` if that is not so at
     /// the given time.
     pub(crate) fn wait(&self, until: Instant) -> bool {
         let mut finished = lock(&self.finished.calls);
         loop {
             let now = Instant::now();
-            let open = self.calls.iter().filter(|(_, call)| call.families.get().is_none());
+            let open = self.calls.iter().filter(|(_, call)| call.answer.get().is_none());
             let overdue = open.map(|(_, call)| self.overdue_at(call)).filter(|overdue| *overdue > now).min();
             let Some(overdue) = overdue else { return true };
             if now >= until {
@@ -88,31 +85,31 @@ impl Gathering {
         }
     }
 
-    /// Returns the answers so far. Leaves out collectors that have not answered, and reports those that are overdue.
+    /// Returns the answers so far. Leaves out sources that have not answered, and reports those that are overdue.
     pub(crate) fn answers(self) -> Gathered {
-        let mut merged = Merged::default();
+        let mut gatherer = Gatherer::default();
         let now = Instant::now();
         let overdue: Vec<_> = self.calls.iter().map(|(_, call)| now >= self.overdue_at(call)).collect();
         for ((unit, call), is_overdue) in self.calls.into_iter().zip(overdue) {
-            let families = match Arc::try_unwrap(call) {
-                Ok(call) => call.families.into_inner(),
+            let answer = match Arc::try_unwrap(call) {
+                Ok(call) => call.answer.into_inner(),
                 // Another page waits for the same call.
-                Err(call) => call.families.get().cloned(),
+                Err(call) => call.answer.get().cloned(),
             };
-            match families {
-                Some(families) => merged.add(&unit, families),
-                None if is_overdue => merged.problem(Cause::Timeout, format!("{} did not answer in time", unit.name)),
-                None => merged.unanswered.push(unit.name.clone()),
+            match answer {
+                Some(answer) => gatherer.add(&unit.name, answer),
+                None if is_overdue => gatherer.problem(Cause::Timeout, format!("{} did not answer in time", unit.name)),
+                None => gatherer.unanswered(unit.name.clone()),
             }
         }
-        merged.finish()
+        gatherer.finish()
     }
 
-    /// Starts one more thread for the queue, unless there is one for each collector. It is never joined, so a collector
+    /// Starts one more thread for the queue, unless there is one for each source. It is never joined, so a source
     /// cannot keep the process alive.
     ///
-    /// Each thread is in a collector that is not queued, or is about to end. So a collector that is queued waits for
-    /// other collectors only until the next attempt.
+    /// Each thread is in a source that is not queued, or is about to end. So a source that is queued waits for
+    /// other sources only until the next attempt.
     fn add_thread(&self) {
         let limit = self.calls.len();
         let add = |threads| (threads < limit).then_some(threads + 1);
@@ -125,7 +122,7 @@ impl Gathering {
             let next = || lock(&queue).pop_front();
             while let Some((unit, call)) = next() {
                 if !call.claimed.swap(true, Ordering::Relaxed) {
-                    unit.answer(&call);
+                    unit.answer(&call, &finished);
                     // Released first, so that a page that is the only one to wait takes the answer without a copy.
                     drop(call);
                     *lock(&finished.calls) += 1;
@@ -134,18 +131,17 @@ impl Gathering {
             }
             drop(running);
         };
-        // Without another thread, queued collectors are left out unless a running thread takes them in time.
+        // Without another thread, queued sources are left out unless a running thread takes them in time.
         let _ = thread::Builder::new().name("metrics-collect".to_owned()).spawn(work);
     }
 }
 
-impl Collectors {
-    /// Starts to call every collector on other threads. Joins calls that are running for another page: a collector is
-    /// not called again until it has answered.
+impl Sources {
+    /// Starts to call every source on other threads. Joins calls that are running for another page: a source is not
+    /// called again until it has answered.
     pub(in crate::registry) fn start_gathering(&self, overdue: Duration) -> Gathering {
-        let units = lock(&self.units).clone();
         let queue = Arc::new(Queue::default());
-        let calls = units.into_iter().map(|unit| unit.call(&queue)).collect();
+        let calls = self.units().into_iter().map(|unit| unit.call(&queue)).collect();
         let finished = Arc::clone(&self.finished);
         let gathering = Gathering { calls, queue, finished, started: Instant::now(), overdue };
         if !lock(&gathering.queue).is_empty() {
@@ -166,11 +162,11 @@ impl Unit {
         (self, call)
     }
 
-    fn answer(&self, call: &Call) {
+    fn answer(&self, call: &Call, finished: &Arc<Finished>) {
         let _ = call.started.set(Instant::now());
-        let families = self.collect();
+        let answer = self.ask(finished);
         // The next page starts a new call.
         *lock(&self.current) = None;
-        let _ = call.families.set(families);
+        let _ = call.answer.set(answer);
     }
 }
