@@ -207,11 +207,11 @@ pub(crate) fn for_each_binding(pattern: &mut Pat, visit: &mut impl FnMut(&mut Pa
 
 /// Returns `true` if there are attributes that may need the `async` of an async function.
 pub(crate) fn has_others(attributes: &[Attribute]) -> bool {
-    !attributes.iter().all(is_inert)
+    !attributes.iter().all(|attribute| is_inert(&attribute.meta))
 }
 
-/// Returns `true` for an attribute of the compiler or of a tool that does not depend on `async`.
-fn is_inert(attribute: &Attribute) -> bool {
+/// Returns `true` for an attribute of the compiler or of a tool that does not depend on `async`, also in a `cfg_attr`.
+fn is_inert(attribute: &Meta) -> bool {
     let inert = [
         "doc",
         "cfg",
@@ -227,6 +227,12 @@ fn is_inert(attribute: &Attribute) -> bool {
         "clippy",
         "rustc",
     ];
+    if let Meta::List(list) = attribute
+        && list.path.is_ident("cfg_attr")
+    {
+        let metas = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+        return metas.is_ok_and(|metas| metas.iter().skip(1).all(is_inert));
+    }
     attribute.path().segments.first().is_some_and(|first| inert.iter().any(|name| first.ident == name))
 }
 
