@@ -189,7 +189,7 @@ impl Registry {
 
 /// Removes the families of collectors whose names are common, and returns their names. They have the same values, so this
 /// is no error that an operator could repair.
-#[cfg_attr(not(feature = "prometheus"), expect(unused_variables, clippy::ptr_arg, reason = "there are no collectors"))]
+#[cfg_attr(not(feature = "prometheus"), expect(unused_variables, reason = "there are no collectors"))]
 fn second_sources(gathered: &mut Gathered, common: &BTreeSet<String>) -> Vec<String> {
     #[cfg(feature = "prometheus")]
     return gathered
