@@ -27,7 +27,7 @@ const STAT: &str = "/proc/self/stat";
 /// More bytes than the file has: 52 numbers, and a program name of 64 bytes.
 const STAT_BYTES: usize = 2048;
 
-/// What is kept between pages.
+/// The values that are kept between pages.
 #[derive(Debug)]
 pub(super) struct Files {
     /// Kept open, so that a process without a free file descriptor still has these values.
