@@ -25,7 +25,7 @@ pub(crate) use table::Table;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use limit::Limit;
@@ -34,7 +34,7 @@ use removal::{Hidden, Leaving};
 use series::{Held, Owners};
 
 use crate::exemplars::{Exemplar, StoredExemplar};
-use crate::metric::sync::OnceLock;
+use crate::metric::sync::{Mutex, MutexGuard, OnceLock};
 use crate::metric::{Bounds, First, Striped};
 pub(crate) use crate::schema::name::OVERFLOW;
 use crate::schema::{Descriptor, OpenLabels, Source, shortened};
