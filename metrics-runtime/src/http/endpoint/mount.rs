@@ -1,6 +1,7 @@
 //! Mounting the page in an axum router.
 
 use axum::Router;
+use axum::extract::MatchedPath;
 use axum::routing::any_service;
 
 use super::probe;
@@ -41,7 +42,7 @@ crate::error::debug_as_display!(EndpointError);
 
 /// Returns `true` if the router has exactly this route.
 pub(crate) fn has_route(router: &Router, route: &str) -> bool {
-    probe::route(router, route).is_some_and(|matched| matched.route.as_deref() == Some(route))
+    probe::route(router, route).is_some_and(|matched| matched.route.as_ref().map(MatchedPath::as_str) == Some(route))
 }
 
 fn by(route: Option<&str>) -> String {
@@ -63,7 +64,7 @@ pub(crate) fn instrument(
 ) -> Result<Router, EndpointError> {
     let taken = |route| EndpointError::PathTaken { path: path.to_owned(), route };
     if let Some(matched) = probe::route(&router, path) {
-        return Err(taken(matched.route));
+        return Err(taken(matched.route.map(|route| route.as_str().to_owned())));
     }
     // The page takes all methods, so that it checks the access before the method, and counts every response.
     let page = any_service(page);

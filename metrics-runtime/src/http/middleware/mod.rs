@@ -15,6 +15,8 @@ mod labels;
 mod layer;
 mod mark;
 mod metric;
+#[cfg(feature = "axum")]
+mod probe;
 mod recorder;
 mod request_body;
 #[cfg(feature = "axum")]
@@ -32,6 +34,8 @@ pub use future::ResponseFuture;
 pub use head::{RequestHead, ResponseHead};
 pub use layer::HttpLayer;
 pub use metric::HttpMetric;
+#[cfg(feature = "axum")]
+pub(crate) use probe::{Matched, RouteProbe};
 pub use request_body::{RequestBody, RequestBodyLayer, RequestBodyService};
 pub use service::HttpService;
 pub use settings::{Http, HttpError};

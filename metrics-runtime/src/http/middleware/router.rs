@@ -1,14 +1,12 @@
 //! [`HttpLayer`] in an axum router.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::LazyLock;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::response::Response;
 use http::Uri;
 use pin_project_lite::pin_project;
@@ -19,6 +17,7 @@ use super::body::TrackedBody;
 use super::guard::Guard;
 use super::head::RequestHead;
 use super::layer::HttpLayer;
+use super::probe::RouteProbe;
 use super::request_body::RequestBody;
 use super::service::HttpService;
 
@@ -118,37 +117,12 @@ where
 /// this function asks such a router.
 pub(super) fn nested_prefix(request: RequestHead<'_>) -> Option<String> {
     const ROUTE: &str = "/route";
-    static INNER: LazyLock<Router> = LazyLock::new(|| Router::new().route_service(ROUTE, RouteProbe));
+    static INNER: LazyLock<Router> =
+        LazyLock::new(|| Router::new().route_service(ROUTE, RouteProbe { is_route: true }));
     let mut inner = Request::new(Body::empty());
     *inner.uri_mut() = Uri::from_static(ROUTE);
     *inner.extensions_mut() = request.extensions().clone();
-    let response = pin!(Service::<Request>::call(&mut INNER.clone(), inner));
-    let response = response.poll(&mut Context::from_waker(Waker::noop()));
-    // Never pending: the handler is ready at once.
-    let Poll::Ready(Ok(mut response)) = response else { return None };
-    let route = response.extensions_mut().remove::<MatchedPath>()?;
+    let route = RouteProbe::ask(INNER.clone(), inner)?.route?;
     let prefix = route.as_str().strip_suffix(ROUTE)?;
     (!prefix.is_empty()).then(|| format!("{prefix}/*"))
-}
-
-/// A service that responds with the route that a router has matched.
-#[derive(Clone, Copy)]
-struct RouteProbe;
-
-impl Service<Request> for RouteProbe {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Ready<Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request) -> Self::Future {
-        let mut response = Response::default();
-        if let Some(route) = request.extensions_mut().remove::<MatchedPath>() {
-            response.extensions_mut().insert(route);
-        }
-        ready(Ok(response))
-    }
 }
