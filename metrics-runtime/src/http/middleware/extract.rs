@@ -115,7 +115,7 @@ impl ExtractedLabels {
     pub(super) fn extract_from_request(&self, request: RequestHead<'_>, values: &mut ExtractedValues) {
         for (known, value) in self.labels.iter().zip(values) {
             if let Extractor::Request(extract) = &known.extractor {
-                *value = known.code(catch_panic(|| extract(request)).flatten());
+                *value = known.code(contained(|| extract(request)).flatten());
             }
         }
     }
@@ -124,7 +124,7 @@ impl ExtractedLabels {
     pub(super) fn extract_from_response(&self, response: ResponseHead<'_>, values: &mut ExtractedValues) {
         for (known, value) in self.labels.iter().zip(values) {
             if let Extractor::Response(extract) = &known.extractor {
-                *value = known.code(catch_panic(|| extract(response)).flatten());
+                *value = known.code(contained(|| extract(response)).flatten());
             }
         }
     }
@@ -199,10 +199,4 @@ impl KnownValues {
             TOO_MANY
         })
     }
-}
-
-/// Runs a closure of the application and returns `None` if it panics, so that a faulty extractor does not fail
-/// requests.
-pub(super) fn catch_panic<T>(code: impl FnOnce() -> T) -> Option<T> {
-    contained(code)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use http::Request;
 
-use super::extract::{RequestExtractor, catch_panic};
+use super::extract::RequestExtractor;
 use super::head::RequestHead;
 use super::labels::{self, METHODS};
 use super::mark::Mark;
@@ -14,6 +14,7 @@ use super::recorder::{Recorder, Series};
 use super::router::nested_prefix;
 use super::shared::Shared;
 use super::skip::SkipRules;
+use crate::contained::contained;
 use crate::family::{OVERFLOW, Table};
 use crate::metric::First;
 
@@ -140,7 +141,7 @@ impl Routes {
         }
         let method = labels::method(request.method());
         if let Some(extract) = &self.extractor
-            && let Some(endpoint) = catch_panic(|| extract(head)).flatten()
+            && let Some(endpoint) = contained(|| extract(head)).flatten()
         {
             self.unmatched.note(true);
             return self.series_of(self.extracted(endpoint.as_str())?, method);

@@ -7,9 +7,9 @@ use http::Request;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::extract::catch_panic;
 use super::head::RequestHead;
 use super::mark::Mark;
+use crate::contained::contained;
 
 /// A path pattern in which `*` matches any number of characters, including none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl SkipRules {
 
     fn matches_any(&self, request: RequestHead<'_>) -> bool {
         self.patterns.iter().any(|pattern| pattern.matches(request.uri().path()))
-            || self.predicates.iter().any(|predicate| catch_panic(|| predicate(request)).unwrap_or(false))
+            || self.predicates.iter().any(|predicate| contained(|| predicate(request)).unwrap_or(false))
     }
 }
 

@@ -198,7 +198,7 @@ async fn switched_off_it_serves_the_health_check_only() {
     let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     for (path, status) in [("/metrics", "404"), ("/health", "200")] {
         let metrics = builder(Endpoint::new()).path(path).enabled(false).build().expect("valid settings");
-        // Nothing is exposed, so nothing needs a token.
+        // The page is not exposed, so it needs no token.
         let server = metrics.serve(everywhere).await.expect("a free port");
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, server.address().port()));
         let get = async |path: &str| {
