@@ -264,18 +264,23 @@ impl<M: Metric> Family<M> {
         }
     }
 
-    /// Creates a series that is kept.
+    /// Creates a series that is kept, or adopts the one that could be removed until now.
     #[cold]
     fn hold(&self, values: &[&str], open: OpenLabels) -> Option<&M> {
         if let Some(short) = shortened(values) {
             return self.lookup_among(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>(), open);
         }
         let inner = &*self.inner;
-        let admit = || !is_overflow(values, open) && (!open.is_any(values.len()) || self.has_room());
-        self.hold_new(values, admit, || {
-            inner.known.fetch_add(usize::from(!open.is_any(values.len())), Ordering::Relaxed);
-            M::new(&inner.bounds)
-        })
+        let is_known = !open.is_any(values.len());
+        let _creating = lock(&inner.creating);
+        let adopted = self.unlink(values, |_| true);
+        let has_room = adopted.is_some() || !is_overflow(values, open) && (is_known || self.has_room());
+        let create = |_: &[&str]| {
+            inner.known.fetch_add(usize::from(is_known), Ordering::Relaxed);
+            adopted.map_or_else(|| Held::Own(M::new(&inner.bounds)), Held::Adopted)
+        };
+        let entry = inner.table.get_or_insert(&inner.descriptor.labels, values, |_| has_room, create);
+        entry.map(|entry| &*entry.value)
     }
 
     /// Returns the number of the series of these values, for callers that store it, or `None` if it is new and the

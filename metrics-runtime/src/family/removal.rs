@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::removable::{Removable, RemovableTable};
-use super::series::{Held, Place};
+use super::series::Place;
 use super::{Family, Info, LabelCountError, Metric, OVERFLOW, OwnedSeries, Sample, Series, lock};
 use crate::schema::{LabelText, OpenLabels, shortened};
 
@@ -129,19 +129,6 @@ impl<M: Metric> Family<M> {
         }
         let admit = |_| values.is_empty() || values.iter().any(|value| *value != OVERFLOW) && self.has_room();
         loose.get_or_insert(names, values, admit, || M::new(&inner.bounds)).map(Place::Loose)
-    }
-
-    /// Returns the series for functions, which keep it: the one that could be removed until now, or a new one if `admit`
-    /// accepts it.
-    pub(super) fn hold_new(&self, values: &[&str], admit: impl Fn() -> bool, create: impl FnOnce() -> M) -> Option<&M> {
-        let inner = &*self.inner;
-        let names = &inner.descriptor.labels;
-        let _creating = lock(&inner.creating);
-        let mut adopted = self.unlink(values, |_| true);
-        let is_loose = adopted.is_some();
-        let series = |_: &[&str]| adopted.take().map_or_else(|| Held::Own(create()), Held::Adopted);
-        let entry = inner.table.get_or_insert(names, values, |_| is_loose || admit(), series);
-        entry.map(|entry| &*entry.value)
     }
 
     /// Returns `true` if the limit allows a further series.
