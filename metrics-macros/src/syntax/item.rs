@@ -112,8 +112,16 @@ impl Function {
 
     /// Returns the function with another signature and body.
     pub(crate) fn with(&self, signature: &Signature, body: &TokenStream) -> TokenStream {
+        self.assembled(self.attributes.iter().map(without_vain_expectations), signature, body)
+    }
+
+    fn assembled(
+        &self,
+        attributes: impl Iterator<Item = TokenStream>,
+        signature: &Signature,
+        body: &TokenStream,
+    ) -> TokenStream {
         let Self { visibility, default, inner, .. } = self;
-        let attributes = self.attributes.iter().map(without_vain_expectations);
         let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner)* #body));
         braces.set_span(self.body.span());
         quote!(#(#attributes)* #visibility #default #signature #braces)
@@ -133,30 +141,13 @@ impl Impl {
 /// Writes the function as the user wrote it.
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attributes, visibility, default, signature, inner, body } = self;
-        let mut braces = Group::new(Delimiter::Brace, [quote!(#(#inner)*), body.stream()].into_iter().collect());
-        braces.set_span(body.span());
-        tokens.append_all([quote!(#(#attributes)* #visibility #default #signature #braces)]);
+        let attributes = self.attributes.iter().map(ToTokens::to_token_stream);
+        tokens.append_all([self.assembled(attributes, &self.signature, &self.body.stream())]);
     }
 }
 
 /// The lints that do not fire on an expansion, since it changes what they look for. `shapes` finds them.
-const LOST_LINTS: [&str; 14] = [
-    "clippy::cognitive_complexity",
-    "clippy::implicit_return",
-    "clippy::manual_async_fn",
-    "clippy::missing_const_for_fn",
-    "clippy::missing_errors_doc",
-    "clippy::must_use_candidate",
-    "clippy::needless_lifetimes",
-    "clippy::needless_pass_by_value",
-    "clippy::needless_return",
-    "clippy::toplevel_ref_arg",
-    "clippy::unnecessary_wraps",
-    "clippy::unused_async",
-    "clippy::used_underscore_binding",
-    "unconditional_recursion",
-];
+const LOST_LINTS: &[&str] = &include!("lost_lints.in");
 
 /// Returns an `#[expect(..)]` with the lost lints as `#[allow(..)]`, and other attributes as they are.
 fn without_vain_expectations(attribute: &Attribute) -> TokenStream {

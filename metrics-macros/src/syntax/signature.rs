@@ -171,9 +171,7 @@ pub(crate) enum ReturnedFuture<'a> {
 
 /// Returns the future in the type, or `None` if the type shows none.
 pub(crate) fn returned_future(ty: &Type) -> Option<ReturnedFuture<'_>> {
-    match ty {
-        Type::Paren(inner) => returned_future(&inner.elem),
-        Type::Group(inner) => returned_future(&inner.elem),
+    match ungrouped(ty) {
         Type::ImplTrait(ty) if ty.bounds.iter().any(is_future) => {
             let bound = ty.bounds.iter().find(|bound| !is_future(bound) && !is_kept(bound));
             Some(ReturnedFuture::Impl { bound })

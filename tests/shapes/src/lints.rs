@@ -138,22 +138,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// The lints that an expansion cannot keep. `#[expect(..)]` of them becomes `#[allow(..)]`.
-const LOST: &[&str] = &[
-    "clippy::cognitive_complexity",
-    "clippy::implicit_return",
-    "clippy::manual_async_fn",
-    "clippy::missing_const_for_fn",
-    "clippy::missing_errors_doc",
-    "clippy::must_use_candidate",
-    "clippy::needless_lifetimes",
-    "clippy::needless_pass_by_value",
-    "clippy::needless_return",
-    "clippy::toplevel_ref_arg",
-    "clippy::unnecessary_wraps",
-    "clippy::unused_async",
-    "clippy::used_underscore_binding",
-    "unconditional_recursion",
-];
+const LOST: &[&str] = &include!("../../../metrics-macros/src/syntax/lost_lints.in");
 
 /// Lints whose functions are errors if they are async.
 const NOT_ASYNC: [&str; 2] = ["elided_lifetimes_in_paths", "unconditional_recursion"];
