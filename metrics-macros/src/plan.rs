@@ -174,16 +174,11 @@ pub(crate) fn plan<'a>(
     let uses_result = value.is_some()
         || decide.is_some()
         || labels.iter().any(|label| matches!(label.source, LabelSource::Returned(_)));
-    let shape = match shape(function, args, problems) {
-        Shape::Async { .. } => Shape::Async { stays_async: stays_async(function, block, &labels) },
-        Shape::Sync { .. } if !uses_result && returns_closure(&function.signature) => Shape::InPlace,
-        shape => shape,
-    };
     Plan {
         function,
         block,
         krate: args.path(Key::Crate),
-        shape,
+        shape: shape(function, block, args, &labels, uses_result, problems),
         row,
         label: block.map_or_else(|| function.name(), |block| format!("{}::{}", block.type_name, function.name())),
         name,
@@ -337,7 +332,15 @@ fn check_parameter(expr: &Expr, function: &Function, problems: &mut Problems) {
     problems.push(Error::new(word.span(), format!("`{text}` is not a parameter of the function; {parameters}{hint}")));
 }
 
-fn shape(function: &Function, args: &Args, problems: &mut Problems) -> Shape {
+/// Returns the shape. `uses_result` is `true` if an argument needs the returned value.
+fn shape(
+    function: &Function,
+    block: Option<&Impl>,
+    args: &Args,
+    labels: &[PlannedLabel<'_>],
+    uses_result: bool,
+    problems: &mut Problems,
+) -> Shape {
     let is_async = function.signature.asyncness.is_some();
     let returns = args.returns(Key::Returns).copied().unwrap_or(Returns::Auto);
     let output = match &function.signature.output {
@@ -352,9 +355,12 @@ fn shape(function: &Function, args: &Args, problems: &mut Problems) -> Shape {
             let text = "an `async fn` is always recorded until its body ends: remove `returns`";
             problems.push(Error::new(span, text));
         }
-        return Shape::Async { stays_async: true };
+        return Shape::Async { stays_async: stays_async(function, block, labels) };
     }
     match (returns, output.and_then(returned_future)) {
+        (Returns::Value, _) | (Returns::Auto, None) if !uses_result && returns_closure(&function.signature) => {
+            Shape::InPlace
+        }
         (Returns::Value, _) => Shape::Sync { rejects_future: false },
         (_, Some(ReturnedFuture::Impl { bound })) => {
             if let Some(bound) = bound {
