@@ -223,7 +223,7 @@ fn kind(ty: &Type) -> Result<Ident> {
 /// Returns the function of a metric. `fn jobs_total(state: State) -> Counter;` becomes
 ///
 /// ```text
-/// fn jobs_total(state: State) -> &'static Counter {
+/// fn jobs_total(state: State) -> Series<'static, Counter> {
 ///     const __SITE: MetricSite = MetricSite { .. };
 ///     static __METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(__SITE);
 ///     listed! { entry __ENTRY = &__METRIC }
@@ -276,12 +276,18 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
         let value = call_over(ty, &generate!(&), label.to_token_stream());
         call_over(ty, &generate!(#private::#method), value)
     });
+    // A series with labels can be removed.
+    let (returned, series) = if labels.is_empty() {
+        (generate!(&'static #ty), generate!(__METRIC.only()))
+    } else {
+        (generate!(#private::Series<'static, #ty>), series)
+    };
     let parameters = &signature.inputs;
     let generics = &signature.generics;
     let ident = &signature.ident;
     generate! {
         #(#attributes)*
-        #visibility fn #ident #generics (#parameters) -> &'static #ty {
+        #visibility fn #ident #generics (#parameters) -> #returned {
             const __SITE: #private::MetricSite = #private::MetricSite {
                 name: #name,
                 help: #help,

@@ -28,7 +28,7 @@ pub use crate::circuit_breaker::attribute::{
 };
 #[cfg(feature = "circuit-breaker")]
 pub use crate::circuit_breaker::{CircuitBreaker, Settings};
-pub use crate::family::Info;
+pub use crate::family::{Info, Series};
 pub use crate::instrument::metrics_mod::{DeclaredMetric, MetricSite};
 pub use crate::instrument::site::{Site, SiteLabel, SiteValue};
 pub use crate::instrument::{

@@ -3,7 +3,7 @@
 
 mod support;
 
-use metrics_runtime::{Counter, Gauge, Histogram, Info, Kind, LabelValue, Registry, catalog, metrics};
+use metrics_runtime::{Counter, Gauge, Histogram, Info, Kind, LabelValue, Registry, Series, catalog, metrics};
 use support::{openmetrics_of, page, sample};
 
 #[derive(Clone, Copy, LabelValue)]
@@ -139,7 +139,7 @@ mod elsewhere {
 
 #[test]
 fn each_kind_of_metric_records() {
-    let jobs: &'static Counter = business::jobs_total(State::Queued, "acme");
+    let jobs: Series<'static, Counter> = business::jobs_total(State::Queued, "acme");
     jobs.inc();
     jobs.inc_by(4);
     jobs.add(0.5);
@@ -149,7 +149,7 @@ fn each_kind_of_metric_records() {
     users.dec();
     users.add(-1.5);
     business::observe_all([1.0, 3.0, 100.0]);
-    let _: &'static Info = business::schema_info("7", true);
+    let _: Series<'static, Info> = business::schema_info("7", true);
     business::finish("acme");
     assert_eq!(business::UPLOADS.to_string(), "2");
     assert_eq!(sample("jobs_total", [("state", "queued"), ("tenant", "acme")]), 5.5);
@@ -166,8 +166,8 @@ fn each_kind_of_metric_records() {
 fn the_same_labels_are_the_same_series() {
     assert!(std::ptr::eq(business::active_users(), business::active_users()));
     let series = |tenant: &str| business::jobs_total(State::Done, tenant);
-    assert!(std::ptr::eq(series("same"), series("same")));
-    assert!(!std::ptr::eq(series("same"), series("other")));
+    assert!(std::ptr::eq(&*series("same"), &*series("same")));
+    assert!(!std::ptr::eq(&*series("same"), &*series("other")));
 }
 
 #[test]

@@ -6,8 +6,10 @@ mod support;
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
 
-use metrics_runtime::{Counter, Descriptor, Family, Gauge, Registry, metrics, track, track_in_flight};
+use futures::FutureExt as _;
+use metrics_runtime::{Counter, Descriptor, Family, Gauge, LabelValue, Registry, metrics, track};
 use support::{page, page_of};
 use tests::page::Page;
 
@@ -188,6 +190,22 @@ fn a_builder_sets_its_infos() {
     }
 }
 
+/// Returns the descriptor that an attribute or a function of a `#[metrics]` module declares.
+fn declared(name: &str) -> Descriptor {
+    let catalog = metrics_runtime::catalog();
+    let found = catalog.iter().find(|found| found.descriptor.name == name);
+    found.map(|found| found.descriptor.clone()).expect("a declared metric")
+}
+
+fn declared_counters(name: &str) -> Family<Counter> {
+    Registry::global().counter(declared(name)).expect("the same definition")
+}
+
+#[derive(LabelValue)]
+enum Queue {
+    Mails,
+}
+
 #[track(name = "calls", labels(tenant = tenant))]
 fn call(tenant: &str) -> usize {
     tenant.len()
@@ -195,163 +213,160 @@ fn call(tenant: &str) -> usize {
 
 #[metrics]
 mod business {
+    use super::Queue;
     pub(super) fn orders_total(tenant: &str) -> Counter;
-    pub(super) fn sales_total(tenant: &str) -> Counter;
+    pub(super) fn sent_total(queue: Queue) -> Counter;
+    pub(super) fn waiting(tenant: &str) -> Gauge;
 }
 
-/// Functions hold their series for as long as the program runs.
 #[test]
-fn a_series_of_a_function_is_hidden_until_it_is_recorded_again() {
-    let registry = Registry::global();
-    let catalog = metrics_runtime::catalog();
-    let of = |name: &str| catalog.iter().find(|found| found.descriptor.name == name).unwrap().descriptor.clone();
-    let (calls, orders) = (registry.counter(of("calls_total")).unwrap(), registry.counter(of("orders_total")).unwrap());
-    // Two series that can be removed become those of the functions, with what they have recorded.
+fn a_series_of_a_function_is_removed_and_starts_again_from_zero() {
+    let (calls, orders) = (declared_counters("calls_total"), declared_counters("orders_total"));
+    // Functions share their series with the handles of a family.
     calls.get_or_create(&["early", "success"]).unwrap().inc_by(10);
-    let early = orders.get_or_create(&["early"]).unwrap();
-    early.inc_by(10);
+    orders.get_or_create(&["early"]).unwrap().inc_by(10);
     for tenant in ["early", "acme"] {
         call(tenant);
         business::orders_total(tenant).inc();
     }
-    early.inc_by(100);
-    let value = |page: &Page, tenant| {
+    let value = |tenant| {
+        let page = page();
         let calls = page.sample("calls_total", [("tenant", tenant), ("status", "success")]);
         (calls, page.sample("orders_total", [("tenant", tenant)]))
     };
-    let before = page();
-    assert_eq!(value(&before, "early"), (Some(11.0), Some(111.0)));
-    assert_eq!(value(&before, "acme"), (Some(1.0), Some(1.0)));
+    assert_eq!((value("early"), value("acme")), ((Some(11.0), Some(11.0)), (Some(1.0), Some(1.0))));
     assert!(calls.remove(&["acme", "success"]) && orders.remove(&["acme"]));
-    assert!(!calls.remove(&["acme", "success"]), "it is not on the page");
-    assert_eq!(value(&page(), "acme"), (None, None));
+    assert!(!calls.remove(&["acme", "success"]) && !orders.remove(&["acme"]));
+    assert_eq!(value("acme"), (None, None));
     call("acme");
     business::orders_total("acme").inc();
-    assert_eq!(value(&page(), "acme"), (Some(2.0), Some(2.0)));
-    orders.clear();
-    assert!(page().series("orders_total").is_empty());
+    assert_eq!((value("early"), value("acme")), ((Some(11.0), Some(11.0)), (Some(1.0), Some(1.0))));
 }
 
 #[test]
-fn nothing_is_lost_when_a_function_starts_to_hold_a_series() {
-    const OPERATIONS: u64 = 20_000;
-    let registry = Registry::global();
-    let catalog = metrics_runtime::catalog();
-    let of = |name: &str| catalog.iter().find(|found| found.descriptor.name == name).unwrap().descriptor.clone();
-    let sales = registry.counter(of("sales_total")).unwrap();
-    for round in 0..20 {
-        let tenant = round.to_string();
-        let handle = sales.get_or_create(&[&tenant]).unwrap();
-        let started = Barrier::new(2);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                started.wait();
-                (0..OPERATIONS).for_each(|_| handle.inc());
-            });
-            started.wait();
-            business::sales_total(&tenant).inc();
-            let page = page();
-            assert!(page.value("sales_total", [("tenant", tenant.as_str())]) >= 1.0);
-        });
-        drop(handle);
-        assert_eq!(page().value("sales_total", [("tenant", tenant.as_str())]), (OPERATIONS + 1) as f64);
-    }
-}
-
-#[metrics(prefix = "held_")]
-mod held {
-    /// Depth of a queue.
-    pub(super) fn depth(queue: &str) -> Gauge;
-}
-
-fn held_depth() -> Family<Gauge> {
-    held::depth("a").add(0.0);
-    Registry::global().gauge(Descriptor::gauge("held_depth", "Depth of a queue.").labels(["queue"])).expect("the same")
-}
-
-fn depth_of(queue: &str) -> Option<f64> {
-    let page = page();
-    let found = page.series("held_depth").into_iter().find(|sample| sample.labels["queue"] == queue);
-    found.map(|sample| sample.value)
-}
-
-#[test]
-fn a_handle_of_a_gauge_stays_valid_when_a_function_starts_to_hold_the_series() {
-    let depth = held_depth();
-    let (handle, owned) = (depth.get_or_create(&["b"]).unwrap(), depth.owned(&["c"]).unwrap());
-    handle.set(1.0);
-    owned.set(2.0);
-    held::depth("b").add(1.0);
-    held::depth("c").add(1.0);
-    handle.add(5.0);
-    owned.add(5.0);
-    assert_eq!((depth_of("b"), depth_of("c")), (Some(7.0), Some(8.0)));
-    drop(owned);
-    assert_eq!((depth_of("b"), depth_of("c")), (Some(7.0), None));
-}
-
-#[test]
-fn a_call_in_flight_stays_counted_when_a_function_starts_to_hold_the_series() {
-    #[track_in_flight(name = "held_now", help = "Now.", labels(queue = queue))]
-    fn now(queue: &str) -> f64 {
-        page().value("held_now", [("queue", queue)])
-    }
-    let gauge = Descriptor::gauge("held_now", "Now.").labels(["queue"]);
-    now("other");
-    let calls = Registry::global().in_flight(gauge).expect("the same");
-    let handle = calls.get_or_create(&["a"]).unwrap();
-    handle.enter();
-    handle.enter();
-    assert_eq!(now("a"), 3.0);
-    handle.exit();
-    assert_eq!(page().value("held_now", [("queue", "a")]), 1.0);
-}
-
-#[test]
-fn a_series_that_functions_hold_is_hidden_when_its_last_owner_is_dropped() {
-    let depth = held_depth();
-    held::depth("d").set(3.0);
-    let (first, second) = (depth.owned(&["d"]).unwrap(), depth.owned(&["d"]).unwrap());
-    drop(first);
-    assert_eq!(depth_of("d"), Some(3.0));
-    drop(second);
-    assert_eq!(depth_of("d"), None);
-    let third = depth.owned(&["d"]).unwrap();
-    third.set(3.0);
-    assert_eq!(depth_of("d"), Some(3.0));
+fn a_series_that_the_program_bounds_is_hidden_until_it_is_recorded_again() {
+    let sent = declared_counters("sent_total");
+    let value = || page().sample("sent_total", [("queue", "mails")]);
+    business::sent_total(Queue::Mails).inc_by(2);
+    assert!(sent.remove(&["mails"]) && !sent.remove(&["mails"]));
+    assert_eq!(value(), None);
+    business::sent_total(Queue::Mails).inc();
+    assert_eq!(value(), Some(3.0));
+    sent.clear();
+    assert_eq!(value(), None);
 }
 
 #[test]
 fn a_gauge_that_is_not_a_number_can_be_removed() {
-    let depth = held_depth();
-    held::depth("e").set(f64::NAN);
-    assert!(depth.remove(&["e"]) && !depth.remove(&["e"]));
-    assert_eq!(depth_of("e"), None);
+    let waiting = Registry::global().gauge(declared("waiting")).unwrap();
+    business::waiting("nan").set(f64::NAN);
+    assert!(waiting.remove(&["nan"]) && !waiting.remove(&["nan"]));
+    assert_eq!(page().sample("waiting", [("tenant", "nan")]), None);
+}
+
+/// Polls a future once.
+fn is_done<F: Future + Unpin>(future: &mut F) -> bool {
+    future.poll_unpin(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
 #[test]
-fn every_page_has_every_series_while_functions_start_to_hold_them() {
-    let depth = held_depth();
-    let queues: Vec<String> = (0..200).map(|queue| format!("race{queue}")).collect();
-    for queue in &queues {
-        depth.get_or_create(&[queue]).unwrap().set(1.0);
+fn a_call_in_flight_into_a_removed_series_is_not_lost() {
+    #[track(name = "flight", labels(tenant = tenant), in_flight)]
+    async fn flight(tenant: &str, failed: bool) -> Result<(), ()> {
+        tokio::task::yield_now().await;
+        if failed { Err(()) } else { Ok(()) }
     }
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for queue in &queues {
-                held::depth(queue).add(0.0);
-                std::thread::yield_now();
-            }
+    let registry = Registry::global();
+    let seen = |tenant: &str| {
+        let page = page();
+        let calls = |status| page.sample("flight_total", [("tenant", tenant), ("status", status)]);
+        let duration = page.sample("flight_duration_seconds_count", [("tenant", tenant)]);
+        (calls("success"), calls("error"), duration, page.sample("flight_in_flight", [("tenant", tenant)]))
+    };
+    let call = |failed| Box::pin(flight("a", failed));
+    let (mut earlier, mut first, mut second) = (call(false), call(false), call(true));
+    assert!(!is_done(&mut earlier) && is_done(&mut earlier));
+    assert!(!is_done(&mut first) && !is_done(&mut second));
+    assert_eq!(seen("a"), (Some(1.0), None, Some(1.0), Some(2.0)));
+    declared_counters("flight_total").clear();
+    registry.histogram(declared("flight_duration_seconds")).unwrap().clear();
+    registry.in_flight(declared("flight_in_flight")).unwrap().clear();
+    assert_eq!(seen("a"), (None, None, None, None));
+    assert!(is_done(&mut first) && is_done(&mut second));
+    assert_eq!(seen("a"), (Some(1.0), Some(1.0), Some(2.0), None));
+    let mut third = call(false);
+    assert!(!is_done(&mut third));
+    assert_eq!(seen("a"), (Some(1.0), Some(1.0), Some(2.0), Some(1.0)));
+    assert!(is_done(&mut third));
+    assert_eq!(seen("a"), (Some(2.0), Some(1.0), Some(3.0), Some(0.0)));
+}
+
+#[test]
+fn calls_are_exact_while_their_series_are_removed() {
+    #[track(name = "contended", labels(tenant = tenant, size = |n: &usize| n.to_string()))]
+    fn contended(tenant: &str) -> usize {
+        tenant.len()
+    }
+    const CALLS: usize = 2_000;
+    contended("a");
+    let calls = declared_counters("contended_total");
+    for _ in 0..10 {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let threads = [(); 3].map(|()| scope.spawn(|| (0..CALLS).for_each(|_| _ = contended("a"))));
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    calls.clear();
+                }
+            });
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
             done.store(true, Ordering::Relaxed);
         });
-        while !done.load(Ordering::Relaxed) {
-            let page = page();
-            let found = page.series("held_depth").into_iter();
-            let found = found.filter(|sample| sample.labels["queue"].starts_with("race") && sample.value == 1.0);
-            assert_eq!(found.count(), queues.len());
+        calls.clear();
+        drop(page());
+        let before =
+            page().sample("contended_total", [("tenant", "a"), ("size", "1"), ("status", "success")]).unwrap_or(0.0);
+        assert!(before <= (3 * CALLS) as f64);
+        (0..100).for_each(|_| _ = contended("a"));
+        assert_eq!(
+            page().value("contended_total", [("tenant", "a"), ("size", "1"), ("status", "success")]),
+            before + 100.0
+        );
+    }
+}
+
+#[test]
+fn tenants_of_functions_come_and_go_without_an_overflow() {
+    #[track(name = "churn", labels(churning = tenant), limit = 100)]
+    fn churn(tenant: &str) -> usize {
+        tenant.len()
+    }
+    #[metrics(prefix = "churn_", limit = 100)]
+    mod churns {
+        pub(super) fn waiting(churning: &str) -> Gauge;
+    }
+    const TENANTS: usize = 20_000;
+    const AT_ONCE: usize = 50;
+    let mut early = 0;
+    for i in 0..TENANTS {
+        if i >= AT_ONCE {
+            Registry::global().remove_series("churning", &(i - AT_ONCE).to_string());
         }
-    });
+        let tenant = i.to_string();
+        churn(&tenant);
+        churns::waiting(&tenant).set(1.0);
+        if i == TENANTS / 10 {
+            drop(page());
+            early = resident();
+        }
+    }
+    let page = page();
+    for metric in ["churn_total", "churn_duration_seconds", "churn_waiting"] {
+        let samples = if metric.ends_with("seconds") { format!("{metric}_count") } else { metric.to_owned() };
+        assert_eq!(page.series(&samples).len(), AT_ONCE, "{metric}");
+        assert_eq!(page.value("metrics_runtime_label_overflow_total", [("metric", metric)]), 0.0, "{metric}");
+    }
+    assert_flat(early);
 }
 
 #[test]
@@ -406,16 +421,22 @@ fn pages_and_handles_agree_while_series_come_and_go() {
     });
 }
 
-/// A million label values come and go.
-#[cfg(target_os = "linux")]
+/// Returns the resident memory of the process in KiB, or zero if it is not known.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4
+}
+
+/// Fails if the process has grown by more than other tests of it can need. Each of the series that have gone would take
+/// more than a hundred bytes.
+fn assert_flat(early: usize) {
+    let grown = resident().saturating_sub(early);
+    assert!(grown < 32 * 1024, "{grown} KiB");
+}
+
 #[test]
 fn memory_is_flat_while_a_million_series_come_and_go() {
     const SERIES: usize = 2_000;
-    fn resident() -> usize {
-        let statm = std::fs::read_to_string("/proc/self/statm").expect("a file of Linux");
-        let pages: usize = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
-        pages * 4
-    }
     let registry = Registry::new();
     let jobs = counters(&registry);
     let mut early = 0;
@@ -431,7 +452,5 @@ fn memory_is_flat_while_a_million_series_come_and_go() {
     }
     assert_eq!(page_of(&registry).series("jobs_total").len(), SERIES);
     assert_eq!(page_of(&registry).value("metrics_runtime_label_overflow_total", [("metric", "jobs_total")]), 0.0);
-    // Other tests of this process run meanwhile. Each of the million would take more than a hundred bytes.
-    let grown = resident().saturating_sub(early);
-    assert!(grown < 32 * 1024, "{grown} KiB");
+    assert_flat(early);
 }

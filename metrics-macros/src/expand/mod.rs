@@ -93,9 +93,9 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             let returns = output.and_then(erased).map(|ty| generate!(-> #ty));
             let body = grouped(&bind, &function.body);
             let recorded = match output.and_then(output_of_future) {
-                Some(ty) if !has_impl(ty.to_token_stream()) => generate!(#private::recorded_as::<#ty, _, _, _>),
+                Some(ty) if !has_impl(ty.to_token_stream()) => generate!(#private::recorded_as::<#ty, _, _, _, _>),
                 Some(ty) => match erased(ty) {
-                    Some(ty) => generate!(#private::recorded::<#ty, _, _, _>),
+                    Some(ty) => generate!(#private::recorded::<#ty, _, _, _, _>),
                     None => generate!(#private::recorded),
                 },
                 None => generate!(#private::recorded),

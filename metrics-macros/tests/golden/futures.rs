@@ -102,6 +102,7 @@ fn later(kind: Kind, text: String) -> impl Future<Output = usize> + Send {
         _,
         _,
         _,
+        _,
     >(
         future,
         move || ::metrics_runtime::__private::Call::of(series),

@@ -6,7 +6,10 @@ pub(crate) mod business {
     );
     use super::State;
     /// Jobs that are done.
-    pub fn jobs_total(state: State, tenant: &str) -> &'static Counter {
+    pub fn jobs_total(
+        state: State,
+        tenant: &str,
+    ) -> ::metrics_runtime::__private::Series<'static, Counter> {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_jobs_total",
             help: "Jobs that are done.",
@@ -90,10 +93,7 @@ pub(crate) mod business {
         ::metrics_runtime::__private::listed! {
             entry __ENTRY = & __METRIC
         }
-        match __METRIC.bounded(&[]) {
-            ::core::option::Option::Some(series) => series,
-            ::core::option::Option::None => __METRIC.series(&[]),
-        }
+        __METRIC.only()
     }
     /// Size of an upload.
     pub fn upload_bytes() -> &'static Histogram {
@@ -128,10 +128,7 @@ pub(crate) mod business {
         ::metrics_runtime::__private::listed! {
             entry __ENTRY = & __METRIC
         }
-        match __METRIC.bounded(&[]) {
-            ::core::option::Option::Some(series) => series,
-            ::core::option::Option::None => __METRIC.series(&[]),
-        }
+        __METRIC.only()
     }
     pub fn waits() -> &'static Histogram {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
@@ -159,13 +156,12 @@ pub(crate) mod business {
         ::metrics_runtime::__private::listed! {
             entry __ENTRY = & __METRIC
         }
-        match __METRIC.bounded(&[]) {
-            ::core::option::Option::Some(series) => series,
-            ::core::option::Option::None => __METRIC.series(&[]),
-        }
+        __METRIC.only()
     }
     /// The version.
-    pub fn version_info(version: &str) -> &'static Info {
+    pub fn version_info(
+        version: &str,
+    ) -> ::metrics_runtime::__private::Series<'static, Info> {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_version_info",
             help: "The version.",

@@ -44,13 +44,16 @@ pub(crate) trait AnyFamily: Send + Sync {
     fn places(&self) -> Vec<Source> {
         Vec::new()
     }
-    /// Writes every series: those that functions hold in the order of creation, then the others, the overflow series last.
+    /// Writes every series: those that can be removed, those that functions hold, in the order of creation, and the
+    /// overflow series.
     fn write(&self, page: &mut Page);
     /// Returns an upper estimate of the bytes that `write` adds to a page, if each line has `beside` bytes of name and
     /// constant labels.
     fn page_len(&self, beside: usize) -> usize;
     /// Calls `visit` with every series, in the order of `write`.
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample));
+    /// Removes all series with this label value.
+    fn remove_series(&self, _label: &str, _value: &str) {}
     fn bounds(&self) -> &[f64];
     /// Returns the own limit of series of the family, or `None` if that of the registry applies.
     fn own_limit(&self) -> Option<usize> {
@@ -75,7 +78,6 @@ impl<M: Metric> Family<M> {
     /// Calls `each` with all series but hidden ones: those that can be removed, those that functions hold, in the order of
     /// creation, and the overflow series.
     fn each_series(&self, mut each: impl FnMut(&LabelText, &M)) {
-        self.settle();
         let inner = &*self.inner;
         // An info that is being set has its old or its new series.
         let setting = (M::KIND == Kind::Info).then(|| lock(&inner.owners));
@@ -114,6 +116,8 @@ impl<M: Metric> AnyFamily for Family<M> {
     }
 
     fn write(&self, page: &mut Page) {
+        // Before exemplars are locked, since it changes them.
+        self.settle();
         let exemplars = if page.takes_exemplars() { self.inner.exemplars.read() } else { None };
         self.each_series(|labels, series| {
             if let Some(exemplars) = &exemplars {
@@ -139,7 +143,14 @@ impl<M: Metric> AnyFamily for Family<M> {
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
+        self.settle();
         self.each_series(|labels, series| visit(labels, series.sample()));
+    }
+
+    fn remove_series(&self, label: &str, value: &str) {
+        if let Some(label) = self.inner.descriptor.labels.iter().position(|name| name == label) {
+            self.retain(|values| values[label] != value);
+        }
     }
 
     fn bounds(&self) -> &[f64] {

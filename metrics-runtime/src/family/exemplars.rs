@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLock
 
 use crate::exemplars::StoredExemplar;
 
-/// The slots of each series, by its address: one for each bucket, one for a counter. Series never move.
+/// The slots of each series, by its address: one for each bucket, one for a counter. Series never move, and are forgotten
+/// before they are released.
 type BySeries = HashMap<usize, Box<[Slot]>>;
 type Slot = Mutex<Option<StoredExemplar>>;
 
@@ -33,6 +34,15 @@ impl Exemplars {
         let slots = by_series.entry(address(series)).or_insert_with(|| (0..slots).map(|_| Slot::default()).collect());
         if let Some(slot) = slots.get_mut(slot) {
             *slot.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        }
+    }
+
+    /// Releases the exemplars of a series that nobody else holds.
+    pub(crate) fn forget<M>(&self, series: &M) {
+        let address = address(series);
+        let has_some = self.by_series.read().unwrap_or_else(PoisonError::into_inner).contains_key(&address);
+        if has_some {
+            self.by_series.write().unwrap_or_else(PoisonError::into_inner).remove(&address);
         }
     }
 

@@ -20,8 +20,10 @@ pub(crate) use any::{AnyFamily, Owner};
 pub(crate) use limit::{DEFAULT_SERIES_LIMIT, KNOWN_SERIES_LIMIT, SharedLimit};
 pub(crate) use metric::Sample;
 pub use metric::{Info, Metric};
+pub(crate) use removable::{Removable, RemovableTable};
+pub(crate) use removal::removals;
+pub(crate) use series::StoredSeries;
 pub use series::{OwnedSeries, Series};
-pub(crate) use table::Table;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,9 +31,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use limit::Limit;
-use removable::RemovableTable;
 use removal::{Hidden, Leaving};
-use series::{Held, Owners};
+use series::{Held, Owners, Place};
+pub(crate) use table::Table;
 
 use crate::exemplars::{Exemplar, StoredExemplar};
 use crate::metric::sync::{Mutex, MutexGuard, OnceLock};
@@ -75,16 +77,17 @@ use crate::schema::{Descriptor, OpenLabels, Source, shortened};
 /// # Removal
 ///
 /// [`remove`](Self::remove), [`retain`](Self::retain) and [`clear`](Self::clear) remove series from the page, an
-/// [owned](Self::owned) series goes with its last owner, and an info is [set](Self::set). A removed series makes room for
-/// another one, and its memory is released when no handle is left.
+/// [owned](Self::owned) series goes with its last owner, and an info is [set](Self::set).
+/// [`Registry::remove_series`](crate::Registry::remove_series) removes those of a label value in all families, also those
+/// of attributes. A removed series makes room for another one, and its memory is released when no handle is left.
 ///
 /// No operation is lost. What a handle of a removed counter or histogram records afterwards is added to the series of
 /// the same labels, which is then on the next page and starts again from zero. A handle of a removed gauge or info has
 /// no effect; keep that of an [`InFlight`](crate::InFlight) from `enter` to `exit`.
 ///
-/// A series that an attribute, a function of a `#[metrics]` module or the HTTP middleware has used is held for as long
-/// as the program runs. Its removal hides it until its value changes; it then continues from its last value, and keeps
-/// its place in the limit.
+/// A series whose label values the program bounds, and that an attribute or a function of a `#[metrics]` module has, is
+/// held for as long as the program runs. So is a series of the HTTP middleware without labels of its own. The removal of
+/// such a series hides it until its value changes; it then continues from its last value.
 ///
 /// For Prometheus, a removed series ends. `rate` and `increase` count what it recorded until its last scrape, and not
 /// what it recorded between that scrape and the removal. If a series of the same labels starts again from zero, they
@@ -100,7 +103,7 @@ struct Inner<M> {
     source: Source,
     owner: Owner,
     bounds: Arc<Bounds>,
-    /// The series that functions hold, which are kept.
+    /// The series that functions hold, which are kept: those whose values the program bounds, and those of HTTP routes.
     table: Table<Held<M>>,
     /// The other series, which can be removed. No series is in both.
     loose: OnceLock<Box<RemovableTable<M>>>,
@@ -232,30 +235,36 @@ impl<M: Metric> Family<M> {
         self.inner.limit.get()
     }
 
-    /// Returns the series of these values, and keeps it from now on, for functions that hold it. The caller gives one value
-    /// for each label.
+    /// Returns the series of these values, or the overflow series if it is new and the limit is reached. The series can
+    /// be removed, unless the program bounds all values. The caller gives one value for each label.
     #[inline]
-    pub(crate) fn series(&self, values: &[&str]) -> &M {
-        self.series_among(values, OpenLabels::ALL)
+    pub(crate) fn series_among(&self, values: &[&str], open: OpenLabels) -> Series<'_, M> {
+        let place = self.place_among(values, open);
+        Series { place: place.unwrap_or_else(|| Place::Held(self.overflow_among(values, open))) }
     }
 
-    /// Returns the series of these values, or the overflow series if it is new and the limit is reached.
-    #[inline]
-    pub(crate) fn series_among(&self, values: &[&str], open: OpenLabels) -> &M {
-        self.lookup_among(values, open).unwrap_or_else(|| self.overflow_among(values, open))
+    /// Returns the series of these values, as [`series_among`](Self::series_among) does, and `true` if it is an overflow
+    /// series, which counts no look-up.
+    pub(crate) fn stored_among(&'static self, values: &[&str], open: OpenLabels) -> (StoredSeries<M>, bool) {
+        match self.place_among(values, open) {
+            Some(place) => (place.store(), false),
+            None => (StoredSeries::Held(self.overflow_series_among(values, open)), true),
+        }
     }
 
-    /// Returns the series of these values, or `None` if it is new and the limit is reached.
-    #[cfg(feature = "http")]
     #[inline]
-    pub(crate) fn lookup(&self, values: &[&str]) -> Option<&M> {
-        self.lookup_among(values, OpenLabels::ALL)
+    fn place_among(&self, values: &[&str], open: OpenLabels) -> Option<Place<'_, M>> {
+        if open.is_any(values.len()) {
+            self.loose_place(values, open)
+        } else {
+            self.held(values, open).map(Place::Held)
+        }
     }
 
-    /// Returns the series of these values, or `None` if it is new and the limit is reached. The limit does not apply if
-    /// the program bounds all values.
+    /// Returns the series of these values, and keeps it from now on. Returns `None` if it is new and the limit is reached.
+    /// The limit does not apply if the program bounds all values.
     #[inline]
-    pub(crate) fn lookup_among(&self, values: &[&str], open: OpenLabels) -> Option<&M> {
+    pub(crate) fn held(&self, values: &[&str], open: OpenLabels) -> Option<&M> {
         let names = &self.inner.descriptor.labels;
         debug_assert_eq!(names.len(), values.len());
         match self.inner.table.get(names, values) {
@@ -268,7 +277,7 @@ impl<M: Metric> Family<M> {
     #[cold]
     fn hold(&self, values: &[&str], open: OpenLabels) -> Option<&M> {
         if let Some(short) = shortened(values) {
-            return self.lookup_among(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>(), open);
+            return self.held(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>(), open);
         }
         let inner = &*self.inner;
         let is_known = !open.is_any(values.len());
@@ -283,11 +292,17 @@ impl<M: Metric> Family<M> {
         entry.map(|entry| &*entry.value)
     }
 
+    /// Returns the series of these values, which can be removed, or `None` if it is new and the limit is reached.
+    #[cfg(feature = "http")]
+    pub(crate) fn within_limit(&self, values: &[&str]) -> Option<Series<'_, M>> {
+        Some(Series { place: self.loose_place(values, OpenLabels::ALL)? })
+    }
+
     /// Returns the number of the series of these values, for callers that store it, or `None` if it is new and the
     /// limit is reached.
     #[cfg(feature = "http")]
     pub(crate) fn number(&self, values: &[&str]) -> Option<u32> {
-        self.lookup(values)?;
+        self.held(values, OpenLabels::ALL)?;
         u32::try_from(self.inner.table.number(&self.inner.descriptor.labels, values)?).ok()
     }
 
@@ -298,9 +313,10 @@ impl<M: Metric> Family<M> {
         self.inner.table.numbered(number as usize).map(|entry| &*entry.value)
     }
 
-    /// Returns the series of values that the program bounds, such as a literal, without applying the limit.
+    /// Returns the series of values that the program bounds, such as a literal, without applying the limit. It is kept.
+    #[inline]
     pub(crate) fn known_series(&self, values: &[&str]) -> &M {
-        self.series_among(values, OpenLabels::NONE)
+        self.held(values, OpenLabels::NONE).unwrap_or_else(|| self.overflow_among(values, OpenLabels::NONE))
     }
 
     /// Returns the overflow series whose labels all have the value `_overflow`. Every call counts one look-up.
@@ -426,7 +442,7 @@ mod tests {
     fn operations_beyond_the_limit_go_to_one_series_and_the_total_stays_exact() {
         let family = family(&["tenant"], 3);
         for i in (0..10).chain(0..10) {
-            family.series(&[&i.to_string()]).inc();
+            family.get_or_create(&[&i.to_string()]).unwrap().inc();
         }
         let samples = samples(&family);
         assert_eq!(samples.len(), 4);
@@ -438,9 +454,9 @@ mod tests {
     #[test]
     fn a_label_value_named_overflow_does_not_create_a_second_overflow_series() {
         let family = family(&["tenant"], 1);
-        family.series(&[OVERFLOW]).inc();
-        family.series(&["a"]).inc();
-        family.series(&["b"]).inc();
+        for tenant in [OVERFLOW, "a", "b"] {
+            family.get_or_create(&[tenant]).unwrap().inc();
+        }
         assert_eq!(samples(&family), [(r#"tenant="a""#.to_owned(), 1.0), (r#"tenant="_overflow""#.to_owned(), 2.0)]);
     }
 
@@ -450,7 +466,7 @@ mod tests {
         for kind in ["a", "b", "c"] {
             family.known_series(&[kind]).inc();
         }
-        family.series(&["d"]).inc();
+        family.get_or_create(&["d"]).unwrap().inc();
         assert_eq!(samples(&family).len(), 4);
         assert_eq!(family.overflowed(), 0);
     }
@@ -477,7 +493,7 @@ mod tests {
             limit,
         );
         for (value, tenant) in [(1.0, "a"), (2.0, "b"), (3.0, "c")] {
-            gauges.series(&[tenant]).set(value);
+            gauges.get_or_create(&[tenant]).unwrap().set(value);
         }
         let mut samples = Vec::new();
         gauges.visit(&mut |labels, sample| samples.push((labels.as_str().to_owned(), sample)));
@@ -490,7 +506,7 @@ mod tests {
         let family = family(&["tenant"], 10);
         let [a, b] = ["a", "b"].map(|last| format!("{}{last}", "x".repeat(1 << 20)));
         for tenant in [&a, &b, &a] {
-            family.series(&[tenant]).inc();
+            family.get_or_create(&[tenant]).unwrap().inc();
         }
         let samples = samples(&family);
         assert_eq!(samples.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [2.0, 1.0]);

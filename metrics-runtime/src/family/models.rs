@@ -116,15 +116,16 @@ fn recorded_under_a_limit_of_one(tenants: [&'static str; 2], expected: (f64, Opt
         let family: Arc<Family<Counter>> = Arc::new(Family::new(descriptor, Source::caller(), limit));
         let threads = tenants.map(|tenant| {
             thread(&family, move |family| {
-                family.series(&[tenant]).inc();
-                family.series(&[tenant]).inc();
+                for _ in 0..2 {
+                    family.get_or_create(&[tenant]).unwrap().inc();
+                }
             })
         });
         for thread in threads {
             thread.join().unwrap();
         }
         let inner = &family.inner;
-        let admitted: Vec<_> = inner.table.iter().map(|entry| entry.value.get()).collect();
+        let admitted: Vec<_> = inner.loose.get().unwrap().iter().map(|entry| entry.value.get()).collect();
         let overflow = inner.overflow.get().and_then(|table| table.iter().next().map(|entry| entry.value.get()));
         assert_eq!((admitted, overflow), (vec![expected.0], expected.1));
         assert_eq!(inner.overflowed.sum() as f64, overflow.unwrap_or(0.0));
@@ -143,7 +144,7 @@ fn two_threads_share_the_last_series_before_the_limit() {
 
 /// Returns the value of the entry. A new entry gets the value `number`.
 fn insert_removable(table: &RemovableTable<AtomicU64>, key: &str, number: u64) -> u64 {
-    let entry = table.get_or_insert(&NAMES, &[key], |_| true, || AtomicU64::new(number));
+    let entry = table.get_or_insert(&NAMES, &[key], |_| true, |_| AtomicU64::new(number));
     entry.unwrap().value.load(Ordering::Relaxed)
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use super::table::{
     CHUNKS, FREE, LEVELS, chunk_len, fill, hash_of, hash_values, number_of, place, place_of, probe, slot, slots,
 };
-use crate::metric::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::metric::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::metric::sync::{ArcCell, ArcGuard, HashState, Mutex, MutexGuard, OnceLock};
 use crate::schema::{LabelText, shortened};
 
@@ -17,7 +17,7 @@ use crate::schema::{LabelText, shortened};
 /// The index is that of [`Table`](super::Table), with a mark in place of a removed entry. Many marks are cleared in
 /// place. Readers can miss an entry meanwhile; they take the lock and look again.
 #[derive(Debug)]
-pub(super) struct RemovableTable<V> {
+pub(crate) struct RemovableTable<V> {
     hasher: HashState,
     chunks: [Chunk<V>; CHUNKS],
     indexes: [OnceLock<Box<[AtomicU64]>>; LEVELS],
@@ -42,26 +42,39 @@ struct Writer {
 }
 
 #[derive(Debug)]
-pub(super) struct Removable<V> {
-    pub(super) labels: LabelText,
-    pub(super) value: V,
+pub(crate) struct Removable<V> {
+    pub(crate) labels: LabelText,
+    pub(crate) value: V,
+    removed: AtomicBool,
+}
+
+impl<V> Removable<V> {
+    fn new(labels: LabelText, value: V) -> Self {
+        Self { labels, value, removed: AtomicBool::new(false) }
+    }
+
+    /// Returns `true` if the entry is no longer in the table.
+    #[inline]
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
+    }
 }
 
 /// A loaded entry. Holding it does not keep the entry in the table.
-pub(super) type Loaded<V> = ArcGuard<Removable<V>>;
+pub(crate) type Loaded<V> = ArcGuard<Removable<V>>;
 
 /// The value of a slot whose entry was removed. Slots of entries are odd.
 const REMOVED: u64 = 2;
 
 impl<V> RemovableTable<V> {
     /// Creates an empty table. No look-up returns `vacant`.
-    pub(super) fn new(vacant: V) -> Self {
+    pub(crate) fn new(vacant: V) -> Self {
         Self {
             hasher: HashState::default(),
             chunks: array::from_fn(|_| OnceLock::new()),
             indexes: array::from_fn(|_| OnceLock::new()),
             current: AtomicUsize::new(0),
-            vacant: Arc::new(Removable { labels: LabelText::new::<&str>(&[], &[]), value: vacant }),
+            vacant: Arc::new(Removable::new(LabelText::new::<&str>(&[], &[]), vacant)),
             writer: Mutex::new(Writer::default()),
             used: AtomicUsize::new(0),
             len: AtomicUsize::new(0),
@@ -70,18 +83,19 @@ impl<V> RemovableTable<V> {
     }
 
     /// Returns the entry of these label values.
-    pub(super) fn get<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<Loaded<V>> {
+    #[inline]
+    pub(crate) fn get<N: AsRef<str>>(&self, names: &[N], values: &[&str]) -> Option<Loaded<V>> {
         self.find(self.hash(values), names, values)
     }
 
     /// Returns the entry of these label values. Creates it if it is new and `admit` accepts the current number of
-    /// entries. The entry has the [shortened] values.
-    pub(super) fn get_or_insert<N: AsRef<str>>(
+    /// entries. The entry has the [shortened] values, from which `value` creates it.
+    pub(crate) fn get_or_insert<N: AsRef<str>>(
         &self,
         names: &[N],
         values: &[&str],
         admit: impl Fn(usize) -> bool,
-        value: impl FnOnce() -> V,
+        value: impl FnOnce(&[&str]) -> V,
     ) -> Option<Loaded<V>> {
         let hash = self.hash(values);
         self.find(hash, names, values).or_else(|| self.insert(hash, names, values, admit, value))
@@ -94,7 +108,7 @@ impl<V> RemovableTable<V> {
         names: &[N],
         values: &[&str],
         admit: impl Fn(usize) -> bool,
-        value: impl FnOnce() -> V,
+        value: impl FnOnce(&[&str]) -> V,
     ) -> Option<Loaded<V>> {
         if let Some(short) = shortened(values) {
             let short: Vec<_> = short.iter().map(AsRef::as_ref).collect();
@@ -112,7 +126,7 @@ impl<V> RemovableTable<V> {
         let vacant = || ArcCell::new(Arc::clone(&self.vacant));
         let cells = self.chunks.get(chunk)?.get_or_init(|| (0..chunk_len(chunk)).map(|_| vacant()).collect());
         let cell = cells.get(offset)?;
-        let entry = Arc::new(Removable { labels: LabelText::new(names, values), value: value() });
+        let entry = Arc::new(Removable::new(LabelText::new(names, values), value(values)));
         let bytes = entry.labels.as_str().len();
         cell.store(entry);
         self.index(&mut writer, slot(hash, chunk, offset))?;
@@ -125,7 +139,7 @@ impl<V> RemovableTable<V> {
     }
 
     /// Removes the entry of these label values, if `remove` accepts it, and returns it.
-    pub(super) fn remove<N: AsRef<str>>(
+    pub(crate) fn remove<N: AsRef<str>>(
         &self,
         names: &[N],
         values: &[&str],
@@ -151,6 +165,7 @@ impl<V> RemovableTable<V> {
             }
             indexed.store(REMOVED, Ordering::Release);
             let removed = cell.swap(Arc::clone(&self.vacant));
+            removed.removed.store(true, Ordering::Release);
             writer.free.push(number_of(place_of(now)));
             self.text.fetch_sub(removed.labels.as_str().len(), Ordering::Relaxed);
             self.len.fetch_sub(1, Ordering::Relaxed);
@@ -160,14 +175,14 @@ impl<V> RemovableTable<V> {
     }
 
     /// Returns all entries, in the order of their places.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Loaded<V>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Loaded<V>> {
         let cells = self.chunks.iter().map_while(|chunk| chunk.get()).flatten();
         let loaded = cells.take(self.used.load(Ordering::Acquire)).map(ArcCell::load);
         loaded.filter(|entry| !Arc::ptr_eq(entry, &self.vacant))
     }
 
     /// Returns the number of entries.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
     }
 
@@ -248,7 +263,7 @@ mod tests {
     const NAMES: [&str; 1] = ["a"];
 
     fn insert(table: &RemovableTable<usize>, key: &str, number: usize) -> usize {
-        table.get_or_insert(&NAMES, &[key], |_| true, || number).unwrap().value
+        table.get_or_insert(&NAMES, &[key], |_| true, |_| number).unwrap().value
     }
 
     fn remove(table: &RemovableTable<usize>, key: &str) -> Option<usize> {
@@ -295,7 +310,7 @@ mod tests {
     fn a_loaded_entry_outlives_its_removal() {
         let table = RemovableTable::new(usize::MAX);
         insert(&table, "x", 1);
-        let loaded = table.get_or_insert(&NAMES, &["x"], |_| true, || 0).unwrap();
+        let loaded = table.get_or_insert(&NAMES, &["x"], |_| true, |_| 0).unwrap();
         let removed = table.remove(&NAMES, &["x"], |_| true).unwrap();
         insert(&table, "y", 2);
         assert_eq!((loaded.value, loaded.labels.as_str()), (1, "a=\"x\""));
@@ -319,10 +334,10 @@ mod tests {
                 scope.spawn(move || {
                     let own = format!("own{thread}");
                     for i in 0..5_000 {
-                        let entry = table.get_or_insert(&NAMES, &[&own], |_| true, || AtomicUsize::new(0)).unwrap();
+                        let entry = table.get_or_insert(&NAMES, &[&own], |_| true, |_| AtomicUsize::new(0)).unwrap();
                         assert_eq!(entry.value.fetch_add(1, Ordering::Relaxed), i);
                         let shared = (i % 60).to_string();
-                        let entry = table.get_or_insert(&NAMES, &[&shared], |_| true, || AtomicUsize::new(0)).unwrap();
+                        let entry = table.get_or_insert(&NAMES, &[&shared], |_| true, |_| AtomicUsize::new(0)).unwrap();
                         assert_eq!(entry.labels.as_str(), format!("a=\"{shared}\""));
                         if i % 3 == 0 {
                             drop(table.remove(&NAMES, &[&shared], |_| true));

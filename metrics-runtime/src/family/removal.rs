@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::removable::{Removable, RemovableTable};
 use super::series::Place;
-use super::{Family, Info, LabelCountError, Metric, OVERFLOW, OwnedSeries, Sample, Series, lock};
+use super::{Family, Info, LabelCountError, Metric, OwnedSeries, Sample, Series, is_overflow, lock};
 use crate::schema::{LabelText, OpenLabels, shortened};
 
 /// The removed series that somebody still holds, each with its sample at the last look.
@@ -14,6 +14,15 @@ pub(super) type Leaving<M> = Vec<(Arc<Removable<M>>, Sample)>;
 
 /// The series that functions hold and that were removed, by their number, each with its sample at that time.
 pub(super) type Hidden = BTreeMap<usize, Sample>;
+
+/// The number of removed series of all families.
+static REMOVALS: AtomicUsize = AtomicUsize::new(0);
+
+/// Returns a number that changes after each removal, so that whoever stores series can look again only then.
+#[inline]
+pub(crate) fn removals() -> usize {
+    REMOVALS.load(Ordering::Acquire)
+}
 
 impl<M: Metric> Family<M> {
     /// Removes the series of these label values from the page. Returns `false` if there is none.
@@ -102,33 +111,45 @@ impl<M: Metric> Family<M> {
         })
     }
 
-    /// Returns the place of the series, or `None` if it is new and the limit is reached. The caller gives one value for
-    /// each label.
+    /// Returns the series, which can be removed unless functions hold it, or `None` if it is new and the limit is
+    /// reached. The caller gives one value for each label.
     #[inline]
-    pub(super) fn get_or_create_place(&self, values: &[&str]) -> Option<Place<'_, M>> {
-        match self.inner.table.get(&self.inner.descriptor.labels, values) {
-            Some(entry) => Some(Place::Held(&*entry.value)),
-            None => self.get_or_create_loose(values),
-        }
+    pub(super) fn loose_place(&self, values: &[&str], open: OpenLabels) -> Option<Place<'_, M>> {
+        self.loose_entry(values).or_else(|| self.create_place(values, open))
     }
 
-    fn get_or_create_loose(&self, values: &[&str]) -> Option<Place<'_, M>> {
-        let inner = &*self.inner;
-        let names = &inner.descriptor.labels;
+    #[inline]
+    fn loose_entry(&self, values: &[&str]) -> Option<Place<'_, M>> {
+        Some(Place::Loose(self.inner.loose.get()?.get(&self.inner.descriptor.labels, values)?))
+    }
+
+    fn held_entry(&self, values: &[&str]) -> Option<Place<'_, M>> {
+        Some(Place::Held(&*self.inner.table.get(&self.inner.descriptor.labels, values)?.value))
+    }
+
+    #[inline(never)]
+    fn create_place(&self, values: &[&str], open: OpenLabels) -> Option<Place<'_, M>> {
         if let Some(short) = shortened(values) {
-            return self.get_or_create_place(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+            return self.loose_place(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>(), open);
         }
-        let loose = inner.loose.get_or_init(|| Box::new(RemovableTable::new(M::new(&inner.bounds))));
-        if let Some(entry) = loose.get(names, values) {
-            return Some(Place::Loose(entry));
+        if let Some(held) = self.held_entry(values) {
+            return Some(held);
         }
+        let admits = || values.is_empty() || !is_overflow(values, open) && self.has_room();
+        // Without the lock, so that clients that always send new values do not block others. The series may be one of
+        // those that were counted.
+        if !admits() {
+            return self.loose_entry(values).or_else(|| self.held_entry(values));
+        }
+        let inner = &*self.inner;
         let _creating = lock(&inner.creating);
         // A function may have started to hold the series.
-        if let Some(entry) = inner.table.get(names, values) {
-            return Some(Place::Held(&*entry.value));
+        if let Some(held) = self.held_entry(values) {
+            return Some(held);
         }
-        let admit = |_| values.is_empty() || values.iter().any(|value| *value != OVERFLOW) && self.has_room();
-        loose.get_or_insert(names, values, admit, || M::new(&inner.bounds)).map(Place::Loose)
+        let loose = inner.loose.get_or_init(|| Box::new(RemovableTable::new(M::new(&inner.bounds))));
+        let create = |_: &[&str]| M::new(&inner.bounds);
+        loose.get_or_insert(&inner.descriptor.labels, values, |_| admits(), create).map(Place::Loose)
     }
 
     /// Returns `true` if the limit allows a further series.
@@ -140,13 +161,17 @@ impl<M: Metric> Family<M> {
 
     /// Takes a series out of the table.
     pub(super) fn unlink(&self, values: &[&str], is_it: impl Fn(&Removable<M>) -> bool) -> Option<Arc<Removable<M>>> {
-        self.inner.loose.get()?.remove(&self.inner.descriptor.labels, values, is_it)
+        let removed = self.inner.loose.get()?.remove(&self.inner.descriptor.labels, values, is_it);
+        REMOVALS.fetch_add(usize::from(removed.is_some()), Ordering::Release);
+        removed
     }
 
     /// Releases a removed series, or watches it for as long as somebody holds it.
-    pub(super) fn leave(&self, removed: Arc<Removable<M>>) {
+    pub(super) fn leave(&self, mut removed: Arc<Removable<M>>) {
         // If nobody else has it, nobody records into it.
-        if let Err(removed) = Arc::try_unwrap(removed) {
+        if Arc::get_mut(&mut removed).is_some() {
+            self.inner.exemplars.forget(&removed.value);
+        } else {
             let sample = removed.value.sample();
             self.watch(removed, sample);
         }
@@ -179,13 +204,13 @@ impl<M: Metric> Family<M> {
             }
             now
         };
-        for (series, before) in leaving {
-            match Arc::try_unwrap(series) {
-                Ok(series) => drop(carry(&series, &before)),
-                Err(series) => {
-                    let now = carry(&series, &before);
-                    lock(&self.inner.leaving).push((series, now));
-                }
+        for (mut series, before) in leaving {
+            let is_last = Arc::get_mut(&mut series).is_some();
+            let now = carry(&series, &before);
+            if is_last {
+                self.inner.exemplars.forget(&series.value);
+            } else {
+                lock(&self.inner.leaving).push((series, now));
             }
         }
     }
@@ -193,7 +218,7 @@ impl<M: Metric> Family<M> {
     /// Returns the series of these values, or the overflow series.
     #[inline]
     pub(super) fn any_series(&self, values: &[&str]) -> Series<'_, M> {
-        let place = self.get_or_create_place(values);
+        let place = self.loose_place(values, OpenLabels::ALL);
         Series { place: place.unwrap_or_else(|| Place::Held(self.overflow_among(values, OpenLabels::ALL))) }
     }
 
@@ -260,5 +285,146 @@ impl Family<Info> {
         if let Some(number) = self.inner.table.number(&self.inner.descriptor.labels, values) {
             lock(&self.inner.hidden).remove(&number);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exemplars::Exemplar;
+    use crate::family::AnyFamily as _;
+    use crate::metric::{Counter, Gauge, InFlight};
+    use crate::schema::{Descriptor, Source};
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicBool;
+    use std::time::SystemTime;
+
+    fn family<M: Metric>(descriptor: Descriptor) -> Family<M> {
+        Family::new(descriptor.labels(["queue"]), Source::caller(), Arc::new(AtomicUsize::new(1_000)))
+    }
+
+    fn counters() -> Family<Counter> {
+        family(Descriptor::counter("x_total", "x"))
+    }
+
+    fn value_of<M: Metric>(family: &Family<M>, queue: &str) -> Option<f64> {
+        let mut found = None;
+        family.visit(&mut |labels, sample| {
+            if labels.is(&["queue"], &[queue]) {
+                assert!(found.is_none(), "{queue} is visited twice");
+                found = match sample {
+                    Sample::Counter(number) => Some(number.as_f64()),
+                    Sample::Gauge(value) => Some(value),
+                    Sample::Histogram(_) | Sample::Info => None,
+                };
+            }
+        });
+        found
+    }
+
+    #[test]
+    fn nothing_is_lost_when_functions_start_to_hold_a_series() {
+        const OPERATIONS: u64 = 20_000;
+        let family = counters();
+        for queue in (0..20).map(|round| round.to_string()) {
+            let handle = family.get_or_create(&[&queue]).unwrap();
+            let started = Barrier::new(2);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    started.wait();
+                    (0..OPERATIONS).for_each(|_| handle.inc());
+                });
+                started.wait();
+                family.known_series(&[&queue]).inc();
+                assert!(value_of(&family, &queue).unwrap() >= 1.0);
+            });
+            drop(handle);
+            assert_eq!(value_of(&family, &queue), Some((OPERATIONS + 1) as f64));
+        }
+    }
+
+    #[test]
+    fn handles_stay_valid_when_functions_start_to_hold_the_series() {
+        let depth = family::<Gauge>(Descriptor::gauge("depth", "x"));
+        let (handle, owned) = (depth.get_or_create(&["a"]).unwrap(), depth.owned(&["b"]).unwrap());
+        handle.set(1.0);
+        owned.set(2.0);
+        depth.known_series(&["a"]).add(1.0);
+        depth.known_series(&["b"]).add(1.0);
+        handle.add(5.0);
+        owned.add(5.0);
+        assert_eq!((value_of(&depth, "a"), value_of(&depth, "b")), (Some(7.0), Some(8.0)));
+        drop(owned);
+        assert_eq!((value_of(&depth, "a"), value_of(&depth, "b")), (Some(7.0), None));
+
+        let calls = family::<InFlight>(Descriptor::gauge("calls", "x"));
+        let handle = calls.get_or_create(&["a"]).unwrap();
+        handle.enter();
+        calls.known_series(&["a"]).enter();
+        handle.exit();
+        assert_eq!(value_of(&calls, "a"), Some(1.0));
+    }
+
+    #[test]
+    fn a_series_that_functions_hold_is_hidden_when_its_last_owner_is_dropped() {
+        let depth = family::<Gauge>(Descriptor::gauge("depth", "x"));
+        depth.known_series(&["a"]).set(3.0);
+        let (first, second) = (depth.owned(&["a"]).unwrap(), depth.owned(&["a"]).unwrap());
+        drop(first);
+        assert_eq!(value_of(&depth, "a"), Some(3.0));
+        drop(second);
+        assert_eq!(value_of(&depth, "a"), None);
+        let third = depth.owned(&["a"]).unwrap();
+        third.set(3.0);
+        assert_eq!(value_of(&depth, "a"), Some(3.0));
+    }
+
+    #[test]
+    fn each_look_has_every_series_while_functions_start_to_hold_them() {
+        let family = counters();
+        let queues: Vec<String> = (0..200).map(|queue| queue.to_string()).collect();
+        for queue in &queues {
+            family.get_or_create(&[queue]).unwrap().inc();
+        }
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for queue in &queues {
+                    family.known_series(&[queue]);
+                    std::thread::yield_now();
+                }
+                done.store(true, Ordering::Relaxed);
+            });
+            while !done.load(Ordering::Relaxed) {
+                let mut seen = 0;
+                family.visit(&mut |_, _| seen += 1);
+                assert_eq!(seen, queues.len());
+            }
+        });
+    }
+
+    #[test]
+    fn a_new_series_has_no_exemplar_of_a_removed_one() {
+        let family = counters();
+        let exemplar = (Exemplar::trace(1, 2), SystemTime::UNIX_EPOCH);
+        for round in 0..1_000 {
+            let queue = round.to_string();
+            let series = family.get_or_create(&[&queue]).unwrap();
+            let has_exemplar = |series: &Counter| {
+                let exemplars = family.inner.exemplars.read();
+                exemplars.is_some_and(|exemplars| !exemplars.texts(series).is_empty())
+            };
+            assert!(!has_exemplar(&series));
+            family.exemplify(&series, 1.0, &exemplar);
+            assert!(has_exemplar(&series));
+            assert!(family.remove(&[&queue]));
+            if round % 2 == 0 {
+                // Recorded by a call that still holds the series.
+                family.exemplify(&series, 1.0, &exemplar);
+            }
+            drop(series);
+            family.settle();
+        }
+        assert!(family.inner.exemplars.read().is_none());
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::removable::{Loaded, Removable};
 use super::{Family, Metric, lock};
+use crate::schema::OpenLabels;
 
 /// A series of a family, returned by [`Family::get_or_create`]. Dereferences to its [`Metric`].
 ///
@@ -39,6 +40,55 @@ pub(super) enum Place<'f, M> {
     Held(&'f M),
     /// Can be removed.
     Loose(Loaded<M>),
+}
+
+impl<M> Place<'static, M> {
+    /// Returns the series as a reference that can be stored.
+    pub(super) fn store(self) -> StoredSeries<M> {
+        match self {
+            Self::Held(series) => StoredSeries::Held(series),
+            Self::Loose(entry) => StoredSeries::Loose(Arc::clone(&entry)),
+        }
+    }
+}
+
+/// A series that a call site stores.
+#[derive(Clone, Debug)]
+pub(crate) enum StoredSeries<M: 'static> {
+    /// Kept for as long as the family.
+    Held(&'static M),
+    /// Can be removed.
+    Loose(Arc<Removable<M>>),
+}
+
+impl<M> StoredSeries<M> {
+    /// Returns `true` if the series was removed, so that another one has its labels.
+    pub(crate) fn is_removed(&self) -> bool {
+        match self {
+            Self::Held(_) => false,
+            Self::Loose(entry) => entry.is_removed(),
+        }
+    }
+}
+
+impl<M> Deref for StoredSeries<M> {
+    type Target = M;
+
+    #[inline]
+    fn deref(&self) -> &M {
+        match self {
+            Self::Held(series) => series,
+            Self::Loose(entry) => &entry.value,
+        }
+    }
+}
+
+impl<'f, M> Series<'f, M> {
+    /// Returns the handle of a series that is never removed.
+    #[inline]
+    pub(crate) fn held(series: &'f M) -> Self {
+        Self { place: Place::Held(series) }
+    }
 }
 
 impl<M> Deref for Series<'_, M> {
@@ -103,7 +153,7 @@ impl<M: Metric> OwnedSeries<M> {
     pub(super) fn new(family: &Family<M>, values: &[&str]) -> Self {
         let inner = &*family.inner;
         let mut owners = lock(&inner.owners);
-        let place = match family.get_or_create_place(values) {
+        let place = match family.loose_place(values, OpenLabels::ALL) {
             Some(Place::Loose(entry)) => {
                 *owners.entry(address(&entry.value)).or_insert(0) += 1;
                 OwnedPlace::Loose(Arc::clone(&entry))

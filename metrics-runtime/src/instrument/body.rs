@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::guard::Call;
+use super::guard::{Call, Handle};
 
 /// Runs a synchronous body. The bound makes the closure an `FnOnce`, which may move out of its captures.
 #[inline]
@@ -27,10 +27,10 @@ pin_project_lite::pin_project! {
     /// A future that a function returned. The call is recorded from the first poll on.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct Recorded<R, F, E, X> {
+    pub struct Recorded<R, F, E, X, S: Handle> {
         #[pin]
         body: F,
-        call: Call,
+        call: Call<S>,
         enter: Option<E>,
         finish: Option<X>,
         output: PhantomData<fn() -> R>,
@@ -42,11 +42,12 @@ pin_project_lite::pin_project! {
 ///
 /// Not an `async` block, which would store the future twice: as a capture and at the `await`.
 #[inline]
-pub fn recorded<R, F, E, X>(future: F, enter: E, finish: X) -> Recorded<R, F, E, X>
+pub fn recorded<R, F, E, X, S>(future: F, enter: E, finish: X) -> Recorded<R, F, E, X, S>
 where
     F: Future<Output = R>,
-    E: FnOnce() -> Call,
-    X: FnOnce(&R, &mut Call),
+    E: FnOnce() -> Call<S>,
+    X: FnOnce(&R, &mut Call<S>),
+    S: Handle,
 {
     recorded_as(future, enter, finish)
 }
@@ -54,19 +55,21 @@ where
 /// Like [`recorded`], for a signature that names the whole output. It has no bound on the future: the signature already has it,
 /// and a second one would report each mistake twice.
 #[inline]
-pub fn recorded_as<R, F, E, X>(future: F, enter: E, finish: X) -> Recorded<R, F, E, X>
+pub fn recorded_as<R, F, E, X, S>(future: F, enter: E, finish: X) -> Recorded<R, F, E, X, S>
 where
-    E: FnOnce() -> Call,
-    X: FnOnce(&R, &mut Call),
+    E: FnOnce() -> Call<S>,
+    X: FnOnce(&R, &mut Call<S>),
+    S: Handle,
 {
     Recorded { body: future, call: Call::disabled(), enter: Some(enter), finish: Some(finish), output: PhantomData }
 }
 
-impl<R, F, E, X> Future for Recorded<R, F, E, X>
+impl<R, F, E, X, S> Future for Recorded<R, F, E, X, S>
 where
     F: Future<Output = R>,
-    E: FnOnce() -> Call,
-    X: FnOnce(&R, &mut Call),
+    E: FnOnce() -> Call<S>,
+    X: FnOnce(&R, &mut Call<S>),
+    S: Handle,
 {
     type Output = R;
 
@@ -88,10 +91,10 @@ pin_project_lite::pin_project! {
     #[project = RecordedFromProjection]
     #[project_replace = RecordedFromState]
     #[must_use = "futures do nothing unless polled"]
-    pub enum RecordedFrom<B, F, X> {
+    pub enum RecordedFrom<B, F, X, S: Handle> {
         /// Not polled yet: the closure that starts the body, with the parameters.
         Unstarted { begin: B, finish: X },
-        Started { #[pin] body: F, call: Call, finish: Option<X> },
+        Started { #[pin] body: F, call: Call<S>, finish: Option<X> },
         /// `begin` has panicked.
         Panicked,
     }
@@ -99,26 +102,28 @@ pin_project_lite::pin_project! {
 
 /// Returns a future that starts with `begin` at the first poll. `finish` is called with the output and the guard.
 #[inline]
-pub fn recorded_from<B, F, X>(begin: B, finish: X) -> RecordedFrom<B, F, X>
+pub fn recorded_from<B, F, X, S>(begin: B, finish: X) -> RecordedFrom<B, F, X, S>
 where
-    B: FnOnce() -> (Call, F),
+    B: FnOnce() -> (Call<S>, F),
     F: Future,
-    X: FnOnce(&F::Output, &mut Call),
+    X: FnOnce(&F::Output, &mut Call<S>),
+    S: Handle,
 {
     RecordedFrom::Unstarted { begin, finish }
 }
 
-impl<B, F, X> fmt::Debug for RecordedFrom<B, F, X> {
+impl<B, F, X, S: Handle> fmt::Debug for RecordedFrom<B, F, X, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordedFrom").finish_non_exhaustive()
     }
 }
 
-impl<B, F, X> Future for RecordedFrom<B, F, X>
+impl<B, F, X, S> Future for RecordedFrom<B, F, X, S>
 where
-    B: FnOnce() -> (Call, F),
+    B: FnOnce() -> (Call<S>, F),
     F: Future,
-    X: FnOnce(&F::Output, &mut Call),
+    X: FnOnce(&F::Output, &mut Call<S>),
+    S: Handle,
 {
     type Output = F::Output;
 
@@ -141,7 +146,7 @@ where
 
 /// Records a call whose body has returned. It ends here, not when the future is dropped.
 #[inline]
-fn end<R>(call: &mut Call, finish: &mut Option<impl FnOnce(&R, &mut Call)>, returned: &R) {
+fn end<R, S: Handle>(call: &mut Call<S>, finish: &mut Option<impl FnOnce(&R, &mut Call<S>)>, returned: &R) {
     if let Some(finish) = finish.take() {
         finish(returned, call);
     }

@@ -6,7 +6,7 @@ use super::catalog::warn_incomplete;
 use super::declaration::{Declaration, Declare};
 use super::families::SiteFamilies;
 use super::guard::Call;
-use super::series::Series;
+use super::series::{FoundSeries, Series};
 use super::site::{Signal, Site};
 use super::switch::enabled;
 use crate::contained::contained;
@@ -87,9 +87,9 @@ impl Callsite {
     /// Returns the cached series for the ordinals of the labels that are evaluated before the body, in the order of
     /// their declaration, or `None` if a label has no ordinal or there are too many combinations.
     #[inline]
-    pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
+    pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<FoundSeries> {
         // Optimized out when a label type has no ordinals.
-        if ordinals.contains(&None) { None } else { self.series_of(ordinals) }
+        if ordinals.contains(&None) { None } else { self.series_of(ordinals).map(FoundSeries::kept) }
     }
 
     #[inline(never)]
@@ -99,13 +99,13 @@ impl Callsite {
 
     /// Returns the series that a closure of generated code finds. If an expression of a label panics, returns the series
     /// whose labels are invalid.
-    pub fn contained(&'static self, find: impl FnOnce() -> &'static Series) -> &'static Series {
+    pub fn contained(&'static self, find: impl FnOnce() -> FoundSeries) -> FoundSeries {
         contained(find).unwrap_or_else(|| self.families().invalid())
     }
 
     /// Returns the series for the values of the labels that are evaluated before the body, in the order of their
     /// declaration.
-    pub fn series(&'static self, values: &[&str]) -> &'static Series {
+    pub fn series(&'static self, values: &[&str]) -> FoundSeries {
         self.families().entered(values)
     }
 }

@@ -1,11 +1,11 @@
 //! The families that the calls of one call site record into, and the index of their series.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use super::series::Series;
+use super::series::{FoundSeries, Series};
 use super::site::{LabelSource, MAX_LABELS, Signal, Site, each_known_series};
-use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, OVERFLOW, Table};
+use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, OVERFLOW, RemovableTable, StoredSeries, removals};
 use crate::metric::{Counter, Histogram, InFlight};
 use crate::registry::{Registry, RegistryError};
 use crate::schema::label::INVALID;
@@ -37,13 +37,40 @@ pub(super) struct SiteFamilies {
     full: OnceLock<Box<Series>>,
 }
 
-/// The series of a call site by label values.
+/// The series of a call site by label values. An entry without current series goes when the next one of its values is
+/// needed, or when the table has doubled.
 #[derive(Debug)]
 struct SeriesTable {
-    table: Table<Series>,
+    table: RemovableTable<Series>,
     /// The number of series that do not count against the limit: the program bounds their values, or they stand for
     /// those beyond the limit.
     known: AtomicUsize,
+    /// The number of removals at the last sweep.
+    swept_at: AtomicUsize,
+    /// The number of entries that the table may have before the next sweep.
+    next_sweep: AtomicUsize,
+}
+
+/// The number of entries from which on a table is swept.
+const FIRST_SWEEP: usize = 64;
+
+impl SeriesTable {
+    /// Removes the entries whose series were removed from their families. Does nothing if no series was removed since
+    /// the last time.
+    fn sweep(&self, names: &[&str]) {
+        let now = removals();
+        if self.swept_at.swap(now, Ordering::Relaxed) == now {
+            return;
+        }
+        let stale: Vec<_> =
+            self.table.iter().filter(|entry| entry.value.is_removed()).map(|entry| Arc::clone(&entry)).collect();
+        for entry in stale {
+            let values = entry.labels.values(names);
+            let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
+            self.table.remove(names, &values, |other| std::ptr::eq(other, &*entry));
+        }
+        self.next_sweep.store((2 * self.table.len()).max(FIRST_SWEEP), Ordering::Relaxed);
+    }
 }
 
 /// The largest number of combinations of entry values that are found by their ordinals.
@@ -95,7 +122,7 @@ impl<M: Metric> SiteFamily<M> {
 
     /// Returns the series for the entry values and the values of the result, and `true` if it is an overflow series,
     /// which counts no look-up. `entries` is the number of entry values.
-    pub(super) fn find(&self, values: &[Box<str>], entries: usize, outcome: Outcome) -> (&'static M, bool) {
+    pub(super) fn find(&self, values: &[Box<str>], entries: usize, outcome: Outcome) -> (StoredSeries<M>, bool) {
         let family: &'static Family<M> = self.family;
         let value = |i: usize| values.get(i).map(AsRef::as_ref);
         let values = Values::collect(self.sources.iter().map(|source| match *source {
@@ -107,10 +134,7 @@ impl<M: Metric> SiteFamily<M> {
         }));
         let open = self.sources.iter().enumerate().filter(|(_, source)| source.is_open(outcome));
         let open = open.fold(OpenLabels::NONE, |open, (label, _)| open.with(label));
-        match family.lookup_among(values.as_slice(), open) {
-            Some(series) => (series, false),
-            None => (family.overflow_series_among(values.as_slice(), open), true),
-        }
+        family.stored_among(values.as_slice(), open)
     }
 
     /// Creates the series whose label values are known, at zero. If these are too many, returns their number and creates
@@ -173,18 +197,18 @@ impl SiteFamilies {
     }
 
     /// Returns the series for the entry values.
-    pub(super) fn entered(&'static self, values: &[&str]) -> &'static Series {
+    pub(super) fn entered(&'static self, values: &[&str]) -> FoundSeries {
         self.find(&self.by_entry, &self.entry_labels, values, self.open_entries)
     }
 
     /// Returns the series of calls whose entry values could not be determined.
     #[cold]
-    pub(super) fn invalid(&'static self) -> &'static Series {
+    pub(super) fn invalid(&'static self) -> FoundSeries {
         self.entered(&vec![INVALID; self.entry_labels.len()])
     }
 
     /// Returns the series for the entry values and the values of the result.
-    pub(super) fn returned(&'static self, entry: &[Box<str>], returned: &[&str]) -> &'static Series {
+    pub(super) fn returned(&'static self, entry: &[Box<str>], returned: &[&str]) -> FoundSeries {
         let values = Values::collect(entry.iter().map(AsRef::as_ref).chain(returned.iter().copied()));
         self.find(&self.by_all, &self.all_labels, values.as_slice(), self.open_labels)
     }
@@ -196,22 +220,49 @@ impl SiteFamilies {
         names: &[&str],
         values: &[&str],
         open: OpenLabels,
-    ) -> &'static Series {
-        let by_values =
-            by_values.get_or_init(|| Box::new(SeriesTable { table: Table::new(), known: AtomicUsize::new(0) }));
-        let SeriesTable { table, known } = &**by_values;
+    ) -> FoundSeries {
+        if let Some(by_values) = by_values.get()
+            && let Some(entry) = by_values.table.get(names, values)
+            && entry.value.is_current()
+        {
+            return FoundSeries::counted(Arc::clone(&entry));
+        }
+        self.create(by_values, names, values, open)
+    }
+
+    #[cold]
+    fn create(
+        &'static self,
+        by_values: &'static OnceLock<Box<SeriesTable>>,
+        names: &[&str],
+        values: &[&str],
+        open: OpenLabels,
+    ) -> FoundSeries {
+        let by_values = by_values.get_or_init(|| {
+            Box::new(SeriesTable {
+                table: RemovableTable::new(Series::new(self, &[])),
+                known: AtomicUsize::new(0),
+                swept_at: AtomicUsize::new(removals()),
+                next_sweep: AtomicUsize::new(FIRST_SWEEP),
+            })
+        });
+        let SeriesTable { table, known, next_sweep, .. } = &**by_values;
+        table.remove(names, values, |entry| entry.value.is_removed());
+        let has_room = |len: usize| len.saturating_sub(known.load(Ordering::Relaxed)) < self.series_limit();
+        if table.len() >= next_sweep.load(Ordering::Relaxed) || !has_room(table.len()) {
+            by_values.sweep(names);
+        }
         let admit = |len: usize| {
             // An overflow among the entry values is one among all values.
             let overflows = (0..values.len()).any(|label| open.contains(label) && values[label] == OVERFLOW);
-            let has_room = || len.saturating_sub(known.load(Ordering::Relaxed)) < self.series_limit();
-            !open.is_any(values.len()) || !overflows && has_room()
+            !open.is_any(values.len()) || !overflows && has_room(len)
         };
         let create = |values: &[&str]| {
             known.fetch_add(usize::from(!open.is_any(values.len())), Ordering::Relaxed);
             Series::new(self, values)
         };
         match table.get_or_insert(names, values, admit, create) {
-            Some(entry) => &entry.value,
+            Some(entry) => FoundSeries::counted(Arc::clone(&entry)),
             None => self.overflow(by_values, names, values, open),
         }
     }
@@ -224,7 +275,7 @@ impl SiteFamilies {
         names: &[&str],
         values: &[&str],
         open: OpenLabels,
-    ) -> &'static Series {
+    ) -> FoundSeries {
         let mut masked = Values::collect(values.iter().copied());
         for label in (0..masked.len).filter(|label| open.contains(*label)) {
             masked.values[label] = OVERFLOW;
@@ -233,11 +284,12 @@ impl SiteFamilies {
             by_values.known.fetch_add(1, Ordering::Relaxed);
             Series::new(self, values)
         };
-        let entry = by_values.table.get_or_insert(names, masked.as_slice(), |_| true, create);
-        match entry {
-            Some(entry) => &entry.value,
+        match by_values.table.get_or_insert(names, masked.as_slice(), |_| true, create) {
+            Some(entry) => FoundSeries::counted(Arc::clone(&entry)),
             // A table holds millions of series, more than the program bounds.
-            None => self.full.get_or_init(|| Box::new(Series::new(self, &vec![OVERFLOW; names.len()]))),
+            None => {
+                FoundSeries::kept(self.full.get_or_init(|| Box::new(Series::new(self, &vec![OVERFLOW; names.len()]))))
+            }
         }
     }
 

@@ -1,22 +1,54 @@
 //! The guard of one call, from its start to its outcome.
 
-use std::mem;
+use std::ops::Deref;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread;
 
 use super::poll::poll_flagged;
-use super::series::Series;
+use super::series::{FoundSeries, Series};
 use crate::metric::Moment;
 use crate::schema::Outcome;
+
+/// The reference of a call to its series.
+pub trait Handle: Deref<Target = Series> {
+    /// Records a call that has ended.
+    fn finish(self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]);
+    /// Records a call that has ended, without a value and without labels of the result.
+    fn record(self, start: Moment, outcome: Outcome);
+}
+
+// Not inlined, to keep generated code small; likewise `enter`.
+macro_rules! handles {
+    ($($ty:ty),*) => {$(
+        impl Handle for $ty {
+            #[inline(never)]
+            fn finish(self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+                self.end(start, outcome, value, returned);
+            }
+
+            #[inline(never)]
+            fn record(self, start: Moment, outcome: Outcome) {
+                self.end(start, outcome, None, &[]);
+            }
+        }
+    )*};
+}
+// The first one has the size of a pointer, for functions without labels.
+handles!(&'static Series, FoundSeries);
+
+#[inline(never)]
+fn enter(series: &Series) -> Moment {
+    series.enter()
+}
 
 /// A call in progress. Dropping it records the call, unless [`finish`](Self::finish) has done so.
 #[derive(Debug)]
 #[must_use = "a call that is dropped at once counts as a panic"]
-pub struct Call {
+pub struct Call<S: Handle = &'static Series> {
     /// `None` if the call records nothing.
-    series: Option<&'static Series>,
+    series: Option<S>,
     start: Moment,
     /// The outcome that a drop records: a panic while the body runs, a cancellation while an async body waits for its
     /// next poll, and the outcome of the returned value after that.
@@ -25,15 +57,21 @@ pub struct Call {
 
 // Functions that are not inlined take and return registers, never a reference to the call. So the compiler keeps the call,
 // and the state of the future around it, in registers too.
-impl Call {
+impl<S: Handle> Call<S> {
     /// Starts a call that records into these series, or into none.
     #[inline]
-    pub fn of(series: Option<&'static Series>) -> Self {
-        series.map_or_else(Self::disabled, |series| Self::started(series, enter(series)))
+    pub fn of(series: Option<S>) -> Self {
+        match series {
+            Some(series) => {
+                let start = enter(&series);
+                Self::started(series, start)
+            }
+            None => Self::disabled(),
+        }
     }
 
     #[inline]
-    pub(super) fn started(series: &'static Series, start: Moment) -> Self {
+    pub(super) fn started(series: S, start: Moment) -> Self {
         Self { series: Some(series), start, outcome: Outcome::Panic }
     }
 
@@ -43,12 +81,10 @@ impl Call {
         Self { series: None, start: Moment::ZERO, outcome: Outcome::Panic }
     }
 
-    /// Continues with another call. This one records nothing.
+    /// Continues with another call. This one must record nothing.
     #[inline]
-    pub(super) fn become_call(&mut self, other: Self) {
-        // Assigns the fields, so that no drop of this call is compiled.
-        (self.series, self.start, self.outcome) = (other.series, other.start, other.outcome);
-        mem::forget(other);
+    pub(super) fn become_call(&mut self, mut other: Self) {
+        (self.series, self.start, self.outcome) = (other.series.take(), other.start, other.outcome);
     }
 
     /// Returns `true` if the call is recorded, so that generated code must determine its outcome.
@@ -69,7 +105,7 @@ impl Call {
     #[inline]
     pub fn finish(&mut self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
         if let Some(series) = self.series.take() {
-            finish(series, self.start, outcome, value, returned);
+            series.finish(self.start, outcome, value, returned);
         }
     }
 
@@ -77,7 +113,7 @@ impl Call {
     #[inline]
     pub(super) fn end(&mut self) {
         if let Some(series) = self.series.take() {
-            record(series, self.start, self.outcome);
+            series.record(self.start, self.outcome);
         }
     }
 
@@ -87,27 +123,11 @@ impl Call {
     }
 }
 
-/// Not inlined, to keep generated code small; likewise the next functions.
-#[inline(never)]
-fn enter(series: &'static Series) -> Moment {
-    series.enter()
-}
-
-#[inline(never)]
-fn record(series: &'static Series, start: Moment, outcome: Outcome) {
-    finish(series, start, outcome, None, &[]);
-}
-
-#[inline(never)]
-fn finish(series: &'static Series, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
-    series.end(start, outcome, value, returned);
-}
-
 // A panic leaves the atomic numbers of series valid. So the future of a call is as unwind safe as its body.
-impl UnwindSafe for Call {}
-impl RefUnwindSafe for Call {}
+impl<S: Handle> UnwindSafe for Call<S> {}
+impl<S: Handle> RefUnwindSafe for Call<S> {}
 
-impl Drop for Call {
+impl<S: Handle> Drop for Call<S> {
     #[inline]
     fn drop(&mut self) {
         self.end();
@@ -116,8 +136,8 @@ impl Drop for Call {
 
 /// A call whose body stays in its function, so that its end is known only when the function drops this guard.
 #[derive(Debug)]
-pub struct InPlace {
-    call: Call,
+pub struct InPlace<S: Handle = &'static Series> {
+    call: Call<S>,
     /// `true` if the thread was panicking before the call.
     was_panicking: bool,
 }
@@ -125,11 +145,11 @@ pub struct InPlace {
 /// Records a call from its start to the drop of the returned guard: a panic, or a success.
 #[inline]
 #[must_use]
-pub fn in_place(call: Call) -> InPlace {
+pub fn in_place<S: Handle>(call: Call<S>) -> InPlace<S> {
     InPlace { call, was_panicking: thread::panicking() }
 }
 
-impl Drop for InPlace {
+impl<S: Handle> Drop for InPlace<S> {
     #[inline]
     fn drop(&mut self) {
         if self.was_panicking || !thread::panicking() {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::catalog::warn_incomplete;
 use super::declaration::{Declaration, Declare};
 use super::switch::enabled;
-use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric};
+use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, Series};
 use crate::metric::Bounds;
 use crate::registry::{Registry, RegistryError};
 use crate::schema::{Check, Descriptor, Kind, OpenLabels, Source, each_tuple, name, tuple_ordinal};
@@ -101,7 +101,7 @@ struct Resolved<M: 'static> {
 impl<M: Metric> Resolved<M> {
     /// Returns the series for values in the order of the parameters, if the family has another order.
     #[cold]
-    fn reordered(&self, values: &[&str]) -> &'static M {
+    fn reordered(&self, values: &[&str]) -> Series<'static, M> {
         let values: Vec<_> = self.order.iter().filter_map(|&i| values.get(i).copied()).collect();
         self.family.series_among(&values, self.open)
     }
@@ -114,24 +114,35 @@ impl<M: Metric> DeclaredMetric<M> {
         Self { site, resolved: OnceLock::new(), switched_off: OnceLock::new() }
     }
 
+    /// Returns the series of a metric without labels.
+    #[inline]
+    pub fn only(&'static self) -> &'static M {
+        if !enabled() {
+            return self.switched_off();
+        }
+        let resolved = self.resolved();
+        // An info has no series at the start.
+        resolved.bounded.first().copied().unwrap_or_else(|| resolved.family.known_series(&[]))
+    }
+
     /// Returns the cached series for these label ordinals, in the order of the parameters, or `None` if a label has no
     /// ordinal or there are too many combinations.
     #[inline]
-    pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static M> {
+    pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<Series<'static, M>> {
         // Optimized out when a label type has no ordinals.
         if ordinals.contains(&None) || !enabled() {
             return None;
         }
         let counts = self.site.labels.iter().map(|(_, known)| known.len());
         let ordinal = tuple_ordinal(counts, ordinals)?;
-        self.resolved().bounded.get(ordinal).copied()
+        self.resolved().bounded.get(ordinal).map(|series| Series::held(*series))
     }
 
     /// Returns the series for these label values, in the order of the parameters.
     #[inline]
-    pub fn series(&'static self, values: &[&str]) -> &'static M {
+    pub fn series(&'static self, values: &[&str]) -> Series<'static, M> {
         if !enabled() {
-            return self.switched_off();
+            return Series::held(self.switched_off());
         }
         let resolved = self.resolved();
         if resolved.order.is_empty() {

@@ -1,12 +1,14 @@
 //! The series of one set of label values in all families of a call site, and the recording of a call into them.
 
-use std::panic::RefUnwindSafe;
-use std::sync::OnceLock;
+use std::ops::Deref;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use super::families::{SiteFamilies, SiteFamily};
 use crate::exemplars::{self, Exemplar};
-use crate::family::Metric;
+use crate::family::{Metric, Removable, StoredSeries, removals};
 use crate::metric::{Counter, Histogram, InFlight, Moment, Thread};
 use crate::schema::Outcome;
 
@@ -25,18 +27,59 @@ pub struct Series {
     observed: CachedSeries<Histogram>,
     added: CachedSeries<Counter>,
     in_flight: OnceLock<Option<EnteredGauge>>,
+    /// The number of removals when the series were last found to be current.
+    checked_at: AtomicUsize,
 }
 
 /// The gauge of the calls in flight.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct EnteredGauge {
-    gauge: &'static InFlight,
+    gauge: StoredSeries<InFlight>,
     /// `true` if it is an overflow series, where every call is counted.
     overflows: bool,
 }
 
 /// The series of one family, looked up when it is first needed; `None` if the call site has no such family.
-type CachedSeries<M> = OnceLock<Option<&'static M>>;
+type CachedSeries<M> = OnceLock<Option<StoredSeries<M>>>;
+
+/// The series that a call with labels records into, kept for as long as the call.
+#[derive(Debug)]
+pub struct FoundSeries(Found);
+
+#[derive(Debug)]
+enum Found {
+    /// Of label values that the program bounds.
+    Kept(&'static Series),
+    /// Of label values that are only known at run time.
+    Counted(Arc<Removable<Series>>),
+}
+
+impl FoundSeries {
+    #[inline]
+    pub(super) fn kept(series: &'static Series) -> Self {
+        Self(Found::Kept(series))
+    }
+
+    pub(super) fn counted(series: Arc<Removable<Series>>) -> Self {
+        Self(Found::Counted(series))
+    }
+}
+
+impl Deref for FoundSeries {
+    type Target = Series;
+
+    #[inline]
+    fn deref(&self) -> &Series {
+        match &self.0 {
+            Found::Kept(series) => series,
+            Found::Counted(entry) => &entry.value,
+        }
+    }
+}
+
+// As for `Series`.
+impl UnwindSafe for FoundSeries {}
+impl RefUnwindSafe for FoundSeries {}
 
 // A panic leaves the atomic numbers valid. Futures store a reference to their series until the first poll.
 impl RefUnwindSafe for Series {}
@@ -53,20 +96,51 @@ impl Series {
             observed: OnceLock::new(),
             added: OnceLock::new(),
             in_flight: OnceLock::new(),
+            checked_at: AtomicUsize::new(removals()),
         }
+    }
+
+    /// Returns `true` if none of the series was removed from its family.
+    #[inline]
+    pub(super) fn is_current(&self) -> bool {
+        self.checked_at.load(Ordering::Relaxed) == removals() || self.check()
+    }
+
+    #[cold]
+    fn check(&self) -> bool {
+        // Read first: a removal after it is seen at the next check.
+        let now = removals();
+        let is_current = !self.is_removed();
+        if is_current {
+            self.checked_at.store(now, Ordering::Relaxed);
+        }
+        is_current
+    }
+
+    /// Returns `true` if one of the series was removed from its family.
+    pub(super) fn is_removed(&self) -> bool {
+        fn is_removed<M>(cached: &CachedSeries<M>) -> bool {
+            cached.get().and_then(Option::as_ref).is_some_and(StoredSeries::is_removed)
+        }
+        let in_flight = self.in_flight.get().and_then(Option::as_ref);
+        self.calls.iter().any(is_removed)
+            || is_removed(&self.duration)
+            || is_removed(&self.observed)
+            || is_removed(&self.added)
+            || in_flight.is_some_and(|entered| entered.gauge.is_removed())
     }
 
     /// Returns the series for the entry values of this one and the given values of the result.
     ///
     /// Not inlined, so that calls without values of the result do not reserve stack space for them.
     #[inline(never)]
-    fn returned(&'static self, returned: &[&str]) -> &'static Self {
+    fn returned(&self, returned: &[&str]) -> FoundSeries {
         self.families.returned(&self.values, returned)
     }
 
     /// Counts the call as in flight, and returns its start, or zero if the call is not timed.
     #[inline]
-    pub(super) fn enter(&'static self) -> Moment {
+    pub(super) fn enter(&self) -> Moment {
         if self.counts_in_flight {
             self.enter_gauge();
         }
@@ -74,7 +148,7 @@ impl Series {
     }
 
     #[inline(never)]
-    fn enter_gauge(&'static self) {
+    fn enter_gauge(&self) {
         // Cached even if it is an overflow series: the end of the call must decrement the same gauge.
         let entered = self.in_flight.get_or_init(|| {
             let (gauge, overflows) = self.look_up(self.families.in_flight.as_ref()?, Outcome::Success);
@@ -99,15 +173,18 @@ impl Series {
 
     /// Records a call that has ended.
     #[inline]
-    pub(super) fn end(&'static self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+    pub(super) fn end(&self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
         let nanos = if self.timed { start.elapsed_nanos() } else { 0 };
         self.exit();
-        let series = if returned.is_empty() { self } else { self.returned(returned) };
-        series.record(outcome, nanos, value);
+        if returned.is_empty() {
+            self.record(outcome, nanos, value);
+        } else {
+            self.returned(returned).record(outcome, nanos, value);
+        }
     }
 
     #[inline]
-    fn record(&'static self, outcome: Outcome, nanos: u64, value: Option<f64>) {
+    fn record(&self, outcome: Outcome, nanos: u64, value: Option<f64>) {
         let thread = Thread::current();
         if outcome != Outcome::Cancelled
             && let Some(duration) = self.cached(&self.duration, |families| &families.duration, outcome)
@@ -154,7 +231,7 @@ impl Series {
     }
 
     #[inline(never)]
-    fn record_value(&'static self, value: f64) {
+    fn record_value(&self, value: f64) {
         if let Some(observed) = self.cached(&self.observed, |families| &families.observed, Outcome::Success) {
             observed.observe(value);
         }
@@ -165,41 +242,43 @@ impl Series {
 
     /// Returns the series of one family, or `None` if the call site has no such family.
     #[inline]
-    fn cached<M: Metric>(
-        &'static self,
-        cached: &'static CachedSeries<M>,
+    fn cached<'s, M: Metric>(
+        &self,
+        cached: &'s CachedSeries<M>,
         site_family: fn(&SiteFamilies) -> &Option<SiteFamily<M>>,
         outcome: Outcome,
-    ) -> Option<&'static M> {
+    ) -> Option<&'s M> {
         match cached.get() {
-            Some(series) => *series,
+            Some(series) => series.as_deref(),
             None => self.resolve(cached, site_family(self.families).as_ref(), outcome),
         }
     }
 
     /// Looks up the series and caches it, unless it is an overflow series, where every call is counted.
     #[cold]
-    fn resolve<M: Metric>(
-        &'static self,
-        cached: &'static CachedSeries<M>,
+    fn resolve<'s, M: Metric>(
+        &self,
+        cached: &'s CachedSeries<M>,
         site_family: Option<&'static SiteFamily<M>>,
         outcome: Outcome,
-    ) -> Option<&'static M> {
-        let Some(site_family) = site_family else { return *cached.get_or_init(|| None) };
-        let (series, overflows) = self.look_up(site_family, outcome);
-        if overflows {
-            site_family.family.count_overflow();
-            return Some(series);
-        }
+    ) -> Option<&'s M> {
+        let Some(site_family) = site_family else { return cached.get_or_init(|| None).as_deref() };
+        let series = match self.look_up(site_family, outcome) {
+            (StoredSeries::Held(overflow), true) => {
+                site_family.family.count_overflow();
+                return Some(overflow);
+            }
+            (series, _) => series,
+        };
         // The program bounds the number of series without run-time labels, so their shards are allocated at once.
         if self.families.all_labels.is_empty() {
             series.spread();
         }
-        *cached.get_or_init(|| Some(series))
+        cached.get_or_init(|| Some(series)).as_deref()
     }
 
     /// Looks up the series by its label values. Returns `true` with an overflow series.
-    fn look_up<M: Metric>(&self, site_family: &SiteFamily<M>, outcome: Outcome) -> (&'static M, bool) {
+    fn look_up<M: Metric>(&self, site_family: &SiteFamily<M>, outcome: Outcome) -> (StoredSeries<M>, bool) {
         site_family.find(&self.values, self.families.entry_labels.len(), outcome)
     }
 }

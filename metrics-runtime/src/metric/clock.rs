@@ -43,7 +43,7 @@ fn is_counter_trusted() -> bool {
 
 /// A reading of the clock, in ticks of the counter or in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(u64);
+pub struct Moment(u64);
 
 impl Moment {
     /// The start of calls that are not timed.

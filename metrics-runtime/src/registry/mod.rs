@@ -41,7 +41,7 @@ use scrape_errors::ScrapeErrors;
 #[cfg(feature = "circuit-breaker")]
 use crate::family::computed::ComputedSource;
 use crate::family::computed::{Computed, Group};
-use crate::family::{AnyFamily as _, DEFAULT_SERIES_LIMIT, Family, Info, Metric, SharedLimit};
+use crate::family::{AnyFamily as _, DEFAULT_SERIES_LIMIT, Family, Info, Metric, Owner, SharedLimit};
 use crate::metric::{Counter, Gauge, Histogram, InFlight};
 use crate::schema::{Descriptor, Kind, NameError, Naming, Source, name};
 
@@ -315,6 +315,30 @@ impl Registry {
     /// beyond the limit.
     pub fn set_series_limit(&self, limit: usize) {
         self.inner.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Removes all series with this label value, of all families but those of the toolkit, as [`Family::remove`] does: for
+    /// a tenant that leaves, or a connection that ends. It looks at every series that has the label.
+    ///
+    /// ```
+    /// use metrics_runtime::{Registry, track};
+    ///
+    /// #[track(name = "login", labels(tenant = tenant))]
+    /// fn login(tenant: &str) {}
+    ///
+    /// login("acme");
+    /// login("other");
+    /// Registry::global().remove_series("tenant", "acme");
+    /// let page = Registry::global().render();
+    /// assert!(page.contains("login_total{tenant=\"other\",status=\"success\"} 1\n"));
+    /// assert!(!page.contains("tenant=\"acme\""));
+    /// ```
+    pub fn remove_series(&self, label: &str, value: &str) {
+        // The lock of the registry is not held meanwhile.
+        let families: Vec<_> = self.families().by_name.values().cloned().collect();
+        for family in families.iter().filter(|family| family.owner() != Owner::Toolkit) {
+            family.remove_series(label, value);
+        }
     }
 
     pub(crate) fn series_limit(&self) -> usize {

@@ -35,7 +35,7 @@ impl ScrapeErrors {
     }
 
     pub(super) fn count(&self, cause: Cause, what: impl FnOnce() -> String) {
-        self.family.series(&[cause.as_str()]).inc();
+        self.family.known_series(&[cause.as_str()]).inc();
         let first = Cause::ALL.iter().position(|known| *known == cause).map(|i| &self.first[i]);
         if first.is_some_and(First::is_now) {
             tracing::warn!("{}; further ones are only counted, in metrics_runtime_scrape_errors_total", what());

@@ -83,27 +83,27 @@ impl ScrapeMetrics {
 
     /// Returns the gauge of scrapes in flight.
     pub(crate) fn in_flight(&self) -> &InFlight {
-        self.in_flight.series(&[])
+        self.in_flight.known_series(&[])
     }
 
     /// Counts a response. A code that is not one of [`CODES`] is not counted: it is the 404 of an endpoint that is
     /// switched off.
     pub(crate) fn answered(&self, code: u16, took: Duration) {
         if let Some(code) = CODES.iter().find(|known| known.parse() == Ok(code)) {
-            self.scrapes.series(&[code]).inc();
+            self.scrapes.known_series(&[code]).inc();
         }
         if code == 200 {
-            self.duration.series(&[]).observe_duration(took);
+            self.duration.known_series(&[]).observe_duration(took);
         }
     }
 
     pub(crate) fn sent(&self, encoding: &str, bytes: u64) {
         if ENCODINGS.contains(&encoding) {
-            self.bytes.series(&[encoding]).inc_by(bytes);
+            self.bytes.known_series(&[encoding]).inc_by(bytes);
         }
     }
 
     pub(crate) fn written(&self, series: u64) {
-        self.series.series(&[]).set(series as f64);
+        self.series.known_series(&[]).set(series as f64);
     }
 }

@@ -10,7 +10,7 @@ use super::labels::{self, METHODS};
 use super::routes::Origin;
 use super::shared::Shared;
 use crate::exemplars::{self, Exemplar};
-use crate::family::{Family, Metric, OVERFLOW};
+use crate::family::{self, Family, Metric, OVERFLOW};
 use crate::metric::{InFlight, Moment, Thread};
 
 /// The families and label settings that all requests of a layer share.
@@ -350,20 +350,20 @@ impl Series {
         let duration = duration.map(|family| (family, bound.series(family, LabelValues::duration)));
         let opentelemetry = families.opentelemetry.as_ref().filter(|_| ending.has_opentelemetry());
         let opentelemetry = opentelemetry.map(|family| (family, bound.series(family, LabelValues::opentelemetry)));
-        for (_, series) in [duration, opentelemetry].into_iter().flatten() {
+        for (_, series) in [&duration, &opentelemetry].into_iter().flatten() {
             series.observe_nanos(nanos);
         }
         self.exit();
         let requests = families.requests.as_ref().map(|family| (family, bound.series(family, LabelValues::requests)));
-        if let Some((_, series)) = requests {
+        if let Some((_, series)) = &requests {
             series.inc();
         }
         if let Some(exemplar) = exemplars::current() {
             for (family, series) in [duration, opentelemetry].into_iter().flatten() {
-                family.exemplify(series, nanos as f64 / 1e9, &exemplar);
+                family.exemplify(&*series, nanos as f64 / 1e9, &exemplar);
             }
             if let Some((family, series)) = requests {
-                family.exemplify(series, 1.0, &exemplar);
+                family.exemplify(&*series, 1.0, &exemplar);
             }
         }
     }
@@ -384,9 +384,10 @@ impl<'a> Bounded<'a> {
         &self,
         family: &'f Family<M>,
         select: impl for<'v> Fn(&'v LabelValues<'a>) -> &'v [&'a str],
-    ) -> &'f M {
+    ) -> family::Series<'f, M> {
         let values = select(&self.full);
-        let series = if self.is_open { family.lookup(values) } else { Some(family.known_series(values)) };
+        let known = |values| family::Series::held(family.known_series(values));
+        let series = if self.is_open { family.within_limit(values) } else { Some(known(values)) };
         if let Some(series) = series {
             if values.contains(&OVERFLOW) {
                 family.count_overflow();
@@ -395,7 +396,7 @@ impl<'a> Bounded<'a> {
         }
         let bounded = LabelValues::of(self.series, self.request, Detail::Bounded);
         family.count_full();
-        family.known_series(select(&bounded))
+        known(select(&bounded))
     }
 }
 
