@@ -159,6 +159,25 @@ async fn extracted_labels_have_at_most_the_declared_number_of_values() {
 }
 
 #[tokio::test]
+async fn series_of_an_extracted_label_are_removed_and_start_again() {
+    let http = Http::new().request_label("plan", 2, plan);
+    let (registry, layer) = instruments_of(&http);
+    let app = layer.install(Router::new().route("/", get(|| async {})));
+    let sample = |plan| format!(r#"http_requests_total{{method="GET",endpoint="/",status="200",plan="{plan}"}}"#);
+    for round in [3, 1] {
+        for plan in ["free", "free", "free", "paid"].into_iter().rev().take(round + 1) {
+            let mut request = request("GET", "/");
+            request.headers_mut().insert("x-plan", plan.parse().expect("a value"));
+            drop(app.clone().oneshot(request).await.expect("routers do not fail"));
+        }
+        assert_eq!(value(&registry, &sample("free")), round as f64);
+        registry.remove_series("plan", "free");
+        assert!(!registry.render().contains(r#"plan="free""#));
+    }
+    assert_eq!(value(&registry, &sample("paid")), 2.0);
+}
+
+#[tokio::test]
 async fn an_extractor_that_panics_loses_its_label_only() {
     fn bomb(_: RequestHead<'_>) -> Option<Label<'_>> {
         panic!("scripted")
