@@ -19,24 +19,29 @@ pub trait Handle: Deref<Target = Series> {
     fn record(self, start: Moment, outcome: Outcome);
 }
 
-// Not inlined, to keep generated code small; likewise `enter`.
+// The functions below are not inlined, to keep generated code small.
 macro_rules! handles {
     ($($ty:ty),*) => {$(
         impl Handle for $ty {
             #[inline(never)]
             fn finish(self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
-                self.end(start, outcome, value, returned);
+                finish(&self, start, outcome, value, returned);
             }
 
             #[inline(never)]
             fn record(self, start: Moment, outcome: Outcome) {
-                self.end(start, outcome, None, &[]);
+                finish(&self, start, outcome, None, &[]);
             }
         }
     )*};
 }
 // The first one has the size of a pointer, for functions without labels.
 handles!(&'static Series, FoundSeries);
+
+#[inline(never)]
+fn finish(series: &Series, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+    series.end(start, outcome, value, returned);
+}
 
 #[inline(never)]
 fn enter(series: &Series) -> Moment {

@@ -130,14 +130,6 @@ impl Series {
             || in_flight.is_some_and(|entered| entered.gauge.is_removed())
     }
 
-    /// Returns the series for the entry values of this one and the given values of the result.
-    ///
-    /// Not inlined, so that calls without values of the result do not reserve stack space for them.
-    #[inline(never)]
-    fn returned(&self, returned: &[&str]) -> FoundSeries {
-        self.families.returned(&self.values, returned)
-    }
-
     /// Counts the call as in flight, and returns its start, or zero if the call is not timed.
     #[inline]
     pub(super) fn enter(&self) -> Moment {
@@ -179,11 +171,20 @@ impl Series {
         if returned.is_empty() {
             self.record(outcome, nanos, value);
         } else {
-            self.returned(returned).record(outcome, nanos, value);
+            self.record_returned(outcome, nanos, value, returned);
         }
     }
 
-    #[inline]
+    /// Records a call in the series of its entry values and these values of the result.
+    ///
+    /// Not inlined, so that calls without values of the result do not reserve stack space for them.
+    #[inline(never)]
+    fn record_returned(&self, outcome: Outcome, nanos: u64, value: Option<f64>, returned: &[&str]) {
+        self.families.returned(&self.values, returned).record(outcome, nanos, value);
+    }
+
+    /// Always inlined: a function of its own would save and restore all registers again.
+    #[inline(always)]
     fn record(&self, outcome: Outcome, nanos: u64, value: Option<f64>) {
         let thread = Thread::current();
         if outcome != Outcome::Cancelled
