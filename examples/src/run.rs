@@ -44,8 +44,12 @@ const METRICS_VARIABLES: &[(&str, &str)] = &[
     ("METRICS_ENABLED", "false switches the metrics off"),
     ("METRICS_PATH", "the path of the metrics page [default: /metrics]"),
     ("METRICS_TOKEN", "the bearer token that scrapers must send"),
+    ("METRICS_BASIC_AUTH", "the user and the password that scrapers must send, such as prometheus:s3cr3t"),
     ("METRICS_ALLOW", "addresses and networks of allowed scrapers, such as 127.0.0.1,10.0.0.0/8"),
     ("METRICS_LISTEN", "a separate address for the metrics page, such as 127.0.0.1:9464, or a loopback port"),
+    ("METRICS_TLS_CERT_FILE", "the PEM file of a certificate: the separate address is served over TLS"),
+    ("METRICS_TLS_KEY_FILE", "the PEM file of its private key"),
+    ("METRICS_TLS_CLIENT_CA_FILE", "the PEM file of the authorities that sign the certificates of scrapers"),
 ];
 
 /// The maximum of `--traffic`. Use a load-testing tool for more.

@@ -31,14 +31,14 @@ pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves the metrics page on a separate address, if `METRICS_LISTEN` is set.
 ///
-/// Prints one line to stdout if it does: `metrics on http://ADDRESS/PATH`.
+/// Prints one line to stdout if it does: `metrics on http://ADDRESS/PATH`, or `https://..` with TLS.
 ///
 /// # Errors
 /// Returns an error if the page cannot be served on that address.
 pub async fn serve_metrics(metrics: &Metrics) -> Result<Option<Server>, ServeError> {
     let server = metrics.listen().await?;
     if let Some(server) = &server {
-        let _ = writeln!(io::stdout(), "metrics on http://{}{}", server.address(), metrics.path());
+        let _ = writeln!(io::stdout(), "metrics on {}", server.url());
     }
     Ok(server)
 }

@@ -573,7 +573,9 @@ fn an_invalid_command_line_is_an_error_with_a_hint() {
     }
     let help = Service::run(BINARY, &["--help"], &[]);
     assert_eq!(help.status.code(), Some(0));
-    for part in ["--traffic", "RYOT_URL", "SIGMAVAULT_URL", "METRICS_PATH"] {
+    for part in
+        ["--traffic", "RYOT_URL", "SIGMAVAULT_URL", "METRICS_PATH", "METRICS_BASIC_AUTH", "METRICS_TLS_KEY_FILE"]
+    {
         assert!(help.stdout.contains(part), "{}", help.stdout);
     }
 }

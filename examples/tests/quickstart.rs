@@ -24,8 +24,10 @@ impl Quickstart {
         let address = free_address();
         let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
         command.arg(address.to_string());
-        for variable in ["METRICS_ENABLED", "METRICS_PATH", "METRICS_TOKEN", "METRICS_ALLOW", "METRICS_LISTEN"] {
-            command.env_remove(variable);
+        for (variable, _) in std::env::vars_os() {
+            if variable.to_string_lossy().starts_with("METRICS_") {
+                command.env_remove(variable);
+            }
         }
         command.envs(environment.iter().copied());
         let quickstart = Self { process: command.spawn().unwrap(), client: Client::new(address) };

@@ -10,6 +10,7 @@ use std::thread;
 use metrics_runtime::http::Endpoint;
 use metrics_runtime::{Descriptor, Metrics, Registry};
 use serde_json::json;
+use tests::certificates::Authority;
 use tests::client::Client;
 use tests::page::{Page, difference};
 use tests::prometheus::Target;
@@ -201,8 +202,9 @@ fn slow_clients_do_not_block_other_scrapes() {
 fn announced(service: &Service) -> SocketAddr {
     wait::until("the address of the metrics", || {
         let stdout = service.stdout();
-        let line = stdout.lines().find_map(|line| line.strip_prefix("metrics on http://"))?;
-        Some(line.strip_suffix("/metrics")?.parse().unwrap())
+        let url = stdout.lines().find_map(|line| line.strip_prefix("metrics on "))?;
+        let (_, rest) = url.split_once("://")?;
+        Some(rest.strip_suffix("/metrics")?.parse().unwrap())
     })
 }
 
@@ -235,6 +237,67 @@ fn neurectomy_checks_token_and_address_on_its_own_port() {
     let other_network = start(&[("METRICS_ALLOW", "10.0.0.0/8")]);
     let _ = other_network.get("/metrics").expect(403);
     let _ = other_network.get("/health").expect(200);
+}
+
+#[test]
+fn prometheus_scrapes_over_https_with_a_user_and_a_certificate() {
+    let Some(prometheus) = tools::prometheus() else {
+        return;
+    };
+    let authority = Authority::new();
+    let (server, client, ca) = (authority.sign("server"), authority.sign("client"), authority.file());
+    let ((certificate, key), ca) = (server.paths(), ca.to_str().unwrap());
+    let env = [
+        ("METRICS_LISTEN", "0"),
+        ("METRICS_BASIC_AUTH", "ada:s3:cr3t"),
+        ("METRICS_TLS_CERT_FILE", certificate),
+        ("METRICS_TLS_KEY_FILE", key),
+    ];
+    let basic_auth = json!({ "username": "ada", "password": "s3:cr3t" });
+    let tls = json!({ "ca_file": ca });
+    let https = json!({ "scheme": "https", "tls_config": tls, "basic_auth": basic_auth });
+    let service = start(&env);
+    let address = announced(&service);
+    assert!(service.stdout().contains(&format!("metrics on https://{address}/metrics\n")), "{}", service.stdout());
+    let scraped = prometheus.scrape(&[Target::new("page", address).with(https.clone())]);
+    scraped.wait_until("metrics_runtime_scrapes_total{code=\"200\"} > 0", |found| !found.is_empty());
+    drop(scraped);
+    // Each target lacks something, and Prometheus says what.
+    let without_user = json!({ "scheme": "https", "tls_config": tls });
+    let without_authority = json!({ "scheme": "https", "basic_auth": basic_auth });
+    let without_tls = json!({ "basic_auth": basic_auth });
+    let watched = prometheus.watch(&[
+        Target::new("user", address).with(without_user),
+        Target::new("authority", address).with(without_authority),
+        Target::new("tls", address).with(without_tls),
+    ]);
+    for (job, problem) in [("user", "401 Unauthorized"), ("authority", "certificate"), ("tls", "400 Bad Request")] {
+        let failure = watched.failure(job);
+        assert!(failure.contains(problem), "{job}: {failure}");
+    }
+
+    let mutual = start(&[&env[..], &[("METRICS_TLS_CLIENT_CA_FILE", ca)]].concat());
+    let address = announced(&mutual);
+    let ((certificate, key), mut own) = (client.paths(), https.clone());
+    own["tls_config"] = json!({ "ca_file": ca, "cert_file": certificate, "key_file": key });
+    let scraped = prometheus.scrape(&[Target::new("page", address).with(own)]);
+    scraped.wait_until("metrics_runtime_scrapes_total{code=\"200\"} > 0", |found| !found.is_empty());
+    let failure = prometheus.watch(&[Target::new("page", address).with(https)]).failure("page");
+    assert!(failure.contains("certificate") || failure.contains("tls"), "{failure}");
+}
+
+#[test]
+fn neurectomy_does_not_start_without_its_tls_files() {
+    for (variables, problem) in [
+        (&["METRICS_TLS_CERT_FILE"][..], "METRICS_TLS_CERT_FILE is set without METRICS_TLS_KEY_FILE"),
+        (&["METRICS_TLS_CERT_FILE", "METRICS_TLS_KEY_FILE"], "endpoint: TLS: cannot read /nowhere: "),
+        (&["METRICS_TLS_CLIENT_CA_FILE"], "client certificates are required by /nowhere, but"),
+    ] {
+        let env: Vec<_> = variables.iter().map(|variable| (*variable, "/nowhere")).collect();
+        let Stopped { status, stderr, .. } = Service::run(NEURECTOMY, &["--listen", "127.0.0.1:0"], &env);
+        assert_eq!(status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(problem), "{stderr}");
+    }
 }
 
 #[test]

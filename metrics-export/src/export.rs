@@ -67,7 +67,8 @@ impl Export {
     /// Returns a `PrometheusRule` and a `ServiceMonitor` for the Prometheus operator, in YAML.
     ///
     /// The rules are those of [`rules`](Self::rules), evaluated separately for each namespace. The job is the value of
-    /// the label `app.kubernetes.io/name`. Token, port and path are taken from the configuration of the metrics.
+    /// the label `app.kubernetes.io/name`. Token, user, TLS,
+    /// port and path are taken from the configuration of the metrics.
     ///
     /// The alert `TargetAbsent` fires for a namespace that had targets within the last hour, while other namespaces
     /// still have some. It does not fire for a namespace in which the service never ran.

@@ -43,12 +43,32 @@ pub(crate) fn yaml(model: &Model, job: &str) -> Result<String, JobError> {
     ]);
     let mut comments =
         vec![format!("# Scrapes the port `{port}` of every Service in this namespace that has this label.")];
+    let secret = format!("{name}-metrics");
+    let key = |key: &str| map([("name", secret.as_str().into()), ("key", key.into())]);
+    // The operator accepts one of both, and the page as well.
     if model.token {
-        let secret = format!("{name}-metrics");
         comments
             .push(format!("# The page asks for a token: it is taken from the key `token` of the Secret `{secret}`."));
-        let credentials = map([("name", secret.into()), ("key", "token".into())]);
-        endpoint = endpoint.with("authorization", map([("type", "Bearer".into()), ("credentials", credentials)]));
+        endpoint = endpoint.with("authorization", map([("type", "Bearer".into()), ("credentials", key("token"))]));
+    } else if model.user {
+        comments.push(format!(
+            "# The page asks for a user: it is taken from the keys `username` and `password` of the Secret `{secret}`."
+        ));
+        endpoint = endpoint.with("basicAuth", map([("username", key("username")), ("password", key("password"))]));
+    }
+    if let Some(page) = model.tls {
+        comments.push(format!(
+            "# The page is served over TLS: its certificate has to be valid for the name `{name}`, and signed by the\n\
+             # authority in the key `ca.crt` of the Secret `{secret}`."
+        ));
+        let mut tls = map([("ca", map([("secret", key("ca.crt"))])), ("serverName", name.as_str().into())]);
+        if page.requires_client_certificate {
+            comments.push(format!(
+                "# Prometheus shows the certificate in the keys `tls.crt` and `tls.key` of the Secret `{secret}`."
+            ));
+            tls = tls.with("cert", map([("secret", key("tls.crt"))])).with("keySecret", key("tls.key"));
+        }
+        endpoint = endpoint.with("scheme", "https").with("tlsConfig", tls);
     }
     let monitor = map([
         ("selector", map([("matchLabels", map([(NAME, job.into())]))])),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use metrics_runtime::description::{
-    Description, LabelDescription, MetricDescription, MetricKind, Origin, RouteObjective,
+    Description, LabelDescription, MetricDescription, MetricKind, Origin, RouteObjective, TlsDescription,
 };
 use metrics_runtime::{Metrics, Outcome, Source};
 
@@ -20,10 +20,14 @@ pub(crate) struct Model {
     pub(crate) service: String,
     /// The path of the page.
     pub(crate) path: String,
-    /// `true` if scrapers have to send a token.
+    /// `true` if scrapers can send a token.
     pub(crate) token: bool,
+    /// `true` if scrapers can send a user and a password.
+    pub(crate) user: bool,
     /// `true` if the page has a separate address.
     pub(crate) own_address: bool,
+    /// The TLS of this address.
+    pub(crate) tls: Option<TlsDescription>,
     /// The names of the constant labels.
     pub(crate) constant: Vec<String>,
     /// All metrics, sorted by name.
@@ -43,7 +47,9 @@ impl Model {
             constant_labels,
             path,
             requires_token,
+            requires_user,
             listen,
+            tls,
             objectives,
             series_limit,
             metrics,
@@ -60,7 +66,9 @@ impl Model {
             service: if service.is_empty() { "service" } else { service }.to_owned(),
             path,
             token: requires_token,
+            user: requires_user,
             own_address: listen.is_some(),
+            tls,
             constant,
             owner: owner(&metrics, &prefix, http.as_ref()),
             metrics,

@@ -107,11 +107,11 @@
 //! or zstd if the scraper accepts that. Concurrent scrapes share one page. A collector or breaker source that panics
 //! or does not answer in time is left out. [`Metrics::instrument`] mounts the page in the router of the application. `Metrics::listen`
 //! (feature `serve`) serves it on a separate address, together with `/health`, if one is configured. `http::Endpoint`
-//! sets token, allowed networks, deadline (10 s) and strictness. Threads and memory are bounded by constants, whatever
+//! sets tokens, users, allowed networks, TLS, deadline (10 s) and strictness. Threads and memory are bounded by constants, whatever
 //! clients send.
 //!
-//! [`Builder::from_env`] reads `METRICS_ENABLED`, `METRICS_PATH`, `METRICS_TOKEN`, `METRICS_BASIC_AUTH`, `METRICS_ALLOW`
-//! and `METRICS_LISTEN`, and lists their values.
+//! [`Builder::from_env`] reads `METRICS_ENABLED`, `METRICS_PATH`, `METRICS_TOKEN`, `METRICS_BASIC_AUTH`, `METRICS_ALLOW`,
+//! `METRICS_LISTEN` and `METRICS_TLS_*`, and lists their values.
 //!
 //! # Metrics of the toolkit
 //!
@@ -141,6 +141,7 @@
 //! | `prometheus` (default) | the bridge to and from the `prometheus` crate |
 //! | `serve` (default) | `Metrics::serve` and `Metrics::listen`: the page on a separate address; includes `axum` |
 //! | `basic-auth` | `http::Endpoint::basic_auth`: users with passwords, beside tokens; includes `axum` |
+//! | `tls` | `http::Endpoint::tls`: TLS and client certificates on the separate address, by rustls with ring, which needs a C compiler; includes `serve` |
 //! | `zstd` | pages in zstd, by the C library |
 //! | `http` | the middleware of [`http`] for any tower service, without axum. Responses, status codes and tuples with them implement [`Classify`]; methods and status codes implement [`LabelValue`](trait@LabelValue). Includes `tower` |
 //! | `tower` | with `circuit-breaker`, `circuit_breaker::CircuitBreakerLayer` |
@@ -206,7 +207,7 @@ pub use schema::{
 /// The description of everything that a program declares and registers, returned by [`Metrics::describe`].
 pub mod description {
     pub use crate::config::describe::{
-        Description, LabelDescription, LabelSets, MetricDescription, MetricKind, Origin, RouteObjective,
+        Description, LabelDescription, LabelSets, MetricDescription, MetricKind, Origin, RouteObjective, TlsDescription,
     };
 }
 

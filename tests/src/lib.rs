@@ -4,6 +4,7 @@
 //! - [`client`]: an HTTP client over a loopback socket
 //! - [`service`]: starts and stops a binary of this workspace
 //! - [`canned`]: a server that answers every request with the same body
+//! - [`certificates`]: an authority that signs certificates
 //! - [`tools`]: finds Prometheus, promtool, a Pushgateway, Python's reference parsers, Grafana's dashboard schema, a
 //!   browser, curl and slowhttptest
 //! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`pushgateway`], [`picture`], [`program`]: run these tools
@@ -19,6 +20,7 @@
 #![allow(clippy::doc_markdown, reason = "OpenMetrics is the name of a format")]
 
 pub mod canned;
+pub mod certificates;
 pub mod client;
 pub mod grafana;
 pub mod lookup;

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use metrics_export::{Command, Export};
 use metrics_runtime::circuit_breaker::BreakerHandle;
-use metrics_runtime::{Descriptor, Kind, Metrics, Objective, Registry};
+use metrics_runtime::http::Endpoint;
+use metrics_runtime::{Builder, Descriptor, Kind, Metrics, Objective, Registry};
 use promql_parser::label::MatchOp;
 use promql_parser::parser::{Expr, VectorSelector, parse};
 use proptest::prelude::*;
 use serde_json::Value;
+use tests::certificates::Authority;
 use tests::lookup::Names;
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -566,4 +568,53 @@ proptest! {
             prop_assert_eq!(out, b"nothing breaks\n");
         }
     }
+}
+
+/// Returns the objects for Kubernetes.
+fn objects_of(builder: Builder) -> String {
+    Export::new(&builder.namespace("My_shop").registry(&Registry::new()).build().unwrap()).kubernetes().unwrap()
+}
+
+#[test]
+fn the_monitor_has_the_user_of_the_page_unless_a_token_is_valid() {
+    let user = Endpoint::new().basic_auth("scraper", "hush");
+    let guarded = objects_of(Metrics::builder().endpoint(user.clone()));
+    let basic = "      basicAuth:
+        username:
+          name: my-shop-metrics
+          key: username
+        password:
+          name: my-shop-metrics
+          key: password\n";
+    assert!(guarded.ends_with(basic) && guarded.contains("`username` and `password`"), "{guarded}");
+    assert!(!guarded.contains("hush") && !guarded.contains("scraper"), "{guarded}");
+    // The operator refuses an endpoint with both.
+    let both = objects_of(Metrics::builder().endpoint(user.token("hush")));
+    assert!(both.contains("authorization:") && !both.contains("basicAuth"), "{both}");
+}
+
+#[test]
+fn the_monitor_scrapes_a_page_with_tls_over_https() {
+    let authority = Authority::new();
+    let (own, clients) = (authority.sign("own"), authority.file());
+    let endpoint = Endpoint::new().tls(own.certificate, own.key);
+    let page = |endpoint| objects_of(Metrics::builder().endpoint(endpoint).listen_on(([0; 4], 9464)));
+    let server = page(endpoint.clone().token("hush"));
+    let tls = "      scheme: https
+      tlsConfig:
+        ca:
+          secret:
+            name: my-shop-metrics
+            key: ca.crt
+        serverName: my-shop\n";
+    assert!(server.ends_with(tls) && server.contains("valid for the name `my-shop`"), "{server}");
+    let both = page(endpoint.client_ca(clients));
+    let client = "        cert:
+          secret:
+            name: my-shop-metrics
+            key: tls.crt
+        keySecret:
+          name: my-shop-metrics
+          key: tls.key\n";
+    assert!(both.ends_with(&format!("{tls}{client}")), "{both}");
 }

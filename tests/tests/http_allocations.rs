@@ -123,6 +123,20 @@ fn a_request_allocates_nothing_and_leaves_nothing_behind() {
     let labelled = labelled.route(route).request_label("plan", 3, plan).layer(&registry).expect("valid");
     assert_eq!(allocations_of_a_request(&labelled), 0, "with a custom label");
 
+    // Requests that may be recorded twice carry the layers that record them, and no others do.
+    let elsewhere = Registry::new();
+    let [first, second] = [(); 2].map(|()| Http::new().route(route).layer(&elsewhere).expect("valid"));
+    let added_twice = Http::new().route(route).layer(&Registry::new()).expect("valid");
+    drop(added_twice.layer(Answer));
+    for marked in [&first, &second, &added_twice] {
+        assert!(allocations_of_a_request(marked) > 0);
+    }
+    drop((first, second));
+    let alone = Http::new().route(route).layer(&elsewhere).expect("valid");
+    assert_eq!(allocations_of_a_request(&alone), 0, "the layers that shared its metrics are gone");
+    let unrelated = Http::new().route(route).layer(&Registry::new()).expect("valid");
+    assert_eq!(allocations_of_a_request(&unrelated), 0, "it shares no metric");
+
     let mut service = layer.layer(labelled.layer(Answer));
     let mut send_invented = |from: usize, to: usize| {
         for i in from..to {

@@ -25,10 +25,14 @@ pub struct Description {
     pub constant_labels: Vec<(String, String)>,
     /// The path of the page: `/metrics` without the feature `axum`.
     pub path: String,
-    /// `true` if the page requires a bearer token.
+    /// `true` if a scraper can send a bearer token, which the page requires unless it also takes a user.
     pub requires_token: bool,
+    /// `true` if a scraper can send a user and a password, which the page requires unless it also takes a token.
+    pub requires_user: bool,
     /// The address that the page is served on, if it is not a route of the application.
     pub listen: Option<SocketAddr>,
+    /// The TLS of this address, or `None` if it is served without.
+    pub tls: Option<TlsDescription>,
     /// The objectives of HTTP routes, in the order in which the builder got them.
     pub objectives: Vec<RouteObjective>,
     /// The largest number of series of each family with label values that are only known at run time, unless the family
@@ -36,6 +40,14 @@ pub struct Description {
     pub series_limit: usize,
     /// All metrics, sorted by name.
     pub metrics: Vec<MetricDescription>,
+}
+
+/// The TLS of the address of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsDescription {
+    /// `true` if scrapers need a certificate.
+    pub requires_client_certificate: bool,
 }
 
 /// The description of one metric.
@@ -218,24 +230,38 @@ impl Metrics {
         for metric in registry.collected_metrics(&gathered.families, snapshot.names) {
             metrics.entry(metric.name.clone()).or_insert_with(|| describe_collected(metric, naming));
         }
-        Description {
+        let description = Description {
             namespace: naming.prefix.strip_suffix('_').unwrap_or_default().to_owned(),
             constant_labels: naming.constant.clone(),
-            #[cfg(feature = "axum")]
-            path: self.inner.path.clone(),
-            #[cfg(not(feature = "axum"))]
             path: "/metrics".to_owned(),
-            #[cfg(feature = "axum")]
-            requires_token: self.inner.scraper.requires_token(),
-            #[cfg(not(feature = "axum"))]
             requires_token: false,
+            requires_user: false,
             #[cfg(feature = "serve")]
             listen: self.inner.listen,
             #[cfg(not(feature = "serve"))]
             listen: None,
+            tls: None,
             objectives: self.inner.objectives.clone(),
             series_limit: registry.series_limit(),
             metrics: metrics.into_values().collect(),
+        };
+        #[cfg(feature = "axum")]
+        let description = self.describe_page(description);
+        description
+    }
+
+    /// Adds the settings of the page.
+    #[cfg(feature = "axum")]
+    fn describe_page(&self, description: Description) -> Description {
+        let access = self.inner.scraper.access();
+        Description {
+            path: self.inner.path.clone(),
+            requires_token: access.takes_token(),
+            requires_user: access.takes_user(),
+            tls: access
+                .tls()
+                .map(|tls| TlsDescription { requires_client_certificate: tls.requires_client_certificate() }),
+            ..description
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 #[cfg(feature = "serve")]
 use std::net::{Ipv4Addr, SocketAddr};
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
 
 use super::Builder;
 use crate::error::debug_as_display;
@@ -14,12 +16,29 @@ const ENABLED: &str = "METRICS_ENABLED";
 const PATH: &str = "METRICS_PATH";
 #[cfg(feature = "axum")]
 const TOKEN: &str = "METRICS_TOKEN";
-#[cfg(feature = "basic-auth")]
+#[cfg(feature = "axum")]
 const BASIC_AUTH: &str = "METRICS_BASIC_AUTH";
 #[cfg(feature = "axum")]
 const ALLOW: &str = "METRICS_ALLOW";
-#[cfg(feature = "serve")]
+#[cfg(feature = "axum")]
 const LISTEN: &str = "METRICS_LISTEN";
+#[cfg(feature = "axum")]
+const TLS_CERT_FILE: &str = "METRICS_TLS_CERT_FILE";
+#[cfg(feature = "axum")]
+const TLS_KEY_FILE: &str = "METRICS_TLS_KEY_FILE";
+#[cfg(feature = "axum")]
+const TLS_CLIENT_CA_FILE: &str = "METRICS_TLS_CLIENT_CA_FILE";
+
+/// The variables that protect the page by a feature, each with the feature and its state. Without it, the page would be
+/// open although they are set.
+#[cfg(feature = "axum")]
+const FEATURES: [(&str, &str, bool); 5] = [
+    (BASIC_AUTH, "basic-auth", cfg!(feature = "basic-auth")),
+    (LISTEN, "serve", cfg!(feature = "serve")),
+    (TLS_CERT_FILE, "tls", cfg!(feature = "tls")),
+    (TLS_KEY_FILE, "tls", cfg!(feature = "tls")),
+    (TLS_CLIENT_CA_FILE, "tls", cfg!(feature = "tls")),
+];
 
 /// An environment variable with an invalid value. Returned by [`Builder::from_env`].
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +69,29 @@ pub enum EnvError {
         /// The problem with its value.
         problem: EndpointSettingError,
     },
+    /// A variable is set without the one that belongs to it.
+    #[cfg(feature = "tls")]
+    #[error("{variable} is set without {missing}; set both, or neither")]
+    #[non_exhaustive]
+    Alone {
+        /// The variable.
+        variable: &'static str,
+        /// The variable that is not set.
+        missing: &'static str,
+    },
+    /// A variable is set that the program cannot follow, because it was built without a feature.
+    #[cfg(feature = "axum")]
+    #[error(
+        "{variable} is set, but the program was built without the feature `{feature}` of metrics-runtime; enable the \
+         feature, or unset the variable"
+    )]
+    #[non_exhaustive]
+    Feature {
+        /// The variable.
+        variable: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
 }
 
 debug_as_display!(EnvError);
@@ -67,18 +109,21 @@ impl Builder {
     /// | `METRICS_BASIC_AUTH` | a user and a password, `USER:PASSWORD` (feature `basic-auth`) | the program's setting; default: no user is required |
     /// | `METRICS_ALLOW` | addresses and networks, separated by commas: `127.0.0.1,10.0.0.0/8`. Only peers with these addresses may scrape | the program's setting; default: any peer |
     /// | `METRICS_LISTEN` | a separate address for the metrics page, `127.0.0.1:9464`, or a port of the loopback address, `9464` or `:9464`; port 0 takes a free port | the program's setting; default: the page is a route of the application |
+    /// | `METRICS_TLS_CERT_FILE`, `METRICS_TLS_KEY_FILE` | the PEM files of a certificate and its key (feature `tls`): the separate address is served over TLS. Set both | the program's setting; default: no TLS |
+    /// | `METRICS_TLS_CLIENT_CA_FILE` | the PEM file of authorities (feature `tls`): scrapers need a certificate that one of them has signed | the program's setting; default: no certificate is required |
     ///
     /// - If `METRICS_ENABLED` is off, functions run as if they had no attribute, requests are not recorded, and the
     ///   page is not served. See [`enabled`](Self::enabled).
     /// - `METRICS_TOKEN` replaces all tokens of the program, `METRICS_BASIC_AUTH` its users, and `METRICS_ALLOW` its list of
     ///   networks. The list is
     ///   compared with the address of the connection, never with a header.
-    /// - An address in `METRICS_LISTEN` that other machines can reach requires a token or allowed networks;
-    ///   [`build`](Self::build) and [`install`](Self::install) check this, unless metrics are switched off.
+    /// - An address in `METRICS_LISTEN` that other machines can reach requires a token, a user, allowed networks or client
+    ///   certificates; [`build`](Self::build) and [`install`](Self::install) check this, unless metrics are switched off.
+    ///   They also read the TLS files.
     /// - White space around a value is ignored. A value that is empty is an error: an empty secret or list must not open
     ///   the page, and an empty address must not move it. Unset the variable instead.
-    /// - `METRICS_PATH`, `METRICS_TOKEN` and `METRICS_ALLOW` are read with the feature `axum`, `METRICS_LISTEN` with
-    ///   the feature `serve`.
+    /// - `METRICS_PATH`, `METRICS_TOKEN` and `METRICS_ALLOW` are read with the feature `axum`. With it, a variable of a
+    ///   feature that the program lacks, `METRICS_LISTEN` without `serve` for example, is an error.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};
@@ -107,6 +152,12 @@ impl Builder {
                     return Err(EnvError::Value { variable: ENABLED, value, expected });
                 }
             };
+        }
+        #[cfg(feature = "axum")]
+        for (variable, feature, enabled) in FEATURES {
+            if !enabled && get(variable).is_some() {
+                return Err(EnvError::Feature { variable, feature });
+            }
         }
         #[cfg(feature = "axum")]
         if let Some(path) = trimmed(PATH) {
@@ -140,6 +191,27 @@ impl Builder {
             let address = port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).or_else(|| value.parse().ok());
             let expected = "an address and a port, such as 127.0.0.1:9464, or a port of the loopback address";
             self.listen = Some(address.ok_or(EnvError::Value { variable: LISTEN, value, expected })?);
+        }
+        #[cfg(feature = "tls")]
+        {
+            let file = |variable| match get(variable).map(OsString::into_string) {
+                None => Ok(None),
+                Some(Ok(value)) if value.trim().is_empty() => {
+                    Err(EnvError::Value { variable, value, expected: "the path of a PEM file" })
+                }
+                Some(Ok(value)) => Ok(Some(PathBuf::from(value.trim()))),
+                // A path need not be text.
+                Some(Err(value)) => Ok(Some(PathBuf::from(value))),
+            };
+            self.endpoint = match (file(TLS_CERT_FILE)?, file(TLS_KEY_FILE)?) {
+                (Some(certificate), Some(key)) => self.endpoint.tls(certificate, key),
+                (Some(_), None) => return Err(EnvError::Alone { variable: TLS_CERT_FILE, missing: TLS_KEY_FILE }),
+                (None, Some(_)) => return Err(EnvError::Alone { variable: TLS_KEY_FILE, missing: TLS_CERT_FILE }),
+                (None, None) => self.endpoint,
+            };
+            if let Some(authorities) = file(TLS_CLIENT_CA_FILE)? {
+                self.endpoint = self.endpoint.client_ca(authorities);
+            }
         }
         Ok(self)
     }
@@ -194,7 +266,8 @@ mod tests {
     #[cfg(feature = "serve")]
     #[test]
     fn an_empty_value_is_an_error_for_every_variable() {
-        for variable in [ENABLED, PATH, TOKEN, ALLOW, LISTEN] {
+        let tls = [TLS_CERT_FILE, TLS_KEY_FILE, TLS_CLIENT_CA_FILE].into_iter().filter(|_| cfg!(feature = "tls"));
+        for variable in [ENABLED, PATH, TOKEN, ALLOW, LISTEN].into_iter().chain(tls) {
             for empty in ["", " ", "\t\n "] {
                 let error = from(&[(variable, empty)]).map(|_| ()).unwrap_err().to_string();
                 assert!(error.starts_with(variable), "{variable}={empty:?}: {error}");
@@ -253,6 +326,34 @@ mod tests {
         for value in ["", " ", "ada", "ada:", ":hush"] {
             let error = from(&[("METRICS_BASIC_AUTH", value)]).map(|_| ()).unwrap_err().to_string();
             assert!(error.starts_with("METRICS_BASIC_AUTH: basic auth") && !error.contains("hush"), "{error}");
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn the_files_of_a_certificate_and_its_key_are_set_together() {
+        let both = [(TLS_CERT_FILE, " /a b/tls.crt\n"), (TLS_KEY_FILE, "key.pem")];
+        let set = from(&both).unwrap();
+        assert_eq!(set.endpoint, Endpoint::new().tls("/a b/tls.crt", "key.pem"));
+        let set = from(&[both[0], both[1], (TLS_CLIENT_CA_FILE, "ca.crt")]).unwrap();
+        assert_eq!(set.endpoint, Endpoint::new().tls("/a b/tls.crt", "key.pem").client_ca("ca.crt"));
+        for (set, missing) in [(both[0], TLS_KEY_FILE), (both[1], TLS_CERT_FILE)] {
+            let error = from(&[set]).map(|_| ()).unwrap_err();
+            assert_eq!(error.to_string(), format!("{} is set without {missing}; set both, or neither", set.0));
+        }
+        // The files of the program are replaced.
+        let program = Metrics::builder().endpoint(Endpoint::new().tls("a", "b").client_ca("c"));
+        let overridden = program.with_variables(|name| name.starts_with("METRICS_TLS_").then(|| "new".into())).unwrap();
+        assert_eq!(overridden.endpoint, Endpoint::new().tls("new", "new").client_ca("new"));
+    }
+
+    #[cfg(all(feature = "axum", not(all(feature = "basic-auth", feature = "serve", feature = "tls"))))]
+    #[test]
+    fn a_variable_of_a_feature_that_is_not_built_in_is_an_error() {
+        for (variable, feature, enabled) in FEATURES {
+            let result = from(&[(variable, "value")]).map(|_| ());
+            let is_missing = matches!(result, Err(EnvError::Feature { feature: found, .. }) if found == feature);
+            assert_eq!(is_missing, !enabled, "{variable}");
         }
     }
 

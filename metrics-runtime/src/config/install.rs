@@ -131,7 +131,7 @@ impl Builder {
             objective.check(self.http.bounds()).map_err(invalid)?;
         }
         #[cfg(feature = "axum")]
-        let access = self.endpoint.check().map_err(InstallError::Endpoint)?;
+        let access = self.endpoint.access().map_err(InstallError::Endpoint)?;
         #[cfg(feature = "serve")]
         if let Some(address) = self.listen.filter(|_| self.enabled) {
             check_exposure(&access, address).map_err(InstallError::Serve)?;

@@ -155,14 +155,16 @@ impl Metrics {
     /// Serves the page and a health check on a separate address. Port 0 takes a free port.
     ///
     /// The health check, `/health`, requires neither token nor allowed network: it responds with `ok` while the process
-    /// runs. If metrics are switched off, only the health check is served.
+    /// runs. If metrics are switched off, only the health check is served. With `Endpoint::tls` (feature `tls`), both are
+    /// served over TLS.
     ///
     /// Call it before [`instrument`](Self::instrument), which then does not mount the page. If the page is mounted
     /// already, it is served in both places, and a warning is logged.
     ///
-    /// The head of a request must arrive within 5 s, and a page must be read within 10 s after the endpoint's deadline.
+    /// A TLS handshake must end within 5 s, the head of a request must arrive within 5 s, and a page must be read within 10 s after the endpoint's deadline.
     /// At most 512 connections are open. A further one closes the oldest one without an active request, or the one
-    /// whose client has not read its page for longest.
+    /// whose client has not read its page for longest. If all of them wait for a page, the client with the most
+    /// connections loses one.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -173,7 +175,7 @@ impl Metrics {
     ///
     /// let metrics = Metrics::builder().registry(&Registry::new()).build()?;
     /// let server = metrics.serve((Ipv4Addr::LOCALHOST, 0)).await?;
-    /// println!("metrics on http://{}/metrics", server.address());
+    /// println!("metrics on {}", server.url());
     /// server.shutdown(Duration::from_secs(5)).await;
     /// # Ok(())
     /// # }
@@ -182,8 +184,8 @@ impl Metrics {
     /// # Errors
     /// Returns an error, and serves nothing, if
     /// - the address cannot be bound,
-    /// - other machines can reach the address, and the page has neither a token nor allowed networks and is not [open
-    ///   to everyone](crate::http::Endpoint::open_to_everyone),
+    /// - other machines can reach the address, and the page has neither a token, a user, allowed networks nor client
+    ///   certificates, and is not [open to everyone](crate::http::Endpoint::open_to_everyone),
     /// - the path of the page is `/health`,
     /// - it is called outside of a tokio runtime.
     #[cfg(feature = "serve")]
@@ -243,7 +245,8 @@ impl Metrics {
     ///
     /// # Errors
     /// Returns an error if a route or a nested service of the router matches the path of the page, or if the page has a
-    /// separate address and neither `Metrics::listen` nor `Metrics::serve` has been called. Fallbacks may match it.
+    /// separate address, or TLS files, and neither `Metrics::listen` nor `Metrics::serve` has been called. Fallbacks may
+    /// match it.
     #[cfg(feature = "axum")]
     pub fn instrument(&self, router: axum::Router) -> Result<axum::Router, EndpointError> {
         if !self.inner.enabled {
@@ -262,6 +265,8 @@ impl Metrics {
         match (self.inner.listening.load(Ordering::Relaxed), self.inner.listen) {
             (true, _) => return Ok(self.http_layer().install(router)),
             (false, Some(address)) => return Err(EndpointError::NotListening { address }),
+            #[cfg(feature = "tls")]
+            (false, None) if self.inner.scraper.access().tls().is_some() => return Err(EndpointError::TlsInRouter),
             (false, None) => {}
         }
         let router = instrument(router, self.http_layer(), &self.inner.path, self.endpoint())?;

@@ -119,8 +119,8 @@
 //!
 //! [`Metrics::instrument`](crate::Metrics::instrument) mounts the page in a router. `Metrics::listen` and
 //! `Metrics::serve` (feature `serve`) serve it on a separate address, together with the health check `/health`.
-//! [`EndpointService`] is the page as a service, for all other cases. [`Endpoint`] sets tokens, allowed networks, the
-//! deadline (10 s) and strictness.
+//! [`EndpointService`] is the page as a service, for all other cases. [`Endpoint`] sets tokens, users, allowed networks,
+//! the TLS of the separate address, the deadline (10 s) and strictness.
 //!
 //! | request | response |
 //! |---|---|
@@ -140,9 +140,11 @@
 //! |---|---|
 //! | threads | one that gathers and writes pages, and one for each registered collector while it is called |
 //! | pages in writing | one |
-//! | pages in memory | eight, and the one in writing. A further one takes the place of a page of which nothing was read for 1 s, or which is 4 s old; the clients that still read it get an incomplete response |
-//! | memory of a client that does not read | 16 frames of 4 KiB, in the buffer of hyper |
-//! | connections to the server of `Metrics::serve` | 512, with a send buffer of 256 KiB. A further one closes the oldest one that has sent no request within 100 ms, or the one whose client has read nothing for longest, and for 250 ms |
+//! | pages in memory | eight, and the one in writing. A further one takes the place of a page which is 4 s old, or of which nothing was read for 1 s (0.5 s if a scraper's timeout is near) at the pace that reads it in 4 s; the clients that still read it get an incomplete response |
+//! | memory of a client that does not read | 16 frames of 4 KiB, in the buffer of hyper; with TLS, 16 KiB more |
+//! | memory of a TLS handshake | 64 KiB, the largest message of rustls |
+//! | connections to the server of `Metrics::serve` | 512, with a send buffer of 256 KiB. A further one closes the oldest one that has sent no request within 100 ms, or the one whose client has read nothing for longest, and for 250 ms. If all wait for a page, the client with the most connections loses one, or gets no further one |
+//! | a connection to this server over TLS | its handshake must end within 5 s. It counts among the 512 from its start. One read of the certificate files a second, on a thread of the runtime |
 //! | a request to this server | a head of at most 64 KiB (else 431) must arrive within 5 s, and the page must be read within 10 s after its deadline |
 //!
 //! The connections to the application are bounded by its own server. `cargo xtask flood` checks these bounds with 10,000
@@ -173,6 +175,8 @@
 mod endpoint;
 mod middleware;
 
+#[cfg(feature = "tls")]
+pub use endpoint::TlsError;
 #[cfg(feature = "axum")]
 pub use endpoint::{Endpoint, EndpointError, EndpointService, EndpointSettingError, PageBody, PathError, SlowReader};
 #[cfg(feature = "axum")]

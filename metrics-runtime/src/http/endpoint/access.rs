@@ -2,12 +2,28 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 #[cfg(feature = "basic-auth")]
 use base64::Engine as _;
 #[cfg(feature = "basic-auth")]
 use base64::engine::general_purpose::STANDARD;
 use subtle::{Choice, ConstantTimeEq as _};
+
+#[cfg(feature = "tls")]
+use super::tls::{Tls, TlsError};
+
+/// The TLS of a build without the feature.
+#[cfg(not(feature = "tls"))]
+#[derive(Debug)]
+pub(crate) enum Tls {}
+
+#[cfg(not(feature = "tls"))]
+impl Tls {
+    pub(crate) fn requires_client_certificate(&self) -> bool {
+        match *self {}
+    }
+}
 
 /// An invalid setting of [`Endpoint`](super::Endpoint).
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +48,10 @@ pub enum EndpointSettingError {
     #[error("basic authentication: {0}")]
     #[non_exhaustive]
     BasicAuth(&'static str),
+    /// The TLS files cannot be used.
+    #[cfg(feature = "tls")]
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The text is neither an address nor a network.
     #[error(
         "{network:?} is not a valid network; expected an address, such as 10.1.2.3 or ::1, or a network, such as 10.0.0.0/8"
@@ -170,10 +190,11 @@ impl Network {
 pub(crate) struct Access {
     pub(super) tokens: Vec<Token>,
     /// The credentials of users, as clients send them. A request needs a token, or those of a user.
-    #[cfg(feature = "basic-auth")]
     pub(super) users: Vec<Token>,
     /// The allowed networks; `None` allows all.
     pub(super) networks: Option<Vec<Network>>,
+    /// The TLS of a separate address.
+    pub(super) tls: Option<Arc<Tls>>,
     /// `true` if the page may be public without tokens and networks.
     #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "a router decides on its own address"))]
     pub(super) open: bool,
@@ -194,25 +215,34 @@ impl Access {
     /// Returns `true` if access is restricted, or explicitly open to everyone.
     #[cfg(feature = "serve")]
     pub(super) fn may_be_public(&self) -> bool {
-        self.open || self.requires_credentials() || self.networks.is_some()
+        let has_client_certificates = self.tls().is_some_and(Tls::requires_client_certificate);
+        self.open || self.requires_credentials() || self.networks.is_some() || has_client_certificates
+    }
+
+    /// Returns the TLS of a separate address.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_deref()
+    }
+
+    /// Returns `true` if a bearer token is valid.
+    pub(crate) fn takes_token(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
+    /// Returns `true` if a user with a password is valid.
+    pub(crate) fn takes_user(&self) -> bool {
+        !self.users.is_empty()
     }
 
     /// Returns `true` if requests need a token, or a user and a password.
     fn requires_credentials(&self) -> bool {
-        #[cfg(feature = "basic-auth")]
-        if !self.users.is_empty() {
-            return true;
-        }
-        !self.tokens.is_empty()
+        self.takes_token() || self.takes_user()
     }
 
     /// Returns the schemes that a client may use.
     pub(super) fn challenges(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let bearer = (!self.tokens.is_empty()).then_some("Bearer realm=\"metrics\"");
-        #[cfg(feature = "basic-auth")]
-        let basic = (!self.users.is_empty()).then_some("Basic realm=\"metrics\", charset=\"UTF-8\"");
-        #[cfg(not(feature = "basic-auth"))]
-        let basic = None;
+        let bearer = self.takes_token().then_some("Bearer realm=\"metrics\"");
+        let basic = self.takes_user().then_some("Basic realm=\"metrics\", charset=\"UTF-8\"");
         bearer.into_iter().chain(basic)
     }
 
@@ -234,9 +264,7 @@ impl Access {
         let is_one = |known: &[Token], presented: &[u8]| {
             known.iter().fold(Choice::from(0), |valid, token| valid | token.matches(presented))
         };
-        let valid = is_one(&self.tokens, presented("bearer"));
-        #[cfg(feature = "basic-auth")]
-        let valid = valid | is_one(&self.users, presented("basic"));
+        let valid = is_one(&self.tokens, presented("bearer")) | is_one(&self.users, presented("basic"));
         if bool::from(valid) { Decision::Allowed } else { Decision::Unauthorized }
     }
 }
@@ -256,10 +284,8 @@ mod tests {
     fn access(tokens: &[&str], networks: Option<&[&str]>) -> Access {
         Access {
             tokens: tokens.iter().map(|&token| Token::new(token.to_owned())).collect(),
-            #[cfg(feature = "basic-auth")]
-            users: Vec::new(),
             networks: networks.map(|networks| networks.iter().map(|text| Network::parse(text).expect(text)).collect()),
-            open: false,
+            ..Access::default()
         }
     }
 

@@ -1,5 +1,7 @@
 //! The open connections of a listener, and their limit.
 
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,15 +15,39 @@ const MIN_STALL: Duration = Duration::from_millis(250);
 /// The time that a client has in any case, from connecting to the end of its request.
 const MIN_IDLE: Duration = Duration::from_millis(100);
 
+/// A connection that is open for this time and waits for a page may wait for a collector that does not answer.
+const MIN_WAIT: Duration = Duration::from_secs(1);
+
 /// The open connections, oldest first.
 ///
 /// If the limit is reached, a connection is closed for a new one: the oldest without an active request, else the one
 /// whose client has not read its page for longest. A client that opens many connections and sends nothing, or reads
 /// nothing, or a little at a time, thus loses its own connections and does not block others.
+///
+/// If all wait for a page, because a collector does not answer, the client with the most connections loses one to a
+/// client with fewer, and gets no further one. It does not block others either.
 #[derive(Debug)]
 pub(super) struct Connections {
     limit: usize,
-    open: Mutex<Vec<(Activity, AbortHandle)>>,
+    open: Mutex<Vec<Connection>>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    client: IpAddr,
+    activity: Activity,
+    task: AbortHandle,
+}
+
+/// The decision about a further connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// There is room.
+    Free,
+    /// There will be room soon.
+    Soon,
+    /// The client has its share of the connections.
+    Refused,
 }
 
 /// The activity of a connection.
@@ -48,47 +74,72 @@ impl Connections {
         Self { limit, open: Mutex::default() }
     }
 
-    /// Returns `true` if there is room for a further connection. Closes another one if necessary.
-    pub(super) fn make_room(&self) -> bool {
+    /// Makes room for a further connection of the peer. Closes another one if necessary.
+    pub(super) fn make_room(&self, peer: IpAddr) -> Room {
         let mut open = self.lock();
         if open.len() >= self.limit {
-            open.retain(|(_, task)| !task.is_finished());
+            open.retain(|connection| !connection.task.is_finished());
         }
         if open.len() < self.limit {
-            return true;
+            return Room::Free;
         }
-        let now = Instant::now();
-        let is_idle =
-            |activity: &Activity| !activity.is_busy() && now.saturating_duration_since(activity.opened) >= MIN_IDLE;
-        let idle = open.iter().position(|(activity, _)| is_idle(activity));
-        let stalled = || {
-            let stalls = open.iter().enumerate().filter_map(|(i, (activity, _))| Some((activity.stalled_since()?, i)));
-            let longest = stalls.min().filter(|(since, _)| now.saturating_duration_since(*since) >= MIN_STALL);
-            longest.map(|(_, i)| i)
-        };
-        let Some(closed) = idle.or_else(stalled) else { return false };
-        let (_, task) = open.remove(closed);
-        task.abort();
-        true
+        let closed = idle(&open).or_else(|| stalled(&open)).or_else(|| excessive(&open, client(peer)));
+        if let Some(closed) = closed {
+            open.remove(closed).task.abort();
+            return Room::Free;
+        }
+        let waiting = open.iter().filter(|connection| connection.activity.waits_for_page()).count();
+        if 2 * waiting > self.limit { Room::Refused } else { Room::Soon }
     }
 
     /// Spawns the connection that `serve` creates.
-    pub(super) fn open<F>(&self, serve: impl FnOnce(Activity) -> F)
+    pub(super) fn open<F>(&self, peer: IpAddr, serve: impl FnOnce(Activity) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let activity = Activity { opened: Instant::now(), request: Arc::new(watch::Sender::new(None)) };
-        let task = tokio::spawn(serve(activity.clone()));
-        self.lock().push((activity, task.abort_handle()));
+        let task = tokio::spawn(serve(activity.clone())).abort_handle();
+        self.lock().push(Connection { client: client(peer), activity, task });
     }
 
     /// Closes all open connections.
     pub(super) fn close(&self) {
-        self.lock().drain(..).for_each(|(_, task)| task.abort());
+        self.lock().drain(..).for_each(|connection| connection.task.abort());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Activity, AbortHandle)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the oldest connection without an active request.
+fn idle(open: &[Connection]) -> Option<usize> {
+    let is_idle = |activity: &Activity| !activity.is_busy() && activity.opened.elapsed() >= MIN_IDLE;
+    open.iter().position(|connection| is_idle(&connection.activity))
+}
+
+/// Returns the connection whose client has not read its page for longest.
+fn stalled(open: &[Connection]) -> Option<usize> {
+    let stalls = open.iter().enumerate().filter_map(|(i, connection)| Some((connection.activity.stalled_since()?, i)));
+    stalls.min().filter(|(since, _)| since.elapsed() >= MIN_STALL).map(|(_, i)| i)
+}
+
+/// Returns the latest connection of the client with the most ones, if the newcomer has fewer even with one more.
+fn excessive(open: &[Connection], newcomer: IpAddr) -> Option<usize> {
+    let mut counts = HashMap::new();
+    for connection in open {
+        *counts.entry(connection.client).or_insert(0) += 1;
+    }
+    let own = counts.get(&newcomer).copied().unwrap_or(0);
+    let (most, _) = counts.into_iter().filter(|(_, count)| *count > own + 1).max_by_key(|(_, count)| *count)?;
+    open.iter().rposition(|connection| connection.client == most)
+}
+
+/// Returns the address that stands for a client: one that has an IPv6 network has all of its addresses.
+fn client(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -100,6 +151,12 @@ impl Activity {
 
     fn is_busy(&self) -> bool {
         self.request.borrow().is_some()
+    }
+
+    /// Returns `true` if the page of the request is not written yet, and probably not soon either.
+    fn waits_for_page(&self) -> bool {
+        let waits = self.request.borrow().is_some_and(|request| request.progress.is_none());
+        waits && self.opened.elapsed() >= MIN_WAIT
     }
 
     /// Returns the time since which the client has read nothing of its page.
@@ -159,9 +216,11 @@ mod tests {
         }
     }
 
-    fn open(connections: &Connections, connection: Open) -> Activity {
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn open(connections: &Connections, peer: IpAddr, connection: Open) -> Activity {
         let (sender, receiver) = std::sync::mpsc::channel();
-        connections.open(|activity| {
+        connections.open(peer, |activity| {
             let _ = sender.send(activity);
             async move {
                 let _connection = connection;
@@ -176,11 +235,11 @@ mod tests {
         let (closed, mut closing) = mpsc::unbounded_channel();
         let connections = Connections::new(3);
         let open = |name| {
-            assert!(connections.make_room(), "{name}");
-            open(&connections, Open(name, closed.clone()))
+            assert_eq!(connections.make_room(PEER), Room::Free, "{name}");
+            open(&connections, PEER, Open(name, closed.clone()))
         };
         let [_, second, _] = [open(1), open(2), open(3)];
-        assert!(!connections.make_room(), "they have time to send a request");
+        assert_eq!(connections.make_room(PEER), Room::Soon, "they have time to send a request");
         tokio::time::advance(MIN_IDLE).await;
         let second = second.begin_request();
         let fourth = open(4).begin_request();
@@ -189,7 +248,7 @@ mod tests {
         assert_eq!(closing.recv().await, Some(3));
         // All are busy with a page that is not written yet.
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert!(!connections.make_room());
+        assert_eq!(connections.make_room(PEER), Room::Refused);
         for request in [&fifth, &second, &fourth] {
             request.progress();
             tokio::time::advance(MIN_STALL).await;
@@ -205,5 +264,35 @@ mod tests {
         let mut rest = [closing.recv().await, closing.recv().await, closing.recv().await];
         rest.sort_unstable();
         assert_eq!(rest, [Some(4), Some(6), Some(7)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_client_with_the_most_waiting_connections_loses_one_to_others() {
+        let (closed, mut closing) = mpsc::unbounded_channel();
+        let connections = Connections::new(4);
+        let [greedy, modest, network, neighbour, newcomer] =
+            ["10.0.0.1", "::ffff:10.0.0.2", "2001:db8::1", "2001:db8::ffff:1", "10.0.0.3"]
+                .map(|address| address.parse::<IpAddr>().expect("an address"));
+        let open = |name, peer| {
+            let room = connections.make_room(peer);
+            let request = || open(&connections, peer, Open(name, closed.clone())).begin_request();
+            (room == Room::Free).then(request).ok_or(room)
+        };
+        let requests: Vec<_> =
+            [(1, greedy), (2, modest), (3, greedy), (4, greedy)].map(|(name, peer)| open(name, peer)).into();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(open(5, greedy).err(), Some(Room::Refused));
+        let fifth = open(5, network).expect("it has none");
+        assert_eq!(closing.recv().await, Some(4));
+        // Two of one network have two connections, which is as many as anybody has.
+        assert_eq!(open(6, neighbour).err(), Some(Room::Refused));
+        assert_eq!(open(6, "10.0.0.2".parse().expect("an address")).err(), Some(Room::Refused));
+        assert_eq!(open(6, newcomer).err(), None);
+        assert_eq!(closing.recv().await, Some(3));
+        // All have one.
+        assert_eq!(open(7, "::1".parse().expect("an address")).err(), Some(Room::Soon), "two have just come");
+        tokio::time::advance(MIN_WAIT).await;
+        assert_eq!(open(7, "::1".parse().expect("an address")).err(), Some(Room::Refused));
+        drop((requests, fifth));
     }
 }

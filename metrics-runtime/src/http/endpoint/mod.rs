@@ -19,6 +19,8 @@ mod scraper;
 mod server;
 mod service;
 mod settings;
+#[cfg(feature = "tls")]
+mod tls;
 mod writer;
 
 pub use access::EndpointSettingError;
@@ -34,3 +36,5 @@ pub use server::{ServeError, Server};
 pub(crate) use server::{check_exposure, serve};
 pub use service::EndpointService;
 pub use settings::Endpoint;
+#[cfg(feature = "tls")]
+pub use tls::TlsError;

@@ -26,6 +26,14 @@ pub enum EndpointError {
         /// The route that serves it, such as `/files/{*path}`, or `None` for a nested service.
         route: Option<String>,
     },
+    /// The page is to be served over TLS, but it has no separate address.
+    #[cfg(feature = "tls")]
+    #[error(
+        "the metrics page has TLS files, which only its separate address uses; set the address (METRICS_LISTEN; \
+         `Builder::listen_on`) and call `Metrics::listen` before `Metrics::instrument`, or remove the files \
+         (METRICS_TLS_CERT_FILE, METRICS_TLS_KEY_FILE; `Endpoint::tls`)"
+    )]
+    TlsInRouter,
     /// The page has a separate address, and no server listens on it yet.
     #[error(
         "the metrics page has the address {address} (METRICS_LISTEN), but no server listens on it; call `Metrics::listen` \

@@ -6,7 +6,6 @@ use std::iter;
 use std::mem;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use std::vec;
@@ -18,7 +17,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::compression::Coding;
 use super::filter::Selection;
-use super::pages::Page;
+use super::pages::Reader;
 use crate::encode::Format;
 use crate::registry::Registry;
 
@@ -32,8 +31,8 @@ const TURN_SIZE: usize = 128 << 10;
 
 /// The error of a [`PageBody`]: the client read so slowly that the memory of its page was given to another one.
 ///
-/// Eight pages are in memory. A ninth one takes the place of a page of which nothing was read for a second, or which is
-/// four seconds old.
+/// Eight pages are in memory. A ninth one takes the place of a page which is four seconds old, or of which nothing was
+/// read for a second (half of it if a scraper's timeout is near) at the pace that reads it in four seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the client reads the page too slowly: its memory was needed for another page")]
 #[non_exhaustive]
@@ -54,12 +53,12 @@ pub struct PageBody {
 
 enum Content {
     Text(&'static str),
-    Page { page: Arc<Page>, parts: vec::IntoIter<Range<usize>>, part: Range<usize> },
+    Page { page: Reader, parts: vec::IntoIter<Range<usize>>, part: Range<usize> },
 }
 
 /// The parts of a page that a request gets.
 pub(super) struct PageParts {
-    page: Arc<Page>,
+    page: Reader,
     parts: Vec<Range<usize>>,
     /// `false` if families may be missing.
     pub(super) is_complete: bool,
@@ -67,7 +66,7 @@ pub(super) struct PageParts {
 
 impl PageParts {
     /// Selects the families with these names, or the whole page.
-    pub(super) fn new(page: Arc<Page>, names: Option<&BTreeSet<String>>) -> Self {
+    pub(super) fn new(page: Reader, names: Option<&BTreeSet<String>>) -> Self {
         let is_complete = page.is_complete;
         match (&page.index, names) {
             (Some(index), Some(names)) => {
@@ -110,8 +109,8 @@ impl fmt::Debug for PageBody {
 }
 
 impl Content {
-    /// Returns the next frame, or `None` if the page was taken away.
-    fn next(&mut self) -> Option<Bytes> {
+    /// Returns the next frame of the `left` bytes, or `None` if the page was taken away.
+    fn next(&mut self, left: usize) -> Option<Bytes> {
         match self {
             Self::Text(text) => Some(Bytes::from_static(mem::take(text).as_bytes())),
             Self::Page { page, parts, part } => {
@@ -120,8 +119,15 @@ impl Content {
                 }
                 let frame = part.start..part.end.min(part.start + FRAME_SIZE);
                 part.start = frame.end;
-                page.read(frame)
+                page.read(frame, left)
             }
+        }
+    }
+
+    /// Notes that the response lets other tasks run.
+    fn yields(&mut self) {
+        if let Self::Page { page, .. } = self {
+            page.set_delayed(true);
         }
     }
 
@@ -143,10 +149,12 @@ impl Body for PageBody {
         }
         if self.turn == 0 {
             self.turn = TURN_SIZE;
+            self.content.yields();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let Some(frame) = self.content.next() else {
+        let left = self.left;
+        let Some(frame) = self.content.next(left) else {
             self.left = 0;
             return Poll::Ready(Some(Err(SlowReader)));
         };

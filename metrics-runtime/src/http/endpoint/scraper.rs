@@ -52,19 +52,13 @@ impl Scraper {
         Self { registry, writer, endpoint, access, enabled, no_peer_warning: First::new() }
     }
 
-    #[cfg(feature = "serve")]
-    pub(super) fn access(&self) -> &Access {
+    pub(crate) fn access(&self) -> &Access {
         &self.access
     }
 
     #[cfg(feature = "serve")]
     pub(super) fn is_enabled(&self) -> bool {
         self.enabled
-    }
-
-    /// Returns `true` if a request needs a token.
-    pub(crate) fn requires_token(&self) -> bool {
-        !self.access.tokens.is_empty()
     }
 
     #[cfg(feature = "serve")]

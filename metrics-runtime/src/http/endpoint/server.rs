@@ -15,18 +15,23 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::access::Access;
-use super::connections::{Activity, Connections};
+use super::connections::{Activity, Connections, Room};
 use super::response::text_response;
 use super::scraper::Scraper;
 
 /// The path of the health check.
 const HEALTH: &str = "/health";
+
+/// The time limit for the TLS handshake of a connection.
+#[cfg(feature = "tls")]
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The time limit for the head of a request, including the idle time before it. A scraper that is idle for longer
 /// reconnects.
@@ -42,7 +47,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum number of connections.
 const MAX_CONNECTIONS: usize = 512;
 
-/// The pause before another attempt to make room for a new connection, while all others wait for a page.
+/// The pause before another attempt to make room for a new connection.
 const ROOM_RETRY_DELAY: Duration = Duration::from_millis(5);
 
 /// The size of a connection's send buffer in bytes.
@@ -60,9 +65,9 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 pub enum ServeError {
     /// The address is not a loopback address, and the page has no access control.
     #[error(
-        "{address} can be reached from other machines, and the page has neither a token nor allowed networks; set one \
-         (METRICS_TOKEN, METRICS_ALLOW; `Endpoint::token`, `Endpoint::allow`), use a loopback address, or call \
-         `Endpoint::open_to_everyone`"
+        "{address} can be reached from other machines, and the page has neither a token, a user, client certificates nor \
+         allowed networks; set one (METRICS_TOKEN, METRICS_ALLOW; `Endpoint::token`, `Endpoint::allow`), use a loopback \
+         address, or call `Endpoint::open_to_everyone`"
     )]
     #[non_exhaustive]
     Open {
@@ -105,6 +110,7 @@ fn hint(kind: io::ErrorKind) -> &'static str {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    url: String,
     stop: oneshot::Sender<Duration>,
     task: JoinHandle<()>,
 }
@@ -114,6 +120,12 @@ impl Server {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns the URL of the page, such as `http://127.0.0.1:9464/metrics`, or `https://..` with TLS.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Stops accepting connections, waits up to `grace` for active scrapes, and closes all connections.
@@ -144,10 +156,12 @@ pub(crate) async fn serve(scraper: Arc<Scraper>, path: String, address: SocketAd
     let failed = |error: io::Error| ServeError::Bind { address, kind: error.kind(), reason: error.to_string() };
     let listener = listen(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    let scheme = if scraper.access().tls().is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}{path}");
     let (stop, stopped) = oneshot::channel();
     let pages = Arc::new(Pages { scraper, path });
     let task = runtime.spawn(run(listener, pages, stopped));
-    Ok(Server { address, stop, task })
+    Ok(Server { address, url, stop, task })
 }
 
 /// Listens with a small send buffer, which accepted connections inherit: a client that does not read costs the time of
@@ -180,20 +194,25 @@ async fn run(listener: TcpListener, pages: Arc<Pages>, stopped: oneshot::Receive
     let connections = Connections::new(MAX_CONNECTIONS);
     let grace = loop {
         let accepted = async {
-            let accepted = listener.accept().await;
-            while !connections.make_room() {
-                tokio::time::sleep(ROOM_RETRY_DELAY).await;
+            let (stream, peer) = listener.accept().await?;
+            loop {
+                match connections.make_room(peer.ip()) {
+                    Room::Free => return Ok(Some((stream, peer))),
+                    Room::Soon => tokio::time::sleep(ROOM_RETRY_DELAY).await,
+                    // Closes it, so that it does not keep waiting those that come after it.
+                    Room::Refused => return Ok::<_, io::Error>(None),
+                }
             }
-            accepted
         };
         let accepted = tokio::select! {
             accepted = accepted => accepted,
             grace = &mut stopped => break grace,
         };
         match accepted {
-            Ok((stream, peer)) => {
+            Ok(None) => {}
+            Ok(Some((stream, peer))) => {
                 let (pages, watcher) = (Arc::clone(&pages), graceful.watcher());
-                connections.open(|activity| connection(stream, peer, pages, activity, watcher));
+                connections.open(peer.ip(), |activity| connection(stream, peer, pages, activity, watcher));
                 // The connection reads its request before it can be closed for the next one.
                 tokio::task::yield_now().await;
             }
@@ -206,6 +225,24 @@ async fn run(listener: TcpListener, pages: Arc<Pages>, stopped: oneshot::Receive
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, pages: Arc<Pages>, activity: Activity, watcher: Watcher) {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &pages.scraper.access().tls {
+        match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+            Ok(Ok(stream)) => requests(stream, peer, Arc::clone(&pages), activity, watcher).await,
+            // Most are the fault of the client, but a certificate that all clients refuse is not.
+            Ok(Err(error)) => tracing::debug!(%error, %peer, "the TLS handshake with a scraper failed"),
+            Err(_) => {}
+        }
+        return;
+    }
+    requests(stream, peer, pages, activity, watcher).await;
+}
+
+/// Responds to the requests of a connection.
+async fn requests<S>(stream: S, peer: SocketAddr, pages: Arc<Pages>, activity: Activity, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     let limit = pages.scraper.time_limit().saturating_add(READ_TIMEOUT);
     let requests = service_fn({
         let activity = activity.clone();

@@ -1,10 +1,16 @@
 //! The settings of the endpoint.
 
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "basic-auth")]
 use super::access::User;
 use super::access::{Access, EndpointSettingError, Network, Token};
+#[cfg(feature = "tls")]
+use super::tls::{Tls, TlsError, TlsFiles};
 
 /// The settings of the metrics page, in the application's router ([`Metrics::instrument`](crate::Metrics::instrument))
 /// or on a separate address (`Metrics::serve`).
@@ -12,6 +18,7 @@ use super::access::{Access, EndpointSettingError, Network, Token};
 /// | setting | default |
 /// |---|---|
 /// | [`token`](Self::token), [`allow`](Self::allow), `basic_auth` (feature `basic-auth`) | no access control, in a router or on a loopback address |
+/// | `tls`, `client_ca` (feature `tls`) | a separate address is served without TLS |
 /// | [`deadline`](Self::deadline) | 10 s |
 /// | [`strict`](Self::strict) | `false`: a page without the families of a failed collector is served |
 ///
@@ -30,6 +37,11 @@ pub struct Endpoint {
     #[cfg(feature = "basic-auth")]
     users: Vec<User>,
     networks: Option<Vec<String>>,
+    /// The files of the certificate and of its key.
+    #[cfg(feature = "tls")]
+    certificate: Option<(PathBuf, PathBuf)>,
+    #[cfg(feature = "tls")]
+    client_ca: Option<PathBuf>,
     open: bool,
     deadline: Duration,
     strict: bool,
@@ -50,6 +62,10 @@ impl Endpoint {
             #[cfg(feature = "basic-auth")]
             users: Vec::new(),
             networks: None,
+            #[cfg(feature = "tls")]
+            certificate: None,
+            #[cfg(feature = "tls")]
+            client_ca: None,
             open: false,
             deadline,
             strict: false,
@@ -109,6 +125,41 @@ impl Endpoint {
         self.allow(networks)
     }
 
+    /// Serves a separate address over TLS 1.2 or 1.3, with the certificate and the private key in these PEM files. They
+    /// correspond to `cert_file` and `key_file` in Prometheus' `web.yml`.
+    ///
+    /// The file of the certificate has that of the server first, then those of intermediate authorities. The key is not
+    /// encrypted; an ECDSA key costs the server less than an RSA key. The files are checked at `build`, and read again
+    /// at most once a second while clients connect, so a renewed certificate needs no restart. If new contents are not
+    /// valid, a warning is logged, and the previous certificate stays in use.
+    ///
+    /// The page and the health check are both served over TLS. In a router, TLS is the matter of the application's
+    /// server, so [`Metrics::instrument`](crate::Metrics::instrument) returns an error if the page has these files and no
+    /// separate address.
+    ///
+    /// ```no_run
+    /// use metrics_runtime::{Metrics, http::Endpoint};
+    ///
+    /// let endpoint = Endpoint::new().token("s3cr3t").tls("/etc/tls/tls.crt", "/etc/tls/tls.key");
+    /// let metrics = Metrics::builder().endpoint(endpoint).listen_on(([0, 0, 0, 0], 9464)).install()?;
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.certificate = Some((certificate.into(), key.into()));
+        self
+    }
+
+    /// Requires clients of a separate address to have a certificate that one of the authorities in this PEM file has
+    /// signed, as `client_ca_file` with `RequireAndVerifyClientCert` in Prometheus' `web.yml`. Needs [`tls`](Self::tls).
+    ///
+    /// A client without one cannot connect, not even for the health check. The file is read again like those of `tls`.
+    #[cfg(feature = "tls")]
+    pub fn client_ca(mut self, authorities: impl Into<PathBuf>) -> Self {
+        self.client_ca = Some(authorities.into());
+        self
+    }
+
     /// Permits `Metrics::serve` to use an address that other machines can reach, without a token or allowed networks.
     /// Anyone who can connect can read the page.
     pub const fn open_to_everyone(mut self) -> Self {
@@ -133,7 +184,25 @@ impl Endpoint {
         self
     }
 
-    /// Checks the settings, and returns the access control.
+    /// Checks the settings and the TLS files, and returns the access control.
+    pub(crate) fn access(&self) -> Result<Access, EndpointSettingError> {
+        let access = self.check()?;
+        #[cfg(feature = "tls")]
+        let access = Access { tls: self.load_tls()?, ..access };
+        Ok(access)
+    }
+
+    #[cfg(feature = "tls")]
+    fn load_tls(&self) -> Result<Option<Arc<Tls>>, TlsError> {
+        let (certificate, key) = match (self.certificate.clone(), self.client_ca.clone()) {
+            (Some(files), _) => files,
+            (None, Some(client_ca)) => return Err(TlsError::NoServerCertificate { client_ca }),
+            (None, None) => return Ok(None),
+        };
+        Tls::load(TlsFiles { certificate, key, client_ca: self.client_ca.clone() }).map(|tls| Some(Arc::new(tls)))
+    }
+
+    /// Checks the settings without reading a file.
     pub(crate) fn check(&self) -> Result<Access, EndpointSettingError> {
         self.tokens.iter().try_for_each(Token::check)?;
         let networks = match &self.networks {
@@ -150,6 +219,7 @@ impl Endpoint {
             users: self.users.iter().map(User::credentials).collect::<Result<_, _>>()?,
             networks,
             open: self.open,
+            ..Access::default()
         })
     }
 

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::compression::Coding;
 use super::filter::Index;
-use super::pages::{Page, Pages};
+use super::pages::{Page, Pages, Reader};
 use crate::encode::Format;
 use crate::metric::First;
 use crate::registry::{Gathering, Registry};
@@ -72,7 +72,7 @@ struct Waiting {
     /// The time at which it gets a page without the collectors that have not answered, if that is before their
     /// deadline.
     due: Option<Instant>,
-    page: oneshot::Sender<Arc<Page>>,
+    page: oneshot::Sender<Reader>,
 }
 
 impl Writer {
@@ -87,7 +87,7 @@ impl Writer {
         self: &Arc<Self>,
         kind: PageKind,
         limit: Duration,
-    ) -> impl Future<Output = Result<Arc<Page>, Failed>> + Send + use<> {
+    ) -> impl Future<Output = Result<Reader, Failed>> + Send + use<> {
         let due = if limit < self.deadline { Instant::now().checked_add(limit) } else { None };
         let (page, receiver) = oneshot::channel();
         let starts = self.state().add(Waiting { kind, due, page });
@@ -139,6 +139,7 @@ impl Writer {
     /// Writes the pages of these requests.
     fn write(&self, mut requests: Vec<Waiting>, gathering: Gathering) {
         requests.retain(Waiting::is_open);
+        let due = requests.iter().filter_map(|request| request.due).min();
         let is_wanted = |format: &Format| requests.iter().any(|request| request.kind.format == *format);
         let formats: Vec<_> = [Format::Text, Format::OpenMetrics].into_iter().filter(is_wanted).collect();
         // The last format takes the answers, so that those of most rounds are not copied.
@@ -158,12 +159,14 @@ impl Writer {
                 self.registry.scrapes().written(samples as u64);
             }
             let requests = requests.extract_if(.., |request| request.kind.format == format).collect();
-            self.send(text, is_complete, requests);
+            self.send(text, is_complete, requests, due);
         }
     }
 
-    /// Sends a page to the requests that wait for it, in the codings that they want.
-    fn send(&self, text: String, is_complete: bool, requests: Vec<Waiting>) {
+    /// Sends a page to the requests that wait for it, in the codings that they want. The first request of this round is
+    /// due at `due`; others arrive while there is no room for the page.
+    fn send(&self, text: String, is_complete: bool, requests: Vec<Waiting>, due: Option<Instant>) {
+        let due = || self.state().earliest_due().into_iter().chain(due).min();
         let (mut plain, mut encoded): (Vec<_>, Vec<_>) =
             requests.into_iter().partition(|request| request.kind.coding == Coding::Identity);
         for coding in [Coding::Gzip, Coding::Zstd] {
@@ -173,13 +176,13 @@ impl Writer {
                 continue;
             }
             match coding.encode(text.as_bytes()) {
-                Some(bytes) => deliver(&self.pages.add(coding, bytes, None, is_complete), requests),
+                Some(bytes) => deliver(&self.pages.add(&due, coding, bytes, None, is_complete), requests),
                 None => plain.extend(requests),
             }
         }
         if plain.iter().any(Waiting::is_open) {
             let index = plain.iter().any(|request| request.kind.indexed).then(|| Index::new(&text));
-            deliver(&self.pages.add(Coding::Identity, text.into_bytes(), index, is_complete), plain);
+            deliver(&self.pages.add(&due, Coding::Identity, text.into_bytes(), index, is_complete), plain);
         }
     }
 }
@@ -187,7 +190,7 @@ impl Writer {
 fn deliver(page: &Arc<Page>, requests: Vec<Waiting>) {
     for request in requests {
         // Sending fails if the client has disconnected.
-        let _ = request.page.send(Arc::clone(page));
+        let _ = request.page.send(Reader::new(page));
     }
 }
 
@@ -207,6 +210,12 @@ impl State {
     fn first_due(&mut self, latest: Instant) -> Option<Instant> {
         self.waiting.retain(Waiting::is_open);
         self.waiting.iter().map(|request| request.due.map_or(latest, |due| due.min(latest))).min()
+    }
+
+    /// Returns the time at which the first of the requests with a timeout of their own is due.
+    fn earliest_due(&mut self) -> Option<Instant> {
+        self.waiting.retain(Waiting::is_open);
+        self.waiting.iter().filter_map(|request| request.due).min()
     }
 
     fn take_due(&mut self, now: Instant) -> Vec<Waiting> {

@@ -111,7 +111,7 @@ impl Guard {
     #[inline]
     pub(super) fn begin<B>(routes: &Routes, request: &mut Request<B>) -> Self {
         let Some(series) = routes.series(request) else { return Self(None) };
-        if Mark::is_needed() {
+        if routes.marks_requests() {
             return Self::begin_marked(routes, series, request);
         }
         Self(Some(Active::begin(series.clone(), None, request)))

@@ -7,7 +7,7 @@ use tower_layer::Layer;
 
 use super::extract::ExtractedLabels;
 use super::families::Families;
-use super::mark::Mark;
+use super::mark::Marking;
 use super::metric::HttpMetric;
 use super::recorder::Recorder;
 use super::routes::Routes;
@@ -86,7 +86,7 @@ impl Http {
         self.check()?;
         clock::start();
         let families = self.families(registry, Source::caller())?;
-        Mark::need_if_shared(&families);
+        let marking = Marking::of(&families);
         let recorder = Recorder {
             families,
             duration_status: self.duration_status,
@@ -95,7 +95,7 @@ impl Http {
         };
         let is_static = registry.is_global();
         let recorder = Shared::new(recorder, is_static);
-        let routes = Routes::new(recorder, self.route.clone(), self.skip.clone());
+        let routes = Routes::new(recorder, marking, self.route.clone(), self.skip.clone());
         Ok(HttpLayer { routes: Some(Shared::new(routes, is_static)) })
     }
 

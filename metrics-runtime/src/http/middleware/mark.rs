@@ -1,8 +1,7 @@
-//! The mark of a request: the layers that record it.
+//! The mark of a request: the layers that record it, and which requests are marked.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use http::Request;
 
@@ -24,33 +23,65 @@ struct Layer {
     outer: Option<Mark>,
 }
 
-/// `true` once requests have to be marked. Marking allocates, and most processes have one layer and skip no route.
-static NEEDED: AtomicBool = AtomicBool::new(false);
+/// The decision whether the requests of one layer are marked. Marking allocates, and most requests pass one layer and
+/// reach no skipped route.
+pub(super) struct Marking(Arc<AtomicBool>);
 
-impl Mark {
-    /// Returns `true` if requests have to be marked.
-    #[inline]
-    pub(super) fn is_needed() -> bool {
-        NEEDED.load(Ordering::Relaxed)
+/// The layers of the process.
+struct Layers {
+    known: Vec<(Addresses, Weak<AtomicBool>)>,
+    /// `true` once a route is skipped. Any request may reach it.
+    has_skipped_routes: bool,
+}
+
+type Addresses = [Option<usize>; Families::COUNT];
+
+static LAYERS: Mutex<Layers> = Mutex::new(Layers { known: Vec::new(), has_skipped_routes: false });
+
+fn layers() -> MutexGuard<'static, Layers> {
+    LAYERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Marking {
+    /// Decides for a new layer with these families. An earlier layer that has one of them marks its requests as well
+    /// from now on, because a request may pass both.
+    pub(super) fn of(families: &Families) -> Self {
+        let mut layers = layers();
+        layers.known.retain(|(_, layer)| layer.strong_count() > 0);
+        let own = families.addresses();
+        let shares = |other: &Addresses| own.iter().zip(other).any(|(own, other)| own.is_some() && own == other);
+        let marking = Self(Arc::new(AtomicBool::new(layers.has_skipped_routes)));
+        let sharing = layers.known.iter().filter(|(other, _)| shares(other));
+        for layer in sharing.filter_map(|(_, layer)| layer.upgrade()) {
+            layer.store(true, Ordering::Relaxed);
+            marking.start();
+        }
+        layers.known.push((own, Arc::downgrade(&marking.0)));
+        marking
     }
 
-    /// Marks all requests from now on, because a request may pass two layers or reach a skipped route.
-    pub(super) fn need() {
-        NEEDED.store(true, Ordering::Relaxed);
+    /// Marks the requests of this layer from now on, because they may pass it twice.
+    pub(super) fn start(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Marks all requests from now on if an earlier layer has one of these families.
-    pub(super) fn need_if_shared(families: &Families) {
-        // The addresses of families that are gone stay. If one is used again, requests are marked without need.
-        static KNOWN: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        for address in families.addresses().into_iter().flatten() {
-            if !known.insert(address) {
-                Self::need();
-            }
+    /// Marks the requests of all layers from now on, because they may reach a skipped route.
+    pub(super) fn start_everywhere() {
+        let mut layers = layers();
+        layers.has_skipped_routes = true;
+        for layer in layers.known.iter().filter_map(|(_, layer)| layer.upgrade()) {
+            layer.store(true, Ordering::Relaxed);
         }
     }
 
+    /// Returns `true` if the requests of the layer are marked.
+    #[inline]
+    pub(super) fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Mark {
     /// Adds a layer to the mark of the request. Returns the series without the families in which an outer layer records
     /// the request, or `None` if no family is left.
     pub(super) fn add<B>(

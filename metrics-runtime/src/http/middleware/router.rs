@@ -29,7 +29,8 @@ impl HttpLayer {
     ///
     /// [`Metrics::instrument`](crate::Metrics::instrument) calls this and mounts the page. Use this method for another
     /// registry, or for a second layer. It is cheaper than [`Router::layer`]: a response body that is complete with the
-    /// headers is not boxed again.
+    /// headers is not boxed again, and requests are not marked. [`Router::layer`] adds the layer to each route, so that
+    /// every request has to be marked as one that may pass it twice.
     ///
     /// ```
     /// use axum::{Router, routing::get};

@@ -8,7 +8,7 @@ use http::Request;
 use super::extract::RequestExtractor;
 use super::head::RequestHead;
 use super::labels::{self, METHODS};
-use super::mark::Mark;
+use super::mark::Marking;
 use super::recorder::{Recorder, Series};
 #[cfg(feature = "axum")]
 use super::router::nested_prefix;
@@ -17,10 +17,12 @@ use super::skip::SkipRules;
 use crate::contained::contained;
 use crate::family::{OVERFLOW, Table};
 use crate::metric::First;
+use crate::schema::shortened;
 
 /// The routes of a layer, each with its series by method.
 pub(super) struct Routes {
     recorder: Shared<Recorder>,
+    marking: Marking,
     extractor: Option<RequestExtractor>,
     skip: SkipRules,
     /// The routes of the router, which the program bounds.
@@ -89,20 +91,29 @@ impl RouteTable {
             hint.store(number, Ordering::Relaxed);
             return self.table.numbered(number).map(|route| &route.value);
         }
+        if let Some(short) = shortened(&[endpoint]) {
+            // The table has the short form.
+            return self.find(&short[0], hint, origin, limit);
+        }
         // Checked before taking the lock, so that clients that always request new routes do not block other requests.
         if self.table.len() >= limit {
             return None;
         }
-        // The values are cut if they are too long.
         let new = |values: &[&str]| Route { endpoint: values[0].into(), origin, series: Default::default() };
         self.table.get_or_insert(&ROUTE, &[endpoint], |len| len < limit, new).map(|route| &route.value)
     }
 }
 
 impl Routes {
-    pub(super) fn new(recorder: Shared<Recorder>, extractor: Option<RequestExtractor>, skip: SkipRules) -> Self {
+    pub(super) fn new(
+        recorder: Shared<Recorder>,
+        marking: Marking,
+        extractor: Option<RequestExtractor>,
+        skip: SkipRules,
+    ) -> Self {
         Self {
             recorder,
+            marking,
             extractor,
             skip,
             matched: RouteTable::new(),
@@ -117,8 +128,14 @@ impl Routes {
     /// Notes that the layer is added to a service. A request can pass a layer twice from its second addition on.
     pub(super) fn note_layered(&self) {
         if self.is_layered.swap(true, Ordering::Relaxed) {
-            Mark::need();
+            self.marking.start();
         }
+    }
+
+    /// Returns `true` if requests are marked.
+    #[inline]
+    pub(super) fn marks_requests(&self) -> bool {
+        self.marking.is_on()
     }
 
     /// Logs a warning if it is the first request that an outer layer records already.

@@ -8,7 +8,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::head::RequestHead;
-use super::mark::Mark;
+use super::mark::{Mark, Marking};
 use crate::contained::contained;
 
 /// A path pattern in which `*` matches any number of characters, including none.
@@ -97,7 +97,7 @@ impl<S> Layer<S> for Skip {
     type Service = SkipService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Mark::need();
+        Marking::start_everywhere();
         SkipService { inner }
     }
 }

@@ -5,6 +5,7 @@ mod collectors;
 mod mount;
 mod scrapes;
 mod server;
+mod tls;
 
 use std::time::Duration;
 

@@ -258,6 +258,37 @@ async fn a_client_that_opens_connections_and_sends_nothing_does_not_block_others
 }
 
 #[tokio::test]
+async fn clients_that_wait_for_a_hung_collector_do_not_keep_others_out() {
+    let registry = Registry::new();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    collector::register(&registry, "hung", move || {
+        let _ = released.lock().expect("not poisoned").recv();
+        collector::families("hung")
+    });
+    // The collector is awaited for as long as the test takes.
+    let endpoint = Endpoint::new().deadline(Duration::from_secs(3_600));
+    let metrics = Metrics::builder().registry(&registry).endpoint(endpoint).build().expect("valid settings");
+    let server = metrics.serve(ANY).await.expect("a free port");
+    let request = b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n";
+    let connect = async || {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind((Ipv4Addr::new(127, 0, 0, 2), 0).into()).expect("a loopback address");
+        let mut stream = socket.connect(server.address()).await.expect("the server listens");
+        let _ = stream.write_all(request).await;
+        stream
+    };
+    let mut waiting = Vec::new();
+    for _ in 0..700 {
+        waiting.push(connect().await);
+    }
+    let honest = get(&server, "/metrics", "x-prometheus-scrape-timeout-seconds: 1\r\n");
+    let page = tokio::time::timeout(tests::wait::DEADLINE, honest).await.expect("an answer within its own time");
+    assert!(page.starts_with("HTTP/1.1 200 ") && !page.contains("\nhung 1\n"), "{page}");
+    drop((release, waiting));
+}
+
+#[tokio::test]
 async fn a_request_head_that_never_ends_times_out() {
     let server = metrics(Endpoint::new()).serve(ANY).await.expect("a free port");
     let response = exchange(server.address(), b"GET /metrics HTTP/1.1\r\nhost: a\r\nx-slow: a").await;

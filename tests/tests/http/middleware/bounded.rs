@@ -1,5 +1,6 @@
 //! The bounds of series: what the program has never loses its place to what clients send.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use axum::Router;
@@ -8,7 +9,7 @@ use axum::routing::{any, get};
 use http::StatusCode;
 use metrics_runtime::Label;
 use metrics_runtime::http::RequestHead;
-use tower::{Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 use super::resets::Random;
 use super::routes::send;
@@ -43,6 +44,44 @@ fn any_request(random: &mut Random) -> Request<Body> {
         .header("x-plan", text(random))
         .body(Body::empty())
         .expect("a request")
+}
+
+/// Returns the path as the route.
+fn path(request: RequestHead<'_>) -> Option<Label<'_>> {
+    Some(Label::from(request.uri().path()))
+}
+
+#[tokio::test]
+async fn a_long_route_of_an_extractor_keeps_its_series_when_there_is_no_room_for_further_ones() {
+    let (registry, layer) = instruments_of(&Http::new().route(path));
+    registry.set_series_limit(10_000);
+    let app = layer.layer(tower::service_fn(async |_| Ok::<_, Infallible>(Response::new(Body::empty()))));
+    let answer = async |path: &str| drop(app.clone().oneshot(request("GET", path)).await.expect("an answer"));
+    let long = |last: char| format!("/{}{last}", "x".repeat(5_000));
+    let series_of = |beginning: &str| {
+        let page = registry.render();
+        let lines = page.lines().filter(|line| line.starts_with("http_requests_total{") && line.contains(beginning));
+        lines.map(|line| line.rsplit_once(' ').expect("a value").1.to_owned()).collect::<Vec<_>>()
+    };
+    for last in ['a', 'b', 'a', 'b', 'b'] {
+        answer(&long(last)).await;
+    }
+    let mut both = series_of("endpoint=\"/xxx");
+    both.sort_unstable();
+    assert_eq!(both, ["2", "3"], "they differ beyond the length of a label");
+    for number in 0..2_000 {
+        answer(&format!("/{number}")).await;
+    }
+    assert_eq!(series_of("endpoint=\"_overflow\""), ["1002"]);
+    answer(&long('a')).await;
+    answer("/7").await;
+    answer(&long('c')).await;
+    let mut both = series_of("endpoint=\"/xxx");
+    both.sort_unstable();
+    assert_eq!(both, ["3", "3"], "a known route stays known");
+    assert_eq!(series_of("endpoint=\"/7\""), ["2"]);
+    assert_eq!(series_of("endpoint=\"_overflow\""), ["1003"]);
+    assert_eq!(all_requests(&registry), 2_008);
 }
 
 #[tokio::test]
@@ -111,7 +150,7 @@ async fn send_plan(app: &Router, plan: &str, path: &str) {
 /// Sends requests to a service without a router.
 async fn send_to(layer: &HttpLayer, paths: impl IntoIterator<Item = String>) {
     use tower::Layer;
-    let answer = |_| std::future::ready(Ok::<_, std::convert::Infallible>(Script::default().sized().response()));
+    let answer = |_| std::future::ready(Ok::<_, Infallible>(Script::default().sized().response()));
     let mut service = layer.layer(tower::service_fn(answer));
     for path in paths {
         drop(service.call(request("GET", &path)).await.expect("it does not fail"));
