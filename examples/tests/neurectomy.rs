@@ -690,8 +690,12 @@ fn traffic_changes_every_family_that_does_not_count_failures() {
         ["failures_total", "state", "transitions_total", "last_transition_timestamp_seconds", "probes_in_flight"];
     // The ratio has a sample from the twentieth call of the store on.
     let ratio = ["failure_ratio", "failure_ratio_threshold"];
-    let names = breaker.iter().chain(&ratio).map(|name| format!("neurectomy_circuit_breaker_{name}"));
-    let rest = ["neurectomy_system_info", "neurectomy_http_responses_aborted_total"].map(str::to_owned);
+    // Without samples: no breaker here has a ratio of slow calls, or a listener.
+    let unused = ["slow_ratio", "slow_ratio_threshold", "transitions_dropped_total"];
+    let names = breaker.iter().chain(&ratio).chain(&unused).map(|name| format!("neurectomy_circuit_breaker_{name}"));
+    let rest =
+        ["system_info", "http_responses_aborted_total", "http_requests_overdue_total", "ryot_request_overdue_total"];
+    let rest = rest.map(|name| format!("neurectomy_{name}"));
     let names: BTreeSet<_> = names.chain(rest).collect();
     assert_eq!(others.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), names);
     for name in breaker.into_iter().chain(["failure_ratio"]) {

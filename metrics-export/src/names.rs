@@ -20,6 +20,11 @@ pub(crate) fn is_common(name: &str) -> bool {
     name == "up" || is_own(name) || is_process(name)
 }
 
+/// Returns `true` for the counters of calls and requests that were cancelled after their promised latency.
+pub(crate) fn is_overdue(base: &str) -> bool {
+    base.ends_with("_overdue_total")
+}
+
 /// Returns the base unit that the name ends in
 /// (<https://prometheus.io/docs/practices/naming/#base-units>).
 pub(crate) fn unit(base: &str) -> Option<String> {

@@ -6,7 +6,7 @@
 use metrics_runtime::description::MetricKind;
 
 use crate::metric::{Metric, Role};
-use crate::names::{is_own, is_process};
+use crate::names::{is_overdue, is_own, is_process};
 use crate::promql::{Compare, Matcher, matcher};
 
 /// The metrics of HTTP requests.
@@ -108,7 +108,7 @@ pub(crate) fn functions(metrics: &mut [Metric]) -> Vec<Function> {
             }
             let timed = metric.kind == MetricKind::Histogram && metric.unit.as_deref() == Some("seconds");
             let in_flight = metric.kind == MetricKind::Gauge;
-            if timed || in_flight || i == calls {
+            if timed || in_flight || i == calls || is_overdue(&metric.base) {
                 metric.role = Role::Function;
             }
             if timed && duration.is_none() {
@@ -133,8 +133,10 @@ pub(crate) fn http(metrics: &[Metric]) -> Option<Http> {
             && metric.first_of(ROUTE_LABELS).is_some()
     };
     let mut by_status = metrics.iter().filter(requests);
-    let counted =
-        by_status.clone().find(|metric| metric.kind == MetricKind::Counter && metric.base.contains("requests"));
+    let counts_all = |metric: &&Metric| {
+        metric.kind == MetricKind::Counter && metric.base.contains("requests") && !is_overdue(&metric.base)
+    };
+    let counted = by_status.clone().find(counts_all);
     // OpenTelemetry has no counter of requests: the histogram has the status instead.
     let counted = counted.or_else(|| by_status.find(duration))?;
     let route = counted.first_of(ROUTE_LABELS)?;
@@ -166,6 +168,16 @@ mod tests {
 
     use super::*;
     use crate::model::Model;
+
+    #[test]
+    fn overdue_requests_are_not_taken_for_all_requests() {
+        let objective = metrics_runtime::Objective::new().latency(std::time::Duration::from_millis(500), 99.0);
+        let http = metrics_runtime::http::Http::new().duration_status(true);
+        let metrics = Metrics::builder().registry(&Registry::new()).http(http).objective("/orders", objective);
+        let model = Model::new(&metrics.build().unwrap());
+        assert_eq!(model.find("http_requests_overdue_total").map(|metric| metric.role), Some(Role::Http));
+        assert_eq!(model.http.unwrap().requests, "http_requests_total");
+    }
 
     #[test]
     fn metrics_with_the_names_of_opentelemetry_are_http() {

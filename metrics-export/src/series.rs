@@ -124,7 +124,7 @@ mod tests {
     fn breakers_have_a_number_for_each_service_and_no_limit() {
         let case = cases(|registry| drop(BreakerHandle::register_in(registry, "ryot").unwrap()));
         assert_eq!(case("circuit_breaker_state"), "1 for each `service`");
-        assert_eq!(case("circuit_breaker_calls_total"), "5 for each `service`");
+        assert_eq!(case("circuit_breaker_calls_total"), "6 for each `service`");
         // A breaker of another crate may have transitions that ours does not have.
         assert_eq!(case("circuit_breaker_transitions_total"), "25 for each `service`");
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::contract::{Contract, Entry};
 use crate::metric::Role;
-use crate::names::{objective_name, recorded_name};
+use crate::names::{is_overdue, objective_name, recorded_name};
 use crate::roles::{ROUTE_LABELS, role};
 
 /// A file with a dashboard or rules.
@@ -231,6 +231,7 @@ impl ObjectivePattern {
     /// Ids of functions begin with the name of the metric without namespace, ids of routes with `http`.
     fn new(name: &str, entry: &Entry, service: &str) -> Option<Self> {
         let end = match entry.kind {
+            MetricKind::Counter if is_overdue(name) => "_latency",
             MetricKind::Counter => "_success",
             MetricKind::Histogram => "_latency",
             _ => return None,

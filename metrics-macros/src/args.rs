@@ -66,11 +66,11 @@ values! {
 
 /// Parses what follows a key.
 fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
-    if !matches!(key, Key::InFlight | Key::Timed | Key::Labels | Key::Objective) {
+    if !matches!(key, Key::InFlight | Key::Timed | Key::CancelledFails | Key::Labels | Key::Objective) {
         assigned(input, word, "")?;
     }
     Ok(match key {
-        Key::InFlight | Key::Timed => {
+        Key::InFlight | Key::Timed | Key::CancelledFails => {
             flag(input, word)?;
             Value::Flag
         }
@@ -88,13 +88,13 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
         Key::Value | Key::Tokens | Key::CompressionRatio | Key::OkIf | Key::ErrorIf | Key::Classify => {
             Value::Expr(closure(input, word, "r")?)
         }
-        Key::FailureIf => Value::Expr(closure(input, word, "error")?),
+        Key::FailureIf | Key::IgnoreIf => Value::Expr(closure(input, word, "error")?),
         Key::OnReject => Value::Expr(closure(input, word, "open")?),
         Key::Fallback => Value::Expr(function(input, word)?),
-        Key::Window | Key::Open | Key::MaxOpen | Key::Lease => {
+        Key::Window | Key::Open | Key::MaxOpen | Key::Lease | Key::Slow => {
             Value::Duration(Duration::parse(input, |text| format!("{word} = {text}"))?)
         }
-        Key::Failures | Key::Ratio | Key::Calls | Key::Minimum | Key::Jitter | Key::HalfOpen => {
+        Key::Failures | Key::Ratio | Key::Calls | Key::Minimum | Key::Jitter | Key::HalfOpen | Key::SlowRatio => {
             Value::Expr(expr(input)?)
         }
         Key::Limit => Value::Expr(count(input, word)?),

@@ -38,6 +38,7 @@ use proc_macro::TokenStream;
 /// |---|---|---|
 /// | calls, a counter | `function_calls_total{function, module, status}` | `x_total{.., status}` |
 /// | duration in seconds, a histogram | `function_call_duration_seconds{function, module}` | `x_duration_seconds{..}` |
+/// | calls cancelled too late, a counter, with a [latency objective](#objectives) | `function_call_overdue_total{function, module}` | `x_overdue_total{..}` |
 /// | calls in flight, a gauge, with `in_flight` | `function_calls_in_flight{function, module}` | `x_in_flight{..}` |
 ///
 /// Without `name`, all functions share these families, so that one dashboard fits every service. With `name`, the
@@ -52,7 +53,8 @@ use proc_macro::TokenStream;
 /// | `cancelled` | was a future that was dropped before it completed |
 ///
 /// Each call that starts is counted once, on every way out. A future that is never polled is not counted. The histogram
-/// observes the durations of calls that were not cancelled.
+/// observes the durations of calls that were not cancelled; a call that was cancelled after its promised latency is
+/// [overdue](#objectives).
 ///
 /// ```
 /// use metrics_runtime::track;
@@ -160,6 +162,30 @@ use proc_macro::TokenStream;
 /// Functions that record into the same series must have the same objective. `Builder::objective` declares objectives of
 /// HTTP routes.
 ///
+/// A latency objective adds a counter beside the histogram, with its labels: `x_overdue_total` for `x_duration_seconds` and
+/// for `x_seconds`, and `function_call_overdue_total` without a name. It counts the calls that were cancelled after they had
+/// run longer than the latency. They have no duration, because their caller decided when they ended, but they have broken
+/// the promise.
+///
+/// | the call | success | latency |
+/// |---|---|---|
+/// | returned within the latency | good, or bad if it is an error | good |
+/// | returned later | good, or bad if it is an error | bad |
+/// | panicked | bad | by its duration |
+/// | was cancelled within the latency | does not count | does not count |
+/// | was cancelled later | does not count | bad: overdue |
+///
+/// ```
+/// use metrics_runtime::track;
+///
+/// #[track(name = "checkout", objective(latency("500ms", 99.0)))]
+/// async fn checkout() {}
+///
+/// let page = metrics_runtime::Registry::global().render();
+/// assert!(page.contains("checkout_overdue_total 0\n"));
+/// # drop(checkout());
+/// ```
+///
 /// # Presets
 ///
 /// `preset = path` names a `const` of type `presets::Preset`, which lists the metrics:
@@ -204,7 +230,7 @@ use proc_macro::TokenStream;
 /// | an expression or a closure of a label, or `LabelValue` | the label value `_invalid` |
 /// | `ok_if`, `error_if`, or `Classify` | an error |
 /// | `value`, or `CompressionRatio` | no value; it counts in `metrics_runtime_rejected_values_total` |
-/// | `failure_if` or `classify` of [`macro@circuit_breaker`] | a failure |
+/// | `failure_if`, `ignore_if` or `classify` of [`macro@circuit_breaker`] | a failure |
 ///
 /// # Limits
 ///
@@ -532,7 +558,7 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     }
 /// }
 ///
-/// #[circuit_breaker(service = "ryot", failures = 2, open = "30s", failure_if = |e| !matches!(e, RyotError::Refused))]
+/// #[circuit_breaker(service = "ryot", failures = 2, open = "30s", ignore_if = |e| matches!(e, RyotError::Refused))]
 /// #[track_ryot]
 /// async fn generate(prompt: &str) -> Result<String, RyotError> {
 ///     if prompt.is_empty() { Err(RyotError::Refused) } else { Err(RyotError::Down) }
@@ -544,13 +570,14 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// #     value
 /// # }
 /// # block_on(async {
-/// // A refusal is not a failure: it resets the count of consecutive failures.
-/// for prompt in ["Once", "", "Once", "Once"] {
+/// // A refusal says nothing about the service: it neither counts nor resets the count of consecutive failures.
+/// for prompt in ["Once", "", "Once"] {
 ///     assert!(!matches!(generate(prompt).await, Err(RyotError::Open(_))));
 /// }
 /// assert!(matches!(generate("Once").await, Err(RyotError::Open(_))));
 /// let page = metrics_runtime::Registry::global().render();
 /// assert!(page.contains("circuit_breaker_state{service=\"ryot\"} 1\n"));
+/// assert!(page.contains("circuit_breaker_calls_total{service=\"ryot\",result=\"ignored\"} 1\n"));
 /// assert!(page.contains("circuit_breaker_calls_total{service=\"ryot\",result=\"rejected\"} 1\n"));
 /// # });
 /// ```
@@ -566,12 +593,16 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `minimum = 20` | number of calls that a ratio requires. Needs `ratio` | `calls`; 10 with `window` |
 /// | `open = "30s"` | time in the open state | `"30s"` |
 /// | `max_open = "10m"` | doubles the time in the open state each time the breaker opens without having been closed in between, up to this limit | the time does not change |
-/// | `jitter = 0.1` | extends the time in the open state by a random fraction of it, up to this one | `0` |
+/// | `jitter = 0.1` | extends the time in the open state by a random fraction of it, up to this one, but not beyond `max_open` | `0` |
 /// | `half_open = 1` | number of probes that pass, and of successes that close the breaker | `1` |
 /// | `lease = "60s"` | time after which an unfinished probe expires, so that another call can be a probe | `"60s"` |
+/// | `slow = "2s"` | calls that take longer are failures, however they end: also with a success, ignored or cancelled | durations do not count |
+/// | `slow_ratio = 0.5` | slow calls are no failures; opens when this ratio of the calls was slow. Needs `slow` and `ratio` | |
+/// | `cancelled_fails` | cancelled calls are failures | they do not count |
 /// | `breaker = expr` | an existing `CircuitBreaker`, such as `self.breaker`. Excludes all of the above | |
 /// | `failure_if = \|error\| ..` | decides if an error is a failure, as `bool` or `Verdict` | by the type, as the [outcome](macro@track#outcomes) of a recorded call |
-/// | `classify = \|r\| ..` | the same for the returned `Result`, instead of `failure_if` | |
+/// | `ignore_if = \|error\| bool` | `true` for an error that says nothing about the service, and is neither a failure nor a success; all others are judged as without it | none |
+/// | `classify = \|r\| ..` | decides about the returned `Result`, as `bool` (`true` is a failure) or `Verdict`, instead of `failure_if` and `ignore_if` | |
 /// | `on_reject = \|open\| ..` | the error of a rejected call | `From<CircuitOpen>` |
 /// | `fallback = path` | async function for rejected calls, instead of `on_reject`. It is called with the same parameters by value, `self` first | |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
@@ -584,7 +615,10 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// - The function returns a `Result`. In axum, a `CircuitOpen` as response is a 503 with `Retry-After`.
 /// - The call that opens the breaker returns its own error.
-/// - A panic counts as a failure. A dropped future counts neither as a failure nor as a success.
+/// - A panic counts as a failure. A dropped future counts neither as a failure nor as a success, unless `slow` or
+///   `cancelled_fails` says otherwise.
+/// - A call lasts from its first poll to its end. A call that hangs is slow when it is dropped, so set `slow` below the
+///   timeouts of the callers.
 /// - The breaker also works if metrics are switched off by `METRICS_ENABLED` or `--cfg metrics_off`.
 /// - `breaker = self.breaker` borrows `self` for the whole call. If the body moves `self`, or takes `&mut self`, write
 ///   `self.breaker.clone()`.
@@ -608,13 +642,15 @@ pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | metric, each with the label `service` | value |
 /// |---|---|
 /// | `circuit_breaker_state` | 0 closed, 1 open, 2 half-open, 3 disabled, 4 forced open |
-/// | `circuit_breaker_failures_total` | failures |
-/// | `circuit_breaker_calls_total{result}` | calls: `success`, `failure`, `ignored`, `cancelled`, `rejected` |
+/// | `circuit_breaker_failures_total` | failures, with those by `slow` and `cancelled_fails` |
+/// | `circuit_breaker_calls_total{result}` | calls: `success`, `failure`, `slow`, `ignored`, `cancelled`, `rejected`. A slow call is one that would not be a failure without `slow` |
 /// | `circuit_breaker_transitions_total{from, to}` | transitions |
 /// | `circuit_breaker_last_transition_timestamp_seconds` | time of the last transition |
 /// | `circuit_breaker_failure_ratio` | with `ratio`: the current ratio, from `minimum` calls on |
 /// | `circuit_breaker_failure_ratio_threshold` | with `ratio`: the ratio at which the breaker opens |
+/// | `circuit_breaker_slow_ratio`, `circuit_breaker_slow_ratio_threshold` | with `slow_ratio`: the same for slow calls |
 /// | `circuit_breaker_probes_in_flight` | probes in progress |
+/// | `circuit_breaker_transitions_dropped_total` | with a listener: transitions that listeners were too slow to receive |
 ///
 /// Gauges are computed on each scrape: a breaker whose time in the open state has passed shows half-open, even before
 /// the next call. The series of a dropped breaker disappear.

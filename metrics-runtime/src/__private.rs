@@ -24,7 +24,7 @@ pub use crate::__listed as listed;
 #[cfg(feature = "circuit-breaker")]
 pub use crate::circuit_breaker::attribute::{
     Asked, CallResult, DeclaredBreaker, FallbackFuture, FromCircuitOpen, answered, behind_breaker, classified,
-    fallback, judged, judged_by, rejected, rejected_with,
+    fallback, judged, judged_by, rejected, rejected_with, unless_ignored,
 };
 #[cfg(feature = "circuit-breaker")]
 pub use crate::circuit_breaker::{CircuitBreaker, Settings};

@@ -120,7 +120,9 @@
 //! | `http_requests_total{method, endpoint, status}` | finished requests; `499` if the client disconnected before the response |
 //! | `http_request_duration_seconds{method, endpoint}` | the time from a request to the end of the response body |
 //! | `http_responses_aborted_total{method, endpoint, phase, cause}` | responses that did not reach their end |
+//! | `http_requests_overdue_total{method, endpoint}` | only with a latency objective of a route: its requests that were cancelled after this latency |
 //! | further metrics of HTTP | opt-in, see `http::HttpMetric`: time to the first byte, requests in flight, body sizes, upgrades, the names of OpenTelemetry |
+//! | `.._overdue_total` | only with a latency objective of a function: its calls that were cancelled after this latency, see [`macro@track`] |
 //! | `circuit_breaker_*{service}` | the state and the calls of circuit breakers, see [`mod@circuit_breaker`] |
 //! | `metrics_runtime_label_overflow_total{metric}` | look-ups that found no room: one for each call, each request, and each [`Family::get_or_create`] beyond the limit of series or recorded with a label value `_overflow` |
 //! | `metrics_runtime_rejected_values_total` | rejected values: NaN, infinite, negative where only positive values are allowed, or too large for the sum |

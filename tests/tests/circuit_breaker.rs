@@ -217,6 +217,208 @@ mod verdicts {
     }
 }
 
+mod ignored {
+    use super::*;
+
+    #[circuit_breaker(service = "ignore_if", failures = 2, open = "1h", ignore_if = |error| *error == Failed::Refused)]
+    async fn ignore_if(answer: Result<u8, Failed>) -> Result<u8, Failed> {
+        answer
+    }
+
+    fn is_refusal(error: &Failed) -> bool {
+        *error == Failed::Refused
+    }
+
+    #[circuit_breaker(
+        service = "both", failures = 1, failure_if = |error| *error != Failed::Down, ignore_if = is_refusal
+    )]
+    async fn ignore_before_failure_if(answer: Result<u8, Failed>) -> Result<u8, Failed> {
+        answer
+    }
+
+    #[circuit_breaker(service = "panicking", failures = 1, ignore_if = |_| quiet_panic())]
+    async fn panicking(answer: Result<u8, Failed>) -> Result<u8, Failed> {
+        answer
+    }
+
+    const REFUSED: Result<u8, Failed> = Err(Failed::Refused);
+
+    #[test]
+    fn refusals_do_not_hide_that_the_service_is_down() {
+        for answer in [DOWN, REFUSED, REFUSED, DOWN] {
+            assert_eq!(state("ignore_if"), 0.0);
+            let failed = answer.is_err();
+            assert_eq!(ready(ignore_if(answer)).is_err(), failed);
+        }
+        assert_eq!((calls("ignore_if"), state("ignore_if")), ([0.0, 2.0, 2.0, 0.0, 0.0], 1.0));
+    }
+
+    #[circuit_breaker(breaker = breaker, ignore_if = is_refusal)]
+    async fn probe(breaker: &CircuitBreaker, answer: Result<u8, Failed>) -> Result<u8, Failed> {
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_refused_probe_gives_its_place_back() {
+        let clock = ManualClock::new();
+        let settings = Settings::consecutive(1).open(Duration::from_secs(1));
+        let breaker = CircuitBreaker::with_clock("refused", settings, clock.clone()).unwrap();
+        assert_eq!(probe(&breaker, DOWN).await, DOWN);
+        clock.advance(Duration::from_secs(1));
+        for _ in 0..3 {
+            assert_eq!(probe(&breaker, REFUSED).await, REFUSED);
+            assert_eq!((breaker.state(), breaker.snapshot().probes_in_flight), (State::HalfOpen, Some(0)));
+        }
+        assert_eq!(probe(&breaker, Ok(1)).await, Ok(1));
+        assert_eq!(breaker.state(), State::Closed);
+    }
+
+    #[test]
+    fn are_asked_for_before_failures() {
+        assert_eq!(ready(ignore_before_failure_if(REFUSED)), REFUSED);
+        assert_eq!(ready(ignore_before_failure_if(DOWN)), DOWN);
+        assert_eq!(ready(ignore_before_failure_if(Ok(1))), Ok(1));
+        assert_eq!((calls("both"), state("both")), ([2.0, 0.0, 1.0, 0.0, 0.0], 0.0));
+    }
+
+    #[test]
+    fn a_panic_of_the_closure_is_a_failure_and_does_not_reach_the_caller() {
+        assert_eq!(ready(panicking(Ok(1))), Ok(1));
+        assert_eq!(ready(panicking(REFUSED)), REFUSED);
+        assert_eq!((calls("panicking"), state("panicking")), ([1.0, 1.0, 0.0, 0.0, 0.0], 1.0));
+    }
+}
+
+mod slow {
+    use std::future::pending;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Takes longer than the setting of the breakers below.
+    fn dawdle() {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(2) {}
+    }
+
+    #[circuit_breaker(service = "hangs", failures = 2, open = "1h", slow = "1us")]
+    async fn hangs() -> Result<u8, Failed> {
+        dawdle();
+        pending().await
+    }
+
+    #[circuit_breaker(service = "late", failures = 3, open = "1h", slow = LIMIT, ignore_if = |e| *e == Failed::Refused)]
+    async fn late(answer: Result<u8, Failed>) -> Result<u8, Failed> {
+        dawdle();
+        answer
+    }
+
+    const LIMIT: Duration = Duration::from_micros(1);
+
+    #[circuit_breaker(
+        service = "ratio",
+        ratio = 1,
+        calls = 9,
+        minimum = 2,
+        open = "1h",
+        slow = "1us",
+        slow_ratio = 0.5
+    )]
+    async fn in_a_ratio(is_slow: bool) -> Result<u8, Failed> {
+        if is_slow {
+            dawdle();
+        }
+        Ok(1)
+    }
+
+    #[circuit_breaker(service = "patient", failures = 1, slow = "1h")]
+    async fn patient() -> Result<u8, Failed> {
+        dawdle();
+        pending().await
+    }
+
+    fn slow(service: &str) -> f64 {
+        sample("circuit_breaker_calls_total", [("service", service), ("result", "slow")])
+    }
+
+    fn failures(service: &str) -> f64 {
+        sample("circuit_breaker_failures_total", [("service", service)])
+    }
+
+    #[test]
+    fn a_service_that_hangs_opens_its_breaker_although_callers_give_up() {
+        assert_eq!(slow("hangs"), 0.0);
+        for _ in 0..2 {
+            assert_eq!(state("hangs"), 0.0);
+            abandon(hangs());
+        }
+        assert_eq!(ready(hangs()), OPEN);
+        assert_eq!((slow("hangs"), failures("hangs"), state("hangs")), (2.0, 2.0, 1.0));
+        assert_eq!(calls("hangs"), [0.0, 0.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn late_answers_are_failures() {
+        assert_eq!(ready(late(Ok(1))), Ok(1));
+        assert_eq!(ready(late(Err(Failed::Refused))), Err(Failed::Refused));
+        assert_eq!(ready(late(DOWN)), DOWN);
+        assert_eq!(ready(late(Ok(1))), OPEN);
+        assert_eq!((slow("late"), failures("late")), (2.0, 3.0));
+        assert_eq!(calls("late"), [0.0, 1.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn slow_calls_have_their_own_ratio() {
+        assert_eq!(sample("circuit_breaker_slow_ratio_threshold", [("service", "ratio")]), 0.5);
+        assert_eq!(ready(in_a_ratio(true)), Ok(1));
+        assert_eq!(state("ratio"), 0.0);
+        assert_eq!(ready(in_a_ratio(true)), Ok(1));
+        assert_eq!(ready(in_a_ratio(false)), OPEN);
+        assert_eq!((slow("ratio"), failures("ratio")), (2.0, 0.0));
+    }
+
+    #[test]
+    fn who_leaves_early_opens_nothing() {
+        abandon(patient());
+        assert_eq!((slow("patient"), state("patient")), (0.0, 0.0));
+        assert_eq!(calls("patient"), [0.0, 0.0, 0.0, 1.0, 0.0]);
+    }
+
+    #[circuit_breaker(service = "cancelled_fails", failures = 1, open = "1h", cancelled_fails)]
+    async fn cancelled_fails() -> Result<u8, Failed> {
+        pending().await
+    }
+
+    #[test]
+    fn cancelled_calls_fail_on_request() {
+        drop(cancelled_fails());
+        assert_eq!(state("cancelled_fails"), 0.0, "a call that was never polled has not started");
+        abandon(cancelled_fails());
+        assert_eq!((calls("cancelled_fails"), failures("cancelled_fails")), ([0.0, 0.0, 0.0, 1.0, 0.0], 1.0));
+        assert_eq!(ready(cancelled_fails()), OPEN);
+    }
+
+    #[test]
+    fn a_breaker_of_the_program_has_the_same_settings() {
+        let clock = ManualClock::new();
+        let settings = Settings::consecutive(1).slow(Duration::from_secs(2));
+        let breaker = CircuitBreaker::with_clock("calls", settings, clock.clone()).unwrap();
+        // Through `call`.
+        let call = async {
+            clock.advance(Duration::from_secs(3));
+            Ok::<u8, Failed>(1)
+        };
+        assert_eq!(ready(breaker.call(call)), Ok(1));
+        assert_eq!((breaker.state(), breaker.snapshot().calls.slow), (State::Open, Some(1)));
+        breaker.reset();
+        // By hand: from the permit to its drop.
+        let permit = breaker.acquire_owned().unwrap();
+        clock.advance(Duration::from_secs(3));
+        drop(permit);
+        assert_eq!((breaker.state(), breaker.snapshot().calls.slow), (State::Open, Some(2)));
+    }
+}
+
 mod rejected {
     use super::*;
 
@@ -469,5 +671,5 @@ fn the_catalog_has_the_metrics_of_breakers() {
     });
     let calls = calls.unwrap();
     assert_eq!(calls.values[0], ["plain"]);
-    assert_eq!(calls.values[1], ["success", "failure", "ignored", "cancelled", "rejected"]);
+    assert_eq!(calls.values[1], ["success", "failure", "slow", "ignored", "cancelled", "rejected"]);
 }

@@ -121,6 +121,7 @@ struct Client {
 enum ClientError {
     Open(State),
     Down,
+    Refused,
 }
 
 impl From<CircuitOpen> for ClientError {
@@ -133,6 +134,7 @@ impl From<CircuitOpen> for ClientError {
 enum Behavior {
     Ok,
     Fail,
+    Refuse,
     Panic,
     PanicAtOnce,
     Hang,
@@ -156,6 +158,7 @@ impl Service<Behavior> for Client {
             match behavior {
                 Behavior::Ok | Behavior::PanicAtOnce => Ok(call),
                 Behavior::Fail => Err(ClientError::Down),
+                Behavior::Refuse => Err(ClientError::Refused),
                 Behavior::Panic => quiet_panic(),
                 Behavior::Hang => std::future::pending().await,
             }
@@ -207,6 +210,79 @@ async fn closures_classify_results_and_answer_rejected_calls() {
     assert_eq!(breaker.state(), State::Open);
     assert_eq!(service.call(Behavior::Ok).await, Ok(8));
     assert_eq!(breaker.snapshot().calls.ignored, Some(1));
+}
+
+#[tokio::test]
+async fn a_layer_ignores_what_says_nothing_about_the_service() {
+    let (breaker, clock) = manual("refusals");
+    let layer =
+        CircuitBreakerLayer::new(breaker.clone()).ignore_if(|error: &ClientError| *error == ClientError::Refused);
+    let mut service = layer.layer(Client::default());
+    for behavior in [Behavior::Fail, Behavior::Refuse, Behavior::Refuse, Behavior::Fail] {
+        assert_eq!(breaker.state(), State::Closed);
+        service.call(behavior).await.unwrap_err();
+    }
+    assert_eq!(breaker.state(), State::Open);
+    clock.advance(Duration::from_secs(3));
+    assert_eq!(service.call(Behavior::Refuse).await, Err(ClientError::Refused));
+    assert_eq!(breaker.state(), State::HalfOpen, "the probe is given back");
+    service.call(Behavior::Ok).await.unwrap();
+    assert_eq!(breaker.state(), State::Closed);
+
+    let (breaker, _clock) = manual("both");
+    let layer = CircuitBreakerLayer::new(breaker.clone())
+        .failure_if(|error: &ClientError| *error != ClientError::Down)
+        .ignore_if(|error: &ClientError| *error == ClientError::Refused);
+    let mut service = layer.layer(Client::default());
+    for behavior in [Behavior::Ok, Behavior::Fail, Behavior::Refuse] {
+        let _ = service.call(behavior).await;
+    }
+    let calls = breaker.snapshot().calls;
+    assert_eq!((calls.success, calls.failure, calls.ignored), (Some(2), Some(0), Some(1)));
+}
+
+#[tokio::test]
+async fn a_panic_of_a_classification_is_a_failure_and_does_not_reach_the_client() {
+    let (breaker, _clock) = manual("panicking");
+    let layer = CircuitBreakerLayer::new(breaker.clone()).ignore_if(|_: &ClientError| quiet_panic());
+    assert_eq!(layer.layer(Client::default()).call(Behavior::Refuse).await, Err(ClientError::Refused));
+    assert_eq!(breaker.snapshot().calls.failure, Some(1));
+}
+
+#[tokio::test]
+async fn a_layer_counts_slow_calls_however_they_end() {
+    let clock = ManualClock::new();
+    let settings = Settings::consecutive(3).slow(Duration::from_secs(2));
+    let breaker = CircuitBreaker::with_clock("slow", settings, clock.clone()).unwrap();
+    let mut service = CircuitBreakerLayer::new(breaker.clone()).layer(Client::default());
+    // A call starts when the service is called, not at its first poll.
+    let [success, hangs, early] = [Behavior::Ok, Behavior::Hang, Behavior::Hang].map(|behavior| service.call(behavior));
+    abandon(early);
+    clock.advance(Duration::from_secs(3));
+    success.await.unwrap();
+    abandon(hangs);
+    assert_eq!(breaker.state(), State::Closed);
+    let late = service.call(Behavior::Fail);
+    clock.advance(Duration::from_secs(3));
+    late.await.unwrap_err();
+    assert_eq!(breaker.state(), State::Open);
+    let calls = breaker.snapshot().calls;
+    assert_eq!((calls.slow, calls.failure, calls.cancelled, calls.success), (Some(2), Some(1), Some(1), Some(0)));
+}
+
+#[tokio::test]
+async fn a_route_that_hangs_opens_its_breaker_when_clients_leave() {
+    let clock = ManualClock::new();
+    let settings = Settings::consecutive(2).slow(Duration::from_secs(2)).open(Duration::from_secs(60));
+    let breaker = CircuitBreaker::with_clock("route", settings, clock.clone()).unwrap();
+    let router: Router = Router::new().route("/hangs", get(std::future::pending::<()>));
+    let mut app = router.route_layer(CircuitBreakerLayer::for_routes(breaker.clone()));
+    for _ in 0..2 {
+        let mut request = Box::pin(answer(&mut app, "/hangs"));
+        assert!(futures::poll!(&mut request).is_pending());
+        clock.advance(Duration::from_secs(3));
+    }
+    assert_eq!(answer(&mut app, "/hangs").await, (StatusCode::SERVICE_UNAVAILABLE, Some("60".to_owned())));
 }
 
 #[test]

@@ -59,6 +59,13 @@ fn no_other_objective() {}
 #[track(name = "promised", labels(kind = "b"), objective(success = 95.0))]
 fn objective_apart() {}
 
+// Two histograms with one name for their overdue calls.
+#[track_histogram(name = "stem_seconds", objective(latency("500ms", 99.0)))]
+async fn one_stem() {}
+
+#[track_histogram(name = "stem_duration_seconds", objective(latency("500ms", 99.0)))]
+async fn other_stem() {}
+
 #[metrics]
 mod business {
     /// Kinds.
@@ -85,6 +92,7 @@ fn an_error_has_the_metric_the_difference_and_both_locations() {
         ("labels_total", "labels", ["one_label", "other_label"]),
         ("help_total", "help", ["one_help", "other_help"]),
         ("buckets_seconds", "buckets", ["one_list", "other_list"]),
+        ("stem_overdue_total", "help", ["one_stem", "other_stem"]),
         ("kinds", "kind of gauge", ["one_kind", "kinds"]),
     ];
     let expected = expected.map(|(metric, what, places)| (metric.to_owned(), what, places));
@@ -105,7 +113,7 @@ fn an_error_has_the_metric_the_difference_and_both_locations() {
     for expected in ["::one_objective) and 99% succeed at ", "::other_objective); make the two agree"] {
         assert!(objectives[0].contains(expected), "{expected}: {}", objectives[0]);
     }
-    assert_eq!(problems.len(), 6);
+    assert_eq!(problems.len(), 7);
 }
 
 #[test]
@@ -133,6 +141,8 @@ fn all_functions_work_and_the_first_definition_records() {
     other_objective();
     no_other_objective();
     objective_apart();
+    support::ready(one_stem());
+    support::ready(other_stem());
     business::kinds().set(5.0);
     business::labels().observe(1.0);
     let page = page_of(Registry::global());

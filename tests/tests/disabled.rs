@@ -33,6 +33,12 @@ async fn waiting(done: bool) -> u8 {
     1
 }
 
+#[track(name = "promised", buckets = [0.001, 1], objective(latency("1ms", 99.0)))]
+async fn promised() {
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    pending::<()>().await;
+}
+
 #[track_counter(name = "labelled_total", labels(entry = read(), returned = |_: &u8| read()), ok_if = |_| read() < 100)]
 async fn labelled() -> u8 {
     1
@@ -82,6 +88,8 @@ fn calls_in_flight_are_recorded_and_later_ones_are_not() {
     assert_eq!(ready(labelled()), 1);
     assert_eq!(ready(boxed()), 2);
     assert_eq!(panics(|| never()), Payload(7));
+    support::abandon(promised());
+    assert_eq!(page().value("promised_overdue_total", []), 0.0);
     sell();
     sell();
     assert_eq!(page().value("sold_total", []), 1.0);

@@ -2,9 +2,10 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
+use syn::Expr;
 use syn::spanned::Spanned as _;
 
-use super::plan::{Breaker, Classification, Plan, Rejection, SettingValue, Settings};
+use super::plan::{Breaker, Classification, Plan, Rejection, Setting, SettingValue, Settings};
 use crate::crate_path;
 use crate::expand::body::{future_of_body, output_span};
 use crate::expand::buckets::float;
@@ -97,16 +98,16 @@ fn declared(plan: &Plan<'_>, private: &TokenStream, service: &Text, settings: &S
             (Some(constant), generate!(__SERVICE))
         }
     };
-    let checked = arguments.iter().chain(setters.iter().map(|(_, setting)| setting));
-    let checks = checked.map(|setting| {
+    let has_range = |setting: &&Setting<'_>| !matches!(setting.value, SettingValue::Flag(_));
+    let checks = arguments.iter().chain(setters).filter(has_range).map(|setting| {
         let key = setting.key.as_str();
         let check = call_over(&setting.value, &generate!(__SETTINGS.expect), key.to_token_stream());
         generate!(const _: () = #check;)
     });
     let constructor = Ident::new(constructor, Span::mixed_site());
-    let arguments = arguments.iter().map(|argument| setting_value(argument.value));
-    let setters = setters.iter().map(|(method, setting)| {
-        let (method, value) = (Ident::new(method, Span::mixed_site()), setting_value(setting.value));
+    let arguments = arguments.iter().map(|argument| setting_value(&argument.value));
+    let setters = setters.iter().map(|setting| {
+        let (method, value) = (Ident::new(setting.key.as_str(), Span::mixed_site()), setting_value(&setting.value));
         generate!(.#method(#value))
     });
     generate! {
@@ -125,11 +126,13 @@ fn declared(plan: &Plan<'_>, private: &TokenStream, service: &Text, settings: &S
     }
 }
 
-fn setting_value(value: SettingValue<'_>) -> TokenStream {
+/// Returns the argument of the method that makes a setting.
+fn setting_value(value: &SettingValue<'_>) -> TokenStream {
     match value {
         SettingValue::Count(expr) => expr.to_token_stream(),
         SettingValue::Float(expr) => float(expr),
         SettingValue::Duration(value) => duration(value),
+        SettingValue::Flag(_) => TokenStream::new(),
     }
 }
 
@@ -173,16 +176,25 @@ fn rejected(plan: &Plan<'_>, private: &TokenStream) -> Rejected {
 
 /// Returns the verdict about the returned value, and the lints that it needs allowed.
 fn verdict(plan: &Plan<'_>, private: &TokenStream, returned: &TokenStream) -> (TokenStream, Option<TokenStream>) {
-    let (function, closure) = match plan.classification {
+    let by = |function: TokenStream, closure: &Expr| call_over(closure, &function, generate!(&#returned, #closure));
+    let verdict = match plan.classification {
         // With the span of the attribute, like the rejection: one error, not two, if the type is not a `Result`.
         Classification::Outcome => {
             let returned = relocated(returned, Span::mixed_site());
             let outcome = generate!({ use #private::OutcomeOf as _; (&&&&&&#private::Probe(&#returned)).outcome() });
-            return (generate!(#private::judged(&#returned, #outcome)), None);
+            generate!(#private::judged(&#returned, #outcome))
         }
-        Classification::FailureIf(closure) => (generate!(#private::judged_by), closure),
-        Classification::Classify(closure) => (generate!(#private::classified), closure),
+        Classification::FailureIf(closure) => by(generate!(#private::judged_by), closure),
+        Classification::Classify(closure) => by(generate!(#private::classified), closure),
     };
+    let verdict = match plan.ignore_if {
+        Some(closure) => {
+            let function = generate!(#private::unless_ignored);
+            call_over(closure, &function, generate!(&#returned, #closure, || #verdict))
+        }
+        None => verdict,
+    };
+    let has_closure = plan.ignore_if.is_some() || !matches!(plan.classification, Classification::Outcome);
     let lints = generate!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]);
-    (call_over(closure, &function, generate!(&#returned, #closure)), Some(lints))
+    (verdict, has_closure.then_some(lints))
 }

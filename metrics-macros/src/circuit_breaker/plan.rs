@@ -22,6 +22,8 @@ pub(super) struct Plan<'a> {
     pub(super) breaker: Breaker<'a>,
     pub(super) output: &'a Type,
     pub(super) classification: Classification<'a>,
+    /// A closure on the error, which decides if the call is ignored.
+    pub(super) ignore_if: Option<&'a Expr>,
     pub(super) rejection: Rejection<'a>,
 }
 
@@ -53,8 +55,8 @@ pub(super) struct Settings<'a> {
     /// The constructor in the runtime.
     pub(super) constructor: &'static str,
     pub(super) arguments: Vec<Setting<'a>>,
-    /// Further settings, each with its method.
-    pub(super) setters: Vec<(&'static str, Setting<'a>)>,
+    /// Further settings. Each key is also the name of the method.
+    pub(super) setters: Vec<Setting<'a>>,
 }
 
 /// The value of a setting, and its key.
@@ -63,11 +65,12 @@ pub(super) struct Setting<'a> {
     pub(super) value: SettingValue<'a>,
 }
 
-#[derive(Clone, Copy)]
 pub(super) enum SettingValue<'a> {
     Count(&'a Expr),
     Float(&'a Expr),
     Duration(&'a Duration),
+    /// A method without an argument. The identifier is the user's key.
+    Flag(Ident),
 }
 
 /// Decides if a call counts as a failure.
@@ -115,7 +118,9 @@ pub(super) fn plan<'a>(args: &'a Args, function: &'a Function, problems: &mut Pr
             (_, Rejection::OnReject(closure)) => uses_patterns(&closure.to_token_stream(), &function.signature),
             _ => false,
         };
-    Some(Plan { function, stays_async, krate, breaker: breaker?, output: output?, classification, rejection })
+    let ignore_if = args.expr(Key::IgnoreIf);
+    let (breaker, output) = (breaker?, output?);
+    Some(Plan { function, stays_async, krate, breaker, output, classification, ignore_if, rejection })
 }
 
 fn output<'a>(function: &'a Function, problems: &mut Problems) -> Option<&'a Type> {
@@ -154,6 +159,7 @@ fn declared<'a>(args: &'a Args, problems: &mut Problems) -> Option<Breaker<'a>> 
     let count = |key| Some(Setting { key, value: SettingValue::Count(args.expr(key)?) });
     let float = |key| Some(Setting { key, value: SettingValue::Float(args.expr(key)?) });
     let duration = |key| Some(Setting { key, value: SettingValue::Duration(args.duration(key)?) });
+    let flag = |key| Some(Setting { key, value: SettingValue::Flag(args.key(key)?) });
     let (constructor, arguments) = if let Some(failures) = count(Key::Failures) {
         ("consecutive", vec![failures])
     } else {
@@ -164,14 +170,17 @@ fn declared<'a>(args: &'a Args, problems: &mut Problems) -> Option<Breaker<'a>> 
         }
     };
     let setters = [
-        ("minimum", count(Key::Minimum)),
-        ("open", duration(Key::Open)),
-        ("open_at_most", duration(Key::MaxOpen)),
-        ("jitter", float(Key::Jitter)),
-        ("half_open", count(Key::HalfOpen)),
-        ("lease", duration(Key::Lease)),
+        count(Key::Minimum),
+        duration(Key::Open),
+        duration(Key::MaxOpen),
+        float(Key::Jitter),
+        count(Key::HalfOpen),
+        duration(Key::Lease),
+        duration(Key::Slow),
+        float(Key::SlowRatio),
+        flag(Key::CancelledFails),
     ];
-    let setters = setters.into_iter().filter_map(|(method, setting)| Some((method, setting?))).collect();
+    let setters = setters.into_iter().flatten().collect();
     Some(Breaker::Declared { service, settings: Settings { constructor, arguments, setters } })
 }
 
@@ -204,6 +213,7 @@ impl ToTokens for SettingValue<'_> {
         match self {
             Self::Count(expr) | Self::Float(expr) => expr.to_tokens(tokens),
             Self::Duration(duration) => duration.to_tokens(tokens),
+            Self::Flag(key) => key.to_tokens(tokens),
         }
     }
 }

@@ -20,7 +20,8 @@ keys! {
     ErrorIf "error_if", InFlight "in_flight", Timed "timed", Returns "returns", Crate "crate", Preset "preset",
     Model "model", Tokens "tokens", CompressionRatio "ratio", Objective "objective",
     Service "service", Failures "failures", Ratio "ratio", Calls "calls", Window "window", Minimum "minimum",
-    Open "open", MaxOpen "max_open", Jitter "jitter", HalfOpen "half_open", Lease "lease", Breaker "breaker",
-    FailureIf "failure_if", Classify "classify", OnReject "on_reject", Fallback "fallback",
+    Open "open", MaxOpen "max_open", Jitter "jitter", HalfOpen "half_open", Lease "lease", Slow "slow",
+    SlowRatio "slow_ratio", CancelledFails "cancelled_fails", Breaker "breaker",
+    FailureIf "failure_if", IgnoreIf "ignore_if", Classify "classify", OnReject "on_reject", Fallback "fallback",
     Prefix "prefix", Rename "rename", Limit "limit",
 }

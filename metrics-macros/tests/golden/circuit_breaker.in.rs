@@ -27,3 +27,11 @@ async fn with_fallback(_key: String, mut bytes: Vec<u8>) -> Result<(), Error> {
 async fn stacked() -> Result<u8, Error> {
     Ok(1)
 }
+
+#[circuit_breaker(
+    service = "patient", ratio = 0.5, calls = 20, slow = "2s", slow_ratio = 0.8, cancelled_fails,
+    failure_if = |e| e.is_fatal(), ignore_if = Error::is_refusal
+)]
+async fn patient() -> Result<u8, Error> {
+    Ok(1)
+}

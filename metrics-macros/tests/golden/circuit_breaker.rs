@@ -130,7 +130,7 @@ fn with_fallback(
                 )
                 .minimum(3)
                 .open(::core::time::Duration::from_nanos(1000000000u64))
-                .open_at_most(LONGEST)
+                .max_open(LONGEST)
                 .jitter(0.25f64)
                 .lease(::core::time::Duration::from_nanos(10000000000u64));
             const __SERVICE: &'static ::core::primitive::str = {
@@ -291,4 +291,69 @@ async fn stacked() -> Result<u8, Error> {
             ),
         )
         .await;
+}
+#[cfg(doc)]
+async fn patient() -> Result<u8, Error> {
+    ::metrics_runtime::__private::unreachable()
+}
+#[cfg(not(doc))]
+fn patient() -> impl ::core::future::Future<Output = Result<u8, Error>> {
+    return ::metrics_runtime::__private::behind_breaker(
+        move || match {
+            const __SETTINGS: ::metrics_runtime::__private::Settings = ::metrics_runtime::__private::Settings::ratio_of_calls(
+                    0.5f64,
+                    20,
+                )
+                .slow(::core::time::Duration::from_nanos(2000000000u64))
+                .slow_ratio(0.8f64)
+                .cancelled_fails();
+            const _: () = __SETTINGS.expect("ratio");
+            const _: () = __SETTINGS.expect("calls");
+            const _: () = __SETTINGS.expect("slow");
+            const _: () = __SETTINGS.expect("slow_ratio");
+            static __BREAKER: ::metrics_runtime::__private::DeclaredBreaker = ::metrics_runtime::__private::DeclaredBreaker::new(
+                "patient",
+                __SETTINGS,
+                ::metrics_runtime::__private::Source::new(
+                    ::core::file!(),
+                    ::core::line!(),
+                    ::core::module_path!(),
+                    "patient",
+                ),
+            );
+            ::metrics_runtime::__private::listed! {
+                entry __ENTRY = & __BREAKER
+            }
+            __BREAKER.get()
+        }
+            .acquire()
+        {
+            ::core::result::Result::Ok(permit) => {
+                ::metrics_runtime::__private::Asked::Admitted(
+                    async move {
+                        if false {
+                            return ::metrics_runtime::__private::unreachable::<
+                                Result<u8, Error>,
+                            >();
+                        }
+                        match () {
+                            () => Ok(1),
+                        }
+                    },
+                    permit,
+                )
+            }
+            ::core::result::Result::Err(open) => {
+                ::metrics_runtime::__private::answered(
+                    ::metrics_runtime::__private::rejected(open),
+                )
+            }
+        },
+        #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+        move |returned| ::metrics_runtime::__private::unless_ignored(
+            &*returned,
+            Error::is_refusal,
+            || ::metrics_runtime::__private::judged_by(&*returned, |e| e.is_fatal()),
+        ),
+    );
 }

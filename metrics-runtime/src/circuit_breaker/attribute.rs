@@ -177,6 +177,21 @@ pub fn judged<R: CallResult>(_returned: &R, outcome: Outcome) -> Verdict {
     (outcome == Outcome::Error).into()
 }
 
+/// Ignores the call if `ignore_if` says so about its error. Otherwise returns the verdict of `otherwise`. If the closure
+/// panics, the call is a failure.
+#[inline]
+pub fn unless_ignored<R: CallResult>(
+    returned: &R,
+    ignore_if: impl FnOnce(&R::Error) -> bool,
+    otherwise: impl FnOnce() -> Verdict,
+) -> Verdict {
+    match returned.error().map(|error| contained(|| ignore_if(error))) {
+        Some(None) => Verdict::Failure,
+        Some(Some(true)) => Verdict::Ignored,
+        Some(Some(false)) | None => otherwise(),
+    }
+}
+
 /// Returns the verdict of `failure_if` on an error, or a success. If the closure panics, the call is a failure.
 #[inline]
 pub fn judged_by<R: CallResult, V: Into<Verdict>>(returned: &R, failure_if: impl FnOnce(&R::Error) -> V) -> Verdict {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
-use super::clock::Clock;
+use super::clock::{Clock, nanos};
 use super::machine::{Admission, Context, Machine, PackedState, Rejection, View};
 use super::open::CircuitOpen;
 use super::permit::{Calling, Permit};
@@ -65,6 +65,8 @@ struct StateCell {
     packed: AtomicU64,
     /// The end of the open state, on the breaker's clock. Stored before the packed state that says the breaker is open.
     open_until: AtomicU64,
+    /// The duration in nanoseconds from which on a call is slow. Here, because every call reads this cache line.
+    slow: Option<u64>,
 }
 
 impl CircuitBreaker {
@@ -101,7 +103,11 @@ impl CircuitBreaker {
         let inner = Inner {
             service,
             clock,
-            state: CachePadded::new(StateCell { packed, open_until: AtomicU64::new(0) }),
+            state: CachePadded::new(StateCell {
+                packed,
+                open_until: AtomicU64::new(0),
+                slow: settings.slow.map(nanos),
+            }),
             call_count: CallCount::new(&settings),
             completed: Completion::ALL.map(|_| counter()),
             rejected: counter(),
@@ -223,6 +229,10 @@ impl CircuitBreaker {
     /// Transitions arrive in order. No lock is held, so the listener can use the breaker. It runs on the thread that
     /// caused the transition, or on a thread that is delivering an earlier one at that moment. The transition from open
     /// to half-open is delivered with the next call. A panic of the listener is caught and logged.
+    ///
+    /// At most 256 transitions wait for a slow listener. Beyond that, the oldest ones are dropped for all listeners and
+    /// counted in `circuit_breaker_transitions_dropped_total`, which exists for breakers with a listener. The last
+    /// transition is always delivered.
     pub fn on_transition(&self, listener: impl Fn(&Transition) + Send + Sync + 'static) {
         self.inner.lock().listeners.push(Arc::new(listener));
     }
@@ -316,7 +326,8 @@ impl Inner {
     pub(super) fn admit(&self) -> Result<Admission, CircuitOpen> {
         let packed = self.packed_state();
         if packed.admits() {
-            return Ok(Admission { generation: packed.generation(), probe: None });
+            let start = if self.state.slow.is_some() { self.clock.now() } else { 0 };
+            return Ok(Admission { generation: packed.generation(), probe: None, start });
         }
         self.admit_unless_open(packed)
     }
@@ -341,14 +352,22 @@ impl Inner {
     /// Records the end of a call.
     #[inline]
     pub(super) fn complete(&self, admission: Admission, completion: Completion) {
-        self.completed[completion as usize].add(1);
-        match completion {
-            Completion::Success => self.succeed(admission),
-            Completion::Failure => self.complete_in_machine(admission, completion),
-            Completion::Ignored | Completion::Cancelled if admission.probe.is_some() => {
-                self.complete_in_machine(admission, completion);
-            }
-            Completion::Ignored | Completion::Cancelled => {}
+        let slow = self.state.slow.is_some_and(|slow| self.clock.now().saturating_sub(admission.start) > slow);
+        if completion == Completion::Success && !slow {
+            self.completed[Completion::Success as usize].add(1);
+            self.succeed(admission);
+        } else {
+            self.complete_otherwise(admission, completion, slow);
+        }
+    }
+
+    /// Records the end of a call that is not a success in time.
+    #[inline(never)]
+    fn complete_otherwise(&self, admission: Admission, completion: Completion, slow: bool) {
+        let result = if slow && !self.settings.is_failure(completion) { Completion::Slow } else { completion };
+        self.completed[result as usize].add(1);
+        if slow || self.settings.is_failure(result) || admission.probe.is_some() {
+            self.complete_in_machine(admission, result, slow);
         }
     }
 
@@ -362,7 +381,7 @@ impl Inner {
         // A thread that is suspended here for the rest of this state adds one success to the window of a later state. A
         // lock for every call would cost more than this inaccuracy.
         if admission.probe.is_some() || packed.needs_success() {
-            self.complete_in_machine(admission, Completion::Success);
+            self.complete_in_machine(admission, Completion::Success, false);
         } else if !matches!(self.settings.policy, Policy::Consecutive { .. }) && packed.state() == State::Closed {
             self.count_success(admission);
         }
@@ -379,8 +398,8 @@ impl Inner {
     }
 
     #[cold]
-    fn complete_in_machine(&self, admission: Admission, completion: Completion) {
-        self.change(|machine, cx| machine.complete(cx, admission, completion));
+    fn complete_in_machine(&self, admission: Admission, result: Completion, slow: bool) {
+        self.change(|machine, cx| machine.complete(cx, admission, result, slow));
     }
 
     fn state(&self) -> State {
@@ -393,20 +412,28 @@ impl Inner {
 
 impl BreakerSource for Inner {
     fn snapshot(&self) -> Snapshot {
-        let View { state, transitions, last_transition, ratio, probes } = self.lock().view(self.cx());
-        let failures = self.completed[Completion::Failure as usize].sum();
-        let [success, _, ignored, cancelled] = self.completed.each_ref().map(|count| Some(count.sum()));
-        let (failure, rejected) = (Some(failures), Some(self.rejected.sum()));
+        let View { state, transitions, last_transition, ratios, probes, dropped } = self.lock().view(self.cx());
+        let count = |result: Completion| self.completed[result as usize].sum();
+        let failures = Completion::ALL.into_iter().filter(|result| self.settings.is_failure(*result)).map(count).sum();
         let mut snapshot = Snapshot::new(state)
             .failures(failures)
-            .calls(Calls { success, failure, ignored, cancelled, rejected })
+            .calls(Calls {
+                success: Some(count(Completion::Success)),
+                failure: Some(count(Completion::Failure)),
+                slow: self.settings.slow.map(|_| count(Completion::Slow)),
+                ignored: Some(count(Completion::Ignored)),
+                cancelled: Some(count(Completion::Cancelled)),
+                rejected: Some(self.rejected.sum()),
+            })
             .last_transition(last_transition)
             .probes_in_flight(probes);
         for (from, to) in State::transitions() {
             snapshot = snapshot.transition(from, to, transitions[from as usize][to as usize]);
         }
-        snapshot.failure_ratio = ratio;
-        snapshot.failure_ratio_threshold = self.settings.ratio();
+        let thresholds = self.settings.thresholds();
+        (snapshot.failure_ratio, snapshot.failure_ratio_threshold) = (ratios.failed, thresholds.failed);
+        (snapshot.slow_ratio, snapshot.slow_ratio_threshold) = (ratios.slow, thresholds.slow);
+        snapshot.transitions_dropped = dropped;
         snapshot
     }
 }

@@ -10,6 +10,7 @@ use super::Verdict;
 use super::breaker::CircuitBreaker;
 use super::open::CircuitOpen;
 use super::permit::{Guarded, Permit};
+use crate::contained::contained;
 
 /// A layer that puts a service, client or route, behind a [`CircuitBreaker`].
 ///
@@ -20,7 +21,12 @@ use super::permit::{Guarded, Permit};
 /// | [`new`](Self::new), for clients | errors of the service | return an error: `S::Error: From<CircuitOpen>` |
 /// | [`for_routes`](Self::for_routes) (feature `axum`) | errors, and responses with a status code of 500 and above | return a response: 503, with `Retry-After` |
 ///
-/// [`classify`](Self::classify) and [`on_reject`](Self::on_reject) replace these defaults.
+/// [`failure_if`](Self::failure_if), [`ignore_if`](Self::ignore_if), [`classify`](Self::classify) and
+/// [`on_reject`](Self::on_reject) replace these defaults, like the arguments of
+/// [`#[circuit_breaker]`](macro@crate::circuit_breaker) with the same names. A panic of one of these classifications is a
+/// failure, and does not reach the caller. The [`Settings`](super::Settings) are those of the breaker.
+///
+/// A call lasts until its future completes: for a route, until the head of the response.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -59,6 +65,32 @@ impl CircuitBreakerLayer<ByStatus, Respond> {
 }
 
 impl<J, R> CircuitBreakerLayer<J, R> {
+    /// Sets the classification of errors. A closure takes `&Error` and returns a [`Verdict`] or a `bool`, which is `true`
+    /// for a failure. Responses are successes.
+    #[must_use]
+    pub fn failure_if<C>(self, failure_if: C) -> CircuitBreakerLayer<FailureIf<C>, R> {
+        self.classify(FailureIf(failure_if))
+    }
+
+    /// Ignores calls with these errors: they are neither failures nor successes. A closure takes `&Error` and returns
+    /// `true` to ignore the call. All other calls are classified as before.
+    ///
+    /// ```
+    /// use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, CircuitOpen, Settings};
+    ///
+    /// enum ClientError { Open(CircuitOpen), Down, Refused }
+    ///
+    /// let ryot = CircuitBreaker::new("ryot", Settings::consecutive(5))?;
+    /// let layer = CircuitBreakerLayer::new(ryot).ignore_if(|error: &ClientError| matches!(error, ClientError::Refused));
+    /// # let _ = (layer, ClientError::Down, |open| ClientError::Open(open));
+    /// # Ok::<(), metrics_runtime::circuit_breaker::SettingsError>(())
+    /// ```
+    #[must_use]
+    pub fn ignore_if<C>(self, ignore_if: C) -> CircuitBreakerLayer<IgnoreIf<C, J>, R> {
+        let judge = IgnoreIf { ignore_if, otherwise: self.judge };
+        CircuitBreakerLayer { breaker: self.breaker, judge, reject: self.reject }
+    }
+
     /// Sets the classification of finished calls. A closure takes `&Result<Response, Error>` and returns a [`Verdict`]
     /// or a `bool`, which is `true` for a failure.
     #[must_use]
@@ -170,7 +202,7 @@ where
             ResponseStateProj::Call { call, judge } => {
                 let (returned, permit) = std::task::ready!(call.poll(cx));
                 if let Some(judge) = judge.take() {
-                    permit.record(judge.judge(&returned));
+                    permit.record(contained(|| judge.judge(&returned)).unwrap_or(Verdict::Failure));
                 }
                 Poll::Ready(returned)
             }
@@ -204,6 +236,17 @@ pub struct ErrorsFail(());
 #[derive(Clone, Copy, Debug)]
 pub struct ByStatus(());
 
+/// The classifier of [`CircuitBreakerLayer::failure_if`].
+#[derive(Clone, Copy, Debug)]
+pub struct FailureIf<C>(C);
+
+/// The classifier of [`CircuitBreakerLayer::ignore_if`].
+#[derive(Clone, Copy, Debug)]
+pub struct IgnoreIf<C, J> {
+    ignore_if: C,
+    otherwise: J,
+}
+
 /// The [`Reject`] of [`CircuitBreakerLayer::new`]: rejected calls return an error.
 #[derive(Clone, Copy, Debug)]
 pub struct Rejected(());
@@ -215,6 +258,21 @@ pub struct Respond(());
 impl<T, E> Judge<T, E> for ErrorsFail {
     fn judge(&self, returned: &Result<T, E>) -> Verdict {
         returned.is_err().into()
+    }
+}
+
+impl<T, E, V: Into<Verdict>, C: Fn(&E) -> V> Judge<T, E> for FailureIf<C> {
+    fn judge(&self, returned: &Result<T, E>) -> Verdict {
+        returned.as_ref().err().map_or(Verdict::Success, |error| (self.0)(error).into())
+    }
+}
+
+impl<T, E, C: Fn(&E) -> bool, J: Judge<T, E>> Judge<T, E> for IgnoreIf<C, J> {
+    fn judge(&self, returned: &Result<T, E>) -> Verdict {
+        match returned {
+            Err(error) if (self.ignore_if)(error) => Verdict::Ignored,
+            _ => self.otherwise.judge(returned),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::clock::{Clock, nanos};
 use super::settings::Settings;
-use super::window::{CallCount, Window};
+use super::window::{CallCount, Fault, Ratios, Window};
 use super::{Completion, State, Transition};
 
 /// A function that is called with each transition.
@@ -62,6 +62,8 @@ pub(super) struct Admission {
     pub(super) generation: u64,
     /// The number of the probe, if the call is one.
     pub(super) probe: Option<std::num::NonZero<u64>>,
+    /// The start of the call on the breaker's clock, or zero if the breaker does not measure calls.
+    pub(super) start: u64,
 }
 
 #[derive(Debug)]
@@ -102,6 +104,8 @@ pub(super) struct Machine {
     pub(super) listeners: Vec<Listener>,
     /// The transitions that were not delivered to the listeners yet.
     pub(super) undelivered: VecDeque<Transition>,
+    /// The number of transitions that were not delivered, because the listeners are slower than the transitions.
+    dropped: u64,
     /// `true` while a thread delivers transitions to the listeners.
     pub(super) notifying: bool,
 }
@@ -123,8 +127,10 @@ pub(super) struct View {
     pub(super) state: State,
     pub(super) transitions: Transitions,
     pub(super) last_transition: f64,
-    pub(super) ratio: Option<f64>,
+    pub(super) ratios: Ratios,
     pub(super) probes: u64,
+    /// The number of dropped transitions, or `None` without listeners.
+    pub(super) dropped: Option<u64>,
 }
 
 /// The fields of the breaker that the machine reads.
@@ -139,6 +145,10 @@ pub(super) struct Context<'a> {
 /// rejected call a second is cheap.
 const MAX_HALF_OPEN_RETRY: u64 = 1_000_000_000;
 
+/// The largest number of transitions that wait for the listeners. The oldest ones are dropped, so that the last one that
+/// is delivered leads to the current state.
+const MAX_UNDELIVERED: usize = 256;
+
 impl Machine {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
@@ -151,6 +161,7 @@ impl Machine {
             last_transition: 0.0,
             listeners: Vec::new(),
             undelivered: VecDeque::new(),
+            dropped: 0,
             notifying: false,
         }
     }
@@ -183,6 +194,10 @@ impl Machine {
             self.transitions[from as usize][to as usize] += 1;
             self.last_transition = timestamp;
             if !self.listeners.is_empty() {
+                if self.undelivered.len() >= MAX_UNDELIVERED {
+                    self.undelivered.pop_front();
+                    self.dropped += 1;
+                }
                 self.undelivered.push_back(Transition { from, to });
             }
         }
@@ -215,10 +230,11 @@ impl Machine {
     /// Admits or rejects a call.
     pub(super) fn admit(&mut self, cx: Context<'_>) -> Result<Admission, Rejection> {
         let now = cx.clock.now();
+        let start = if cx.settings.slow.is_some() { now } else { 0 };
         self.apply_elapsed_time(now);
         let (state, generation) = (self.state(), self.generation);
         match &mut self.phase {
-            Phase::Closed | Phase::Disabled => Ok(Admission { generation, probe: None }),
+            Phase::Closed | Phase::Disabled => Ok(Admission { generation, probe: None, start }),
             Phase::Open { until, .. } => Err(Rejection { state, retry_after: Some(until.saturating_sub(now)) }),
             Phase::ForcedOpen => Err(Rejection { state, retry_after: None }),
             Phase::HalfOpen { probes, succeeded } => {
@@ -228,7 +244,7 @@ impl Machine {
                     let number = self.next_probe;
                     self.next_probe = number.saturating_add(1);
                     probes.push(Probe { number, lease_ends: now.saturating_add(nanos(cx.settings.lease)) });
-                    return Ok(Admission { generation, probe: Some(number) });
+                    return Ok(Admission { generation, probe: Some(number), start });
                 }
                 let free = probes.iter().map(|probe| probe.lease_ends).min().unwrap_or(now);
                 Err(Rejection { state, retry_after: Some(free.saturating_sub(now).min(MAX_HALF_OPEN_RETRY)) })
@@ -236,22 +252,21 @@ impl Machine {
         }
     }
 
-    /// Applies the end of a call. Does nothing if another state admitted the call.
-    pub(super) fn complete(&mut self, cx: Context<'_>, admission: Admission, completion: Completion) {
+    /// Applies the end of a call with this result. Does nothing if another state admitted the call.
+    pub(super) fn complete(&mut self, cx: Context<'_>, admission: Admission, result: Completion, slow: bool) {
         if admission.generation != self.generation {
             return;
         }
+        let fault = Fault { failed: cx.settings.is_failure(result), slow };
+        let is_fault = fault.failed || fault.slow;
         match &mut self.phase {
-            Phase::Closed => match completion {
-                Completion::Success => self.window.success(),
-                Completion::Failure => {
-                    let now = cx.clock.now();
-                    if self.window.failure(cx.call_count, now) {
-                        self.open(cx, now);
-                    }
+            Phase::Closed if is_fault => {
+                let now = cx.clock.now();
+                if self.window.fault(cx.call_count, now, fault) {
+                    self.open(cx, now);
                 }
-                Completion::Ignored | Completion::Cancelled => {}
-            },
+            }
+            Phase::Closed if result == Completion::Success => self.window.success(),
             Phase::HalfOpen { probes, succeeded } => {
                 let now = cx.clock.now();
                 // A probe whose lease has ended has expired, even if no other call has become a probe since.
@@ -259,18 +274,16 @@ impl Machine {
                     probes.iter().position(|probe| Some(probe.number) == admission.probe && probe.lease_ends > now);
                 let Some(position) = position else { return };
                 probes.swap_remove(position);
-                match completion {
-                    Completion::Success => {
-                        *succeeded += 1;
-                        if *succeeded >= cx.settings.half_open {
-                            self.close(cx);
-                        }
+                if is_fault {
+                    self.open(cx, now);
+                } else if result == Completion::Success {
+                    *succeeded += 1;
+                    if *succeeded >= cx.settings.half_open {
+                        self.close(cx);
                     }
-                    Completion::Failure => self.open(cx, now),
-                    Completion::Ignored | Completion::Cancelled => {}
                 }
             }
-            Phase::Open { .. } | Phase::Disabled | Phase::ForcedOpen => {}
+            Phase::Closed | Phase::Open { .. } | Phase::Disabled | Phase::ForcedOpen => {}
         }
     }
 
@@ -306,11 +319,12 @@ impl Machine {
             state: self.state(),
             transitions: self.transitions,
             last_transition: self.last_transition,
-            ratio: None,
+            ratios: Ratios::default(),
             probes: 0,
+            dropped: (!self.listeners.is_empty()).then_some(self.dropped),
         };
         match &self.phase {
-            Phase::Closed => view.ratio = self.window.ratio(cx.call_count, now),
+            Phase::Closed => view.ratios = self.window.ratios(cx.call_count, now),
             Phase::Open { until, until_timestamp } if now >= *until => {
                 view.state = State::HalfOpen;
                 view.transitions[State::Open as usize][State::HalfOpen as usize] += 1;

@@ -15,10 +15,13 @@ mod family {
     pub(super) const RATIO: usize = 5;
     pub(super) const THRESHOLD: usize = 6;
     pub(super) const PROBES: usize = 7;
+    pub(super) const SLOW_RATIO: usize = 8;
+    pub(super) const SLOW_THRESHOLD: usize = 9;
+    pub(super) const DROPPED: usize = 10;
 }
 
 /// The values of the label `result`.
-const RESULTS: [&str; 5] = ["success", "failure", "ignored", "cancelled", "rejected"];
+const RESULTS: [&str; 6] = ["success", "failure", "slow", "ignored", "cancelled", "rejected"];
 
 /// Returns all values of a label of the families, or an empty list for `service`, whose values are not known.
 pub(super) fn known_values(label: &str) -> Vec<&'static str> {
@@ -68,6 +71,16 @@ pub(super) fn descriptors() -> Vec<Descriptor> {
         ),
         gauge("circuit_breaker_failure_ratio_threshold", "Ratio of failed calls that opens a service's circuit breaker."),
         gauge("circuit_breaker_probes_in_flight", "Probes of a service's half-open circuit breaker in progress."),
+        gauge(
+            "circuit_breaker_slow_ratio",
+            "Ratio of slow calls in the window of a service's circuit breaker; absent below the minimum.",
+        ),
+        gauge("circuit_breaker_slow_ratio_threshold", "Ratio of slow calls that opens a service's circuit breaker."),
+        counter(
+            "circuit_breaker_transitions_dropped_total",
+            "State changes of a service's circuit breaker that its listeners were too slow to receive.",
+            &["service"],
+        ),
     ]
 }
 
@@ -78,20 +91,26 @@ pub(super) fn add(samples: &mut Samples, service: &str, snapshot: &Snapshot) {
         (family::LAST_TRANSITION, snapshot.last_transition),
         (family::RATIO, snapshot.failure_ratio),
         (family::THRESHOLD, snapshot.failure_ratio_threshold),
+        (family::SLOW_RATIO, snapshot.slow_ratio),
+        (family::SLOW_THRESHOLD, snapshot.slow_ratio_threshold),
     ];
     for (family, value) in gauges {
         if let Some(value) = value {
             samples.add(family, &[service], Number::Float(value));
         }
     }
-    let numbers = [(family::FAILURES, snapshot.failures), (family::PROBES, snapshot.probes_in_flight)];
+    let numbers = [
+        (family::FAILURES, snapshot.failures),
+        (family::PROBES, snapshot.probes_in_flight),
+        (family::DROPPED, snapshot.transitions_dropped),
+    ];
     for (family, number) in numbers {
         if let Some(number) = number {
             samples.add(family, &[service], Number::Whole(number));
         }
     }
-    let Calls { success, failure, ignored, cancelled, rejected } = snapshot.calls;
-    for (result, calls) in RESULTS.into_iter().zip([success, failure, ignored, cancelled, rejected]) {
+    let Calls { success, failure, slow, ignored, cancelled, rejected } = snapshot.calls;
+    for (result, calls) in RESULTS.into_iter().zip([success, failure, slow, ignored, cancelled, rejected]) {
         if let Some(calls) = calls {
             samples.add(family::CALLS, &[service, result], Number::Whole(calls));
         }

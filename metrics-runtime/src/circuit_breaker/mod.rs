@@ -26,7 +26,9 @@
 //!     }
 //! }
 //!
-//! #[circuit_breaker(service = "ryot", failures = 5, open = "30s", failure_if = |e| !matches!(e, RyotError::Refused))]
+//! #[circuit_breaker(
+//!     service = "ryot", failures = 5, open = "30s", slow = "10s", ignore_if = |e| matches!(e, RyotError::Refused)
+//! )]
 //! #[track_ryot]
 //! async fn generate(prompt: &str) -> Result<String, RyotError> {
 //!     if prompt.is_empty() { Err(RyotError::Refused) } else { Ok(format!("{prompt} ..")) }
@@ -44,7 +46,8 @@
 //!
 //! - A call is a failure if its [outcome](macro@crate::track#outcomes) is an error: what carries an HTTP status is judged
 //!   by the status, 5xx is an error, everything else is not, and an `Err` of any other type is an error. `impl Classify`
-//!   and the arguments `failure_if` and `classify` decide otherwise.
+//!   and the arguments `failure_if`, `ignore_if` and `classify` decide otherwise. [Results](#results) lists all ends of a
+//!   call.
 //! - All functions that name a service share its breaker. The argument `breaker = self.breaker` takes a breaker that
 //!   the program holds.
 //! - The breaker encloses the code that [`macro@crate::track`] and the other attributes record, in any order of the
@@ -72,8 +75,29 @@
 //! | [`ratio_of_calls`](Settings::ratio_of_calls) | `ratio = 0.5, calls = 100` | this ratio of failures among the last calls |
 //! | [`ratio_over_time`](Settings::ratio_over_time) | `ratio = 0.5, window = "10s"` | this ratio of failures within a time window |
 //!
-//! The time in the open state can double each time ([`open_at_most`](Settings::open_at_most), argument `max_open`) and
-//! can vary randomly ([`jitter`](Settings::jitter)).
+//! Each method of [`Settings`] has the name of its argument: the time in the open state ([`open`](Settings::open)) can
+//! double each time up to [`max_open`](Settings::max_open) and can vary randomly ([`jitter`](Settings::jitter)).
+//! [`slow`](Settings::slow), [`slow_ratio`](Settings::slow_ratio) and [`cancelled_fails`](Settings::cancelled_fails) decide
+//! about calls that take too long or are cancelled.
+//!
+//! # Results
+//!
+//! | the call | `result` | for the breaker |
+//! |---|---|---|
+//! | returned, and is a success | `success` | a success |
+//! | returned, and is a failure; or panicked | `failure` | a failure |
+//! | returned, and is ignored (`ignore_if`, [`Verdict::Ignored`]) | `ignored` | nothing |
+//! | was dropped before its end: by a timeout, `select!`, an abort, a client that disconnected | `cancelled` | nothing; a failure with `cancelled_fails` |
+//! | took longer than `slow`, and is not a failure by the rows above | `slow` | a failure; with `slow_ratio` only a slow call |
+//! | was rejected | `rejected` | nothing |
+//!
+//! - Ignore what says nothing about the service, such as a request that was refused before it was sent. As a success, it
+//!   would end a run of failures, and close a half-open breaker while the service is down. An ignored or cancelled probe
+//!   lets another call be a probe.
+//! - The duration of a call is decided at its end. A call that hangs counts when it is cancelled, so set `slow` below the
+//!   timeouts of the callers. A call that failed late is a failure, and also counts for `slow_ratio`.
+//! - `circuit_breaker_failures_total` counts the failures of this table: the results `failure`, `slow` without
+//!   `slow_ratio`, and `cancelled` with `cancelled_fails`.
 //!
 //! # Guarantees
 //!
@@ -81,16 +105,13 @@
 //!   [`half_open`](Settings::half_open).
 //! - The result of a call counts for the state that admitted the call. A call that ends in a later state is counted in
 //!   the metrics and changes nothing else.
-//! - A dropped call counts as `cancelled`, and is neither a success nor a failure. If it was a probe, another call can
-//!   be a probe.
-//! - A panic is a failure.
 //! - A probe that does not end within its [`lease`](Settings::lease) expires, so that another call can be a probe.
 //! - Time is monotonic, arithmetic saturates, and the breaker never panics.
 //! - No lock is held while a call runs, while a listener runs, or across an `.await`.
 //! - A successful call through a closed breaker costs one atomic load before and one after, and one addition to a
 //!   counter of its thread. Policies with a ratio add to a second counter.
 //!   [`ratio_over_time`](Settings::ratio_over_time) also reads the clock, and takes the lock once for each of its ten
-//!   steps.
+//!   steps. [`slow`](Settings::slow) reads the clock before and after the call.
 //!
 //! # Metrics
 //!
@@ -98,12 +119,15 @@
 //! |---|---|---|
 //! | `circuit_breaker_state{service}` | gauge | 0 closed, 1 open, 2 half-open, 3 disabled, 4 forced open |
 //! | `circuit_breaker_failures_total{service}` | counter | failures that the breaker has counted |
-//! | `circuit_breaker_calls_total{service, result}` | counter | calls by `success`, `failure`, `ignored`, `cancelled`, `rejected` |
+//! | `circuit_breaker_calls_total{service, result}` | counter | calls by [result](#results); `slow` exists only with the setting |
 //! | `circuit_breaker_transitions_total{service, from, to}` | counter | transitions |
 //! | `circuit_breaker_last_transition_timestamp_seconds{service}` | gauge | time of the last transition; 0 before the first |
 //! | `circuit_breaker_failure_ratio{service}` | gauge | ratio of failures in the window while closed; absent below the minimum, and for policies without a ratio |
 //! | `circuit_breaker_failure_ratio_threshold{service}` | gauge | ratio that opens the breaker; absent for policies without a ratio |
+//! | `circuit_breaker_slow_ratio{service}` | gauge | with `slow_ratio`: ratio of slow calls in the window while closed; absent below the minimum |
+//! | `circuit_breaker_slow_ratio_threshold{service}` | gauge | with `slow_ratio`: ratio of slow calls that opens the breaker |
 //! | `circuit_breaker_probes_in_flight{service}` | gauge | probes in progress |
+//! | `circuit_breaker_transitions_dropped_total{service}` | counter | transitions that listeners were too slow to receive; only for breakers with a listener |
 //!
 //! A scrape computes the values and does not change the breaker. A breaker whose time in the open state has passed
 //! shows half-open, even before the next call. The series exist from registration, at zero, and disappear when the
@@ -135,7 +159,8 @@ pub use clock::{Clock, ManualClock};
 pub use handle::BreakerHandle;
 #[cfg(feature = "tower")]
 pub use layer::{
-    ByStatus, CircuitBreakerLayer, CircuitBreakerService, ErrorsFail, Judge, Reject, Rejected, Respond, ResponseFuture,
+    ByStatus, CircuitBreakerLayer, CircuitBreakerService, ErrorsFail, FailureIf, IgnoreIf, Judge, Reject, Rejected,
+    Respond, ResponseFuture,
 };
 pub use open::CircuitOpen;
 pub use permit::{Calling, Guarded, Permit};
@@ -211,13 +236,16 @@ impl fmt::Display for State {
 }
 
 /// The classification of a finished call.
+///
+/// With [`Settings::slow`], a call that took too long counts as slow, whatever its verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// The service works.
     Success,
     /// The service fails.
     Failure,
-    /// The call is neither a success nor a failure. If it was a probe, another call can be a probe.
+    /// The call says nothing about the service, such as a request that was refused before it was sent. It is neither a
+    /// success nor a failure. If it was a probe, another call can be a probe.
     Ignored,
 }
 
@@ -238,17 +266,19 @@ pub struct Transition {
     pub to: State,
 }
 
-/// The end of an admitted call.
+/// The result of an admitted call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Completion {
     Success,
     Failure,
+    /// It took longer than [`Settings::slow`], and would not be a failure otherwise.
+    Slow,
     Ignored,
     Cancelled,
 }
 
 impl Completion {
-    const ALL: [Self; 4] = [Self::Success, Self::Failure, Self::Ignored, Self::Cancelled];
+    const ALL: [Self; 5] = [Self::Success, Self::Failure, Self::Slow, Self::Ignored, Self::Cancelled];
 }
 
 impl From<Verdict> for Completion {

@@ -79,6 +79,48 @@ fn no_failure_is_lost_and_the_breaker_opens_once() {
 }
 
 #[test]
+fn no_slow_call_is_lost_however_it_ends() {
+    let consecutive = Settings::consecutive(3);
+    let of_calls = Settings::ratio_of_calls(1.0, 3).slow_ratio(1.0);
+    for settings in [consecutive, of_calls] {
+        model(2, move || {
+            let (breaker, clock) = breaker(settings.slow(WAIT));
+            let [succeeds, is_dropped, fails] = [(); 3].map(|()| breaker.acquire_owned().unwrap());
+            clock.advance(WAIT * 2);
+            let threads = [
+                thread(&breaker, move |_| succeeds.success()),
+                thread(&breaker, move |_| drop(is_dropped)),
+                thread(&breaker, move |_| fails.failure()),
+            ];
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            let calls = breaker.snapshot().calls;
+            assert_eq!(
+                (calls.slow, calls.failure, calls.success, calls.cancelled),
+                (Some(2), Some(1), Some(0), Some(0))
+            );
+            assert_eq!(transitions(&breaker), [(State::Closed, State::Open, 1)]);
+        });
+    }
+}
+
+#[test]
+fn an_ignored_probe_is_replaced_and_a_cancelled_one_fails_on_request() {
+    model(2, || {
+        let (breaker, clock) = breaker(Settings::consecutive(1).cancelled_fails());
+        breaker.acquire().unwrap().failure();
+        clock.advance(WAIT);
+        let ignored = breaker.acquire_owned().unwrap();
+        let ends = thread(&breaker, move |_| ignored.ignore());
+        let probe = thread(&breaker, |breaker| breaker.acquire_owned().ok());
+        ends.join().unwrap();
+        let probe = probe.join().unwrap().or_else(|| breaker.acquire_owned().ok());
+        assert!(breaker.acquire().is_err(), "one probe at a time");
+        drop(probe.unwrap());
+        assert_eq!(breaker.state(), State::Open);
+    });
+}
+
+#[test]
 fn more_failures_than_the_limit_open_the_breaker_once() {
     model(2, || {
         let (breaker, _clock) = breaker(Settings::consecutive(1));

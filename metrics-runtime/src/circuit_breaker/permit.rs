@@ -19,7 +19,9 @@ use crate::instrument::poll::poll_flagged;
 /// or [`record`](Self::record).
 ///
 /// If the permit is dropped without a result, the call counts as `cancelled`, and is neither a success nor a failure.
-/// If it was a probe, another call can be a probe. If the permit is dropped by a panic, the call is a failure. Run a
+/// If it was a probe, another call can be a probe. [`Settings::cancelled_fails`](super::Settings::cancelled_fails) makes it
+/// a failure. With [`Settings::slow`](super::Settings::slow), the time from [`acquire`](super::CircuitBreaker::acquire) to
+/// the result or the drop is the duration of the call. If the permit is dropped by a panic, the call is a failure. Run a
 /// future with [`guard`](Self::guard), so that a panic of the future is distinguished from a future that is dropped
 /// while its thread panics.
 #[must_use = "a permit that is dropped at once counts as cancelled"]
@@ -75,7 +77,8 @@ impl<'breaker> Permit<'breaker> {
         self.record(Verdict::Failure);
     }
 
-    /// Records that the call is neither a success nor a failure. It counts as `ignored`.
+    /// Records that the call says nothing about the service: it is neither a success nor a failure. It counts as
+    /// `ignored`.
     #[inline]
     pub fn ignore(self) {
         self.record(Verdict::Ignored);

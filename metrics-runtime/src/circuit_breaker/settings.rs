@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::Completion;
+use super::clock::nanos;
+use super::window::Ratios;
 use crate::schema::name;
 
 /// The settings of a circuit breaker: the failures that open it, the time in the open state, and the probes that close
@@ -16,7 +19,9 @@ use crate::schema::name;
 /// | [`ratio_over_time`](Self::ratio_over_time) | a ratio of failures among the calls of a time window |
 ///
 /// Only a failure opens a breaker, never a success, even if the success is the call that reaches the minimum. Ignored
-/// and cancelled calls do not count for any policy.
+/// calls do not count for any policy, and cancelled calls only with [`cancelled_fails`](Self::cancelled_fails). Calls
+/// that take longer than [`slow`](Self::slow) count as failures however they end, or for a ratio of their own
+/// ([`slow_ratio`](Self::slow_ratio)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,9 +30,10 @@ use crate::schema::name;
 /// const RYOT: Settings = Settings::ratio_of_calls(0.5, 100)
 ///     .minimum(20)
 ///     .open(Duration::from_secs(1))
-///     .open_at_most(Duration::from_secs(60))
+///     .max_open(Duration::from_secs(60))
 ///     .jitter(0.1)
-///     .half_open(2);
+///     .half_open(2)
+///     .slow(Duration::from_secs(5));
 /// assert!(RYOT.check().is_ok());
 /// assert!(RYOT.half_open(0).check().is_err());
 /// ```
@@ -36,10 +42,13 @@ use crate::schema::name;
 pub struct Settings {
     pub(super) policy: Policy,
     pub(super) open: Duration,
-    pub(super) open_at_most: Option<Duration>,
+    pub(super) max_open: Option<Duration>,
     pub(super) jitter: f64,
     pub(super) half_open: u32,
     pub(super) lease: Duration,
+    pub(super) slow: Option<Duration>,
+    pub(super) slow_ratio: Option<f64>,
+    pub(super) cancelled_fails: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,14 +75,22 @@ pub enum SettingsError {
     Minimum,
     /// `open` is 0.
     Open,
-    /// `open_at_most` is shorter than `open`.
-    OpenAtMost,
+    /// `max_open` is shorter than `open`.
+    MaxOpen,
     /// `jitter` is not from 0 to 1.
     Jitter,
     /// `half_open` is 0.
     HalfOpen,
     /// `lease` is 0.
     Lease,
+    /// `slow` is 0.
+    Slow,
+    /// `slow_ratio` is not above 0 and at most 1.
+    SlowRatio,
+    /// `slow_ratio` is set and `slow` is not.
+    SlowRatioWithoutSlow,
+    /// `slow_ratio` is set, and the policy has no ratio.
+    SlowRatioWithoutRatio,
 }
 
 /// The largest window of calls. It is limited because each failure is stored.
@@ -90,10 +107,16 @@ impl SettingsError {
             Self::Window => "`window` is 0: expected a duration above 0",
             Self::Minimum => "`minimum` is out of range: expected at least 1, and at most `calls`",
             Self::Open => "`open` is 0: expected a duration above 0",
-            Self::OpenAtMost => "`max_open` is shorter than `open`: expected at least `open`",
+            Self::MaxOpen => "`max_open` is shorter than `open`: expected at least `open`",
             Self::Jitter => "`jitter` is out of range: expected 0 to 1",
             Self::HalfOpen => "`half_open` is 0: expected at least 1",
             Self::Lease => "`lease` is 0: expected a duration above 0",
+            Self::Slow => "`slow` is 0: expected a duration above 0",
+            Self::SlowRatio => "`slow_ratio` is out of range: expected above 0 and at most 1",
+            Self::SlowRatioWithoutSlow => "`slow_ratio` needs `slow`, the duration of a call from which on it is slow",
+            Self::SlowRatioWithoutRatio => {
+                "`slow_ratio` needs a policy with a window: expected a ratio of calls or over time"
+            }
         }
     }
 
@@ -106,10 +129,12 @@ impl SettingsError {
             Self::Window => "window",
             Self::Minimum => "minimum",
             Self::Open => "open",
-            Self::OpenAtMost => "max_open",
+            Self::MaxOpen => "max_open",
             Self::Jitter => "jitter",
             Self::HalfOpen => "half_open",
             Self::Lease => "lease",
+            Self::Slow => "slow",
+            Self::SlowRatio | Self::SlowRatioWithoutSlow | Self::SlowRatioWithoutRatio => "slow_ratio",
         }
     }
 }
@@ -117,7 +142,17 @@ impl SettingsError {
 impl Settings {
     const fn new(policy: Policy) -> Self {
         let (open, lease) = (Duration::from_secs(30), Duration::from_secs(60));
-        Self { policy, open, open_at_most: None, jitter: 0.0, half_open: 1, lease }
+        Self {
+            policy,
+            open,
+            max_open: None,
+            jitter: 0.0,
+            half_open: 1,
+            lease,
+            slow: None,
+            slow_ratio: None,
+            cancelled_fails: false,
+        }
     }
 
     /// Opens after this number of consecutive failures.
@@ -161,13 +196,18 @@ impl Settings {
 
     /// Doubles the time in the open state each time the breaker opens without having been closed in between, up to this
     /// limit. By default, the time does not change.
-    pub const fn open_at_most(mut self, wait: Duration) -> Self {
-        self.open_at_most = Some(wait);
+    ///
+    /// The limit includes the [`jitter`](Self::jitter).
+    pub const fn max_open(mut self, wait: Duration) -> Self {
+        self.max_open = Some(wait);
         self
     }
 
     /// Extends the time in the open state by a random fraction of it, from 0 to `fraction`, so that many processes do
     /// not send their probes at the same moment. The default is 0.
+    ///
+    /// [`max_open`](Self::max_open) is never exceeded. To leave room for the extension, the time doubles only up to
+    /// `max_open / (1 + fraction)`, but is not shorter than [`open`](Self::open).
     pub const fn jitter(mut self, fraction: f64) -> Self {
         self.jitter = fraction;
         self
@@ -186,6 +226,45 @@ impl Settings {
     /// Choose a time that is longer than any call should take. The lease is for calls that never end.
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// Makes calls that take longer than this failures, however they end: with a success, ignored or cancelled. By
+    /// default, the duration of calls is not measured.
+    ///
+    /// A call lasts from its permit to its end, so a call that hangs counts when it is cancelled. Choose a time that is
+    /// shorter than the timeouts of the callers and than the [`lease`](Self::lease). Admitting and ending a call read
+    /// the clock.
+    ///
+    /// With [`slow_ratio`](Self::slow_ratio), slow calls are no failures and have a ratio of their own.
+    pub const fn slow(mut self, after: Duration) -> Self {
+        self.slow = Some(after);
+        self
+    }
+
+    /// Opens if at least this ratio of the calls in the window were [`slow`](Self::slow), whether or not they failed.
+    ///
+    /// The window and the minimum are those of the policy, which must have a ratio. A slow call that did not fail counts
+    /// for the ratio of failures as a call that worked. A slow probe opens a half-open breaker.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use metrics_runtime::circuit_breaker::Settings;
+    ///
+    /// /// Opens if half of the calls of 10 seconds fail, or if 80% of them take longer than 2 seconds.
+    /// const VAULT: Settings =
+    ///     Settings::ratio_over_time(0.5, Duration::from_secs(10)).slow(Duration::from_secs(2)).slow_ratio(0.8);
+    /// assert!(VAULT.check().is_ok());
+    /// ```
+    pub const fn slow_ratio(mut self, ratio: f64) -> Self {
+        self.slow_ratio = Some(ratio);
+        self
+    }
+
+    /// Makes cancelled calls failures. By default, they are neither successes nor failures, because callers also cancel
+    /// calls to a service that works.
+    pub const fn cancelled_fails(mut self) -> Self {
+        self.cancelled_fails = true;
         self
     }
 
@@ -210,8 +289,8 @@ impl Settings {
         if self.open.is_zero() {
             return Err(SettingsError::Open);
         }
-        match self.open_at_most {
-            Some(longest) if longest.as_nanos() < self.open.as_nanos() => return Err(SettingsError::OpenAtMost),
+        match self.max_open {
+            Some(longest) if longest.as_nanos() < self.open.as_nanos() => return Err(SettingsError::MaxOpen),
             _ => {}
         }
         if !is_fraction(self.jitter) {
@@ -220,7 +299,16 @@ impl Settings {
         if self.half_open == 0 {
             return Err(SettingsError::HalfOpen);
         }
-        if self.lease.is_zero() { Err(SettingsError::Lease) } else { Ok(()) }
+        if self.lease.is_zero() {
+            return Err(SettingsError::Lease);
+        }
+        match (self.slow, self.slow_ratio, self.policy) {
+            (Some(slow), ..) if slow.is_zero() => Err(SettingsError::Slow),
+            (_, Some(ratio), _) if !is_fraction(ratio) || ratio == 0.0 => Err(SettingsError::SlowRatio),
+            (None, Some(_), _) => Err(SettingsError::SlowRatioWithoutSlow),
+            (_, Some(_), Policy::Consecutive { .. }) => Err(SettingsError::SlowRatioWithoutRatio),
+            _ => Ok(()),
+        }
     }
 
     /// Checks one argument of the attribute. Generated code calls it at compile time with the span of the argument, so
@@ -237,25 +325,37 @@ impl Settings {
         }
     }
 
-    /// Returns the ratio that opens the breaker, or `None` for [`consecutive`](Self::consecutive).
-    pub(super) const fn ratio(&self) -> Option<f64> {
-        match self.policy {
+    /// Returns the ratios that open the breaker.
+    pub(super) const fn thresholds(&self) -> Ratios {
+        let failed = match self.policy {
             Policy::Consecutive { .. } => None,
             Policy::OfCalls { ratio, .. } | Policy::OverTime { ratio, .. } => Some(ratio),
+        };
+        Ratios { failed, slow: self.slow_ratio }
+    }
+
+    /// Returns `true` if calls with this result count as failures.
+    #[inline]
+    pub(super) const fn is_failure(&self, result: Completion) -> bool {
+        match result {
+            Completion::Failure => true,
+            Completion::Slow => self.slow_ratio.is_none(),
+            Completion::Cancelled => self.cancelled_fails,
+            Completion::Success | Completion::Ignored => false,
         }
     }
 
     /// Returns the time in the open state for the `times`th opening since the breaker was last closed. `random` is from
     /// 0 to 1.
     pub(super) fn wait(&self, times: u32, random: f64) -> Duration {
+        let extended =
+            |wait: Duration| wait.checked_add(wait.saturating_mul_f64(self.jitter * random)).unwrap_or(Duration::MAX);
+        let Some(longest) = self.max_open else { return extended(self.open) };
         let doublings = times.saturating_sub(1).min(63);
-        let wait = match self.open_at_most {
-            Some(longest) => {
-                Duration::from_nanos(super::clock::nanos(self.open).saturating_mul(1 << doublings)).min(longest)
-            }
-            None => self.open,
-        };
-        wait.checked_add(wait.saturating_mul_f64(self.jitter * random)).unwrap_or(Duration::MAX)
+        let doubled = Duration::from_nanos(nanos(self.open).saturating_mul(1 << doublings));
+        // Room for the extension below the limit. Many processes at their limit would otherwise probe at one moment.
+        let highest = longest.saturating_mul_f64(1.0 / (1.0 + self.jitter)).max(self.open);
+        extended(doubled.min(highest)).min(longest)
     }
 }
 
@@ -283,10 +383,24 @@ mod tests {
 
     #[test]
     fn the_time_open_doubles_up_to_its_limit() {
-        let settings = Settings::consecutive(1).open(SECOND).open_at_most(SECOND * 5);
+        let settings = Settings::consecutive(1).open(SECOND).max_open(SECOND * 5);
         let waits = [1, 2, 3, 4, 100, u32::MAX].map(|times| settings.wait(times, 0.0).as_secs());
         assert_eq!(waits, [1, 2, 4, 5, 5, 5]);
         assert_eq!(Settings::consecutive(1).open(SECOND).wait(9, 1.0), SECOND);
+    }
+
+    #[test]
+    fn jitter_never_exceeds_the_limit_and_still_spreads_the_probes_there() {
+        let settings = Settings::consecutive(1).open(SECOND).max_open(SECOND * 4).jitter(1.0);
+        let waits = |random| [1, 2, 3, 100].map(|times| settings.wait(times, random).as_secs());
+        assert_eq!(waits(0.0), [1, 2, 2, 2]);
+        assert_eq!(waits(1.0), [2, 4, 4, 4]);
+        assert_eq!(settings.wait(3, 0.5), SECOND * 3);
+        // The time in the open state is never shorter than `open`.
+        let narrow = Settings::consecutive(1).open(SECOND * 4).max_open(SECOND * 4).jitter(1.0);
+        assert_eq!([0.0, 0.99].map(|random| narrow.wait(7, random)), [SECOND * 4; 2]);
+        let widest = Settings::consecutive(1).open(SECOND).max_open(Duration::MAX).jitter(1.0);
+        assert!(widest.wait(u32::MAX, 1.0) > SECOND);
     }
 
     #[test]

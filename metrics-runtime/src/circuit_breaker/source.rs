@@ -67,8 +67,14 @@ pub struct Snapshot {
     pub failure_ratio: Option<f64>,
     /// The failure ratio that opens the breaker, from 0 to 1.
     pub failure_ratio_threshold: Option<f64>,
+    /// The ratio of slow calls in the window, from 0 to 1; `None` if there are too few calls.
+    pub slow_ratio: Option<f64>,
+    /// The ratio of slow calls that opens the breaker, from 0 to 1.
+    pub slow_ratio_threshold: Option<f64>,
     /// The number of probes in progress.
     pub probes_in_flight: Option<u64>,
+    /// The number of transitions that the listeners did not receive, because they are slower than the transitions.
+    pub transitions_dropped: Option<u64>,
 }
 
 /// The number of calls by result. Fields that are `None` have no series.
@@ -78,9 +84,11 @@ pub struct Calls {
     pub success: Option<u64>,
     /// Failed calls.
     pub failure: Option<u64>,
+    /// Calls that took too long and did not fail otherwise.
+    pub slow: Option<u64>,
     /// Calls that count as neither a success nor a failure.
     pub ignored: Option<u64>,
-    /// Calls that were dropped before they finished.
+    /// Calls that were dropped before they finished, unless they were slow.
     pub cancelled: Option<u64>,
     /// Calls that were not admitted.
     pub rejected: Option<u64>,
@@ -92,12 +100,15 @@ impl Snapshot {
         Self {
             state,
             failures: None,
-            calls: Calls { success: None, failure: None, ignored: None, cancelled: None, rejected: None },
+            calls: Calls { success: None, failure: None, slow: None, ignored: None, cancelled: None, rejected: None },
             transitions: Vec::new(),
             last_transition: None,
             failure_ratio: None,
             failure_ratio_threshold: None,
+            slow_ratio: None,
+            slow_ratio_threshold: None,
             probes_in_flight: None,
+            transitions_dropped: None,
         }
     }
 
@@ -135,6 +146,24 @@ impl Snapshot {
     /// Sets the failure ratio that opens the breaker, from 0 to 1.
     pub fn failure_ratio_threshold(mut self, ratio: f64) -> Self {
         self.failure_ratio_threshold = Some(ratio);
+        self
+    }
+
+    /// Sets the ratio of slow calls in the window, from 0 to 1. Leave it unset if there are too few calls.
+    pub fn slow_ratio(mut self, ratio: f64) -> Self {
+        self.slow_ratio = Some(ratio);
+        self
+    }
+
+    /// Sets the ratio of slow calls that opens the breaker, from 0 to 1.
+    pub fn slow_ratio_threshold(mut self, ratio: f64) -> Self {
+        self.slow_ratio_threshold = Some(ratio);
+        self
+    }
+
+    /// Sets the number of transitions that listeners did not receive.
+    pub fn transitions_dropped(mut self, transitions: u64) -> Self {
+        self.transitions_dropped = Some(transitions);
         self
     }
 

@@ -1,7 +1,7 @@
 //! The windows of calls that the policies evaluate.
 //!
-//! All calls are counted in a [`Striped`], so that each thread adds to its own shard. Failures are rare, so a window of calls
-//! also stores each failure, under the breaker's lock.
+//! All calls are counted in a [`Striped`], so that each thread adds to its own shard. Failures and slow calls are rare, so a
+//! window of calls also stores each of them, under the breaker's lock.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const STEPS: u64 = 10;
 /// The counts that are written without the lock.
 #[derive(Debug)]
 pub(super) struct CallCount {
-    /// The number of calls that the window has counted since the breaker was created, failures included.
+    /// The number of calls that the window has counted since the breaker was created, faults included.
     calls: Striped,
     /// For windows over time, the number of the current step plus one; 0 if there is no step.
     step: AtomicU64,
@@ -53,6 +53,24 @@ fn step_nanos(window: Duration) -> u64 {
     (nanos(window) / STEPS).max(1)
 }
 
+/// A call that says something bad about the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// `true` if it is a failure.
+    pub(super) failed: bool,
+    /// `true` if it was slow.
+    pub(super) slow: bool,
+}
+
+/// The share of calls in a window that are bad, by kind, or the thresholds of these shares.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Ratios {
+    /// The ratio of failed calls.
+    pub(super) failed: Option<f64>,
+    /// The ratio of slow calls.
+    pub(super) slow: Option<f64>,
+}
+
 /// The data that is written under the lock.
 #[derive(Debug)]
 pub(super) enum Window {
@@ -61,19 +79,38 @@ pub(super) enum Window {
         failures: u32,
     },
     OfCalls {
-        ratio: f64,
+        thresholds: Ratios,
         size: u64,
         minimum: u64,
         /// The number of calls counted before the window was last cleared.
         start: u64,
-        /// For each failure in the window, the number of calls counted up to and including it.
-        failures: VecDeque<u64>,
+        failures: Positions,
+        slow: Positions,
     },
     OverTime {
-        ratio: f64,
+        thresholds: Ratios,
         minimum: u64,
         steps: VecDeque<Step>,
     },
+}
+
+/// Some of the calls in a window of calls: for each, the number of calls counted up to and including it.
+#[derive(Debug, Default)]
+pub(super) struct Positions(VecDeque<u64>);
+
+impl Positions {
+    /// Adds the last of `total` calls, and removes those that a window of `size` calls no longer includes.
+    fn push(&mut self, total: u64, size: u64) {
+        self.0.push_back(total);
+        while self.0.front().is_some_and(|&call| call.saturating_add(size) <= total) {
+            self.0.pop_front();
+        }
+    }
+
+    /// Returns the number of these calls among the last `size` of `total` calls.
+    fn inside(&self, total: u64, size: u64) -> u64 {
+        (self.0.len() - self.0.partition_point(|call| call.saturating_add(size) <= total)) as u64
+    }
 }
 
 /// A tenth of a window over time in which a call was counted.
@@ -83,21 +120,24 @@ pub(super) struct Step {
     /// The number of calls counted before this step.
     before: u64,
     failures: u64,
+    slow: u64,
 }
 
 impl Window {
     pub(super) fn new(settings: &Settings) -> Self {
+        let thresholds = settings.thresholds();
         match settings.policy {
             Policy::Consecutive { failures } => Self::Consecutive { limit: failures, failures: 0 },
-            Policy::OfCalls { ratio, calls, minimum } => Self::OfCalls {
-                ratio,
+            Policy::OfCalls { calls, minimum, .. } => Self::OfCalls {
+                thresholds,
                 size: calls.into(),
                 minimum: minimum.into(),
                 start: 0,
-                failures: VecDeque::new(),
+                failures: Positions::default(),
+                slow: Positions::default(),
             },
-            Policy::OverTime { ratio, minimum, .. } => {
-                Self::OverTime { ratio, minimum: minimum.into(), steps: VecDeque::new() }
+            Policy::OverTime { minimum, .. } => {
+                Self::OverTime { thresholds, minimum: minimum.into(), steps: VecDeque::new() }
             }
         }
     }
@@ -114,31 +154,38 @@ impl Window {
         }
     }
 
-    /// Counts a failure. Returns `true` if it opens the breaker.
-    pub(super) fn failure(&mut self, call_count: &CallCount, now: u64) -> bool {
+    /// Counts a fault. Returns `true` if it opens the breaker.
+    pub(super) fn fault(&mut self, call_count: &CallCount, now: u64, fault: Fault) -> bool {
         self.begin_step(call_count, now);
-        match self {
+        let thresholds = match self {
             Self::Consecutive { limit, failures } => {
                 *failures = failures.saturating_add(1);
-                *failures >= *limit
+                return *failures >= *limit;
             }
-            Self::OfCalls { size, failures, .. } => {
+            Self::OfCalls { thresholds, size, failures, slow, .. } => {
                 call_count.add();
                 let total = call_count.calls.sum();
-                failures.push_back(total);
-                while failures.front().is_some_and(|&failure| failure.saturating_add(*size) <= total) {
-                    failures.pop_front();
+                for (calls, has) in [(failures, fault.failed), (slow, fault.slow)] {
+                    if has {
+                        calls.push(total, *size);
+                    }
                 }
-                self.reaches_threshold(call_count, now)
+                *thresholds
             }
-            Self::OverTime { steps, .. } => {
+            Self::OverTime { thresholds, steps, .. } => {
                 call_count.add();
                 if let Some(step) = steps.back_mut() {
-                    step.failures += 1;
+                    step.failures += u64::from(fault.failed);
+                    step.slow += u64::from(fault.slow);
                 }
-                self.reaches_threshold(call_count, now)
+                *thresholds
             }
-        }
+        };
+        let found = self.ratios(call_count, now);
+        let reaches = |found: Option<f64>, threshold: Option<f64>| {
+            found.zip(threshold).is_some_and(|(found, threshold)| found >= threshold)
+        };
+        fault.failed && reaches(found.failed, thresholds.failed) || fault.slow && reaches(found.slow, thresholds.slow)
     }
 
     /// Begins the step of `now`, unless it has begun. Does nothing in windows of calls.
@@ -149,7 +196,7 @@ impl Window {
         if steps.back().is_some_and(|step| step.number >= number) {
             return;
         }
-        steps.push_back(Step { number, before: call_count.calls.sum(), failures: 0 });
+        steps.push_back(Step { number, before: call_count.calls.sum(), failures: 0, slow: 0 });
         while steps.front().is_some_and(|step| step.number.saturating_add(STEPS) <= number) {
             steps.pop_front();
         }
@@ -160,8 +207,9 @@ impl Window {
     pub(super) fn clear(&mut self, call_count: &CallCount) {
         match self {
             Self::Consecutive { failures, .. } => *failures = 0,
-            Self::OfCalls { start, failures, .. } => {
-                failures.clear();
+            Self::OfCalls { start, failures, slow, .. } => {
+                failures.0.clear();
+                slow.0.clear();
                 *start = call_count.calls.sum();
             }
             Self::OverTime { steps, .. } => {
@@ -172,34 +220,30 @@ impl Window {
         }
     }
 
-    fn reaches_threshold(&self, call_count: &CallCount, now: u64) -> bool {
-        match self {
-            Self::Consecutive { .. } => false,
-            Self::OfCalls { ratio, .. } | Self::OverTime { ratio, .. } => {
-                self.ratio(call_count, now).is_some_and(|found| found >= *ratio)
-            }
-        }
-    }
-
-    /// Returns the ratio of failed calls, or `None` below the minimum and for policies without a ratio. Does not change
-    /// the window.
-    pub(super) fn ratio(&self, call_count: &CallCount, now: u64) -> Option<f64> {
-        let (failures, total, minimum) = match self {
-            Self::Consecutive { .. } => return None,
-            Self::OfCalls { size, minimum, start, failures, .. } => {
+    /// Returns the ratios that have a threshold. There are none below the minimum, and for policies without a ratio. Does
+    /// not change the window.
+    pub(super) fn ratios(&self, call_count: &CallCount, now: u64) -> Ratios {
+        let (thresholds, failures, slow, total, minimum) = match self {
+            Self::Consecutive { .. } => return Ratios::default(),
+            Self::OfCalls { thresholds, size, minimum, start, failures, slow } => {
                 let sum = call_count.calls.sum();
-                let outside = failures.partition_point(|failure| failure.saturating_add(*size) <= sum);
-                ((failures.len() - outside) as u64, sum.saturating_sub(*start).min(*size), minimum)
+                let total = sum.saturating_sub(*start).min(*size);
+                (thresholds, failures.inside(sum, *size), slow.inside(sum, *size), total, minimum)
             }
-            Self::OverTime { minimum, steps, .. } => {
+            Self::OverTime { thresholds, minimum, steps } => {
                 let number = now.checked_div(call_count.step_nanos).unwrap_or(0);
-                let mut inside = steps.iter().filter(|step| step.number.saturating_add(STEPS) > number).peekable();
-                let before = inside.peek().map(|step| step.before);
-                let total = before.map_or(0, |before| call_count.calls.sum().saturating_sub(before));
-                (inside.map(|step| step.failures).sum(), total, minimum)
+                let first = steps.partition_point(|step| step.number.saturating_add(STEPS) <= number);
+                let inside = || steps.range(first..);
+                let total = inside().next().map_or(0, |first| call_count.calls.sum().saturating_sub(first.before));
+                let (failures, slow) = (inside().map(|step| step.failures).sum(), inside().map(|step| step.slow).sum());
+                (thresholds, failures, slow, total, minimum)
             }
         };
         // A call that another thread counts at this moment may be in only one of the two numbers.
-        (total >= *minimum).then(|| (failures as f64 / total as f64).min(1.0))
+        let ratio = |calls: u64| (total >= *minimum).then(|| (calls as f64 / total as f64).min(1.0));
+        Ratios {
+            failed: thresholds.failed.and_then(|_| ratio(failures)),
+            slow: thresholds.slow.and_then(|_| ratio(slow)),
+        }
     }
 }

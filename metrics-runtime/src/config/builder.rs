@@ -113,7 +113,8 @@ impl Builder {
     /// Sets the service level objective of an HTTP route, given as the application writes it (`/users/{id}`). The crate
     /// `metrics-export` generates burn-rate alerts from it.
     ///
-    /// A latency must be one of the bounds of [`Http::buckets`]. A second objective for the same route is an error at
+    /// A latency must be one of the bounds of [`Http::buckets`]. It adds the counter `http_requests_overdue_total` of
+    /// requests that were cancelled later, for this route. A second objective for the same route is an error at
     /// [`build`](Self::build).
     ///
     /// ```

@@ -193,7 +193,11 @@ impl Builder {
             infos.push(self.registry.info(descriptor.labels(facts.iter().map(|(label, _)| label.clone())))?);
         }
         #[cfg(feature = "http")]
-        let http = if self.enabled { self.http.layer(&self.registry)? } else { HttpLayer::disabled() };
+        let http = if self.enabled {
+            self.http.clone().promising(&self.objectives).layer(&self.registry)?
+        } else {
+            HttpLayer::disabled()
+        };
         #[cfg(not(feature = "http"))]
         let http = ();
         self.collectors.register(&self.registry, Source::caller())?;

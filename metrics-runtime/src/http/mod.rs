@@ -26,6 +26,7 @@
 //! | `http_requests_total{method, endpoint, status}` | finished requests |
 //! | `http_request_duration_seconds{method, endpoint}` | time from the request to the end of the response body |
 //! | `http_responses_aborted_total{method, endpoint, phase, cause}` | responses that did not reach their end |
+//! | `http_requests_overdue_total{method, endpoint}` | for routes with a latency objective: requests that were cancelled after this latency |
 //!
 //! [`HttpMetric`] lists them with all further ones, which are off by default: time to the first byte, requests in
 //! flight, body sizes, upgrades, and OpenTelemetry's naming.
@@ -38,12 +39,12 @@
 //! | the request ends when | `status` | duration | aborted: `phase`, `cause` | OpenTelemetry's `error_type` |
 //! |---|---|---|---|---|
 //! | the response was sent to its end, or has no body | that of the response | observed | - | - |
-//! | the client disconnects before the response | `499` | - | `headers`, `cancelled` | `cancelled` |
-//! | an outer layer, such as a timeout, gives up before the response | `499` | - | `headers`, `cancelled` | `cancelled` |
+//! | the client disconnects before the response | `499` | -, may be overdue | `headers`, `cancelled` | `cancelled` |
+//! | an outer layer, such as a timeout, gives up before the response | `499` | -, may be overdue | `headers`, `cancelled` | `cancelled` |
 //! | the service returns an error | `500` | observed | - | `_OTHER` |
 //! | the service panics | `500` | observed | - | `panic` |
-//! | the client disconnects within the body | that of the response | - | `body`, `cancelled` | `cancelled` |
-//! | an outer layer drops the body after it has read a part | that of the response | - | `body`, `cancelled` | `cancelled` |
+//! | the client disconnects within the body | that of the response | -, may be overdue | `body`, `cancelled` | `cancelled` |
+//! | an outer layer drops the body after it has read a part | that of the response | -, may be overdue | `body`, `cancelled` | `cancelled` |
 //! | an outer layer or the caller drops the body unread, for example to replace it | that of the response | observed | - | - |
 //! | the body returns an error | that of the response | observed | `body`, `error` | `_OTHER` |
 //! | the body panics | that of the response | observed | `body`, `panic` | `panic` |
@@ -53,7 +54,11 @@
 //! | a long-lived stream panics | that of the response | - | `body`, `panic` | not observed |
 //!
 //! - The duration ends with the request. A cancelled request has none, because it would show how long the client waited,
-//!   not how fast the service is.
+//!   not how fast the service is. If it had run longer than the latency objective of its route
+//!   ([`Builder::objective`](crate::Builder::objective)), it has broken the promise, and is overdue: it counts in
+//!   `http_requests_overdue_total`. Whoever leaves earlier is in neither of the two. The latency of a route includes the
+//!   body, so this also holds for a body that is cut. The counter has the labels of the duration, starts at zero with the
+//!   first request of its route and method, and does not exist without a latency objective.
 //! - `error_type` is the code of the response for a server error that did not fail otherwise.
 //! - The time to the first byte is observed for every response except upgrades, the size of the response body for every
 //!   request except upgrades. A request is in flight until it ends.

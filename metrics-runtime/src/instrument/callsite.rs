@@ -18,7 +18,6 @@ use crate::schema::Objective;
 #[derive(Debug)]
 pub struct Callsite {
     site: Site,
-    objective: Option<Objective>,
     /// Boxed, so that a call site takes little space in the data section of the program.
     families: OnceLock<Box<SiteFamilies>>,
     /// The series of a call site that has no labels evaluated before the body.
@@ -29,7 +28,7 @@ impl Callsite {
     /// Creates a call site. Its families are registered when the registry is built.
     #[must_use]
     pub const fn new(site: Site) -> Self {
-        Self { site, objective: None, families: OnceLock::new(), unlabelled: OnceLock::new() }
+        Self { site, families: OnceLock::new(), unlabelled: OnceLock::new() }
     }
 
     fn families(&'static self) -> &'static SiteFamilies {
@@ -80,7 +79,7 @@ impl Callsite {
     /// Adds the objective that the attribute declares.
     #[must_use]
     pub const fn promising(mut self, objective: Objective) -> Self {
-        self.objective = Some(objective);
+        self.site.objective = Some(objective);
         self
     }
 
@@ -121,7 +120,7 @@ impl Declare for Callsite {
                     descriptor: site.descriptor(signal, &instrument),
                     source: site.source,
                     values: labels.into_iter().map(|(_, source)| source.possible(signal)).collect(),
-                    objective: self.objective.filter(|_| matches!(signal, Signal::Calls | Signal::Duration)),
+                    objective: site.objective.filter(|_| matches!(signal, Signal::Calls | Signal::Duration)),
                 }
             })
             .collect()
@@ -135,5 +134,6 @@ impl Declare for Callsite {
         families.observed.iter().for_each(|family| family.declare(registry, source));
         families.added.iter().for_each(|family| family.declare(registry, source));
         families.in_flight.iter().for_each(|family| family.declare(registry, source));
+        families.overdue.iter().for_each(|family| family.declare(registry, source));
     }
 }

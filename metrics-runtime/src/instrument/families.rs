@@ -19,6 +19,9 @@ pub(super) struct SiteFamilies {
     pub(super) observed: Option<SiteFamily<Histogram>>,
     pub(super) added: Option<SiteFamily<Counter>>,
     pub(super) in_flight: Option<SiteFamily<InFlight>>,
+    pub(super) overdue: Option<SiteFamily<Counter>>,
+    /// The seconds from which on a cancelled call is overdue.
+    pub(super) promised: f64,
     pub(super) entry_labels: Vec<&'static str>,
     entry_values: Vec<Vec<&'static str>>,
     pub(super) all_labels: Vec<&'static str>,
@@ -170,6 +173,8 @@ impl SiteFamilies {
             observed: SiteFamily::new(site, Signal::Value, registry),
             added: SiteFamily::new(site, Signal::Value, registry),
             in_flight: SiteFamily::new(site, Signal::InFlight, registry),
+            overdue: SiteFamily::new(site, Signal::Overdue, registry),
+            promised: site.latency().unwrap_or(f64::INFINITY),
             entry_labels,
             entry_values: site.entry_values(),
             all_labels,

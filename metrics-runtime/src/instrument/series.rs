@@ -187,9 +187,9 @@ impl Series {
     #[inline(always)]
     fn record(&self, outcome: Outcome, nanos: u64, value: Option<f64>) {
         let thread = Thread::current();
-        if outcome != Outcome::Cancelled
-            && let Some(duration) = self.cached(&self.duration, |families| &families.duration, outcome)
-        {
+        if outcome == Outcome::Cancelled {
+            self.record_cancelled(nanos);
+        } else if let Some(duration) = self.cached(&self.duration, |families| &families.duration, outcome) {
             duration.observe_nanos_by(thread, nanos);
         }
         if let (Some(value), Outcome::Success) = (value, outcome) {
@@ -201,6 +201,23 @@ impl Series {
         }
         if exemplars::is_installed() {
             self.exemplify(outcome, nanos, value);
+        }
+    }
+
+    /// Counts a cancelled call that has broken its promise. Looks the series up each time, so that calls without an
+    /// objective cost nothing.
+    #[cold]
+    #[inline(never)]
+    fn record_cancelled(&self, nanos: u64) {
+        let families = self.families;
+        if let Some(overdue) = &families.overdue
+            && nanos as f64 / 1e9 > families.promised
+        {
+            let (series, overflows) = self.look_up(overdue, Outcome::Cancelled);
+            if overflows {
+                overdue.family.count_overflow();
+            }
+            series.inc();
         }
     }
 

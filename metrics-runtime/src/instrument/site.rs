@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::preset::{Instrument, Labels, Name, Preset};
+use crate::schema::objective::overdue_name;
 use crate::schema::{Check, Descriptor, Kind, Objective, OpenLabels, Outcome, Problem, Source, each_tuple, name};
 
 /// The largest number of labels that an attribute may declare.
@@ -67,6 +68,8 @@ pub struct Site {
     pub in_flight: bool,
     /// `true` if the attribute has the argument `value`.
     pub valued: bool,
+    /// The argument `objective`.
+    pub objective: Option<Objective>,
 }
 
 impl Site {
@@ -92,6 +95,7 @@ impl Site {
             timed: false,
             in_flight: false,
             valued: false,
+            objective: None,
         }
     }
 }
@@ -298,14 +302,15 @@ impl Site {
 
 impl Site {
     /// Returns the instruments that are recorded, in the order of [`Signal`].
-    const fn instruments(&self) -> [Option<Instrument>; 4] {
+    const fn instruments(&self) -> [Option<Instrument>; Signal::ALL.len()] {
         let preset = self.preset;
+        let duration = match preset.duration {
+            Some(duration) if !duration.optional || self.timed => Some(duration),
+            _ => None,
+        };
         [
             preset.calls,
-            match preset.duration {
-                Some(duration) if !duration.optional || self.timed => Some(duration),
-                _ => None,
-            },
+            duration,
             match preset.value {
                 Some(value) if self.valued => Some(value),
                 _ => None,
@@ -314,7 +319,24 @@ impl Site {
                 Some(gauge) if !gauge.optional || self.in_flight => Some(gauge),
                 _ => None,
             },
+            match (duration, self.latency()) {
+                (Some(duration), Some(_)) => {
+                    Some(Instrument { kind: Kind::Counter, unit: None, buckets: &[], ..duration })
+                }
+                _ => None,
+            },
         ]
+    }
+
+    /// Returns the promised latency in seconds.
+    pub(crate) const fn latency(&self) -> Option<f64> {
+        match self.objective {
+            Some(objective) => match objective.latency_bound() {
+                Some((seconds, _)) => Some(seconds),
+                None => None,
+            },
+            None => None,
+        }
     }
 
     /// Returns the instrument that records this signal, or `None` if the signal is not recorded.
@@ -324,12 +346,24 @@ impl Site {
 
     /// Returns the definition of the metric that records this signal.
     pub(crate) fn descriptor(&self, signal: Signal, instrument: &Instrument) -> Descriptor {
+        let descriptor = self.named_descriptor(signal, instrument);
+        if signal != Signal::Overdue {
+            return descriptor;
+        }
+        // The name of the histogram, so that two histograms with one stem are two definitions, which `install` reports.
+        let help =
+            format!("Calls that were cancelled after their promised latency; they are not in {}.", descriptor.name);
+        Descriptor { name: overdue_name(&descriptor.name).into(), help: help.into(), unit: None, ..descriptor }
+    }
+
+    /// Returns the definition of a metric with the name and the unit of the instrument.
+    fn named_descriptor(&self, signal: Signal, instrument: &Instrument) -> Descriptor {
         let name = match instrument.name {
             Name::Fixed(name) => Cow::Borrowed(name),
             Name::Given(suffix) => match (self.name, self.unit) {
                 (Some(name), _) => Cow::Borrowed(name),
                 // The unit of the attribute replaces the suffix: `_duration_seconds`, or `_value`.
-                (None, Some(unit)) if instrument.kind == Kind::Counter => {
+                (None, Some(unit)) if signal != Signal::Overdue && instrument.kind == Kind::Counter => {
                     Cow::Owned(format!("{}_{unit}_total", self.function))
                 }
                 (None, Some(unit)) => Cow::Owned(format!("{}_{unit}", self.function)),
@@ -470,10 +504,12 @@ pub(crate) enum Signal {
     Value,
     /// The number of calls in flight.
     InFlight,
+    /// The number of calls that were cancelled after the latency of the objective.
+    Overdue,
 }
 
 impl Signal {
-    pub(crate) const ALL: [Self; 4] = [Self::Calls, Self::Duration, Self::Value, Self::InFlight];
+    pub(crate) const ALL: [Self; 5] = [Self::Calls, Self::Duration, Self::Value, Self::InFlight, Self::Overdue];
 
     /// Returns the outcomes of the calls for which the signal is recorded.
     const fn outcomes(self) -> &'static [Outcome] {
@@ -482,6 +518,7 @@ impl Signal {
             // Cancelled calls have no duration.
             Self::Duration => &[Outcome::Success, Outcome::Error, Outcome::Panic],
             Self::Value | Self::InFlight => &[Outcome::Success],
+            Self::Overdue => &[Outcome::Cancelled],
         }
     }
 }

@@ -43,7 +43,7 @@ impl Objective {
     /// Sets the percentage of calls that succeed.
     ///
     /// Cancelled calls, and requests whose client disconnected before the response (499), count neither as successes nor
-    /// as failures. A response whose body returns an error or panics is a failure, whatever its status. With
+    /// as failures. A [latency](Self::latency) objective counts those that come too late. A response whose body returns an error or panics is a failure, whatever its status. With
     /// `Http::status_classes`, 499 cannot be distinguished from other `4xx`, so such requests count as successes. Calls
     /// that a circuit breaker rejected never started and do not count.
     pub const fn success(mut self, percent: f64) -> Self {
@@ -52,6 +52,11 @@ impl Objective {
     }
 
     /// Sets the percentage of calls that take at most `within`, which must be a bucket bound of the histogram.
+    ///
+    /// A call that was cancelled has no duration. If it had run longer than `within`, it has broken the promise: it counts
+    /// in the counter `.._overdue_total` beside the histogram, which exists only with this objective. A call that was
+    /// cancelled earlier says nothing, because its caller did not wait as long as promised. So the calls that count are
+    /// those of the histogram and those that are overdue, and all of them but those of the bucket `within` are bad.
     pub const fn latency(mut self, within: Duration, percent: f64) -> Self {
         // One division of whole nanoseconds gives the same `f64` as the literal in seconds, so it equals the bucket's
         // bound.
@@ -108,6 +113,13 @@ impl Objective {
     }
 }
 
+/// Returns the name of the counter of overdue calls, from the name of the histogram of durations: `x_overdue_total` for
+/// `x_duration_seconds` and for `x_seconds`.
+pub(crate) fn overdue_name(duration: &str) -> String {
+    let stem = duration.strip_suffix("_seconds").unwrap_or(duration);
+    format!("{}_overdue_total", stem.strip_suffix("_duration").unwrap_or(stem))
+}
+
 const NO_SUCH_BUCKET: Problem =
     Problem::new(&["no bucket of the duration ends at this time, so the calls beyond it cannot be counted: \
      take one of the histogram's bounds, or give it one with `buckets = [..]`"]);
@@ -136,4 +148,22 @@ pub struct RouteObjective {
     pub route: String,
     /// The objective of its requests.
     pub objective: Objective,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overdue_calls_have_the_name_of_their_duration() {
+        for (duration, expected) in [
+            ("checkout_duration_seconds", "checkout_overdue_total"),
+            ("function_call_duration_seconds", "function_call_overdue_total"),
+            ("checkout_seconds", "checkout_overdue_total"),
+            ("checkout_wait", "checkout_wait_overdue_total"),
+            ("duration_seconds", "duration_overdue_total"),
+        ] {
+            assert_eq!(overdue_name(duration), expected);
+        }
+    }
 }

@@ -9,6 +9,21 @@ use crate::contained::contained;
 ///
 /// Every call that started has exactly one outcome. An async call starts when its future is first polled.
 ///
+/// The outcome decides which metrics record the call, and how it counts for objectives and for a circuit breaker around
+/// the function:
+///
+/// | the call | `status` | duration | success objective | latency objective | circuit breaker |
+/// |---|---|---|---|---|---|
+/// | returned a success | `success` | observed | good | by its duration | a success |
+/// | returned an error | `error` | observed | bad | by its duration | a failure |
+/// | panicked | `panic` | observed | bad | by its duration | a failure |
+/// | was cancelled within the promised latency | `cancelled` | - | does not count | does not count | nothing |
+/// | was cancelled later | `cancelled` | -, overdue | does not count | bad | nothing |
+/// | was rejected by the breaker | - | - | does not count | does not count | `rejected` |
+///
+/// A breaker has its own settings: `failure_if`, `ignore_if` and `classify` judge what a call returned, `slow` makes calls of
+/// any outcome failures if they took too long, and `cancelled_fails` those that were cancelled.
+///
 /// ```
 /// use metrics_runtime::Outcome;
 ///
@@ -24,6 +39,10 @@ pub enum Outcome {
     Panic,
     /// The future of the call was dropped before it completed: by `select!`, a timeout, an abort, or a client that
     /// disconnected.
+    ///
+    /// Such a call is neither a success nor an error, and has no duration, because its caller decided when it ended. If
+    /// the function has a [latency objective](crate::Objective::latency) and the call had run longer, it is overdue: it
+    /// counts in the counter `.._overdue_total`, and against the objective.
     Cancelled,
 }
 

@@ -59,6 +59,22 @@ fn policy() -> impl Strategy<Value = Policy> {
     ]
 }
 
+/// The settings about slow and cancelled calls.
+#[derive(Clone, Copy, Debug)]
+struct Judgement {
+    slow: Option<u64>,
+    /// Only with a policy that has a ratio.
+    slow_ratio: Option<f64>,
+    cancelled_fails: bool,
+}
+
+fn judgement() -> impl Strategy<Value = Judgement> {
+    let ratio = prop_oneof![Just(0.25), Just(0.5), Just(1.0)];
+    (proptest::option::of(1u64..200), proptest::option::of(ratio), any::<bool>()).prop_map(
+        |(slow, slow_ratio, cancelled_fails)| Judgement { slow, slow_ratio: slow.and(slow_ratio), cancelled_fails },
+    )
+}
+
 const OPEN: u64 = 100;
 const LONGEST: u64 = 300;
 const LEASE: u64 = 250;
@@ -80,9 +96,11 @@ struct Model {
     /// Incremented by every change of state, to identify the calls that an earlier state admitted.
     epoch: u32,
     opened: u32,
-    /// The calls of this closed state, as the time of their end and `true` for a failure.
-    calls: Vec<(u64, bool)>,
-    counts: [u64; 5],
+    judgement: Judgement,
+    /// The calls that count in this closed state.
+    calls: Vec<Ended>,
+    failures: u64,
+    counts: [u64; 6],
     transitions: u64,
     begun: usize,
 }
@@ -91,6 +109,14 @@ struct Model {
 struct Begun {
     epoch: u32,
     number: usize,
+    at: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Ended {
+    at: u64,
+    failed: bool,
+    slow: bool,
 }
 
 impl Model {
@@ -138,59 +164,77 @@ impl Model {
         };
         self.begun += 1;
         if !admitted {
-            self.counts[4] += 1;
+            self.counts[5] += 1;
         }
-        admitted.then_some(Begun { epoch: self.epoch, number })
+        admitted.then_some(Begun { epoch: self.epoch, number, at: now })
     }
 
-    /// Returns the number of calls in the window, and the number of those that failed.
-    fn inside(&self) -> (u64, u64) {
-        let count =
-            |calls: &[(u64, bool)]| (calls.len() as u64, calls.iter().filter(|(_, failed)| *failed).count() as u64);
+    /// Returns the calls in the window.
+    fn inside(&self) -> &[Ended] {
         match self.policy {
-            Policy::Consecutive(_) => (0, 0),
-            Policy::Calls(_, size, _) => count(&self.calls[self.calls.len().saturating_sub(size as usize)..]),
+            Policy::Consecutive(_) => &[],
+            Policy::Calls(_, size, _) => &self.calls[self.calls.len().saturating_sub(size as usize)..],
             Policy::Time(_, window, _) => {
                 let step = window / 10;
-                let first = self.calls.iter().position(|(at, _)| at / step + 10 > self.now / step);
-                count(&self.calls[first.unwrap_or(self.calls.len())..])
+                let first = self.calls.iter().position(|call| call.at / step + 10 > self.now / step);
+                &self.calls[first.unwrap_or(self.calls.len())..]
             }
         }
     }
 
-    fn ratio(&self) -> Option<f64> {
+    /// Returns the ratio of these calls in the window.
+    fn ratio(&self, of: fn(&Ended) -> bool) -> Option<f64> {
         let (Policy::Calls(_, _, minimum) | Policy::Time(_, _, minimum)) = self.policy else { return None };
-        let (calls, failed) = self.inside();
-        (self.phase == Phase::Closed && calls >= u64::from(minimum)).then(|| failed as f64 / calls as f64)
+        let calls = self.inside();
+        let found = calls.iter().filter(|call| of(call)).count();
+        (self.phase == Phase::Closed && calls.len() as u64 >= u64::from(minimum))
+            .then(|| found as f64 / calls.len() as f64)
     }
 
-    fn opens(&self) -> bool {
-        match self.policy {
+    fn failure_ratio(&self) -> Option<f64> {
+        self.ratio(|call| call.failed)
+    }
+
+    fn slow_ratio(&self) -> Option<f64> {
+        self.judgement.slow_ratio.and_then(|_| self.ratio(|call| call.slow))
+    }
+
+    fn opens(&self, last: Ended) -> bool {
+        let failed = match self.policy {
             Policy::Consecutive(failures) => {
-                let consecutive = self.calls.iter().rev().take_while(|(_, failed)| *failed).count();
+                let consecutive = self.calls.iter().rev().take_while(|call| call.failed).count();
                 consecutive as u64 >= u64::from(failures)
             }
-            Policy::Calls(ratio, ..) | Policy::Time(ratio, ..) => self.ratio().is_some_and(|current| current >= ratio),
-        }
+            Policy::Calls(ratio, ..) | Policy::Time(ratio, ..) => self.failure_ratio().is_some_and(|now| now >= ratio),
+        };
+        let slow = self.slow_ratio().zip(self.judgement.slow_ratio).is_some_and(|(now, ratio)| now >= ratio);
+        last.failed && failed || last.slow && slow
     }
 
     fn end(&mut self, call: Begun, verdict: Option<Verdict>) {
+        let now = self.now;
+        let Judgement { slow, slow_ratio, cancelled_fails } = self.judgement;
+        let slow = slow.is_some_and(|slow| now - call.at > slow);
+        let failed_otherwise = verdict == Some(Verdict::Failure) || verdict.is_none() && cancelled_fails;
         self.counts[match verdict {
+            _ if slow && !failed_otherwise => 2,
             Some(Verdict::Success) => 0,
             Some(Verdict::Failure) => 1,
-            Some(Verdict::Ignored) => 2,
-            None => 3,
+            Some(Verdict::Ignored) => 3,
+            None => 4,
         }] += 1;
+        let failed = failed_otherwise || slow && slow_ratio.is_none();
+        self.failures += u64::from(failed);
         if call.epoch != self.epoch {
             return;
         }
-        let now = self.now;
+        let ended = Ended { at: now, failed, slow };
+        let bad = failed || slow;
         match &mut self.phase {
             Phase::Closed => {
-                if let Some(Verdict::Success | Verdict::Failure) = verdict {
-                    let failed = verdict == Some(Verdict::Failure);
-                    self.calls.push((now, failed));
-                    if failed && self.opens() {
+                if bad || verdict == Some(Verdict::Success) {
+                    self.calls.push(ended);
+                    if bad && self.opens(ended) {
                         self.open();
                     }
                 }
@@ -201,15 +245,13 @@ impl Model {
                 if probes.len() == before {
                     return;
                 }
-                match verdict {
-                    Some(Verdict::Success) => {
-                        *succeeded += 1;
-                        if *succeeded == self.half_open {
-                            self.close();
-                        }
+                if bad {
+                    self.open();
+                } else if verdict == Some(Verdict::Success) {
+                    *succeeded += 1;
+                    if *succeeded == self.half_open {
+                        self.close();
                     }
-                    Some(Verdict::Failure) => self.open(),
-                    Some(Verdict::Ignored) | None => {}
                 }
             }
             Phase::Open { .. } | Phase::Disabled | Phase::ForcedOpen => {}
@@ -240,18 +282,26 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn the_breaker_behaves_like_the_model(policy in policy(), half_open in 1u32..4, ops in prop::collection::vec(op(), 1..80)) {
+    fn the_breaker_behaves_like_the_model(
+        policy in policy(), mut judgement in judgement(), half_open in 1u32..4, ops in prop::collection::vec(op(), 1..80),
+    ) {
         let millis = Duration::from_millis;
         let settings = match policy {
             Policy::Consecutive(failures) => Settings::consecutive(failures),
             Policy::Calls(ratio, calls, minimum) => Settings::ratio_of_calls(ratio, calls).minimum(minimum),
             Policy::Time(ratio, window, minimum) => Settings::ratio_over_time(ratio, millis(window)).minimum(minimum),
         };
-        let settings = settings.open(millis(OPEN)).open_at_most(millis(LONGEST)).half_open(half_open).lease(millis(LEASE));
+        let mut settings = settings.open(millis(OPEN)).max_open(millis(LONGEST)).half_open(half_open).lease(millis(LEASE));
+        if let Policy::Consecutive(_) = policy {
+            judgement.slow_ratio = None;
+        }
+        settings = judgement.slow.map_or(settings, |slow| settings.slow(millis(slow)));
+        settings = judgement.slow_ratio.map_or(settings, |ratio| settings.slow_ratio(ratio));
+        settings = if judgement.cancelled_fails { settings.cancelled_fails() } else { settings };
         let (breaker, clock) = manual(settings);
         let mut model = Model {
-            policy, half_open, now: 0, phase: Phase::Closed, epoch: 0, opened: 0, calls: Vec::new(), counts: [0; 5],
-            transitions: 0, begun: 0,
+            policy, judgement, half_open, now: 0, phase: Phase::Closed, epoch: 0, opened: 0, calls: Vec::new(),
+            failures: 0, counts: [0; 6], transitions: 0, begun: 0,
         };
         let mut in_progress: Vec<(Permit<'_>, Begun)> = Vec::new();
         for op in ops {
@@ -311,12 +361,15 @@ proptest! {
             let transitions: u64 = before.transitions.iter().map(|(.., count)| count).sum();
             prop_assert_eq!((before.state, transitions), model.visible(), "after {:?}", op);
             prop_assert_eq!(breaker.state(), before.state);
-            prop_assert_eq!(before.failure_ratio, model.ratio());
+            prop_assert_eq!(before.failure_ratio, model.failure_ratio());
+            prop_assert_eq!(before.slow_ratio, model.slow_ratio());
             prop_assert_eq!(before.probes_in_flight, Some(model.probes()));
             let calls = before.calls;
-            let counts = [calls.success, calls.failure, calls.ignored, calls.cancelled, calls.rejected];
+            let slow = calls.slow.unwrap_or_default();
+            let counts = [calls.success, calls.failure, Some(slow), calls.ignored, calls.cancelled, calls.rejected];
             prop_assert_eq!(counts, model.counts.map(Some));
-            prop_assert_eq!(before.failures, calls.failure);
+            prop_assert_eq!(calls.slow.is_some(), model.judgement.slow.is_some());
+            prop_assert_eq!(before.failures, Some(model.failures));
             prop_assert_eq!(&breaker.snapshot(), &before, "a snapshot changes nothing");
         }
     }

@@ -54,6 +54,95 @@ fn series_start_at_zero_and_disappear_with_the_breaker() {
 }
 
 #[test]
+fn the_page_explains_slow_and_cancelled_calls() {
+    let registry = Registry::new();
+    let page = |breaker: &CircuitBreaker| {
+        breaker.show_in(&registry).unwrap();
+        registry.render()
+    };
+    let end_late = |breaker: &CircuitBreaker, clock: &metrics_runtime::circuit_breaker::ManualClock| {
+        let permits = [(); 4].map(|()| breaker.acquire().unwrap());
+        clock.advance(MS * 2);
+        let [cancelled, success, ignored, failure] = permits;
+        drop(cancelled);
+        success.success();
+        ignored.ignore();
+        failure.failure();
+        drop(breaker.acquire().unwrap());
+    };
+
+    let (breaker, clock) = manual(Settings::consecutive(9).slow(MS));
+    end_late(&breaker, &clock);
+    let results = |success, failure, slow, ignored, cancelled| {
+        let counts = [success, failure, slow, ignored, cancelled];
+        let results = ["success", "failure", "slow", "ignored", "cancelled"].into_iter().zip(counts);
+        results.map(|(result, count)| format!("calls_total{{service=\"s\",result=\"{result}\"}} {count}")).collect()
+    };
+    let assert_counts = |page: &str, counts: Vec<String>, failures: u64| {
+        assert_has(page, &counts.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_has(page, &[&format!("failures_total{{service=\"s\"}} {failures}")]);
+    };
+    assert_counts(&page(&breaker), results(0, 1, 3, 0, 1), 4);
+    assert!(!page(&breaker).contains("slow_ratio{"));
+    drop(breaker);
+
+    let (breaker, clock) =
+        manual(Settings::ratio_of_calls(0.9, 8).minimum(5).slow(MS).slow_ratio(0.9).cancelled_fails());
+    end_late(&breaker, &clock);
+    // The cancelled calls are failures already.
+    assert_counts(&page(&breaker), results(0, 1, 2, 0, 2), 3);
+    let ratios = ["failure_ratio{service=\"s\"} 0.6", "slow_ratio{service=\"s\"} 0.8"];
+    assert_has(&page(&breaker), &ratios);
+    assert_has(&page(&breaker), &["slow_ratio_threshold{service=\"s\"} 0.9"]);
+    drop(breaker);
+
+    // A series that can never move does not exist.
+    let (breaker, _clock) = manual(Settings::consecutive(1));
+    let page = page(&breaker);
+    assert!(!page.contains("result=\"slow\"") && !page.contains("slow_ratio_threshold{"), "{page}");
+}
+
+#[test]
+fn transitions_beyond_those_that_wait_for_a_slow_listener_are_dropped_and_counted() {
+    let registry = Registry::new();
+    let (breaker, _clock) = manual(Settings::consecutive(1));
+    breaker.show_in(&registry).unwrap();
+    assert!(!registry.render().contains("transitions_dropped_total{"), "there is no listener");
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let (entered, waiting) = std::sync::mpsc::channel();
+    let blocked = Mutex::new(blocked);
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&received);
+    breaker.on_transition(move |transition| {
+        let is_first = listener.lock().unwrap().is_empty();
+        listener.lock().unwrap().push((transition.from, transition.to));
+        if is_first {
+            entered.send(()).unwrap();
+            blocked.lock().unwrap().recv().unwrap();
+        }
+    });
+    assert_has(&registry.render(), &["transitions_dropped_total{service=\"s\"} 0"]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| breaker.force_open());
+        waiting.recv().unwrap();
+        for _ in 0..500 {
+            breaker.disable();
+            breaker.force_open();
+        }
+        breaker.disable();
+        assert_has(&registry.render(), &["transitions_dropped_total{service=\"s\"} 745"]);
+        release.send(()).unwrap();
+    });
+    let received = received.lock().unwrap();
+    assert_eq!(received.len(), 1 + 256);
+    // In order, up to the current state.
+    assert!(received[1..].windows(2).all(|pair| pair[0].1 == pair[1].0), "{received:?}");
+    assert_eq!(received.last(), Some(&(ForcedOpen, Disabled)));
+    let transitions: u64 = breaker.snapshot().transitions.iter().map(|(.., count)| count).sum();
+    assert_eq!(transitions, received.len() as u64 + breaker.snapshot().transitions_dropped.unwrap());
+}
+
+#[test]
 fn a_scrape_shows_the_elapsed_time_and_changes_nothing() {
     let registry = Registry::new();
     let (breaker, clock) = manual(Settings::consecutive(1).open(Duration::from_secs(30)));
@@ -200,31 +289,34 @@ fn listeners_run_in_order_and_can_use_the_breaker() {
 
 #[test]
 fn listeners_receive_each_transition_of_many_threads_once_and_in_order() {
-    let breaker = CircuitBreaker::new("s", Settings::consecutive(1).open(Duration::from_nanos(1))).unwrap();
-    let received = Arc::new(Mutex::new(Vec::new()));
-    let listener = Arc::clone(&received);
-    breaker.on_transition(move |transition| listener.lock().unwrap().push((transition.from, transition.to)));
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..500 {
-                    if let Ok(permit) = breaker.acquire() {
-                        permit.failure();
+    for _ in 0..50 {
+        let breaker = CircuitBreaker::new("s", Settings::consecutive(1).open(Duration::from_nanos(1))).unwrap();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let listener = Arc::clone(&received);
+        breaker.on_transition(move |transition| listener.lock().unwrap().push((transition.from, transition.to)));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    // Fewer transitions than may wait for the listener, so none is dropped.
+                    for _ in 0..15 {
+                        if let Ok(permit) = breaker.acquire() {
+                            permit.failure();
+                        }
+                        if let Ok(permit) = breaker.acquire() {
+                            permit.success();
+                        }
                     }
-                    if let Ok(permit) = breaker.acquire() {
-                        permit.success();
-                    }
-                }
-            });
+                });
+            }
+        });
+        let received = received.lock().unwrap();
+        for pair in received.windows(2) {
+            assert_eq!(pair[0].1, pair[1].0, "each transition starts in the state that the previous one entered");
         }
-    });
-    let received = received.lock().unwrap();
-    for pair in received.windows(2) {
-        assert_eq!(pair[0].1, pair[1].0, "each transition starts in the state that the previous one entered");
+        let counted: u64 = breaker.snapshot().transitions.iter().map(|(.., count)| count).sum();
+        // A snapshot can include a last transition to half-open that was not delivered yet.
+        assert!([counted, counted - 1].contains(&(received.len() as u64)), "{counted}, {}", received.len());
     }
-    let counted: u64 = breaker.snapshot().transitions.iter().map(|(.., count)| count).sum();
-    // A snapshot can include a last transition to half-open that was not delivered yet.
-    assert!([counted, counted - 1].contains(&(received.len() as u64)), "{counted}, {}", received.len());
 }
 
 #[test]

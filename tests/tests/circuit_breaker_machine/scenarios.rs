@@ -27,10 +27,13 @@ enum Step {
     Rejected(Option<u64>),
     Is(State),
     Ratio(Option<f64>),
+    SlowRatio(Option<f64>),
     InFlight(u64),
     Now(fn(&CircuitBreaker)),
 }
-use Step::{Abandon, After, Begin, Drop, End, Fail, Ignore, InFlight, Is, Now, Panic, Ratio, Rejected, Succeed};
+use Step::{
+    Abandon, After, Begin, Drop, End, Fail, Ignore, InFlight, Is, Now, Panic, Ratio, Rejected, SlowRatio, Succeed,
+};
 use Verdict::{Failure, Ignored, Success};
 
 #[track_caller]
@@ -65,6 +68,7 @@ fn play(name: &str, settings: Settings, steps: &[Step]) {
                 assert_eq!(breaker.snapshot().state, state, "{name}, step {line}: the page");
             }
             Ratio(ratio) => assert_eq!(breaker.snapshot().failure_ratio, ratio, "{name}, step {line}"),
+            SlowRatio(ratio) => assert_eq!(breaker.snapshot().slow_ratio, ratio, "{name}, step {line}"),
             InFlight(probes) => assert_eq!(breaker.snapshot().probes_in_flight, Some(probes), "{name}, step {line}"),
             Now(act) => act(&breaker),
         }
@@ -241,7 +245,7 @@ fn results_of_an_earlier_state() {
 
 #[test]
 fn the_time_open_doubles() {
-    let settings = Settings::consecutive(1).open(Duration::from_secs(1)).open_at_most(Duration::from_secs(3));
+    let settings = Settings::consecutive(1).open(Duration::from_secs(1)).max_open(Duration::from_secs(3));
     play(
         "doubles each time up to the limit, and starts again after closing",
         settings,
@@ -268,6 +272,170 @@ fn the_time_open_doubles() {
     breaker.acquire().unwrap().failure();
     let wait = breaker.acquire().unwrap_err().retry_after().unwrap();
     assert!((1000..=1500).contains(&wait.as_millis()), "{wait:?}");
+}
+
+#[test]
+fn slow_calls_are_failures_however_they_end() {
+    let slow = Settings::consecutive(1).open(Duration::from_secs(1)).slow(Duration::from_secs(2));
+    for (name, end) in [
+        ("a slow success", End("a", Success)),
+        ("a slow call that is ignored", End("a", Ignored)),
+        ("a slow call that is cancelled", Abandon("a")),
+        ("a slow failure", End("a", Failure)),
+    ] {
+        play(name, slow, &[Begin("a"), After(2001), Is(Closed), end, Is(Open), Rejected(Some(1000))]);
+    }
+    play(
+        "calls that take exactly the time, or less, end as they end",
+        slow,
+        &[
+            Begin("a"),
+            Begin("b"),
+            Begin("c"),
+            After(2000),
+            End("a", Success),
+            End("b", Ignored),
+            Abandon("c"),
+            Is(Closed),
+            Fail(1),
+            Is(Open),
+        ],
+    );
+    play(
+        "slow and failed calls are one series of failures, and a fast success ends it",
+        THREE.slow(MS),
+        &[
+            Begin("a"),
+            After(2),
+            Fail(1),
+            Abandon("a"),
+            Succeed(1),
+            Begin("b"),
+            Begin("c"),
+            After(2),
+            Abandon("b"),
+            End("c", Success),
+            Is(Closed),
+            Fail(1),
+            Is(Open),
+        ],
+    );
+    play(
+        "a slow probe opens again, whatever its verdict",
+        slow,
+        &[
+            Fail(1),
+            After(1000),
+            Begin("a"),
+            After(2001),
+            End("a", Success),
+            Is(Open),
+            After(1000),
+            Begin("b"),
+            After(2001),
+            Abandon("b"),
+            Is(Open),
+            After(1000),
+            Ignore(1),
+            Is(HalfOpen),
+            Succeed(1),
+            Is(Closed),
+        ],
+    );
+    play(
+        "a slow call of an earlier state changes nothing",
+        slow,
+        &[Begin("old"), After(2001), Now(CircuitBreaker::reset), End("old", Success), Is(Closed)],
+    );
+    play(
+        "slow calls count in a ratio of failures",
+        Settings::ratio_of_calls(0.5, 4).slow(MS),
+        &[Succeed(2), Begin("a"), Begin("b"), After(2), Abandon("a"), Is(Closed), Ratio(None), Abandon("b"), Is(Open)],
+    );
+}
+
+#[test]
+fn slow_calls_have_a_ratio_of_their_own() {
+    let settings = Settings::ratio_of_calls(0.75, 4).open(Duration::from_secs(1)).slow(MS).slow_ratio(0.5);
+    play(
+        "half of the calls are slow, and none of them failed",
+        settings,
+        &[
+            Succeed(2),
+            Begin("a"),
+            Begin("b"),
+            After(2),
+            Abandon("a"),
+            SlowRatio(None),
+            Is(Closed),
+            End("b", Success),
+            Is(Open),
+        ],
+    );
+    play(
+        "a slow call that did not fail is a call that worked for the ratio of failures",
+        settings,
+        &[Succeed(2), Fail(1), Begin("a"), After(2), End("a", Success), Ratio(Some(0.25)), SlowRatio(Some(0.25))],
+    );
+    play(
+        "a call that failed late counts for both",
+        settings,
+        &[Begin("a"), Succeed(3), After(2), End("a", Failure), Ratio(Some(0.25)), SlowRatio(Some(0.25)), Is(Closed)],
+    );
+    play(
+        "a slow call leaves the window",
+        settings,
+        &[
+            Begin("a"),
+            After(2),
+            Abandon("a"),
+            Succeed(3),
+            SlowRatio(Some(0.25)),
+            Succeed(1),
+            SlowRatio(Some(0.0)),
+            Ratio(Some(0.0)),
+        ],
+    );
+    play(
+        "a slow probe opens",
+        settings,
+        &[Fail(4), Is(Open), After(1000), Begin("a"), After(2), End("a", Success), Is(Open)],
+    );
+    play(
+        "over time",
+        Settings::ratio_over_time(1.0, Duration::from_secs(1)).minimum(2).slow(MS).slow_ratio(1.0),
+        &[Begin("a"), Begin("b"), After(2), Abandon("a"), SlowRatio(None), End("b", Success), Is(Open)],
+    );
+    play(
+        "without the setting there is no such ratio",
+        Settings::ratio_of_calls(1.0, 1).slow(MS),
+        &[Succeed(1), SlowRatio(None), Ratio(Some(0.0))],
+    );
+}
+
+#[test]
+fn cancelled_calls_fail_on_request() {
+    let settings = THREE.cancelled_fails();
+    play("cancelled calls open", settings, &[Drop(1), Fail(1), Ignore(5), Is(Closed), Drop(1), Is(Open)]);
+    play("a cancelled probe opens again", settings, &[Fail(3), After(1000), Drop(1), Is(Open)]);
+    play("ignored calls still say nothing", settings, &[Ignore(9), Is(Closed)]);
+    play("in a ratio", Settings::ratio_of_calls(0.5, 2).cancelled_fails(), &[Succeed(1), Drop(1), Is(Open)]);
+}
+
+#[test]
+fn the_longest_time_open_includes_the_jitter() {
+    let settings = Settings::consecutive(1).open(Duration::from_secs(1)).max_open(Duration::from_secs(4)).jitter(1.0);
+    let (breaker, clock) = manual(settings);
+    let mut waits = Vec::new();
+    for _ in 0..200 {
+        breaker.acquire().unwrap().failure();
+        let wait = breaker.acquire().unwrap_err().retry_after().unwrap();
+        assert!(wait <= Duration::from_secs(4), "{wait:?}");
+        waits.push(wait);
+        clock.advance(wait);
+    }
+    waits.dedup();
+    assert!(waits.len() > 1, "the probes of many processes are spread at the limit too");
 }
 
 #[test]

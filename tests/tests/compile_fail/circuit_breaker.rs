@@ -85,6 +85,31 @@ async fn two_judges() -> Answer {
     Ok(1)
 }
 
+#[circuit_breaker(service = "s", failures = 1, ignore_if = |e| true, classify = |r| true)]
+async fn a_verdict_twice() -> Answer {
+    Ok(1)
+}
+
+#[circuit_breaker(service = "s", failures = 1, ignore_if = true, slow = 2, cancelled_fails = true)]
+async fn bad_verdicts() -> Answer {
+    Ok(1)
+}
+
+#[circuit_breaker(service = "s", ratio = 0.5, calls = 10, slow_ratio = 0.5)]
+async fn slow_ratio_of_what() -> Answer {
+    Ok(1)
+}
+
+#[circuit_breaker(service = "s", failures = 1, slow = "1s", slow_ratio = 0.5)]
+async fn slow_ratio_without_a_window() -> Answer {
+    Ok(1)
+}
+
+#[circuit_breaker(breaker = BREAKER, slow = "1s", slow_ratio = 0.5, cancelled_fails)]
+async fn settings_of_another_breaker() -> Answer {
+    Ok(1)
+}
+
 #[circuit_breaker(service = "s", failures = 1, on_reject = |open| open, fallback = nothing)]
 async fn two_ways_out() -> Answer {
     Ok(1)

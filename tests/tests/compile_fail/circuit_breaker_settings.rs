@@ -65,4 +65,14 @@ async fn too_much_jitter() -> Answer {
     Ok(1)
 }
 
+#[circuit_breaker(service = "slow", failures = 1, slow = "0s")]
+async fn slow_at_once() -> Answer {
+    Ok(1)
+}
+
+#[circuit_breaker(service = "slow_ratio", ratio = 0.5, calls = 10, slow = "1s", slow_ratio = 1.5)]
+async fn more_than_all_are_slow() -> Answer {
+    Ok(1)
+}
+
 fn main() {}

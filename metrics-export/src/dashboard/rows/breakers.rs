@@ -40,15 +40,25 @@ pub(crate) fn breakers(model: &Model) -> Vec<Panel> {
         let largest = |metric: &Metric| aggregate("max", &BY, scope.now(&metric.name));
         let panel = Panel::new("Failure ratio and its threshold", Draw::Lines, "percentunit").help(ratio);
         let mut panel = panel.query_by(largest(ratio), &BY, "ratio");
-        if let Some(threshold) = find("circuit_breaker_failure_ratio_threshold", &[]) {
-            panel = panel.query(largest(threshold), "{{service}} threshold");
+        for (base, legend) in [
+            ("circuit_breaker_failure_ratio_threshold", "{{service}} threshold"),
+            ("circuit_breaker_slow_ratio", "{{service}} slow"),
+            ("circuit_breaker_slow_ratio_threshold", "{{service}} slow threshold"),
+        ] {
+            if let Some(metric) = find(base, &[]) {
+                panel = panel.query(largest(metric), legend);
+            }
         }
         panels.push(panel);
     }
     if let Some(transitions) = find("circuit_breaker_transitions_total", &["to"]) {
         let expr = scope.increase(&transitions.name, &["service", "to"]);
         let panel = Panel::new("Changes of state", Draw::Lines, "short").help(transitions);
-        panels.push(panel.note("Within the window of each point.").query(expr, "{{service}} to {{to}}"));
+        let mut panel = panel.note("Within the window of each point.").query(expr, "{{service}} to {{to}}");
+        if let Some(dropped) = find("circuit_breaker_transitions_dropped_total", &[]) {
+            panel = panel.query(scope.increase(&dropped.name, &BY), "{{service}} not delivered");
+        }
+        panels.push(panel);
     }
     if let Some(last) = find("circuit_breaker_last_transition_timestamp_seconds", &[]) {
         let panel = Panel::new("Time since the last change", Draw::Lines, "s").help(last);

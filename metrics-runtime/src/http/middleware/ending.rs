@@ -57,6 +57,12 @@ impl Ending {
         !self.is_stream && !matches!(self.outcome, Outcome::Cancelled | Outcome::Upgraded)
     }
 
+    /// Returns `true` if the request counts as overdue when it has run longer than its promised latency: it was cancelled,
+    /// and so has no duration. A stream promises none.
+    pub(super) fn may_be_overdue(self) -> bool {
+        !self.is_stream && self.outcome == Outcome::Cancelled
+    }
+
     /// Returns `true` if the size of the response body is observed.
     #[inline]
     pub(super) fn has_size(self) -> bool {

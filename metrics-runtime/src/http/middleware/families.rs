@@ -13,13 +13,14 @@ pub(super) struct Families {
     pub(super) request_size: Option<Family<Histogram>>,
     pub(super) response_size: Option<Family<Histogram>>,
     pub(super) aborted: Option<Family<Counter>>,
+    pub(super) overdue: Option<Family<Counter>>,
     pub(super) upgrades: Option<Family<Counter>>,
     pub(super) upgrades_open: Option<Family<InFlight>>,
     pub(super) opentelemetry: Option<Family<Histogram>>,
 }
 
 impl Families {
-    pub(super) const COUNT: usize = 10;
+    pub(super) const COUNT: usize = 11;
 
     /// Returns the families that are not excluded. The order is that of [`addresses`](Self::addresses).
     pub(super) fn without(&self, excluded: [bool; Self::COUNT]) -> Self {
@@ -27,7 +28,7 @@ impl Families {
             family.filter(|_| !is_excluded).cloned()
         }
         let [requests, duration, first_byte, in_flight, request_size, response_size, aborted, rest @ ..] = excluded;
-        let [upgrades, upgrades_open, opentelemetry] = rest;
+        let [overdue, upgrades, upgrades_open, opentelemetry] = rest;
         Self {
             requests: keep(self.requests.as_ref(), requests),
             duration: keep(self.duration.as_ref(), duration),
@@ -36,6 +37,7 @@ impl Families {
             request_size: keep(self.request_size.as_ref(), request_size),
             response_size: keep(self.response_size.as_ref(), response_size),
             aborted: keep(self.aborted.as_ref(), aborted),
+            overdue: keep(self.overdue.as_ref(), overdue),
             upgrades: keep(self.upgrades.as_ref(), upgrades),
             upgrades_open: keep(self.upgrades_open.as_ref(), upgrades_open),
             opentelemetry: keep(self.opentelemetry.as_ref(), opentelemetry),
@@ -55,6 +57,7 @@ impl Families {
             address(self.request_size.as_ref()),
             address(self.response_size.as_ref()),
             address(self.aborted.as_ref()),
+            address(self.overdue.as_ref()),
             address(self.upgrades.as_ref()),
             address(self.upgrades_open.as_ref()),
             address(self.opentelemetry.as_ref()),

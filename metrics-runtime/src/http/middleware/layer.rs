@@ -92,6 +92,7 @@ impl Http {
             duration_status: self.duration_status,
             status_classes: self.status_classes,
             extracted: Arc::new(ExtractedLabels::new(&self.labels)),
+            latencies: self.latencies.as_slice().into(),
         };
         let is_static = registry.is_global();
         let recorder = Shared::new(recorder, is_static);
@@ -108,6 +109,7 @@ impl Http {
             request_size: self.family(HttpMetric::RequestBodySize, registry, source)?,
             response_size: self.family(HttpMetric::ResponseBodySize, registry, source)?,
             aborted: self.family(HttpMetric::Aborted, registry, source)?,
+            overdue: self.family(HttpMetric::Overdue, registry, source)?,
             upgrades: self.family(HttpMetric::Upgrades, registry, source)?,
             upgrades_open: self.family(HttpMetric::UpgradesOpen, registry, source)?,
             opentelemetry: self.family(HttpMetric::OpenTelemetry, registry, source)?,

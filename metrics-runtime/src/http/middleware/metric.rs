@@ -38,6 +38,12 @@ pub enum HttpMetric {
     /// counted by [`Requests`](Self::Requests). `cause` is `cancelled` if the client disconnected or an outer layer gave
     /// up, and `error` or `panic` if the body returned an error or panicked.
     Aborted,
+    /// The counter `http_requests_overdue_total`, with the labels of [`Duration`](Self::Duration): requests of routes with
+    /// a [latency objective](crate::Objective::latency) that were cancelled after this latency, before their response or
+    /// within its body. They have no duration, but have broken the promise. Not counted for long-lived streams. Recorded
+    /// by default if a route has a latency objective and the duration is recorded; a label of the response is empty, and
+    /// the status is the one of [`Requests`](Self::Requests).
+    Overdue,
     /// The counter `http_upgrades_total`: connections upgraded by a response `101` or by a successful `CONNECT`.
     Upgrades,
     /// The gauge `http_upgrades_open`: upgraded connections that are in use, if their handlers hold an
@@ -80,6 +86,7 @@ impl HttpMetric {
         Self::RequestBodySize,
         Self::ResponseBodySize,
         Self::Aborted,
+        Self::Overdue,
         Self::Upgrades,
         Self::UpgradesOpen,
         Self::OpenTelemetry,
@@ -94,6 +101,7 @@ impl HttpMetric {
         MetricSetting::new("http_request_body_size_bytes", false),
         MetricSetting::new("http_response_body_size_bytes", false),
         MetricSetting::new("http_responses_aborted_total", true),
+        MetricSetting::new("http_requests_overdue_total", true),
         MetricSetting::new("http_upgrades_total", false),
         MetricSetting::new("http_upgrades_open", false),
         MetricSetting::new("http_server_request_duration_seconds", false),
@@ -135,6 +143,10 @@ impl HttpMetric {
                     "HTTP responses that did not reach their end, by the phase they were in and the cause: cancelled by the client or an outer layer, an error or a panic of the body.",
                 )
             }
+            Self::Overdue => Descriptor::counter(
+                name,
+                "HTTP requests that were cancelled after the promised latency of their route, before the end of the response; they have no duration.",
+            ),
             Self::Upgrades => Descriptor::counter(name, "Upgraded HTTP connections, such as WebSockets."),
             Self::UpgradesOpen => Descriptor::gauge(name, "Upgraded HTTP connections in use."),
             Self::OpenTelemetry => {

@@ -11,7 +11,7 @@ use super::routes::Origin;
 use super::shared::Shared;
 use crate::exemplars::{self, Exemplar};
 use crate::family::{self, Family, Metric, OVERFLOW};
-use crate::metric::{InFlight, Moment, Thread};
+use crate::metric::{Counter, InFlight, Moment, Thread};
 
 /// The families and label settings that all requests of a layer share.
 pub(super) struct Recorder {
@@ -21,6 +21,8 @@ pub(super) struct Recorder {
     /// `true` if statuses are recorded as classes.
     pub(super) status_classes: bool,
     pub(super) extracted: Arc<ExtractedLabels>,
+    /// The promised latencies of routes, in seconds.
+    pub(super) latencies: Arc<[(String, f64)]>,
 }
 
 /// The place of a series in its family.
@@ -63,6 +65,8 @@ pub(super) struct Series {
     endpoint: Box<str>,
     origin: Origin,
     method: usize,
+    /// The promised latency in seconds, if cancelled requests count against it.
+    promised: Option<f64>,
     in_flight: CachedSeries,
     first_byte: CachedSeries,
     request_size: CachedSeries,
@@ -100,11 +104,13 @@ pub(super) struct FinishedRequest<'a> {
 
 impl Series {
     pub(super) fn new(recorder: &Shared<Recorder>, endpoint: &str, origin: Origin, method: usize) -> Self {
-        Self {
+        let promised = || recorder.latencies.iter().find(|(route, _)| *route == *endpoint).map(|(_, seconds)| *seconds);
+        let series = Self {
             recorder: recorder.clone(),
             endpoint: endpoint.into(),
             origin,
             method,
+            promised: recorder.families.overdue.as_ref().and_then(|_| promised()),
             in_flight: CachedSeries::default(),
             first_byte: CachedSeries::default(),
             request_size: CachedSeries::default(),
@@ -114,7 +120,28 @@ impl Series {
             upgrades_open: CachedSeries::default(),
             by_ending: Default::default(),
             within: Mutex::default(),
+        };
+        series.declare_overdue();
+        series
+    }
+
+    /// Creates the series of overdue requests at zero, if the program bounds its label values, so that the first one is an
+    /// increase.
+    fn declare_overdue(&self) {
+        if self.promised.is_some() && self.origin == Origin::Router && self.recorder.extracted.is_empty() {
+            let ending = Ending { outcome: Outcome::Cancelled, status: None, is_stream: false };
+            let extracted = &ExtractedValues::default();
+            let (start, request_bytes, response_bytes) = (Moment::ZERO, None, 0);
+            drop(self.overdue(&FinishedRequest { ending, start, extracted, request_bytes, response_bytes }));
         }
+    }
+
+    /// Returns the series of overdue requests, or `None` if they are not counted.
+    fn overdue(&self, request: &FinishedRequest<'_>) -> Option<family::Series<'_, Counter>> {
+        let family = self.recorder.families.overdue.as_ref()?;
+        let full = LabelValues::of(self, request, Detail::Full);
+        let bounded = Bounded { series: self, request, full, is_open: self.is_open(request) };
+        Some(bounded.series(family, LabelValues::duration))
     }
 
     /// Returns the same series without the excluded families, or `None` if no family is left.
@@ -130,7 +157,9 @@ impl Series {
             let (duration_status, status_classes) = (self.recorder.duration_status, self.recorder.status_classes);
             let extracted = Arc::clone(&self.recorder.extracted);
             let is_static = self.recorder.is_static();
-            let recorder = Shared::new(Recorder { families, duration_status, status_classes, extracted }, is_static);
+            let latencies = Arc::clone(&self.recorder.latencies);
+            let recorder = Recorder { families, duration_status, status_classes, extracted, latencies };
+            let recorder = Shared::new(recorder, is_static);
             Shared::new(Self::new(&recorder, &self.endpoint, self.origin, self.method), is_static)
         });
         within.push((excluded, series.clone()));
@@ -231,7 +260,7 @@ impl Series {
             self.cached(family, &self.response_size, &[]).observe(request.response_bytes as f64);
         }
         if let Some(aborted) = request.ending.aborted() {
-            self.record_aborted(aborted);
+            self.record_aborted(aborted, request);
         }
         if let Some(family) = &families.upgrades
             && request.ending.outcome == Outcome::Upgraded
@@ -277,11 +306,18 @@ impl Series {
         attach(families.requests.as_ref(), |family| family.numbered(series.requests), 1.0, &exemplar);
     }
 
-    /// Counts an aborted response.
+    /// Counts an aborted response, and a broken promise.
     #[cold]
-    fn record_aborted(&self, aborted: Aborted) {
+    fn record_aborted(&self, aborted: Aborted, request: &FinishedRequest<'_>) {
         if let Some(family) = &self.recorder.families.aborted {
             self.cached(family, &self.aborted[aborted as usize], &aborted.labels()).inc();
+        }
+        if let Some(promised) = self.promised
+            && request.ending.may_be_overdue()
+            && request.start.elapsed_nanos() as f64 / 1e9 > promised
+            && let Some(overdue) = self.overdue(request)
+        {
+            overdue.inc();
         }
     }
 

@@ -9,6 +9,7 @@ use super::head::{RequestHead, ResponseHead};
 use super::metric::{HttpMetric, MetricSetting};
 use super::skip::{Pattern, SkipRules};
 use crate::registry::RegistryError;
+use crate::schema::objective::RouteObjective;
 use crate::schema::{Descriptor, Label};
 
 /// An error of [`Http::layer`].
@@ -83,6 +84,8 @@ pub struct Http {
     pub(super) labels: Vec<ExtractedLabel>,
     pub(super) route: Option<RequestExtractor>,
     pub(super) skip: SkipRules,
+    /// The promised latencies of routes, in seconds.
+    pub(super) latencies: Vec<(String, f64)>,
 }
 
 impl Default for Http {
@@ -113,7 +116,17 @@ impl Http {
             labels: Vec::new(),
             route: None,
             skip: SkipRules::new(),
+            latencies: Vec::new(),
         }
+    }
+
+    /// Counts the overdue requests of routes with a latency objective.
+    pub(crate) fn promising(mut self, objectives: &[RouteObjective]) -> Self {
+        let latency = |objective: &RouteObjective| {
+            objective.objective.latency_bound().map(|(seconds, _)| (objective.route.clone(), seconds))
+        };
+        self.latencies = objectives.iter().filter_map(latency).collect();
+        self
     }
 
     /// Creates settings that record [`HttpMetric::OpenTelemetry`] only. To migrate, record both with
@@ -332,7 +345,9 @@ impl Http {
     /// Returns the descriptor of a metric, or `None` if it is switched off.
     pub(super) fn descriptor(&self, metric: HttpMetric) -> Option<Descriptor> {
         let setting = &self.metrics[metric as usize];
-        if !setting.enabled {
+        let is_possible = metric != HttpMetric::Overdue
+            || !self.latencies.is_empty() && self.metrics[HttpMetric::Duration as usize].enabled;
+        if !setting.enabled || !is_possible {
             return None;
         }
         let bounds = match metric {
@@ -340,10 +355,11 @@ impl Http {
             _ => &self.buckets,
         };
         let mut labels = vec![self.method_label.clone(), self.endpoint_label.clone()];
-        if metric == HttpMetric::Requests || metric == HttpMetric::Duration && self.duration_status {
+        let of_duration = matches!(metric, HttpMetric::Duration | HttpMetric::Overdue);
+        if metric == HttpMetric::Requests || of_duration && self.duration_status {
             labels.push(self.status_label.clone());
         }
-        if matches!(metric, HttpMetric::Requests | HttpMetric::Duration) {
+        if metric == HttpMetric::Requests || of_duration {
             labels.extend(self.labels.iter().map(|label| label.name.clone()));
         }
         Some(metric.descriptor(setting.name.clone(), labels, bounds.clone()))

@@ -7,6 +7,7 @@ mod lifecycle;
 mod logs;
 mod nested;
 mod outcomes;
+mod overdue;
 mod resets;
 mod routes;
 mod skip;
