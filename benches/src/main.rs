@@ -3,6 +3,7 @@
 mod breaker;
 mod calls;
 mod compile;
+mod documents;
 mod floor;
 mod http;
 mod instructions;
@@ -70,6 +71,7 @@ fn measure_all(filter: String, quick: bool) -> ExitCode {
     http::run(&mut table, &crew);
     scrape::run(&mut table, quick);
     memory::run(&mut table);
+    documents::run(&mut table);
     instructions::run(&mut table);
     compile::run(&mut table, quick);
     calls::run_disabled(&mut table, &crew);

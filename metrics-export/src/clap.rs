@@ -3,12 +3,14 @@
 //! The implementation is not derived, because that would add clap's macros to the dependencies.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, PathBufValueParser};
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Error, FromArgMatches, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Error, FromArgMatches, Subcommand};
 
-use crate::command::{Action, Command, USAGE};
+use crate::command::{Action, Command, USAGE, interval_problem};
+use crate::scrape::{Scrape, label, parse_duration};
 
 /// Adds the commands to a service: put `#[command(subcommand)]` on a field or a variant of this type.
 ///
@@ -48,12 +50,30 @@ fn subcommand(action: Action, name: &'static str) -> clap::Command {
         Action::Check => command
             .arg(path("lock").help("The file to compare with [default: metrics.lock]"))
             .arg(Arg::new("files").num_args(0..).value_parser(PathBufValueParser::new()).value_name("FILE")),
-        Action::Rules | Action::Kubernetes => command
-            .arg(path("output"))
-            .arg(Arg::new("job").long("job").value_parser(NonEmptyStringValueParser::new()).value_name("NAME")),
+        Action::Dashboard => queries(command.arg(path("output"))).arg(interval()).arg(labels("target-label")),
+        Action::Rules => queries(command.arg(path("output"))),
+        Action::Kubernetes => queries(command.arg(path("output"))).arg(interval()),
+        Action::Lint => command.arg(path("output")).arg(path("accepted")),
         // clap has its own help.
-        Action::Dashboard | Action::Docs | Action::Lock | Action::Lint | Action::Help => command.arg(path("output")),
+        Action::Docs | Action::Lock | Action::Help => command.arg(path("output")),
     }
+}
+
+/// Adds the options of documents with queries.
+fn queries(command: clap::Command) -> clap::Command {
+    let job = Arg::new("job").long("job").value_parser(NonEmptyStringValueParser::new()).value_name("NAME");
+    command.arg(job).arg(labels("replica-label"))
+}
+
+/// Returns an option that takes labels of targets.
+fn labels(name: &'static str) -> Arg {
+    let parse = |value: &str| label(value.to_owned());
+    Arg::new(name).long(name).action(ArgAction::Append).value_parser(parse).value_name("NAME")
+}
+
+fn interval() -> Arg {
+    let parse = |value: &str| parse_duration(value).ok_or_else(|| interval_problem(value));
+    Arg::new("scrape-interval").long("scrape-interval").value_parser(parse).value_name("TIME")
 }
 
 impl FromArgMatches for Command {
@@ -65,6 +85,16 @@ impl FromArgMatches for Command {
         let mut command = Self::new(*action);
         command.output = path("output");
         command.lock = path("lock");
+        command.accepted = path("accepted");
+        let labels = |name| {
+            let given = matches.try_get_many::<String>(name).ok().flatten();
+            given.into_iter().flatten().cloned().collect()
+        };
+        command.scrape = Scrape {
+            interval: matches.try_get_one::<Duration>("scrape-interval").ok().flatten().copied(),
+            replicas: labels("replica-label"),
+            deployments: labels("target-label"),
+        };
         command.job = matches.try_get_one::<String>("job").ok().flatten().cloned();
         if let Ok(Some(files)) = matches.try_get_many::<PathBuf>("files") {
             command.files = files.cloned().collect();
@@ -93,7 +123,9 @@ mod tests {
             &["dashboard", "--output", "d.json"][..],
             &["rules", "--job=shop"],
             &["check", "--lock", "l", "d.json", "r.yaml"],
-            &["lint"],
+            &["lint", "--accepted", "a"],
+            &["dashboard", "--target-label=cluster", "--target-label", "namespace", "--scrape-interval", "1m"],
+            &["kubernetes", "--replica-label", "replica", "--replica-label", "a", "--scrape-interval=15s"],
         ] {
             assert_eq!(parse(args).ok(), Command::parse(args.iter().copied()).ok(), "{args:?}");
         }
@@ -108,6 +140,10 @@ mod tests {
             &["rules", "--output="],
             &["rules", "--job", ""],
             &["check", "--lock="],
+            &["rules", "--target-label", "cluster"],
+            &["dashboard", "--scrape-interval", "30"],
+            &["rules", "--replica-label", "job"],
+            &["docs", "--accepted", "a"],
             &["check", ""],
         ] {
             assert!(parse(wrong).is_err() && Command::parse(wrong.iter().copied()).is_err(), "{wrong:?}");

@@ -8,14 +8,20 @@ use std::path::{Path, PathBuf};
 
 use metrics_runtime::Metrics;
 
+use crate::accepted;
 use crate::contract::Contract;
 use crate::error::debug_as_display;
 use crate::export::Export;
 use crate::kubernetes::JobError;
+use crate::lint;
+use crate::scrape::{self, LabelError, Scrape, parse_duration};
 use crate::usages::{MetricPattern, ObjectivePattern, QueryFile};
 
 /// The default lock file.
 const LOCK: &str = "metrics.lock";
+
+/// The default file of accepted findings.
+const ACCEPTED: &str = "metrics.accepted";
 
 /// A summary of the commands, for the help text of a service.
 pub const USAGE: &str = "\
@@ -27,10 +33,14 @@ metrics lock         the contract with dashboards and rules, for metrics.lock
 metrics check        compare with metrics.lock; fails if a change breaks the contract
 metrics lint         violations of naming conventions, and the number of series
 
-  --output FILE   write to a file instead of the standard output
-  --job NAME      rules, kubernetes: the value of the label `job` [default: the namespace]
-  --lock FILE     check: the file to compare with [default: metrics.lock]
-  FILE..          check: dashboards and rules to search for what breaks
+  --output FILE            write to a file instead of the standard output
+  --job NAME               dashboard, rules, kubernetes: the value of the label `job` [default: the namespace]
+  --scrape-interval TIME   dashboard, kubernetes: the time between two scrapes [default: 30s]
+  --replica-label NAME     dashboard, rules, kubernetes: a label that only tells copies of one series apart; repeatable
+  --target-label NAME      dashboard: a label to choose targets by, such as `cluster` or `namespace`; repeatable
+  --lock FILE              check: the file to compare with [default: metrics.lock]
+  --accepted FILE          lint: the findings that are accepted [default: metrics.accepted, if it exists]
+  FILE..                   check: dashboards and rules to search for what breaks
 ";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +92,9 @@ pub struct Command {
     pub(crate) action: Action,
     pub(crate) output: Option<PathBuf>,
     pub(crate) job: Option<String>,
+    pub(crate) scrape: Scrape,
     pub(crate) lock: Option<PathBuf>,
+    pub(crate) accepted: Option<PathBuf>,
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -105,6 +117,9 @@ pub enum CommandError {
     /// The job is not a valid Kubernetes label value.
     #[error("{0}; set another one with --job")]
     Job(#[from] JobError),
+    /// An option is not the name of a label of targets.
+    #[error(transparent)]
+    Label(#[from] LabelError),
     /// A file cannot be read or written.
     #[error("{}: {error}", path.display())]
     #[non_exhaustive]
@@ -139,6 +154,15 @@ pub enum CommandError {
         /// The line and the problem.
         problem: String,
     },
+    /// The file of accepted findings is not valid.
+    #[error("`{}`: {problem}", path.display())]
+    #[non_exhaustive]
+    BrokenAccepted {
+        /// The file.
+        path: PathBuf,
+        /// The line and the problem.
+        problem: String,
+    },
     /// The contract with dashboards and rules is broken.
     #[error("{report}")]
     #[non_exhaustive]
@@ -147,7 +171,9 @@ pub enum CommandError {
         report: String,
     },
     /// Names violate conventions.
-    #[error("{}", findings.join("\n"))]
+    #[error(
+        "{}\nchange the names, or accept a finding with a line `METRIC RULE` in `{ACCEPTED}`", findings.join("\n")
+    )]
     #[non_exhaustive]
     Lint {
         /// The violations, one line each.
@@ -157,18 +183,22 @@ pub enum CommandError {
 
 debug_as_display!(CommandError);
 
+pub(crate) fn interval_problem(value: &str) -> String {
+    format!("`{value}` is not a scrape interval; expected a time such as `15s` or `1m30s`")
+}
+
 fn is_help(arg: &OsStr) -> bool {
     arg == "--help" || arg == "-h"
 }
-
-const JOB_IS_UTF8: &str = "--job takes a name in UTF-8";
 
 /// Returns the error of an option that is not UTF-8.
 fn not_utf8(arg: &OsStr) -> CommandError {
     let arg = arg.to_string_lossy();
     usage(match arg.split_once('=') {
-        Some(("--job", _)) => JOB_IS_UTF8.to_owned(),
-        Some((option @ ("--output" | "--lock"), _)) => {
+        Some((option @ ("--job" | "--replica-label" | "--target-label"), _)) => {
+            format!("{option} takes a name in UTF-8")
+        }
+        Some((option @ ("--output" | "--lock" | "--accepted"), _)) => {
             format!("{option}= takes a name in UTF-8; pass any other name as a separate argument")
         }
         _ => format!("unknown option `{arg}`"),
@@ -189,7 +219,8 @@ fn usage(problem: impl Into<String>) -> CommandError {
 
 impl Command {
     pub(crate) fn new(action: Action) -> Self {
-        Self { action, output: None, job: None, lock: None, files: Vec::new() }
+        let scrape = Scrape::default();
+        Self { action, output: None, job: None, scrape, lock: None, accepted: None, files: Vec::new() }
     }
 
     /// Parses the arguments after `metrics`. `help`, `--help` and `-h` are a command that writes [`USAGE`].
@@ -229,9 +260,19 @@ impl Command {
             match option.as_str() {
                 "--output" => command.output = Some(value()?.into()),
                 "--lock" => command.lock = Some(value()?.into()),
-                "--job" => {
-                    let job = value()?.into_string().map_err(|_| usage(JOB_IS_UTF8))?;
-                    command.job = Some(job);
+                "--accepted" => command.accepted = Some(value()?.into()),
+                "--job" | "--scrape-interval" | "--replica-label" | "--target-label" => {
+                    let value = value()?.into_string();
+                    let value = value.map_err(|_| usage(format!("{option} takes a name in UTF-8")))?;
+                    match option.as_str() {
+                        "--job" => command.job = Some(value),
+                        "--scrape-interval" => {
+                            let interval = parse_duration(&value).ok_or_else(|| usage(interval_problem(&value)))?;
+                            command.scrape.interval = Some(interval);
+                        }
+                        "--replica-label" => scrape::add(&mut command.scrape.replicas, value)?,
+                        _ => scrape::add(&mut command.scrape.deployments, value)?,
+                    }
                 }
                 other => return Err(usage(format!("unknown option `{other}`"))),
             }
@@ -242,9 +283,15 @@ impl Command {
     /// Returns an error if an option does not belong to the command.
     pub(crate) fn checked(self) -> Result<Self, CommandError> {
         let checks = self.action == Action::Check;
-        let for_rules = matches!(self.action, Action::Rules | Action::Kubernetes);
+        let queries = matches!(self.action, Action::Dashboard | Action::Rules | Action::Kubernetes);
+        let scrapes = matches!(self.action, Action::Dashboard | Action::Kubernetes);
+        let Scrape { interval, replicas, deployments } = &self.scrape;
         for (given, allowed, problem) in [
-            (self.job.is_some(), for_rules, "--job is for `rules` and `kubernetes`"),
+            (self.job.is_some(), queries, "--job is for `dashboard`, `rules` and `kubernetes`"),
+            (!replicas.is_empty(), queries, "--replica-label is for `dashboard`, `rules` and `kubernetes`"),
+            (interval.is_some(), scrapes, "--scrape-interval is for `dashboard` and `kubernetes`"),
+            (!deployments.is_empty(), self.action == Action::Dashboard, "--target-label is for `dashboard`"),
+            (self.accepted.is_some(), self.action == Action::Lint, "--accepted is for `lint`"),
             (self.lock.is_some(), checks, "--lock is for `check`"),
             (!self.files.is_empty(), checks, "only `check` takes files; use --output to write to one"),
             (self.output.is_some(), !checks, "`check` writes no document and does not take --output"),
@@ -265,10 +312,9 @@ impl Command {
     /// service should exit with a code other than zero.
     pub fn run(&self, metrics: &Metrics, out: &mut dyn Write) -> Result<(), CommandError> {
         // Help does not depend on the metrics and does not gather them.
-        let export = || match (metrics.is_enabled(), &self.job) {
-            (false, _) => Err(CommandError::Disabled),
-            (true, None) => Ok(Export::new(metrics)),
-            (true, Some(job)) => Ok(Export::new(metrics).job(job)),
+        let export = || {
+            let enabled = metrics.is_enabled().then(|| Export::new(metrics)).ok_or(CommandError::Disabled);
+            enabled.map(|export| export.scraped(self.job.clone(), self.scrape.clone()))
         };
         let mut findings = Vec::new();
         let text = match self.action {
@@ -279,7 +325,7 @@ impl Command {
             Action::Lock => export()?.lock(),
             Action::Lint => {
                 let export = export()?;
-                findings = export.lint();
+                findings = self.lint(&export)?;
                 export.series()
             }
             Action::Check => self.check(&export()?)?,
@@ -296,6 +342,19 @@ impl Command {
             // Bytes that are still buffered when the process ends are lost without an error.
             None => Ok(ignore_broken_pipe(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?),
         }
+    }
+
+    /// Returns the findings that are not accepted.
+    fn lint(&self, export: &Export) -> Result<Vec<String>, CommandError> {
+        let path = self.accepted.clone().unwrap_or_else(|| ACCEPTED.into());
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.accepted.is_none() => String::new(),
+            Err(error) => return Err(CommandError::File { path, error }),
+        };
+        let rest = accepted::rest(&text, &export.model, lint::findings(&export.model));
+        let rest = rest.map_err(|error| CommandError::BrokenAccepted { path, problem: error.to_string() })?;
+        Ok(rest.iter().map(ToString::to_string).collect())
     }
 
     fn check(&self, export: &Export) -> Result<String, CommandError> {
@@ -351,7 +410,7 @@ impl Command {
 
 fn query_file(file: &Path) -> Result<QueryFile, CommandError> {
     let text = fs::read_to_string(file).map_err(|error| CommandError::File { path: file.to_owned(), error })?;
-    Ok(QueryFile { file: file.display().to_string(), text })
+    Ok(QueryFile { file: file.display().to_string(), text: text.trim_start_matches('\u{feff}').to_owned() })
 }
 
 #[cfg(test)]

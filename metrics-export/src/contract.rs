@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
-use metrics_runtime::description::MetricKind;
+use metrics_runtime::description::{LabelDescription, MetricKind, Origin};
 
 use crate::document::number;
+use crate::metric::Metric;
 use crate::model::Model;
 
 const VERSION: &str = "version 1";
@@ -21,7 +22,7 @@ const KINDS: [MetricKind; 6] = [
     MetricKind::Unknown,
 ];
 
-/// The names, kinds, units, labels and buckets of all metrics.
+/// The names, kinds, units, labels, label values and buckets of all metrics.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub(crate) struct Contract {
     /// The names of the constant labels.
@@ -35,6 +36,8 @@ pub(crate) struct Entry {
     pub(crate) kind: MetricKind,
     unit: Option<String>,
     pub(crate) labels: BTreeSet<String>,
+    /// The values of labels of which the program knows all.
+    values: BTreeMap<String, BTreeSet<String>>,
     buckets: Vec<f64>,
 }
 
@@ -51,7 +54,7 @@ pub(crate) struct ContractError {
 pub(crate) struct Difference {
     /// The changes that break dashboards and rules: the metric and the change.
     pub(crate) breaks: Vec<(String, String)>,
-    /// The new metrics.
+    /// The new metrics and label values.
     pub(crate) additions: Vec<String>,
 }
 
@@ -63,6 +66,7 @@ impl Contract {
                 kind: metric.kind,
                 unit: metric.unit.clone(),
                 labels: metric.labels.iter().map(|label| label.name.clone()).collect(),
+                values: values(metric),
                 buckets: metric.buckets.clone(),
             };
             (metric.name.clone(), entry)
@@ -72,6 +76,8 @@ impl Contract {
 
     /// Parses a lock file.
     pub(crate) fn parse(text: &str) -> Result<Self, ContractError> {
+        // Some editors begin a file with a byte order mark.
+        let text = text.trim_start_matches('\u{feff}');
         let mut contract = Self::default();
         let mut current: Option<&mut Entry> = None;
         let mut versioned = false;
@@ -86,6 +92,13 @@ impl Contract {
                 versioned = true;
                 continue;
             }
+            if let ("values", true, Some(entry)) = (word, line.starts_with(' '), current.as_deref_mut()) {
+                let mut words =
+                    split(line).map_err(|word| error(format!("`{word}` does not end with a quote")))?.into_iter();
+                let label = words.nth(1).ok_or_else(|| error("expected a label and its values".to_owned()))?;
+                entry.values.insert(label, words.collect());
+                continue;
+            }
             let words: Vec<_> = words.map(str::to_owned).collect();
             match (word, line.starts_with(' '), current.as_deref_mut()) {
                 ("constant", false, _) => contract.constant.extend(words),
@@ -98,7 +111,8 @@ impl Contract {
                     if contract.metrics.contains_key(name) {
                         return Err(error(format!("`{name}` is listed twice")));
                     }
-                    let entry = Entry { kind, unit: None, labels: BTreeSet::new(), buckets: Vec::new() };
+                    let (labels, values) = (BTreeSet::new(), BTreeMap::new());
+                    let entry = Entry { kind, unit: None, labels, values, buckets: Vec::new() };
                     current = Some(contract.metrics.entry(name.clone()).or_insert(entry));
                 }
                 ("unit", true, Some(entry)) => entry.unit = words.into_iter().next(),
@@ -110,7 +124,8 @@ impl Contract {
                     }
                 }
                 (word, true, _) => {
-                    return Err(error(format!("found `{word}`, expected `unit`, `labels` or `buckets` of a metric")));
+                    let expected = "`unit`, `labels`, `values` or `buckets` of a metric";
+                    return Err(error(format!("found `{word}`, expected {expected}")));
                 }
             }
         }
@@ -124,6 +139,7 @@ impl Contract {
     /// Compares this contract with the one of the program, `now`.
     pub(crate) fn difference(&self, now: &Self) -> Difference {
         let mut difference = Difference::default();
+        let mut additions = Vec::new();
         let new: Vec<_> = now.metrics.iter().filter(|(name, _)| !self.metrics.contains_key(*name)).collect();
         for (name, old) in &self.metrics {
             let mut breaks = |change: String| difference.breaks.push((name.clone(), change));
@@ -136,7 +152,9 @@ impl Contract {
                 });
                 continue;
             };
-            if entry.kind != old.kind {
+            // A collector may not tell the kind before it has a series.
+            let is_known = entry.kind != MetricKind::Unknown && old.kind != MetricKind::Unknown;
+            if is_known && entry.kind != old.kind {
                 breaks(format!("is a {} and was a {}", entry.kind.as_str(), old.kind.as_str()));
             }
             if entry.unit != old.unit {
@@ -149,7 +167,22 @@ impl Contract {
             for label in entry.labels.difference(&old.labels) {
                 breaks(format!("label `{label}` added: queries that do not sum return more series"));
             }
-            if entry.buckets != old.buckets {
+            for (label, values) in &old.values {
+                let Some(now) = entry.values.get(label) else { continue };
+                let (gone, new): (Vec<_>, Vec<_>) =
+                    (values.difference(now).collect(), now.difference(values).collect());
+                for value in &gone {
+                    breaks(match (gone.as_slice(), new.as_slice()) {
+                        ([_], [new]) => format!("label `{label}` has no value `{value}` any more; is it `{new}` now?"),
+                        _ => format!("label `{label}` has no value `{value}` any more"),
+                    });
+                }
+                additions.extend(new.iter().map(|value| format!("value `{value}` of the label `{label}` of {name}")));
+            }
+            // Nor does it tell the buckets.
+            let differ = entry.buckets != old.buckets && is_known;
+            let is_histogram = entry.kind == MetricKind::Histogram && old.kind == MetricKind::Histogram;
+            if differ && !(is_histogram && (entry.buckets.is_empty() || old.buckets.is_empty())) {
                 breaks(format!("its buckets are {} and were {}", bounds(&entry.buckets), bounds(&old.buckets)));
             }
         }
@@ -157,9 +190,49 @@ impl Contract {
             let change = if now.constant.contains(label) { "added" } else { "removed" };
             difference.breaks.push(("every metric".to_owned(), format!("constant label `{label}` {change}")));
         }
-        difference.additions = new.into_iter().map(|(name, new)| format!("{} {name}", new.kind.as_str())).collect();
+        let metrics = new.into_iter().map(|(name, new)| format!("{} {name}", new.kind.as_str()));
+        difference.additions = metrics.chain(additions).collect();
         difference
     }
+}
+
+/// Returns the values of labels of which the program knows all.
+///
+/// The toolkit's label `metric` is left out: its values are the metrics themselves.
+fn values(metric: &Metric) -> BTreeMap<String, BTreeSet<String>> {
+    let is_listed = |label: &&LabelDescription| metric.origin != Origin::Toolkit || label.name != "metric";
+    let labels = metric.labels.iter().filter(is_listed);
+    let known = labels.filter_map(|label| Some((label.name.clone(), label.values.as_ref()?.iter().cloned().collect())));
+    known.collect()
+}
+
+/// Returns a value as one word: in quotes, with the escapes of JSON, if it is not one by itself.
+fn quoted(value: &str) -> String {
+    let is_word = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
+    // A string is always valid JSON.
+    if is_word { value.to_owned() } else { serde_json::to_string(value).unwrap_or_default() }
+}
+
+/// Splits a line into words, some of which are quoted.
+///
+/// # Errors
+/// Returns the rest of the line if it is a quoted word without an end.
+fn split(line: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let end = if rest.starts_with('"') {
+            let mut strings = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+            words.push(strings.next().and_then(Result::ok).ok_or(rest)?);
+            strings.byte_offset()
+        } else {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            words.push(rest[..end].to_owned());
+            end
+        };
+        rest = rest[end..].trim_start();
+    }
+    Ok(words)
 }
 
 fn bounds(buckets: &[f64]) -> String {
@@ -185,6 +258,10 @@ impl fmt::Display for Contract {
             }
             if !entry.labels.is_empty() {
                 writeln!(f, "  labels {}", join(&entry.labels))?;
+            }
+            for (label, values) in &entry.values {
+                let values: Vec<_> = values.iter().map(|value| quoted(value)).collect();
+                writeln!(f, "  values {label} {}", values.join(" "))?;
             }
             if !entry.buckets.is_empty() {
                 writeln!(f, "  buckets {}", bounds(&entry.buckets))?;
@@ -214,7 +291,7 @@ impl Difference {
 mod tests {
     use super::*;
 
-    const LOCK: &str = "# comment\nversion 1\nconstant region\n\ncounter jobs_total\n  labels kind state\n\n\
+    const LOCK: &str = "# comment\nversion 1\nconstant region\n\ncounter jobs_total\n  labels kind state\n  values state done \"in work\" new\n\n\
                         histogram wait_seconds\n  unit seconds\n  buckets 0.1 0.5 1\n";
 
     fn parse(text: &str) -> Contract {
@@ -251,8 +328,47 @@ mod tests {
             breaks("constant region", "constant zone"),
             ["every metric: constant label `region` removed", "every metric: constant label `zone` added"]
         );
+        assert_eq!(
+            breaks("done \"in work\"", "finished \"in work\""),
+            ["jobs_total: label `state` has no value `done` any more; is it `finished` now?"]
+        );
+        assert_eq!(
+            breaks("done \"in work\" ", ""),
+            [
+                "jobs_total: label `state` has no value `done` any more",
+                "jobs_total: label `state` has no value `in work` any more"
+            ]
+        );
+        let added = parse(LOCK).difference(&parse(&LOCK.replace("done", "done \"\" lost")));
+        let new =
+            "new: value `` of the label `state` of jobs_total\nnew: value `lost` of the label `state` of jobs_total\n";
+        assert_eq!((added.breaks.len(), added.added().as_str()), (0, new));
+        // Lock files may be older than the values, and values may become any text.
+        assert_eq!(breaks("  values state done \"in work\" new\n", ""), [""; 0]);
         let added = parse(LOCK).difference(&parse(&format!("{LOCK}gauge depth\n")));
         assert_eq!((added.breaks.len(), added.added().as_str()), (0, "new: gauge depth\n"));
+    }
+
+    #[test]
+    fn what_a_collector_does_not_tell_yet_is_not_judged() {
+        assert_eq!(breaks("histogram wait", "unknown wait"), [""; 0]);
+        assert_eq!(breaks("counter jobs", "unknown jobs"), [""; 0]);
+        assert_eq!(breaks("  buckets 0.1 0.5 1\n", ""), [""; 0]);
+        assert_eq!(breaks("labels kind state\n  values state done \"in work\" new", "").len(), 2, "labels are known");
+    }
+
+    #[test]
+    fn a_file_may_begin_with_a_byte_order_mark_and_have_any_line_ends() {
+        let windows = format!("\u{feff}{}", LOCK.replace('\n', "\r\n"));
+        assert_eq!(parse(&windows), parse(LOCK));
+    }
+
+    #[test]
+    fn any_value_is_one_word() {
+        for value in ["", " ", "a b", "\"", "a\"b", "ä", "#", "\u{a0}", "\n", "{*path}", "\\"] {
+            let line = format!("  values a x {} y", quoted(value));
+            assert_eq!(split(&line).unwrap(), ["values", "a", "x", value, "y"], "{line}");
+        }
     }
 
     #[test]
@@ -263,7 +379,12 @@ mod tests {
             ("version 1\ncouter a_total\n", "line 2: `couter` is not a metric kind"),
             ("version 1\ncounter\n", "line 2: expected a kind and one name"),
             ("version 1\ncounter a_total\ncounter a_total\n", "line 3: `a_total` is listed twice"),
-            ("version 1\n  unit seconds\n", "line 2: found `unit`, expected `unit`, `labels` or `buckets` of a metric"),
+            (
+                "version 1\n  unit seconds\n",
+                "line 2: found `unit`, expected `unit`, `labels`, `values` or `buckets` of a metric",
+            ),
+            ("version 1\ngauge a\n  values b \"c", "line 3: `\"c` does not end with a quote"),
+            ("version 1\ngauge a\n  values", "line 3: expected a label and its values"),
             ("version 1\nhistogram a\n  buckets 1 two\n", "line 3: `two` is not a bucket bound"),
         ] {
             assert_eq!(Contract::parse(text).map_err(|error| error.to_string()), Err(problem.to_owned()));

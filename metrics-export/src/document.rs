@@ -151,7 +151,11 @@ impl Serialize for Node {
 
 /// Formats a number for PromQL, YAML and text.
 pub(crate) fn number(value: f64) -> String {
-    if value == f64::INFINITY { "+Inf".to_owned() } else { format!("{value}") }
+    match value {
+        f64::INFINITY => "+Inf".to_owned(),
+        f64::NEG_INFINITY => "-Inf".to_owned(),
+        value => format!("{value}"),
+    }
 }
 
 /// Escapes a character by its code point.

@@ -1,11 +1,14 @@
 //! The documents of one service.
 
+use std::time::Duration;
+
 use metrics_runtime::Metrics;
 
 use crate::contract::Contract;
 use crate::kubernetes::{self, JobError};
 use crate::model::Model;
 use crate::rules::{self, Target};
+use crate::scrape::{self, LabelError, Scrape};
 use crate::{dashboard, docs, lint, series};
 
 /// The documents of one service.
@@ -27,31 +30,70 @@ use crate::{dashboard, docs, lint, series};
 #[derive(Debug, Clone)]
 pub struct Export {
     pub(crate) model: Model,
-    job: String,
+    job: Option<String>,
+    scrape: Scrape,
 }
 
 impl Export {
     /// Creates the documents of everything that is registered now.
     #[must_use]
     pub fn new(metrics: &Metrics) -> Self {
-        let model = Model::new(metrics);
-        let job = model.service.clone();
-        Self { model, job }
+        Self { model: Model::new(metrics), job: None, scrape: Scrape::default() }
     }
 
     /// Sets the value that Prometheus gives the label `job` of this service. The default is the namespace.
     ///
-    /// All rules select this job. The dashboard has a variable for it instead.
+    /// All rules select this job. The dashboard has a variable for it instead, with this job selected at first. The names
+    /// of Kubernetes objects, and the title and the uid of the dashboard, are different for every job.
     #[must_use]
     pub fn job(mut self, job: impl Into<String>) -> Self {
-        self.job = job.into();
+        self.job = Some(job.into());
         self
+    }
+
+    /// Sets the time between two scrapes. The default is 30 seconds, which the `ServiceMonitor` has too.
+    ///
+    /// It is the least step of the dashboard's queries: with a shorter one, Grafana computes rates over windows with
+    /// fewer than two samples, which are empty.
+    #[must_use]
+    pub fn scrape_interval(mut self, interval: Duration) -> Self {
+        self.scrape.interval = Some(interval);
+        self
+    }
+
+    /// Adds a label that only tells copies of one series apart, because several agents scrape the same instances:
+    /// `replica`, `prometheus_replica`. All queries of dashboard and rules count the copies once.
+    ///
+    /// # Errors
+    /// Returns an error if this is not the name of a label, or one that dashboards and rules need.
+    pub fn replica_label(mut self, label: impl Into<String>) -> Result<Self, LabelError> {
+        scrape::add(&mut self.scrape.replicas, label.into())?;
+        Ok(self)
+    }
+
+    /// Adds a label of targets that users of the dashboard choose deployments by, with a variable: `cluster`,
+    /// `namespace`.
+    ///
+    /// # Errors
+    /// Returns an error if this is not the name of a label, or one that the dashboard has already.
+    pub fn target_label(mut self, label: impl Into<String>) -> Result<Self, LabelError> {
+        scrape::add(&mut self.scrape.deployments, label.into())?;
+        Ok(self)
+    }
+
+    /// Sets the job, if there is one, and all settings of scrapes.
+    pub(crate) fn scraped(self, job: Option<String>, scrape: Scrape) -> Self {
+        Self { job, scrape, ..self }
+    }
+
+    fn job_or_service(&self) -> &str {
+        self.job.as_deref().unwrap_or(&self.model.service)
     }
 
     /// Returns a dashboard for Grafana, in the classic JSON model.
     #[must_use]
     pub fn dashboard(&self) -> String {
-        dashboard::node(&self.model).json()
+        dashboard::node(&self.model, self.job.as_deref(), &self.scrape).json()
     }
 
     /// Returns a file of recording and alerting rules for Prometheus, in YAML.
@@ -61,7 +103,8 @@ impl Export {
     /// `honor_labels: true`.
     #[must_use]
     pub fn rules(&self) -> String {
-        rules::node(&rules::groups(&self.model, Target::job(&self.job))).yaml()
+        let target = Target::job(self.job_or_service()).without(&self.scrape.replicas);
+        rules::node(&rules::groups(&self.model, target)).yaml()
     }
 
     /// Returns a `PrometheusRule` and a `ServiceMonitor` for the Prometheus operator, in YAML.
@@ -76,7 +119,7 @@ impl Export {
     /// # Errors
     /// Returns an error if the job is not a valid Kubernetes label value.
     pub fn kubernetes(&self) -> Result<String, JobError> {
-        kubernetes::yaml(&self.model, &self.job)
+        kubernetes::yaml(&self.model, self.job_or_service(), &self.scrape)
     }
 
     /// Returns the reference: a Markdown table of every metric.
@@ -85,13 +128,14 @@ impl Export {
         docs::markdown(&self.model)
     }
 
-    /// Returns the contract for `metrics.lock`: names, kinds, units, labels and buckets.
+    /// Returns the contract for `metrics.lock`: names, kinds, units, labels with their known values, and buckets.
     #[must_use]
     pub fn lock(&self) -> String {
         Contract::of(&self.model).to_string()
     }
 
-    /// Returns the violations of Prometheus' naming conventions, one line each.
+    /// Returns the violations of Prometheus' naming conventions, one line each: the metric, the problem, the name of the
+    /// rule in brackets, and the place.
     #[must_use]
     pub fn lint(&self) -> Vec<String> {
         lint::findings(&self.model).iter().map(ToString::to_string).collect()

@@ -1,10 +1,14 @@
 //! Objects of the Prometheus operator: a `PrometheusRule` with the rules, and a `ServiceMonitor` that scrapes the
 //! service (<https://prometheus-operator.dev/docs/api-reference/api/>).
 
+use std::net::SocketAddr;
+
 use crate::document::{list, map};
 use crate::error::debug_as_display;
+use crate::hash::hash;
 use crate::model::Model;
 use crate::rules::{self, Target};
+use crate::scrape::Scrape;
 
 /// The recommended label for the name of an application
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/>).
@@ -25,24 +29,34 @@ pub struct JobError {
 debug_as_display!(JobError);
 
 /// Returns both objects, one YAML document each.
-pub(crate) fn yaml(model: &Model, job: &str) -> Result<String, JobError> {
+pub(crate) fn yaml(model: &Model, job: &str, scrape: &Scrape) -> Result<String, JobError> {
     if !is_label_value(job) {
         return Err(JobError { job: job.to_owned() });
     }
-    let name = object_name(&model.service);
-    let rules = rules::node(&rules::groups(model, Target::in_namespaces(job)));
-    let port = if model.own_address { "metrics" } else { "http" };
+    let name = object_name(job);
+    let target = Target::in_namespaces(job).without(&scrape.replicas);
+    let rules = rules::node(&rules::groups(model, target));
+    let port = if model.listen.is_some() { "metrics" } else { "http" };
     let mut endpoint = map([
         ("port", port.into()),
         ("path", model.path.as_str().into()),
-        ("interval", "30s".into()),
-        ("scrapeTimeout", "10s".into()),
+        ("interval", scrape.interval().into()),
+        ("scrapeTimeout", scrape.timeout().into()),
         // The operator adds the labels `endpoint` (the port) and `service` (the Service) to every target. If a metric
         // has such a label itself, rules and dashboard use the label of the metric.
         ("honorLabels", true.into()),
     ]);
     let mut comments =
         vec![format!("# Scrapes the port `{port}` of every Service in this namespace that has this label.")];
+    if let Some(address) = model.listen.filter(|address| address.ip().is_loopback()) {
+        let open = SocketAddr::new([0, 0, 0, 0].into(), address.port());
+        comments.push(format!(
+            "# The page is on {address}, which no other pod can reach: set METRICS_LISTEN={open} in the pod."
+        ));
+        if !model.is_protected() {
+            comments.push("# It then needs METRICS_TOKEN, METRICS_BASIC_AUTH or METRICS_ALLOW.".to_owned());
+        }
+    }
     let secret = format!("{name}-metrics");
     let key = |key: &str| map([("name", secret.as_str().into()), ("key", key.into())]);
     // The operator accepts one of both, and the page as well.
@@ -95,19 +109,22 @@ fn is_label_value(text: &str) -> bool {
 
 /// Returns the name of an object, which has to be a DNS label: at most 63 lower case letters, digits and `-`
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>).
-fn object_name(service: &str) -> String {
-    let name: String = service
-        .to_ascii_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .take(63)
-        .collect();
-    let name = name.trim_matches('-');
-    if name.is_empty() { "service".to_owned() } else { name.to_owned() }
+///
+/// No other job has it: a job that is not such a name itself gets a hash.
+fn object_name(job: &str) -> String {
+    let name: String =
+        job.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    // The name of the Secret is longer by `-metrics`.
+    if name == job && name.len() <= 54 {
+        return name;
+    }
+    format!("{}-{:08x}", name.chars().take(45).collect::<String>(), hash(job) >> 32)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use metrics_runtime::http::Endpoint;
     use metrics_runtime::{Builder, Metrics, Registry};
 
@@ -120,16 +137,21 @@ mod tests {
 
     #[test]
     fn object_names_are_dns_labels() {
-        assert_eq!(object_name("My_Shop"), "my-shop");
-        assert_eq!(object_name("__"), "service");
-        assert_eq!(object_name(&"a".repeat(90)).len(), 63);
+        assert_eq!(object_name("my-shop"), "my-shop");
+        let names = ["my_shop", "My-shop", "my.shop", &"a".repeat(63), &format!("{}b", "a".repeat(62)), "my-shop"];
+        let names: BTreeSet<_> = names.map(object_name).into_iter().collect();
+        assert_eq!(names.len(), 6, "every job has a name of its own: {names:?}");
+        for name in names {
+            let is_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+            assert!(is_name && name.len() <= 54 && !name.starts_with('-') && !name.ends_with('-'), "{name}");
+        }
     }
 
     #[test]
     fn the_monitor_selects_by_the_label_of_all_objects() {
         let yaml = yaml_of(Metrics::builder().namespace("My_shop")).unwrap();
         assert_eq!(yaml.matches("app.kubernetes.io/name: My_shop\n").count(), 3, "{yaml}");
-        assert_eq!(yaml.matches("  name: my-shop\n").count(), 2, "{yaml}");
+        assert_eq!(yaml.matches("  name: my-shop-").count(), 2, "{yaml}");
     }
 
     #[test]
@@ -151,19 +173,35 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_no_pod_can_reach_is_said() {
+        let comment = |address: SocketAddr| {
+            let yaml = yaml_of(Metrics::builder().endpoint(Endpoint::new().open_to_everyone()).listen_on(address));
+            let yaml = yaml.unwrap();
+            yaml.lines().find(|line| line.contains("METRICS_LISTEN")).map(str::to_owned)
+        };
+        for address in ["127.0.0.1:9464", "[::1]:9464"] {
+            let expected = format!(
+                "# The page is on {address}, which no other pod can reach: set METRICS_LISTEN=0.0.0.0:9464 in the pod."
+            );
+            assert_eq!(comment(address.parse().unwrap()), Some(expected));
+        }
+        assert_eq!(comment(([0, 0, 0, 0], 9464).into()), None);
+    }
+
+    #[test]
     fn the_monitor_has_the_port_and_the_token_of_the_page() {
         let plain = yaml_of(Metrics::builder()).unwrap();
         assert!(plain.contains("port: http\n") && !plain.contains("authorization"), "{plain}");
         let token = Endpoint::new().token("hush");
-        let guarded = yaml_of(Metrics::builder().namespace("My_shop").endpoint(token).listen_on(([0, 0, 0, 0], 9464)));
+        let guarded = yaml_of(Metrics::builder().namespace("shop").endpoint(token).listen_on(([0, 0, 0, 0], 9464)));
         let guarded = guarded.unwrap();
         let authorization = "      authorization:
         type: Bearer
         credentials:
-          name: my-shop-metrics
+          name: shop-metrics
           key: token\n";
         assert!(guarded.contains("port: metrics\n") && guarded.ends_with(authorization), "{guarded}");
-        for comment in ["# Scrapes the port `metrics` of every Service", "`my-shop-metrics`"] {
+        for comment in ["# Scrapes the port `metrics` of every Service", "`shop-metrics`"] {
             assert!(guarded.contains(comment), "{comment}:\n{guarded}");
         }
         assert!(!guarded.contains("hush"), "{guarded}");

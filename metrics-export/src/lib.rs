@@ -38,6 +38,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accepted;
 #[cfg(feature = "clap")]
 mod clap;
 mod command;
@@ -57,9 +58,11 @@ mod promql;
 mod roles;
 mod rules;
 mod scope;
+mod scrape;
 mod series;
 mod usages;
 
 pub use command::{Command, CommandError, USAGE};
 pub use export::Export;
 pub use kubernetes::JobError;
+pub use scrape::LabelError;

@@ -22,17 +22,49 @@ use crate::model::Model;
 /// One violation of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
+    /// The metric, or [`EVERY_METRIC`].
     pub(crate) metric: String,
+    /// The name of the rule.
+    pub(crate) rule: &'static str,
     pub(crate) problem: String,
     pub(crate) place: Option<String>,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.metric, self.problem)?;
+        write!(f, "{}: {} [{}]", self.metric, self.problem, self.rule)?;
         self.place.as_ref().map_or(Ok(()), |place| write!(f, " (at {place})"))
     }
 }
+
+/// The metric of findings about constant labels.
+pub(crate) const EVERY_METRIC: &str = "every metric";
+
+/// The names of all rules.
+pub(crate) const RULES: [&str; 11] = [
+    HELP,
+    COUNTER_NAME,
+    SNAKE_CASE,
+    COLON,
+    BASE_UNIT,
+    SHORT_UNIT,
+    KIND_IN_NAME,
+    SUFFIX,
+    KIND_LABEL,
+    LABEL_CASE,
+    TARGET_LABEL,
+];
+const HELP: &str = "help";
+const COUNTER_NAME: &str = "counter-name";
+const SNAKE_CASE: &str = "snake-case";
+const COLON: &str = "colon";
+const BASE_UNIT: &str = "base-unit";
+const SHORT_UNIT: &str = "short-unit";
+const KIND_IN_NAME: &str = "kind-in-name";
+const SUFFIX: &str = "suffix";
+const KIND_LABEL: &str = "kind-label";
+const LABEL_CASE: &str = "label-case";
+const TARGET_LABEL: &str = "target-label";
 
 /// The units with their base units. A base unit is listed with itself.
 const UNITS: &[(&str, &str)] = &[
@@ -107,48 +139,49 @@ fn is_camel_case(name: &str) -> bool {
 /// Returns all violations, by metric.
 pub(crate) fn findings(model: &Model) -> Vec<Finding> {
     let mut found = Vec::new();
-    for problem in model.constant.iter().flat_map(|label| label_problems(label)) {
-        found.push(Finding { metric: "every metric".to_owned(), problem, place: None });
+    for (rule, problem) in model.constant.iter().flat_map(|label| label_problems(label)) {
+        found.push(Finding { metric: EVERY_METRIC.to_owned(), rule, problem, place: None });
     }
     for metric in &model.metrics {
-        for problem in problems(metric) {
+        for (rule, problem) in problems(metric) {
             let place = metric.places.first().cloned();
-            found.push(Finding { metric: metric.name.clone(), problem, place });
+            found.push(Finding { metric: metric.name.clone(), rule, problem, place });
         }
     }
     found
 }
 
-fn problems(metric: &Metric) -> Vec<String> {
+/// Returns the rules that a metric violates, each with the problem.
+fn problems(metric: &Metric) -> Vec<(&'static str, String)> {
     let mut problems = Vec::new();
-    let mut add = |problem: String| problems.push(problem);
+    let mut add = |rule, problem: String| problems.push((rule, problem));
     let (name, kind) = (metric.name.as_str(), metric.kind);
     if metric.help.trim().is_empty() {
-        add("no help text".to_owned());
+        add(HELP, "no help text".to_owned());
     }
     if kind == MetricKind::Counter && !name.ends_with("_total") {
-        add("a counter's name ends in `_total`".to_owned());
+        add(COUNTER_NAME, "a counter's name ends in `_total`".to_owned());
     }
     if is_camel_case(name) {
-        add("names are snake_case".to_owned());
+        add(SNAKE_CASE, "names are snake_case".to_owned());
     }
     if name.contains(':') {
-        add("colons are for recording rules".to_owned());
+        add(COLON, "colons are for recording rules".to_owned());
     }
     if let Some((unit, base)) = unit(name).filter(|(unit, base)| unit != base) {
-        add(format!("the unit {unit} is not a base unit: use {base}"));
+        add(BASE_UNIT, format!("the unit {unit} is not a base unit: use {base}"));
     }
     let lower = name.to_lowercase();
     let later = || lower.split('_').skip(1);
     for (unit, base) in SHORT_UNITS.iter().filter(|(unit, _)| later().any(|word| word == *unit)) {
-        add(format!("the unit `{unit}` is an abbreviation: use {base}"));
+        add(SHORT_UNIT, format!("the unit `{unit}` is an abbreviation: use {base}"));
     }
     // A metric without a type may have any name.
     if kind != MetricKind::Unknown {
         // An info is a gauge in the text format.
         let kind_word = if kind == MetricKind::Info { MetricKind::Gauge } else { kind }.as_str();
         if later().any(|word| word == kind_word) {
-            add(format!("the kind `{kind_word}` does not belong in the name"));
+            add(KIND_IN_NAME, format!("the kind `{kind_word}` does not belong in the name"));
         }
         let counted = [MetricKind::Histogram, MetricKind::Summary];
         for (suffix, kinds, users) in [
@@ -158,14 +191,14 @@ fn problems(metric: &Metric) -> Vec<String> {
             ("_sum", &counted, "histograms and summaries"),
         ] {
             if name.ends_with(suffix) && !kinds.contains(&kind) {
-                add(format!("`{suffix}` is for {users}"));
+                add(SUFFIX, format!("`{suffix}` is for {users}"));
             }
         }
         for (label, only, users) in
             [("le", MetricKind::Histogram, "histograms"), ("quantile", MetricKind::Summary, "summaries")]
         {
             if metric.has(label) && kind != only {
-                add(format!("label `{label}` is for {users}"));
+                add(KIND_LABEL, format!("label `{label}` is for {users}"));
             }
         }
     }
@@ -173,17 +206,18 @@ fn problems(metric: &Metric) -> Vec<String> {
     problems
 }
 
-fn label_problems(label: &str) -> Vec<String> {
+fn label_problems(label: &str) -> Vec<(&'static str, String)> {
     let mut problems = Vec::new();
     if is_camel_case(label) {
-        problems.push(format!("label `{label}` is not snake_case"));
+        problems.push((LABEL_CASE, format!("label `{label}` is not snake_case")));
     }
     // The rules for Kubernetes are evaluated for each `namespace`.
     if let Some((_, owner)) = TARGET_LABELS.iter().find(|(name, _)| *name == label) {
-        problems.push(format!(
+        let problem = format!(
             "label `{label}` is {owner}: Prometheus renames it to `exported_{label}` or, with `honor_labels`, replaces the \
              label of the target, which rules and dashboards use"
-        ));
+        );
+        problems.push((TARGET_LABEL, problem));
     }
     problems
 }
@@ -270,9 +304,9 @@ mod tests {
         let model = Model::new(&builder.build().unwrap());
         let found: Vec<_> = findings(&model).iter().map(ToString::to_string).collect();
         let expected = [
-            "label `regionName` is not snake_case".to_owned(),
-            target_label("job", "Prometheus' own"),
-            target_label("namespace", "the Prometheus operator's"),
+            "label `regionName` is not snake_case [label-case]".to_owned(),
+            target_label("job", "Prometheus' own") + " [target-label]",
+            target_label("namespace", "the Prometheus operator's") + " [target-label]",
         ];
         assert_eq!(found, expected.map(|problem| format!("every metric: {problem}")));
     }
@@ -294,6 +328,6 @@ mod tests {
             registry.register(Box::new(jobs)).unwrap();
         });
         let found: Vec<_> = findings(&model).iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["jobs: a counter's name ends in `_total`"]);
+        assert_eq!(found, ["jobs: a counter's name ends in `_total` [counter-name]"]);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Metric {
     /// `true` if it counts calls by outcome.
     pub(crate) outcomes: bool,
     pub(crate) origin: Origin,
+    /// `false` for a metric of a collector that has no series yet.
+    pub(crate) exists: bool,
     pub(crate) series: WorstCase,
 }
 
@@ -87,6 +89,11 @@ impl fmt::Display for WorstCase {
 }
 
 impl Metric {
+    /// Returns `true` if the kind is only known when the metric has a series.
+    pub(crate) fn is_undetermined(&self) -> bool {
+        self.kind == MetricKind::Unknown && !self.exists
+    }
+
     pub(crate) fn has(&self, label: &str) -> bool {
         self.labels.iter().any(|other| other.name == label)
     }

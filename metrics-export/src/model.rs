@@ -1,6 +1,7 @@
 //! The metrics of a service as the documents need them: sorted, with roles.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use metrics_runtime::description::{
     Description, LabelDescription, MetricDescription, MetricKind, Origin, RouteObjective, TlsDescription,
@@ -18,14 +19,16 @@ use crate::series::worst_case;
 pub(crate) struct Model {
     /// The namespace, or `service` without one.
     pub(crate) service: String,
+    /// The namespace with the underscore after it; empty without one.
+    pub(crate) prefix: String,
     /// The path of the page.
     pub(crate) path: String,
     /// `true` if scrapers can send a token.
     pub(crate) token: bool,
     /// `true` if scrapers can send a user and a password.
     pub(crate) user: bool,
-    /// `true` if the page has a separate address.
-    pub(crate) own_address: bool,
+    /// The address of the page, if it is a separate one.
+    pub(crate) listen: Option<SocketAddr>,
     /// The TLS of this address.
     pub(crate) tls: Option<TlsDescription>,
     /// The names of the constant labels.
@@ -67,15 +70,21 @@ impl Model {
             path,
             token: requires_token,
             user: requires_user,
-            own_address: listen.is_some(),
+            listen,
             tls,
             constant,
             owner: owner(&metrics, &prefix, http.as_ref()),
+            prefix,
             metrics,
             http,
             functions,
             routes: objectives,
         }
+    }
+
+    /// Returns `true` if the page may be on an address that other machines can reach.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.token || self.user || self.tls.is_some_and(|tls| tls.requires_client_certificate)
     }
 
     /// Returns the metric of this name without namespace.
@@ -113,6 +122,7 @@ fn metric(mut description: MetricDescription, constant: &[String], limit: usize)
         role,
         outcomes: *kind == MetricKind::Counter && labels.iter().any(has_outcomes),
         origin: *origin,
+        exists: *origin != Origin::Collector || description.label_sets.current > 0,
         series: worst_case(&description, role, limit),
     }
 }
@@ -149,7 +159,9 @@ fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner>
     let rises = |metric: &Metric| matches!(metric.kind, MetricKind::Counter | MetricKind::Histogram);
     let candidates = metrics.iter().filter(|metric| {
         let from_start = metric.labels.is_empty() || metric.kind == MetricKind::Info;
-        metric.origin != Origin::Collector && from_start && is_own(&metric.name)
+        // A histogram with bounds below zero has no count on an OpenMetrics page.
+        let is_counted = metric.buckets.first().is_none_or(|bound| *bound >= 0.0);
+        metric.origin != Origin::Collector && from_start && is_counted && is_own(&metric.name)
     });
     let owner = |series, counter| Owner { series, counter, prefix: prefix.to_owned() };
     match candidates.clone().find(|metric| !rises(metric)).or_else(|| candidates.clone().next()) {

@@ -36,10 +36,14 @@ pub(crate) enum Expr {
     Text(String),
     /// A selector, with a range if `window` is set.
     Series { metric: String, matchers: Vec<Matcher>, window: Option<String> },
+    /// A subquery, `operand[window:step]`.
+    Subquery { operand: Box<Expr>, window: String, step: String },
     /// A function call.
     Call { function: &'static str, arguments: Vec<Expr> },
     /// An aggregation, `sum by (labels) (operand)` or `topk by (labels) (number, operand)`.
     Aggregate { operator: &'static str, by: Vec<String>, number: Option<u32>, operand: Box<Expr> },
+    /// An aggregation that removes labels, `max without (labels) (operand)`.
+    Without { operator: &'static str, labels: Vec<String>, operand: Box<Expr> },
     /// A binary operation. `modifier` follows the operator: `bool` or `on (..) group_left ()`.
     Binary { left: Box<Expr>, operator: &'static str, modifier: String, right: Box<Expr> },
 }
@@ -58,6 +62,17 @@ pub(crate) fn aggregate<L: AsRef<str>>(operator: &'static str, by: &[L], operand
 pub(crate) fn largest<L: AsRef<str>>(number: u32, by: &[L], operand: Expr) -> Expr {
     let by = by.iter().map(|label| label.as_ref().to_owned()).collect();
     Expr::Aggregate { operator: "topk", by, number: Some(number), operand: Box::new(operand) }
+}
+
+/// Returns the largest of the series that differ only in these labels.
+pub(crate) fn largest_without(labels: &[String], operand: Expr) -> Expr {
+    Expr::Without { operator: "max", labels: labels.to_vec(), operand: Box::new(operand) }
+}
+
+/// Returns `label_replace(operand, label, replacement, source, regex)`.
+pub(crate) fn label_replace(operand: Expr, [label, replacement, source, regex]: [&str; 4]) -> Expr {
+    let texts = [label, replacement, source, regex].map(|text| Expr::Text(text.to_owned()));
+    call("label_replace", [operand].into_iter().chain(texts))
 }
 
 impl Expr {
@@ -104,6 +119,10 @@ impl fmt::Display for Expr {
                 }
                 window.as_ref().map_or(Ok(()), |window| write!(f, "[{window}]"))
             }
+            Self::Subquery { operand, window, step } => {
+                side(f, operand)?;
+                write!(f, "[{window}:{step}]")
+            }
             Self::Call { function, arguments } => {
                 write!(f, "{function}(")?;
                 separated(f, arguments)?;
@@ -118,6 +137,9 @@ impl fmt::Display for Expr {
                     Some(number) => write!(f, "({number}, {operand})"),
                     None => write!(f, "({operand})"),
                 }
+            }
+            Self::Without { operator, labels, operand } => {
+                write!(f, "{operator} without ({}) ({operand})", labels.join(", "))
             }
             Self::Binary { left, operator, modifier, right } => {
                 side(f, left)?;

@@ -3,6 +3,9 @@
 //! Only the name and the labels of a metric decide its row of the dashboard and its alerts, so metrics of other
 //! libraries get them too.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use metrics_runtime::Source;
 use metrics_runtime::description::MetricKind;
 
 use crate::metric::{Metric, Role};
@@ -47,6 +50,8 @@ pub(crate) struct Function {
     pub(crate) calls: Metric,
     /// The histogram of their duration.
     pub(crate) duration: Option<Metric>,
+    /// The gauge of calls in flight.
+    pub(crate) in_flight: Option<Metric>,
 }
 
 impl Function {
@@ -92,32 +97,38 @@ pub(crate) fn role(base: &str, labels: &[&str]) -> Role {
     }
 }
 
-/// Finds the counters of calls by outcome, each with the duration that is declared at the same places, and gives all
-/// metrics of these calls their role.
+/// Finds the counters of calls by outcome, each with the duration and the calls in flight that are declared at the same
+/// places, and gives all metrics of these calls their role.
 pub(crate) fn functions(metrics: &mut [Metric]) -> Vec<Function> {
-    let mut found = Vec::new();
-    for calls in 0..metrics.len() {
-        if !metrics[calls].outcomes {
-            continue;
+    let mut declared: BTreeMap<Source, Vec<usize>> = BTreeMap::new();
+    for (i, metric) in metrics.iter().enumerate() {
+        for declaration in &metric.declarations {
+            declared.entry(declaration.source).or_default().push(i);
         }
-        let places: Vec<_> = metrics[calls].declarations.iter().map(|declaration| declaration.source).collect();
-        let mut duration = None;
-        for (i, metric) in metrics.iter_mut().enumerate() {
-            if !metric.declarations.iter().any(|declaration| places.contains(&declaration.source)) {
-                continue;
-            }
-            let timed = metric.kind == MetricKind::Histogram && metric.unit.as_deref() == Some("seconds");
-            let in_flight = metric.kind == MetricKind::Gauge;
-            if timed || in_flight || i == calls || is_overdue(&metric.base) {
-                metric.role = Role::Function;
-            }
-            if timed && duration.is_none() {
-                duration = Some(metric.clone());
-            }
-        }
-        found.push(Function { calls: metrics[calls].clone(), duration });
     }
-    found
+    let counters: Vec<_> = (0..metrics.len()).filter(|i| metrics[*i].outcomes).collect();
+    let functions = counters.into_iter().map(|calls| {
+        let places = metrics[calls].declarations.iter().map(|declaration| declaration.source);
+        let beside: BTreeSet<_> = places.filter_map(|place| declared.get(&place)).flatten().copied().collect();
+        let (mut duration, mut in_flight) = (None, None);
+        metrics[calls].role = Role::Function;
+        for i in beside {
+            let metric = &mut metrics[i];
+            let found = match metric.kind {
+                MetricKind::Histogram if metric.unit.as_deref() == Some("seconds") => &mut duration,
+                MetricKind::Gauge => &mut in_flight,
+                MetricKind::Counter if is_overdue(&metric.base) => {
+                    metric.role = Role::Function;
+                    continue;
+                }
+                _ => continue,
+            };
+            metric.role = Role::Function;
+            found.get_or_insert_with(|| metric.clone());
+        }
+        Function { calls: metrics[calls].clone(), duration, in_flight }
+    });
+    functions.collect()
 }
 
 /// Finds the metrics of HTTP requests.

@@ -1,10 +1,25 @@
 //! The selectors of one document: the job, the instances and the window that all queries share.
 
 use crate::names::is_common;
-use crate::promql::{Compare, Expr, Matcher, aggregate, call, matcher};
+use crate::promql::{Compare, Expr, Matcher, aggregate, call, label_replace, largest_without, matcher};
+use crate::scrape::Scrape;
 
 /// The quantiles of panels and recording rules, with their names.
 pub(crate) const QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")];
+
+/// The label that tells functions apart.
+pub(crate) const FUNCTION: &str = "function";
+
+/// The metrics of many functions, selected by their names.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    /// A regular expression for all names. In a dashboard it may contain a variable.
+    pub(crate) pattern: String,
+    /// The label [`FUNCTION`] by name: a regular expression and the value.
+    pub(crate) labels: Vec<(String, String)>,
+    /// `true` if other services may have one of the metrics.
+    pub(crate) shared: bool,
+}
 
 /// A series that only the instances of one service have.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +34,12 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// Returns `true` if other services may also have a metric of this name.
-    fn shares(&self, metric: &str) -> bool {
+    ///
+    /// The metrics of a variable are those of this service.
+    pub(crate) fn shares(&self, metric: &str) -> bool {
+        if metric.starts_with('$') {
+            return false;
+        }
         if self.prefix.is_empty() { is_common(metric) } else { !metric.starts_with(&self.prefix) }
     }
 }
@@ -31,20 +51,33 @@ pub(crate) struct Scope {
     window: String,
     /// The owner and its matchers, for a dashboard, in which users may select all jobs.
     owner: Option<(Owner, Vec<Matcher>)>,
+    /// The labels that only tell copies of one series apart.
+    replicas: Vec<String>,
+    /// The time between two samples.
+    step: String,
 }
 
 impl Scope {
     /// Creates the scope of a dashboard: the chosen job and instances, and the window that Grafana computes. If users
     /// select all jobs, the owner limits the queries to this service.
-    pub(crate) fn dashboard(owner: Option<&Owner>) -> Self {
-        let matchers = ["job", "instance"].map(|name| matcher(name, Compare::Matches, &format!("${name}"))).to_vec();
+    pub(crate) fn dashboard(owner: Option<&Owner>, scrape: &Scrape) -> Self {
+        let matchers: Vec<_> =
+            chosen(scrape).map(|name| matcher(name, Compare::Matches, &format!("${name}"))).collect();
         let owner = owner.map(|owner| (owner.clone(), matchers.clone()));
-        Self { matchers, window: "$__rate_interval".to_owned(), owner }
+        let (replicas, step) = (scrape.replicas.clone(), scrape.interval());
+        Self { matchers, window: "$__rate_interval".to_owned(), owner, replicas, step }
     }
 
     /// Creates the scope of rules for one job.
     pub(crate) fn job(job: &str, window: &str) -> Self {
-        Self { matchers: vec![matcher("job", Compare::Is, job)], window: window.to_owned(), owner: None }
+        let matchers = vec![matcher("job", Compare::Is, job)];
+        Self { matchers, window: window.to_owned(), owner: None, replicas: Vec::new(), step: String::new() }
+    }
+
+    /// Leaves these labels out of all queries: series that differ in them alone are one.
+    pub(crate) fn without(mut self, replicas: &[String]) -> Self {
+        self.replicas = replicas.to_vec();
+        self
     }
 
     /// Adds matchers.
@@ -56,12 +89,47 @@ impl Scope {
 
     /// Returns the current values of a metric.
     pub(crate) fn now(&self, metric: &str) -> Expr {
-        self.owned(metric, self.series(metric, None))
+        self.owned(self.is_shared(metric), self.once(self.series(metric, None)))
     }
 
     /// Returns `function(metric[window])`.
     pub(crate) fn windowed(&self, function: &'static str, metric: &str) -> Expr {
-        self.owned(metric, call(function, [self.series(metric, Some(self.window.clone()))]))
+        let windowed = call(function, [self.series(metric, Some(self.window.clone()))]);
+        self.owned(self.is_shared(metric), self.once(windowed))
+    }
+
+    /// Returns the current values of all metrics with these names.
+    pub(crate) fn each(&self, names: &Names) -> Expr {
+        self.owned(names.shared, self.once(self.labelled(names)))
+    }
+
+    /// Returns the rates of all counters with these names.
+    ///
+    /// `rate` drops the name, so the label is set before, on the values within a subquery.
+    pub(crate) fn each_rate(&self, names: &Names) -> Expr {
+        let (window, step) = (self.window.clone(), self.step.clone());
+        let values = Expr::Subquery { operand: Box::new(self.labelled(names)), window, step };
+        self.owned(names.shared, self.once(call("rate", [values])))
+    }
+
+    fn labelled(&self, names: &Names) -> Expr {
+        let selected = matcher("__name__", Compare::Matches, &names.pattern);
+        let matchers = [selected].into_iter().chain(self.matchers.iter().cloned()).collect();
+        let series = Expr::Series { metric: String::new(), matchers, window: None };
+        names
+            .labels
+            .iter()
+            .fold(series, |series, (regex, value)| label_replace(series, [FUNCTION, value, "__name__", regex]))
+    }
+
+    /// Merges the copies of each series.
+    fn once(&self, expr: Expr) -> Expr {
+        if self.replicas.is_empty() { expr } else { largest_without(&self.replicas, expr) }
+    }
+
+    /// Returns `true` if other services may also have this metric, and users may select them.
+    fn is_shared(&self, metric: &str) -> bool {
+        self.owner.as_ref().is_some_and(|(owner, _)| owner.shares(metric))
     }
 
     fn series(&self, metric: &str, window: Option<String>) -> Expr {
@@ -69,14 +137,15 @@ impl Scope {
     }
 
     /// Limits a metric that other services may also have to the instances of the owner.
-    fn owned(&self, metric: &str, expr: Expr) -> Expr {
+    fn owned(&self, shared: bool, expr: Expr) -> Expr {
         match &self.owner {
-            Some((owner, matchers)) if owner.shares(metric) => {
+            Some((owner, matchers)) if shared => {
                 let window = owner.counter.then(|| self.window.clone());
                 let series = Expr::Series { metric: owner.series.clone(), matchers: matchers.clone(), window };
                 // Grafana's linter rejects a counter without a rate.
                 let series = if owner.counter { call("rate", [series]) } else { series };
-                expr.modified("and", "on (job, instance)", series)
+                let on: Vec<_> = matchers.iter().map(|matcher| matcher.label.as_str()).collect();
+                expr.modified("and", &format!("on ({})", on.join(", ")), series)
             }
             _ => expr,
         }
@@ -92,13 +161,10 @@ impl Scope {
         aggregate("sum", by, self.windowed("increase", metric))
     }
 
-    /// Returns a quantile over the summed buckets of all instances. It has no sample while nothing is observed: the
-    /// quantile of buckets without a rate is a NaN.
+    /// Returns a quantile over the summed buckets of all instances.
     pub(crate) fn quantile<L: AsRef<str>>(&self, quantile: f64, histogram: &str, by: &[L]) -> Expr {
-        let observed = self.rate(&format!("{histogram}_count"), by).compared(">", 0.0);
         let by: Vec<_> = by.iter().map(AsRef::as_ref).chain(["le"]).collect();
-        let buckets = self.rate(&format!("{histogram}_bucket"), &by);
-        call("histogram_quantile", [Expr::Number(quantile), buckets]).binary("and", observed)
+        quantile_of(quantile, self.rate(&format!("{histogram}_bucket"), &by))
     }
 
     /// Returns the mean of the observations.
@@ -106,6 +172,18 @@ impl Scope {
         let [sum, count] = ["sum", "count"].map(|suffix| self.rate(&format!("{histogram}_{suffix}"), by));
         sum.binary("/", count.compared(">", 0.0))
     }
+}
+
+/// Returns a quantile of buckets with the label `le`. It has no sample while nothing is observed: the quantile of buckets
+/// without a rate is a NaN, which no comparison holds for. `_count` would tell the same, but histograms with bounds below
+/// zero have none on an OpenMetrics page.
+pub(crate) fn quantile_of(quantile: f64, buckets: Expr) -> Expr {
+    call("histogram_quantile", [Expr::Number(quantile), buckets]).compared(">=", f64::NEG_INFINITY)
+}
+
+/// Returns the labels that users of a dashboard choose targets by.
+pub(crate) fn chosen(scrape: &Scrape) -> impl Iterator<Item = &str> {
+    scrape.deployments.iter().map(String::as_str).chain(["job", "instance"])
 }
 
 #[cfg(test)]
@@ -131,7 +209,8 @@ mod tests {
     fn metrics_that_other_services_have_too_are_limited_to_the_owner() {
         let owner = |prefix: &str| Owner { series: "shop_open".to_owned(), counter: false, prefix: prefix.to_owned() };
         let rate = |owner: Owner, metric: &str| {
-            let scope = Scope::dashboard(Some(&owner)).with([matcher("cause", Compare::Is, "panic")]);
+            let scope =
+                Scope::dashboard(Some(&owner), &Scrape::default()).with([matcher("cause", Compare::Is, "panic")]);
             scope.rate(metric, &["instance"]).to_string().replace("{job=~\"$job\", instance=~\"$instance\"", "{..")
         };
         let shared = |metric: &str| {
@@ -150,10 +229,37 @@ mod tests {
     #[test]
     fn quantiles_come_from_summed_buckets_and_are_absent_without_observations() {
         assert_eq!(
-            Scope::dashboard(None).quantile(0.95, "wait_seconds", &["route"]).to_string(),
+            Scope::dashboard(None, &Scrape::default()).quantile(0.95, "wait_seconds", &["route"]).to_string(),
             "histogram_quantile(0.95, sum by (route, le) \
-             (rate(wait_seconds_bucket{job=~\"$job\", instance=~\"$instance\"}[$__rate_interval]))) and \
-             (sum by (route) (rate(wait_seconds_count{job=~\"$job\", instance=~\"$instance\"}[$__rate_interval])) > 0)"
+             (rate(wait_seconds_bucket{job=~\"$job\", instance=~\"$instance\"}[$__rate_interval]))) >= -Inf"
+        );
+    }
+
+    #[test]
+    fn copies_of_a_series_count_once() {
+        let scrape = Scrape { replicas: vec!["replica".to_owned()], ..Scrape::default() };
+        let scope = Scope::job("shop", "5m").without(&scrape.replicas);
+        assert_eq!(
+            scope.rate("a_total", &["route"]).to_string(),
+            "sum by (route) (max without (replica) (rate(a_total{job=\"shop\"}[5m])))"
+        );
+        assert_eq!(scope.now("up").to_string(), "max without (replica) (up{job=\"shop\"})");
+        let owner = Owner { series: "shop_open".to_owned(), counter: false, prefix: "shop_".to_owned() };
+        let up = Scope::dashboard(Some(&owner), &scrape).now("up").to_string();
+        assert!(
+            up.starts_with("max without (replica) (up{") && up.contains("}) and on (job, instance) shop_open{"),
+            "{up}"
+        );
+    }
+
+    #[test]
+    fn deployments_can_be_chosen() {
+        let scrape = Scrape { deployments: vec!["cluster".to_owned()], ..Scrape::default() };
+        let owner = Owner { series: "shop_open".to_owned(), counter: false, prefix: "shop_".to_owned() };
+        let target = "{cluster=~\"$cluster\", job=~\"$job\", instance=~\"$instance\"}";
+        assert_eq!(
+            Scope::dashboard(Some(&owner), &scrape).now("up").to_string(),
+            format!("up{target} and on (cluster, job, instance) shop_open{target}")
         );
     }
 

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 # An annotation has fields of its data source, and the schema has only one of them: see `annotations.ts` of Grafana's
 # package `grafana-prometheus`.
-DATA_SOURCE_FIELD = re.compile(r"dashboard\.annotations\.list\[\d+\]\.(titleFormat|textFormat|tagKeys)")
+DATA_SOURCE_FIELD = re.compile(r"dashboard\.annotations\.list\[\d+\]\.(step|titleFormat|textFormat|tagKeys)")
 
 
 def print_differences(written, read, path):

@@ -5,9 +5,12 @@
 //! - [`service`]: starts and stops a binary of this workspace
 //! - [`canned`]: a server that answers every request with the same body
 //! - [`certificates`]: an authority that signs certificates
-//! - [`tools`]: finds Prometheus, promtool, a Pushgateway, Python's reference parsers, Grafana's dashboard schema, a
+//! - [`samples`]: samples with their times, for [`prometheus`] and [`victoria`]
+//! - [`tools`]: finds Prometheus, promtool, VictoriaMetrics, a Pushgateway, Python's reference parsers, Grafana's dashboard schema, a
 //!   browser, curl and slowhttptest
-//! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`pushgateway`], [`picture`], [`program`]: run these tools
+//! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`victoria`], [`pushgateway`], [`picture`], [`program`]: run these tools
+//! - [`dashboard`]: dashboards with open rows and repeated panels
+//! - [`engines`]: compares queries on [`prometheus`] and [`victoria`]
 //! - [`lookup`]: checks that the metrics and labels in dashboards and rules exist
 //! - [`wait`]: conditions with a deadline, instead of sleeps
 //!
@@ -22,6 +25,8 @@
 pub mod canned;
 pub mod certificates;
 pub mod client;
+pub mod dashboard;
+pub mod engines;
 pub mod grafana;
 pub mod lookup;
 pub mod page;
@@ -32,7 +37,9 @@ pub mod prometheus;
 pub mod promtool;
 pub mod pushgateway;
 pub mod python;
+pub mod samples;
 mod server;
 pub mod service;
 pub mod tools;
+pub mod victoria;
 pub mod wait;

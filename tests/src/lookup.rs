@@ -11,6 +11,8 @@ use promql_parser::parser::{
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
+use crate::dashboard::opened;
+
 /// The labels of the series of a metric or of the result of a query.
 type Labels = BTreeSet<String>;
 
@@ -33,7 +35,7 @@ impl Names {
         for line in lock.lines() {
             let words: Vec<_> = line.split_whitespace().collect();
             match (line.starts_with(' '), words.as_slice()) {
-                (_, [] | ["#", ..]) | (false, ["version", _]) | (true, ["unit" | "buckets", ..]) => {}
+                (_, [] | ["#", ..]) | (false, ["version", _]) | (true, ["unit" | "buckets" | "values", ..]) => {}
                 (false, ["constant", names @ ..]) => constant = labels(names.iter().copied()),
                 (true, ["labels", own @ ..]) => {
                     for name in &current {
@@ -104,6 +106,7 @@ impl Names {
     #[must_use]
     pub fn dashboard(&self, text: &str) -> Vec<String> {
         let dashboard: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
+        let dashboard = opened(&dashboard);
         let variables: Vec<_> = list(&dashboard["templating"]["list"]).collect();
         let known = |name: &str| name.starts_with("__") || variables.iter().any(|variable| variable["name"] == name);
         let mut problems = Vec::new();
@@ -127,7 +130,7 @@ impl Names {
             let texts = ["titleFormat", "textFormat"].map(|key| &annotation[key]);
             check(format!("annotation {}", annotation["name"]), &annotation["expr"], &texts);
         }
-        for panel in list(&dashboard["panels"]).flat_map(|panel| list(&panel["panels"]).chain([panel])) {
+        for panel in list(&dashboard["panels"]) {
             for target in list(&panel["targets"]) {
                 check(format!("panel {}", panel["title"]), &target["expr"], &[&target["legendFormat"]]);
             }
@@ -172,13 +175,26 @@ impl Names {
     }
 
     fn selected(&self, selector: &VectorSelector) -> Result<Labels, String> {
-        let name = selector.name.as_deref().ok_or("a selector has no name")?;
-        let labels = self.0.get(name).ok_or_else(|| format!("found no metric `{name}`"))?;
         let matchers = &selector.matchers;
+        let pattern = matchers.matchers.iter().find_map(|matcher| match &matcher.op {
+            MatchOp::Re(pattern) if matcher.name == "__name__" => Some(pattern),
+            _ => None,
+        });
+        let (name, labels) = match (selector.name.as_deref(), pattern) {
+            (Some(name), _) => (name, self.0.get(name).cloned().ok_or_else(|| format!("found no metric `{name}`"))?),
+            (None, Some(pattern)) => {
+                let found = self.0.iter().filter(|(name, _)| pattern.is_match(name)).map(|(_, labels)| labels.clone());
+                let common = found.reduce(|all, labels| &all & &labels);
+                let mut labels = common.ok_or_else(|| format!("found no metric `{pattern}`"))?;
+                labels.insert("__name__".to_owned());
+                (pattern.as_str(), labels)
+            }
+            (None, None) => return Err("a selector has no name".to_owned()),
+        };
         for matcher in matchers.matchers.iter().chain(matchers.or_matchers.iter().flatten()) {
-            has(labels, &matcher.name).map_err(|problem| format!("`{name}`: {problem}"))?;
+            has(&labels, &matcher.name).map_err(|problem| format!("`{name}`: {problem}"))?;
         }
-        Ok(labels.clone())
+        Ok(labels)
     }
 
     fn aggregated(&self, aggregate: &AggregateExpr) -> Result<Labels, String> {
@@ -322,7 +338,8 @@ fn identifier(text: &str) -> usize {
 /// The first unknown variable that is a whole string of the query.
 fn unknown_variable(query: &str, known: impl Fn(&str) -> bool) -> Option<&str> {
     let names = query.split("\"$").skip(1).map(|rest| &rest[..identifier(rest)]);
-    names.filter(|name| !name.is_empty()).find(|name| !known(name))
+    // The groups of regular expressions have numbers.
+    names.filter(|name| !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).find(|name| !known(name))
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
@@ -370,6 +387,9 @@ mod tests {
         assert_eq!(labels_of(ratio), ["model", "status"]);
         assert_eq!(labels_of("depth * on (job) group_left (model) sum by (job, model) (calls_total)").len(), 4);
         assert_eq!(labels_of("calls_total unless on (job) depth").len(), 5);
+        let named =
+            "label_replace({__name__=~\"calls_(total|sum)\"}, \"function\", \"$1\", \"__name__\", \"(.+)_total\")";
+        assert_eq!(labels_of(&format!("sum by (function) (rate({named}[5m:30s]))")), ["function"]);
     }
 
     #[test]
@@ -392,6 +412,7 @@ mod tests {
             "histogram_quantile(0.9, sum by (model) (rate(wait_seconds_bucket[5m])))",
             "max_over_time(call_total[5m:1m])",
             "rate(calls_total[5m]",
+            "{__name__=~\"call_.*\"}",
         ] {
             assert!(names().query(wrong).is_err(), "{wrong}");
         }
@@ -425,9 +446,11 @@ mod tests {
                 "templating": {"list": [
                     {"name": "job", "type": "query", "query": "label_values(depth{region=\"x\"}, job)"}
                 ]},
-                "panels": [{"title": "row", "panels": [{"title": "p", "targets": [
-                    {"expr": "sum by (model) (calls_total{job=~\"$job\"})", "legendFormat": "of {{model}}"}
-                ]}]}]
+                "panels": [{"title": "row", "type": "row", "gridPos": {"y": 0, "h": 1}, "panels": [
+                    {"title": "p", "gridPos": {"y": 1, "h": 8}, "targets": [
+                        {"expr": "sum by (model) (calls_total{job=~\"$job\"})", "legendFormat": "of {{model}}"}
+                    ]}
+                ]}]
             }"#;
             assert!(good.contains(from));
             names().dashboard(&good.replace(from, to))

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use crate::client::Client;
 use crate::page::{Labels, Point};
 use crate::process::Process;
+use crate::promtool::Promtool;
+use crate::samples::Samples;
 use crate::{server, wait};
 
 /// An installed Prometheus; [`tools::prometheus`](crate::tools::prometheus) finds it.
@@ -96,7 +98,20 @@ impl Prometheus {
     /// Starts a server and does not wait for its scrapes.
     #[must_use]
     pub fn watch(&self, targets: &[Target<'_>]) -> Server {
+        self.start(targets, tempfile::tempdir().unwrap())
+    }
+
+    /// Starts a server that has these samples and no targets.
+    #[must_use]
+    pub fn store(&self, samples: &Samples, promtool: &Promtool) -> Server {
         let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("samples.txt");
+        fs::write(&file, samples.text(1) + "# EOF\n").unwrap();
+        promtool.create_blocks(&file, &folder.path().join("data")).unwrap();
+        self.start(&[], folder)
+    }
+
+    fn start(&self, targets: &[Target<'_>], folder: TempDir) -> Server {
         let config = folder.path().join("prometheus.json");
         fs::write(&config, configuration(targets).to_string()).unwrap();
         let (process, client) = server::start("/-/ready", |address| {
@@ -125,7 +140,17 @@ impl Server {
     /// Runs an instant query. Returns the labels of each series, including `__name__`, with its value.
     #[must_use]
     pub fn query(&self, expression: &str) -> BTreeMap<Labels, f64> {
-        let data = self.get(&format!("/api/v1/query?query={}", percent_encode(expression)));
+        self.vector(expression, "")
+    }
+
+    /// Runs an instant query at a time in seconds since 1970.
+    #[must_use]
+    pub fn query_at(&self, expression: &str, time: u64) -> BTreeMap<Labels, f64> {
+        self.vector(expression, &format!("&time={time}"))
+    }
+
+    fn vector(&self, expression: &str, time: &str) -> BTreeMap<Labels, f64> {
+        let data = self.get(&format!("/api/v1/query?query={}{time}", percent_encode(expression)));
         let vector = data["result"].as_array().filter(|_| data["resultType"] == "vector");
         let vector = vector.unwrap_or_else(|| panic!("expected a vector from {expression}, found {data}"));
         vector.iter().map(series).collect()
@@ -229,7 +254,7 @@ impl Server {
 }
 
 /// Reads an entry of an instant vector: `{"metric": {..}, "value": [time, "text"]}`.
-fn series(entry: &Value) -> (Labels, f64) {
+pub(crate) fn series(entry: &Value) -> (Labels, f64) {
     (labels(&entry["metric"]), text(&entry["value"][1]).parse().expect("the API has a number"))
 }
 
@@ -266,7 +291,7 @@ fn configuration(targets: &[Target<'_>]) -> Value {
     json!({ "global": { "scrape_interval": "1s", "scrape_timeout": "1s" }, "scrape_configs": jobs })
 }
 
-fn percent_encode(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()

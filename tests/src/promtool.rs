@@ -50,6 +50,17 @@ impl Promtool {
         self.run(&["test", "rules"], file)
     }
 
+    /// Writes samples in the text format of OpenMetrics into the data folder of a Prometheus.
+    ///
+    /// # Errors
+    /// Returns the output of promtool.
+    pub fn create_blocks(&self, samples: &Path, data: &Path) -> Result<(), String> {
+        let mut command = Command::new(&self.program);
+        command.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(samples).arg(data);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        if output.status.success() { Ok(()) } else { Err(printed(&output)) }
+    }
+
     fn run(&self, command: &[&str], file: &Path) -> Result<(), String> {
         let output = Command::new(&self.program).args(command).arg(file).stdin(Stdio::null()).output().unwrap();
         if output.status.success() { Ok(()) } else { Err(printed(&output)) }

@@ -21,6 +21,7 @@ use crate::prometheus::Prometheus;
 use crate::promtool::Promtool;
 use crate::pushgateway::Pushgateway;
 use crate::python::Python;
+use crate::victoria::Victoria;
 
 const REQUIRE: &str = "METRICS_TESTS_REQUIRE_TOOLS";
 const VENV: &str = "METRICS_TESTS_VENV";
@@ -29,6 +30,12 @@ const VENV: &str = "METRICS_TESTS_VENV";
 #[must_use]
 pub fn prometheus() -> Option<Prometheus> {
     found("prometheus", on_path("prometheus")).map(Prometheus::new)
+}
+
+/// Finds VictoriaMetrics.
+#[must_use]
+pub fn victoria() -> Option<Victoria> {
+    found("victoria-metrics", on_path("victoria-metrics")).map(Victoria::new)
 }
 
 /// Finds the Pushgateway.

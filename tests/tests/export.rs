@@ -1,7 +1,7 @@
 //! The documents of a service with all kinds of metrics, and of services with unusual but valid texts.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use metrics_export::{Command, Export};
@@ -13,6 +13,7 @@ use promql_parser::parser::{Expr, VectorSelector, parse};
 use proptest::prelude::*;
 use serde_json::Value;
 use tests::certificates::Authority;
+use tests::dashboard::opened;
 use tests::lookup::Names;
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -79,10 +80,15 @@ fn check_query(query: &str, dashboard: bool) {
     }
 }
 
-/// Returns every panel, without rows.
+/// Returns every panel, without rows. Rows are open.
 fn panels(dashboard: &Value) -> Vec<&Value> {
     let panels = dashboard["panels"].as_array().expect("a dashboard has panels");
     panels.iter().filter(|panel| panel["type"] != "row").collect()
+}
+
+/// Returns the dashboard with open rows.
+fn dashboard_of(export: &Export) -> Value {
+    opened(&serde_json::from_str(&export.dashboard()).unwrap())
 }
 
 fn queries(rules: &Yaml) -> Vec<(String, String)> {
@@ -110,7 +116,7 @@ fn check(export: &Export) {
     let mut names = Names::of_lock(&export.lock());
     let problems = [names.rules(&export.rules()), names.dashboard(&export.dashboard())].concat();
     assert!(problems.is_empty(), "{problems:#?}");
-    let dashboard: Value = serde_json::from_str(&export.dashboard()).unwrap();
+    let dashboard = dashboard_of(export);
     for panel in panels(&dashboard) {
         for target in panel["targets"].as_array().expect("a panel has queries") {
             check_query(target["expr"].as_str().unwrap(), true);
@@ -191,8 +197,11 @@ fn lint(dashboard: &Value) {
         assert!(units.contains(&unit), "panel-units-rule: {unit}");
         for target in panel["targets"].as_array().expect("panel-no-targets-rule") {
             let query = target["expr"].as_str().unwrap();
-            assert!(!query.contains('[') || query.contains("[$__rate_interval]"), "target-rate-interval-rule: {query}");
+            assert!(!query.contains('[') || query.contains("[$__rate_interval"), "target-rate-interval-rule: {query}");
         }
+    }
+    for target in panels(dashboard).iter().flat_map(|panel| panel["targets"].as_array().unwrap()) {
+        assert_eq!(target["interval"], "30s", "{target}");
     }
     let places: Vec<_> = dashboard["panels"].as_array().unwrap().iter().map(|panel| &panel["gridPos"]).collect();
     for (i, a) in places.iter().enumerate() {
@@ -210,7 +219,7 @@ fn lint(dashboard: &Value) {
 fn rows_and_alerts_exist_if_their_metrics_exist() {
     let all = export_of(&everything());
     check(&all);
-    let dashboard: Value = serde_json::from_str(&all.dashboard()).unwrap();
+    let dashboard = dashboard_of(&all);
     let rows = |dashboard: &Value| -> Vec<String> {
         let panels = dashboard["panels"].as_array().unwrap().iter();
         panels.filter(|panel| panel["type"] == "row").map(|row| row["title"].as_str().unwrap().to_owned()).collect()
@@ -233,7 +242,7 @@ fn rows_and_alerts_exist_if_their_metrics_exist() {
         assert!(rules.contains(&format!("alert: Shop{alert}\n")), "{alert}:\n{rules}");
     }
     assert!(rules.contains(r#"circuit_breaker_calls_total{job="shop", result="rejected"}"#), "{rules}");
-    let bare: Value = serde_json::from_str(&export_of(&Registry::new()).dashboard()).unwrap();
+    let bare = dashboard_of(&export_of(&Registry::new()));
     assert!(!rows(&bare).iter().any(|row| row == "Circuit breakers" || row == "Business"));
     assert!(!export_of(&Registry::new()).rules().contains("Breaker"));
 }
@@ -254,7 +263,7 @@ fn metrics_that_other_services_have_too_are_selected_by_a_metric_of_the_service(
         }
         let export = Export::new(&Metrics::builder().namespace("quick").registry(&registry).build().unwrap());
         check(&export);
-        let dashboard: Value = serde_json::from_str(&export.dashboard()).unwrap();
+        let dashboard = dashboard_of(&export);
         let panel = |title| panels(&dashboard).into_iter().find(|panel| panel["title"] == title).unwrap();
         [
             dashboard["templating"]["list"][1]["query"].as_str().unwrap().to_owned(),
@@ -285,7 +294,7 @@ fn axes_are_not_cut_off_at_zero_if_values_may_be_negative() {
     let registry = Registry::new();
     registry.gauge(Descriptor::gauge("balance", "B.")).unwrap();
     registry.counter(Descriptor::counter("sales_total", "S.")).unwrap();
-    let dashboard: Value = serde_json::from_str(&export_of(&registry).dashboard()).unwrap();
+    let dashboard = dashboard_of(&export_of(&registry));
     let defaults = |title| {
         let panel = panels(&dashboard).into_iter().find(|panel| panel["title"] == title).unwrap();
         panel["fieldConfig"]["defaults"].clone()
@@ -299,7 +308,7 @@ fn a_timestamp_that_is_not_set_has_no_age() {
     let registry = Registry::new();
     BreakerHandle::register_in(&registry, "ryot").unwrap();
     registry.gauge(Descriptor::gauge("backup_timestamp_seconds", "B.").unit("seconds")).unwrap();
-    let dashboard: Value = serde_json::from_str(&export_of(&registry).dashboard()).unwrap();
+    let dashboard = dashboard_of(&export_of(&registry));
     for title in ["Time since the last change", "Backup timestamp: time since"] {
         let panel = panels(&dashboard).into_iter().find(|panel| panel["title"] == title).unwrap();
         let query = panel["targets"][0]["expr"].as_str().unwrap();
@@ -320,7 +329,7 @@ fn the_same_metrics_give_the_same_bytes() {
 #[test]
 fn a_panel_keeps_its_id_if_others_are_added() {
     let ids = |registry: &Registry| -> BTreeMap<String, i64> {
-        let dashboard: Value = serde_json::from_str(&export_of(registry).dashboard()).unwrap();
+        let dashboard = dashboard_of(&export_of(registry));
         let id = |panel: &&Value| (panel["title"].as_str().unwrap().to_owned(), panel["id"].as_i64().unwrap());
         panels(&dashboard).iter().map(id).collect()
     };
@@ -344,7 +353,7 @@ fn of_run_time_label_values_the_largest_series_are_shown() {
     let metrics = Metrics::builder().constant_label("region", "eu").registry(&registry).build().unwrap();
     let export = Export::new(&metrics);
     check(&export);
-    let dashboard: Value = serde_json::from_str(&export.dashboard()).unwrap();
+    let dashboard = dashboard_of(&export);
     let panel = |title: &str| {
         let panel = panels(&dashboard).into_iter().find(|panel| panel["title"] == title).unwrap();
         let target = &panel["targets"][0];
@@ -518,6 +527,178 @@ fn one_objective_of_two_functions_has_one_set_of_rules_that_names_both() {
     );
 }
 
+/// Returns the options of a collector.
+fn options(name: &str) -> prometheus::Opts {
+    prometheus::Opts::new(name, "Tasks.")
+}
+
+#[test]
+fn a_collector_without_series_has_its_panels_and_keeps_its_contract() {
+    let registry = Registry::new();
+    let wait = prometheus::HistogramOpts::new("wait", "Waiting.").buckets(vec![1.0, 2.0]);
+    let wait = prometheus::HistogramVec::new(wait, &["queue"]).unwrap();
+    let depth = prometheus::GaugeVec::new(options("depth"), &["queue"]).unwrap();
+    registry.register(Box::new(wait.clone())).unwrap();
+    registry.register(Box::new(depth.clone())).unwrap();
+    // A registry tells nothing about vectors without series.
+    let before = export_of(&registry);
+    check(&before);
+    let lock = before.lock();
+    assert!(lock.contains("histogram wait\n  labels queue\n") && lock.contains("gauge depth\n"), "{lock}");
+    wait.with_label_values(&["a"]).observe(1.0);
+    depth.with_label_values(&["a"]).set(1.0);
+    let after = export_of(&registry);
+    assert_eq!(before.dashboard(), after.dashboard());
+    assert_eq!(checked(&registry, &lock).unwrap(), "nothing breaks\n");
+}
+
+/// A collector that describes a metric, and collects nothing.
+struct Silent(prometheus::core::Desc);
+
+impl prometheus::core::Collector for Silent {
+    fn desc(&self) -> Vec<&prometheus::core::Desc> {
+        vec![&self.0]
+    }
+
+    fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_metric_of_which_only_the_name_is_known_has_no_panel_and_is_not_judged() {
+    let registry = Registry::new();
+    let described = prometheus::core::Desc::new("wait".to_owned(), "W.".to_owned(), Vec::new(), HashMap::new());
+    registry.register(Box::new(Silent(described.unwrap()))).unwrap();
+    let export = export_of(&registry);
+    check(&export);
+    assert!(!export.dashboard().contains("\"Wait\""), "{}", export.dashboard());
+    let known = Registry::new();
+    known.histogram(Descriptor::histogram("wait", "W.", &[1.0][..])).unwrap();
+    let lock = export.lock().replace("unknown wait", "unknown shop_wait");
+    assert_eq!(checked(&known, &lock).unwrap(), "nothing breaks\n");
+}
+
+/// Runs `metrics check` of a service with this lock file.
+fn checked(registry: &Registry, lock: &str) -> Result<String, String> {
+    run(registry, &["check", "--lock"], lock)
+}
+
+/// Runs a command of a service, with a file of this text as the last argument.
+fn run(registry: &Registry, command: &[&str], text: &str) -> Result<String, String> {
+    let metrics = Metrics::builder().namespace("shop").registry(registry).build().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, text).unwrap();
+    let command: Vec<_> = command.iter().map(std::ffi::OsString::from).chain([file.path().into()]).collect();
+    let mut out = Vec::new();
+    let ran = Command::parse(command).and_then(|command| command.run(&metrics, &mut out));
+    ran.map(|()| String::from_utf8(out).unwrap()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_label_value_that_is_renamed_breaks_the_contract() {
+    business::jobs_total(business::Phase::Begun, "ada").inc();
+    let export = Export::new(&Metrics::builder().namespace("shop").build().unwrap());
+    let lock = export.lock();
+    assert!(lock.contains("counter shop_jobs_total\n  labels owner phase\n  values phase begun done\n"), "{lock}");
+    let renamed = lock.replace("phase begun done", "phase begun finished");
+    let error = run(Registry::global(), &["check", "--lock"], &renamed).unwrap_err();
+    let line = "shop_jobs_total: label `phase` has no value `finished` any more; is it `done` now?";
+    assert!(error.contains(line), "{error}");
+    let added = run(Registry::global(), &["check", "--lock"], &lock.replace("phase begun done", "phase begun"));
+    assert_eq!(added.unwrap(), "new: value `done` of the label `phase` of shop_jobs_total\nnothing breaks\n");
+    // A file that another editor saved.
+    let windows = format!("\u{feff}{}", lock.replace('\n', "\r\n"));
+    assert_eq!(run(Registry::global(), &["check", "--lock"], &windows).unwrap(), "nothing breaks\n");
+}
+
+#[test]
+fn findings_of_the_linter_are_accepted_by_name() {
+    let registry = Registry::new();
+    registry.gauge(Descriptor::gauge("queueDepth", "Jobs.").labels(["namespace"])).unwrap();
+    let accept = |text: &str| run(&registry, &["lint", "--accepted"], text);
+    let error = accept("").unwrap_err();
+    assert_eq!(error.matches("shop_queueDepth: ").count(), 2, "{error}");
+    assert!(error.contains("names are snake_case [snake-case]") && error.contains("`METRIC RULE`"), "{error}");
+    let error = accept("shop_queueDepth snake-case\n").unwrap_err();
+    assert!(!error.contains("[snake-case]") && error.contains("[target-label]"), "{error}");
+    assert!(accept("shop_queueDepth snake-case\nshop_queueDepth target-label # of Kubernetes\n").is_ok());
+    let error = accept("shop_queueDepht snake-case").unwrap_err();
+    assert!(error.contains("line 1: found no metric `shop_queueDepht`"), "{error}");
+}
+
+#[test]
+fn a_histogram_with_bounds_below_zero_has_panels_without_its_count() {
+    let registry = Registry::new();
+    registry.histogram(Descriptor::histogram("drift", "D.", &[-1.0, 1.0][..])).unwrap();
+    let export = export_of(&registry);
+    check(&export);
+    let dashboard = dashboard_of(&export);
+    let queries = panels(&dashboard).into_iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let queries: Vec<_> = queries.map(|target| target["expr"].as_str().unwrap().to_owned()).collect();
+    assert!(queries.iter().any(|query| query.contains("shop_drift_bucket")), "{queries:#?}");
+    assert!(!export.dashboard().contains("shop_drift_count") && !export.dashboard().contains("shop_drift_sum"));
+}
+
+#[test]
+fn the_documents_fit_a_fleet() {
+    let of = |job: &str| {
+        let export = export_of(&everything()).job(job).scrape_interval(Duration::from_secs(60));
+        let export = export.replica_label("agent").unwrap().target_label("cluster").unwrap();
+        let mut names =
+            Names::of_lock(&export.lock()).with_target("agent").with_target("cluster").with_target("namespace");
+        assert_eq!(names.rules(&export.rules()), [""; 0]);
+        assert_eq!(names.rules(&export.kubernetes().unwrap()), [""; 0]);
+        assert_eq!(names.dashboard(&export.dashboard()), [""; 0]);
+        export
+    };
+    let [a, b] = ["shop-eu", "shop_eu"].map(of);
+    let [dashboard, other] = [&a, &b].map(dashboard_of);
+    assert_eq!((&dashboard["uid"], &other["uid"]), (&"shop-eu-metrics".into(), &"shop_eu-metrics".into()));
+    assert_ne!(dashboard["title"], other["title"]);
+    let names = |export: &Export| {
+        let objects = yaml(&export.kubernetes().unwrap());
+        objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    assert!(names(&a).is_disjoint(&names(&b)), "{:?}", names(&b));
+
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    let shown: Vec<_> = variables.iter().map(|variable| variable["name"].as_str().unwrap()).collect();
+    assert_eq!(shown, ["datasource", "cluster", "job", "instance", "route"]);
+    assert_eq!((&variables[1]["allValue"], &variables[2]["current"]["value"][0]), (&".*".into(), &"shop-eu".into()));
+    assert_eq!(dashboard["annotations"]["list"][0]["step"], "1m");
+    for target in panels(&dashboard).iter().flat_map(|panel| panel["targets"].as_array().unwrap()) {
+        let query = target["expr"].as_str().unwrap();
+        assert!(query.contains("cluster=~\"$cluster\"") && query.contains("max without (agent) ("), "{query}");
+        assert_eq!(target["interval"], "1m");
+    }
+    for (name, query) in queries(&yaml(&a.rules())[0]) {
+        let records = name.contains(':') && query.contains(":bad_events:");
+        assert!(records || query.contains("max without (agent) ("), "{name}: {query}");
+    }
+    assert!(a.kubernetes().unwrap().contains("interval: '1m'\n") || a.kubernetes().unwrap().contains("interval: 1m\n"));
+    assert!(export_of(&everything()).replica_label("instance").is_err());
+}
+
+#[test]
+fn many_metrics_of_the_business_are_in_closed_rows() {
+    let registry = Registry::new();
+    for name in (0..30).map(|i| format!("{}_{i}", ["cart", "stock", "mail"][i % 3])).chain(["alone".to_owned()]) {
+        registry.gauge(Descriptor::gauge(name, "A gauge.")).unwrap();
+    }
+    let export = export_of(&registry);
+    check(&export);
+    let dashboard: Value = serde_json::from_str(&export.dashboard()).unwrap();
+    assert!(panels(&dashboard).len() <= 40);
+    let rows = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["collapsed"] == true);
+    let rows: Vec<_> =
+        rows.map(|row| (row["title"].as_str().unwrap(), row["panels"].as_array().unwrap().len())).collect();
+    assert_eq!(
+        rows,
+        [("Business: cart", 10), ("Business: mail", 10), ("Business: stock", 10), ("Business: others", 1)]
+    );
+}
+
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[ -~\\n\\t\"'{}$\\\\:#|äΣ]{0,30}", any::<String>(), Just("{{ $labels.x }} ${job} `|`\n".to_owned())]
 }
@@ -558,7 +739,7 @@ proptest! {
         if let Ok(metrics) = Metrics::builder().namespace(namespace).registry(&registry).build() {
             let export = Export::new(&metrics).job(job);
             check(&export);
-            let dashboard: Value = serde_json::from_str(&export.dashboard()).unwrap();
+            let dashboard = dashboard_of(&export);
             prop_assert!(dashboard["uid"].as_str().is_some_and(|uid| uid.len() <= 40));
             let lock = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(&lock, export.lock()).unwrap();

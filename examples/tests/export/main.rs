@@ -5,6 +5,7 @@
 
 mod alerts;
 mod documents;
+mod fleet;
 mod kubernetes;
 mod panels;
 mod picture;
@@ -37,9 +38,10 @@ impl Example {
         written.stdout
     }
 
-    /// Returns the dashboard that the service writes.
+    /// Returns the dashboard that the service writes, for a Prometheus that scrapes every second.
     fn dashboard(&self) -> Value {
-        serde_json::from_str(&self.document("dashboard")).unwrap()
+        let written = self.metrics(&["dashboard", "--scrape-interval", "1s"]);
+        serde_json::from_str(&written.stdout).unwrap_or_else(|error| panic!("{error}: {}", written.stderr))
     }
 
     /// Returns the path of the committed document.

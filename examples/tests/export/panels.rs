@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::client::Client;
+use tests::dashboard::opened;
 use tests::page::Page;
 use tests::prometheus::{Server, Target};
 use tests::service::Service;
@@ -65,6 +66,7 @@ pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
 pub(crate) fn panels(dashboard: &Value, example: &Example, instances: &[&Service]) -> Vec<(Value, Vec<String>)> {
     let addresses: Vec<_> = instances.iter().map(|instance| instance.address().to_string()).collect();
     let all = format!("({})", addresses.join("|").replace('.', "\\\\."));
+    let dashboard = opened(dashboard);
     let panels = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
     let panels = panels.map(|panel| {
         let targets = panel["targets"].as_array().unwrap().iter();

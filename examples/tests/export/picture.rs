@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 use tests::canned::{self, COMPLETION};
+use tests::dashboard::opened;
 use tests::picture::{Drawn, Painter};
 use tests::prometheus::{Range, Server, Target};
 use tests::service::Service;
@@ -38,7 +39,7 @@ struct Results {
 
 impl Results {
     fn new(server: &Server, example: &Example, instances: &[&Service], range: Range) -> Self {
-        let dashboard = example.dashboard();
+        let dashboard = opened(&example.dashboard());
         let answers = panels(&dashboard, example, instances).into_iter().map(|(panel, queries)| {
             let answers = queries.iter().map(|query| server.query_range(query, range)).collect();
             (panel["id"].to_string(), Value::Array(answers))

@@ -9,9 +9,11 @@ use crate::document::{Node, list, map};
 use crate::hash::hash;
 use crate::metric::Role;
 use crate::model::Model;
-use crate::promql::{Expr, aggregate};
-use crate::scope::Scope;
-use panel::{Panel, datasource, place};
+use crate::promql::{Compare, Expr, aggregate, matcher};
+use crate::scope::{Scope, chosen};
+use crate::scrape::Scrape;
+use panel::{datasource, place};
+use rows::{Fixed, Row};
 
 /// The schema version of Grafana 12. Older versions read it, newer ones migrate it.
 const SCHEMA: i64 = 42;
@@ -20,31 +22,47 @@ const SCHEMA: i64 = 42;
 /// <https://grafana.com/docs/grafana/latest/developers/http_api/dashboard/#identifier-id-vs-unique-identifier-uid>.
 const MAX_UID_LEN: usize = 40;
 
-/// Returns all rows that have a panel.
-fn rows(model: &Model) -> Vec<(&'static str, Vec<Panel>)> {
-    let mut rows = vec![("Overview", rows::overview(model))];
-    rows.extend(Role::ALL.map(|(role, title)| {
-        let panels = match role {
-            Role::Http => rows::http(model),
-            Role::Function => rows::functions(model),
-            Role::Breaker => rows::breakers(model),
-            Role::Process => rows::process(model),
-            Role::Business | Role::Own => rows::generic(model, role, &[]),
-        };
-        (title, panels)
-    }));
-    rows.retain(|(_, panels)| !panels.is_empty());
+/// The largest number of panels that are open at first. Grafana loads the panels of closed rows when they are opened.
+const MAX_OPEN: usize = 40;
+
+/// The program and the targets that a dashboard shows.
+struct View<'a> {
+    model: &'a Model,
+    scope: Scope,
+}
+
+impl View<'_> {
+    /// Returns the name of a metric without the namespace.
+    fn base<'m>(&self, name: &'m str) -> &'m str {
+        name.strip_prefix(&self.model.prefix).unwrap_or(name)
+    }
+}
+
+/// Returns all rows that have a panel. As soon as one does not fit, it and all later ones are closed.
+fn rows(view: &View<'_>) -> Vec<Row> {
+    let mut rows = vec![rows::overview(view)];
+    rows.extend(Role::ALL.into_iter().flat_map(|(role, title)| rows::of(view, role, title)));
+    rows.retain(|row| !row.panels.is_empty());
+    // What is for a closer look is below all else.
+    rows.sort_by_key(|row| row.closed);
+    let mut open = 0;
+    for row in rows.iter_mut().filter(|row| !row.closed) {
+        open += row.panels.len();
+        row.closed = open > MAX_OPEN;
+    }
     rows
 }
 
-/// Returns the dashboard.
-pub(crate) fn node(model: &Model) -> Node {
-    let service = &model.service;
+/// Returns the dashboard of a job, or of all jobs of the service.
+pub(crate) fn node(model: &Model, job: Option<&str>, scrape: &Scrape) -> Node {
+    let view = View { model, scope: Scope::dashboard(model.owner.as_ref(), scrape) };
+    let rows = rows(&view);
+    let service = job.unwrap_or(&model.service);
     map([
         ("uid", uid(service).into()),
         ("title", format!("{service} metrics").into()),
         ("description", "Written by the command `metrics dashboard` from what the binary declares.".into()),
-        ("tags", list(["metrics-runtime", service.as_str()])),
+        ("tags", list(["metrics-runtime", model.service.as_str()])),
         ("schemaVersion", SCHEMA.into()),
         ("version", 1.into()),
         ("editable", false.into()),
@@ -52,38 +70,45 @@ pub(crate) fn node(model: &Model) -> Node {
         ("timezone", "browser".into()),
         ("refresh", "30s".into()),
         ("time", map([("from", "now-1h".into()), ("to", "now".into())])),
-        ("annotations", map([("list", list([restarts(model)]))])),
-        ("templating", map([("list", variables(model))])),
-        ("panels", panels(&rows(model))),
+        ("annotations", map([("list", list([restarts(&view, scrape)]))])),
+        ("templating", map([("list", variables(&view, job, scrape, &rows))])),
+        ("panels", panels(&rows, &scrape.interval())),
     ])
 }
 
 /// Gives panels their ids and positions: from left to right, with a new line if the next panel does not fit.
-fn panels(rows: &[(&str, Vec<Panel>)]) -> Node {
+fn panels(rows: &[Row], step: &str) -> Node {
     let mut out = Vec::new();
     let mut ids = BTreeSet::new();
     let mut y = 0;
-    for (title, panels) in rows {
-        out.push(map([
+    for Row { title, panels, closed, .. } in rows {
+        let row = map([
             ("id", id(&mut ids, title).into()),
             ("type", "row".into()),
-            ("title", (*title).into()),
-            ("collapsed", false.into()),
+            ("title", title.as_str().into()),
+            ("collapsed", (*closed).into()),
             ("gridPos", place(0, y, 24, 1)),
-            ("panels", Node::List(Vec::new())),
-        ]));
+        ]);
         y += 1;
-        let (mut x, mut height) = (0, 0);
+        let mut placed = Vec::new();
+        let (mut x, mut below, mut height) = (0, y, 0);
         for panel in panels {
-            if x + panel.width > 24 {
-                y += height;
+            // The copies of a repeated panel fill whole lines.
+            if x > 0 && panel.repeat.is_some() || x + panel.width > 24 {
+                below += height;
                 (x, height) = (0, 0);
             }
-            out.push(panel.node(id(&mut ids, &format!("{title}\n{}", panel.identity())), x, y));
-            x += panel.width;
+            placed.push(panel.node(id(&mut ids, &format!("{title}\n{}", panel.identity())), x, below, step));
+            x = if panel.repeat.is_some() { 24 } else { x + panel.width };
             height = height.max(panel.height);
         }
-        y += height;
+        if *closed {
+            out.push(row.with("panels", placed));
+        } else {
+            out.push(row.with("panels", Node::List(Vec::new())));
+            out.extend(placed);
+            y = below + height;
+        }
     }
     out.into()
 }
@@ -97,24 +122,23 @@ fn id(taken: &mut BTreeSet<i64>, identity: &str) -> i64 {
     id
 }
 
-fn uid(service: &str) -> String {
-    let uid = format!("{}-metrics", service.replace([':', '_'], "-"));
-    if uid.len() <= MAX_UID_LEN {
+/// Returns an identifier that no other job has: a job with other characters than those of identifiers, or one that is too
+/// long, gets a hash.
+fn uid(job: &str) -> String {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let plain: String = job.chars().map(|c| if is_allowed(c) { c } else { '-' }).collect();
+    let uid = format!("{plain}-metrics");
+    if plain == job && uid.len() <= MAX_UID_LEN {
         return uid;
     }
-    let hash = format!("{:016x}", hash(service));
-    // Metric names are ASCII, so every byte is a character boundary.
-    format!("{}-{hash}", uid.get(..MAX_UID_LEN - hash.len() - 1).unwrap_or_default())
-}
-
-/// Returns the scope of the chosen job and instances.
-fn chosen(model: &Model) -> Scope {
-    Scope::dashboard(model.owner.as_ref())
+    let hash = format!("{:016x}", hash(job));
+    // Only ASCII is left, so every byte is a character boundary.
+    format!("{}-{hash}", plain.get(..plain.len().min(MAX_UID_LEN - hash.len() - 1)).unwrap_or_default())
 }
 
 /// Returns the annotation that marks the start of a process.
-fn restarts(model: &Model) -> Node {
-    let scope = chosen(model);
+fn restarts(view: &View<'_>, scrape: &Scrape) -> Node {
+    let (model, scope) = (view.model, &view.scope);
     let start = model.metrics.iter().find(|metric| metric.base == "process_start_time_seconds");
     let expr = match (start, &model.http) {
         (Some(start), _) => scope.windowed("changes", &start.name),
@@ -132,13 +156,16 @@ fn restarts(model: &Model) -> Node {
         ("enable", true.into()),
         ("iconColor", "blue".into()),
         ("expr", expr.to_string().into()),
+        // Grafana computes the window of rates from the step.
+        ("step", scrape.interval().into()),
         ("titleFormat", "Restart".into()),
         ("textFormat", "{{job}} {{instance}}".into()),
         ("tagKeys", "job,instance".into()),
     ])
 }
 
-fn variables(model: &Model) -> Node {
+fn variables(view: &View<'_>, job: Option<&str>, scrape: &Scrape, rows: &[Row]) -> Node {
+    let model = view.model;
     let source = map([
         ("type", "datasource".into()),
         ("name", "datasource".into()),
@@ -153,22 +180,33 @@ fn variables(model: &Model) -> Node {
     ]);
     let known = model.find("metrics_runtime_rejected_values_total").map(|metric| metric.name.as_str());
     let root = model.owner.as_ref().map(|owner| owner.series.as_str()).or(known).unwrap_or("up");
-    let mut variables = vec![
-        source,
-        variable("job", "Job", &format!("label_values({root}, job)")),
-        variable("instance", "Instance", &format!("label_values({root}{{job=~\"$job\"}}, instance)")),
-    ];
-    if let Some(http) = &model.http {
-        let requests = Scope::dashboard(None).now(&http.requests);
-        variables.push(variable("route", "Route", &format!("label_values({requests}, {})", http.route)));
+    let mut variables = vec![source];
+    let mut matchers = Vec::new();
+    for label in chosen(scrape) {
+        let series = Expr::Series { metric: root.to_owned(), matchers: matchers.clone(), window: None };
+        let selected = job.filter(|_| label == "job");
+        variables.push(variable(label, &title(label), &format!("label_values({series}, {label})"), selected));
+        matchers.push(matcher(label, Compare::Matches, &format!("${label}")));
     }
+    if let Some(http) = &model.http {
+        let requests = Expr::Series { metric: http.requests.clone(), matchers, window: None };
+        variables.push(variable("route", "Route", &format!("label_values({requests}, {})", http.route), None));
+    }
+    variables.extend(rows.iter().flat_map(|row| &row.variables).map(|(name, values)| fixed(name, values)));
     variables.into()
+}
+
+/// Returns the label of a variable: `Namespace` for `namespace`.
+fn title(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect::<String>().replace('_', " ")
 }
 
 /// Returns a variable with the result of a query, for one, several or all values. Grafana runs the query again when the
 /// time range changes.
-fn variable(name: &str, label: &str, query: &str) -> Node {
-    let all = map([("selected", true.into()), ("text", list(["All"])), ("value", list(["$__all"]))]);
+fn variable(name: &str, label: &str, query: &str, selected: Option<&str>) -> Node {
+    let (text, value) = selected.map_or(("All", "$__all"), |selected| (selected, selected));
+    let current = map([("selected", true.into()), ("text", list([text])), ("value", list([value]))]);
     map([
         ("type", "query".into()),
         ("name", name.into()),
@@ -180,11 +218,37 @@ fn variable(name: &str, label: &str, query: &str) -> Node {
         ("hide", 0.into()),
         ("includeAll", true.into()),
         ("multi", true.into()),
-        ("allValue", ".+".into()),
-        ("current", all),
+        // Series without a label of deployments are among all.
+        ("allValue", if ["job", "instance", "route"].contains(&name) { ".+" } else { ".*" }.into()),
+        ("current", current),
         ("options", Node::List(Vec::new())),
         ("regex", "".into()),
     ])
+}
+
+/// Returns a variable that is not shown.
+fn fixed(name: &str, values: &Fixed) -> Node {
+    let option = |text: &str, value: &str, selected: bool| {
+        map([("selected", selected.into()), ("text", text.into()), ("value", value.into())])
+    };
+    let common = map([("name", name.into()), ("hide", 2.into()), ("skipUrlSync", true.into())]);
+    let values = match values {
+        Fixed::Constant(value) => {
+            let common = common.with("type", "constant").with("query", value.as_str());
+            return common.with("current", option(value, value, true)).with("options", Node::List(Vec::new()));
+        }
+        Fixed::Each(values) => values,
+    };
+    let all = map([("selected", true.into()), ("text", list(["All"])), ("value", list(["$__all"]))]);
+    let options =
+        [option("All", "$__all", true)].into_iter().chain(values.iter().map(|value| option(value, value, false)));
+    common
+        .with("type", "custom")
+        .with("query", values.join(","))
+        .with("includeAll", true)
+        .with("multi", true)
+        .with("current", all)
+        .with("options", list(options))
 }
 
 #[cfg(test)]
@@ -192,8 +256,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_too_long_for_a_uid_is_hashed() {
-        assert_eq!(uid("my_shop"), "my-shop-metrics");
+    fn every_job_has_a_uid_of_its_own() {
+        assert_eq!((uid("my_shop").as_str(), uid("a-b").as_str()), ("my_shop-metrics", "a-b-metrics"));
+        let others: BTreeSet<_> = ["a:b", "a/b", "Käse", "a b", ""].map(uid).into_iter().collect();
+        assert!(others.len() == 5 && others.iter().all(|uid| uid.len() <= MAX_UID_LEN && uid.is_ascii()), "{others:?}");
         let long = uid(&"shop_".repeat(20));
         assert_eq!(long.len(), MAX_UID_LEN);
         assert_ne!(long, uid(&"shop_".repeat(21)));

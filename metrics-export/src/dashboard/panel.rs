@@ -27,6 +27,15 @@ pub(super) struct Target {
     pub(super) legend: String,
 }
 
+/// A column of a table with a query for each column.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) title: &'static str,
+    pub(super) unit: &'static str,
+    /// The values above which a cell is yellow and red.
+    pub(super) limits: Option<(f64, f64)>,
+}
+
 /// A panel without its position.
 #[derive(Clone, Debug)]
 pub(super) struct Panel {
@@ -44,6 +53,14 @@ pub(super) struct Panel {
     pub(super) limits: Option<(f64, f64)>,
     /// `true` if values may be below zero.
     pub(super) signed: bool,
+    /// The text without data.
+    pub(super) empty: &'static str,
+    /// The colors of series by name. Others get one of the palette.
+    pub(super) colors: &'static [(&'static str, &'static str)],
+    /// The columns of a table that joins its queries by their label; empty for a table of the labels of one query.
+    pub(super) columns: Vec<Column>,
+    /// The variable whose values each have a copy of this panel.
+    pub(super) repeat: Option<String>,
 }
 
 impl Panel {
@@ -54,8 +71,22 @@ impl Panel {
             Draw::States => (24, 6),
             Draw::Lines | Draw::Stacked | Draw::Heatmap => (8, 8),
         };
-        let (title, description, metric, targets) = (title.into(), String::new(), String::new(), Vec::new());
-        Self { title, description, metric, draw, unit, targets, width, height, limits: None, signed: false }
+        Self {
+            title: title.into(),
+            description: String::new(),
+            metric: String::new(),
+            draw,
+            unit,
+            targets: Vec::new(),
+            width,
+            height,
+            limits: None,
+            signed: false,
+            empty: if draw == Draw::Stat { "none" } else { "" },
+            colors: &[],
+            columns: Vec::new(),
+            repeat: None,
+        }
     }
 
     /// Sets the description.
@@ -85,6 +116,13 @@ impl Panel {
         self
     }
 
+    /// Adds a column with a query to a table.
+    pub(super) fn column(mut self, expr: Expr, column: Column) -> Self {
+        self = self.query(expr, column.title);
+        self.columns.push(column);
+        self
+    }
+
     /// Adds a query by these labels, which are also its legend. Without labels the legend is `otherwise`.
     pub(super) fn query_by<L: AsRef<str>>(self, expr: Expr, by: &[L], otherwise: &str) -> Self {
         self.query(expr, legend(by, otherwise))
@@ -111,6 +149,20 @@ impl Panel {
         Self { width, height, ..self }
     }
 
+    /// Sets the colors of series by name.
+    pub(super) fn colored(self, colors: &'static [(&'static str, &'static str)]) -> Self {
+        Self { colors, ..self }
+    }
+
+    /// Sets the text without data.
+    pub(super) fn empty(self, empty: &'static str) -> Self {
+        Self { empty, ..self }
+    }
+
+    pub(super) fn repeated(self, variable: &str) -> Self {
+        Self { repeat: Some(variable.to_owned()), ..self }
+    }
+
     pub(super) fn signed(self) -> Self {
         Self { signed: true, ..self }
     }
@@ -124,7 +176,8 @@ impl Panel {
         format!("{}\n{}", self.title, self.metric)
     }
 
-    pub(super) fn node(&self, id: i64, x: i64, y: i64) -> Node {
+    /// Returns the panel. `step` is the time between two scrapes: Grafana computes the window of rates from it.
+    pub(super) fn node(&self, id: i64, x: i64, y: i64, step: &str) -> Node {
         let kind = match self.draw {
             Draw::Lines | Draw::Stacked => "timeseries",
             Draw::Stat => "stat",
@@ -139,19 +192,45 @@ impl Panel {
             ("description", self.description.as_str().into()),
             ("datasource", datasource()),
             ("gridPos", place(x, y, self.width, self.height)),
-            ("fieldConfig", map([("defaults", self.defaults()), ("overrides", Node::List(Vec::new()))])),
+            ("fieldConfig", map([("defaults", self.defaults()), ("overrides", self.overrides())])),
             ("options", self.options()),
         ]);
         if self.draw == Draw::Table {
-            let exclude = map([("Time", true.into()), ("Value", true.into())]);
-            let organize = map([("id", "organize".into()), ("options", map([("excludeByName", exclude)]))]);
-            panel = panel.with("transformations", list([organize]));
+            panel = panel.with("transformations", list(self.transformations()));
         }
-        let targets = self.targets.iter().enumerate().map(|(i, target)| self.target(i, target));
+        if let Some(variable) = &self.repeat {
+            panel =
+                panel.with("repeat", variable.as_str()).with("repeatDirection", "h").with("maxPerRow", 24 / self.width);
+        }
+        let targets = self.targets.iter().enumerate().map(|(i, target)| self.target(i, target, step));
         panel.with("targets", list(targets))
     }
 
-    fn target(&self, index: usize, target: &Target) -> Node {
+    fn overrides(&self) -> Node {
+        let colors = self.colors.iter().map(|(name, color)| {
+            let color = map([("mode", "fixed".into()), ("fixedColor", (*color).into())]);
+            overridden(name, vec![property("color", color)])
+        });
+        list(colors.chain(self.columns.iter().map(column)))
+    }
+
+    fn transformations(&self) -> Vec<Node> {
+        let transformation = |id: &str, options| map([("id", id.into()), ("options", options)]);
+        let excluded = |name: &str| (name.to_owned(), true.into());
+        if self.columns.is_empty() {
+            let excluded = Node::Map(["Time", "Value"].map(excluded).to_vec());
+            return vec![transformation("organize", map([("excludeByName", excluded)]))];
+        }
+        let renamed = self.columns.iter().enumerate().map(|(i, column)| {
+            let value = format!("Value #{}", letter(i));
+            (value, column.title.into())
+        });
+        let organized =
+            [("excludeByName", Node::Map(vec![excluded("Time")])), ("renameByName", Node::Map(renamed.collect()))];
+        vec![transformation("merge", map([])), transformation("organize", map(organized))]
+    }
+
+    fn target(&self, index: usize, target: &Target, step: &str) -> Node {
         // The current value. The last value of a range may be old.
         let instant = matches!(self.draw, Draw::Table | Draw::Stat);
         let format = match self.draw {
@@ -159,26 +238,20 @@ impl Panel {
             Draw::Heatmap => "heatmap",
             _ => "time_series",
         };
-        // No panel has as many queries as the alphabet has letters.
-        let letter = char::from(b'A'.saturating_add(u8::try_from(index).unwrap_or(25)));
         map([
-            ("refId", letter.to_string().into()),
+            ("refId", letter(index).into()),
             ("datasource", datasource()),
             ("expr", target.expr.to_string().into()),
             ("legendFormat", target.legend.as_str().into()),
             ("format", format.into()),
             ("instant", instant.into()),
             ("range", (!instant).into()),
+            ("interval", step.into()),
             ("editorMode", "code".into()),
         ])
     }
 
     fn defaults(&self) -> Node {
-        let mut steps = vec![step("green", Node::Null)];
-        if let Some((yellow, red)) = self.limits {
-            steps.extend([step("yellow", yellow.into()), step("red", red.into())]);
-        }
-        let thresholds = map([("mode", "absolute".into()), ("steps", steps.into())]);
         let color = match self.draw {
             Draw::Stat | Draw::States => "thresholds",
             _ => "palette-classic",
@@ -186,11 +259,11 @@ impl Panel {
         let mut defaults = map([
             ("unit", self.unit.into()),
             ("color", map([("mode", color.into())])),
-            ("thresholds", thresholds),
+            ("thresholds", thresholds(self.limits)),
             ("mappings", if self.draw == Draw::States { breaker_states() } else { Node::List(Vec::new()) }),
         ]);
-        if self.draw == Draw::Stat {
-            defaults = defaults.with("noValue", "none");
+        if !self.empty.is_empty() {
+            defaults = defaults.with("noValue", self.empty);
         }
         match self.draw {
             Draw::Lines | Draw::Stacked => {
@@ -199,7 +272,7 @@ impl Panel {
                 let custom = map([
                     ("drawStyle", "line".into()),
                     ("lineWidth", 1.into()),
-                    ("fillOpacity", if stacked { 30 } else { 5 }.into()),
+                    ("fillOpacity", if stacked { 30 } else { 0 }.into()),
                     ("showPoints", "never".into()),
                     ("stacking", map([("mode", mode.into()), ("group", "A".into())])),
                 ]);
@@ -249,9 +322,49 @@ impl Panel {
                 ("legend", legend),
                 ("tooltip", map([("mode", "single".into()), ("sort", "none".into())])),
             ]),
-            Draw::Table => map([("showHeader", true.into()), ("cellHeight", "sm".into())]),
+            Draw::Table => {
+                let table = map([("showHeader", true.into()), ("cellHeight", "sm".into())]);
+                // The worst is first.
+                let limited = self.columns.iter().find(|column| column.limits.is_some());
+                let sort = limited.map(|column| map([("displayName", column.title.into()), ("desc", true.into())]));
+                if let Some(sort) = sort { table.with("sortBy", list([sort])) } else { table }
+            }
         }
     }
+}
+
+/// Returns the name of a query. No panel has as many queries as the alphabet has letters.
+fn letter(index: usize) -> String {
+    char::from(b'A'.saturating_add(u8::try_from(index).unwrap_or(25))).to_string()
+}
+
+fn property(id: &str, value: Node) -> Node {
+    map([("id", id.into()), ("value", value)])
+}
+
+/// Sets properties of the series or the column of this name.
+fn overridden(name: &str, properties: Vec<Node>) -> Node {
+    let matched = map([("id", "byName".into()), ("options", name.into())]);
+    map([("matcher", matched), ("properties", properties.into())])
+}
+
+/// Sets the unit and the colors of a column.
+fn column(column: &Column) -> Node {
+    let mut properties = vec![property("unit", column.unit.into())];
+    if let Some(limits) = column.limits {
+        properties.push(property("thresholds", thresholds(Some(limits))));
+        properties.push(property("color", map([("mode", "thresholds".into())])));
+        properties.push(property("custom.cellOptions", map([("type", "color-text".into())])));
+    }
+    overridden(column.title, properties)
+}
+
+fn thresholds(limits: Option<(f64, f64)>) -> Node {
+    let mut steps = vec![step("green", Node::Null)];
+    if let Some((yellow, red)) = limits {
+        steps.extend([step("yellow", yellow.into()), step("red", red.into())]);
+    }
+    map([("mode", "absolute".into()), ("steps", steps.into())])
 }
 
 fn step(color: &str, value: Node) -> Node {

@@ -26,22 +26,29 @@ pub(crate) struct Target<'a> {
     job: &'a str,
     /// The labels that separate deployments of the service.
     by: &'static [&'static str],
+    /// The labels that only tell copies of one series apart.
+    replicas: &'a [String],
 }
 
 impl<'a> Target<'a> {
     /// All targets of a job are one service.
     pub(crate) const fn job(job: &'a str) -> Self {
-        Self { job, by: &["job"] }
+        Self { job, by: &["job"], replicas: &[] }
     }
 
     /// The targets in each namespace of a Kubernetes cluster are a separate service. The Prometheus operator adds the
     /// label to every target.
     pub(crate) const fn in_namespaces(job: &'a str) -> Self {
-        Self { job, by: &["namespace", "job"] }
+        Self { job, by: &["namespace", "job"], replicas: &[] }
+    }
+
+    /// Leaves these labels out of all queries.
+    pub(crate) const fn without(self, replicas: &'a [String]) -> Self {
+        Self { replicas, ..self }
     }
 
     fn over(self, window: &str) -> Scope {
-        Scope::job(self.job, window)
+        Scope::job(self.job, window).without(self.replicas)
     }
 
     /// Returns the labels of the deployment, and `more`.

@@ -227,7 +227,7 @@ impl Metrics {
             metrics.insert(family.full_name(naming), describe(&*family, naming, declarations));
         }
         #[cfg(feature = "prometheus")]
-        for metric in registry.collected_metrics(&gathered.families, snapshot.names) {
+        for metric in registry.collected_metrics(&gathered.families, &gathered.empty, snapshot.names) {
             metrics.entry(metric.name.clone()).or_insert_with(|| describe_collected(metric, naming));
         }
         let description = Description {

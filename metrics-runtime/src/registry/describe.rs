@@ -24,13 +24,15 @@ pub(crate) struct CollectedMetric {
 }
 
 impl Registry {
-    /// Describes the metrics of all collectors and included registries, which have given these families.
+    /// Describes the metrics of all collectors and included registries, which have given these families, with and without
+    /// series.
     ///
     /// Leaves out metrics that no page has, because one of their sample names is in `taken` or is reserved for the
     /// toolkit.
     pub(crate) fn collected_metrics(
         &self,
         families: &[MetricFamily],
+        empty: &[MetricFamily],
         mut taken: BTreeSet<String>,
     ) -> Vec<CollectedMetric> {
         let mut metrics = BTreeMap::new();
@@ -47,7 +49,9 @@ impl Registry {
                 Some(metric) => metric.add(&description),
                 None if is_reserved(&description.fq_name) || taken.contains(&description.fq_name) => {}
                 None => {
-                    metrics.insert(description.fq_name.clone(), CollectedMetric::of_description(&description));
+                    let family = empty.iter().find(|family| family.name() == description.fq_name);
+                    let metric = CollectedMetric::of_description(&description, family);
+                    metrics.insert(description.fq_name.clone(), metric);
                 }
             }
         }
@@ -73,21 +77,19 @@ impl CollectedMetric {
                 }
             }
         }
-        let kind = match kind(family) {
-            // The `prometheus` crate has no infos.
-            Type::Gauge if family.name().ends_with("_info") => Type::Info,
-            kind => kind,
-        };
         let series = family.get_metric().len();
-        Self { name: family.name().to_owned(), help: family.help().to_owned(), kind, labels, buckets, series }
+        let (name, help) = (family.name().to_owned(), family.help().to_owned());
+        Self { name, help, kind: kind_of(family), labels, buckets, series }
     }
 
-    /// Describes a metric that has no series yet. The name identifies a counter; other kinds are unknown.
-    fn of_description(description: &Desc) -> Self {
+    /// Describes a metric that has no series yet. Vectors of the `prometheus` crate collect a family without series,
+    /// which tells the kind. Without it, the name identifies a counter, and other kinds are unknown.
+    fn of_description(description: &Desc, family: Option<&MetricFamily>) -> Self {
+        let named = if description.fq_name.ends_with("_total") { Type::Counter } else { Type::Unknown };
         Self {
             name: description.fq_name.clone(),
             help: description.help.clone(),
-            kind: if description.fq_name.ends_with("_total") { Type::Counter } else { Type::Unknown },
+            kind: family.map_or(named, kind_of),
             labels: labels(description),
             buckets: Vec::new(),
             series: 0,
@@ -101,6 +103,14 @@ impl CollectedMetric {
         for label in collected {
             push_new(&mut self.labels, label);
         }
+    }
+}
+
+fn kind_of(family: &MetricFamily) -> Type {
+    match kind(family) {
+        // The `prometheus` crate has no infos.
+        Type::Gauge if family.name().ends_with("_info") => Type::Info,
+        kind => kind,
     }
 }
 

@@ -16,6 +16,9 @@ pub(crate) struct Gathered {
     /// The families of collectors sorted by name, then those of included registries.
     #[cfg(feature = "prometheus")]
     pub(crate) families: Vec<MetricFamily>,
+    /// The families of collectors that have no series yet. They are on no page, but tell their type.
+    #[cfg(feature = "prometheus")]
+    pub(crate) empty: Vec<MetricFamily>,
     pub(crate) computed: Vec<(Group, Samples)>,
     pub(crate) problems: Vec<Problem>,
     /// The sources that had not answered when the page was written, and still have time to. They are no problem of the
@@ -105,7 +108,9 @@ impl Gatherer {
     pub(super) fn finish(self) -> Gathered {
         let Self { gathered, .. } = self;
         #[cfg(feature = "prometheus")]
-        let gathered = Gathered { families: self.merged.finish(), ..gathered };
+        let (families, empty) = self.merged.finish();
+        #[cfg(feature = "prometheus")]
+        let gathered = Gathered { families, empty, ..gathered };
         gathered
     }
 }

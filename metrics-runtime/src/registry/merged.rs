@@ -12,14 +12,19 @@ use super::validity::problem;
 pub(super) struct Merged {
     by_name: BTreeMap<String, MetricFamily>,
     included: Vec<MetricFamily>,
+    /// Families of collectors that have no series yet.
+    empty: Vec<MetricFamily>,
 }
 
 impl Merged {
     /// Adds the families of a collector. Each of them is checked by itself, so that an invalid one costs no other
     /// collector its series.
     pub(super) fn add(&mut self, name: &str, families: Vec<MetricFamily>, problems: &mut Vec<Problem>) {
-        let families = valid(families, problems);
-        for mut family in families.filter(|family| !family.get_metric().is_empty()) {
+        for mut family in valid(families, problems) {
+            if family.get_metric().is_empty() {
+                self.empty.push(family);
+                continue;
+            }
             let mut invalid = |what| problems.push(Problem { cause: Cause::Invalid, what });
             match self.by_name.entry(family.name().to_owned()) {
                 Entry::Vacant(entry) => {
@@ -49,12 +54,13 @@ impl Merged {
         self.included.extend(valid(families, problems));
     }
 
-    pub(super) fn finish(self) -> Vec<MetricFamily> {
-        let Self { mut by_name, included } = self;
+    /// Returns the families with series, and those without.
+    pub(super) fn finish(self) -> (Vec<MetricFamily>, Vec<MetricFamily>) {
+        let Self { mut by_name, included, empty } = self;
         for family in by_name.values_mut() {
             family.mut_metric().sort_by(|a, b| values(a).cmp(values(b)));
         }
-        by_name.into_values().chain(included).collect()
+        (by_name.into_values().chain(included).collect(), empty)
     }
 }
 

@@ -114,7 +114,9 @@ const DRAW = {
     const opacity = Math.round((custom?.fillOpacity ?? 0) * 2.55).toString(16).padStart(2, '0');
     const total = stacked ? all.reduce((sum, { y }) => sum + most([{ y }]), 0) : most(all);
     const { factor, suffix } = scaled(unit, total);
-    const colours = all.map((_, i) => PALETTE[i % PALETTE.length]);
+    const fixed = (name) => panel.fieldConfig.overrides?.find(({ matcher }) => matcher.options === name)
+      ?.properties.find(({ id }) => id === 'color')?.value.fixedColor;
+    const colours = all.map(({ name }, i) => COLOURS[fixed(name)] ?? PALETTE[i % PALETTE.length]);
     const traces = all.map(({ x, y }, i) => ({
       x, y: y.map((value) => (value === null ? null : value * factor)), mode: 'lines', connectgaps: false,
       line: { color: colours[i], width: custom?.lineWidth ?? 1 }, fillcolor: colours[i] + opacity,
@@ -142,6 +144,7 @@ const DRAW = {
   },
 
   table(panel, box, all) {
+    if (panel.transformations?.[0]?.id === 'merge') return joined(panel, box);
     const hidden = panel.transformations?.[0]?.options.excludeByName ?? {};
     const table = element(box, 'table');
     const columns = Object.keys(all[0].metric).filter((label) => !hidden[label]);
@@ -196,12 +199,45 @@ const DRAW = {
   },
 };
 
+// Draws a table with a column for each query, joined by their only label, as Grafana's transformation `merge` does.
+function joined(panel, box) {
+  const { overrides } = panel.fieldConfig;
+  const rows = new Map();
+  panel.targets.forEach((target, index) => JOB.data[panel.id][index].forEach(({ metric, values }) => {
+    const [time, text] = values[values.length - 1];
+    // The current value: an instant query has none of the past.
+    if (JOB.to - time > JOB.step) return;
+    const name = Object.values(metric).join(' ');
+    rows.set(name, { ...rows.get(name), [target.legendFormat]: Number(text) });
+  }));
+  const columns = panel.targets.map(({ legendFormat }) => legendFormat);
+  const property = (column, id) => overrides.find(({ matcher }) => matcher.options === column)?.properties.find((p) => p.id === id)?.value;
+  const [sort] = panel.options.sortBy ?? [];
+  const order = (row) => row[sort?.displayName] ?? -1;
+  const table = element(box, 'table');
+  const head = element(table, 'tr');
+  [Object.keys(JOB.data[panel.id].flat()[0]?.metric ?? {}).join(' '), ...columns].forEach((text) => element(head, 'th', '', text));
+  [...rows].sort((a, b) => order(b[1]) - order(a[1])).forEach(([name, row]) => {
+    const line = element(table, 'tr');
+    element(line, 'td', '', name);
+    columns.forEach((column) => {
+      const value = row[column];
+      const cell = element(line, 'td', '', value === undefined ? '' : shown(value, property(column, 'unit')));
+      const step = property(column, 'thresholds')?.steps.findLast((step) => step.value === null || value >= step.value);
+      if (step) cell.style.color = COLOURS[step.color];
+    });
+  });
+  return visible(table, 'td');
+}
+
 function draw(panel, grid) {
   const { x, y, w, h } = panel.gridPos;
-  const cell = element(grid, 'div', panel.type === 'row' ? 'cell row' : 'cell');
+  const kind = panel.collapsed ? 'cell row closed' : 'cell row';
+  const cell = element(grid, 'div', panel.type === 'row' ? kind : 'cell');
   Object.assign(cell.style, { left: `${x / 0.24}%`, width: `${w / 0.24}%`, top: `${y * CELL}px`, height: `${h * CELL}px` });
   if (panel.type === 'row') {
     cell.textContent = panel.title;
+    if (panel.collapsed) element(cell, 'small', '', `(${panel.panels.length} panels)`);
     return;
   }
   const box = element(cell, 'div', 'panel');

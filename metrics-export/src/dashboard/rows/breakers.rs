@@ -1,16 +1,27 @@
 //! Panels of circuit breakers: state, calls and transitions.
 
-use super::{generic, time_since};
-use crate::dashboard::chosen;
+use super::{NONE, generic, time_since};
+use crate::dashboard::View;
 use crate::dashboard::panel::{Draw, Panel};
 use crate::metric::{Metric, Role};
-use crate::model::Model;
-use crate::promql::{Compare, aggregate, matcher};
+use crate::promql::{Compare, Expr, aggregate, call, matcher};
 
 const BY: [&str; 1] = ["service"];
 
-pub(crate) fn breakers(model: &Model) -> Vec<Panel> {
-    let scope = chosen(model);
+const STATE: &str = "circuit_breaker_state";
+
+/// Returns a number for the overview: the breakers that reject calls.
+pub(super) fn open_breakers(view: &View<'_>) -> Option<Panel> {
+    let state = view.model.find(STATE).filter(|state| BY.iter().all(|label| state.has(label)))?;
+    let closed = view.scope.now(&state.name);
+    let open = closed.clone().compared("==", 1.0).binary("or", closed.compared("==", 4.0));
+    let open = aggregate("count", NONE, open).binary("or", call("vector", [Expr::Number(0.0)]));
+    let panel = Panel::new("Open breakers", Draw::Stat, "short").limits(1.0, 1.0);
+    Some(panel.about("Circuit breakers of instances that are open or forced open.").query(open, "breakers"))
+}
+
+pub(super) fn breakers(view: &View<'_>) -> Vec<Panel> {
+    let (model, scope) = (view.model, &view.scope);
     let mut panels = Vec::new();
     let mut shown = Vec::new();
     let mut find = |base: &str, needs: &[&str]| {
@@ -19,7 +30,7 @@ pub(crate) fn breakers(model: &Model) -> Vec<Panel> {
         shown.extend(found.map(|metric| metric.name.clone()));
         found
     };
-    if let Some(state) = find("circuit_breaker_state", &[]) {
+    if let Some(state) = find(STATE, &[]) {
         let by = ["service", "instance"];
         let expr = aggregate("max", &by, scope.now(&state.name));
         panels.push(Panel::new("State", Draw::States, "short").help(state).query_by(expr, &by, "state"));
@@ -62,12 +73,12 @@ pub(crate) fn breakers(model: &Model) -> Vec<Panel> {
     }
     if let Some(last) = find("circuit_breaker_last_transition_timestamp_seconds", &[]) {
         let panel = Panel::new("Time since the last change", Draw::Lines, "s").help(last);
-        panels.push(panel.query_by(time_since(&scope, &last.name, &BY), &BY, "time"));
+        panels.push(panel.query_by(time_since(scope, &last.name, &BY), &BY, "time"));
     }
     if let Some(probes) = find("circuit_breaker_probes_in_flight", &[]) {
         let expr = aggregate("sum", &BY, scope.now(&probes.name));
         panels.push(Panel::new("Probes in flight", Draw::Lines, "short").help(probes).query_by(expr, &BY, "probes"));
     }
-    panels.extend(generic(model, Role::Breaker, &shown));
+    panels.extend(generic(view, Role::Breaker, &shown));
     panels
 }

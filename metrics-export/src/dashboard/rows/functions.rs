@@ -1,29 +1,41 @@
 //! Panels of function calls by outcome.
 
-use super::{generic, quantiles, title};
-use crate::dashboard::chosen;
+use super::{Row, generic, many, quantiles, title};
+use crate::dashboard::View;
 use crate::dashboard::panel::{Draw, Panel};
 use crate::metric::Role;
-use crate::model::Model;
 use crate::promql::{Compare, matcher};
 use crate::roles::{Function, STATUS};
-use crate::scope::Scope;
+use crate::scope::{FUNCTION, Scope};
 
-pub(crate) fn functions(model: &Model) -> Vec<Panel> {
-    let scope = chosen(model);
+/// The largest number of functions that have panels of their own in an open row.
+const FEW: usize = 4;
+
+/// Returns the rows of all functions.
+pub(super) fn functions(view: &View<'_>, title: &str) -> Vec<Row> {
+    let functions = &view.model.functions;
+    if functions.iter().map(number).sum::<usize>() > FEW {
+        return many::rows(view, title);
+    }
     let mut panels = Vec::new();
     let mut shown = Vec::new();
-    for function in &model.functions {
+    for function in functions {
         shown.push(function.calls.name.clone());
         shown.extend(function.duration.iter().map(|duration| duration.name.clone()));
-        panels.extend(calls(&scope, function));
+        panels.extend(calls(&view.scope, function));
     }
-    panels.extend(generic(model, Role::Function, &shown));
-    panels
+    panels.extend(generic(view, Role::Function, &shown));
+    vec![Row { variables: many::variables(view), ..Row::new(title, panels) }]
+}
+
+/// Returns the number of functions that record these metrics with different labels.
+pub(super) fn number(function: &Function) -> usize {
+    let label = function.calls.labels.iter().find(|label| label.name == FUNCTION);
+    label.and_then(|label| label.values.as_ref()).map_or(1, Vec::len)
 }
 
 fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
-    let Function { calls, duration } = function;
+    let Function { calls, duration, .. } = function;
     let name = title(calls);
     let by = function.by();
     let with_status = [by.clone(), vec![STATUS]].concat();

@@ -1,21 +1,23 @@
 //! Panels of HTTP requests: rate, errors and duration.
 
 use super::{NONE, generic, quantiles, value};
-use crate::dashboard::chosen;
+use crate::dashboard::View;
 use crate::dashboard::panel::{Draw, Panel};
 use crate::metric::Role;
-use crate::model::Model;
-use crate::promql::{Compare, Expr, aggregate, call, matcher};
+use crate::promql::{Compare, aggregate, label_replace, matcher};
 
-pub(crate) fn http(model: &Model) -> Vec<Panel> {
-    let Some(http) = &model.http else { return generic(model, Role::Http, &[]) };
-    let all = chosen(model);
+/// The colors of the classes of statuses.
+const CLASSES: [(&str, &str); 4] = [("2xx", "green"), ("3xx", "blue"), ("4xx", "yellow"), ("5xx", "red")];
+
+pub(super) fn http(view: &View<'_>) -> Vec<Panel> {
+    let (model, all) = (view.model, &view.scope);
+    let Some(http) = &model.http else { return generic(view, Role::Http, &[]) };
     let scope = all.with([matcher(&http.route, Compare::Matches, "$route")]);
     let by = [http.route.as_str()];
     let rate = scope.rate(&http.requests, &by);
     let by_status = scope.rate(&http.requests, &[&http.status]);
-    let class = ["class", "${1}xx", &http.status, "(.).*"].map(|text| Expr::Text(text.to_owned()));
-    let classes = aggregate("sum", &["class"], call("label_replace", [by_status].into_iter().chain(class)));
+    let classes = label_replace(by_status, ["class", "${1}xx", &http.status, "(.).*"]);
+    let classes = aggregate("sum", &["class"], classes);
     let errors = scope.with([http.failed()]).rate(&http.requests, &by).ratio(&rate);
     let mut panels = vec![
         Panel::new("Requests by route", Draw::Stacked, "reqps").about("Requests a second.").query_by(
@@ -25,6 +27,7 @@ pub(crate) fn http(model: &Model) -> Vec<Panel> {
         ),
         Panel::new("Requests by status class", Draw::Stacked, "reqps")
             .about("Requests a second. 499, a client that disconnected before the response, is among 4xx.")
+            .colored(&CLASSES)
             .query_by(classes, &["class"], "all"),
         Panel::new("Errors by route", Draw::Lines, "percentunit")
             .about("The share of requests answered with 5xx; no value while there are no requests.")
@@ -57,8 +60,8 @@ pub(crate) fn http(model: &Model) -> Vec<Panel> {
     }
     shown.extend(http.in_flight.clone());
     if let Some(gauge) = model.metrics.iter().find(|metric| Some(&metric.name) == http.in_flight.as_ref()) {
-        panels.push(value(&all, gauge, NONE, NONE));
+        panels.push(value(all, gauge, NONE, NONE));
     }
-    panels.extend(generic(model, Role::Http, &shown));
+    panels.extend(generic(view, Role::Http, &shown));
     panels
 }

@@ -3,23 +3,91 @@
 mod breakers;
 mod functions;
 mod http;
+mod many;
 mod process;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use metrics_runtime::description::MetricKind;
 
-use super::chosen;
+use super::View;
 use super::panel::{Draw, LARGEST, Panel, legend, rate_unit, unit};
 use crate::metric::{Metric, Role};
-use crate::model::Model;
 use crate::promql::{Expr, aggregate, call};
 use crate::roles::ROUTE_LABELS;
 use crate::scope::{QUANTILES, Scope};
-pub(super) use breakers::breakers;
-pub(super) use functions::functions;
-pub(super) use http::http;
-pub(super) use process::process;
+use breakers::{breakers, open_breakers};
+use functions::functions;
+use http::http;
+use process::process;
 
 const NONE: &[&str] = &[];
+
+/// The largest number of metrics of one kind that have a panel each in one row.
+const MAX_PANELS: usize = 24;
+
+/// A row of panels.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) title: String,
+    pub(super) panels: Vec<Panel>,
+    /// `true` if the row is only for a closer look.
+    pub(super) closed: bool,
+    /// The variables of the queries of this row.
+    pub(super) variables: Vec<(String, Fixed)>,
+}
+
+/// The values of a variable that is not shown.
+#[derive(Clone, Debug)]
+pub(super) enum Fixed {
+    Constant(String),
+    /// The values that panels are repeated for.
+    Each(Vec<String>),
+}
+
+impl Row {
+    fn new(title: impl Into<String>, panels: Vec<Panel>) -> Self {
+        Self { title: title.into(), panels, closed: false, variables: Vec::new() }
+    }
+
+    fn closed(self) -> Self {
+        Self { closed: true, ..self }
+    }
+}
+
+/// Returns the rows of a role.
+pub(super) fn of(view: &View<'_>, role: Role, title: &str) -> Vec<Row> {
+    let panels = match role {
+        Role::Http => http(view),
+        Role::Function => return functions(view, title),
+        Role::Breaker => breakers(view),
+        Role::Process => process(view),
+        Role::Business | Role::Own => generic(view, role, &[]),
+    };
+    within(view, title, panels)
+}
+
+/// Returns one row, or closed ones by the beginnings of the metrics' names if one has too many panels.
+fn within(view: &View<'_>, title: &str, panels: Vec<Panel>) -> Vec<Row> {
+    if panels.len() <= MAX_PANELS {
+        return vec![Row::new(title, panels)];
+    }
+    let prefix = |panel: &Panel| view.base(&panel.metric).split('_').next().unwrap_or_default().to_owned();
+    let rows = grouped(panels, prefix).into_iter();
+    rows.map(|(prefix, panels)| Row::new(format!("{title}: {prefix}"), panels).closed()).collect()
+}
+
+/// Groups items by their key. Items whose key no other item has are in the last group, `others`.
+fn grouped<T>(items: Vec<T>, key: impl Fn(&T) -> String) -> Vec<(String, Vec<T>)> {
+    let mut groups: BTreeMap<String, Vec<T>> = BTreeMap::new();
+    for item in items {
+        groups.entry(key(&item)).or_default().push(item);
+    }
+    let (groups, single): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, items)| items.len() > 1);
+    let others: Vec<_> = single.into_iter().flat_map(|(_, items)| items).collect();
+    let others = (!others.is_empty()).then(|| ("others".to_owned(), others));
+    groups.into_iter().chain(others).collect()
+}
 
 /// Adds the quantiles of a histogram, or the 95th percentile of each series if there are labels.
 fn quantiles(panel: Panel, scope: &Scope, histogram: &str, by: &[&str]) -> Panel {
@@ -36,8 +104,8 @@ fn time_since(scope: &Scope, moment: &str, by: &[&str]) -> Expr {
 }
 
 /// Returns the panels of the whole service.
-pub(super) fn overview(model: &Model) -> Vec<Panel> {
-    let all = chosen(model);
+pub(super) fn overview(view: &View<'_>) -> Row {
+    let (model, all) = (view.model, &view.scope);
     let up = aggregate("sum", NONE, all.now("up"));
     let mut panels =
         vec![Panel::new("Instances", Draw::Stat, "short").about("Instances that answer Prometheus.").query(up, "up")];
@@ -53,7 +121,7 @@ pub(super) fn overview(model: &Model) -> Vec<Panel> {
         );
         if let Some(duration) = &http.duration {
             let panel = Panel::new("Duration", Draw::Stat, "s").about("To the end of the response.").sized(8, 4);
-            panels.push(quantiles(panel, &all, &duration.name, NONE));
+            panels.push(quantiles(panel, all, &duration.name, NONE));
         }
         if let Some(gauge) = &http.in_flight {
             let expr = aggregate("sum", NONE, all.now(gauge));
@@ -62,9 +130,17 @@ pub(super) fn overview(model: &Model) -> Vec<Panel> {
             );
         }
     }
-    panels
-        .extend(model.metrics.iter().filter(|metric| metric.kind == MetricKind::Info).map(|metric| info(&all, metric)));
-    panels
+    panels.extend(many::failing(view));
+    panels.extend(open_breakers(view));
+    if panels.iter().map(|panel| panel.width).sum::<i64>() > 24 {
+        // All numbers are in one line.
+        for panel in &mut panels {
+            panel.width = panel.width * 3 / 4;
+        }
+    }
+    let infos = model.metrics.iter().filter(|metric| metric.kind == MetricKind::Info);
+    panels.extend(infos.map(|metric| info(all, metric)));
+    Row::new("Overview", panels)
 }
 
 /// Returns the labels of an info metric as a table.
@@ -75,25 +151,31 @@ fn info(scope: &Scope, metric: &Metric) -> Panel {
 }
 
 /// Returns a panel for every metric of the role that has none yet, chosen by the kind of the metric.
-pub(super) fn generic(model: &Model, role: Role, shown: &[String]) -> Vec<Panel> {
-    let scope = chosen(model);
-    let rest = model.of_role(role).filter(|metric| !shown.contains(&metric.name) && metric.kind != MetricKind::Info);
+///
+/// A metric whose type is not known yet has none: its samples may have other names.
+pub(super) fn generic(view: &View<'_>, role: Role, shown: &[String]) -> Vec<Panel> {
+    let scope = &view.scope;
+    let shown: BTreeSet<_> = shown.iter().collect();
+    let rest = view
+        .model
+        .of_role(role)
+        .filter(|metric| !shown.contains(&metric.name) && metric.kind != MetricKind::Info && !metric.is_undetermined());
     let panels = rest.map(|metric| {
         let all = metric.label_names();
         // Routes, and the label values of breakers and processes, are always few.
         match role {
-            Role::Business | Role::Function => value(&scope, metric, &all, &metric.bounded()),
+            Role::Business | Role::Function => value(scope, metric, &all, &metric.bounded()),
             // The label `metric` has a value for each metric.
-            Role::Own => value(&scope, metric, &all, &few(metric)),
+            Role::Own => value(scope, metric, &all, &few(metric)),
             Role::Http => {
                 let route: Vec<_> = metric.first_of(ROUTE_LABELS).into_iter().collect();
-                value(&scope, metric, &route, &route)
+                value(scope, metric, &route, &route)
             }
             Role::Process => {
                 let by = [vec!["instance"], all].concat();
-                value(&scope, metric, &by, &by)
+                value(scope, metric, &by, &by)
             }
-            Role::Breaker => value(&scope, metric, &all, &all),
+            Role::Breaker => value(scope, metric, &all, &all),
         }
     });
     panels.collect()
@@ -165,6 +247,7 @@ mod tests {
     use metrics_runtime::{Descriptor, Metrics, Registry};
 
     use super::*;
+    use crate::model::Model;
 
     #[test]
     fn titles_are_readable_and_never_empty() {

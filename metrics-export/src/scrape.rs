@@ -1,0 +1,127 @@
+//! The settings of Prometheus that queries depend on: the interval of scrapes, and labels of targets.
+
+use std::time::Duration;
+
+use crate::error::debug_as_display;
+
+/// The labels that every target has, and those that Prometheus or the dashboard use themselves.
+const TAKEN: [&str; 6] = ["job", "instance", "le", "quantile", "route", "datasource"];
+
+/// The time between two scrapes of a `ServiceMonitor`.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// The timeout of a scrape, unless the interval is shorter.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The error of a text that is not the name of a label of targets.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{label}` cannot be such a label; expected letters, digits and `_`, not a digit first, not two `_` first, and none of \
+     `job`, `instance`, `le`, `quantile`, `route` and `datasource`"
+)]
+#[non_exhaustive]
+pub struct LabelError {
+    /// The text.
+    pub label: String,
+}
+
+debug_as_display!(LabelError);
+
+/// The settings of Prometheus that queries depend on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scrape {
+    /// The time between two scrapes, if it is not the default.
+    pub(crate) interval: Option<Duration>,
+    /// The labels that tell copies of one series apart, because several agents scrape the same instances.
+    pub(crate) replicas: Vec<String>,
+    /// The labels of targets that tell deployments apart, beside `job`.
+    pub(crate) deployments: Vec<String>,
+}
+
+impl Scrape {
+    /// Returns the interval as Prometheus writes durations.
+    pub(crate) fn interval(&self) -> String {
+        duration(self.interval.unwrap_or(INTERVAL))
+    }
+
+    /// Returns the timeout of a scrape, which may not exceed the interval.
+    pub(crate) fn timeout(&self) -> String {
+        duration(self.interval.unwrap_or(INTERVAL).min(TIMEOUT))
+    }
+}
+
+/// Formats a duration in the largest unit that gives a whole number, at least a millisecond.
+fn duration(duration: Duration) -> String {
+    let milliseconds = duration.as_millis().max(1);
+    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let unit = units.into_iter().find(|(unit, _)| milliseconds.is_multiple_of(*unit));
+    let (unit, suffix) = unit.unwrap_or((1, "ms"));
+    format!("{}{suffix}", milliseconds / unit)
+}
+
+/// Parses a duration as Prometheus writes it, such as `30s` or `1m30s`. Returns `None` for zero.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+    let mut total: u64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, after) = rest.split_at(digits);
+        let end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(end);
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(milliseconds)?)?;
+        rest = after;
+    }
+    (total > 0).then(|| Duration::from_millis(total))
+}
+
+/// Checks the name of a label of targets (<https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels>).
+pub(crate) fn label(label: String) -> Result<String, LabelError> {
+    let is_word = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let begins = label.bytes().next().is_some_and(|byte| !byte.is_ascii_digit()) && !label.starts_with("__");
+    if is_word && begins && !TAKEN.contains(&label.as_str()) { Ok(label) } else { Err(LabelError { label }) }
+}
+
+/// Adds a label of targets, unless it is already there.
+///
+/// # Errors
+/// Returns an error if it is not one.
+pub(crate) fn add(labels: &mut Vec<String>, new: String) -> Result<(), LabelError> {
+    let new = label(new)?;
+    if !labels.contains(&new) {
+        labels.push(new);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_those_of_prometheus() {
+        for (text, milliseconds) in [("30s", 30_000), ("1m30s", 90_000), ("500ms", 500), ("1h", 3_600_000)] {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "30", "s", "0s", "-5s", "1.5s", "1d", "30 s", "99999999999999999999s"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+        let written = [90_000, 60_000, 1_500, 0].map(|milliseconds| duration(Duration::from_millis(milliseconds)));
+        assert_eq!(written, ["90s", "1m", "1500ms", "1ms"]);
+    }
+
+    #[test]
+    fn labels_of_targets_are_label_names() {
+        assert!(["replica", "_a", "prometheus_replica"].into_iter().all(|name| label(name.to_owned()).is_ok()));
+        for name in ["", "job", "le", "a-b", "1a", "__replica__", "größe"] {
+            let error = label(name.to_owned()).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`{name}` cannot be such a label; expected letters")), "{error}");
+        }
+    }
+}

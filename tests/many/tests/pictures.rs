@@ -1,0 +1,125 @@
+//! The dashboards of services with 5, 50 and 500 functions, with data from a real Prometheus that scrapes two instances.
+//!
+//! The pictures are `dashboards/functions-*.png` in the target folder: as the dashboard opens, and with all rows open.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+use tests::dashboard::{filled, opened};
+use tests::lookup::Names;
+use tests::prometheus::{Range, Server, Target};
+use tests::service::Service;
+use tests::tools;
+
+const SERVICES: [(usize, &str); 3] =
+    [(5, env!("CARGO_BIN_EXE_many_5")), (50, env!("CARGO_BIN_EXE_many_50")), (500, env!("CARGO_BIN_EXE_many_500"))];
+
+fn document(binary: &str, arguments: &[&str]) -> String {
+    let written = Service::run(binary, &[&["metrics"], arguments].concat(), &[]);
+    assert!(written.status.success(), "{}", written.stderr);
+    written.stdout
+}
+
+/// Returns the dashboard for a Prometheus that scrapes every second.
+fn dashboard(binary: &str) -> Value {
+    serde_json::from_str(&document(binary, &["dashboard", "--scrape-interval", "1s"])).unwrap()
+}
+
+fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
+    dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row")
+}
+
+#[test]
+fn every_name_in_the_documents_is_in_the_contract() {
+    for (number, binary) in SERVICES {
+        let mut names = Names::of_lock(&document(binary, &["lock"]));
+        let problems = [names.rules(&document(binary, &["rules"])), names.dashboard(&document(binary, &["dashboard"]))];
+        assert_eq!(problems.concat(), [""; 0], "{number} functions");
+    }
+}
+
+#[test]
+fn a_person_can_read_the_dashboard_however_many_functions_there_are() {
+    let mut sizes = Vec::new();
+    for (number, binary) in SERVICES {
+        let text = document(binary, &["dashboard"]);
+        let dashboard: Value = serde_json::from_str(&text).unwrap();
+        let open = panels(&dashboard).count();
+        assert!(open <= 40, "{open} panels are open with {number} functions");
+        // Every function has panels in a closed row.
+        let shown = opened(&dashboard);
+        let titles: Vec<_> = panels(&shown).map(|panel| panel["title"].as_str().unwrap()).collect();
+        let of = |end: &str| titles.iter().filter(|title| title.starts_with("shop_") && title.ends_with(end)).count();
+        assert_eq!((of("_total"), of("_duration_seconds")), (number, number));
+        sizes.push(text.len() / number);
+    }
+    assert!(sizes[2] < sizes[1] && sizes[2] < 1000, "bytes for each function: {sizes:?}");
+}
+
+#[test]
+fn grafana_accepts_everything_in_the_dashboards() {
+    let Some(grafana) = tools::grafana() else {
+        return;
+    };
+    for (number, binary) in SERVICES {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), document(binary, &["dashboard"])).unwrap();
+        grafana.check_dashboard(file.path()).unwrap_or_else(|lost| panic!("{number} functions:\n{lost}"));
+    }
+}
+
+/// Draws a dashboard as it is, and returns the titles of the panels without data.
+fn draw(server: &Server, dashboard: &Value, range: Range, file: &str) -> Vec<String> {
+    let painter = tools::painter().unwrap();
+    let query = |text: &str| {
+        let query = text.replace("$__rate_interval", "10s").replace("$instance", ".+");
+        server.query_range(&query.replace("$job", "shop").replace("$route", ".+"), range)
+    };
+    let data = panels(dashboard).map(|panel| {
+        let targets = panel["targets"].as_array().unwrap().iter();
+        let answers = targets.map(|target| query(target["expr"].as_str().unwrap())).collect();
+        (panel["id"].to_string(), Value::Array(answers))
+    });
+    let data = Value::Object(data.collect::<Map<_, _>>());
+    let ends = dashboard["panels"].as_array().unwrap().iter().map(|panel| {
+        let of = |key: &str| panel["gridPos"][key].as_u64().unwrap();
+        u32::try_from(of("y") + of("h")).unwrap()
+    });
+    let drawn = painter.draw(dashboard, &data, range, ends.max().unwrap(), &artefact(file)).unwrap();
+    let empty = drawn.iter().filter(|drawn| drawn.series == 0 || drawn.marks == 0);
+    let title =
+        |id: i64| panels(dashboard).find(|panel| panel["id"] == id).unwrap()["title"].as_str().unwrap().to_owned();
+    empty.map(|drawn| title(drawn.panel)).collect()
+}
+
+fn artefact(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("dashboards").join(format!("functions-{name}.png"))
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+#[test]
+fn every_panel_is_drawn_with_data() {
+    let (Some(prometheus), Some(_)) = (tools::prometheus(), tools::painter()) else {
+        return;
+    };
+    for (number, binary) in SERVICES {
+        let instances = [0, 1].map(|_| Service::start(binary, &[], &[]));
+        let from = now();
+        let server = prometheus.scrape(&instances.each_ref().map(|service| Target::new("shop", service.address())));
+        let scrapes = |counts: &std::collections::BTreeMap<_, f64>| counts.values().all(|count| *count >= 25.0);
+        server.wait_until("count_over_time(up[1h])", scrapes);
+        let range = Range { from, to: now(), step: 1 };
+        let dashboard = dashboard(binary);
+        let empty = draw(&server, &filled(&dashboard), range, &number.to_string());
+        assert_eq!(empty, [""; 0], "{number} functions");
+        if number == 50 {
+            let empty = draw(&server, &opened(&dashboard), range, &format!("{number}-opened"));
+            assert_eq!(empty, [""; 0], "{number} functions");
+        }
+    }
+}
