@@ -5,7 +5,7 @@ use examples::error::ApiError;
 use metrics_runtime::{LabelValue, track_counter, track_histogram};
 use serde::Serialize;
 
-use crate::log::{self, Log, LogError, Sample};
+use crate::log::{self, Log, LogError, RowError, Sample};
 use crate::ve::{Correction, Table};
 
 /// The origin of an analysis.
@@ -42,15 +42,28 @@ pub(crate) struct Rows {
     pub(crate) unreadable: u64,
     /// The sample is outside of the table, or outside of a probe's range.
     pub(crate) out_of_range: u64,
+    /// The line of the first unreadable row, and the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_unreadable: Option<String>,
 }
 
 impl Rows {
-    fn count(&mut self, table: &mut Table, row: Option<Sample>) {
-        match row {
-            None => self.unreadable += 1,
-            Some(sample) if table.add(sample) => self.used += 1,
-            Some(_) => self.out_of_range += 1,
+    fn count(&mut self, table: &mut Table, sample: Sample) {
+        if table.add(sample) {
+            self.used += 1;
+        } else {
+            self.out_of_range += 1;
         }
+    }
+
+    fn count_unreadable(&mut self, line: usize, reason: &RowError) {
+        self.unreadable += 1;
+        self.first_unreadable.get_or_insert_with(|| format!("line {line}: {reason}"));
+    }
+
+    /// Returns the first unreadable row for an error message.
+    fn first(&self) -> String {
+        self.first_unreadable.as_ref().map_or_else(String::new, |first| format!("; {first}"))
     }
 }
 
@@ -69,8 +82,8 @@ pub(crate) enum AnalysisError {
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(
-        "no row of the log can be used: {} are unreadable and {} out of range",
-        .0.unreadable, .0.out_of_range
+        "no row of the log can be used: {} are unreadable and {} out of range{}",
+        .0.unreadable, .0.out_of_range, .0.first()
     )]
     NothingUsable(Rows),
 }
@@ -103,11 +116,14 @@ pub(crate) fn analyze(log: &Log, source: Source) -> Result<Analysis, AnalysisErr
     let mut table = Table::new();
     let mut rows = Rows::default();
     match log {
-        Log::Csv(csv) => log::read(csv, |row| rows.count(&mut table, row))?,
+        Log::Csv(csv) => log::read(csv, |line, row| match row {
+            Ok(sample) => rows.count(&mut table, sample),
+            Err(reason) => rows.count_unreadable(line, &reason),
+        })?,
         Log::Samples(samples) if samples.is_empty() => return Err(LogError::Empty.into()),
         Log::Samples(samples) => {
             for sample in samples {
-                rows.count(&mut table, Some(*sample));
+                rows.count(&mut table, *sample);
             }
         }
     }
@@ -150,7 +166,8 @@ mod tests {
         let rows = "3000,80,12.6,12.0\n".repeat(3) + "3000,80,,12.0\n" + "99999,80,12.6,12.0\n";
         let analysis = csv(&rows).expect("a log");
         assert_eq!(analysis.status, Status::Partial);
-        let expected = Rows { used: 3, unreadable: 1, out_of_range: 1 };
+        let first = "line 5: it has no value for measured air-fuel ratio".to_owned();
+        let expected = Rows { used: 3, unreadable: 1, out_of_range: 1, first_unreadable: Some(first) };
         assert_eq!(analysis.rows, expected);
     }
 
@@ -165,7 +182,8 @@ mod tests {
     fn a_log_without_a_usable_row_is_an_error() {
         let outcome = csv("3000,80,99,12.0\nx,80,12,12\n");
         assert_eq!(Status::of(outcome.as_ref().ok()), Status::Error);
-        let expected = "no row of the log can be used: 1 are unreadable and 1 out of range";
+        let expected = "no row of the log can be used: 1 are unreadable and 1 out of range; \
+            line 3: `x` is not a number, which engine speed has to be";
         assert_eq!(outcome.expect_err("no rows").to_string(), expected);
         let outcome = analyze(&Log::Samples(Vec::new()), Source::Jetstream);
         assert_eq!(outcome, Err(LogError::Empty.into()));

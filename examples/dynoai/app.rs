@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Multipart, State};
+use axum::extract::{Request, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use examples::body::BodyLimits;
 use examples::error::{ApiError, Checked, with_json_fallbacks};
+use examples::json::Object;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -22,13 +24,12 @@ const FORM_OVERHEAD: usize = 64 << 10;
 const MAX_JSON_BYTES: usize = 16 << 20;
 
 /// Returns the router of the service.
-pub(crate) fn router() -> Router {
-    let upload = DefaultBodyLimit::max(upload::MAX_UPLOAD_BYTES + FORM_OVERHEAD);
-    let json = DefaultBodyLimit::max(MAX_JSON_BYTES);
-    let router = Router::new()
-        .route("/api/health", get(health))
-        .route("/api/analyze", post(analyze_upload).layer(upload))
-        .route("/api/jetstream/run", post(run_jetstream).layer(json));
+pub(crate) fn router(limits: &BodyLimits) -> Router {
+    let upload = Router::new().route("/api/analyze", post(analyze_upload));
+    let json = Router::new().route("/api/health", get(health)).route("/api/jetstream/run", post(run_jetstream));
+    let upload_bytes = upload::MAX_UPLOAD_BYTES + FORM_OVERHEAD;
+    let router =
+        limits.apply(json, MAX_JSON_BYTES, MAX_JSON_BYTES).merge(limits.apply(upload, upload_bytes, upload_bytes));
     with_json_fallbacks(router).with_state(Arc::default())
 }
 
@@ -44,11 +45,8 @@ struct Analyzed {
     analysis: Analysis,
 }
 
-async fn analyze_upload(
-    State(runs): State<Arc<Runs>>,
-    Checked(form): Checked<Multipart>,
-) -> Result<Json<Analyzed>, ApiError> {
-    let csv = upload::read(form).await?;
+async fn analyze_upload(State(runs): State<Arc<Runs>>, request: Request) -> Result<Json<Analyzed>, ApiError> {
+    let csv = upload::read(request).await?;
     let log = Log::Csv(csv.clone());
     let analysis = blocking(move || analyze(&log, Source::Upload)).await??;
     let run_id = runs.keep(csv).map_err(|error| ApiError::internal("creating the run's identifier", error))?;
@@ -57,7 +55,7 @@ async fn analyze_upload(
 
 async fn run_jetstream(
     State(runs): State<Arc<Runs>>,
-    Checked(Json(request)): Checked<Json<jetstream::Request>>,
+    Checked(Json(Object(request))): Checked<Json<Object<jetstream::Request>>>,
 ) -> Result<Json<Analysis>, ApiError> {
     let job = Job::try_from(request)?;
     let analysis = blocking(move || jetstream::run(&runs, job)).await??;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use examples::error::ApiError;
+use examples::json::Object;
 use metrics_runtime::track_counter;
 use serde::Deserialize;
 
@@ -16,7 +17,7 @@ use crate::runs::Runs;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
     run_id: Option<String>,
-    samples: Option<Vec<Sample>>,
+    samples: Option<Vec<Object<Sample>>>,
 }
 
 /// A valid request.
@@ -32,7 +33,7 @@ impl TryFrom<Request> for Job {
     fn try_from(request: Request) -> Result<Self, ApiError> {
         match (request.run_id, request.samples) {
             (Some(run_id), None) => Ok(Self::Stored(run_id)),
-            (None, Some(samples)) => Ok(Self::Inline(samples)),
+            (None, Some(samples)) => Ok(Self::Inline(samples.into_iter().map(|Object(sample)| sample).collect())),
             _ => Err(ApiError::bad_request("send either `run_id`, as /api/analyze returned it, or `samples`")),
         }
     }
@@ -83,9 +84,14 @@ mod tests {
     fn a_request_has_exactly_one_of_run_id_and_samples() {
         assert!(matches!(job(r#"{"run_id":"a"}"#), Some(Job::Stored(_))));
         assert!(matches!(job(r#"{"samples":[]}"#), Some(Job::Inline(_))));
-        for json in
-            ["{}", r#"{"run_id":"a","samples":[]}"#, r#"{"run_id":1}"#, r#"{"run":"a"}"#, r#"{"samples":[{"rpm":1}]}"#]
-        {
+        for json in [
+            "{}",
+            r#"{"run_id":"a","samples":[]}"#,
+            r#"{"run_id":1}"#,
+            r#"{"run":"a"}"#,
+            r#"{"samples":[{"rpm":1}]}"#,
+            r#"{"samples":[[1,2,3,4]]}"#,
+        ] {
             assert!(job(json).is_none(), "{json}");
         }
     }

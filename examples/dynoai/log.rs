@@ -1,11 +1,12 @@
 //! Dyno logs: rows of engine speed, load, measured air-fuel ratio (AFR) and target AFR.
 //!
 //! Loggers name their columns differently and leave values out. Columns are therefore recognised by a list of names,
-//! and unreadable rows are counted and skipped.
+//! and unreadable rows are counted and skipped, with a reason.
 
 use axum::body::Bytes;
-use csv::{ByteRecord, ReaderBuilder, Trim};
 use serde::Deserialize;
+
+use crate::csv::Parser;
 
 /// One row of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -36,8 +37,19 @@ pub(crate) enum LogError {
         found = listed(found)
     )]
     MissingColumn { column: &'static str, example: &'static str, found: Vec<String> },
-    #[error("the log is not CSV: {0}")]
-    NotCsv(String),
+    #[error("the log is not text in UTF-8; is it UTF-16? Export it as CSV in UTF-8")]
+    NotText,
+}
+
+/// The reason why a row is unreadable.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RowError {
+    #[error("it has no value for {0}")]
+    Missing(&'static str),
+    #[error("`{text}` is not a number, which {column} has to be")]
+    NotANumber { column: &'static str, text: String },
+    #[error("it has more values than the log has columns")]
+    TooWide,
 }
 
 struct Column {
@@ -85,41 +97,55 @@ const COLUMNS: [Column; 4] = [
     },
 ];
 
-/// Reads `csv` and calls `row` for each row, with a sample or with `None` if the row is unreadable.
+/// Reads `csv` and calls `row` for each row, with the number of its line.
 ///
 /// # Errors
 /// Returns an error if there are no rows or a column is missing.
-pub(crate) fn read(csv: &[u8], mut row: impl FnMut(Option<Sample>)) -> Result<(), LogError> {
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter(csv))
-        .comment(Some(b'#'))
-        .flexible(true)
-        .trim(Trim::All)
-        .from_reader(csv);
-    let not_csv = |error: csv::Error| LogError::NotCsv(error.to_string());
-    // Bytes and not text, so that the file is not rejected for a degree sign in an old encoding in an unused column.
-    let headers = reader.byte_headers().map_err(not_csv)?.clone();
-    if headers.is_empty() {
-        return Err(LogError::Empty);
-    }
-    let columns = columns(&headers)?;
+pub(crate) fn read(csv: &[u8], mut row: impl FnMut(usize, Result<Sample, RowError>)) -> Result<(), LogError> {
+    let csv = csv.strip_prefix("\u{feff}".as_bytes()).unwrap_or(csv);
+    let newline = if csv.contains(&b'\n') { b'\n' } else { b'\r' };
+    let lines = csv.split(|byte| *byte == newline).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut lines = (1..).zip(lines).filter(|(_, line)| !line.trim_ascii().is_empty() && !line.starts_with(b"#"));
 
-    let mut record = ByteRecord::new();
-    let mut rows = 0u64;
-    while reader.read_byte_record(&mut record).map_err(not_csv)? {
-        rows += 1;
-        let [rpm, load, measured_afr, target_afr] = columns.map(|column| number(record.get(column)));
-        row((|| Some(Sample { rpm: rpm?, load: load?, measured_afr: measured_afr?, target_afr: target_afr? }))());
+    let (_, header) = lines.next().ok_or(LogError::Empty)?;
+    if header.contains(&0) {
+        return Err(LogError::NotText);
     }
-    if rows == 0 {
-        return Err(LogError::Empty);
+    let mut parser = Parser::of_header(header);
+    // Bytes and not text, so that the file is not rejected for a degree sign in an old encoding in an unused column.
+    let headers: Vec<Vec<u8>> = parser.fields(header).map(<[u8]>::to_vec).collect();
+    let columns = columns(&headers)?;
+    let mut rows = lines.peekable();
+    rows.peek().ok_or(LogError::Empty)?;
+    for (number, line) in rows {
+        row(number, sample(&parser.fields(line), headers.len(), columns));
     }
     Ok(())
 }
 
+/// Reads the sample of a row.
+fn sample<'a>(
+    fields: &(impl Iterator<Item = &'a [u8]> + Clone),
+    width: usize,
+    columns: [usize; 4],
+) -> Result<Sample, RowError> {
+    // More values than columns, as of decimal commas between commas, could be read as values of other columns.
+    if fields.clone().skip(width).any(|field| !field.is_empty()) {
+        return Err(RowError::TooWide);
+    }
+    let mut values = [0.0; 4];
+    for ((value, index), column) in values.iter_mut().zip(columns).zip(&COLUMNS) {
+        let field = fields.clone().nth(index).filter(|field| !field.is_empty());
+        let field = field.ok_or(RowError::Missing(column.quantity))?;
+        *value = number(field).ok_or_else(|| RowError::NotANumber { column: column.quantity, text: excerpt(field) })?;
+    }
+    let [rpm, load, measured_afr, target_afr] = values;
+    Ok(Sample { rpm, load, measured_afr, target_afr })
+}
+
 /// Returns the index of each of [`COLUMNS`].
-fn columns(headers: &ByteRecord) -> Result<[usize; 4], LogError> {
-    let names: Vec<String> = headers.iter().map(normalized).collect();
+fn columns(headers: &[Vec<u8>]) -> Result<[usize; 4], LogError> {
+    let names: Vec<String> = headers.iter().map(|header| normalized(header)).collect();
     let mut columns = [0; 4];
     for (column, index) in COLUMNS.iter().zip(&mut columns) {
         *index =
@@ -127,7 +153,7 @@ fn columns(headers: &ByteRecord) -> Result<[usize; 4], LogError> {
                 LogError::MissingColumn {
                     column: column.quantity,
                     example: column.example,
-                    found: headers.iter().map(excerpt).collect(),
+                    found: headers.iter().map(|header| excerpt(header)).collect(),
                 }
             })?;
     }
@@ -142,10 +168,10 @@ fn normalized(header: &[u8]) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Returns the printable start of a header for an error message. The file may be binary.
-fn excerpt(header: &[u8]) -> String {
-    let header = String::from_utf8_lossy(header);
-    let printable = header.chars().filter(|c| !c.is_control());
+/// Returns the printable start of a field for an error message. The file may be binary.
+fn excerpt(field: &[u8]) -> String {
+    let field = String::from_utf8_lossy(field);
+    let printable = field.chars().filter(|c| !c.is_control());
     printable.take(30).collect()
 }
 
@@ -158,24 +184,15 @@ fn listed(headers: &[String]) -> String {
     list
 }
 
-/// Returns the delimiter that occurs most often in the first line: a comma, a semicolon or a tab.
-fn delimiter(csv: &[u8]) -> u8 {
-    let first = csv
-        .split(|byte| *byte == b'\n')
-        .find(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
-        .unwrap_or_default();
-    let fields = |delimiter: u8| first.split(|byte| *byte == delimiter).count();
-    let mut best = b',';
-    for candidate in [b';', b'\t'] {
-        if fields(candidate) > fields(best) {
-            best = candidate;
+/// Reads a finite number. A single comma is a decimal comma.
+fn number(field: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(field).ok()?;
+    let number: f64 = match text.split_once(',') {
+        Some((whole, decimals)) if decimals.bytes().all(|byte| byte.is_ascii_digit()) && !whole.contains('.') => {
+            format!("{whole}.{decimals}").parse().ok()?
         }
-    }
-    best
-}
-
-fn number(field: Option<&[u8]>) -> Option<f64> {
-    let number: f64 = std::str::from_utf8(field?).ok()?.parse().ok()?;
+        _ => text.parse().ok()?,
+    };
     number.is_finite().then_some(number)
 }
 
@@ -185,7 +202,7 @@ mod tests {
 
     fn rows(csv: impl AsRef<[u8]>) -> Result<Vec<Option<Sample>>, LogError> {
         let mut rows = Vec::new();
-        read(csv.as_ref(), |row| rows.push(row))?;
+        read(csv.as_ref(), |_, row| rows.push(row.ok()))?;
         Ok(rows)
     }
 
@@ -222,8 +239,9 @@ mod tests {
             2000,40\n\
             2000,40,fourteen,14.7,1\n\
             2000,40,\xff\xfe,14.7,1\n\
-            2000,40,14,14.7,\xb0,9,9,9\n";
-        let mut expected = vec![None; 7];
+            2000,40,14,14.7,\xb0,9,9,9\n\
+            2000,40,14,14.7,\xb0,,,\n";
+        let mut expected = vec![None; 8];
         expected.push(Some(sample(14.0)));
         assert_eq!(rows(csv), Ok(expected));
     }
@@ -256,7 +274,53 @@ mod tests {
             assert!(matches!(error, LogError::MissingColumn { .. }), "{error}");
             assert!(error.to_string().len() < 2000, "{error}");
         }
-        // Zero bytes are not letters, so these headers are recognised, but no number can be parsed.
-        assert!(rows(utf16).is_ok_and(|rows| rows.iter().all(Option::is_none)));
+        assert_eq!(rows(utf16), Err(LogError::NotText));
+    }
+
+    /// Returns the reason why the only row is unreadable.
+    fn reason(row: &str) -> String {
+        let mut reason = None;
+        let csv = format!("rpm,load,afr,target_afr\n{row}\n");
+        read(csv.as_bytes(), |line, row| reason = Some((line, row.expect_err("unreadable")))).expect("a log");
+        let (line, reason) = reason.expect("a row");
+        assert_eq!(line, 2);
+        reason.to_string()
+    }
+
+    #[test]
+    fn an_unreadable_row_has_a_reason() {
+        assert_eq!(reason("2000,40,lean,14"), "`lean` is not a number, which measured air-fuel ratio has to be");
+        assert_eq!(reason("2000,,14,14"), "it has no value for load");
+        assert_eq!(reason("2000,40"), "it has no value for measured air-fuel ratio");
+        // Decimal commas between commas.
+        assert_eq!(reason("2000,40,12,9,12,0"), "it has more values than the log has columns");
+    }
+
+    #[test]
+    fn decimal_commas_are_read() {
+        let read = |text: &str| number(text.as_bytes());
+        assert_eq!(
+            [read("12,6"), read("-0,5"), read("12.6"), read("12")],
+            [Some(12.6), Some(-0.5), Some(12.6), Some(12.0)]
+        );
+        for ambiguous in ["1.234,5", "1,234.5", "1,2,3", "12,6 %", ","] {
+            assert_eq!(read(ambiguous), None, "{ambiguous}");
+        }
+        for csv in [
+            "rpm;load;afr;target_afr\n2000;40;14,1;14,7\n",
+            "rpm\tload\tafr\ttarget_afr\n2000,0\t40\t14,1\t14,7\n",
+            "rpm,load,afr,target_afr\n2000,40,\"14,1\",\"14,7\"\n",
+            "rpm,load,afr,target_afr\r2000,40,14.1,14.7\r",
+        ] {
+            assert_eq!(rows(csv), Ok(vec![Some(sample(14.1))]), "{csv}");
+        }
+    }
+
+    #[test]
+    fn a_stray_quote_spoils_one_row() {
+        let good = "2000,40,14,14.7\n";
+        let csv = format!("rpm,load,afr,target_afr\n{}2000,\"40,14,14.7\n{}", good.repeat(10), good.repeat(1000));
+        let rows = rows(csv).expect("a log");
+        assert_eq!((rows.len(), rows.iter().flatten().count()), (1011, 1010));
     }
 }

@@ -4,6 +4,7 @@
 
 mod analysis;
 mod app;
+mod csv;
 mod jetstream;
 mod log;
 mod runs;
@@ -14,6 +15,8 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
+use examples::body::BodyLimits;
+use examples::env;
 use examples::run::{Args, Cli, run};
 use examples::serve::{listen, serve, serve_metrics};
 use metrics_runtime::{Http, Metrics};
@@ -23,7 +26,7 @@ const CLI: Cli = Cli {
     about: "Reads dyno logs and computes corrections of the fuel table. Metrics are on /metrics.",
     listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001),
     traffic: false,
-    environment: &[],
+    environment: &[env::CLIENT_TIMEOUT],
 };
 
 fn main() -> ExitCode {
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
 }
 
 async fn dynoai(args: Args) -> Result<(), Box<dyn Error>> {
+    let patience = env::client_timeout()?;
     let metrics = Metrics::builder()
         .namespace("dynoai")
         .info("app", [("version", env!("CARGO_PKG_VERSION"))])
@@ -48,8 +52,8 @@ async fn dynoai(args: Args) -> Result<(), Box<dyn Error>> {
         return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
     }
     let _page = serve_metrics(&metrics).await?;
-    let app = metrics.instrument(app::router())?;
+    let app = metrics.instrument(app::router(&BodyLimits::new(patience)))?;
     let listener = listen(args.listen).await?;
-    serve(listener, app).await?;
+    serve(listener, app, patience).await?;
     Ok(())
 }

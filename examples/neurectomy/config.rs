@@ -7,10 +7,13 @@ use examples::env::{self, EnvError};
 use metrics_runtime::circuit_breaker::Settings;
 use url::Url;
 
+use crate::sessions::Lifetimes;
 use crate::sigmavault;
 
 /// The variables with their meaning, for `--help`.
 pub(crate) const VARIABLES: &[(&str, &str)] = &[
+    ("NEURECTOMY_ENVIRONMENT", "the environment, as a label of system_info [default: development]"),
+    ("NEURECTOMY_CLUSTER", "the cluster, as a label of system_info [default: local]"),
     ("RYOT_URL", "an OpenAI-compatible completions server [default: a small model in this process]"),
     ("RYOT_MODEL", "the name of the model [default: ryot-tiny]"),
     ("RYOT_API_KEY", "the bearer token for the server [default: none]"),
@@ -21,7 +24,10 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
         "SIGMAVAULT_URL",
         "a store in place of the directory: file:///folder, memory:///; with the feature cloud s3:// gs:// az://",
     ),
+    ("SIGMAVAULT_TIMEOUT", "timeout of each step of an operation of the store, in seconds [default: 10]"),
     ("SESSION_SECONDS", "lifetime of a session, in seconds [default: 900]"),
+    ("KEY_SECONDS", "time after which an unused API key expires, in seconds [default: 86400]"),
+    env::CLIENT_TIMEOUT,
 ];
 
 /// The number of consecutive failures that opens Ryot's breaker.
@@ -30,6 +36,8 @@ const RYOT_FAILURES: u32 = 5;
 /// The settings, read once at start-up.
 #[derive(Debug)]
 pub(crate) struct Config {
+    pub(crate) environment: String,
+    pub(crate) cluster: String,
     /// The address of Ryot, or `None` for the model in this process.
     pub(crate) ryot_url: Option<Url>,
     pub(crate) ryot_model: String,
@@ -37,7 +45,10 @@ pub(crate) struct Config {
     pub(crate) ryot_timeout: Duration,
     pub(crate) ryot_breaker: Settings,
     pub(crate) vault: sigmavault::Location,
-    pub(crate) session_lifetime: Duration,
+    pub(crate) vault_timeout: Duration,
+    pub(crate) lifetimes: Lifetimes,
+    /// The time that a client may pause.
+    pub(crate) patience: Duration,
 }
 
 impl Config {
@@ -58,6 +69,8 @@ impl Config {
             }
         };
         Ok(Self {
+            environment: env::label("NEURECTOMY_ENVIRONMENT", "development")?,
+            cluster: env::label("NEURECTOMY_CLUSTER", "local")?,
             ryot_url: url("RYOT_URL")?,
             ryot_model: env::text("RYOT_MODEL")?.unwrap_or_else(|| "ryot-tiny".to_owned()),
             ryot_api_key: env::text("RYOT_API_KEY")?,
@@ -65,7 +78,12 @@ impl Config {
             ryot_breaker: Settings::consecutive(RYOT_FAILURES)
                 .open(env::seconds("RYOT_COOLDOWN", Duration::from_secs(10))?),
             vault,
-            session_lifetime: env::seconds("SESSION_SECONDS", Duration::from_secs(900))?,
+            vault_timeout: env::seconds("SIGMAVAULT_TIMEOUT", Duration::from_secs(10))?,
+            lifetimes: Lifetimes {
+                key: env::seconds("KEY_SECONDS", Duration::from_secs(86_400))?,
+                session: env::seconds("SESSION_SECONDS", Duration::from_secs(900))?,
+            },
+            patience: env::client_timeout()?,
         })
     }
 }

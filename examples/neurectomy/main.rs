@@ -6,6 +6,7 @@
 mod api;
 mod app;
 mod config;
+mod expiring;
 mod ryot;
 mod sessions;
 mod sigmalang;
@@ -19,6 +20,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use examples::body::BodyLimits;
+use examples::log;
 use examples::run::{Args, Cli, run};
 use examples::serve::{listen, serve, serve_metrics};
 use metrics_runtime::circuit_breaker::CircuitBreaker;
@@ -43,14 +46,21 @@ fn main() -> ExitCode {
 }
 
 async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
+    let config = Config::from_env()?;
+    let system = [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("environment", &config.environment),
+        ("cluster", &config.cluster),
+        ("os", OS),
+        ("arch", ARCH),
+    ];
     let metrics = Metrics::builder()
         .namespace("neurectomy")
-        .info("system", [("version", env!("CARGO_PKG_VERSION")), ("os", OS), ("arch", ARCH)])
+        .info("system", system)
         .process()
         .objective("/v1/files/{*path}", Objective::new().success(99.9).latency(Duration::from_millis(500), 99.0))
         .from_env()?
         .install()?;
-    let config = Config::from_env()?;
     let breaker = CircuitBreaker::register("ryot", config.ryot_breaker)?;
     if let Some(command) = args.metrics {
         return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
@@ -66,21 +76,21 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
         client::Config { url, model: config.ryot_model, api_key: config.ryot_api_key, timeout: config.ryot_timeout };
     let app = Arc::new(App {
         ryot: Ryot::new(ryot, breaker)?,
-        vault: Vault::open(config.vault)?,
-        sessions: Sessions::new(config.session_lifetime),
+        vault: Vault::open(config.vault, config.vault_timeout)?,
+        sessions: Sessions::new(config.lifetimes),
     });
     let page = serve_metrics(&metrics).await?;
-    let router = metrics.instrument(app::router(Arc::clone(&app)))?;
+    let router = metrics.instrument(app::router(Arc::clone(&app), &BodyLimits::new(config.patience)))?;
 
     let expiring = tokio::spawn(async move { app.sessions.expire().await });
     let traffic = tokio::spawn(async move {
         if args.traffic > 0
             && let Err(error) = traffic::send(address, args.traffic).await
         {
-            eprintln!("cannot send traffic: {error}");
+            log::line(format_args!("cannot send traffic: {error}"));
         }
     });
-    let outcome = serve(listener, router).await;
+    let outcome = serve(listener, router, config.patience).await;
     expiring.abort();
     traffic.abort();
     if let Some(page) = page {

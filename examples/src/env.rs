@@ -2,6 +2,22 @@
 
 use std::time::Duration;
 
+use metrics_runtime::MAX_LABEL_VALUE_BYTES;
+
+use crate::log::excerpt;
+
+/// The variable with the time that a client may pause, for `--help`.
+pub const CLIENT_TIMEOUT: (&str, &str) =
+    ("CLIENT_TIMEOUT", "seconds that a client may pause within a request or a response [default: 30]");
+
+/// Returns the time that a client may pause within a request or a response.
+///
+/// # Errors
+/// Returns an error if the variable `CLIENT_TIMEOUT` is not a number above zero.
+pub fn client_timeout() -> Result<Duration, EnvError> {
+    seconds(CLIENT_TIMEOUT.0, Duration::from_secs(30))
+}
+
 /// An environment variable with an invalid value.
 #[derive(Debug, thiserror::Error)]
 #[error("environment variable {name}: {problem}")]
@@ -36,6 +52,24 @@ pub fn seconds(name: &'static str, default: Duration) -> Result<Duration, EnvErr
             problem: format!("`{value}` is not a number of seconds above zero, such as 2.5"),
         }),
     }
+}
+
+/// Returns the value of the variable `name` as the value of a label, or `default` if it is unset.
+///
+/// # Errors
+/// Returns an error if the value is too long or has control characters.
+pub fn label(name: &'static str, default: &str) -> Result<String, EnvError> {
+    let value = text(name)?.unwrap_or_else(|| default.to_owned());
+    if value.len() > MAX_LABEL_VALUE_BYTES || value.chars().any(char::is_control) {
+        return Err(EnvError {
+            name,
+            problem: format!(
+                "`{}` is not a label; expected at most {MAX_LABEL_VALUE_BYTES} bytes without control characters",
+                excerpt(&value)
+            ),
+        });
+    }
+    Ok(value)
 }
 
 fn parse_seconds(value: &str) -> Option<Duration> {

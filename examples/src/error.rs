@@ -2,6 +2,7 @@
 //!
 //! [`Checked`] converts axum's rejections to it, and [`with_json_fallbacks`] adds it for unknown paths and methods.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
+
+use crate::body::BodyError;
+use crate::log;
 
 /// An error response.
 #[derive(Debug, PartialEq)]
@@ -37,17 +41,24 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// Creates a 500. The cause is logged to stderr and not sent to the client, since it may contain local paths or
-    /// hosts.
+    /// Creates a 500. The cause is only [logged](Self::logged).
     pub fn internal(operation: &str, cause: impl Display) -> Self {
-        eprintln!("{operation}: {cause}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{operation} failed; see the service's log for the cause"))
+        let message = format!("{operation} failed; see the service's log for the cause");
+        Self::logged(StatusCode::INTERNAL_SERVER_ERROR, message, cause)
     }
 
-    /// Adds a `Retry-After` header.
+    /// Creates an error whose cause is logged and not sent to the client, since it may contain secrets, local paths or
+    /// hosts. The log gets the start of it.
+    pub fn logged(status: StatusCode, message: impl Into<String>, cause: impl Display) -> Self {
+        let message = message.into();
+        log::line(format_args!("{message}: {}", log::excerpt(&cause.to_string())));
+        Self::new(status, message)
+    }
+
+    /// Adds a `Retry-After` header, if the delay is known.
     #[must_use]
-    pub fn retry_after(mut self, delay: Duration) -> Self {
-        self.retry_after = Some(delay);
+    pub fn retry_after(mut self, delay: impl Into<Option<Duration>>) -> Self {
+        self.retry_after = delay.into();
         self
     }
 
@@ -78,26 +89,45 @@ impl IntoResponse for ApiError {
     }
 }
 
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        let answer = |status| Self::new(status, error.to_string());
+        match error {
+            BodyError::TooLarge(_) => answer(StatusCode::PAYLOAD_TOO_LARGE),
+            BodyError::TooSlow => answer(StatusCode::REQUEST_TIMEOUT),
+            BodyError::Incomplete => answer(client_closed_request()),
+            BodyError::Busy => answer(StatusCode::SERVICE_UNAVAILABLE).retry_after(Duration::from_secs(1)),
+        }
+    }
+}
+
+/// Returns the status 499, which has no name in the standard. The middleware counts a request with it if the client
+/// left and the handler did not notice.
+fn client_closed_request() -> StatusCode {
+    StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
 macro_rules! from_rejection {
     ($($rejection:ty),+) => {$(
         impl From<$rejection> for ApiError {
             fn from(rejection: $rejection) -> Self {
-                Self::new(rejection.status(), rejection.body_text())
+                Self::rejection(&rejection, rejection.status(), &rejection.body_text())
             }
         }
     )+};
 }
 
-from_rejection!(BytesRejection, JsonRejection, MultipartRejection, PathRejection);
+from_rejection!(BytesRejection, JsonRejection, MultipartRejection, MultipartError, PathRejection);
 
-impl From<MultipartError> for ApiError {
-    fn from(error: MultipartError) -> Self {
-        let status = match error.status() {
-            // A stream that cannot be read is the client's fault: it disconnected, or sent invalid chunks.
-            status if status.is_server_error() => StatusCode::BAD_REQUEST,
-            status => status,
-        };
-        Self::new(status, error.body_text())
+impl ApiError {
+    fn rejection(rejection: &(dyn Error + 'static), status: StatusCode, text: &str) -> Self {
+        match BodyError::find(rejection) {
+            Some(error) => error.into(),
+            // A body that cannot be read, for example because of invalid chunks.
+            None if status.is_server_error() => Self::bad_request("the body cannot be read"),
+            // The text quotes the request.
+            None => Self::new(status, log::excerpt(text)),
+        }
     }
 }
 

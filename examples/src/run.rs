@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 use metrics_export::{Command, USAGE};
 
+use crate::log;
+
 /// The parsed command line, which [`run`] passes to the service.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Args {
@@ -142,7 +144,7 @@ where
         }
         Err(ParseExit::Invalid(problem)) => {
             let name = cli.name;
-            print_error(&format!("{name}: {problem}\n`{name} --help` lists the options"));
+            log::line(format!("{name}: {problem}\n`{name} --help` lists the options"));
             return ExitCode::from(2);
         }
     };
@@ -150,15 +152,10 @@ where
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print_error(&format!("{}: {}", cli.name, chain(error.as_ref())));
+            log::line(format!("{}: {}", cli.name, chain(error.as_ref())));
             ExitCode::FAILURE
         }
     }
-}
-
-/// Writes a line to stderr. Not with `eprintln!`, which panics if stderr is closed and so changes the exit code.
-fn print_error(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Returns the text of an error and of its sources, without those that the text already contains.

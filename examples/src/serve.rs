@@ -1,14 +1,35 @@
-//! A listener and a server with graceful shutdown.
+//! A listener, and a server with timeouts and graceful shutdown.
+//!
+//! It uses hyper directly, because `axum::serve` waits without a limit for clients that do not send or do not read.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use metrics_runtime::Metrics;
 use metrics_runtime::http::{ServeError, Server};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
+use tower_service::Service as _;
+
+use crate::log;
+
+/// The maximum number of connections. Further ones wait. Each can have a file open too, and the usual limit is 1,024
+/// descriptors.
+const MAX_CONNECTIONS: usize = 400;
+
+/// The delay after a failure of `accept`.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// The time that requests in progress may take after a signal to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,43 +64,73 @@ pub async fn serve_metrics(metrics: &Metrics) -> Result<Option<Server>, ServeErr
     Ok(server)
 }
 
-/// Serves `app` until SIGINT or SIGTERM, then completes the requests in progress.
+/// Serves `app` until SIGINT or SIGTERM, then completes the requests in progress. Closes the connection of a client
+/// that does not send the head of a request, or does not read a response, for `patience`.
 ///
 /// Prints one line to stdout once it accepts requests and handles signals: `listening on http://ADDRESS`.
 ///
 /// # Errors
-/// Returns an error if the signal handlers cannot be installed, or if the listener fails.
-pub async fn serve(listener: TcpListener, app: Router) -> io::Result<()> {
+/// Returns an error if the signal handlers cannot be installed, or if the address of the listener is unknown.
+pub async fn serve(listener: TcpListener, app: Router, patience: Duration) -> io::Result<()> {
     let mut signals = Signals::new()?;
     let address = listener.local_addr()?;
     // An error is ignored: stdout may be closed.
     let _ = writeln!(io::stdout(), "listening on http://{address}");
 
-    let (stopping, stopped) = oneshot::channel();
-    // The metrics page compares the peer's address with `METRICS_ALLOW`.
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-        signals.next().await;
-        let _ = stopping.send(signals);
-    });
-    let deadline = async {
-        match stopped.await {
-            // A second signal stops the service at once.
-            Ok(mut signals) => tokio::select! {
-                () = tokio::time::sleep(SHUTDOWN_TIMEOUT) => {}
-                () = signals.next() => {}
-            },
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        outcome = server => outcome,
-        // A client that never completes its request must not block the shutdown.
-        () = deadline => {
-            eprintln!("stopped with requests in progress");
-            Ok(())
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = async {
+            let room = Arc::clone(&room).acquire_owned().await;
+            listener.accept().await.map(|(stream, peer)| (stream, peer, room))
+        };
+        let accepted = tokio::select! {
+            accepted = accepted => accepted,
+            () = signals.next() => break,
+        };
+        match accepted {
+            Ok((stream, peer, room)) => {
+                let connection = graceful.watch(connection(stream, peer, app.clone(), patience));
+                tokio::spawn(async move {
+                    // An error of a connection is its client's.
+                    let _ = connection.await;
+                    drop(room);
+                });
+            }
+            // For example because no file descriptor is free.
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY_DELAY).await,
         }
     }
+    drop(listener);
+    tokio::select! {
+        () = graceful.shutdown() => return Ok(()),
+        // A client that never completes its request must not block the shutdown.
+        () = tokio::time::sleep(SHUTDOWN_TIMEOUT) => {}
+        // A second signal stops the service at once.
+        () = signals.next() => {}
+    }
+    log::line("stopped with requests in progress");
+    Ok(())
+}
+
+/// Returns the future of a connection.
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    app: Router,
+    patience: Duration,
+) -> impl GracefulConnection<Error = hyper::Error> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(patience));
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        // For `METRICS_ALLOW`, and for the quotas of callers.
+        request.extensions_mut().insert(ConnectInfo(peer));
+        app.clone().call(request)
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
 }
 
 /// The signals SIGINT and SIGTERM. They are caught from construction on, so that none is lost before the first poll.

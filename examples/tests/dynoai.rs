@@ -101,7 +101,8 @@ fn an_upload_is_analysed_and_recorded() {
     let with_unreadable_row = log(2) + "NaN,1,2,3\n";
     let partial = upload(&service, &with_unreadable_row).expect(200).json();
     assert_eq!(partial["status"], "partial");
-    assert_eq!(partial["rows"], json!({ "used": 6, "unreadable": 1, "out_of_range": 0 }));
+    let first = "line 8: `NaN` is not a number, which engine speed has to be";
+    assert_eq!(partial["rows"], json!({ "used": 6, "unreadable": 1, "out_of_range": 0, "first_unreadable": first }));
     let bad = "a,b,c\n1,2,3\n";
     assert_error(&upload(&service, bad), 422);
 
@@ -128,6 +129,28 @@ fn an_upload_is_analysed_and_recorded() {
         let timed = page.value("dynoai_request_duration_seconds_count", labels);
         assert_eq!(timed, count);
     }
+}
+
+#[test]
+fn a_log_can_be_the_whole_body_and_have_decimal_commas() {
+    let service = start(&[]);
+    let log = "rpm;load;afr;target_afr\n3000;80;12,6;12,0\n3000;80;12,6;12\n3000;80;12.6;12\n";
+    let analysis = service.post("/api/analyze", "text/csv; charset=utf-8", log).expect(200).json();
+    assert_eq!(analysis["rows"], json!({ "used": 3, "unreadable": 0, "out_of_range": 0 }));
+    assert_eq!(analysis["corrections"][0]["factor"], 1.05);
+}
+
+#[test]
+fn every_row_is_counted_whatever_its_quotes() {
+    let service = start(&[]);
+    let row = "3000,80,12.6,12.0\n";
+    let log = format!("{HEADER}{}\"3000,80,12.6,12.0\n{}99999,80,12.6,12.0\n", row.repeat(10), row.repeat(1000));
+    let rows = &upload(&service, log).expect(200).json()["rows"];
+    let counts = ["used", "unreadable", "out_of_range"].map(|kind| rows[kind].as_u64().unwrap());
+    assert_eq!(counts, [1010, 1, 1]);
+    let unusable = upload(&service, "rpm,load,afr,target_afr\nfast,80,12.6,12\n");
+    assert_error(&unusable, 422);
+    assert!(unusable.text().contains("line 2: `fast` is not a number"), "{}", unusable.text());
 }
 
 #[test]
@@ -166,7 +189,10 @@ fn malformed_input_is_a_client_error_in_json() {
     let no_file = b"--edge\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nb\r\n--edge--\r\n";
     let too_large = form(&vec![b'1'; (50 << 20) + 1]);
     for (status, method, path, content_type, body) in [
-        (400, "POST", analyze, "text/csv", HEADER.as_bytes()),
+        (415, "POST", analyze, "text/plain", HEADER.as_bytes()),
+        (415, "POST", analyze, "", HEADER.as_bytes()),
+        (422, "POST", analyze, "text/csv", HEADER.as_bytes()),
+        (413, "POST", analyze, "text/csv", &too_large),
         (400, "POST", analyze, "multipart/form-data", b"--x--"),
         (400, "POST", analyze, FORM, b""),
         (400, "POST", analyze, FORM, b"--edge\r\ncontent-disp"),
@@ -187,6 +213,8 @@ fn malformed_input_is_a_client_error_in_json() {
         (400, "POST", run, json, br#"{"samples":[{"rpm":NaN}]}"#),
         (422, "POST", run, json, br#"{"samples":[{"rpm":1e308,"load":1,"measured_afr":1,"target_afr":1}]}"#),
         (422, "POST", run, json, br#"{"run_id":1}"#),
+        (422, "POST", run, json, br#"["run_0"]"#),
+        (422, "POST", run, json, br#"{"samples":[[3000,80,12.6,12]]}"#),
         (400, "POST", run, json, br#"{"run_id":"a","samples":[]}"#),
         (404, "POST", run, json, br#"{"run_id":"../../etc/passwd"}"#),
         (405, "GET", analyze, "", b""),
@@ -205,7 +233,7 @@ fn malformed_input_is_a_client_error_in_json() {
 }
 
 #[test]
-fn an_incomplete_upload_is_a_client_error() {
+fn a_client_that_leaves_within_an_upload_is_counted_as_499() {
     let service = start(&[]);
     let half = &form(log(3).as_bytes())[..200];
     let mut stream = service.open("POST", "/api/analyze", &[("content-type", FORM)], 1000).unwrap();
@@ -213,10 +241,24 @@ fn an_incomplete_upload_is_a_client_error() {
     stream.shutdown(Shutdown::Write).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(r#""status":400"#), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 499 ") && answer.contains(r#""status":499"#), "{answer}");
 
-    let labels = [("method", "POST"), ("path", "/api/analyze"), ("status", "400")];
+    let labels = [("method", "POST"), ("path", "/api/analyze"), ("status", "499")];
     assert_eq!(page(&service).value("dynoai_requests_total", labels), 1.0);
+}
+
+#[test]
+fn a_body_that_does_not_arrive_in_time_is_a_408() {
+    let service = start(&[("CLIENT_TIMEOUT", "1")]);
+    for (path, content_type) in
+        [("/api/analyze", FORM), ("/api/analyze", "text/csv"), ("/api/jetstream/run", "application/json")]
+    {
+        let mut stream = service.open("POST", path, &[("content-type", content_type)], 1000).unwrap();
+        stream.write_all(b"--edge").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains(r#""status":408"#), "{path}: {answer}");
+    }
 }
 
 #[test]
@@ -247,8 +289,10 @@ fn environment_variables_configure_the_metrics() {
 }
 
 #[test]
-fn it_stops_on_a_signal_and_rejects_unknown_options() {
+fn it_stops_on_a_signal_and_rejects_unknown_options_and_values() {
     assert_eq!(start(&[]).stop().status.code(), Some(0));
+    let rejected = Service::run(BINARY, &ANY_PORT, &[("CLIENT_TIMEOUT", "soon")]);
+    assert!(rejected.status.code() == Some(1) && rejected.stderr.contains("CLIENT_TIMEOUT"), "{rejected:?}");
     let rejected = Service::run(BINARY, &["--traffic", "1"], &[]);
     assert_eq!(rejected.status.code(), Some(2), "{rejected:?}");
 }

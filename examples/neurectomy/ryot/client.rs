@@ -1,23 +1,37 @@
 //! The client of Ryot, behind a circuit breaker. Ryot is any server with an `OpenAI`-compatible completions API.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen};
-use metrics_runtime::{circuit_breaker, track_ryot};
-use reqwest::{Client, StatusCode};
+use examples::json::Object;
+use examples::log;
+use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen, Verdict};
+use metrics_runtime::{Classify, LabelValue, Outcome, circuit_breaker, metrics, track_ryot};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::{Host, Url};
 
 /// The timeout of connecting, shorter than that of a call, so that calls to an unreachable host fail early.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The maximum size of an answer, far larger than any completion.
-const MAX_ANSWER_BYTES: usize = 4 << 20;
+const MAX_ANSWER_BYTES: usize = 1 << 20;
+
+/// The maximum size that is read of an answer with an error.
+const MAX_REASON_BYTES: usize = 4 << 10;
+
+/// The maximum number of tokens of an answer. A larger one is an error of the server, and would spoil the counter for
+/// ever.
+const MAX_TOKENS: f64 = 1_048_576.0;
+
+/// The maximum delay that is passed on to clients.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// The settings of the client.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
-    /// The base URL, `http://host:port`, with or without `/v1` as `OpenAI`'s clients have it.
+    /// The base URL, `http://host:port`, with or without `/v1` or `/v1/completions`, as `OpenAI`'s clients have it.
     pub(crate) url: Url,
     pub(crate) model: String,
     pub(crate) api_key: Option<String>,
@@ -43,26 +57,66 @@ pub(crate) struct Completion {
     pub(crate) model: String,
     pub(crate) text: String,
     pub(crate) finish_reason: Option<String>,
-    pub(crate) tokens: u64,
+    /// The number of generated tokens, if Ryot says so.
+    pub(crate) tokens: Option<u64>,
 }
 
-/// An error of a call to Ryot.
+/// An error of a call to Ryot. Its texts are for the log: what Ryot answers may contain secrets.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RyotError {
     /// The circuit breaker rejected the call.
     #[error(transparent)]
     Open(#[from] CircuitOpen),
-    /// The request is invalid. This is the client's fault and does not count as a failure of Ryot.
+    /// The request is invalid.
     #[error("Ryot rejected the request: {0}")]
     Refused(String),
-    #[error("Ryot answered {0}: {1}")]
-    Status(StatusCode, String),
+    /// There are too many requests.
+    #[error("Ryot limits the rate of requests: {reason}")]
+    Limited { retry_after: Option<Duration>, reason: String },
+    #[error("Ryot answered {status}: {reason}")]
+    Status { status: StatusCode, retry_after: Option<Duration>, reason: String },
     #[error("Ryot did not answer within {} s", .0.as_secs_f64())]
     TimedOut(Duration),
-    #[error("Ryot cannot be reached")]
+    #[error("the connection to Ryot failed")]
     Unreachable(#[source] reqwest::Error),
     #[error("Ryot's answer is not a completion: {0}")]
     Malformed(String),
+}
+
+impl RyotError {
+    /// Returns `true` if the cause is what clients send. It says nothing about Ryot.
+    fn is_the_clients(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Limited { .. })
+    }
+
+    /// Returns the verdict for the circuit breaker. A client's error is no success either: bad requests would keep the
+    /// breaker closed while Ryot is down.
+    fn verdict(&self) -> Verdict {
+        if self.is_the_clients() { Verdict::Ignored } else { Verdict::Failure }
+    }
+}
+
+impl Classify for RyotError {
+    fn classify(&self) -> Outcome {
+        if self.is_the_clients() { Outcome::Success } else { Outcome::Error }
+    }
+}
+
+/// The reason why the number of generated tokens is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, LabelValue)]
+enum Unknown {
+    /// The answer does not have it.
+    Missing,
+    /// It is not a number, or not one that a model can generate.
+    Invalid,
+}
+
+#[metrics]
+mod tokens {
+    use super::Unknown;
+
+    /// Completions whose number of tokens is unknown, by reason.
+    pub(super) fn tokens_unknown_total(reason: Unknown) -> Counter;
 }
 
 /// An error of creating the client.
@@ -70,6 +124,12 @@ pub(crate) enum RyotError {
 pub(crate) enum ConfigError {
     #[error("`{0}` is not an http URL such as http://127.0.0.1:8080")]
     NotHttp(Url),
+    #[error(
+        "`{0}` is the address of chats; Ryot is called for completions, at an address such as http://127.0.0.1:8080/v1"
+    )]
+    Chat(Url),
+    #[error("RYOT_API_KEY has characters that a header cannot have")]
+    ApiKey,
     #[error("`{0}` requires TLS, which this build does not include; build with --features cloud")]
     NoTls(Url),
     #[error("the HTTP client cannot be built")]
@@ -87,8 +147,10 @@ struct Body<'a> {
 /// The fields of an answer that are read.
 #[derive(Deserialize)]
 struct Answer {
-    choices: Vec<Choice>,
-    usage: Usage,
+    choices: Vec<Object<Choice>>,
+    /// Some servers leave it out, or have other numbers in it.
+    #[serde(default)]
+    usage: Value,
 }
 
 #[derive(Deserialize)]
@@ -97,29 +159,13 @@ struct Choice {
     finish_reason: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Usage {
-    completion_tokens: u64,
-}
-
-/// The fields of an error answer that are common to servers with this protocol.
-#[derive(Deserialize)]
-struct ErrorAnswer {
-    error: ErrorText,
-}
-
-#[derive(Deserialize)]
-struct ErrorText {
-    message: String,
-}
-
 /// The client of one Ryot.
 #[derive(Debug)]
 pub(crate) struct Ryot {
     http: Client,
     endpoint: Url,
     model: String,
-    api_key: Option<String>,
+    authorization: Option<HeaderValue>,
     timeout: Duration,
     breaker: CircuitBreaker,
 }
@@ -128,7 +174,8 @@ impl Ryot {
     /// Creates a client.
     ///
     /// # Errors
-    /// Returns an error if the URL is not `http://`, or `https://` with the feature `cloud`.
+    /// Returns an error if the URL is not `http://`, or `https://` with the feature `cloud`, or is that of chats; or if
+    /// the key cannot be sent.
     pub(crate) fn new(config: Config, breaker: CircuitBreaker) -> Result<Self, ConfigError> {
         match config.url.scheme() {
             "http" => {}
@@ -136,6 +183,8 @@ impl Ryot {
             "https" => return Err(ConfigError::NoTls(config.url)),
             _ => return Err(ConfigError::NotHttp(config.url)),
         }
+        let endpoint = endpoint(&config.url).ok_or_else(|| ConfigError::Chat(config.url.clone()))?;
+        let authorization = config.api_key.as_deref().map(authorization).transpose()?;
         let mut builder = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(config.timeout)
@@ -146,20 +195,19 @@ impl Ryot {
         }
         Ok(Self {
             http: builder.build()?,
-            endpoint: endpoint(&config.url),
+            endpoint,
             model: config.model,
-            api_key: config.api_key,
+            authorization,
             timeout: config.timeout,
             breaker,
         })
     }
 
-    /// Requests a completion, unless the breaker is open. A rejected request is an answer of a working Ryot and does
-    /// not count as a failure.
+    /// Requests a completion, unless the breaker is open.
     ///
     /// # Errors
     /// Returns an error if the breaker is open or Ryot returns no completion.
-    #[circuit_breaker(breaker = self.breaker, failure_if = |error| !matches!(error, RyotError::Refused(_)))]
+    #[circuit_breaker(breaker = self.breaker, failure_if = RyotError::verdict)]
     #[track_ryot(
         model = self.model.as_str(),
         tokens = |completion| completion.tokens,
@@ -167,29 +215,33 @@ impl Ryot {
     )]
     pub(crate) async fn generate(&self, prompt: &Prompt) -> Result<Completion, RyotError> {
         let mut request = self.http.post(self.endpoint.clone()).json(&Body { model: &self.model, prompt });
-        if let Some(key) = &self.api_key {
-            request = request.bearer_auth(key);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
         }
         let mut response = request.send().await.map_err(|error| self.failure(error))?;
-        let status = response.status();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error))? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(RyotError::Malformed(format!("more than {MAX_ANSWER_BYTES} bytes")));
-            }
-            body.extend_from_slice(&chunk);
+        if !response.status().is_success() {
+            // The reason is only logged, so that the answer counts even if the rest of it does not come.
+            let reason = start(&mut response, MAX_REASON_BYTES).await.unwrap_or_default();
+            return Err(error_of_status(response.status(), response.headers(), &String::from_utf8_lossy(&reason)));
         }
-        if !status.is_success() {
-            return Err(error_of_status(status, &body));
+        let body = start(&mut response, MAX_ANSWER_BYTES).await.map_err(|error| self.failure(error))?;
+        if body.len() > MAX_ANSWER_BYTES {
+            return Err(RyotError::Malformed(format!("it has more than {MAX_ANSWER_BYTES} bytes")));
         }
-        let answer: Answer = serde_json::from_slice(&body).map_err(|error| RyotError::Malformed(error.to_string()))?;
-        let choice =
-            answer.choices.into_iter().next().ok_or_else(|| RyotError::Malformed("it has no choices".to_owned()))?;
+        let Object(answer) =
+            serde_json::from_slice::<Object<Answer>>(&body).map_err(|error| RyotError::Malformed(error.to_string()))?;
+        let Some(Object(choice)) = answer.choices.into_iter().next() else {
+            return Err(RyotError::Malformed("it has no choices".to_owned()));
+        };
+        let tokens = generated_tokens(&answer.usage);
+        if let Err(reason) = tokens {
+            tokens::tokens_unknown_total(reason).inc();
+        }
         Ok(Completion {
             model: self.model.clone(),
             text: choice.text,
             finish_reason: choice.finish_reason,
-            tokens: answer.usage.completion_tokens,
+            tokens: tokens.ok(),
         })
     }
 
@@ -203,24 +255,63 @@ impl Ryot {
     }
 }
 
-fn error_of_status(status: StatusCode, body: &[u8]) -> RyotError {
-    let message = serde_json::from_slice::<ErrorAnswer>(body)
-        .map_or_else(|_| "no reason given".to_owned(), |answer| answer.error.message);
+/// Returns the start of a body: all of it, or a few more bytes than `limit`.
+async fn start(response: &mut Response, limit: usize) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while body.len() <= limit
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn error_of_status(status: StatusCode, headers: &HeaderMap, reason: &str) -> RyotError {
+    let reason = log::excerpt(reason);
     match status {
-        // Errors of the client's request. Other 4xx (key, model, rate limit) concern this service.
+        // Errors of the client's request. Other 4xx (key, model) concern this service.
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
-            RyotError::Refused(message)
+            RyotError::Refused(reason)
         }
-        _ => RyotError::Status(status, message),
+        StatusCode::TOO_MANY_REQUESTS => RyotError::Limited { retry_after: retry_after(headers), reason },
+        _ => RyotError::Status { status, retry_after: retry_after(headers), reason },
     }
 }
 
-fn endpoint(base: &Url) -> Url {
+/// Returns the delay of the header `Retry-After`, which has seconds or a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let until = || httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok();
+    let delay = value.parse().ok().map(Duration::from_secs).or_else(until)?;
+    Some(delay.min(MAX_RETRY_AFTER))
+}
+
+/// Returns the number of generated tokens, which some servers write as a float.
+fn generated_tokens(usage: &Value) -> Result<u64, Unknown> {
+    let tokens = usage.get("completion_tokens").filter(|tokens| !tokens.is_null()).ok_or(Unknown::Missing)?;
+    let whole = tokens.as_f64().filter(|tokens| tokens.fract() == 0.0 && (0.0..=MAX_TOKENS).contains(tokens));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number within the limits")]
+    whole.map(|tokens| tokens as u64).ok_or(Unknown::Invalid)
+}
+
+/// Returns the URL of completions, or `None` if the base URL is that of chats.
+fn endpoint(base: &Url) -> Option<Url> {
     let mut url = base.clone();
-    let path = base.path().trim_end_matches('/');
-    let path = path.strip_suffix("/v1").unwrap_or(path);
+    let mut path = base.path().trim_end_matches('/');
+    if path.ends_with("/chat/completions") {
+        return None;
+    }
+    for end in ["/completions", "/v1"] {
+        path = path.strip_suffix(end).unwrap_or(path).trim_end_matches('/');
+    }
     url.set_path(&format!("{path}/v1/completions"));
-    url
+    Some(url)
+}
+
+fn authorization(key: &str) -> Result<HeaderValue, ConfigError> {
+    let mut value = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| ConfigError::ApiKey)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -279,9 +370,12 @@ mod tests {
             ("http://h:1/", "http://h:1/v1/completions"),
             ("http://h/v1", "http://h/v1/completions"),
             ("http://h/v1/", "http://h/v1/completions"),
+            ("http://h/v1/completions", "http://h/v1/completions"),
+            ("http://h/v1/completions/", "http://h/v1/completions"),
+            ("http://h/completions", "http://h/v1/completions"),
             ("http://h/llm/v1", "http://h/llm/v1/completions"),
         ] {
-            assert_eq!(endpoint(&url(base)).as_str(), expected);
+            assert_eq!(endpoint(&url(base)).expect(base).as_str(), expected);
         }
     }
 
@@ -289,6 +383,10 @@ mod tests {
     fn unsupported_urls_are_errors() {
         let error = ryot(config(url("ftp://h"))).expect_err("ftp");
         assert!(matches!(error, ConfigError::NotHttp(_)), "{error}");
+        let error = ryot(config(url("http://h/v1/chat/completions"))).expect_err("chats");
+        assert!(error.to_string().contains("/v1"), "{error}");
+        let key = Config { api_key: Some("a\nb".to_owned()), ..config(url("http://h")) };
+        assert!(matches!(ryot(key), Err(ConfigError::ApiKey)));
         if cfg!(not(feature = "cloud")) {
             let error = ryot(config(url("https://h"))).expect_err("no TLS");
             assert!(error.to_string().contains("--features cloud"), "{error}");
@@ -300,7 +398,7 @@ mod tests {
         let url = server::start("tiny").await.expect("a server");
         let client = ryot(config(url)).expect("a client");
         let first = client.generate(&prompt(20)).await.expect("a completion");
-        assert!((1..=20).contains(&first.tokens), "{first:?}");
+        assert!(first.tokens.is_some_and(|tokens| (1..=20).contains(&tokens)), "{first:?}");
         assert!(!first.text.is_empty());
         let second = client.generate(&prompt(20)).await.expect("a completion");
         assert_eq!(first, second, "one seed, one text");
@@ -344,20 +442,75 @@ mod tests {
 
     #[tokio::test]
     async fn answers_without_a_completion_are_errors() {
-        for body in ["", "hello", "{}", r#"{"choices":[],"usage":{"completion_tokens":1}}"#] {
+        for body in [
+            "",
+            "hello",
+            "{}",
+            r#"{"choices":[],"usage":{"completion_tokens":1}}"#,
+            r#"[[{"text":"a"}]]"#,
+            r#"{"choices":[["a",null]]}"#,
+            r#"{"choices":[{"message":{"content":"a chat"}}]}"#,
+        ] {
             let error = error_of(StatusCode::OK, body).await;
             assert!(matches!(error, RyotError::Malformed(_)), "{body}: {error}");
         }
     }
 
+    #[test]
+    fn tokens_are_counted_or_unknown() {
+        use serde_json::json;
+        for (usage, expected) in [
+            (json!({ "completion_tokens": 3 }), Ok(3)),
+            (json!({ "completion_tokens": 3.0 }), Ok(3)),
+            (json!({ "completion_tokens": 0 }), Ok(0)),
+            (json!(null), Err(Unknown::Missing)),
+            (json!({}), Err(Unknown::Missing)),
+            (json!({ "completion_tokens": null }), Err(Unknown::Missing)),
+            (json!({ "completion_tokens": u64::MAX }), Err(Unknown::Invalid)),
+            (json!({ "completion_tokens": 1e300 }), Err(Unknown::Invalid)),
+            (json!({ "completion_tokens": -1 }), Err(Unknown::Invalid)),
+            (json!({ "completion_tokens": 2.5 }), Err(Unknown::Invalid)),
+            (json!({ "completion_tokens": "3" }), Err(Unknown::Invalid)),
+        ] {
+            assert_eq!(generated_tokens(&usage), expected, "{usage}");
+        }
+    }
+
+    #[test]
+    fn a_delay_is_read_as_seconds_or_as_a_date_and_is_limited() {
+        let delay = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().expect("a value"));
+            retry_after(&headers)
+        };
+        assert_eq!(delay("7"), Some(Duration::from_secs(7)));
+        assert_eq!(delay("99999999999"), Some(MAX_RETRY_AFTER));
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        assert!(delay(&date).is_some_and(|delay| delay <= Duration::from_secs(100)), "{date}");
+        for none in ["-1", "soon", "", "Thu, 01 Jan 1970 00:00:00 GMT"] {
+            assert_eq!(delay(none), None, "{none}");
+        }
+    }
+
     #[tokio::test]
-    async fn each_status_is_its_own_error() {
-        let body = r#"{"error":{"message":"no such model"}}"#;
-        let error = error_of(StatusCode::NOT_FOUND, body).await;
-        assert_eq!(error.to_string(), "Ryot answered 404 Not Found: no such model");
-        let error = error_of(StatusCode::INTERNAL_SERVER_ERROR, "oops").await;
-        assert!(matches!(error, RyotError::Status(..)), "{error}");
-        let error = error_of(StatusCode::UNPROCESSABLE_ENTITY, "").await;
-        assert!(matches!(error, RyotError::Refused(_)), "{error}");
+    async fn an_answer_with_an_error_is_judged_by_its_status() {
+        for (status, is_the_clients) in [
+            (400, true),
+            (413, true),
+            (422, true),
+            (429, true),
+            (401, false),
+            (404, false),
+            (307, false),
+            (500, false),
+            (503, false),
+        ] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            let error = error_of(status, "the reason").await;
+            assert!(error.to_string().ends_with(": the reason"), "{error}");
+            let expected =
+                if is_the_clients { (Verdict::Ignored, Outcome::Success) } else { (Verdict::Failure, Outcome::Error) };
+            assert_eq!((error.verdict(), error.classify()), expected, "{status}");
+        }
     }
 }

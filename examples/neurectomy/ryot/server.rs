@@ -9,6 +9,8 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use examples::error::{ApiError, Checked, with_json_fallbacks};
+use examples::json::Object;
+use examples::log;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde::Deserialize;
@@ -53,7 +55,7 @@ pub(crate) async fn start(name: &str) -> io::Result<Url> {
     let router = router(name);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
-            eprintln!("ryot: {error}");
+            log::line(format_args!("ryot: {error}"));
         }
     });
     Ok(url)
@@ -78,7 +80,7 @@ async fn models(State(ryot): State<Arc<Ryot>>) -> Json<Value> {
 
 async fn complete(
     State(ryot): State<Arc<Ryot>>,
-    Checked(Json(request)): Checked<Json<Request>>,
+    Checked(Json(Object(request))): Checked<Json<Object<Request>>>,
 ) -> Result<Json<Value>, ApiError> {
     if request.model != ryot.name {
         return Err(ApiError::not_found(format!(

@@ -1,0 +1,126 @@
+//! Ryot, and its breaker.
+
+use std::io::Write as _;
+
+use serde_json::json;
+use tests::canned::{self, COMPLETION};
+use tests::prometheus::Target;
+use tests::{tools, wait};
+
+use crate::upstream::{Behaviour, Upstream};
+use crate::{assert_error, generate, page, start};
+
+#[test]
+fn the_breaker_of_ryot_opens_while_ryot_is_down() {
+    let ryot = Upstream::start(Behaviour::Close(""));
+    let service = start(&[("RYOT_URL", &ryot.url()), ("RYOT_MODEL", "other"), ("RYOT_COOLDOWN", "3")]);
+    let breaker = || {
+        let page = page(&service);
+        let of = |name: &str| page.value(name, [("service", "ryot")]);
+        let state = of("neurectomy_circuit_breaker_state");
+        (state, of("neurectomy_circuit_breaker_failures_total"))
+    };
+    assert_eq!(breaker(), (0.0, 0.0));
+    for failures in 1..=5u8 {
+        assert_error(&generate(&service, 5), 502);
+        let state = if failures == 5 { 1.0 } else { 0.0 };
+        assert_eq!(breaker(), (state, f64::from(failures)));
+    }
+    let rejected = generate(&service, 5);
+    assert_error(&rejected, 503);
+    let seconds: u8 = rejected.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=3).contains(&seconds), "{seconds}");
+
+    ryot.set(Behaviour::completion());
+    let completion = wait::until("Ryot to be called again", || {
+        let answer = generate(&service, 5);
+        (answer.status == 200).then(|| answer.json())
+    });
+    assert_eq!(completion["text"], "so it is.");
+    assert_eq!(breaker(), (0.0, 5.0));
+    let page = page(&service);
+    let requests = |status| page.value("neurectomy_ryot_requests_total", [("status", status)]);
+    // Rejected calls are not requests to Ryot.
+    assert_eq!((requests("success"), requests("error")), (1.0, 5.0));
+    let tokens = page.value("neurectomy_tokens_generated_total", [("model", "other")]);
+    assert_eq!(tokens, 4.0);
+}
+
+#[test]
+fn prometheus_scrapes_the_states_of_the_breaker_while_ryot_is_down_and_back() {
+    let Some(prometheus) = tools::prometheus() else { return };
+    let mut ryot = canned::Server::start("application/json", COMPLETION);
+    let url = format!("http://{}", ryot.address());
+    let service = start(&[("RYOT_URL", &url), ("RYOT_COOLDOWN", "2")]);
+    let server = prometheus.scrape(&[Target::new("neurectomy", service.address())]);
+    let _ = generate(&service, 5).expect(200);
+    let state = "neurectomy_circuit_breaker_state{service=\"ryot\"}";
+    let is = |found: f64| move |values: &std::collections::BTreeMap<_, f64>| values.values().eq([&found]);
+    server.wait_until(state, is(0.0));
+
+    ryot.kill();
+    for _ in 0..5 {
+        assert_error(&generate(&service, 5), 502);
+    }
+    // Calls go on until a scrape sees it open: each failed probe keeps it open for longer.
+    wait::until("Prometheus to see it open", || {
+        let answer = generate(&service, 5);
+        assert!([502, 503].contains(&answer.status), "{}", answer.text());
+        (server.value(state) == 1.0).then_some(())
+    });
+    // Without a call.
+    server.wait_until(state, is(2.0));
+
+    ryot.restart();
+    let _ = generate(&service, 5).expect(200);
+    server.wait_until(state, is(0.0));
+    let counted = |name: &str, labels: &str| {
+        server.value(&format!("neurectomy_circuit_breaker_{name}{{service=\"ryot\",{labels}}}"))
+    };
+    assert_eq!(counted("transitions_total", "from=\"closed\",to=\"open\""), 1.0);
+    assert_eq!(counted("transitions_total", "from=\"half_open\",to=\"closed\""), 1.0);
+    assert_eq!(counted("calls_total", "result=\"success\""), 2.0);
+    let page = page(&service);
+    let upstream = page.value("neurectomy_ryot_requests_total", [("status", "error")]);
+    let failures = page.value("neurectomy_circuit_breaker_failures_total", [("service", "ryot")]);
+    assert_eq!(upstream, failures, "only calls that reached Ryot are its requests");
+    let rejected = page.value("neurectomy_circuit_breaker_calls_total", [("service", "ryot"), ("result", "rejected")]);
+    let answered = [("method", "POST"), ("endpoint", "/v1/generate"), ("status", "503")];
+    let answered = page.sample("neurectomy_http_requests_total", answered).unwrap_or(0.0);
+    assert_eq!(answered, rejected);
+}
+
+#[test]
+fn a_client_that_disconnects_cancels_the_call() {
+    let ryot = Upstream::start(Behaviour::Hang(""));
+    let service = start(&[("RYOT_URL", &ryot.url())]);
+    let body = json!({ "prompt": "The keeper" }).to_string();
+    let headers = [("content-type", "application/json")];
+    let mut stream = service.open("POST", "/v1/generate", &headers, body.len()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    ryot.hanging.recv_timeout(wait::DEADLINE).unwrap();
+    drop(stream);
+    // The call ends before the request does, so a scrape can see one without the other.
+    let page = wait::until("the call and its request to be cancelled", || {
+        let page = page(&service);
+        let call = page.sample("neurectomy_ryot_requests_total", [("status", "cancelled")]);
+        let labels = [("method", "POST"), ("endpoint", "/v1/generate"), ("status", "499")];
+        let request = page.sample("neurectomy_http_requests_total", labels);
+        (call == Some(1.0) && request == Some(1.0)).then_some(page)
+    });
+    let breaker = page.value("neurectomy_circuit_breaker_failures_total", [("service", "ryot")]);
+    let cancelled = [("service", "ryot"), ("result", "cancelled")];
+    let cancelled = page.value("neurectomy_circuit_breaker_calls_total", cancelled);
+    assert_eq!((breaker, cancelled), (0.0, 1.0));
+    assert_eq!(page.value("neurectomy_ryot_request_duration_seconds_count", []), 0.0);
+}
+
+#[test]
+fn a_slow_ryot_times_out() {
+    let ryot = Upstream::start(Behaviour::Hang(""));
+    let service = start(&[("RYOT_URL", &ryot.url()), ("RYOT_TIMEOUT", "0.2")]);
+    assert_error(&generate(&service, 5), 504);
+    let page = page(&service);
+    let errors = page.value("neurectomy_ryot_requests_total", [("status", "error")]);
+    assert_eq!(errors, 1.0);
+}
