@@ -343,3 +343,38 @@ impl Grammar {
         self.accepts.iter().copied().find(|key| key.as_str() == text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the first cells of the table of arguments in the documentation of an attribute.
+    fn documented(attribute: &str) -> Vec<&'static str> {
+        let source = include_str!("lib.rs");
+        let docs = source.split_once(&format!("pub fn {attribute}(")).expect(attribute).0;
+        let table = docs.rsplit_once("/// # Arguments\n").expect(attribute).1;
+        let rows = table.lines().skip_while(|line| !line.starts_with("/// |---")).skip(1);
+        let rows = rows.map_while(|line| line.strip_prefix("/// | "));
+        rows.filter_map(|row| Some(row.split_once(" | ")?.0)).collect()
+    }
+
+    fn words(cell: &str) -> impl Iterator<Item = &str> {
+        cell.split(|c: char| !c.is_alphanumeric() && c != '_')
+    }
+
+    #[test]
+    fn the_documentation_of_each_attribute_lists_its_arguments() {
+        for grammar in ALL.into_iter().filter(|grammar| grammar.attribute != "label") {
+            let cells = documented(grammar.attribute);
+            for key in grammar.accepts {
+                let is_listed = cells.iter().any(|cell| words(cell).any(|word| word == key.as_str()));
+                assert!(is_listed, "{} does not list `{}`", grammar.title(), key.as_str());
+            }
+            for cell in cells {
+                let first = words(cell).find(|word| !word.is_empty());
+                let is_accepted = first.is_none_or(|first| grammar.accepts.iter().any(|key| key.as_str() == first));
+                assert!(is_accepted, "{} lists {cell}", grammar.title());
+            }
+        }
+    }
+}

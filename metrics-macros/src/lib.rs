@@ -291,7 +291,7 @@ pub fn track(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | | without `value` | with `value` |
 /// |---|---|---|
 /// | observes | the duration in seconds of calls that were not cancelled | the value of calls that succeeded |
-/// | default name, for `fn f` | `f_duration_seconds` | `f_value` |
+/// | default name, for `fn f` | `f_duration_seconds` | `f_value`, or `f_bytes` with `unit = "bytes"` |
 ///
 /// ```
 /// use metrics_runtime::track_histogram;
@@ -339,7 +339,7 @@ pub fn track_histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | | without `value` | with `value` |
 /// |---|---|---|
 /// | counts | calls by `status`, as in [`macro@track`] | the sum of the values of calls that succeeded, without `status` |
-/// | default name, for `fn f` | `f_total` | `f_total` |
+/// | default name, for `fn f` | `f_total` | `f_total`, or `f_bytes_total` with `unit = "bytes"` |
 ///
 /// A label `status` in `labels(..)` replaces the status of the call. Negative values are not added.
 ///
@@ -411,6 +411,7 @@ pub fn track_counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `name = ".."` | name of the metric, without a namespace: a string literal or a path to a `const` | see above |
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels), without those of the returned value | none |
+/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
 /// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
@@ -449,6 +450,7 @@ pub fn track_in_flight(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `model = ..` | value of the label `model`: a string literal, an expression evaluated before the body, or a closure on the returned value, as in [`track`](macro@track#labels). Needs `tokens` | |
 /// | `tokens = \|r\| ..` | the tokens of a call, as a [value](macro@track_histogram#values). Needs `model` | not recorded |
+/// | `limit = 10_000` | the limit of series with values of `model` that are only known at run time: a whole number or a `const`, see [`track`](macro@track#labels). Needs `model` | the limit of the registry, 2,000 |
 /// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
 /// | `objective(..)` | service level objective, see [`track`](macro@track#objectives) | none |

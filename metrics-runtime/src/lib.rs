@@ -88,7 +88,8 @@
 //! - **The number of series is bounded.** A metric has at most 2,000 series ([`Builder::series_limit`], `limit = ..` in
 //!   attributes, [`Family::set_series_limit`]) with label values that are only known at run time. Further operations go to
 //!   an overflow series, in which labels with such values are `_overflow` and all others, such as `status`, keep their
-//!   values, so that totals stay exact. `metrics_runtime_label_overflow_total` counts them. A label value has at most
+//!   values, so that totals stay exact; gauges that are set, and infos, are not on the page instead.
+//!   `metrics_runtime_label_overflow_total` counts them. A label value has at most
 //!   [`MAX_LABEL_VALUE_BYTES`]. HTTP requests are labelled by route template, known method and status code; all other
 //!   values are replaced by constants.
 //! - **Numbers never go back.** A counter neither wraps nor becomes NaN, and the sum of a histogram stays finite: an
@@ -98,8 +99,9 @@
 //!   before [`Builder::install`] are included.
 //! - **Conflicts are reported.** Two definitions of one name that differ are an error of [`Builder::install`], which
 //!   names both places.
-//! - **Functions keep their behaviour**: returned value, panic, drop order, `Send`, lifetimes and lints. Recording
-//!   never panics and never waits for a lock that a scrape holds.
+//! - **Functions keep their behaviour**: returned value, panic, drop order, `Send`, lifetimes and lints, with the few
+//!   exceptions that [`track`](macro@track#limits) lists. Recording never panics, and takes a lock only to create a
+//!   series.
 //!
 //! # The page
 //!
@@ -117,7 +119,7 @@
 //!
 //! | metric | meaning |
 //! |---|---|
-//! | `http_requests_total{method, endpoint, status}` | finished requests; `499` if the client disconnected before the response |
+//! | `http_requests_total{method, endpoint, status}` | finished requests; `499` if the request was cancelled before the response |
 //! | `http_request_duration_seconds{method, endpoint}` | the time from a request to the end of the response body |
 //! | `http_responses_aborted_total{method, endpoint, phase, cause}` | responses that did not reach their end |
 //! | `http_requests_overdue_total{method, endpoint}` | only with a latency objective of a route: its requests that were cancelled after this latency |
@@ -151,7 +153,7 @@
 //! | `tower-resilience` | the circuit breakers of the crate `tower-resilience-circuitbreaker` on the page; includes `circuit-breaker` |
 //! | `push` | `push`: pushing to a Pushgateway, at an interval and once at the end; includes `http` |
 //! | `opentelemetry` | `exemplars::OpenTelemetry`: exemplars from the current span. Other sources of exemplars need no feature |
-//! | `process` | `Builder::process`: `process_*` with the names of Prometheus' Go client, on Linux |
+//! | `process` | `Builder::process`: `process_*` with the names of Prometheus' Go client, and `process_threads`, on Linux |
 //! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*`, the metrics of tokio that do not need `tokio_unstable` |
 //!
 //! # Switching metrics off at compile time

@@ -1,4 +1,4 @@
-//! An HTTP server that answers every request with the same body, and can be stopped and restarted.
+//! An HTTP server that answers with fixed bodies, and can be stopped and restarted.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,24 +17,39 @@ pub const COMPLETION: &str =
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    page: Page,
+    pages: Pages,
     thread: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
 }
 
+/// A body with its type.
 #[derive(Clone, Debug)]
-struct Page {
-    content_type: &'static str,
-    body: &'static str,
+pub struct Page {
+    /// The `Content-Type`.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
+}
+
+#[derive(Clone, Debug)]
+struct Pages {
+    pages: Arc<[Page]>,
     last: Arc<Mutex<String>>,
 }
 
 impl Server {
-    /// Starts a server on a free port.
+    /// Starts a server on a free port, which answers every request with this body.
     #[must_use]
     pub fn start(content_type: &'static str, body: &'static str) -> Self {
+        Self::start_all(vec![Page { content_type, body: body.to_owned() }])
+    }
+
+    /// Starts a server on a free port, which has the first page on the path `/0`, the second one on `/1`, and so on. Other
+    /// paths have the first one.
+    #[must_use]
+    pub fn start_all(pages: Vec<Page>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let page = Page { content_type, body, last: Arc::default() };
-        let mut server = Self { address: listener.local_addr().unwrap(), page, thread: None };
+        let pages = Pages { pages: pages.into(), last: Arc::default() };
+        let mut server = Self { address: listener.local_addr().unwrap(), pages, thread: None };
         server.serve(listener);
         server
     }
@@ -42,13 +57,13 @@ impl Server {
     fn serve(&mut self, listener: TcpListener) {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let page = self.page.clone();
+        let pages = self.pages.clone();
         let thread = thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                page.answer(stream);
+                pages.answer(stream);
             }
         });
         self.thread = Some((stop, thread));
@@ -78,11 +93,11 @@ impl Server {
     /// Returns the whole text of the last request.
     #[must_use]
     pub fn last_request(&self) -> String {
-        self.page.last.lock().unwrap().clone()
+        self.pages.last.lock().unwrap().clone()
     }
 }
 
-impl Page {
+impl Pages {
     fn answer(&self, mut stream: TcpStream) {
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let mut request = Vec::new();
@@ -93,8 +108,10 @@ impl Page {
                 _ => return,
             }
         }
-        *self.last.lock().unwrap() = String::from_utf8_lossy(&request).into_owned();
-        let Self { content_type, body, .. } = self;
+        let request = String::from_utf8_lossy(&request).into_owned();
+        let index = request.strip_prefix("GET /").and_then(|rest| rest.split_once(' ')?.0.parse::<usize>().ok());
+        *self.last.lock().unwrap() = request;
+        let Page { content_type, body } = &self.pages[index.filter(|index| *index < self.pages.len()).unwrap_or(0)];
         let length = body.len();
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
@@ -126,5 +143,13 @@ mod tests {
         assert!(client.try_request("GET", "/", &[], b"").is_err());
         server.restart();
         assert_eq!(client.get("/").text(), "pong");
+    }
+
+    #[test]
+    fn each_page_has_its_path() {
+        let page = |body: &str| Page { content_type: "text/plain", body: body.to_owned() };
+        let server = Server::start_all(vec![page("a"), page("b")]);
+        let client = Client::new(server.address());
+        assert_eq!(["/0", "/1", "/2", "/"].map(|path| client.get(path).text().to_owned()), ["a", "b", "a", "a"]);
     }
 }

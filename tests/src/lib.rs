@@ -3,7 +3,7 @@
 //! - [`page`]: a strict parser of both exposition formats, with lookups by name and labels
 //! - [`client`]: an HTTP client over a loopback socket
 //! - [`service`]: starts and stops a binary of this workspace
-//! - [`canned`]: a server that answers every request with the same body
+//! - [`canned`]: a server that answers with fixed bodies
 //! - [`certificates`]: an authority that signs certificates
 //! - [`samples`]: samples with their times, for [`prometheus`] and [`victoria`]
 //! - [`tools`]: finds Prometheus, promtool, VictoriaMetrics, a Pushgateway, Python's reference parsers, Grafana's dashboard schema, a

@@ -280,4 +280,5 @@ fn the_limit_counts_characters_and_not_bytes_or_escapes() {
 fn names_are_checked() {
     assert!(matches!(Exemplar::new([("a-b", "x")]), Err(ExemplarError::Label(_))));
     assert_eq!(Exemplar::new([("a", "x"), ("a", "y")]), Err(ExemplarError::Repeated("a".to_owned())));
+    assert_eq!(Exemplar::new([("a", "x\0")]), Err(ExemplarError::Nul("a".to_owned())));
 }

@@ -22,6 +22,20 @@ fn invalid_names_are_errors_of_build() {
 }
 
 #[test]
+fn the_name_of_an_info_may_have_its_suffix() {
+    for name in ["system", "system_info"] {
+        let metrics = builder(&Registry::new()).info(name, [("os", "linux")]).build().unwrap();
+        assert!(metrics.render().contains("\nsystem_info{os=\"linux\"} 1\n"), "{name}");
+    }
+}
+
+#[test]
+fn an_info_has_no_unit() {
+    let error = Registry::new().info(Descriptor::info("disk_bytes_info", "D.").unit("bytes_info")).unwrap_err();
+    assert!(error.to_string().contains("remove the unit"), "{error}");
+}
+
+#[test]
 fn a_percentage_is_allowed_if_the_fastest_alert_can_fire() {
     for percent in [93.1, 99.0, 99.99] {
         assert_eq!(Objective::new().success(percent).check(&[]), Ok(()), "{percent}");

@@ -146,7 +146,12 @@ fn untyped_seven() -> proto::Metric {
 }
 
 fn buckets(buckets: &[(f64, u64)]) -> proto::Metric {
+    buckets_and_sum(buckets, 0.0)
+}
+
+fn buckets_and_sum(buckets: &[(f64, u64)], sum: f64) -> proto::Metric {
     let mut histogram = proto::Histogram::default();
+    histogram.set_sample_sum(sum);
     histogram.set_sample_count(buckets.last().map_or(0, |(_, count)| *count));
     let buckets = buckets.iter().map(|(bound, count)| {
         let mut bucket = proto::Bucket::default();
@@ -161,15 +166,35 @@ fn buckets(buckets: &[(f64, u64)]) -> proto::Metric {
 }
 
 fn quantiles(quantiles: &[f64]) -> proto::Metric {
-    let quantiles = quantiles.iter().map(|quantile| {
+    let zeros: Vec<_> = quantiles.iter().map(|quantile| (*quantile, 0.0)).collect();
+    quantiles_and_sum(&zeros, 0.0)
+}
+
+fn quantiles_and_sum(quantiles: &[(f64, f64)], sum: f64) -> proto::Metric {
+    let quantiles = quantiles.iter().map(|(quantile, value)| {
         let mut of = proto::Quantile::default();
         of.set_quantile(*quantile);
+        of.set_value(*value);
         of
     });
     let mut summary = proto::Summary::default();
+    summary.set_sample_sum(sum);
     summary.set_quantile(quantiles.collect());
     let mut metric = proto::Metric::default();
     metric.set_summary(summary);
+    metric
+}
+
+fn at(mut metric: proto::Metric, milliseconds: i64) -> proto::Metric {
+    metric.set_timestamp_ms(milliseconds);
+    metric
+}
+
+fn labelled(mut metric: proto::Metric, label: &str, value: &str) -> proto::Metric {
+    let mut pair = proto::LabelPair::default();
+    pair.set_name(label.to_owned());
+    pair.set_value(value.to_owned());
+    metric.set_label(vec![pair]);
     metric
 }
 
@@ -214,6 +239,7 @@ mod collectors_on_our_page {
             ("quantile_below", vec![quantiles(&[-1.0])]),
             ("quantile_above", vec![quantiles(&[2.0])]),
             ("quantile_nan", vec![quantiles(&[f64::NAN])]),
+            ("too_early_total", vec![at(counter_value(1.0), -1)]),
             ("one_of_two", vec![buckets(&[(1.0, 1)]), buckets(&[(1.0, 1), (1.0, 1)])]),
         ];
         let number = invalid.len();
@@ -242,14 +268,7 @@ mod collectors_on_our_page {
     #[test]
     fn labels_that_prometheus_drops_or_reserves_are_left_out_and_counted() {
         let ours = Registry::new();
-        let labelled = |label: &str, value: &str| {
-            let mut pair = proto::LabelPair::default();
-            pair.set_name(label.to_owned());
-            pair.set_value(value.to_owned());
-            let mut metric = counter_value(1.0);
-            metric.set_label(vec![pair]);
-            metric
-        };
+        let labelled = |label: &str, value: &str| labelled(counter_value(1.0), label, value);
         // A label without a value is no label.
         register_family(&ours, "same_total", vec![counter_value(1.0), labelled("zone", "")]);
         register_family(&ours, "named_total", vec![labelled("__name__", "up")]);
@@ -267,17 +286,49 @@ mod collectors_on_our_page {
         assert_eq!(openmetrics_of(&ours).family("jobs_total").unwrap().kind, Kind::Histogram);
     }
 
+    /// Only histograms reserve `le`, and only summaries `quantile`.
+    #[test]
+    fn a_label_named_as_that_of_another_kind_is_kept() {
+        let ours = Registry::new();
+        register_family(&ours, "jobs_total", vec![labelled(counter_value(1.0), "le", "1")]);
+        register_family(&ours, "sizes", vec![labelled(buckets(&[(1.0, 2)]), "quantile", "0.5")]);
+        register_family(&ours, "waits", vec![labelled(quantiles(&[0.5]), "le", "x")]);
+        register_family(&ours, "bad", vec![labelled(buckets(&[(1.0, 2)]), "le", "1")]);
+        for page in [page_of(&ours), openmetrics_of(&ours)] {
+            assert_eq!(page.value("jobs_total", [("le", "1")]), 1.0);
+            assert_eq!(page.value("sizes_count", [("quantile", "0.5")]), 2.0);
+            assert_eq!(page.value("waits", [("le", "x"), ("quantile", "0.5")]), 0.0);
+            assert!(page.family("bad").is_none());
+        }
+    }
+
+    /// In OpenMetrics, the sums of histograms and summaries are counters.
+    #[test]
+    fn a_negative_sum_is_on_the_page_in_the_text_format_only() {
+        let ours = Registry::new();
+        register_family(&ours, "below", vec![buckets_and_sum(&[(1.0, 2)], -2.0)]);
+        register_family(&ours, "undefined", vec![buckets_and_sum(&[(1.0, 2)], f64::NAN)]);
+        register_family(&ours, "waits", vec![quantiles_and_sum(&[(0.5, -1.0), (0.9, 0.0)], -2.0)]);
+        let text = page_of(&ours);
+        assert_eq!((text.value("below_sum", []), text.value("below_count", [])), (-2.0, 2.0));
+        assert!(text.value("undefined_sum", []).is_nan());
+        assert_eq!((text.value("waits_sum", []), text.value("waits", [("quantile", "0.5")])), (-2.0, -1.0));
+        let open = openmetrics_of(&ours);
+        for name in ["below", "undefined"] {
+            assert_eq!(open.value(&format!("{name}_bucket"), [("le", "1.0")]), 2.0);
+            assert_eq!(open.sample(&format!("{name}_sum"), []), None);
+            // A count requires a sum.
+            assert_eq!(open.sample(&format!("{name}_count"), []), None);
+        }
+        assert_eq!((open.sample("waits_sum", []), open.sample("waits_count", [])), (None, Some(0.0)));
+        assert_eq!(open.sample("waits", [("quantile", "0.5")]), None);
+        assert_eq!(open.value("waits", [("quantile", "0.9")]), 0.0);
+    }
+
     #[test]
     fn an_invalid_series_costs_another_collector_of_that_name_nothing() {
         let ours = Registry::new();
-        let named = |zone: &str, value: f64| {
-            let mut metric = counter_value(value);
-            let mut pair = proto::LabelPair::default();
-            pair.set_name("zone".to_owned());
-            pair.set_value(zone.to_owned());
-            metric.set_label(vec![pair]);
-            metric
-        };
+        let named = |zone: &str, value: f64| labelled(counter_value(value), "zone", zone);
         register_part(&ours, "jobs_total", "a", vec![named("a", 1.0)]);
         register_part(&ours, "jobs_total", "b", vec![named("b", -1.0)]);
         register_part(&ours, "jobs_total", "c", vec![named("a", 3.0)]);
@@ -291,21 +342,17 @@ mod collectors_on_our_page {
     #[test]
     fn a_timestamp_of_a_collector_is_kept_in_both_formats() {
         let ours = Registry::new();
-        let at = |mut metric: proto::Metric, milliseconds| {
-            metric.set_timestamp_ms(milliseconds);
-            metric
-        };
         register_family(&ours, "at_total", vec![at(counter_value(1.0), 1_700_000_000_042)]);
         register_family(&ours, "at_sizes", vec![at(buckets(&[(1.0, 2)]), 1_700_000_000_000)]);
-        register_family(&ours, "at_quantiles", vec![at(quantiles(&[0.5]), -1500)]);
+        register_family(&ours, "at_quantiles", vec![at(quantiles(&[0.5]), 1500)]);
         register_family(&ours, "now_total", vec![counter_value(1.0)]);
         let expected = [
             ("at_total", Some("1700000000042"), Some("1700000000.042")),
             ("at_sizes_bucket", Some("1700000000000"), Some("1700000000.000")),
             ("at_sizes_sum", Some("1700000000000"), Some("1700000000.000")),
             ("at_sizes_count", Some("1700000000000"), Some("1700000000.000")),
-            ("at_quantiles", Some("-1500"), Some("-1.500")),
-            ("at_quantiles_count", Some("-1500"), Some("-1.500")),
+            ("at_quantiles", Some("1500"), Some("1.500")),
+            ("at_quantiles_count", Some("1500"), Some("1.500")),
             ("now_total", None, None),
         ];
         let (text, open) = (page_of(&ours), openmetrics_of(&ours));
@@ -487,6 +534,28 @@ mod collectors_on_our_page {
         assert_eq!((text.value("jobs", []), text.value("jobs_total", [])), (2.0, 0.0));
         let open = openmetrics_of(&ours);
         assert_eq!(open.value("jobs", []), 2.0);
+    }
+
+    /// In OpenMetrics, `jobs_created` is a sample of the counter `jobs_total`, and `sizes_created` one of the histogram.
+    #[test]
+    fn a_name_that_openmetrics_reserves_for_creation_times() {
+        let ours = Registry::new();
+        ours.counter(Descriptor::counter("own_total", "Ours.")).unwrap().get_or_create(&[]).unwrap().inc();
+        // A counter of created jobs is another family.
+        ours.counter(Descriptor::counter("own_created_total", "Ours.")).unwrap().get_or_create(&[]).unwrap().inc();
+        ours.register(Box::new(counter("jobs_total"))).unwrap();
+        register_family(&ours, "sizes", vec![buckets(&[(1.0, 1)])]);
+        for name in ["own_created", "jobs_created", "sizes_created"] {
+            ours.register(Box::new(IntGauge::new(name, "Theirs.").unwrap())).unwrap();
+        }
+        for page in [page_of(&ours), openmetrics_of(&ours)] {
+            assert_eq!((page.value("own_total", []), page.value("own_created_total", [])), (1.0, 1.0));
+            // The counter loses its type in OpenMetrics, so that both keep their values.
+            assert_eq!((page.value("jobs_total", []), page.value("jobs_created", [])), (0.0, 0.0));
+            assert_eq!(page.value("sizes_count", []), 1.0);
+            assert_eq!((page.sample("own_created", []), page.sample("sizes_created", [])), (None, None));
+        }
+        assert_eq!(errors(&page_of(&ours), "duplicate"), 6.0);
     }
 
     #[test]

@@ -90,7 +90,8 @@ impl Builder {
         self
     }
 
-    /// Adds the info metric `name_info`: facts about the service as labels of a sample that is always 1.
+    /// Adds the info metric `name_info`: facts about the service as labels of a sample that is always 1. The suffix is
+    /// added unless the name has it.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};
@@ -106,7 +107,8 @@ impl Builder {
         facts: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
         let facts = facts.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        self.infos.push((name.into(), facts));
+        let name = name.into();
+        self.infos.push((name.strip_suffix("_info").unwrap_or(&name).to_owned(), facts));
         self
     }
 
@@ -156,8 +158,8 @@ impl Builder {
     /// Serves the metrics page on a separate address: [`Metrics::listen`](crate::Metrics::listen) listens on it, and
     /// [`Metrics::instrument`](crate::Metrics::instrument) does not mount the page in the router.
     ///
-    /// An address that other machines can reach is an error at `build`, unless the [`Endpoint`] has a token or allowed
-    /// networks, or is [open to everyone](Endpoint::open_to_everyone).
+    /// An address that other machines can reach is an error at `build`, unless the [`Endpoint`] has a token, a user or
+    /// allowed networks, or is [open to everyone](Endpoint::open_to_everyone).
     #[cfg(feature = "serve")]
     pub fn listen_on(mut self, address: impl Into<SocketAddr>) -> Self {
         self.listen = Some(address.into());

@@ -23,7 +23,8 @@ impl Builder {
     }
 
     /// Adds metrics of this process, read from the operating system when the page is written. Names, help texts and
-    /// units are those of Prometheus' client library for Go. They have no namespace.
+    /// units are those of Prometheus' client library for Go, except `process_threads`, which is that of the `prometheus`
+    /// crate. They have no namespace.
     ///
     /// | metric | kind | meaning |
     /// |---|---|---|

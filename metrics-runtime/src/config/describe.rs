@@ -221,13 +221,15 @@ impl Metrics {
         }
         let gathered = registry.gather();
         let snapshot = registry.snapshot(naming, gathered.computed);
+        #[cfg(feature = "prometheus")]
+        let taken = snapshot.taken(naming);
         let mut metrics = BTreeMap::new();
         for family in snapshot.families {
             let declarations = declarations.get(&*family.descriptor().name).cloned().unwrap_or_default();
             metrics.insert(family.full_name(naming), describe(&*family, naming, declarations));
         }
         #[cfg(feature = "prometheus")]
-        for metric in registry.collected_metrics(&gathered.families, &gathered.empty, snapshot.names) {
+        for metric in registry.collected_metrics(&gathered.families, &gathered.empty, taken) {
             metrics.entry(metric.name.clone()).or_insert_with(|| describe_collected(metric, naming));
         }
         let description = Description {

@@ -115,11 +115,11 @@ impl Builder {
     /// - If `METRICS_ENABLED` is off, functions run as if they had no attribute, requests are not recorded, and the
     ///   page is not served. See [`enabled`](Self::enabled).
     /// - `METRICS_TOKEN` replaces all tokens of the program, `METRICS_BASIC_AUTH` its users, and `METRICS_ALLOW` its list of
-    ///   networks. The list is
-    ///   compared with the address of the connection, never with a header.
+    ///   networks. The list is compared with the address of the connection, never with a header.
     /// - An address in `METRICS_LISTEN` that other machines can reach requires a token, a user, allowed networks or client
-    ///   certificates; [`build`](Self::build) and [`install`](Self::install) check this, unless metrics are switched off.
-    ///   They also read the TLS files.
+    ///   certificates, or an endpoint that is [open to everyone](crate::http::Endpoint::open_to_everyone);
+    ///   [`build`](Self::build) and [`install`](Self::install) check this, unless metrics are switched off. They also read
+    ///   the TLS files.
     /// - White space around a value is ignored. A value that is empty is an error: an empty secret or list must not open
     ///   the page, and an empty address must not move it. Unset the variable instead.
     /// - `METRICS_PATH`, `METRICS_TOKEN` and `METRICS_ALLOW` are read with the feature `axum`. With it, a variable of a

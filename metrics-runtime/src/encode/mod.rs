@@ -219,16 +219,12 @@ impl Page {
 
     /// Sets the timestamp of the series that follow, in milliseconds since 1970.
     #[cfg(feature = "prometheus")]
-    pub(crate) fn timestamp(&mut self, milliseconds: Option<i64>) {
+    pub(crate) fn timestamp(&mut self, milliseconds: Option<u64>) {
         self.timestamp.clear();
         let Some(milliseconds) = milliseconds else { return };
         let _ = match self.format {
             Format::Text => write!(self.timestamp, " {milliseconds}"),
-            Format::OpenMetrics => {
-                let sign = if milliseconds < 0 { "-" } else { "" };
-                let (seconds, rest) = (milliseconds.unsigned_abs() / 1000, milliseconds.unsigned_abs() % 1000);
-                write!(self.timestamp, " {sign}{seconds}.{rest:03}")
-            }
+            Format::OpenMetrics => write!(self.timestamp, " {}.{:03}", milliseconds / 1000, milliseconds % 1000),
         };
     }
 
@@ -268,10 +264,13 @@ impl Page {
         }
     }
 
-    /// Writes one summary of the family.
+    /// Writes one summary of the family. OpenMetrics allows no quantile with a negative value, and no sum that is negative
+    /// or NaN.
     #[cfg(feature = "prometheus")]
     pub(crate) fn summary(&mut self, labels: &str, quantiles: &[(f64, f64)], count: u64, sum: f64) {
-        for (quantile, value) in quantiles {
+        let is_text = self.format == Format::Text;
+        // The value of a quantile without observations is NaN.
+        for (quantile, value) in quantiles.iter().filter(|(_, value)| is_text || value.is_nan() || *value >= 0.0) {
             let mut labels = labels.to_owned();
             if !labels.is_empty() {
                 labels.push(',');
@@ -282,7 +281,8 @@ impl Page {
             self.sample(&labels, Number::Float(*value));
         }
         let mut line_start = LineStart::default();
-        for (suffix, value) in [("_sum", Number::Float(sum)), ("_count", Number::Whole(count))] {
+        let sum = Some(("_sum", Number::Float(sum))).filter(|_| is_text || sum >= 0.0);
+        for (suffix, value) in sum.into_iter().chain([("_count", Number::Whole(count))]) {
             line_start.set(&self.name, suffix, &self.constant);
             push_line(&mut self.out, &line_start, labels, value, &self.timestamp, None);
         }

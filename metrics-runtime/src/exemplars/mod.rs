@@ -96,6 +96,9 @@ pub enum ExemplarError {
     /// A label is given twice.
     #[error("exemplar: label `{0}` is given twice; remove one of the two")]
     Repeated(String),
+    /// The value of a label has a NUL character. Prometheus refuses a whole page with such an exemplar.
+    #[error("exemplar: the value of label `{0}` has a NUL character, which Prometheus refuses; remove the character")]
+    Nul(String),
     /// The names and values are longer than the format allows.
     #[error("exemplar: label names and values have {found} characters together; expected at most {MAX_CHARACTERS}")]
     #[non_exhaustive]
@@ -138,8 +141,8 @@ impl Exemplar {
     /// Creates an exemplar with these labels, in this order.
     ///
     /// # Errors
-    /// Returns an error if Prometheus does not allow a name, if a name is given twice, or if the names and values have
-    /// more than [`MAX_CHARACTERS`] characters together.
+    /// Returns an error if Prometheus does not allow a name, if a name is given twice, if a value has a NUL character, or
+    /// if the names and values have more than [`MAX_CHARACTERS`] characters together.
     pub fn new<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, ExemplarError> {
         let labels: Vec<_> = labels.into_iter().collect();
         let mut text = String::new();
@@ -147,6 +150,9 @@ impl Exemplar {
             name::check_label(label).map_err(|problem| ExemplarError::Label(problem.into()))?;
             if labels[..i].iter().any(|(earlier, _)| earlier == label) {
                 return Err(ExemplarError::Repeated((*label).to_owned()));
+            }
+            if value.contains('\0') {
+                return Err(ExemplarError::Nul((*label).to_owned()));
             }
             label::push_pair(&mut text, label, value);
         }

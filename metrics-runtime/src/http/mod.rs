@@ -143,7 +143,7 @@
 //!
 //! | resource | bound |
 //! |---|---|
-//! | threads | one that gathers and writes pages, and one for each registered collector while it is called |
+//! | threads | one that gathers and writes pages, and at most one for each collector, included registry and breaker of another crate, while it is called |
 //! | pages in writing | one |
 //! | pages in memory | eight, and the one in writing. A further one takes the place of a page which is 4 s old, or of which nothing was read for 1 s (0.5 s if a scraper's timeout is near) at the pace that reads it in 4 s; the clients that still read it get an incomplete response |
 //! | memory of a client that does not read | 16 frames of 4 KiB, in the buffer of hyper; with TLS, 16 KiB more |

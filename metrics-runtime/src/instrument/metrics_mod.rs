@@ -55,10 +55,10 @@ impl MetricSite {
     /// Checks the unit.
     ///
     /// # Errors
-    /// Returns an error if the unit is not allowed or the name does not end in it.
+    /// Returns an error if the unit is not allowed, if the name does not end in it, or if the metric is an info.
     pub const fn check_unit(&self) -> Check {
         match self.unit {
-            Some(unit) => name::check_unit(self.name, unit),
+            Some(unit) => name::check_unit(self.name, self.kind, unit),
             None => Ok(()),
         }
     }

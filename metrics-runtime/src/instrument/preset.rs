@@ -112,7 +112,7 @@ impl Instrument {
     #[track_caller]
     pub const fn unit(mut self, unit: &'static str) -> Self {
         if let Name::Fixed(name) = self.name {
-            name::expect(name::check_unit(name, unit));
+            name::expect(name::check_unit(name, self.kind, unit));
         }
         self.unit = Some(unit);
         self

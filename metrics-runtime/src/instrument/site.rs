@@ -139,7 +139,7 @@ impl Site {
             return Err(name::duration_unit(unit));
         }
         match (self.unit, named_instrument(self.preset), self.name) {
-            (Some(unit), Some(_), Some(name)) => name::check_unit(name, unit),
+            (Some(unit), Some(instrument), Some(name)) => name::check_unit(name, instrument.kind, unit),
             (Some(unit), ..) => name::check_unit_word(unit),
             (None, ..) => Ok(()),
         }

@@ -33,7 +33,8 @@ impl Counter {
     /// Adds a whole number.
     ///
     /// A number for which the counter has no room is rejected: it does not change the counter and is counted in
-    /// `metrics_runtime_rejected_values_total`. A counter never exceeds 2<sup>64</sup> - 1, and never starts again.
+    /// `metrics_runtime_rejected_values_total`. The sum of whole numbers has room up to 2<sup>64</sup> - 1, and never starts
+    /// again from zero.
     #[inline]
     pub fn inc_by(&self, n: u64) {
         if !self.sum.increase(n) {

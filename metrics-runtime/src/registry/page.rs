@@ -26,7 +26,7 @@ pub(crate) struct Snapshot {
     /// The families in the order of the page: by owner, then by name. Each sample name is written by one of them.
     pub(crate) families: Vec<Arc<dyn AnyFamily>>,
     /// The sample names that they write.
-    pub(crate) names: BTreeSet<String>,
+    names: BTreeSet<String>,
     /// The metrics that are left out because one of their sample names is taken.
     left_out: Vec<String>,
     /// The sample names of the families that every service has, such as `process_*`.
@@ -52,6 +52,16 @@ impl Snapshot {
                 self.families.push(family);
             }
         }
+    }
+
+    /// Returns the names that no collector may write.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn taken(&self, naming: &Naming) -> BTreeSet<String> {
+        let created = self.families.iter().filter_map(|family| {
+            let created = family.descriptor().created()?;
+            Some(format!("{}{created}", family.prefix(naming)))
+        });
+        created.chain(self.names.iter().cloned()).collect()
     }
 }
 
@@ -173,7 +183,7 @@ impl Registry {
         let is_complete = {
             let second = second_sources(&mut gathered, &snapshot.common);
             self.inner.errors.warn_of_second_sources(&second);
-            let left_out = super::prometheus::write_all(&mut page, &gathered.families, snapshot.names);
+            let left_out = super::prometheus::write_all(&mut page, &gathered.families, snapshot.taken(naming));
             for metric in &left_out {
                 self.inner.errors.count_duplicate(metric);
             }

@@ -65,8 +65,8 @@ pub(super) fn untyped_value(metric: &proto::Metric) -> Option<f64> {
 }
 
 /// Returns the timestamp of a metric in milliseconds since 1970. Both forms of the model have 0 if there is none.
-fn timestamp(metric: &proto::Metric) -> Option<i64> {
-    Some(metric.timestamp_ms()).filter(|timestamp| *timestamp != 0)
+fn timestamp(metric: &proto::Metric) -> Option<u64> {
+    u64::try_from(metric.timestamp_ms()).ok().filter(|timestamp| *timestamp != 0)
 }
 
 /// Returns `true` if a series of the family has a timestamp.
@@ -168,12 +168,12 @@ fn gauge(value: f64) -> proto::Gauge {
     gauge
 }
 
-/// Returns the sample names that a collected family writes.
+/// Returns the sample names that a collected family may write. OpenMetrics reserves `_created`.
 pub(super) fn sample_names(family: &proto::MetricFamily) -> Vec<String> {
     let name = family.name();
     let suffixes: &[&str] = match family.get_field_type() {
-        proto::MetricType::HISTOGRAM => &["", "_bucket", "_sum", "_count"],
-        proto::MetricType::SUMMARY => &["", "_sum", "_count"],
+        proto::MetricType::HISTOGRAM => &["", "_bucket", "_sum", "_count", "_created"],
+        proto::MetricType::SUMMARY => &["", "_sum", "_count", "_created"],
         _ => &[""],
     };
     suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect()
@@ -194,12 +194,13 @@ pub(super) fn write_all<'f>(
             left_out.push(family.name());
             continue;
         }
-        // OpenMetrics names the family of a counter without `_total`. If another family has that name, the counter keeps
-        // its own name and loses its type.
+        // OpenMetrics names the family of a counter without `_total`, and reserves `_created` in place of it. If another
+        // family has such a name, the counter keeps its own name and loses its type.
         let stem = name::stem(family.name());
-        let is_counter = kind(family) == Type::Counter;
-        let is_taken = is_counter && stem != family.name() && (collected.contains(stem) || names.contains(stem));
-        write(family, page, page.format() == Format::OpenMetrics && is_taken);
+        let is_counter = kind(family) == Type::Counter && stem != family.name();
+        let is_taken = |name: &str| collected.contains(name) || names.contains(name);
+        let is_untyped = is_counter && (is_taken(stem) || is_taken(&format!("{stem}_created")));
+        write(family, page, page.format() == Format::OpenMetrics && is_untyped);
         names.extend(own_names);
     }
     left_out

@@ -9,9 +9,14 @@ impl Registry {
     /// their timestamps if they have any.
     ///
     /// A page leaves out the collector if it panics, does not answer within the page's deadline, or renders this registry.
-    /// It leaves out a family that scrapers would refuse or misread: an invalid or reserved label, a negative counter, a histogram whose bounds or counts do not
-    /// ascend, a summary with a quantile twice or not from 0 to 1, an untyped value that cannot be read (feature `protobuf`
-    /// of `prometheus`). `metrics_runtime_scrape_errors_total` counts them.
+    /// It leaves out a family whose name is taken, and a family that scrapers would refuse or misread: an invalid or
+    /// reserved label, a series that occurs twice, a timestamp before 1970, a negative counter, a histogram whose bounds
+    /// or counts do not ascend, a summary with a quantile twice or not from 0 to 1, an untyped value that cannot be read
+    /// (feature `protobuf` of `prometheus`). `metrics_runtime_scrape_errors_total` counts them.
+    ///
+    /// A page in OpenMetrics has less where this format does not allow more: a counter has no type if its name does not
+    /// end in `_total`, or if a family has its name without this suffix or with `_created` in place of it; a histogram has
+    /// no sum and no count if its sum is negative or NaN, a summary no such sum and no quantile with a negative value.
     ///
     /// # Errors
     /// Returns an error if another registered collector has a metric with the same description.

@@ -25,6 +25,10 @@ pub(super) fn problem(family: &MetricFamily) -> Option<&'static str> {
     }
     let mut series = BTreeSet::new();
     for metric in family.get_metric() {
+        // Prometheus refuses a page of the text format with a negative number there.
+        if metric.timestamp_ms() < 0 {
+            return Some("a timestamp is before 1970");
+        }
         let mut labels: Vec<_> = metric.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
         let is_valid = |label: &str| name::is_word(label, false) && label != own && !label.starts_with("__");
         if !labels.iter().all(|(label, _)| is_valid(label)) {

@@ -8,8 +8,8 @@ use super::name::{self, NameError};
 /// The definition of one metric family: name, help text, kind, unit, labels and buckets.
 ///
 /// The name does not include the namespace, which is added when a page is written. Two definitions of one name must
-/// agree in everything but the order of their labels and a limit of series that only one of them has; otherwise the second one is a
-/// [`RegistryError::Conflict`](crate::RegistryError::Conflict).
+/// agree in everything but the order of their labels, and a limit of series that only one of them has; otherwise the
+/// second one is a [`RegistryError::Conflict`](crate::RegistryError::Conflict).
 ///
 /// ```
 /// use metrics_runtime::{Descriptor, Kind};
@@ -88,7 +88,7 @@ impl Descriptor {
         self
     }
 
-    /// Sets the unit. The name must end in it, before `_total`.
+    /// Sets the unit. The name must end in it, before `_total`. An info has none.
     #[must_use]
     pub fn unit(mut self, unit: impl Into<Cow<'static, str>>) -> Self {
         self.unit = Some(unit.into());
@@ -119,8 +119,9 @@ impl Descriptor {
     ///
     /// # Errors
     /// Returns the first violation: a name that is not allowed for the kind; a label that is not allowed, reserved or
-    /// declared twice; a unit that is not allowed or that the name does not end in; a limit of series that is not in
-    /// 1..=1,000,000; or, for a histogram, a bucket list that is empty, not finite or not strictly increasing.
+    /// declared twice; a unit that is not allowed or that the name does not end in, or any unit of an info; a limit of
+    /// series that is not in 1..=1,000,000; or, for a histogram, a bucket list that is empty, not finite or not strictly
+    /// increasing.
     pub fn check(&self) -> Result<(), NameError> {
         name::check_metric(&self.name, self.kind)?;
         for (i, label) in self.labels.iter().enumerate() {
@@ -130,7 +131,7 @@ impl Descriptor {
             }
         }
         if let Some(unit) = &self.unit {
-            name::check_unit(&self.name, unit)?;
+            name::check_unit(&self.name, self.kind, unit)?;
         }
         if let Some(limit) = self.series_limit {
             name::check_series_limit(limit)?;
@@ -162,6 +163,15 @@ impl Descriptor {
             Some("limit of series")
         } else {
             None
+        }
+    }
+
+    /// Returns the name that OpenMetrics reserves for the creation time of a series. The toolkit does not write it.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn created(&self) -> Option<String> {
+        match self.kind {
+            Kind::Counter | Kind::Histogram => Some(format!("{}_created", name::stem(&self.name))),
+            Kind::Gauge | Kind::Info => None,
         }
     }
 

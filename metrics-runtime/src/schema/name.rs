@@ -430,11 +430,16 @@ pub(crate) const fn check_unit_word(unit: &str) -> Check {
     ]))
 }
 
-/// Checks a unit and that the name ends in it, before `_total`, as OpenMetrics requires.
+/// Checks the unit of a metric of the given kind: an info has none, and other names end in it, before `_total`, as
+/// OpenMetrics requires.
 ///
 /// # Errors
-/// Returns an error if the unit has a character that Prometheus does not allow, or if the name does not end in it.
-pub(crate) const fn check_unit(name: &str, unit: &str) -> Check {
+/// Returns an error if the unit has a character that Prometheus does not allow, if the metric is an info, or if the name
+/// does not end in the unit.
+pub(crate) const fn check_unit(name: &str, kind: Kind, unit: &str) -> Check {
+    if matches!(kind, Kind::Info) {
+        return Err(Problem::new(&["info `", name, "` has the unit `", unit, "`, but no value: remove the unit"]));
+    }
     if let Err(problem) = check_unit_word(unit) {
         return Err(problem);
     }
@@ -572,10 +577,11 @@ mod tests {
 
     #[test]
     fn a_name_must_end_in_its_unit() {
-        assert_eq!(check_unit("x_seconds", "seconds"), Ok(()));
-        assert_eq!(check_unit("x_bytes_total", "bytes"), Ok(()));
-        refused(check_unit("x_total", "bytes"), "write `x_bytes_total`");
-        refused(check_unit("megabytes", "bytes"), "write `megabytes_bytes`");
+        assert_eq!(check_unit("x_seconds", Kind::Gauge, "seconds"), Ok(()));
+        assert_eq!(check_unit("x_bytes_total", Kind::Counter, "bytes"), Ok(()));
+        refused(check_unit("x_total", Kind::Counter, "bytes"), "write `x_bytes_total`");
+        refused(check_unit("megabytes", Kind::Gauge, "bytes"), "write `megabytes_bytes`");
+        refused(check_unit("disk_info", Kind::Info, "info"), "remove the unit");
     }
 
     #[test]

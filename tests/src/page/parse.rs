@@ -100,7 +100,6 @@ impl Parser {
                 let kind = rules::kind(text, self.format)?;
                 let again = open.kind.replace(kind).is_some();
                 if !again {
-                    rules::check_family_name(&name, kind, self.format)?;
                     self.claim(&name, kind)?;
                 }
                 again
@@ -109,11 +108,11 @@ impl Parser {
         if again { Err(format!("{keyword} of {name:?} appears more than once")) } else { Ok(()) }
     }
 
-    /// Reserves the sample names of a family. Two families must not share one, even if no series collides yet.
+    /// Reserves the sample names of a family. Two families must not share one, even if no series collides yet. The name
+    /// of a family is not one of them: beside a counter `a`, which can have a sample `a_created`, there may be a counter
+    /// `a_created`, which has only `a_created_total` and `a_created_created`.
     fn claim(&mut self, family: &str, kind: Kind) -> Result<(), String> {
-        let suffixes = rules::suffixes(kind, self.format);
-        let plain = if suffixes.contains(&"") { None } else { Some(&"") };
-        for suffix in suffixes.iter().chain(plain) {
+        for suffix in rules::suffixes(kind, self.format) {
             let name = format!("{family}{suffix}");
             if let Some(other) = self.claimed.insert(name.clone(), family.to_owned()) {
                 return Err(format!("family {family:?} clashes with {other:?}: both own the name {name:?}"));
@@ -155,9 +154,6 @@ impl Parser {
         };
         let kind = open.kind.expect("filtered above");
         let suffix = &sample.name[open.name.len()..];
-        if !rules::suffixes(kind, self.format).contains(&suffix) {
-            return Err(format!("a {kind:?} has no sample {:?}", sample.name));
-        }
         rules::check_sample(&open.name, kind, suffix, &sample, self.format)?;
 
         // Prometheus treats an empty label value as a missing label.

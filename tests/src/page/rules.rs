@@ -67,21 +67,10 @@ pub(super) fn metric_of(family: &str, kind: Kind, labels: &Labels) -> Labels {
     labels
 }
 
-pub(super) fn check_family_name(name: &str, kind: Kind, format: Format) -> Result<(), String> {
-    let suffix = match (format, kind) {
-        (Format::OpenMetrics, Kind::Counter) => "_total",
-        (_, Kind::Info) => "_info",
-        _ => return Ok(()),
-    };
-    match name.strip_suffix(suffix) {
-        Some(short) => Err(format!("family {name:?} carries the suffix of its sample; its name is {short:?}")),
-        None => Ok(()),
-    }
-}
-
 pub(super) fn timestamp(word: &str, format: Format) -> Result<String, String> {
     let valid = match format {
-        Format::Text => word.parse::<i64>().is_ok(),
+        // Prometheus refuses a sign.
+        Format::Text => word.bytes().all(|byte| byte.is_ascii_digit()) && word.parse::<i64>().is_ok(),
         Format::OpenMetrics => lexer::number(word).is_ok_and(f64::is_finite),
     };
     if valid { Ok(word.to_owned()) } else { Err(format!("{word:?} is not a timestamp")) }
@@ -102,25 +91,29 @@ pub(super) fn check_sample(
             check_bound(own, value, format)?;
         }
     }
-    for reserved in ["le", "quantile"] {
-        if own != Some(reserved) && kind != Kind::Unknown && sample.labels.contains_key(reserved) {
-            return Err(format!("the label {reserved:?} is reserved; {} must not carry it", sample.name));
-        }
+    // Other families may have a label `le` or `quantile`.
+    let reserved = own_label(family, kind).filter(|_| own.is_none());
+    if let Some(reserved) = reserved.filter(|reserved| sample.labels.contains_key(*reserved)) {
+        return Err(format!("the label {reserved:?} is reserved; {} must not carry it", sample.name));
     }
 
     let value = sample.value;
-    // A sum is not in this list, because with negative bounds it may be negative.
+    // The text format has no rule for sums, which are negative after negative observations.
+    let sum_grows = format == Format::OpenMetrics;
     let grows = match kind {
         Kind::Counter => true,
-        Kind::Histogram | Kind::Summary => matches!(suffix, "_bucket" | "_count"),
+        Kind::Histogram | Kind::Summary => matches!(suffix, "_bucket" | "_count") || sum_grows && suffix == "_sum",
         Kind::GaugeHistogram => matches!(suffix, "_bucket" | "_gcount"),
         _ => false,
     };
     if grows && (value.is_nan() || value < 0.0) {
         return Err(format!("{} counts, so it cannot be {}", sample.name, sample.text));
     }
-    if grows && kind != Kind::Counter && suffix != "_created" && (value.is_infinite() || value.fract() != 0.0) {
+    if grows && kind != Kind::Counter && suffix != "_sum" && (value.is_infinite() || value.fract() != 0.0) {
         return Err(format!("{} counts whole events, not {}", sample.name, sample.text));
+    }
+    if format == Format::OpenMetrics && kind == Kind::Summary && suffix.is_empty() && value < 0.0 {
+        return Err(format!("the value of a quantile cannot be negative, but is {}", sample.text));
     }
     if kind == Kind::Info && sample.text.parse() != Ok(1.0) {
         return Err(format!("an info has the value 1, not {}", sample.text));
@@ -211,22 +204,16 @@ fn check_metric(family: &Family, samples: &[&Sample], format: Format) -> Result<
 
 fn check_histogram(samples: &[&Sample], sum: Option<f64>, count: Option<f64>, format: Format) -> Result<(), String> {
     let negative_bounds = check_buckets(samples, count)?;
-    if negative_bounds && format == Format::OpenMetrics {
-        // A sum that can decrease is not a counter. Without a sum there is no count either.
-        return match (sum, count) {
-            (None, None) => Ok(()),
-            _ => Err("a _sum or _count beside negative bounds".to_owned()),
-        };
-    }
-    if count.is_none() {
-        return Err("no _count".to_owned());
-    }
-    match sum {
-        None if !negative_bounds => Err("no _sum".to_owned()),
-        Some(sum) if !negative_bounds && (sum.is_nan() || sum < 0.0) => {
-            Err(format!("_sum is {sum}, which no observation within the bounds gives"))
+    match (sum, count) {
+        // A sum that can decrease is not a counter.
+        (Some(_), _) if negative_bounds && format == Format::OpenMetrics => {
+            Err("a _sum beside negative bounds".to_owned())
         }
-        _ => Ok(()),
+        (Some(_), Some(_)) => Ok(()),
+        // A histogram may be without a sum, and then has no count either.
+        (None, None) if format == Format::OpenMetrics => Ok(()),
+        (_, None) => Err("no _count".to_owned()),
+        (None, _) => Err("no _sum".to_owned()),
     }
 }
 

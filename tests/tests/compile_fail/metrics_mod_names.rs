@@ -12,6 +12,8 @@ mod business {
     pub fn jobs() -> Counter;
     pub fn users_total() -> Gauge;
     pub fn version() -> Info;
+    #[unit("info")]
+    pub fn host_info() -> Info;
     #[unit("bytes")]
     pub fn upload() -> Histogram;
     #[unit("bytes")]

@@ -160,8 +160,8 @@ impl Endpoint {
         self
     }
 
-    /// Permits `Metrics::serve` to use an address that other machines can reach, without a token or allowed networks.
-    /// Anyone who can connect can read the page.
+    /// Permits `Metrics::serve` to use an address that other machines can reach, without a token, a user, allowed networks
+    /// or client certificates. Anyone who can connect can read the page.
     pub const fn open_to_everyone(mut self) -> Self {
         self.open = true;
         self

@@ -6,13 +6,13 @@ use crate::schema::Descriptor;
 
 /// A metric of HTTP requests.
 ///
-/// The labels are `method` and `endpoint`, unless stated otherwise. All names and buckets can be changed with
-/// [`Http`](super::Http).
+/// The labels are `method` and `endpoint`, unless stated otherwise. All names, and all buckets except
+/// OpenTelemetry's, can be changed with [`Http`](super::Http).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HttpMetric {
     /// The counter `http_requests_total{method, endpoint, status}`: finished requests; the status is `499` if the
-    /// client disconnected before the response. Recorded by default.
+    /// request was cancelled before the response, by the client or an outer layer. Recorded by default.
     Requests,
     /// The histogram `http_request_duration_seconds`, buckets 0.01 0.05 0.1 0.5 1 2.5 5 10: the time from a request to
     /// the end of its response body. Recorded by default.

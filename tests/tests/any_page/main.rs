@@ -1,0 +1,167 @@
+//! No page that Prometheus refuses: whatever a program sets and its collectors give, both formats of the page are valid.
+
+mod collectors;
+mod program;
+mod words;
+
+use std::collections::BTreeSet;
+use std::sync::Once;
+
+use metrics_runtime::{Format, exemplars};
+use program::Program;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{TestError, TestRunner};
+use serde_json::json;
+use tests::page::{Exemplar, Kind, Labels, Page, Point, difference};
+use tests::prometheus::Target;
+use tests::python::Python;
+use tests::{canned, tools, wait};
+
+fn install_exemplars() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| exemplars::install(program::exemplar).expect("once in this process"));
+}
+
+fn parse(format: Format, text: &str) -> Result<Page, String> {
+    if format == Format::Text { Page::parse_text(text) } else { Page::parse_openmetrics(text) }
+}
+
+/// Returns pages of as many random programs.
+fn sample(programs: usize) -> Vec<(Format, String)> {
+    install_exemplars();
+    let mut runner = TestRunner::default();
+    let mut program = || program::program().new_tree(&mut runner).expect("no value is rejected").current();
+    (0..programs).flat_map(|_| program().pages()).collect()
+}
+
+#[test]
+fn every_page_is_valid() {
+    install_exemplars();
+    let python = tools::python();
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) };
+    let outcome = TestRunner::new(config).run(&program::program(), |program: Program| {
+        for (format, text) in program.pages() {
+            let page = parse(format, &text).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+            if let Some(python) = &python {
+                agrees_with(python, format, &text, &page).map_err(TestCaseError::fail)?;
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        match error {
+            TestError::Fail(reason, program) => panic!("{reason}\n{program:#?}"),
+            TestError::Abort(reason) => panic!("{reason}"),
+        }
+    }
+}
+
+/// Checks that the reference parser finds the same samples.
+fn agrees_with(python: &Python, format: Format, text: &str, page: &Page) -> Result<(), String> {
+    let (found, expected) = match format {
+        Format::Text => (python.parse_text(text), with_total(page)),
+        _ => (python.parse_openmetrics(text), page.points()),
+    };
+    match found {
+        Ok(found) => match difference(&expected, &found).as_str() {
+            "" => Ok(()),
+            difference => Err(format!("python reads other samples:\n{difference}{text}")),
+        },
+        Err(error) if is_stricter(&error, page) => Ok(()),
+        Err(error) => Err(format!("python: {error}\n{text}")),
+    }
+}
+
+/// Returns the samples as Python's parser of the text format gives them: it adds a missing `_total`.
+fn with_total(page: &Page) -> BTreeSet<Point> {
+    let mut points = page.points();
+    for counter in page.families().iter().filter(|family| family.kind == Kind::Counter) {
+        if !counter.name.ends_with("_total") {
+            let (own, other) = points.into_iter().partition(|point: &Point| point.name == counter.name);
+            let own: BTreeSet<_> = own;
+            points = other;
+            points.extend(own.into_iter().map(|point| Point { name: format!("{}_total", point.name), ..point }));
+        }
+    }
+    points
+}
+
+/// Returns `true` if Python refuses a page that is valid.
+fn is_stricter(error: &str, page: &Page) -> bool {
+    // It takes the name of each family for the name of a sample. The standard compares the names of samples, so a counter
+    // `jobs_created_total` may be beside `jobs_total`. Our parser has compared them.
+    let is_clash = error.starts_with("ValueError: Clashing name");
+    // In the text format, it cannot distinguish a counter `jobs` from `jobs_total`.
+    let is_same = error.starts_with("duplicate series") && with_total(page).len() < page.points().len();
+    // It does not know escaped quotes in the labels of exemplars.
+    let has_quote = |exemplar: &Exemplar| exemplar.labels.values().any(|value| value.contains('"'));
+    is_clash || is_same || page.samples().filter_map(|sample| sample.exemplar.as_ref()).any(has_quote)
+}
+
+#[test]
+fn prometheus_scrapes_every_page() {
+    let Some(prometheus) = tools::prometheus() else { return };
+    let pages = sample(150);
+    let canned =
+        |(format, text): &(Format, String)| canned::Page { content_type: format.content_type(), body: text.clone() };
+    let server = canned::Server::start_all(pages.iter().map(canned).collect());
+    let paths: Vec<_> = (0..pages.len()).map(|page| format!("/{page}")).collect();
+    let targets = paths.iter().map(|path| Target {
+        path,
+        // Without their timestamps, so that no sample is too old.
+        ..Target::new(path, server.address())
+            .with(json!({ "scrape_interval": "5s", "scrape_timeout": "5s", "honor_timestamps": false }))
+    });
+    let server = prometheus.watch(&targets.collect::<Vec<_>>());
+    let page_of = |job: &str| job[1..].parse::<usize>().expect("the path of a page");
+    wait::until("every page to be scraped", || {
+        let up = server.query("up");
+        let down = up.iter().find(|(_, up)| **up < 1.0).map(|(labels, _)| &labels["job"]);
+        if let Some(job) = down {
+            let error = server.failure(job);
+            // On a busy machine, a scrape can be late.
+            let is_late = error.starts_with("Get ") || error.contains("deadline exceeded");
+            assert!(is_late, "prometheus refuses a page: {error}\n{}", pages[page_of(job)].1);
+        }
+        (up.len() == pages.len() && down.is_none()).then_some(())
+    });
+    let mut found = vec![BTreeSet::new(); pages.len()];
+    for (mut labels, value) in server.query("{job!=\"\", __name__!~\"up|scrape_.*\"}") {
+        let page = page_of(&labels["job"]);
+        for target in ["job", "instance"] {
+            labels.remove(target);
+            if let Some(own) = labels.remove(&format!("exported_{target}")) {
+                labels.insert(target.to_owned(), own);
+            }
+        }
+        found[page].insert(stored(labels, value));
+    }
+    for ((format, text), found) in pages.iter().zip(found) {
+        let page = parse(*format, text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let samples = page.samples().filter(|sample| sample.name != "up" && !sample.name.starts_with("scrape_"));
+        let expected = samples.map(|sample| {
+            let mut labels = sample.labels.clone();
+            labels.insert("__name__".to_owned(), sample.name.clone());
+            stored(labels, sample.value)
+        });
+        assert_eq!(difference(&expected.collect(), &found), "", "prometheus reads other samples:\n{text}");
+    }
+}
+
+/// Returns a sample as Prometheus stores it: as a 64-bit float, without empty labels.
+fn stored(mut labels: Labels, value: f64) -> Point {
+    let name = labels.remove("__name__").expect("every series has a name");
+    labels.retain(|_, value| !value.is_empty());
+    Point::new(&name, labels.iter().map(|(name, value)| (&**name, &**value)), value)
+}
+
+#[test]
+fn promtool_parses_every_page() {
+    let Some(promtool) = tools::promtool() else { return };
+    for (_, text) in sample(60).iter().filter(|(format, _)| *format == Format::Text) {
+        let problems = promtool.check_metrics(text).err().unwrap_or_default();
+        // All other problems are those of style, such as a counter without `_total`.
+        assert!(!problems.contains("error while linting"), "{problems}\n{text}");
+    }
+}

@@ -1,0 +1,240 @@
+//! A program: its metrics, its settings, and what happens to it until its pages are written.
+
+use std::cell::RefCell;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use futures::executor::block_on;
+use http::Request;
+use metrics_runtime::circuit_breaker::{CircuitBreaker, Settings};
+use metrics_runtime::exemplars::Exemplar;
+use metrics_runtime::http::{Http, HttpMetric};
+use metrics_runtime::{Descriptor, Format, Metrics, Registry};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use tower::ServiceExt as _;
+
+use crate::collectors::{Foreign, foreign};
+use crate::words::{bound, label, labels, name, number, text};
+
+thread_local! {
+    /// The labels of the exemplars of this thread. A source that gives them is installed.
+    pub(crate) static EXEMPLAR: RefCell<Vec<(String, String)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Returns the exemplar of a call, if its labels are valid.
+pub(crate) fn exemplar() -> Option<Exemplar> {
+    EXEMPLAR.with_borrow(|labels| Exemplar::new(labels.iter().map(|(name, value)| (&**name, &**value))).ok())
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    namespace: String,
+    constant: Vec<(String, String)>,
+    infos: Vec<(String, Vec<(String, String)>)>,
+    process: bool,
+    own: Vec<Own>,
+    foreign: Vec<Foreign>,
+    breaker: Option<String>,
+    requests: Option<Requests>,
+    exemplar: Vec<(String, String)>,
+}
+
+/// A metric of the program.
+#[derive(Clone, Debug)]
+struct Own {
+    kind: u8,
+    name: String,
+    help: String,
+    unit: Option<String>,
+    labels: Vec<String>,
+    buckets: Vec<f64>,
+    limit: Option<usize>,
+    /// The label values and the value of each operation.
+    operations: Vec<(String, f64)>,
+}
+
+/// The settings of the HTTP middleware, with the label values of one request.
+#[derive(Clone, Debug)]
+struct Requests {
+    counter: String,
+    method: String,
+    in_flight: String,
+    label: String,
+    /// Values that are known, and those of the request and its response.
+    known: Vec<String>,
+    values: [String; 2],
+}
+
+fn own() -> impl Strategy<Value = Own> {
+    let unit = prop_oneof![
+        3 => select(vec!["seconds", "info", "seconds_info", "total", "a", "created", "bytes"]).prop_map(str::to_owned),
+        1 => text(),
+    ];
+    let limit = prop::option::of(0..2_usize);
+    let operations = vec((text(), number()), 0..4);
+    let (unit, labels) = (prop::option::of(unit), vec(label(), 0..3));
+    (0..4_u8, name(), text(), unit, labels, vec(bound(), 0..4), limit, operations).prop_map(
+        |(kind, name, help, unit, labels, mut buckets, limit, operations)| {
+            buckets.sort_by(f64::total_cmp);
+            Own { kind, name, help, unit, labels, buckets, limit, operations }
+        },
+    )
+}
+
+fn requests() -> impl Strategy<Value = Requests> {
+    let usually = |usual: &'static str, other| prop_oneof![3 => Just(usual.to_owned()), 1 => other];
+    (
+        usually("requests_total", name().boxed()),
+        usually("method", label().boxed()),
+        usually("in_flight", name().boxed()),
+        label(),
+        vec(text(), 0..3),
+        [text(), text()],
+    )
+        .prop_map(|(counter, method, in_flight, label, known, values)| Requests {
+            counter,
+            method,
+            in_flight,
+            label,
+            known,
+            values,
+        })
+}
+
+pub(crate) fn program() -> impl Strategy<Value = Program> {
+    (
+        prop_oneof![3 => Just(String::new()), 3 => Just("x".to_owned()), 1 => name()],
+        labels(),
+        vec((name(), labels()), 0..2),
+        prop::bool::weighted(0.1),
+        vec(own(), 0..4),
+        vec(foreign(), 0..4),
+        prop::option::weighted(0.2, text()),
+        prop::option::weighted(0.3, requests()),
+        labels(),
+    )
+        .prop_map(|(namespace, constant, infos, process, own, foreign, breaker, requests, exemplar)| Program {
+            namespace,
+            constant,
+            infos,
+            process,
+            own,
+            foreign,
+            breaker,
+            requests,
+            exemplar,
+        })
+}
+
+impl Program {
+    /// Runs the program and returns its pages: that of its registry, and those of its settings in both formats. What is
+    /// refused is left out.
+    pub(crate) fn pages(&self) -> Vec<(Format, String)> {
+        let registry = Registry::new();
+        for own in &self.own {
+            own.register(&registry);
+        }
+        for foreign in &self.foreign {
+            foreign.add(&registry);
+        }
+        let breaker = self
+            .breaker
+            .as_ref()
+            .map(|service| CircuitBreaker::register_in(&registry, service.as_str(), Settings::consecutive(1)));
+        let mut pages = vec![(Format::Text, registry.render())];
+        // Settings that are refused say so. Then the page is written without them.
+        let metrics = self.metrics(&registry);
+        let metrics = metrics.or_else(|_| Metrics::builder().registry(&registry).build());
+        if let Ok(metrics) = metrics {
+            if self.requests.is_some() {
+                EXEMPLAR.set(self.exemplar.clone());
+                send_request(&metrics);
+                EXEMPLAR.take();
+            }
+            pages.extend([Format::Text, Format::OpenMetrics].map(|format| (format, metrics.render_as(format))));
+        }
+        drop(breaker);
+        pages
+    }
+
+    fn metrics(&self, registry: &Registry) -> Result<Metrics, metrics_runtime::InstallError> {
+        let mut builder = Metrics::builder().registry(registry).namespace(&self.namespace);
+        for (name, value) in &self.constant {
+            builder = builder.constant_label(name, value);
+        }
+        for (name, facts) in &self.infos {
+            builder = builder.info(name, facts.clone());
+        }
+        if self.process {
+            builder = builder.process();
+        }
+        if let Some(requests) = &self.requests {
+            builder = builder.http(requests.settings());
+        }
+        builder.build()
+    }
+}
+
+impl Requests {
+    fn settings(&self) -> Http {
+        let [request, response] = self.values.clone();
+        Http::new()
+            .requests(self.counter.clone())
+            .method_label(self.method.clone())
+            .named(HttpMetric::InFlight, self.in_flight.clone())
+            .request_label(self.label.clone(), 1, move |_| Some(request.clone().into()))
+            .response_label_values("response", self.known.clone(), move |_| Some(response.clone().into()))
+    }
+}
+
+/// Sends a request to a router with the middleware of these metrics.
+fn send_request(metrics: &Metrics) {
+    let router = Router::new().route("/é\"\\{id}", get(|| async { "hello" }));
+    let router = metrics.http_layer().install(router);
+    let request = Request::get("/%C3%A9%22%5C1").body(Body::empty()).expect("valid");
+    let response = block_on(router.oneshot(request)).expect("a router cannot fail");
+    let _ = block_on(axum::body::to_bytes(response.into_body(), usize::MAX));
+}
+
+impl Own {
+    /// Registers and uses the metric, unless its definition is refused.
+    fn register(&self, registry: &Registry) {
+        let define = |descriptor: Descriptor| {
+            let descriptor = descriptor.labels(self.labels.clone());
+            let descriptor = match &self.unit {
+                Some(unit) => descriptor.unit(unit.clone()),
+                None => descriptor,
+            };
+            match self.limit {
+                Some(limit) => descriptor.series_limit(limit),
+                None => descriptor,
+            }
+        };
+        let (name, help) = (self.name.clone(), self.help.clone());
+        macro_rules! each {
+            ($family:expr, |$series:ident, $value:ident| $record:expr) => {
+                if let Ok(family) = $family {
+                    for (text, $value) in &self.operations {
+                        // Each label has the same value.
+                        let $series = family
+                            .get_or_create(&vec![text.as_str(); self.labels.len()])
+                            .expect("the right number of values");
+                        $record;
+                    }
+                }
+            };
+        }
+        match self.kind {
+            0 => each!(registry.counter(define(Descriptor::counter(name, help))), |series, value| series.add(*value)),
+            1 => each!(registry.gauge(define(Descriptor::gauge(name, help))), |series, value| series.set(*value)),
+            2 => {
+                let histogram = registry.histogram(define(Descriptor::histogram(name, help, self.buckets.clone())));
+                each!(histogram, |series, value| series.observe(*value));
+            }
+            _ => each!(registry.info(define(Descriptor::info(name, help))), |series, _value| drop(series)),
+        }
+    }
+}
