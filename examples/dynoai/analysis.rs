@@ -190,6 +190,43 @@ mod tests {
     }
 
     #[test]
+    fn every_row_of_any_log_is_counted_once() {
+        use rand::SeedableRng as _;
+        use rand::seq::IndexedRandom as _;
+
+        const PIECES: [&str; 16] = [
+            "3000",
+            "80",
+            "12,6",
+            "12.0",
+            "x",
+            ",",
+            ",",
+            ",",
+            ";",
+            "\t",
+            "\"",
+            "\"\"",
+            " ",
+            "\n",
+            "\r\n",
+            "\n3000,80,12.6,12\n",
+        ];
+        let mut rng = rand::rngs::StdRng::seed_from_u64(7);
+        for _ in 0..300 {
+            let text: String = (0..60).filter_map(|_| PIECES.choose(&mut rng)).copied().collect();
+            let expected = text.lines().filter(|line| !line.trim().is_empty()).count() as u64;
+            let rows = match csv(&text) {
+                Ok(analysis) => analysis.rows,
+                Err(AnalysisError::NothingUsable(rows)) => rows,
+                Err(AnalysisError::Log(error)) => panic!("{error}: {text:?}"),
+            };
+            assert_eq!(rows.used + rows.unreadable + rows.out_of_range, expected, "{text:?}");
+            assert_eq!(rows.first_unreadable.is_some(), rows.unreadable > 0, "{text:?}");
+        }
+    }
+
+    #[test]
     fn samples_and_csv_give_the_same_analysis() {
         let sample = Sample { rpm: 3000.0, load: 80.0, measured_afr: 12.6, target_afr: 12.0 };
         let inline = analyze(&Log::Samples(vec![sample; 4]), Source::Jetstream);
