@@ -241,7 +241,16 @@ mod tests {
     fn help_lists_options_and_variables() {
         assert_eq!(parse(&["-h"]), Err(ParseExit::Help));
         let help = cli().help();
-        for part in ["--listen", "--traffic", "127.0.0.1:8000", "LONGER           second", "METRICS_ENABLED  false"] {
+        for part in [
+            "--listen",
+            "--traffic",
+            "127.0.0.1:8000",
+            "LONGER ",
+            " second",
+            "METRICS_ENABLED ",
+            " false switches",
+            "METRICS_TLS_CLIENT_CA_FILE  the",
+        ] {
             assert!(help.contains(part), "{part} is missing in\n{help}");
         }
     }

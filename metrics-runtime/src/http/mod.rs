@@ -152,8 +152,9 @@
 //! | a connection to this server over TLS | its handshake must end within 5 s. It counts among the 512 from its start. One read of the certificate files a second, on a thread of the runtime |
 //! | a request to this server | a head of at most 64 KiB (else 431) must arrive within 5 s, and the page must be read within 10 s after its deadline |
 //!
-//! The connections to the application are bounded by its own server. `cargo xtask flood` checks these bounds with 10,000
-//! hostile connections, while an honest scraper is answered.
+//! The connections to the application are bounded by its own server, and so is the memory that the kernel needs for them.
+//! `cargo xtask flood` checks these bounds with 10,000 hostile connections, while an honest scraper asks for the page. It
+//! is answered in its own time, unless the processor is busy with other work.
 //!
 //! **Concurrent scrapes share a page.** It is gathered, written and encoded once for all requests that arrive before
 //! the registry's families are read, so that no scrape returns values of families older than its request. Later

@@ -12,6 +12,7 @@ use http::{Method, Response, StatusCode};
 use super::access::{Access, Decision};
 use super::compression::Coding;
 use super::filter::names;
+use super::pages::Reader;
 use super::response::{PageBody, PageParts, Scrape, error_response, page_response};
 use super::settings::Endpoint;
 use super::writer::{Failed, PageKind, Writer};
@@ -99,7 +100,7 @@ impl Scraper {
             };
             // A busy runtime may come back here so late that the page is gone, which is not the client's fault.
             for _ in 0..RETRIES {
-                if page.as_ref().is_ok_and(|page| page.is_taken()) {
+                if page.as_ref().is_ok_and(Reader::is_taken) {
                     page = self.writer.request(kind, limit).await;
                 }
             }

@@ -46,14 +46,9 @@ fn any_request(random: &mut Random) -> Request<Body> {
         .expect("a request")
 }
 
-/// Returns the path as the route.
-fn path(request: RequestHead<'_>) -> Option<Label<'_>> {
-    Some(Label::from(request.uri().path()))
-}
-
 #[tokio::test]
 async fn a_long_route_of_an_extractor_keeps_its_series_when_there_is_no_room_for_further_ones() {
-    let (registry, layer) = instruments_of(&Http::new().route(path));
+    let (registry, layer) = instruments_of(&Http::new().route(|request| Some(Label::from(request.uri().path()))));
     registry.set_series_limit(10_000);
     let app = layer.layer(tower::service_fn(async |_| Ok::<_, Infallible>(Response::new(Body::empty()))));
     let answer = async |path: &str| drop(app.clone().oneshot(request("GET", path)).await.expect("an answer"));
