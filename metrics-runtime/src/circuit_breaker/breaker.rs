@@ -326,8 +326,7 @@ impl Inner {
     pub(super) fn admit(&self) -> Result<Admission, CircuitOpen> {
         let packed = self.packed_state();
         if packed.admits() {
-            let start = if self.state.slow.is_some() { self.clock.now() } else { 0 };
-            return Ok(Admission { generation: packed.generation(), probe: None, start });
+            return Ok(Admission { generation: packed.generation(), probe: None });
         }
         self.admit_unless_open(packed)
     }
@@ -349,10 +348,23 @@ impl Inner {
         })
     }
 
+    /// Returns the start of a call that is admitted now, on the breaker's clock, or zero if calls are not measured. Not in
+    /// the [`Admission`], which fits into two registers.
+    #[inline]
+    pub(super) fn start(&self) -> u64 {
+        if self.state.slow.is_some() { self.now() } else { 0 }
+    }
+
+    /// Not inlined, so that calls that are not measured do not reserve registers for the clock.
+    #[inline(never)]
+    fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
     /// Records the end of a call.
     #[inline]
-    pub(super) fn complete(&self, admission: Admission, completion: Completion) {
-        let slow = self.state.slow.is_some_and(|slow| self.clock.now().saturating_sub(admission.start) > slow);
+    pub(super) fn complete(&self, admission: Admission, start: u64, completion: Completion) {
+        let slow = self.state.slow.is_some_and(|slow| self.now().saturating_sub(start) > slow);
         if completion == Completion::Success && !slow {
             self.completed[Completion::Success as usize].add(1);
             self.succeed(admission);

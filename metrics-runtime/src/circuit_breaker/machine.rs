@@ -62,8 +62,6 @@ pub(super) struct Admission {
     pub(super) generation: u64,
     /// The number of the probe, if the call is one.
     pub(super) probe: Option<std::num::NonZero<u64>>,
-    /// The start of the call on the breaker's clock, or zero if the breaker does not measure calls.
-    pub(super) start: u64,
 }
 
 #[derive(Debug)]
@@ -230,11 +228,10 @@ impl Machine {
     /// Admits or rejects a call.
     pub(super) fn admit(&mut self, cx: Context<'_>) -> Result<Admission, Rejection> {
         let now = cx.clock.now();
-        let start = if cx.settings.slow.is_some() { now } else { 0 };
         self.apply_elapsed_time(now);
         let (state, generation) = (self.state(), self.generation);
         match &mut self.phase {
-            Phase::Closed | Phase::Disabled => Ok(Admission { generation, probe: None, start }),
+            Phase::Closed | Phase::Disabled => Ok(Admission { generation, probe: None }),
             Phase::Open { until, .. } => Err(Rejection { state, retry_after: Some(until.saturating_sub(now)) }),
             Phase::ForcedOpen => Err(Rejection { state, retry_after: None }),
             Phase::HalfOpen { probes, succeeded } => {
@@ -244,7 +241,7 @@ impl Machine {
                     let number = self.next_probe;
                     self.next_probe = number.saturating_add(1);
                     probes.push(Probe { number, lease_ends: now.saturating_add(nanos(cx.settings.lease)) });
-                    return Ok(Admission { generation, probe: Some(number), start });
+                    return Ok(Admission { generation, probe: Some(number) });
                 }
                 let free = probes.iter().map(|probe| probe.lease_ends).min().unwrap_or(now);
                 Err(Rejection { state, retry_after: Some(free.saturating_sub(now).min(MAX_HALF_OPEN_RETRY)) })

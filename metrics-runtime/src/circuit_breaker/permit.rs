@@ -29,6 +29,8 @@ pub struct Permit<'breaker> {
     breaker: BreakerRef<'breaker>,
     /// `None` after the call has ended.
     admission: Option<Admission>,
+    /// The start of the call, from [`Inner::start`].
+    start: u64,
     progress: Progress,
 }
 
@@ -51,11 +53,13 @@ enum Progress {
 impl<'breaker> Permit<'breaker> {
     #[inline]
     pub(super) fn borrowed(breaker: &'breaker Inner, admission: Admission) -> Self {
-        Self { breaker: BreakerRef::Borrowed(breaker), admission: Some(admission), progress: Progress::Unguarded }
+        let (breaker, start) = (BreakerRef::Borrowed(breaker), breaker.start());
+        Self { breaker, admission: Some(admission), start, progress: Progress::Unguarded }
     }
 
     pub(super) fn owned(breaker: Arc<Inner>, admission: Admission) -> Self {
-        Self { breaker: BreakerRef::Owned(breaker), admission: Some(admission), progress: Progress::Unguarded }
+        let start = breaker.start();
+        Self { breaker: BreakerRef::Owned(breaker), admission: Some(admission), start, progress: Progress::Unguarded }
     }
 
     /// Returns a future that runs the call, and yields its output together with the permit.
@@ -103,8 +107,8 @@ impl<'breaker> Permit<'breaker> {
     pub(super) fn complete(&mut self, completion: Completion) {
         if let Some(admission) = self.admission.take() {
             match &self.breaker {
-                BreakerRef::Borrowed(breaker) => breaker.complete(admission, completion),
-                BreakerRef::Owned(breaker) => breaker.complete(admission, completion),
+                BreakerRef::Borrowed(breaker) => breaker.complete(admission, self.start, completion),
+                BreakerRef::Owned(breaker) => breaker.complete(admission, self.start, completion),
             }
         }
     }

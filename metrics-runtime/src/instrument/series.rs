@@ -183,29 +183,25 @@ impl Series {
         self.families.returned(&self.values, returned).record(outcome, nanos, value);
     }
 
-    /// Always inlined: a function of its own would save and restore all registers again.
+    /// Records a call in these series.
+    #[expect(clippy::inline_always, reason = "as for `count`")]
     #[inline(always)]
     fn record(&self, outcome: Outcome, nanos: u64, value: Option<f64>) {
-        let thread = Thread::current();
         if outcome == Outcome::Cancelled {
-            self.record_cancelled(nanos);
-        } else if let Some(duration) = self.cached(&self.duration, |families| &families.duration, outcome) {
+            return self.record_cancelled(nanos);
+        }
+        let thread = Thread::current();
+        if let Some(duration) = self.cached(&self.duration, |families| &families.duration, outcome) {
             duration.observe_nanos_by(thread, nanos);
         }
         if let (Some(value), Outcome::Success) = (value, outcome) {
             self.record_value(value);
         }
-        // Counted last, so that a scrape that includes the call also includes its duration and value.
-        if let Some(calls) = self.cached(&self.calls[outcome as usize], |families| &families.calls, outcome) {
-            calls.inc_by_thread(thread);
-        }
-        if exemplars::is_installed() {
-            self.exemplify(outcome, nanos, value);
-        }
+        self.count(thread, outcome, nanos, value);
     }
 
-    /// Counts a cancelled call that has broken its promise. Looks the series up each time, so that calls without an
-    /// objective cost nothing.
+    /// Records a cancelled call. It is overdue if it has broken the promise. Looks that series up each time, so that other
+    /// calls do not pay for it.
     #[cold]
     #[inline(never)]
     fn record_cancelled(&self, nanos: u64) {
@@ -218,6 +214,19 @@ impl Series {
                 overdue.family.count_overflow();
             }
             series.inc();
+        }
+        self.count(Thread::current(), Outcome::Cancelled, nanos, None);
+    }
+
+    /// Counts a recorded call. Comes last, so that a scrape that includes the call also includes its duration and value.
+    #[expect(clippy::inline_always, reason = "a call of this function costs every recorded call 25 instructions")]
+    #[inline(always)]
+    fn count(&self, thread: Thread, outcome: Outcome, nanos: u64, value: Option<f64>) {
+        if let Some(calls) = self.cached(&self.calls[outcome as usize], |families| &families.calls, outcome) {
+            calls.inc_by_thread(thread);
+        }
+        if exemplars::is_installed() {
+            self.exemplify(outcome, nanos, value);
         }
     }
 
