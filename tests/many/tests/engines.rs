@@ -1,4 +1,4 @@
-//! Every query of every panel has the same value on Prometheus and on VictoriaMetrics.
+//! Every query of every panel has the same value on Prometheus and on `VictoriaMetrics`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{SystemTime, UNIX_EPOCH};
