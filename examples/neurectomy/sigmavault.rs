@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use examples::log;
 use examples::run::chain;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use metrics_runtime::circuit_breaker::{CircuitOpen, Verdict};
+use metrics_runtime::circuit_breaker::CircuitOpen;
 use metrics_runtime::{circuit_breaker, track_storage};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
@@ -95,9 +95,9 @@ impl VaultError {
         matches!(self, Self::TimedOut(_) | Self::Missing(_) | Self::Short | Self::Store(_))
     }
 
-    /// Returns the verdict for the circuit breaker. The body of a client says nothing about the store.
-    fn verdict(&self) -> Verdict {
-        if matches!(self, Self::Body(_)) { Verdict::Ignored } else { self.is_outage().into() }
+    /// Returns `true` if the body of the client failed, which says nothing about the store.
+    fn is_the_clients(&self) -> bool {
+        matches!(self, Self::Body(_))
     }
 }
 
@@ -192,7 +192,8 @@ impl Vault {
 
     /// Stores a file while its content arrives, and returns its size. The file is replaced at the end, as a whole.
     #[circuit_breaker(
-        service = "sigmavault", ratio = 0.5, calls = 20, open = "5s", failure_if = VaultError::verdict,
+        service = "sigmavault", ratio = 0.5, calls = 20, open = "5s",
+        failure_if = VaultError::is_outage, ignore_if = VaultError::is_the_clients,
     )]
     #[track_storage("store", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
     pub(crate) async fn store(&self, file: &Path, content: Body) -> Result<u64, VaultError> {
@@ -237,7 +238,8 @@ impl Vault {
     /// Reads a file to its end, or until the client leaves. All of it is one operation of the store, so an error in the
     /// middle counts.
     #[circuit_breaker(
-        service = "sigmavault", ratio = 0.5, calls = 20, open = "5s", failure_if = VaultError::verdict,
+        service = "sigmavault", ratio = 0.5, calls = 20, open = "5s",
+        failure_if = VaultError::is_outage, ignore_if = VaultError::is_the_clients,
     )]
     #[track_storage("retrieve", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
     async fn read(&self, file: &Path, opened: oneshot::Sender<Download>) -> Result<(), VaultError> {
@@ -270,7 +272,8 @@ impl Vault {
     }
 
     #[circuit_breaker(
-        service = "sigmavault", ratio = 0.5, calls = 20, open = "5s", failure_if = VaultError::verdict,
+        service = "sigmavault", ratio = 0.5, calls = 20, open = "5s",
+        failure_if = VaultError::is_outage, ignore_if = VaultError::is_the_clients,
     )]
     #[track_storage("delete", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
     pub(crate) async fn delete(&self, file: &Path) -> Result<(), VaultError> {
@@ -492,7 +495,7 @@ mod tests {
         for sent in [10, PART_BYTES * 2] {
             let parts = [Ok(Bytes::from(vec![1; sent])), Err(io::Error::from(io::ErrorKind::ConnectionReset))];
             let error = vault.store(&name, Body::from_stream(stream::iter(parts))).await.expect_err("half a body");
-            assert_eq!((error.is_outage(), error.verdict()), (false, Verdict::Ignored), "{error}");
+            assert_eq!((error.is_outage(), error.is_the_clients()), (false, true), "{error}");
         }
         assert_eq!(read(&vault, &name).await.expect("there"), "before");
         let files = std::fs::read_dir(folder.path().join("vault")).expect("readable").count();
@@ -516,7 +519,7 @@ mod tests {
                 vault.delete(&name).await,
             ] {
                 let error = outcome.expect_err("no store");
-                assert_eq!((error.is_outage(), error.verdict()), (true, Verdict::Failure), "{error}");
+                assert_eq!((error.is_outage(), error.is_the_clients()), (true, false), "{error}");
             }
         }
     }

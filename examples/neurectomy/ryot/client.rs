@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use examples::json::Object;
 use examples::log;
-use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen, Verdict};
+use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen};
 use metrics_runtime::{Classify, LabelValue, Outcome, circuit_breaker, metrics, track_ryot};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
@@ -84,15 +84,10 @@ pub(crate) enum RyotError {
 }
 
 impl RyotError {
-    /// Returns `true` if the cause is what clients send. It says nothing about Ryot.
+    /// Returns `true` if the cause is what clients send. It says nothing about Ryot, and is no success either: bad requests
+    /// would keep the circuit breaker closed while Ryot is down.
     fn is_the_clients(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::Limited { .. })
-    }
-
-    /// Returns the verdict for the circuit breaker. A client's error is no success either: bad requests would keep the
-    /// breaker closed while Ryot is down.
-    fn verdict(&self) -> Verdict {
-        if self.is_the_clients() { Verdict::Ignored } else { Verdict::Failure }
     }
 }
 
@@ -207,7 +202,7 @@ impl Ryot {
     ///
     /// # Errors
     /// Returns an error if the breaker is open or Ryot returns no completion.
-    #[circuit_breaker(breaker = self.breaker, failure_if = RyotError::verdict)]
+    #[circuit_breaker(breaker = self.breaker, ignore_if = RyotError::is_the_clients)]
     #[track_ryot(
         model = self.model.as_str(),
         tokens = |completion| completion.tokens,
@@ -508,9 +503,8 @@ mod tests {
             let status = StatusCode::from_u16(status).expect("a status");
             let error = error_of(status, "the reason").await;
             assert!(error.to_string().ends_with(": the reason"), "{error}");
-            let expected =
-                if is_the_clients { (Verdict::Ignored, Outcome::Success) } else { (Verdict::Failure, Outcome::Error) };
-            assert_eq!((error.verdict(), error.classify()), expected, "{status}");
+            let outcome = if is_the_clients { Outcome::Success } else { Outcome::Error };
+            assert_eq!((error.is_the_clients(), error.classify()), (is_the_clients, outcome), "{status}");
         }
     }
 }
