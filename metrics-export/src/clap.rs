@@ -40,6 +40,8 @@ impl Subcommand for Command {
     }
 }
 
+const ALERTS: &str = "The settings of alerts";
+
 /// Returns a subcommand with only the options that it takes, so that clap's help and errors are correct.
 fn subcommand(action: Action, name: &'static str) -> clap::Command {
     let about = USAGE.lines().find_map(|line| line.strip_prefix("metrics ")?.strip_prefix(name));
@@ -51,8 +53,10 @@ fn subcommand(action: Action, name: &'static str) -> clap::Command {
             .arg(path("lock").help("The file to compare with [default: metrics.lock]"))
             .arg(Arg::new("files").num_args(0..).value_parser(PathBufValueParser::new()).value_name("FILE")),
         Action::Dashboard => queries(command.arg(path("output"))).arg(interval()).arg(labels("target-label")),
-        Action::Rules => queries(command.arg(path("output"))),
-        Action::Kubernetes => queries(command.arg(path("output"))).arg(interval()),
+        Action::Rules => queries(command.arg(path("output")))
+            .arg(path("alerts").help(ALERTS))
+            .arg(path("tests").help("Also write unit tests for promtool").requires("output")),
+        Action::Kubernetes => queries(command.arg(path("output"))).arg(interval()).arg(path("alerts").help(ALERTS)),
         Action::Lint => command.arg(path("output")).arg(path("accepted")),
         // clap has its own help.
         Action::Docs | Action::Lock | Action::Help => command.arg(path("output")),
@@ -95,6 +99,8 @@ impl FromArgMatches for Command {
             replicas: labels("replica-label"),
             deployments: labels("target-label"),
         };
+        command.alerts = path("alerts");
+        command.tests = path("tests");
         command.job = matches.try_get_one::<String>("job").ok().flatten().cloned();
         if let Ok(Some(files)) = matches.try_get_many::<PathBuf>("files") {
             command.files = files.cloned().collect();
@@ -121,7 +127,8 @@ mod tests {
     fn clap_parses_the_same_commands_as_parse() {
         for args in [
             &["dashboard", "--output", "d.json"][..],
-            &["rules", "--job=shop"],
+            &["rules", "--job=shop", "--alerts", "a.toml"],
+            &["rules", "--output", "r.yaml", "--tests", "t.yaml"],
             &["check", "--lock", "l", "d.json", "r.yaml"],
             &["lint", "--accepted", "a"],
             &["dashboard", "--target-label=cluster", "--target-label", "namespace", "--scrape-interval", "1m"],
@@ -139,6 +146,9 @@ mod tests {
             &["rules", "--output"],
             &["rules", "--output="],
             &["rules", "--job", ""],
+            &["rules", "--tests", "t.yaml"],
+            &["kubernetes", "--output", "k.yaml", "--tests", "t.yaml"],
+            &["docs", "--alerts", "a.toml"],
             &["check", "--lock="],
             &["rules", "--target-label", "cluster"],
             &["dashboard", "--scrape-interval", "30"],

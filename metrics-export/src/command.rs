@@ -14,6 +14,7 @@ use crate::error::debug_as_display;
 use crate::export::Export;
 use crate::kubernetes::JobError;
 use crate::lint;
+use crate::rules::AlertError;
 use crate::scrape::{self, LabelError, Scrape, parse_duration};
 use crate::usages::{MetricPattern, ObjectivePattern, QueryFile};
 
@@ -38,6 +39,8 @@ metrics lint         violations of naming conventions, and the number of series
   --scrape-interval TIME   dashboard, kubernetes: the time between two scrapes [default: 30s]
   --replica-label NAME     dashboard, rules, kubernetes: a label that only tells copies of one series apart; repeatable
   --target-label NAME      dashboard: a label to choose targets by, such as `cluster` or `namespace`; repeatable
+  --alerts FILE            rules, kubernetes: the settings of alerts: which are left out, thresholds, windows, severities
+  --tests FILE             rules: also write unit tests of the rules for `promtool test rules`; needs --output
   --lock FILE              check: the file to compare with [default: metrics.lock]
   --accepted FILE          lint: the findings that are accepted [default: metrics.accepted, if it exists]
   FILE..                   check: dashboards and rules to search for what breaks
@@ -95,6 +98,8 @@ pub struct Command {
     pub(crate) scrape: Scrape,
     pub(crate) lock: Option<PathBuf>,
     pub(crate) accepted: Option<PathBuf>,
+    pub(crate) alerts: Option<PathBuf>,
+    pub(crate) tests: Option<PathBuf>,
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -120,6 +125,15 @@ pub enum CommandError {
     /// An option is not the name of a label of targets.
     #[error(transparent)]
     Label(#[from] LabelError),
+    /// The settings of alerts are not valid.
+    #[error("`{}`: {error}", path.display())]
+    #[non_exhaustive]
+    Alerts {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        error: AlertError,
+    },
     /// A file cannot be read or written.
     #[error("{}: {error}", path.display())]
     #[non_exhaustive]
@@ -198,7 +212,7 @@ fn not_utf8(arg: &OsStr) -> CommandError {
         Some((option @ ("--job" | "--replica-label" | "--target-label"), _)) => {
             format!("{option} takes a name in UTF-8")
         }
-        Some((option @ ("--output" | "--lock" | "--accepted"), _)) => {
+        Some((option @ ("--output" | "--lock" | "--accepted" | "--alerts" | "--tests"), _)) => {
             format!("{option}= takes a name in UTF-8; pass any other name as a separate argument")
         }
         _ => format!("unknown option `{arg}`"),
@@ -220,7 +234,8 @@ fn usage(problem: impl Into<String>) -> CommandError {
 impl Command {
     pub(crate) fn new(action: Action) -> Self {
         let scrape = Scrape::default();
-        Self { action, output: None, job: None, scrape, lock: None, accepted: None, files: Vec::new() }
+        let (output, job, lock, accepted, alerts, tests) = (None, None, None, None, None, None);
+        Self { action, output, job, scrape, lock, accepted, alerts, tests, files: Vec::new() }
     }
 
     /// Parses the arguments after `metrics`. `help`, `--help` and `-h` are a command that writes [`USAGE`].
@@ -260,6 +275,8 @@ impl Command {
             match option.as_str() {
                 "--output" => command.output = Some(value()?.into()),
                 "--lock" => command.lock = Some(value()?.into()),
+                "--alerts" => command.alerts = Some(value()?.into()),
+                "--tests" => command.tests = Some(value()?.into()),
                 "--accepted" => command.accepted = Some(value()?.into()),
                 "--job" | "--scrape-interval" | "--replica-label" | "--target-label" => {
                     let value = value()?.into_string();
@@ -285,6 +302,7 @@ impl Command {
         let checks = self.action == Action::Check;
         let queries = matches!(self.action, Action::Dashboard | Action::Rules | Action::Kubernetes);
         let scrapes = matches!(self.action, Action::Dashboard | Action::Kubernetes);
+        let alerts = matches!(self.action, Action::Rules | Action::Kubernetes);
         let Scrape { interval, replicas, deployments } = &self.scrape;
         for (given, allowed, problem) in [
             (self.job.is_some(), queries, "--job is for `dashboard`, `rules` and `kubernetes`"),
@@ -293,6 +311,9 @@ impl Command {
             (!deployments.is_empty(), self.action == Action::Dashboard, "--target-label is for `dashboard`"),
             (self.accepted.is_some(), self.action == Action::Lint, "--accepted is for `lint`"),
             (self.lock.is_some(), checks, "--lock is for `check`"),
+            (self.alerts.is_some(), alerts, "--alerts is for `rules` and `kubernetes`"),
+            (self.tests.is_some(), self.action == Action::Rules, "--tests is for `rules`"),
+            (self.tests.is_some(), self.output.is_some(), "--tests needs --output, the file that it tests"),
             (!self.files.is_empty(), checks, "only `check` takes files; use --output to write to one"),
             (self.output.is_some(), !checks, "`check` writes no document and does not take --output"),
         ] {
@@ -312,14 +333,17 @@ impl Command {
     /// service should exit with a code other than zero.
     pub fn run(&self, metrics: &Metrics, out: &mut dyn Write) -> Result<(), CommandError> {
         // Help does not depend on the metrics and does not gather them.
-        let export = || {
-            let enabled = metrics.is_enabled().then(|| Export::new(metrics)).ok_or(CommandError::Disabled);
-            enabled.map(|export| export.scraped(self.job.clone(), self.scrape.clone()))
-        };
+        let export = || if metrics.is_enabled() { self.export(metrics) } else { Err(CommandError::Disabled) };
         let mut findings = Vec::new();
         let text = match self.action {
             Action::Dashboard => export()?.dashboard(),
-            Action::Rules => export()?.rules(),
+            Action::Rules => {
+                let export = export()?;
+                if let (Some(tests), Some(rules)) = (&self.tests, &self.output) {
+                    write_file(tests, &export.rule_tests(&relative(rules, tests)))?;
+                }
+                export.rules()
+            }
             Action::Kubernetes => export()?.kubernetes()?,
             Action::Docs => export()?.docs(),
             Action::Lock => export()?.lock(),
@@ -335,10 +359,17 @@ impl Command {
         if findings.is_empty() { Ok(()) } else { Err(CommandError::Lint { findings }) }
     }
 
+    fn export(&self, metrics: &Metrics) -> Result<Export, CommandError> {
+        let export = Export::new(metrics).scraped(self.job.clone(), self.scrape.clone());
+        let Some(path) = &self.alerts else { return Ok(export) };
+        let text = fs::read_to_string(path).map_err(|error| CommandError::File { path: path.clone(), error })?;
+        let settings = text.parse().and_then(|settings| export.alerts(settings));
+        settings.map_err(|error| CommandError::Alerts { path: path.clone(), error })
+    }
+
     fn write(&self, text: &str, out: &mut dyn Write) -> Result<(), CommandError> {
         match &self.output {
-            Some(path) => ignore_broken_pipe(fs::write(path, text))
-                .map_err(|error| CommandError::File { path: path.clone(), error }),
+            Some(path) => write_file(path, text),
             // Bytes that are still buffered when the process ends are lost without an error.
             None => Ok(ignore_broken_pipe(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?),
         }
@@ -405,6 +436,19 @@ impl Command {
             path.display()
         );
         Err(CommandError::Breaks { report })
+    }
+}
+
+fn write_file(path: &Path, text: &str) -> Result<(), CommandError> {
+    ignore_broken_pipe(fs::write(path, text)).map_err(|error| CommandError::File { path: path.to_owned(), error })
+}
+
+/// Returns the path of a file as another file refers to it: its name if both are in one folder.
+fn relative(file: &Path, from: &Path) -> String {
+    let name = file.file_name().filter(|_| file.parent() == from.parent());
+    match name {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => std::path::absolute(file).unwrap_or_else(|_| file.to_owned()).display().to_string(),
     }
 }
 

@@ -7,7 +7,7 @@ use metrics_runtime::Metrics;
 use crate::contract::Contract;
 use crate::kubernetes::{self, JobError};
 use crate::model::Model;
-use crate::rules::{self, Target};
+use crate::rules::{self, AlertError, AlertSettings, Target};
 use crate::scrape::{self, LabelError, Scrape};
 use crate::{dashboard, docs, lint, series};
 
@@ -32,13 +32,14 @@ pub struct Export {
     pub(crate) model: Model,
     job: Option<String>,
     scrape: Scrape,
+    alerts: AlertSettings,
 }
 
 impl Export {
     /// Creates the documents of everything that is registered now.
     #[must_use]
     pub fn new(metrics: &Metrics) -> Self {
-        Self { model: Model::new(metrics), job: None, scrape: Scrape::default() }
+        Self { model: Model::new(metrics), job: None, scrape: Scrape::default(), alerts: AlertSettings::new() }
     }
 
     /// Sets the value that Prometheus gives the label `job` of this service. The default is the namespace.
@@ -90,6 +91,22 @@ impl Export {
         self.job.as_deref().unwrap_or(&self.model.service)
     }
 
+    fn target(&self) -> Target<'_> {
+        Target::job(self.job_or_service()).without(&self.scrape.replicas)
+    }
+
+    /// Sets which alerts are left out, and the thresholds, windows, durations and severities of the others. Adds to the
+    /// settings of earlier calls.
+    ///
+    /// # Errors
+    /// Returns an error if no alert has a name of the settings, if the alert has no threshold or window to set, or if a
+    /// value is not valid.
+    pub fn alerts(mut self, settings: AlertSettings) -> Result<Self, AlertError> {
+        rules::check(&self.model, &settings)?;
+        self.alerts = self.alerts.and(settings);
+        Ok(self)
+    }
+
     /// Returns a dashboard for Grafana, in the classic JSON model.
     #[must_use]
     pub fn dashboard(&self) -> String {
@@ -103,8 +120,19 @@ impl Export {
     /// `honor_labels: true`.
     #[must_use]
     pub fn rules(&self) -> String {
-        let target = Target::job(self.job_or_service()).without(&self.scrape.replicas);
-        rules::node(&rules::groups(&self.model, target)).yaml()
+        rules::node(&rules::groups(&self.model, self.target(), &self.alerts)).yaml()
+    }
+
+    /// Returns unit tests of [`rules`](Self::rules) for `promtool test rules`, in YAML. `file` is the path of the file
+    /// with the rules, relative to that of the tests.
+    ///
+    /// Each test is a scenario, such as a deploy or a burst of errors. Each alert has to fire in its scenarios, to end
+    /// after them, and to be silent in all others.
+    #[must_use]
+    pub fn rule_tests(&self, file: &str) -> String {
+        let target = self.target();
+        let groups = rules::groups(&self.model, target, &self.alerts);
+        rules::rehearsal(&self.model, target, &groups, file)
     }
 
     /// Returns a `PrometheusRule` and a `ServiceMonitor` for the Prometheus operator, in YAML.
@@ -119,7 +147,7 @@ impl Export {
     /// # Errors
     /// Returns an error if the job is not a valid Kubernetes label value.
     pub fn kubernetes(&self) -> Result<String, JobError> {
-        kubernetes::yaml(&self.model, self.job_or_service(), &self.scrape)
+        kubernetes::yaml(&self.model, self.job_or_service(), &self.scrape, &self.alerts)
     }
 
     /// Returns the reference: a Markdown table of every metric.

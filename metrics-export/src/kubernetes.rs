@@ -7,7 +7,7 @@ use crate::document::{list, map};
 use crate::error::debug_as_display;
 use crate::hash::hash;
 use crate::model::Model;
-use crate::rules::{self, Target};
+use crate::rules::{self, AlertSettings, Target};
 use crate::scrape::Scrape;
 
 /// The recommended label for the name of an application
@@ -29,13 +29,13 @@ pub struct JobError {
 debug_as_display!(JobError);
 
 /// Returns both objects, one YAML document each.
-pub(crate) fn yaml(model: &Model, job: &str, scrape: &Scrape) -> Result<String, JobError> {
+pub(crate) fn yaml(model: &Model, job: &str, scrape: &Scrape, alerts: &AlertSettings) -> Result<String, JobError> {
     if !is_label_value(job) {
         return Err(JobError { job: job.to_owned() });
     }
     let name = object_name(job);
     let target = Target::in_namespaces(job).without(&scrape.replicas);
-    let rules = rules::node(&rules::groups(model, target));
+    let rules = rules::node(&rules::groups(model, target, alerts));
     let port = if model.listen.is_some() { "metrics" } else { "http" };
     let mut endpoint = map([
         ("port", port.into()),

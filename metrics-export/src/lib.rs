@@ -65,4 +65,5 @@ mod usages;
 pub use command::{Command, CommandError, USAGE};
 pub use export::Export;
 pub use kubernetes::JobError;
+pub use rules::{AlertError, AlertSetting, AlertSettings};
 pub use scrape::LabelError;

@@ -92,6 +92,20 @@ impl Model {
         self.metrics.iter().find(|metric| metric.base == base)
     }
 
+    /// Returns the counter of calls that were cancelled after the time that an objective promises for this histogram.
+    pub(crate) fn overdue(&self, duration: &Metric) -> Option<&Metric> {
+        let stem = duration.base.strip_suffix("_seconds").unwrap_or(&duration.base);
+        let stem = stem.strip_suffix("_duration").unwrap_or(stem);
+        self.find(&format!("{stem}_overdue_total"))
+    }
+
+    /// Returns the counter of requests whose client left after the time that an objective promises.
+    pub(crate) fn http_overdue(&self) -> Option<&Metric> {
+        let route = &self.http.as_ref()?.route;
+        let mut found = self.of_role(Role::Http).filter(|metric| metric.has(route));
+        found.find(|metric| metric.base.ends_with("requests_overdue_total"))
+    }
+
     pub(crate) fn of_role(&self, role: Role) -> impl Iterator<Item = &Metric> {
         self.metrics.iter().filter(move |metric| metric.role == role)
     }

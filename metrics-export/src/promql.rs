@@ -13,6 +13,7 @@ pub(crate) enum Compare {
     Is,
     IsNot,
     Matches,
+    MatchesNot,
 }
 
 /// One matcher of a selector.
@@ -36,7 +37,9 @@ pub(crate) enum Expr {
     Text(String),
     /// A selector, with a range if `window` is set.
     Series { metric: String, matchers: Vec<Matcher>, window: Option<String> },
-    /// A subquery, `operand[window:step]`.
+    /// A selector at an earlier time, `selector offset 5m`.
+    Offset { series: Box<Expr>, by: String },
+    /// An expression evaluated at many times, `(operand)[15m:30s]`.
     Subquery { operand: Box<Expr>, window: String, step: String },
     /// A function call.
     Call { function: &'static str, arguments: Vec<Expr> },
@@ -76,6 +79,30 @@ pub(crate) fn label_replace(operand: Expr, [label, replacement, source, regex]: 
 }
 
 impl Expr {
+    /// Returns the selector with a range.
+    pub(crate) fn range(mut self, over: &str) -> Self {
+        if let Self::Series { window, .. } = &mut self {
+            *window = Some(over.to_owned());
+        }
+        self
+    }
+
+    /// Returns the selector at a time before the evaluation.
+    pub(crate) fn offset(self, by: &str) -> Self {
+        match self {
+            Self::Without { operator, labels, operand } => {
+                Self::Without { operator, labels, operand: Box::new(operand.offset(by)) }
+            }
+            series => Self::Offset { series: Box::new(series), by: by.to_owned() },
+        }
+    }
+
+    /// Returns the values of the expression within the window, one for each step. Engines choose different steps if
+    /// there is none.
+    pub(crate) fn every(self, window: &str, step: &str) -> Self {
+        Self::Subquery { operand: Box::new(self), window: window.to_owned(), step: step.to_owned() }
+    }
+
     /// Returns `self operator right`.
     pub(crate) fn binary(self, operator: &'static str, right: Self) -> Self {
         self.modified(operator, "", right)
@@ -119,6 +146,7 @@ impl fmt::Display for Expr {
                 }
                 window.as_ref().map_or(Ok(()), |window| write!(f, "[{window}]"))
             }
+            Self::Offset { series, by } => write!(f, "{series} offset {by}"),
             Self::Subquery { operand, window, step } => {
                 side(f, operand)?;
                 write!(f, "[{window}:{step}]")
@@ -173,6 +201,7 @@ impl fmt::Display for Matcher {
             Compare::Is => "=",
             Compare::IsNot => "!=",
             Compare::Matches => "=~",
+            Compare::MatchesNot => "!~",
         };
         write!(f, "{}{operator}", self.label)?;
         quoted(f, &self.value)

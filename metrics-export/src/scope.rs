@@ -107,8 +107,7 @@ impl Scope {
     ///
     /// `rate` drops the name, so the label is set before, on the values within a subquery.
     pub(crate) fn each_rate(&self, names: &Names) -> Expr {
-        let (window, step) = (self.window.clone(), self.step.clone());
-        let values = Expr::Subquery { operand: Box::new(self.labelled(names)), window, step };
+        let values = self.labelled(names).every(&self.window, &self.step);
         self.owned(names.shared, self.once(call("rate", [values])))
     }
 

@@ -269,7 +269,7 @@ impl<'a> MetricPattern<'a> {
         text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).any(|word| {
             let levels: Vec<_> = word.split(':').collect();
             match levels.as_slice() {
-                ["slo", "bad_events", _] => self.has_objective_in(text),
+                ["slo", "bad_events" | "events", _] => self.has_objective_in(text),
                 [_, metric, _] if is_sample(metric, self.recorded.as_deref()) => true,
                 _ => is_sample(word, Some(self.name)),
             }

@@ -38,6 +38,12 @@ pub fn victoria() -> Option<Victoria> {
     found("victoria-metrics", on_path("victoria-metrics")).map(Victoria::new)
 }
 
+/// Finds vmalert, which evaluates rules on VictoriaMetrics.
+#[must_use]
+pub fn vmalert() -> Option<Program> {
+    found("vmalert", on_path("vmalert")).map(Program::new)
+}
+
 /// Finds the Pushgateway.
 #[must_use]
 pub fn pushgateway() -> Option<Pushgateway> {

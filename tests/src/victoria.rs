@@ -58,6 +58,11 @@ impl Store {
     /// Stores samples. Queries see them afterwards.
     pub fn import(&self, samples: &Samples) {
         let _ = self.client.post("/api/v1/import/prometheus", "text/plain", samples.text(1000)).expect(204);
+        self.flush();
+    }
+
+    /// Makes everything that was written visible to queries.
+    pub fn flush(&self) {
         let _ = self.client.get("/internal/force_flush").expect(200);
     }
 

@@ -1,5 +1,5 @@
-//! Installation of the tools that the tests need beyond Rust: Prometheus with promtool, a Pushgateway, curl,
-//! slowhttptest and Chromium; and, in a virtual environment under the target folder, the Python packages
+//! Installation of the tools that the tests need beyond Rust: Prometheus with promtool, VictoriaMetrics, a Pushgateway,
+//! curl, slowhttptest and Chromium; and, in a virtual environment under the target folder, the Python packages
 //! `prometheus-client`, `grafana-foundation-sdk` and `plotly`.
 //!
 //! Installed tools are not changed, so a second run changes nothing. Packages are installed with apt if it is available
@@ -26,6 +26,7 @@ pub(crate) fn run() -> Vec<String> {
     let mut missing = Vec::new();
     let tools = [
         ("prometheus", PROMETHEUS.get()),
+        ("victoria-metrics", VICTORIA_METRICS.get()),
         ("pushgateway", PUSHGATEWAY.get()),
         ("curl", program("curl")),
         ("slowhttptest", program("slowhttptest")),
@@ -63,6 +64,12 @@ const PROMETHEUS: Package = Package {
     name: "prometheus",
     programs: &["promtool", "prometheus"],
     by_hand: "`sudo apt-get install prometheus` or `brew install prometheus`",
+};
+
+const VICTORIA_METRICS: Package = Package {
+    name: "victoria-metrics",
+    programs: &["vmalert", "victoria-metrics"],
+    by_hand: "`sudo apt-get install victoria-metrics`, or its release linked under that name",
 };
 
 const PUSHGATEWAY: Package = Package {

@@ -1,12 +1,14 @@
-//! Tests of every alert: promtool evaluates the rules of both services, and of one with all kinds of metrics, on
-//! synthetic series.
+//! Tests of the details of alerts: promtool evaluates the rules of both services, and of one with metrics of breakers
+//! and of the process, on synthetic series. `rehearsal` tests that every alert fires in its scenarios.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use metrics_export::Export;
 use metrics_runtime::circuit_breaker::BreakerHandle;
-use metrics_runtime::{Metrics, Registry};
+use metrics_runtime::http::Http;
+use metrics_runtime::{Metrics, Objective, Registry};
 use serde_json::{Value, json};
 use tests::tools;
 
@@ -32,15 +34,6 @@ fn everything() -> Rules {
     }
     let metrics = Metrics::builder().namespace("neurectomy").registry(&registry).build().unwrap();
     Rules { service: "neurectomy", text: Export::new(&metrics).rules() }
-}
-
-/// The series that make an alert fire, and the time at which it fires. [`metric`] adds the labels that every series
-/// has.
-struct Fires {
-    /// The name without the name of the service.
-    alert: &'static str,
-    series: &'static [(&'static str, &'static str)],
-    at: &'static str,
 }
 
 /// The series of a healthy service, for which no alert fires.
@@ -101,43 +94,6 @@ const OPEN_BREAKER: &[(&str, &str)] = &[
     ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"rejected\"}", "0+5x100"),
 ];
 
-const FLAPPING_BREAKER: &[(&str, &str)] = &[
-    ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "0 1 0 1 0 1 0 1 0 1 0 1 0x100"),
-    ("SERVICE_circuit_breaker_transitions_total{service=\"ryot\", from=\"closed\", to=\"open\"}", "0+1x20"),
-];
-
-const HANGING_PROBE: &[(&str, &str)] = &[
-    ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "2x30"),
-    ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0x30"),
-    ("SERVICE_circuit_breaker_probes_in_flight{service=\"ryot\"}", "1x30"),
-];
-
-const WANTED_BREAKER: &[(&str, &str)] = &[
-    ("SERVICE_circuit_breaker_state{service=\"ryot\"}", "2x30"),
-    ("SERVICE_circuit_breaker_last_transition_timestamp_seconds{service=\"ryot\"}", "0x30"),
-    ("SERVICE_circuit_breaker_calls_total{service=\"ryot\", result=\"rejected\"}", "0+1x30"),
-];
-
-#[rustfmt::skip]
-const FIRES: &[Fires] = &[
-    Fires { alert: "TargetDown", series: &[("up{}", "1 0x20")], at: "8m" },
-    Fires { alert: "TargetAbsent", series: &[], at: "8m" },
-    Fires { alert: "HttpErrorRatio", series: FAILING_REQUESTS, at: "15m" },
-    Fires { alert: "HttpBrokenResponses", series: BROKEN_RESPONSES, at: "15m" },
-    Fires { alert: "HttpLatency", series: SLOW_REQUESTS, at: "30m" },
-    Fires { alert: "RyotRequestsErrorRatio", series: FAILING_RYOT, at: "15m" },
-    Fires { alert: "RyotRequestsLatency", series: SLOW_RYOT, at: "30m" },
-    Fires { alert: "SigmavaultOperationsErrorRatio", series: &[("SERVICE_sigmavault_operations_total{operation=\"store\", status=\"panic\"}", "0+6x60")], at: "15m" },
-    Fires { alert: "BreakerRejecting", series: OPEN_BREAKER, at: "20m" },
-    Fires { alert: "BreakerFlapping", series: FLAPPING_BREAKER, at: "14m" },
-    Fires { alert: "BreakerStuckHalfOpen", series: HANGING_PROBE, at: "12m" },
-    Fires { alert: "BreakerStuckHalfOpen", series: WANTED_BREAKER, at: "12m" },
-    Fires { alert: "LabelOverflow", series: &[("metrics_runtime_label_overflow_total{metric=\"a\"}", "0 0 1 1 1")], at: "4m" },
-    Fires { alert: "ScrapeErrors", series: &[("metrics_runtime_scrape_errors_total{cause=\"panic\"}", "0 0 1 1 1")], at: "4m" },
-    Fires { alert: "FileDescriptors", series: &[("process_open_fds{}", "900x30"), ("process_max_fds{}", "1000x30")], at: "15m" },
-    Fires { alert: "Restarts", series: &[("process_start_time_seconds{}", "1 2 3 4 4 4 4")], at: "5m" },
-];
-
 /// Returns the selector of a series with the names of the service, and the labels of a target and of the route.
 fn metric(service: &str, series: &str) -> String {
     let (requests, route) =
@@ -193,34 +149,6 @@ fn promtool_accepts_the_rules() {
     };
     for example in EXAMPLES {
         promtool.check_rules(&example.committed("rules")).unwrap();
-    }
-}
-
-#[test]
-fn every_alert_fires_when_it_should() {
-    for rules in all() {
-        let service = camel(rules.service);
-        let mut all = rules.alerts();
-        let mut scenarios = Vec::new();
-        for Fires { alert, series, at } in FIRES {
-            let name = format!("{service}{alert}");
-            if rules.alerts().contains(&name) {
-                all.remove(&name);
-                scenarios.push(scenario(&rules, series, &[fires(&name, at)]));
-            }
-        }
-        let burns: Vec<_> = all.iter().filter(|name| name.contains("Burn")).cloned().collect();
-        let (slow, failing): (Vec<_>, _) = burns.into_iter().partition(|name| name.contains("Latency"));
-        let series = |of: &[&[(&'static str, &'static str)]]| of.concat();
-        let only = |firing: &[String], silent: &str| {
-            let silent = format!("ALERTS{{alertname=~\".*{silent}Burn.*\", alertstate=\"firing\"}}");
-            firing.iter().map(|alert| fires(alert, "4h")).chain([absent(&silent, "4h")]).collect::<Vec<_>>()
-        };
-        scenarios.push(scenario(&rules, &series(&[FAILING_REQUESTS, FAILING_RYOT]), &only(&failing, "Latency")));
-        scenarios.push(scenario(&rules, &series(&[SLOW_REQUESTS, SLOW_RYOT]), &only(&slow, "Success")));
-        all.retain(|name| !name.contains("Burn"));
-        assert!(all.is_empty(), "no scenario makes these fire: {all:?}");
-        test(&rules, &scenarios);
     }
 }
 
@@ -330,7 +258,7 @@ fn clients_that_disconnect_early_do_not_hide_failures() {
 fn no_ratio_or_quantile_is_recorded_without_calls() {
     for rules in all().into_iter().filter(|rules| rules.text.contains("record: ")) {
         let series: Vec<_> = SLOW_REQUESTS.iter().chain(SLOW_RYOT).map(|(name, _)| (*name, "7x30")).collect();
-        let recorded = r#"{__name__=~".+:(p50|p95|p99|error_ratio)_rate5m|slo:.+"}"#;
+        let recorded = r#"{__name__=~".+:(p50|p95|p99|error_ratio)_rate5m|slo:.+:ratio_.+"}"#;
         test(&rules, &[scenario(&rules, &series, &[absent(recorded, "20m")])]);
     }
 }
@@ -339,7 +267,10 @@ fn no_ratio_or_quantile_is_recorded_without_calls() {
 fn the_text_of_an_alert_is_true() {
     let rules = Rules { service: "neurectomy", text: NEURECTOMY.document("rules") };
     let expected = |alert: &str, labels: Value, summary: &str, description: &str| {
-        let annotations = json!({ "summary": summary, "description": description });
+        let (_, rule) = rules.text.split_once(&format!("- alert: {alert}\n")).unwrap();
+        let (_, runbook) = rule.split_once("runbook: '").unwrap();
+        let runbook = runbook.lines().next().unwrap().trim_end_matches('\'').replace("''", "'");
+        let annotations = json!({ "summary": summary, "description": description, "runbook": runbook });
         let alerts = json!([{ "exp_labels": labels, "exp_annotations": annotations }]);
         json!([{ "alertname": alert, "eval_time": "20m", "exp_alerts": alerts }])
     };
@@ -348,7 +279,7 @@ fn the_text_of_an_alert_is_true() {
         "NeurectomyBreakerRejecting",
         json!({ "severity": "page", "job": "neurectomy", "service": "ryot" }),
         "the circuit breaker of ryot rejects calls",
-        "For five minutes calls to ryot have been answered without it, about 15 of them within the last three.",
+        "For 5 minutes calls to ryot have been answered without it, about 15 of them within the last 3 minutes.",
     );
     let mut burning = scenario(&rules, SLOW_REQUESTS, &[]);
     let slo = "http_v1_files_path_latency";
@@ -364,7 +295,7 @@ fn the_text_of_an_alert_is_true() {
         "NeurectomyRyotRequestsErrorRatio",
         json!({ "severity": "page", "job": "neurectomy" }),
         "more than 5% fail: Calls to the Ryot language model, by status (job neurectomy)",
-        &format!("50% failed within the last five minutes. {rejected}"),
+        &format!("50% failed within the last 3 minutes. {rejected}"),
     );
     test(&rules, &[rejecting, burning, failing]);
     let lines: Vec<_> = rules.text.lines().collect();
@@ -384,14 +315,32 @@ fn objectives_have_an_alert_for_each_pair_of_windows() {
     assert!(!everything().alerts().iter().any(|alert| alert.contains("Burn")), "that service has no objectives");
 }
 
+/// The text format, OpenMetrics, Prometheus 3 and VictoriaMetrics write the same bound differently.
 #[test]
-fn every_scenario_is_about_an_existing_alert() {
-    let all: BTreeSet<_> = all().iter().flat_map(Rules::alerts).collect();
-    for Fires { alert, .. } in FIRES {
-        assert!(all.contains(&format!("Neurectomy{alert}")), "{alert}");
+fn an_objective_finds_its_bucket_in_every_spelling() {
+    let spellings: [(Duration, f64, &[&str]); 3] = [
+        (Duration::from_micros(10), 1e-5, &["0.00001", "1e-05", "1e-5", "1.0e-05"]),
+        (Duration::from_secs(1), 1.0, &["1", "1.0"]),
+        (Duration::from_secs(1_000_000), 1e6, &["1000000", "1000000.0", "1e+06", "1e6", "1E6"]),
+    ];
+    for (latency, bound, spellings) in spellings {
+        let objective = Objective::new().latency(latency, 99.0);
+        let http = Http::new().buckets(vec![bound, 2e6]);
+        let metrics = Metrics::builder().namespace("neurectomy").registry(&Registry::new()).http(http);
+        let metrics = metrics.objective("/v1/files/{*path}", objective).build().unwrap();
+        let rules = Rules { service: "neurectomy", text: Export::new(&metrics).rules() };
+        let scenarios = spellings.iter().flat_map(|spelling| {
+            let alert = "NeurectomyHttpV1FilesPathLatencyBurn1h";
+            let of = |within: &str| {
+                let bucket = format!("SERVICE_request_duration_seconds_bucket{{le=\"{spelling}\"}}");
+                let series = [(bucket.as_str(), within), ("SERVICE_request_duration_seconds_count{}", "0+60x30")];
+                scenario(&rules, &series, &[])
+            };
+            let (mut slow, mut fast) = (of("0x30"), of("0+60x30"));
+            slow["promql_expr_test"] = json!([fires(alert, "20m")]);
+            fast["promql_expr_test"] = json!([absent("ALERTS{alertname=~\".*Burn.*\", alertstate=\"firing\"}", "20m")]);
+            [slow, fast]
+        });
+        test(&rules, &scenarios.collect::<Vec<_>>());
     }
-}
-
-fn camel(name: &str) -> String {
-    name[..1].to_uppercase() + &name[1..]
 }

@@ -81,7 +81,8 @@ fn labels_of_the_operator_do_not_replace_labels_of_metrics() {
         let name = pair[0].strip_prefix("- record: '")?.strip_suffix('\'')?;
         Some((name, pair[1].strip_prefix("expr: '")?.strip_suffix('\'')?))
     });
-    let by_endpoint: Vec<_> = records.filter(|(name, _)| name.starts_with("namespace_job_endpoint:")).collect();
+    let is_rate = |name: &str| name.starts_with("namespace_job_endpoint:") && name.ends_with("rate5m");
+    let by_endpoint: Vec<_> = records.filter(|(name, _)| is_rate(name)).collect();
     assert_eq!(by_endpoint.len(), 5, "{rules}");
     for (_, query) in by_endpoint {
         server.wait_until(query, |found| {

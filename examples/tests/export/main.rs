@@ -5,10 +5,12 @@
 
 mod alerts;
 mod documents;
+mod engines;
 mod fleet;
 mod kubernetes;
 mod panels;
 mod picture;
+mod rehearsal;
 
 use std::path::{Path, PathBuf};
 

@@ -1,37 +1,30 @@
 //! Alerts on the metrics of the service. An alert exists only if its metric does.
 
+use std::time::Duration;
+
 use metrics_runtime::description::MetricKind;
 
-use super::{Alert, MIN_FAILURES, Rule, Target, camel, label_list, rejection_note, template_text};
+use super::events::Events;
+use super::scenario::Scenario;
+use super::settings::{AlertSettings, Tuning};
+use super::time::spoken;
+use super::{Alert, Rule, Target, Text, camel, percent, template_text};
 use crate::document::number;
-use crate::metric::Metric;
 use crate::model::Model;
-use crate::promql::{Compare, Expr, Matcher, aggregate, call, matcher};
-use crate::roles::{Http, failed_calls};
-use crate::scope::Scope;
+use crate::promql::{Expr, aggregate, call};
 
-/// The ratio of failures above which an alert fires, without an objective.
-const MAX_ERROR_RATIO: f64 = 0.05;
-
-/// The approximate number of observations that an alert on a quantile requires.
-const MIN_OBSERVATIONS: f64 = 20.0;
-
-/// The window of events that have to continue while an alert is pending.
-///
-/// It is shorter than the `for` duration of five minutes, so that one burst cannot keep the alert pending, and contains
-/// three scrapes at one scrape a minute.
-const CONTINUING: &str = "3m";
-
-struct Alerts<'a> {
-    model: &'a Model,
-    target: Target<'a>,
+/// The alerts that were written so far, with the series that they use.
+pub(super) struct Alerts<'a> {
+    pub(super) model: &'a Model,
+    pub(super) target: Target<'a>,
+    settings: &'a AlertSettings,
     rules: Vec<Rule>,
 }
 
-/// Returns all alerts.
-pub(super) fn rules(model: &Model, target: Target<'_>) -> Vec<Rule> {
-    let mut alerts = Alerts { model, target, rules: Vec::new() };
-    alerts.target();
+/// Returns all alerts, each after the series that it uses.
+pub(super) fn rules(model: &Model, target: Target<'_>, settings: &AlertSettings) -> Vec<Rule> {
+    let mut alerts = Alerts { model, target, settings, rules: Vec::new() };
+    alerts.targets();
     alerts.http();
     alerts.functions();
     alerts.breakers();
@@ -41,212 +34,149 @@ pub(super) fn rules(model: &Model, target: Target<'_>) -> Vec<Rule> {
 }
 
 impl Alerts<'_> {
-    fn over(&self, window: &str) -> Scope {
-        self.target.over(window)
+    /// Returns the numbers of an alert, or `None` if it is left out.
+    pub(super) fn tuned(&self, name: &str, defaults: Tuning) -> Option<Tuning> {
+        self.settings.resolve(&camel(&self.model.service), name, defaults)
     }
 
-    fn page(&mut self, name: &str, expr: Expr, holds: &'static str, summary: &str, description: &str) {
-        self.add(name, expr, Alert::new(holds, "page", summary, description));
-    }
-
-    fn ticket(&mut self, name: &str, expr: Expr, holds: &'static str, summary: &str, description: &str) {
-        self.add(name, expr, Alert::new(holds, "ticket", summary, description));
-    }
-
-    fn add(&mut self, name: &str, expr: Expr, alert: Alert) {
+    /// Adds an alert, and the scenarios in which it fires.
+    pub(super) fn alert(&mut self, name: &str, tuning: Tuning, expr: Expr, text: Text, fires: &[Scenario]) {
         let name = format!("{}{name}", camel(&self.model.service));
+        let ends = tuning.window.unwrap_or_default();
+        let alert = Alert { tuning, text, fires: fires.to_vec(), may_fire: Vec::new(), delay: Duration::ZERO, ends };
         self.rules.push(Rule { name, expr, labels: Vec::new(), alert: Some(alert) });
     }
 
-    fn target(&mut self) {
-        let up = self.over("").now("up");
-        self.page(
-            "TargetDown",
-            up.clone().compared("==", 0.0),
-            "5m",
-            "{{ $labels.instance }} of {{ $labels.job }} cannot be scraped",
-            "Prometheus has had no page of this instance for five minutes.",
-        );
-        let job = template_text(self.target.job);
-        let absent = call("absent", [up.clone()]);
-        let by = self.target.by([]);
-        if by == ["job"] {
-            self.page(
-                "TargetAbsent",
-                absent,
-                "5m",
-                &format!("no instance of {job} is known"),
-                "Prometheus finds no target for this job: the service is gone, or its discovery.",
+    /// Returns the alert that was added last.
+    pub(super) fn last(&mut self) -> Option<&mut Alert> {
+        self.rules.last_mut()?.alert.as_mut()
+    }
+
+    /// Says that the condition of the last alert is only true after its window.
+    pub(super) fn delayed(&mut self) {
+        if let Some(alert) = self.last() {
+            alert.delay = alert.ends;
+        }
+    }
+
+    /// Records an expression for the alerts after it. Returns the recorded series.
+    pub(super) fn record(&mut self, name: String, expr: Expr) -> Expr {
+        let series = self.target.recorded(&name, []);
+        if !self.rules.iter().any(|rule| rule.name == name) {
+            self.rules.push(Rule::record(name, expr));
+        }
+        series
+    }
+
+    fn targets(&mut self) {
+        let target = self.target;
+        let up = target.now("up");
+        if let Some(tuning) = self.tuned("TargetDown", Tuning::new("page", 5)) {
+            let text = Text::new(
+                "{{ $labels.instance }} of {{ $labels.job }} cannot be scraped",
+                format!("Prometheus has had no page of this instance for {}.", spoken(tuning.holds)),
+                "The process has ended, hangs, or its page cannot be reached or is refused. Look at the error on the page \
+                 `Status > Targets` of Prometheus, at the panel `Instances`, and at the log of the instance.",
+                None,
             );
+            self.alert("TargetDown", tuning, up.clone().compared("==", 0.0), text, &[Scenario::TargetDown]);
+        }
+        self.target_absent();
+        self.instances_lost();
+    }
+
+    fn target_absent(&mut self) {
+        let Some(tuning) = self.tuned("TargetAbsent", Tuning::new("page", 5)) else { return };
+        let (target, by) = (self.target, self.target.by([]));
+        let up = target.now("up");
+        let absent = call("absent", [up.clone()]);
+        let job = template_text(target.job);
+        let runbook = "The service is gone, or its discovery. Look at the targets of the job in Prometheus, at what \
+                       starts the service, and at the panel `Instances` for the time at which they vanished.";
+        let gone = "Prometheus finds no target for this job: the service is gone, or its discovery.";
+        let (expr, text) = if by == ["job"] {
+            (absent, Text::new(format!("no instance of {job} is known"), gone, runbook, None))
         } else {
             // `absent` has no namespaces, and is empty while any namespace has targets. So the alert compares with the
             // namespaces that had targets before.
-            let before = aggregate("group", &by, self.over("1h").windowed("present_over_time", "up"));
-            let gone = before.binary("unless", aggregate("group", &by, up));
-            self.page(
-                "TargetAbsent",
-                gone.binary("or", absent),
-                "5m",
-                &format!("no instance of {job} is known in a namespace, or in any"),
-                "Prometheus finds no target for this job: the service is gone, or its discovery. The label `namespace` \
-                 is a namespace that had targets within the last hour; without the label, no namespace has targets.",
+            let before = aggregate("group", &by, target.over("1h").windowed("present_over_time", "up"));
+            let expr = before.binary("unless", aggregate("group", &by, up)).binary("or", absent);
+            let summary = format!("no instance of {job} is known in a namespace, or in any");
+            let description = format!(
+                "{gone} The label `namespace` is a namespace that had targets within the last hour; without the label, no \
+                 namespace has targets."
             );
-        }
+            (expr, Text::new(summary, description, runbook, None))
+        };
+        self.alert("TargetAbsent", tuning, expr, text, &[Scenario::ServiceGone]);
     }
 
-    fn http(&mut self) {
-        let Some(http) = self.model.http.clone() else { return };
-        let by = self.target.by([http.route.as_str()]);
-        self.error_ratio("Http", "HTTP requests", "", &http.requests, &by, http.failed());
-        self.broken_responses(&http, &by);
-        if let Some(duration) = &http.duration {
-            self.latency("Http", "HTTP requests", duration, &by);
-        }
-    }
-
-    /// A response whose body fails has the status that was sent before, so it is not in the ratio of errors.
-    fn broken_responses(&mut self, http: &Http, by: &[&str]) {
-        let Some((aborted, broken)) = http.broken() else { return };
-        let scope = self.over("5m");
-        let broken = scope.with([broken]);
-        let ratio = broken.rate(aborted, by).ratio(&scope.rate(&http.requests, by)).compared(">", MAX_ERROR_RATIO);
-        let enough = broken.increase(aborted, by).compared(">=", MIN_FAILURES);
-        self.page(
-            "HttpBrokenResponses",
-            ratio.binary("and", enough),
-            "5m",
-            &format!("more than 5% break off: bodies of HTTP responses{}", label_list(by)),
-            "{{ $value | humanizePercentage }} of the responses within the last five minutes broke off after their \
-             status was sent, because their body returned an error or panicked.",
+    /// Targets that vanish, such as those of a scraper that has ended, are neither down nor absent. The median of their
+    /// number is the same during a deploy, which replaces instances, and follows a change of scale within the window.
+    fn instances_lost(&mut self) {
+        let defaults = Tuning::new("ticket", 10).above(0.0).within(120);
+        let Some(tuning) = self.tuned("InstancesLost", defaults) else { return };
+        let (target, by) = (self.target, self.target.by([]));
+        let instances = aggregate("group", &target.by(["instance"]), target.now("up"));
+        let name = format!("{}:up:instances", by.join("_"));
+        let now = self.record(name, aggregate("count", &by, instances));
+        let window = tuning.window();
+        let median = call("quantile_over_time", [Expr::Number(0.5), now.clone().range(&window)]);
+        let lost = median.binary("-", now);
+        let text = Text::new(
+            "{{ $labels.job }} has lost {{ $value }} instances",
+            format!(
+                "For {} fewer instances than usual within the last {} have been known to Prometheus. Nothing that \
+                 happens to the others is measured.",
+                spoken(tuning.holds),
+                tuning.spoken_window()
+            ),
+            &format!(
+                "Instances that were there are not targets any more: their scraper has ended, their discovery is broken, or \
+                 the service was scaled down. After {window} the new number is the usual one. The query \
+                 `present_over_time(up[{window}]) unless up` lists those that are gone; the panel `Instances` shows the \
+                 time.",
+            ),
+            None,
         );
-    }
-
-    fn functions(&mut self) {
-        let rejected = rejection_note(self.model);
-        for function in self.model.functions.clone() {
-            let name = camel(function.calls.base.trim_end_matches("_total"));
-            let subject = template_text(&function.calls.help);
-            let subject = subject.trim_end_matches('.');
-            let by = self.target.by(function.by());
-            self.error_ratio(&name, subject, rejected, &function.calls.name, &by, failed_calls());
-            if let Some(duration) = &function.duration {
-                self.latency(&name, subject, duration, &self.target.by(function.timed_by(duration)));
-            }
-        }
-    }
-
-    fn error_ratio(&mut self, name: &str, subject: &str, note: &str, metric: &str, by: &[&str], failed: Matcher) {
-        let scope = self.over("5m");
-        let failures = scope.with([failed]);
-        let ratio = failures.rate(metric, by).ratio(&scope.rate(metric, by)).compared(">", MAX_ERROR_RATIO);
-        let enough = failures.increase(metric, by).compared(">=", MIN_FAILURES);
-        self.page(
-            &format!("{name}ErrorRatio"),
-            ratio.binary("and", enough),
-            "5m",
-            &format!("more than 5% fail: {subject}{}", label_list(by)),
-            &format!("{{{{ $value | humanizePercentage }}}} failed within the last five minutes.{note}"),
-        );
-    }
-
-    fn latency(&mut self, name: &str, subject: &str, duration: &Metric, by: &[&str]) {
-        // Buckets are placed around the expected durations. The last one is beyond them.
-        let [.., bound, _] = duration.buckets.as_slice() else { return };
-        let scope = self.over("5m");
-        let slow = scope.quantile(0.95, &duration.name, by).compared(">", *bound);
-        let enough = scope.increase(&format!("{}_count", duration.name), by).compared(">=", MIN_OBSERVATIONS);
-        let bound = number(*bound);
-        // Within a bucket a quantile is an estimate, and beyond the last bucket it is unknown.
-        self.ticket(
-            &format!("{name}Latency"),
-            slow.binary("and", enough),
-            "10m",
-            &format!("slower than the buckets expect: {subject}{}", label_list(by)),
-            &format!("More than one of twenty took longer than {bound} s within the last five minutes."),
-        );
-    }
-
-    fn breakers(&mut self) {
-        let calls = self.model.find("circuit_breaker_calls_total").filter(|metric| metric.has("result"));
-        let rejected = calls.map(|calls| {
-            let scope = self.over(CONTINUING).with([matcher("result", Compare::Is, "rejected")]);
-            move |by: &[&str]| scope.increase(&calls.name, by)
-        });
-        if let Some(rejected) = &rejected {
-            self.page(
-                "BreakerRejecting",
-                rejected(&self.target.by(["service"])).compared(">=", MIN_FAILURES),
-                "5m",
-                "the circuit breaker of {{ $labels.service }} rejects calls",
-                "For five minutes calls to {{ $labels.service }} have been answered without it, about \
-                 {{ $value | printf \"%.0f\" }} of them within the last three.",
-            );
-        }
-        let by = self.target.by(["instance", "service"]);
-        let transitions = self
-            .model
-            .find("circuit_breaker_transitions_total")
-            .filter(|metric| metric.has("from") && metric.has("to"));
-        if let Some(transitions) = transitions {
-            // The number of scrapes with more openings than the scrape before. A reset of the counter also changes its
-            // value. Only transitions from closed count: in one outage, every failed probe opens the breaker again.
-            let opening = [("from", "closed"), ("to", "open")].map(|(label, state)| matcher(label, Compare::Is, state));
-            let opened = self.over("15m").with(opening);
-            let opened =
-                opened.windowed("changes", &transitions.name).binary("-", opened.windowed("resets", &transitions.name));
-            self.ticket(
-                "BreakerFlapping",
-                aggregate("sum", &by, opened).compared(">", 3.0),
-                "",
-                "the circuit breaker of {{ $labels.service }} opens again and again",
-                "On {{ $labels.instance }} it has gone from closed to open more than three times within fifteen minutes, \
-                 probes that failed in between not counted.",
-            );
-        }
-        let gauge = |base| self.model.find(base).map(|metric| self.over("").now(&metric.name));
-        let (state, probes, last) = (
-            gauge("circuit_breaker_state"),
-            gauge("circuit_breaker_probes_in_flight"),
-            gauge("circuit_breaker_last_transition_timestamp_seconds"),
-        );
-        let (Some(state), Some(probes), Some(last), Some(rejected)) = (state, probes, last, rejected) else { return };
-        // An idle breaker is half-open after its time in the open state, so the alert requires calls. A breaker that
-        // opens between scrapes may be half-open at every scrape, so the last transition must be five minutes ago. The
-        // conditions must hold for five minutes, so the alert fires ten minutes after the last transition.
-        let on = format!("on ({})", by.join(", "));
-        let called = probes.compared(">", 0.0).binary("or", rejected(&by).compared(">", 0.0));
-        let recent = call("time", []).binary("-", last).compared("<", 300.0);
-        let half_open = state.compared("==", 2.0);
-        self.ticket(
-            "BreakerStuckHalfOpen",
-            half_open.modified("and", &on, called).modified("unless", &on, recent),
-            "5m",
-            "the circuit breaker of {{ $labels.service }} stays half-open",
-            "On {{ $labels.instance }} no probe has decided for ten minutes whether the service is back, though calls \
-             are under way or were rejected.",
-        );
+        let expr = lost.compared(">", tuning.limit());
+        self.alert("InstancesLost", tuning, expr, text, &[Scenario::AgentLost]);
     }
 
     fn toolkit(&mut self) {
-        if let Some(metric) = self.model.find("metrics_runtime_label_overflow_total") {
-            self.ticket(
-                "LabelOverflow",
-                self.over("15m").increase(&metric.name, &self.target.by(["metric"])).compared(">", 0.0),
-                "",
+        let target = self.target;
+        let found = self.model.find("metrics_runtime_label_overflow_total");
+        let tuned = self.tuned("LabelOverflow", Tuning::new("ticket", 0).above(0.0).within(15));
+        if let (Some(metric), Some(tuning)) = (found, tuned) {
+            let by = target.by(["metric"]);
+            let text = Text::new(
                 "{{ $labels.metric }} has more label values than it may",
-                "Further values are counted in the series `_overflow`: look for a label that a client decides.",
+                format!("Within the last {} values were counted in the series `_overflow`.", tuning.spoken_window()),
+                "Totals stay exact, single values beyond the limit are not. Look for a label that a client decides, and \
+                 bound it, or set a larger `limit`. The panels are in the row `The metrics themselves`.",
+                None,
             );
+            let expr = Events::of(&metric.name, []).within(target, &tuning.window(), &by);
+            let expr = expr.compared(">", tuning.limit());
+            self.alert("LabelOverflow", tuning, expr, text, &[Scenario::LabelOverflow]);
         }
-        if let Some(metric) = self.model.find("metrics_runtime_scrape_errors_total") {
-            let by = self.target.by(["instance"].into_iter().chain(metric.first_of(&["cause"])));
-            self.ticket(
-                "ScrapeErrors",
-                self.over("15m").increase(&metric.name, &by).compared(">", 0.0),
-                "",
+        let found = self.model.find("metrics_runtime_scrape_errors_total");
+        let tuned = self.tuned("ScrapeErrors", Tuning::new("ticket", 0).above(0.0).within(15));
+        if let (Some(metric), Some(tuning)) = (found, tuned) {
+            let by = target.by(["instance"].into_iter().chain(metric.first_of(&["cause"])));
+            let text = Text::new(
                 "a page of {{ $labels.instance }} lacked metrics",
-                "Collectors or metrics were left out within the last fifteen minutes ({{ $labels.cause }}). The log says \
-                 which was the first.",
+                format!(
+                    "Collectors or metrics were left out within the last {} ({{{{ $labels.cause }}}}).",
+                    tuning.spoken_window()
+                ),
+                "A collector panicked or was too slow, or two metrics have one name. The log says which was the first. \
+                 The panels are in the row `The metrics themselves`.",
+                None,
             );
+            let expr = Events::of(&metric.name, []).within(target, &tuning.window(), &by);
+            let expr = expr.compared(">", tuning.limit());
+            self.alert("ScrapeErrors", tuning, expr, text, &[Scenario::ScrapeErrors]);
         }
     }
 
@@ -257,30 +187,40 @@ impl Alerts<'_> {
         };
         let (open, most, start) =
             (gauge("process_open_fds"), gauge("process_max_fds"), gauge("process_start_time_seconds"));
-        if let (Some(open), Some(most)) = (open, most) {
-            let share = self.over("").now(&open).binary("/", self.over("").now(&most).compared(">", 0.0));
-            self.ticket(
-                "FileDescriptors",
-                share.compared(">", 0.8),
-                "10m",
+        let target = self.target;
+        let tuned = self.tuned("FileDescriptors", Tuning::new("ticket", 10).above(0.8).below(1.0));
+        if let (Some(open), Some(most), Some(tuning)) = (open, most, tuned) {
+            let share = target.now(&open).binary("/", target.now(&most).compared(">", 0.0));
+            let text = Text::new(
                 "{{ $labels.instance }} runs out of file descriptors",
                 "{{ $value | humanizePercentage }} of the file descriptors that the process may have are open.",
+                &format!(
+                    "Beyond {} of the limit, connections and files soon cannot be opened. Look for connections that are \
+                     not closed, or raise the limit; the panel is `File descriptors in use`.",
+                    percent(tuning.limit())
+                ),
+                None,
             );
+            let expr = share.compared(">", tuning.limit());
+            self.alert("FileDescriptors", tuning, expr, text, &[Scenario::FileDescriptors]);
         }
-        if let Some(start) = start {
-            self.ticket(
-                "Restarts",
-                self.over("15m").windowed("changes", &start).compared(">", 2.0),
-                "",
+        let tuned = self.tuned("Restarts", Tuning::new("ticket", 0).above(2.0).within(15));
+        if let (Some(start), Some(tuning)) = (start, tuned) {
+            // Each restart has a later start. `changes` counts the first sample of a series on VictoriaMetrics, and not
+            // on Prometheus; `resets` does so on neither.
+            let starts = Expr::Number(0.0).binary("-", target.now(&start)).every(&tuning.window(), "15s");
+            let text = Text::new(
                 "{{ $labels.instance }} restarts again and again",
-                "The process has started at least {{ $value }} times within fifteen minutes.",
+                format!("The process has started at least {{{{ $value }}}} times within {}.", tuning.spoken_window()),
+                &format!(
+                    "More than {} starts are neither a deploy nor an accident. Look at the end of the log before each \
+                     start, at the exit code, and at the memory in the row `Process and runtime`.",
+                    number(tuning.limit())
+                ),
+                None,
             );
+            let expr = call("resets", [starts]).compared(">", tuning.limit());
+            self.alert("Restarts", tuning, expr, text, &[Scenario::CrashLoop]);
         }
-    }
-}
-
-impl Alert {
-    fn new(holds: &'static str, severity: &'static str, summary: &str, description: &str) -> Self {
-        Self { holds, severity, summary: summary.to_owned(), description: description.to_owned() }
     }
 }

@@ -6,17 +6,22 @@
 
 use std::collections::BTreeMap;
 use std::slice;
+use std::time::Duration;
 
 use metrics_runtime::description::RouteObjective;
 use metrics_runtime::{Declaration, Kind, Objective};
 
-use super::{Alert, MIN_FAILURES, Rule, Target, camel, rejection_note, template_text};
+use super::events::Events;
+use super::scenario::Scenario;
+use super::settings::{AlertSettings, Tuning};
+use super::time::parse_span;
+use super::{Alert, MIN_FAILURES, Rule, Target, Text, camel, rejection_note, template_text};
 use crate::document::number;
 use crate::hash::hash;
 use crate::metric::Metric;
 use crate::model::Model;
 use crate::names::objective_name;
-use crate::promql::{Compare, Expr, Matcher, aggregate, matcher};
+use crate::promql::{Compare, Expr, Matcher, aggregate, call, matcher};
 use crate::roles::{Http, STATUS, failed_calls};
 
 /// The alerts of an objective: long and short window, burn rate, and severity.
@@ -27,32 +32,17 @@ const PAIRS: [(&str, &str, f64, &str); 4] = [
     ("3d", "6h", 1.0, "ticket"),
 ];
 
-/// All windows of the table.
-const WINDOWS: [&str; 7] = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"];
-
-/// A counter of events.
-#[derive(Clone, Debug)]
-struct Events {
-    metric: String,
-    matchers: Vec<Matcher>,
-}
-
-impl Events {
-    fn rate(&self, target: Target<'_>, window: &str) -> Expr {
-        target.over(window).with(self.matchers.clone()).rate(&self.metric, &target.by([]))
-    }
-
-    fn increase(&self, target: Target<'_>, window: &str) -> Expr {
-        target.over(window).with(self.matchers.clone()).increase(&self.metric, &target.by([]))
-    }
-}
+/// All windows of the table, and whether events are counted within them. The numbers of longer windows are sums of
+/// those of five minutes: to read all samples of three days for each evaluation is too much for many services.
+const WINDOWS: [(&str, bool); 7] =
+    [("5m", true), ("30m", true), ("1h", true), ("2h", false), ("6h", false), ("1d", false), ("3d", false)];
 
 /// The bad events of an objective.
 #[derive(Clone, Debug)]
 enum Bad {
-    /// The events of this counter, and of a second one if there is one.
-    Counted(Events, Option<Events>),
-    /// All events except those of this counter.
+    /// The events of these counters.
+    Counted(Events),
+    /// All events except those of these counters.
     AllBut(Events),
 }
 
@@ -67,6 +57,10 @@ struct Subject {
     about: String,
     /// A note about the calls: a space and a sentence, or empty.
     note: &'static str,
+    /// The name of the metric that counts the calls.
+    metric: String,
+    /// Where to look.
+    panel: String,
 }
 
 /// A service level objective: a ratio of good events. An [`Objective`] has up to two of them.
@@ -82,12 +76,13 @@ pub(super) struct Slo {
     percent: f64,
     total: Events,
     bad: Bad,
+    /// The scenarios in which the budget burns.
+    burns: Vec<Scenario>,
 }
 
 impl Slo {
-    fn new(subject: &Subject, indicator: &'static str, fault: String, percent: f64, total: Events, bad: Bad) -> Self {
-        let id = format!("{}_{indicator}", subject.name);
-        Self { subject: subject.clone(), indicator, id, fault, percent, total, bad }
+    fn id(subject: &Subject, indicator: &str) -> String {
+        format!("{}_{indicator}", subject.name)
     }
 
     fn has_same_subject(&self, other: &Self) -> bool {
@@ -100,33 +95,36 @@ impl Slo {
         ((100.0 - self.percent) * 1e10).round() / 1e12
     }
 
-    fn ratio(&self, target: Target<'_>, window: &str) -> Expr {
-        let total = self.total.rate(target, window);
-        match &self.bad {
-            Bad::Counted(events, also) => {
-                let mut bad = events.rate(target, window).or_zero(&total);
-                if let Some(also) = also {
-                    bad = bad.binary("+", also.rate(target, window).or_zero(&total));
-                }
-                bad.binary("/", total.compared(">", 0.0))
-            }
-            Bad::AllBut(good) => {
-                let bad = total.clone().binary("-", good.rate(target, window));
-                bad.binary("/", total.compared(">", 0.0))
-            }
-        }
+    /// Returns the rules that record the numbers of all and of bad events within the window, and their ratio.
+    fn recording(&self, target: Target<'_>, (window, counted): (&str, bool)) -> [Rule; 3] {
+        let by = target.by([]);
+        let all = self.recorded(target, &increase(EVENTS, window));
+        let sum = |name| {
+            let series = target.recorded(&increase(name, "5m"), [self.matcher()]);
+            aggregate("max", &by, call("sum_over_time", [series.every(window, "5m")]))
+        };
+        let bad = || match &self.bad {
+            Bad::Counted(events) => events.within(target, window, &by),
+            Bad::AllBut(good) => all.clone().binary("-", good.within(target, window, &by).or_zero(&all)),
+        };
+        let [events, bad_events] =
+            if counted { [self.total.within(target, window, &by), bad()] } else { [sum(EVENTS), sum(BAD_EVENTS)] };
+        let ratio = self.recorded(target, &increase(BAD_EVENTS, window)).ratio(&all);
+        [
+            Rule::record(increase(EVENTS, window), events),
+            Rule::record(increase(BAD_EVENTS, window), bad_events),
+            Rule::record(ratio_name(window), ratio),
+        ]
+        .map(|rule| rule.labelled("slo", &self.id))
     }
 
-    fn failures(&self, target: Target<'_>, window: &str) -> Expr {
-        match &self.bad {
-            Bad::Counted(events, None) => events.increase(target, window),
-            Bad::Counted(events, Some(also)) => {
-                let total = self.total.increase(target, window);
-                let [events, also] = [events, also].map(|events| events.increase(target, window).or_zero(&total));
-                events.binary("+", also)
-            }
-            Bad::AllBut(good) => self.total.increase(target, window).binary("-", good.increase(target, window)),
-        }
+    fn matcher(&self) -> Matcher {
+        matcher("slo", Compare::Is, &self.id)
+    }
+
+    /// Returns a recorded series of this objective, in the groups of the target.
+    fn recorded(&self, target: Target<'_>, name: &str) -> Expr {
+        aggregate("max", &target.by([]), target.recorded(name, [self.matcher()]))
     }
 }
 
@@ -137,7 +135,8 @@ pub(super) fn objectives(model: &Model) -> Vec<Slo> {
         .iter()
         .flat_map(|metric| metric.declarations.iter().map(move |declaration| (metric, declaration)));
     let functions = declarations.filter_map(|(metric, declaration)| function(model, metric, declaration));
-    let routes = model.http.iter().flat_map(|http| model.routes.iter().flat_map(|objective| route(objective, http)));
+    let routes =
+        model.http.iter().flat_map(|http| model.routes.iter().flat_map(|objective| route(model, objective, http)));
     let mut slos: Vec<Slo> = Vec::new();
     for slo in functions.chain(routes) {
         // Functions that share their series have one objective: `install` rejects different ones.
@@ -178,17 +177,16 @@ fn function(model: &Model, metric: &Metric, declaration: &Declaration) -> Option
         name: fixed.iter().fold(stem, |name, (_, value)| format!("{name}_{}", word(value))),
         about: format!("calls of {}", template_text(&functions_of(metric, declaration))),
         note: rejection_note(model),
+        metric: metric.name.clone(),
+        panel: format!("`{}` in the row `Functions`", metric.name),
     };
     match declaration.descriptor.kind {
         Kind::Counter if metric.outcomes => {
-            let with = |status| Events {
-                metric: metric.name.clone(),
-                matchers: matchers.iter().cloned().chain([status]).collect(),
-            };
+            let with = |status| Events::of(&metric.name, matchers.iter().cloned().chain([status]));
             let total = with(matcher(STATUS, Compare::IsNot, "cancelled"));
-            success(&subject, objective, total, Bad::Counted(with(failed_calls()), None))
+            success(&subject, objective, total, with(failed_calls()), &[])
         }
-        Kind::Histogram => latency(&subject, objective, &metric.name, &matchers),
+        Kind::Histogram => latency(&subject, objective, &metric.name, model.overdue(metric), &matchers),
         _ => None,
     }
 }
@@ -219,7 +217,7 @@ fn shares_series(declaration: &Declaration, other: &Declaration) -> bool {
     other.fixed_labels().into_iter().all(|(label, value)| may_have(label, value))
 }
 
-fn route(objective: &RouteObjective, http: &Http) -> Vec<Slo> {
+fn route(model: &Model, objective: &RouteObjective, http: &Http) -> Vec<Slo> {
     let RouteObjective { route, objective, .. } = objective;
     let this = matcher(&http.route, Compare::Is, route);
     let subject = Subject {
@@ -227,43 +225,83 @@ fn route(objective: &RouteObjective, http: &Http) -> Vec<Slo> {
         name: format!("http_{}", word(route)),
         about: format!("requests to {}", template_text(route)),
         note: "",
+        metric: http.requests.trim_end_matches("_count").to_owned(),
+        panel: "Errors by route and Duration by route (p95)".to_owned(),
     };
-    let with = |more| Events { metric: http.requests.clone(), matchers: vec![this.clone(), more] };
+    let with = |more| Events::of(&http.requests, [this.clone(), more]);
     // A client that disconnected before the response is neither good nor bad. With status classes, 499 cannot be
     // excluded.
     let total = with(matcher(&http.status, Compare::IsNot, "499"));
-    let broken = http
-        .broken()
-        .map(|(aborted, broken)| Events { metric: aborted.to_owned(), matchers: vec![this.clone(), broken] });
-    let by_duration = |duration: &Metric| latency(&subject, objective, &duration.name, slice::from_ref(&this));
+    let broken = http.broken().map(|(aborted, broken)| Events::of(aborted, [this.clone(), broken]));
+    let also: &[Scenario] = if broken.is_some() { &[Scenario::BrokenResponses] } else { &[] };
     let slos = [
-        success(&subject, objective, total, Bad::Counted(with(http.failed()), broken)),
-        http.duration.as_ref().and_then(by_duration),
+        success(&subject, objective, total, with(http.failed()).and(broken), also),
+        http.duration.as_ref().and_then(|duration| {
+            latency(&subject, objective, &duration.name, model.http_overdue(), slice::from_ref(&this))
+        }),
     ];
     slos.into_iter().flatten().collect()
 }
 
-fn success(subject: &Subject, objective: &Objective, total: Events, failed: Bad) -> Option<Slo> {
+fn success(subject: &Subject, objective: &Objective, total: Events, failed: Events, also: &[Scenario]) -> Option<Slo> {
     let percent = objective.success_percent()?;
-    Some(Slo::new(subject, "success", "fail".to_owned(), percent, total, failed))
+    Some(Slo {
+        subject: subject.clone(),
+        indicator: "success",
+        id: Slo::id(subject, "success"),
+        fault: "fail".to_owned(),
+        percent,
+        total,
+        bad: Bad::Counted(failed),
+        burns: [&Scenario::ERRORS, also].concat(),
+    })
 }
 
-fn latency(subject: &Subject, objective: &Objective, histogram: &str, labels: &[Matcher]) -> Option<Slo> {
+/// A call that was cancelled after the promised time is in no histogram: `overdue` counts it.
+fn latency(
+    subject: &Subject,
+    objective: &Objective,
+    histogram: &str,
+    overdue: Option<&Metric>,
+    labels: &[Matcher],
+) -> Option<Slo> {
     let (seconds, percent) = objective.latency_bound()?;
-    let total = Events { metric: format!("{histogram}_count"), matchers: labels.to_vec() };
-    let matchers = labels.iter().cloned().chain([bound(seconds)]).collect();
-    let fast = Events { metric: format!("{histogram}_bucket"), matchers };
-    let fault = format!("take longer than {} s", number(seconds));
-    Some(Slo::new(subject, "latency", fault, percent, total, Bad::AllBut(fast)))
+    let late = overdue.map(|metric| Events::of(&metric.name, labels.iter().cloned()));
+    let also: &[Scenario] = if late.is_some() { &[Scenario::Hang] } else { &[] };
+    let fast = labels.iter().cloned().chain([bound(seconds)]);
+    Some(Slo {
+        subject: subject.clone(),
+        indicator: "latency",
+        id: Slo::id(subject, "latency"),
+        fault: format!("take longer than {} s", number(seconds)),
+        percent,
+        total: Events::of(&format!("{histogram}_count"), labels.iter().cloned()).and(late),
+        bad: Bad::AllBut(Events::of(&format!("{histogram}_bucket"), fast)),
+        burns: [&[Scenario::Slow], also].concat(),
+    })
 }
 
-/// Matches the bound of a bucket. The text format writes `1`, OpenMetrics and Prometheus 3 write `1.0`.
+/// Matches the bound of a bucket in every spelling of a page or a store.
+///
+/// The text format writes `1`, OpenMetrics and Prometheus 3 write `1.0`. Go, and with it OpenMetrics, writes an exponent
+/// below 1e-4 and from 1e6 on, as in `1e-05` and `1e+06`, others only from 1e16 or 1e21 on, or without a sign or a zero.
 fn bound(seconds: f64) -> Matcher {
-    let text = number(seconds);
+    let decimal = number(seconds);
+    let mut spellings = vec![decimal.replace('.', "\\.")];
     if seconds.fract() == 0.0 {
-        matcher("le", Compare::Matches, &format!("{text}|{text}\\.0"))
-    } else {
-        matcher("le", Compare::Is, &text)
+        spellings[0].push_str("(\\.0)?");
+    }
+    let scientific = format!("{seconds:e}");
+    let exponent =
+        scientific.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse::<i32>().ok()?)));
+    if let Some((digits, exponent)) = exponent.filter(|(_, exponent)| !(-4..6).contains(exponent)) {
+        let sign = if exponent < 0 { "-" } else { "\\+?" };
+        let zero = if digits.contains('.') { "" } else { "(\\.0)?" };
+        spellings.push(format!("{}{zero}[eE]{sign}0?{}", digits.replace('.', "\\."), exponent.abs()));
+    }
+    match spellings.as_slice() {
+        [_] if seconds.fract() != 0.0 => matcher("le", Compare::Is, &decimal),
+        _ => matcher("le", Compare::Matches, &spellings.join("|")),
     }
 }
 
@@ -273,47 +311,94 @@ fn word(text: &str) -> String {
     words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_")
 }
 
-fn record(window: &str) -> String {
-    format!("slo:bad_events:ratio_rate{window}")
+const EVENTS: &str = "slo:events";
+const BAD_EVENTS: &str = "slo:bad_events";
+
+fn increase(name: &str, window: &str) -> String {
+    format!("{name}:increase{window}")
 }
 
-/// Returns the recording rules of the ratio of bad events.
+fn ratio_name(window: &str) -> String {
+    format!("{BAD_EVENTS}:ratio_rate{window}")
+}
+
+/// Returns the recording rules of all objectives.
 pub(super) fn recording(slos: &[Slo], target: Target<'_>) -> Vec<Rule> {
-    let rules = slos.iter().flat_map(|slo| {
-        WINDOWS.map(|window| Rule::record(record(window), slo.ratio(target, window)).labelled("slo", &slo.id))
-    });
-    rules.collect()
+    slos.iter().flat_map(|slo| WINDOWS.iter().flat_map(|window| slo.recording(target, *window))).collect()
 }
 
 /// Returns the alerts on the burn rate.
-pub(super) fn alerts(model: &Model, slos: &[Slo], target: Target<'_>) -> Vec<Rule> {
-    let rules = slos.iter().flat_map(|slo| PAIRS.map(|pair| alert(model, slo, target, pair)));
+pub(super) fn alerts(model: &Model, slos: &[Slo], target: Target<'_>, settings: &AlertSettings) -> Vec<Rule> {
+    let rules = slos.iter().flat_map(|slo| PAIRS.iter().filter_map(|pair| alert(model, slo, target, *pair, settings)));
     rules.collect()
 }
 
-fn alert(model: &Model, slo: &Slo, target: Target<'_>, pair: (&str, &str, f64, &'static str)) -> Rule {
-    let (long, short, times, severity) = pair;
+fn alert(
+    model: &Model,
+    slo: &Slo,
+    target: Target<'_>,
+    (long, short, times, severity): (&str, &str, f64, &str),
+    settings: &AlertSettings,
+) -> Option<Rule> {
+    let service = camel(&model.service);
+    let name = format!("{}Burn{}", camel(&slo.id), camel(long));
+    let tuning = settings.resolve(&service, &name, Tuning::new(severity, 0).above(times).below(1.0 / slo.budget()))?;
+    let times = tuning.limit();
     let threshold = Expr::Number(times).binary("*", Expr::Number(slo.budget()));
-    let burns = |window: &str| {
-        let scope = target.over("").with([matcher("slo", Compare::Is, &slo.id)]);
-        aggregate("max", &target.by([]), scope.now(&record(window))).binary(">", threshold.clone())
-    };
-    let enough = slo.failures(target, long).compared(">=", MIN_FAILURES);
-    let Slo { subject: Subject { about, note, .. }, fault, percent, .. } = slo;
+    let burns = |window: &str| slo.recorded(target, &ratio_name(window)).binary(">", threshold.clone());
+    let enough = slo.recorded(target, &increase(BAD_EVENTS, long)).compared(">=", MIN_FAILURES);
+    let Slo { subject: Subject { about, note, panel, .. }, fault, percent, .. } = slo;
     let speed =
         if times > 1.0 { format!("more than {} times as fast as", number(times)) } else { "faster than".into() };
-    Rule {
-        name: format!("{}{}Burn{}", camel(&model.service), camel(&slo.id), camel(long)),
+    let metric = model.metrics.iter().find(|metric| metric.name == slo.subject.metric);
+    let text = Text::new(
+        format!("too many {about} {fault}: {}% should not", number(*percent)),
+        format!(
+            "{{{{ $value | humanizePercentage }}}} did within the last {long}: the budget of 30 days burns {speed} would \
+             just use it up.{note}"
+        ),
+        &format!(
+            "The promise is broken before the month ends if this goes on. The alert ends within {short} after the problem. \
+             Look at {panel}, and at which values of the other labels it concerns."
+        ),
+        metric,
+    );
+    // The share of all events that have to be bad, and the time in which they are after half an hour without.
+    let share = times * slo.budget();
+    let [window, ends] = [long, short].map(|window| parse_span(window).unwrap_or_default());
+    let delay = (1800.0 * share / (1.0 - share).max(0.01)).min(window.as_secs_f64() * share);
+    let delay = Duration::from_secs_f64(delay);
+    Some(Rule {
+        name: format!("{service}{name}"),
         expr: burns(long).binary("and", burns(short)).binary("and", enough),
         labels: vec![("slo".to_owned(), slo.id.clone()), ("window".to_owned(), long.to_owned())],
         alert: Some(Alert {
-            holds: "",
-            severity,
-            summary: format!("too many {about} {fault}: {}% should not", number(*percent)),
-            description: format!(
-                "{{{{ $value | humanizePercentage }}}} did within the last {long}: the budget of 30 days burns {speed} would \
-                 just use it up.{note}"
-            ),
+            tuning,
+            text,
+            fires: slo.burns.clone(),
+            may_fire: vec![Scenario::ShortErrors],
+            delay,
+            ends,
         }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_matches_in_every_spelling() {
+        for (seconds, matcher) in [
+            (0.5, "le=\"0.5\""),
+            (0.0005, "le=\"0.0005\""),
+            (1.0, "le=~\"1(\\\\.0)?\""),
+            (0.00001, "le=~\"0\\\\.00001|1(\\\\.0)?[eE]-0?5\""),
+            (0.000_015, "le=~\"0\\\\.000015|1\\\\.5[eE]-0?5\""),
+            (1e6, "le=~\"1000000(\\\\.0)?|1(\\\\.0)?[eE]\\\\+?0?6\""),
+            (2.5e6, "le=~\"2500000(\\\\.0)?|2\\\\.5[eE]\\\\+?0?6\""),
+        ] {
+            assert_eq!(bound(seconds).to_string(), matcher);
+        }
     }
 }

@@ -4,18 +4,34 @@
 //! Rules select one job, and their names begin with the service, so that one Prometheus can have the rules of many
 //! services. Alerts on a ratio also require a few failures, so that one failure of three requests does not fire them.
 //!
-//! The text of an alert must be true whenever it fires. `increase` extrapolates to its whole window: with one scrape a
-//! minute, it returns five for four events within five minutes. So texts write `about` before its results, or omit
-//! them. Whole numbers come from `changes`, which is a lower bound.
+//! An alert is about now: the window of its condition is shorter than the time for which it has to hold, so it does not
+//! fire long after a problem, and ends soon after it. All queries mean the same on Prometheus and on VictoriaMetrics;
+//! `events` says how.
 
 mod alerts;
+mod breakers;
 mod burn;
+mod calls;
+mod events;
 mod recording;
+mod rehearsal;
+mod scenario;
+mod settings;
+mod time;
+
+use std::time::Duration;
 
 use crate::document::{Node, list, map};
+use crate::metric::Metric;
 use crate::model::Model;
-use crate::promql::Expr;
+use crate::promql::{Expr, Matcher};
 use crate::scope::Scope;
+
+use scenario::Scenario;
+use settings::Tuning;
+
+pub(crate) use rehearsal::yaml as rehearsal;
+pub use settings::{AlertError, AlertSetting, AlertSettings};
 
 /// The approximate number of failures that an alert on a ratio requires.
 const MIN_FAILURES: f64 = 5.0;
@@ -51,6 +67,16 @@ impl<'a> Target<'a> {
         Scope::job(self.job, window).without(self.replicas)
     }
 
+    /// Returns the current values of a metric.
+    fn now(self, metric: &str) -> Expr {
+        self.over("").now(metric)
+    }
+
+    /// Returns the current values of a recorded series, of which there are no copies.
+    fn recorded(self, series: &str, matchers: impl IntoIterator<Item = Matcher>) -> Expr {
+        Scope::job(self.job, "").with(matchers).now(series)
+    }
+
     /// Returns the labels of the deployment, and `more`.
     fn by<'l>(self, more: impl IntoIterator<Item = &'l str>) -> Vec<&'l str> {
         self.by.iter().copied().chain(more).collect()
@@ -70,16 +96,28 @@ pub(crate) struct Rule {
 /// The properties of an alert.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Alert {
-    /// The time for which the condition must hold; empty for none.
-    pub(crate) holds: &'static str,
-    /// `page` for problems that need attention now, `ticket` for others.
-    pub(crate) severity: &'static str,
-    /// A template of Prometheus, like the description.
-    pub(crate) summary: String,
-    pub(crate) description: String,
+    tuning: Tuning,
+    text: Text,
+    /// The scenarios in which it fires.
+    fires: Vec<Scenario>,
+    /// The scenarios in which it may fire, depending on an objective.
+    may_fire: Vec<Scenario>,
+    /// The time from the start of a problem until the condition is true, if all calls have it.
+    delay: Duration,
+    /// The time from the end of a problem until the condition is false.
+    ends: Duration,
 }
 
-/// A group of rules, which Prometheus evaluates together.
+/// The annotations of an alert, which are templates of Prometheus.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Text {
+    summary: String,
+    description: String,
+    /// The meaning, what to look at, and where the metric is declared.
+    runbook: String,
+}
+
+/// A group of rules, which Prometheus evaluates together, in their order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group {
     pub(crate) name: String,
@@ -104,27 +142,54 @@ impl Rule {
             return if labels.is_empty() { record } else { record.with("labels", Node::Map(labels)) };
         };
         let mut node = map([("alert", self.name.as_str().into()), ("expr", self.expr.to_string().into())]);
-        if !alert.holds.is_empty() {
-            node = node.with("for", alert.holds);
+        let holds = alert.tuning.holds();
+        if !holds.is_empty() {
+            node = node.with("for", holds);
         }
-        labels.insert(0, ("severity".to_owned(), alert.severity.into()));
-        let annotations =
-            map([("summary", alert.summary.as_str().into()), ("description", alert.description.as_str().into())]);
+        labels.insert(0, ("severity".to_owned(), alert.tuning.severity.as_str().into()));
+        let Text { summary, description, runbook } = &alert.text;
+        let annotations = [("summary", summary), ("description", description), ("runbook", runbook)];
+        let annotations = map(annotations.map(|(name, text)| (name, text.as_str().into())));
         node.with("labels", Node::Map(labels)).with("annotations", annotations)
     }
 }
 
+impl Text {
+    /// Creates the texts. The runbook says where the metric is declared.
+    fn new(summary: impl Into<String>, description: impl Into<String>, runbook: &str, metric: Option<&Metric>) -> Self {
+        let places = metric.map(|metric| metric.places.as_slice()).unwrap_or_default();
+        let declared = match (metric, places) {
+            (Some(metric), [_, ..]) => {
+                let more = if places.len() > 3 { format!(" and {} more", places.len() - 3) } else { String::new() };
+                let places = places.iter().take(3).map(|place| template_text(place)).collect::<Vec<_>>().join(", ");
+                format!(" `{}` is declared at {places}{more}.", metric.name)
+            }
+            _ => String::new(),
+        };
+        Self { summary: summary.into(), description: description.into(), runbook: format!("{runbook}{declared}") }
+    }
+}
+
 /// Returns all groups of a service that have a rule.
-pub(crate) fn groups(model: &Model, target: Target<'_>) -> Vec<Group> {
+pub(crate) fn groups(model: &Model, target: Target<'_>, settings: &AlertSettings) -> Vec<Group> {
     let objectives = burn::objectives(model);
     let all = [
         ("recording", recording::rules(model, target)),
-        ("alerts", alerts::rules(model, target)),
+        ("alerts", alerts::rules(model, target, settings)),
         ("objectives.recording", burn::recording(&objectives, target)),
-        ("objectives.alerts", burn::alerts(model, &objectives, target)),
+        ("objectives.alerts", burn::alerts(model, &objectives, target, settings)),
     ];
     let groups = all.into_iter().filter(|(_, rules)| !rules.is_empty());
     groups.map(|(name, rules)| Group { name: format!("{}.{name}", model.service), rules }).collect()
+}
+
+/// Checks that settings are about alerts of this service.
+pub(crate) fn check(model: &Model, settings: &AlertSettings) -> Result<(), AlertError> {
+    let service = camel(&model.service);
+    let groups = groups(model, Target::job(""), &AlertSettings::new());
+    let alerts = groups.into_iter().flat_map(|group| group.rules).filter_map(|rule| Some((rule.name, rule.alert?)));
+    let alerts: Vec<_> = alerts.map(|(name, alert)| (name[service.len()..].to_owned(), alert.tuning)).collect();
+    settings.check(&service, &alerts)
 }
 
 /// Returns the `groups` of a rules file or a `PrometheusRule`.
@@ -157,6 +222,11 @@ fn label_list(labels: &[&str]) -> String {
     if labels.is_empty() { String::new() } else { format!(" ({})", labels.join(", ")) }
 }
 
+/// Formats a ratio as a percentage, without the digits that are an error of `f64`.
+fn percent(ratio: f64) -> String {
+    format!("{}%", (ratio * 1e10).round() / 1e8)
+}
+
 /// Converts `neurectomy_ryot` to `NeurectomyRyot`.
 fn camel(name: &str) -> String {
     let mut out = String::new();
@@ -171,11 +241,35 @@ fn camel(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scrape::Scrape;
 
     #[test]
     fn help_texts_are_not_templates() {
         assert_eq!(template_text("a {{ $labels.x }}\nb"), "a {{ \"{{\" }} $labels.x }} b");
         assert_eq!(camel("neurectomy_ryot_requests"), "NeurectomyRyotRequests");
         assert_eq!(label_list(&["job", "route"]), " (job {{ $labels.job }}, route {{ $labels.route }})");
+    }
+
+    #[test]
+    fn percentages_have_no_digits_of_rounding() {
+        assert_eq!([0.05, 0.07, 0.333, 1.0].map(percent), ["5%", "7%", "33.3%", "100%"]);
+    }
+
+    #[test]
+    fn a_runbook_names_panels_that_exist() {
+        let metrics = metrics_runtime::Metrics::builder().namespace("shop").build().unwrap();
+        let model = Model::new(&metrics);
+        let dashboard = crate::dashboard::node(&model, None, &Scrape::default()).json();
+        let groups = groups(&model, Target::job("shop"), &AlertSettings::new());
+        let alerts = groups.iter().flat_map(|group| &group.rules).filter_map(|rule| Some((rule, rule.alert.as_ref()?)));
+        for (rule, alert) in alerts {
+            let runbook = &alert.text.runbook;
+            let named = runbook.split("panel `").chain(runbook.split("row `")).skip(1);
+            for name in
+                named.filter_map(|rest| rest.split('`').next()).filter(|name| runbook.contains(&format!("`{name}`")))
+            {
+                assert!(dashboard.contains(&format!("\"title\": \"{name}\"")), "{}: no panel `{name}`", rule.name);
+            }
+        }
     }
 }

@@ -1,0 +1,273 @@
+//! Alerts on calls: requests and functions. Failures, durations and cancellations.
+
+use super::alerts::Alerts;
+use super::events::Events;
+use super::recording::recorded;
+use super::scenario::Scenario;
+use super::settings::Tuning;
+use super::time::spoken;
+use super::{MIN_FAILURES, Target, Text, camel, label_list, percent, rejection_note, template_text};
+use crate::document::number;
+use crate::metric::Metric;
+use crate::promql::{Compare, Expr, aggregate, call, matcher};
+use crate::roles::{Http, STATUS, failed_calls};
+
+/// The ratio of failures above which an alert fires, without an objective.
+const MAX_ERROR_RATIO: f64 = 0.05;
+
+/// The share of calls that no longer complete above which an alert fires.
+const MAX_CANCELLED: f64 = 0.5;
+
+/// The number of observations that an alert on a quantile requires, and of calls that one on cancellations requires.
+const MIN_OBSERVATIONS: f64 = 20.0;
+
+/// The number of requests that usually complete within a window for their absence to be noticed. Without a problem,
+/// none completes in one of twenty thousand windows.
+const USUALLY_COMPLETE: f64 = 10.0;
+
+/// Calls of one kind.
+struct Calls<'a> {
+    /// The start of the names of alerts.
+    name: String,
+    /// The calls in words, as a template.
+    subject: String,
+    /// A note about the calls: a space and a sentence, or empty.
+    note: &'static str,
+    /// The severity of failures.
+    severity: &'static str,
+    /// The counter of all calls.
+    counter: &'a str,
+    metric: Option<&'a Metric>,
+    by: Vec<&'a str>,
+    completed: Events,
+    failed: Events,
+    cancelled: Option<Events>,
+    /// Where to look at failures, and at cancellations.
+    panels: [String; 2],
+}
+
+impl Calls<'_> {
+    /// Records the number of events within the window as `name_increase3m`.
+    fn count(&self, alerts: &mut Alerts<'_>, name: &str, events: &Events, window: &str) -> Expr {
+        let name = recorded(self.counter, &self.by, &format!("{name}_increase{window}"));
+        alerts.record(name, events.within(alerts.target, window, &self.by))
+    }
+}
+
+impl Alerts<'_> {
+    pub(super) fn http(&mut self) {
+        let Some(http) = self.model.http.as_ref() else { return };
+        let by = self.target.by([http.route.as_str()]);
+        let requests = http.requests.trim_end_matches("_count");
+        // Classes of status do not distinguish clients that disconnect from others.
+        let classes = http.status == "status_class";
+        let with = |compare, status| Events::of(&http.requests, [matcher(&http.status, compare, status)]);
+        let calls = Calls {
+            name: "Http".to_owned(),
+            subject: "HTTP requests".to_owned(),
+            note: "",
+            severity: "page",
+            counter: &http.requests,
+            metric: self.model.metrics.iter().find(|metric| metric.name == requests),
+            by: by.clone(),
+            completed: with(Compare::IsNot, "499"),
+            failed: Events::of(&http.requests, [http.failed()]),
+            cancelled: (!classes).then(|| with(Compare::Is, "499")),
+            panels: ["Errors by route", "Requests by status class"].map(str::to_owned),
+        };
+        self.error_ratio(&calls);
+        self.broken_responses(http, &calls);
+        if let Some(duration) = &http.duration {
+            self.latency(&calls, duration, &by, "Duration by route (p95)");
+        }
+        self.cancelled(&calls);
+        self.stalled(http, &calls);
+    }
+
+    pub(super) fn functions(&mut self) {
+        let rejected = rejection_note(self.model);
+        for function in &self.model.functions {
+            let metric = &function.calls;
+            let subject = template_text(&metric.help).trim_end_matches('.').to_owned();
+            let with = |compare, status| Events::of(&metric.name, [matcher(STATUS, compare, status)]);
+            // Only what is promised wakes somebody up.
+            let promised = metric.declarations.iter().all(|declaration| declaration.objective.is_some());
+            let title = metric.name.as_str();
+            let calls = Calls {
+                name: camel(metric.base.trim_end_matches("_total")),
+                subject,
+                note: rejected,
+                severity: if promised { "page" } else { "ticket" },
+                counter: &metric.name,
+                metric: Some(metric),
+                by: self.target.by(function.by()),
+                completed: with(Compare::IsNot, "cancelled"),
+                failed: Events::of(&metric.name, [failed_calls()]),
+                cancelled: Some(with(Compare::Is, "cancelled")),
+                panels: ["errors", "cancelled calls"].map(|of| format!("{of} of `{title}` in the row `Functions`")),
+            };
+            self.error_ratio(&calls);
+            if let Some(duration) = &function.duration {
+                let panel = format!("durations of `{}` in the row `Functions`", duration.name);
+                self.latency(&calls, duration, &self.target.by(function.timed_by(duration)), &panel);
+            }
+            self.cancelled(&calls);
+        }
+    }
+
+    fn error_ratio(&mut self, calls: &Calls<'_>) {
+        let name = format!("{}ErrorRatio", calls.name);
+        let defaults = Tuning::new(calls.severity, 5).above(MAX_ERROR_RATIO).below(1.0).within(3);
+        let Some(tuning) = self.tuned(&name, defaults) else { return };
+        let window = tuning.window();
+        let failed = calls.count(self, "failed", &calls.failed, &window);
+        let completed = calls.count(self, "completed", &calls.completed, &window);
+        let ratio = failed.clone().binary("/", completed.compared(">", 0.0));
+        let expr = ratio.compared(">", tuning.limit()).binary("and", failed.compared(">=", MIN_FAILURES));
+        let text = Text::new(
+            format!("more than {} fail: {}{}", percent(tuning.limit()), calls.subject, label_list(&calls.by)),
+            format!(
+                "{{{{ $value | humanizePercentage }}}} failed within the last {}.{}",
+                tuning.spoken_window(),
+                calls.note
+            ),
+            &format!(
+                "Calls end in an error or a panic, or requests with a status from 500. Look at {}, at the log, and at the \
+                 services that this one calls: their breakers and functions fail at the same time if they are the cause.",
+                calls.panels[0]
+            ),
+            calls.metric,
+        );
+        let lasts = tuning.window >= Some(tuning.holds);
+        self.alert(&name, tuning, expr, text, &[Scenario::ErrorBurst, Scenario::FirstErrorBurst]);
+        if let Some(alert) = self.last().filter(|_| lasts) {
+            alert.may_fire.extend([Scenario::ShortErrors, Scenario::ErrorSpike, Scenario::FirstErrorSpike]);
+        }
+    }
+
+    /// A response whose body fails has the status that was sent before, so it is not in the ratio of errors.
+    fn broken_responses(&mut self, http: &Http, calls: &Calls<'_>) {
+        let Some((aborted, broken)) = http.broken() else { return };
+        let defaults = Tuning::new("page", 5).above(MAX_ERROR_RATIO).below(1.0).within(3);
+        let Some(tuning) = self.tuned("HttpBrokenResponses", defaults) else { return };
+        let window = tuning.window();
+        let broken = calls.count(self, "broken", &Events::of(aborted, [broken]), &window);
+        let completed = calls.count(self, "completed", &calls.completed, &window);
+        let ratio = broken.clone().binary("/", completed.compared(">", 0.0));
+        let expr = ratio.compared(">", tuning.limit()).binary("and", broken.compared(">=", MIN_FAILURES));
+        let text = Text::new(
+            format!(
+                "more than {} break off: bodies of HTTP responses{}",
+                percent(tuning.limit()),
+                label_list(&calls.by)
+            ),
+            format!(
+                "{{{{ $value | humanizePercentage }}}} of the responses within the last {} broke off after their \
+                 status was sent, because their body returned an error or panicked.",
+                tuning.spoken_window()
+            ),
+            "Clients get half of a response with a status that says success. Look at Aborted responses by route, and at \
+             what the body reads from: a file, a database or another service.",
+            self.model.metrics.iter().find(|metric| metric.name == aborted),
+        );
+        self.alert("HttpBrokenResponses", tuning, expr, text, &[Scenario::BrokenResponses]);
+    }
+
+    fn latency(&mut self, calls: &Calls<'_>, duration: &Metric, by: &[&str], panel: &str) {
+        // Buckets are placed around the expected durations. The last one is beyond them.
+        let [.., bound, last] = duration.buckets.as_slice() else { return };
+        let name = format!("{}Latency", calls.name);
+        let Some(tuning) = self.tuned(&name, Tuning::new("ticket", 10).above(*bound).below(*last).within(5)) else {
+            return;
+        };
+        let (target, window) = (self.target, tuning.window());
+        let slow = target.over(&window).quantile(0.95, &duration.name, by).compared(">", tuning.limit());
+        let observed = Events::of(&format!("{}_count", duration.name), []).within(target, &window, by);
+        let bound = number(tuning.limit());
+        // Within a bucket a quantile is an estimate, and beyond the last bucket it is unknown.
+        let text = Text::new(
+            format!("slower than the buckets expect: {}{}", calls.subject, label_list(by)),
+            format!("More than one of twenty took longer than {bound} s within the last {}.", tuning.spoken_window()),
+            &format!(
+                "Calls succeed, and take longer than anybody expected when the buckets were chosen. Look at {panel}, at the \
+                 processor and memory of the process, and at the durations of the services that this \
+                 one calls."
+            ),
+            Some(duration),
+        );
+        let expr = slow.binary("and", observed.compared(">=", MIN_OBSERVATIONS));
+        self.alert(&name, tuning, expr, text, &[Scenario::Slow]);
+        self.delayed();
+    }
+
+    /// A call that hangs ends when its caller gives up. Callers also leave for reasons of their own, so the alert
+    /// compares with the past: it fires if fewer than half as many calls complete as usual.
+    fn cancelled(&mut self, calls: &Calls<'_>) {
+        let Some(cancelled) = &calls.cancelled else { return };
+        let name = format!("{}Cancelled", calls.name);
+        let Some(tuning) = self.tuned(&name, Tuning::new("ticket", 5).above(MAX_CANCELLED).below(1.0).within(3)) else {
+            return;
+        };
+        let window = tuning.window();
+        let cancelled = calls.count(self, "cancelled", cancelled, &window);
+        let completed = calls.count(self, "completed", &calls.completed, &window);
+        let all = cancelled.clone().or_zero(&completed).binary("+", completed.or_zero(&cancelled));
+        let ratio = cancelled.clone().or_zero(&all).binary("/", all.compared(">", 0.0));
+        let ratio = self.record(recorded(calls.counter, &calls.by, &format!("cancelled_ratio{window}")), ratio);
+        let usual = call("avg_over_time", [ratio.clone().range("1d").offset("15m")]);
+        let limit = tuning.limit();
+        let rest = Expr::Number(1.0 - limit).binary("*", usual);
+        let expected = ratio.clone().binary("<=", Expr::Number(limit).binary("+", rest));
+        let expr = ratio.compared(">", limit).binary("unless", expected);
+        let expr = expr.binary("and", cancelled.compared(">=", MIN_OBSERVATIONS));
+        let text = Text::new(
+            format!("far more are given up than usual: {}{}", calls.subject, label_list(&calls.by)),
+            format!(
+                "Within the last {} the callers of {{{{ $value | humanizePercentage }}}} gave up before the end.{}",
+                tuning.spoken_window(),
+                calls.note
+            ),
+            &format!(
+                "Callers give up because nothing comes back: a lock that is never released, a pool without connections, a \
+                 service that this one waits for. Calls that hang have no error and no duration. Look at {}, at calls in \
+                 flight, and at a dump of the tasks or threads. A caller that leaves early as usual does not fire it.",
+                calls.panels[1]
+            ),
+            calls.metric,
+        );
+        self.alert(&name, tuning, expr, text, &[Scenario::Hang]);
+        self.delayed();
+    }
+
+    /// Requests that hang while their clients wait end in no way. They are seen only in flight.
+    fn stalled(&mut self, http: &Http, calls: &Calls<'_>) {
+        let Some(in_flight) = self.model.metrics.iter().find(|metric| Some(&metric.name) == http.in_flight.as_ref())
+        else {
+            return;
+        };
+        let defaults = Tuning::new("page", 3).above(4.0).within(5);
+        let Some(tuning) = self.tuned("HttpStalled", defaults) else { return };
+        let target: Target<'_> = self.target;
+        let window = tuning.window();
+        let by = target.by(in_flight.first_of(&[http.route.as_str()]));
+        let waiting = target.over(&window).windowed("min_over_time", &in_flight.name);
+        let waiting = aggregate("sum", &by, waiting).compared(">", tuning.limit());
+        let name = recorded(calls.counter, &by, &format!("completed_increase{window}"));
+        let completed = self.record(name, calls.completed.within(target, &window, &by));
+        let usually = call("avg_over_time", [completed.clone().range("6h")]).compared(">=", USUALLY_COMPLETE);
+        let completed = completed.compared(">", 0.0);
+        let expr = waiting.binary("unless", completed).binary("and", usually);
+        let text = Text::new(
+            format!("no request completes, and requests are in flight{}", label_list(&by)),
+            format!(
+                "For {} at least {{{{ $value }}}} requests have been in flight, and none has ended.",
+                spoken(tuning.holds + tuning.window.unwrap_or_default())
+            ),
+            "All requests wait for something, and their clients for them: a lock, a pool without connections, a blocked \
+             runtime. Look at Requests by route, and at a dump of the tasks or threads.",
+            Some(in_flight),
+        );
+        self.alert("HttpStalled", tuning, expr, text, &[Scenario::Stall, Scenario::Hang]);
+        self.delayed();
+    }
+}
