@@ -319,7 +319,9 @@ fn calls_are_exact_while_their_series_are_removed() {
                     calls.clear();
                 }
             });
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            for thread in threads {
+                thread.join().unwrap();
+            }
             done.store(true, Ordering::Relaxed);
         });
         calls.clear();

@@ -65,12 +65,12 @@ impl SeriesTable {
         if self.swept_at.swap(now, Ordering::Relaxed) == now {
             return;
         }
-        let stale: Vec<_> =
-            self.table.iter().filter(|entry| entry.value.is_removed()).map(|entry| Arc::clone(&entry)).collect();
-        for entry in stale {
-            let values = entry.labels.values(names);
+        let stale = self.table.iter().filter(|entry| entry.value.is_removed());
+        let stale: Vec<_> = stale.map(|entry| entry.labels.clone()).collect();
+        for labels in stale {
+            let values = labels.values(names);
             let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
-            self.table.remove(names, &values, |other| std::ptr::eq(other, &*entry));
+            self.table.remove(names, &values, |entry| entry.value.is_removed());
         }
         self.next_sweep.store((2 * self.table.len()).max(FIRST_SWEEP), Ordering::Relaxed);
     }
