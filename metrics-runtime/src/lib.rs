@@ -113,7 +113,8 @@
 //! clients send.
 //!
 //! [`Builder::from_env`] reads `METRICS_ENABLED`, `METRICS_PATH`, `METRICS_TOKEN`, `METRICS_BASIC_AUTH`, `METRICS_ALLOW`,
-//! `METRICS_LISTEN` and `METRICS_TLS_*`, and lists their values.
+//! `METRICS_LISTEN`, `METRICS_TLS_CERT_FILE`, `METRICS_TLS_KEY_FILE` and `METRICS_TLS_CLIENT_CA_FILE`, and lists their
+//! values.
 //!
 //! # Metrics of the toolkit
 //!

@@ -45,7 +45,9 @@ fn the_crate_page_names_every_variable_of_the_environment() {
     assert!(variables.len() > 5, "{variables:?}");
     for variable in variables {
         assert!(CRATE_PAGE.contains(&format!("`{variable}`")), "the crate page does not name {variable}");
-        assert!(source.contains(&format!("/// | `{variable}` |")), "`from_env` does not describe {variable}");
+        let mut rows = source.lines().filter(|line| line.trim_start().starts_with("/// | `METRICS_"));
+        let describes = |row: &str| row.split(" | ").nth(1).unwrap().contains(&format!("`{variable}`"));
+        assert!(rows.any(describes), "`from_env` does not describe {variable}");
     }
 }
 

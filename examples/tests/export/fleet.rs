@@ -16,10 +16,10 @@ fn failures_that_two_agents_see_are_not_twice_as_many() {
         let once = Rules { service: example.name, text: written(&["--replica-label", "agent"]) };
         // Enough failures for an alert only if both copies count.
         let series = [
-            ("SERVICE_requests_total{status=\"500\", agent=\"a\"}", "0+0.6x60"),
-            ("SERVICE_requests_total{status=\"500\", agent=\"b\"}", "0+0.6x60"),
-            ("SERVICE_requests_total{status=\"200\", agent=\"a\"}", "0+1x60"),
-            ("SERVICE_requests_total{status=\"200\", agent=\"b\"}", "0+1x60"),
+            ("SERVICE_requests_total{status=\"500\", agent=\"a\"}", "0+1x60"),
+            ("SERVICE_requests_total{status=\"500\", agent=\"b\"}", "0+1x60"),
+            ("SERVICE_requests_total{status=\"200\", agent=\"a\"}", "0+2x60"),
+            ("SERVICE_requests_total{status=\"200\", agent=\"b\"}", "0+2x60"),
         ];
         let firing = |samples: &[f64]| {
             let samples = samples.iter().map(|value| json!({ "labels": "{}", "value": value }));

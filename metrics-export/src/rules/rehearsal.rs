@@ -47,7 +47,14 @@ pub(crate) fn yaml(model: &Model, target: Target<'_>, groups: &[Group], rules: &
     let rehearsal = Rehearsal::new(model, target, alerts.collect());
     let tests = Scenario::ALL.iter().filter(|(scenario, ..)| rehearsal.has_metrics_of(*scenario));
     let tests: Vec<_> = tests.map(|(scenario, name, _)| rehearsal.test(*scenario, name)).collect();
-    let file = map([("rule_files", list([rules])), ("evaluation_interval", "1m".into()), ("tests", tests.into())]);
+    // Without an order, promtool evaluates alerts before or after what they ask for, as it happens.
+    let order = list(groups.iter().map(|group| group.name.as_str()));
+    let file = map([
+        ("rule_files", list([rules])),
+        ("evaluation_interval", "1m".into()),
+        ("group_eval_order", order),
+        ("tests", tests.into()),
+    ]);
     let [start, end] = [START, rehearsal.end].map(|time| time / MINUTE);
     format!("# In each scenario the trouble begins at {start}m and ends at {end}m.\n{}", file.yaml())
 }
