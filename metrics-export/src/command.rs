@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use metrics_runtime::Metrics;
+use metrics_runtime::description::MetricKind;
 
 use crate::accepted;
 use crate::contract::Contract;
@@ -340,6 +341,9 @@ impl Command {
             Action::Rules => {
                 let export = export()?;
                 if let (Some(tests), Some(rules)) = (&self.tests, &self.output) {
+                    if tests == rules {
+                        return Err(usage("--tests and --output name one file; expected two"));
+                    }
                     write_file(tests, &export.rule_tests(&relative(rules, tests)))?;
                 }
                 export.rules()
@@ -361,10 +365,24 @@ impl Command {
 
     fn export(&self, metrics: &Metrics) -> Result<Export, CommandError> {
         let export = Export::new(metrics).scraped(self.job.clone(), self.scrape.clone());
+        self.check_replicas(&export)?;
         let Some(path) = &self.alerts else { return Ok(export) };
         let text = fs::read_to_string(path).map_err(|error| CommandError::File { path: path.clone(), error })?;
         let settings = text.parse().and_then(|settings| export.alerts(settings));
         settings.map_err(|error| CommandError::Alerts { path: path.clone(), error })
+    }
+
+    /// Returns an error if queries would take different series of the program for copies of one.
+    fn check_replicas(&self, export: &Export) -> Result<(), CommandError> {
+        let metrics = export.model.metrics.iter().filter(|metric| metric.kind != MetricKind::Info);
+        let labels = metrics.flat_map(|metric| metric.labels.iter().map(move |label| (&label.name, &metric.name)));
+        let mut labels = labels.filter(|(label, _)| self.scrape.replicas.contains(label));
+        match labels.next() {
+            Some((label, metric)) => Err(usage(format!(
+                "--replica-label is `{label}`, which `{metric}` has; expected a label that only the scrapers add"
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn write(&self, text: &str, out: &mut dyn Write) -> Result<(), CommandError> {
@@ -489,6 +507,23 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             if self.0 == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
         }
+    }
+
+    #[test]
+    fn a_label_of_a_metric_tells_no_copies_apart() {
+        let registry = Registry::new();
+        registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["state"])).unwrap();
+        let metrics = metrics(&registry);
+        let error = run(&metrics, &["rules", "--replica-label", "state"], &mut Vec::new()).unwrap_err().to_string();
+        assert!(error.starts_with("--replica-label is `state`, which `shop_jobs_total` has; expected"), "{error}");
+        assert!(run(&metrics, &["rules", "--replica-label", "replica"], &mut Vec::new()).is_ok());
+    }
+
+    #[test]
+    fn rules_and_their_tests_are_two_files() {
+        let command = ["rules", "--output", "no such folder/r.yaml", "--tests", "no such folder/r.yaml"];
+        let error = run(&metrics(&Registry::new()), &command, &mut Vec::new()).unwrap_err();
+        assert!(matches!(error, CommandError::Usage { .. }), "{error}");
     }
 
     #[test]

@@ -302,6 +302,23 @@ fn a_call_in_flight_into_a_removed_series_is_not_lost() {
 }
 
 #[test]
+fn a_call_into_a_removed_series_without_room_keeps_its_status() {
+    #[track(name = "late", labels(late_tenant = tenant), limit = 1)]
+    async fn late(tenant: &str) -> Result<(), ()> {
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+    let [mut first, mut second, mut other] = ["a", "a", "b"].map(|tenant| Box::pin(late(tenant)));
+    assert!(!is_done(&mut first) && is_done(&mut first) && !is_done(&mut second));
+    Registry::global().remove_series("late_tenant", "a");
+    assert!(!is_done(&mut other) && is_done(&mut other) && is_done(&mut second));
+    let page = page();
+    let value = |tenant| page.value("late_total", [("late_tenant", tenant), ("status", "success")]);
+    assert_eq!((value("b"), value("_overflow")), (1.0, 1.0));
+    assert_eq!(page.series("late_total").len(), 2);
+}
+
+#[test]
 fn calls_are_exact_while_their_series_are_removed() {
     #[track(name = "contended", labels(tenant = tenant, size = |n: &usize| n.to_string()))]
     fn contended(tenant: &str) -> usize {
@@ -369,6 +386,73 @@ fn tenants_of_functions_come_and_go_without_an_overflow() {
         assert_eq!(page.value("metrics_runtime_label_overflow_total", [("metric", metric)]), 0.0, "{metric}");
     }
     assert_flat(early);
+}
+
+#[test]
+fn tenants_of_functions_with_labels_of_the_result_come_and_go_without_an_overflow() {
+    #[track(name = "sized", labels(sized_for = tenant, size = |n: &usize| n.to_string()), limit = 100)]
+    fn sized(tenant: &str) -> usize {
+        tenant.len()
+    }
+    const TENANTS: usize = 1_000;
+    const AT_ONCE: usize = 50;
+    for i in 0..TENANTS {
+        if i >= AT_ONCE {
+            Registry::global().remove_series("sized_for", &(i - AT_ONCE).to_string());
+        }
+        sized(&i.to_string());
+    }
+    let page = page();
+    for (metric, samples) in
+        [("sized_total", "sized_total"), ("sized_duration_seconds", "sized_duration_seconds_count")]
+    {
+        assert_eq!(page.series(samples).len(), AT_ONCE, "{metric}");
+        assert_eq!(page.value("metrics_runtime_label_overflow_total", [("metric", metric)]), 0.0, "{metric}");
+    }
+}
+
+#[test]
+fn a_function_gets_the_room_that_another_function_of_the_metric_had() {
+    mod early {
+        #[metrics_runtime::track(name = "room", help = "Calls.", labels(roomer = tenant), limit = 100, in_flight)]
+        pub(super) async fn call(tenant: &str) {
+            let _ = tenant;
+            tokio::task::yield_now().await;
+        }
+    }
+    mod late {
+        #[metrics_runtime::track(name = "room", help = "Calls.", labels(roomer = tenant), limit = 100, in_flight)]
+        pub(super) async fn call(tenant: &str) {
+            let _ = tenant;
+            tokio::task::yield_now().await;
+        }
+    }
+    let seen = |metric: &str, tenant: &str| {
+        let page = page();
+        let samples = page.series(metric).into_iter().filter(|sample| sample.labels["roomer"] == tenant);
+        samples.map(|sample| sample.value).sum::<f64>()
+    };
+    for i in 0..100 {
+        let tenant = i.to_string();
+        let mut call = Box::pin(early::call(&tenant));
+        assert!(!is_done(&mut call) && is_done(&mut call));
+    }
+    let names: Vec<_> = (100..200).map(|i| i.to_string()).collect();
+    let mut calls: Vec<_> = names.iter().map(|name| Box::pin(late::call(name))).collect();
+    assert!(!calls.iter_mut().any(is_done));
+    assert_eq!((seen("room_in_flight", "_overflow"), seen("room_in_flight", "100")), (100.0, 0.0));
+    (0..100).for_each(|i| Registry::global().remove_series("roomer", &i.to_string()));
+    // A call that is not the first one of its tenant, and one of a new tenant.
+    let mut again = Box::pin(late::call("100"));
+    let mut new = Box::pin(late::call("200"));
+    assert!(!is_done(&mut again) && !is_done(&mut new));
+    assert_eq!(seen("room_in_flight", "_overflow"), 100.0);
+    assert_eq!((seen("room_in_flight", "100"), seen("room_in_flight", "200")), (1.0, 1.0));
+    assert!(is_done(&mut again) && is_done(&mut new) && calls.iter_mut().all(is_done));
+    for tenant in ["_overflow", "100", "200"] {
+        assert_eq!(seen("room_in_flight", tenant), 0.0, "{tenant}");
+    }
+    assert_eq!(seen("room_total", "200"), 1.0);
 }
 
 #[test]

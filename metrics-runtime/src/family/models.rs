@@ -13,7 +13,7 @@ use crate::metric::Counter;
 use crate::metric::models::thread;
 use crate::metric::sync::atomic::{AtomicU64, Ordering};
 use crate::metric::sync::model;
-use crate::schema::{Descriptor, Source};
+use crate::schema::{Descriptor, OpenLabels, Source};
 
 const NAMES: [&str; 1] = ["key"];
 
@@ -144,7 +144,7 @@ fn two_threads_share_the_last_series_before_the_limit() {
 
 /// Returns the value of the entry. A new entry gets the value `number`.
 fn insert_removable(table: &RemovableTable<AtomicU64>, key: &str, number: u64) -> u64 {
-    let entry = table.get_or_insert(&NAMES, &[key], |_| true, |_| AtomicU64::new(number));
+    let entry = table.get_or_insert(&NAMES, &[key], OpenLabels::ALL, |_| true, |_| AtomicU64::new(number));
     entry.unwrap().value.load(Ordering::Relaxed)
 }
 

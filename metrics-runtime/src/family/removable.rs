@@ -9,7 +9,7 @@ use super::table::{
 };
 use crate::metric::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::metric::sync::{ArcCell, ArcGuard, HashState, Mutex, MutexGuard, OnceLock};
-use crate::schema::{LabelText, shortened};
+use crate::schema::{LabelText, OpenLabels, shortened};
 
 /// Places are allocated once and reused; entries are counted references. A reader that has loaded an entry can use it
 /// for as long as it likes, and compares the labels of the entry, so it never takes the entry of another label set.
@@ -45,12 +45,14 @@ struct Writer {
 pub(crate) struct Removable<V> {
     pub(crate) labels: LabelText,
     pub(crate) value: V,
+    /// The labels whose values the program does not bound.
+    pub(super) open: OpenLabels,
     removed: AtomicBool,
 }
 
 impl<V> Removable<V> {
-    fn new(labels: LabelText, value: V) -> Self {
-        Self { labels, value, removed: AtomicBool::new(false) }
+    fn new(labels: LabelText, open: OpenLabels, value: V) -> Self {
+        Self { labels, value, open, removed: AtomicBool::new(false) }
     }
 
     /// Returns `true` if the entry is no longer in the table.
@@ -74,7 +76,7 @@ impl<V> RemovableTable<V> {
             chunks: array::from_fn(|_| OnceLock::new()),
             indexes: array::from_fn(|_| OnceLock::new()),
             current: AtomicUsize::new(0),
-            vacant: Arc::new(Removable::new(LabelText::new::<&str>(&[], &[]), vacant)),
+            vacant: Arc::new(Removable::new(LabelText::new::<&str>(&[], &[]), OpenLabels::ALL, vacant)),
             writer: Mutex::new(Writer::default()),
             used: AtomicUsize::new(0),
             len: AtomicUsize::new(0),
@@ -94,11 +96,12 @@ impl<V> RemovableTable<V> {
         &self,
         names: &[N],
         values: &[&str],
+        open: OpenLabels,
         admit: impl Fn(usize) -> bool,
         value: impl FnOnce(&[&str]) -> V,
     ) -> Option<Loaded<V>> {
         let hash = self.hash(values);
-        self.find(hash, names, values).or_else(|| self.insert(hash, names, values, admit, value))
+        self.find(hash, names, values).or_else(|| self.insert(hash, names, values, open, admit, value))
     }
 
     #[cold]
@@ -107,12 +110,13 @@ impl<V> RemovableTable<V> {
         hash: u32,
         names: &[N],
         values: &[&str],
+        open: OpenLabels,
         admit: impl Fn(usize) -> bool,
         value: impl FnOnce(&[&str]) -> V,
     ) -> Option<Loaded<V>> {
         if let Some(short) = shortened(values) {
             let short: Vec<_> = short.iter().map(AsRef::as_ref).collect();
-            return self.get_or_insert(names, &short, admit, value);
+            return self.get_or_insert(names, &short, open, admit, value);
         }
         let mut writer = self.writer();
         if let Some(found) = self.find(hash, names, values) {
@@ -126,7 +130,7 @@ impl<V> RemovableTable<V> {
         let vacant = || ArcCell::new(Arc::clone(&self.vacant));
         let cells = self.chunks.get(chunk)?.get_or_init(|| (0..chunk_len(chunk)).map(|_| vacant()).collect());
         let cell = cells.get(offset)?;
-        let entry = Arc::new(Removable::new(LabelText::new(names, values), value(values)));
+        let entry = Arc::new(Removable::new(LabelText::new(names, values), open, value(values)));
         let bytes = entry.labels.as_str().len();
         cell.store(entry);
         self.index(&mut writer, slot(hash, chunk, offset))?;
@@ -263,7 +267,7 @@ mod tests {
     const NAMES: [&str; 1] = ["a"];
 
     fn insert(table: &RemovableTable<usize>, key: &str, number: usize) -> usize {
-        table.get_or_insert(&NAMES, &[key], |_| true, |_| number).unwrap().value
+        table.get_or_insert(&NAMES, &[key], OpenLabels::ALL, |_| true, |_| number).unwrap().value
     }
 
     fn remove(table: &RemovableTable<usize>, key: &str) -> Option<usize> {
@@ -310,7 +314,7 @@ mod tests {
     fn a_loaded_entry_outlives_its_removal() {
         let table = RemovableTable::new(usize::MAX);
         insert(&table, "x", 1);
-        let loaded = table.get_or_insert(&NAMES, &["x"], |_| true, |_| 0).unwrap();
+        let loaded = table.get_or_insert(&NAMES, &["x"], OpenLabels::ALL, |_| true, |_| 0).unwrap();
         let removed = table.remove(&NAMES, &["x"], |_| true).unwrap();
         insert(&table, "y", 2);
         assert_eq!((loaded.value, loaded.labels.as_str()), (1, "a=\"x\""));
@@ -328,16 +332,19 @@ mod tests {
     #[test]
     fn threads_find_their_entries_while_others_come_and_go() {
         let table = RemovableTable::new(AtomicUsize::new(0));
+        let get_or_create = |table: &RemovableTable<AtomicUsize>, key: &str| {
+            table.get_or_insert(&NAMES, &[key], OpenLabels::ALL, |_| true, |_| AtomicUsize::new(0)).unwrap()
+        };
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let table = &table;
                 scope.spawn(move || {
                     let own = format!("own{thread}");
                     for i in 0..5_000 {
-                        let entry = table.get_or_insert(&NAMES, &[&own], |_| true, |_| AtomicUsize::new(0)).unwrap();
+                        let entry = get_or_create(table, &own);
                         assert_eq!(entry.value.fetch_add(1, Ordering::Relaxed), i);
                         let shared = (i % 60).to_string();
-                        let entry = table.get_or_insert(&NAMES, &[&shared], |_| true, |_| AtomicUsize::new(0)).unwrap();
+                        let entry = get_or_create(table, &shared);
                         assert_eq!(entry.labels.as_str(), format!("a=\"{shared}\""));
                         if i % 3 == 0 {
                             drop(table.remove(&NAMES, &[&shared], |_| true));

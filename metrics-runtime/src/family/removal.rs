@@ -149,7 +149,7 @@ impl<M: Metric> Family<M> {
         }
         let loose = inner.loose.get_or_init(|| Box::new(RemovableTable::new(M::new(&inner.bounds))));
         let create = |_: &[&str]| M::new(&inner.bounds);
-        loose.get_or_insert(&inner.descriptor.labels, values, |_| admits(), create).map(Place::Loose)
+        loose.get_or_insert(&inner.descriptor.labels, values, open, |_| admits(), create).map(Place::Loose)
     }
 
     /// Returns `true` if the limit allows a further series.
@@ -200,7 +200,7 @@ impl<M: Metric> Family<M> {
             if now != *before {
                 let values = series.labels.values(&self.inner.descriptor.labels);
                 let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
-                self.any_series(&values).absorb(before, &now);
+                self.series_among(&values, series.open).absorb(before, &now);
             }
             now
         };

@@ -62,11 +62,11 @@ pub(crate) enum StoredSeries<M: 'static> {
 }
 
 impl<M> StoredSeries<M> {
-    /// Returns `true` if the series was removed, so that another one has its labels.
-    pub(crate) fn is_removed(&self) -> bool {
+    /// Returns `true` if the series was removed, so that another one has its labels, or `None` if it cannot be removed.
+    pub(crate) fn removal(&self) -> Option<bool> {
         match self {
-            Self::Held(_) => false,
-            Self::Loose(entry) => entry.is_removed(),
+            Self::Held(_) => None,
+            Self::Loose(entry) => Some(entry.is_removed()),
         }
     }
 }
@@ -216,10 +216,13 @@ impl<M: Metric> Drop for OwnedSeries<M> {
             owners.remove(&address);
             let values: Vec<_> = self.values.iter().map(String::as_str).collect();
             let removed = self.family.unlink(&values, |other| self::address(&other.value) == address);
+            if removed.is_none() {
+                // Under the lock, so that the series of a new owner is not hidden.
+                self.family.hide_if(&values, |series| self::address(series) == address);
+            }
             drop((place, owners));
-            match removed {
-                Some(removed) => self.family.leave(removed),
-                None => drop(self.family.hide_if(&values, |series| self::address(series) == address)),
+            if let Some(removed) = removed {
+                self.family.leave(removed);
             }
         }
     }

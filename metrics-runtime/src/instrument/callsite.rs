@@ -73,7 +73,7 @@ impl Callsite {
     #[cold]
     fn resolve_unlabelled(&'static self) -> &'static Series {
         let families = self.families();
-        self.unlabelled.get_or_init(|| Series::new(families, &[]))
+        self.unlabelled.get_or_init(|| Series::kept(families, &[]))
     }
 
     /// Adds the objective that the attribute declares.

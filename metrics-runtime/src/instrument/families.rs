@@ -58,19 +58,19 @@ struct SeriesTable {
 const FIRST_SWEEP: usize = 64;
 
 impl SeriesTable {
-    /// Removes the entries whose series were removed from their families. Does nothing if no series was removed since
-    /// the last time.
+    /// Removes the entries whose series were removed from their families, and those that can be created again without a
+    /// loss. Does nothing if no series was removed since the last time.
     fn sweep(&self, names: &[&str]) {
         let now = removals();
         if self.swept_at.swap(now, Ordering::Relaxed) == now {
             return;
         }
-        let stale = self.table.iter().filter(|entry| entry.value.is_removed());
+        let stale = self.table.iter().filter(|entry| entry.value.is_dispensable());
         let stale: Vec<_> = stale.map(|entry| entry.labels.clone()).collect();
         for labels in stale {
             let values = labels.values(names);
             let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
-            self.table.remove(names, &values, |entry| entry.value.is_removed());
+            self.table.remove(names, &values, |entry| entry.value.is_dispensable());
         }
         self.next_sweep.store((2 * self.table.len()).max(FIRST_SWEEP), Ordering::Relaxed);
     }
@@ -197,7 +197,7 @@ impl SiteFamilies {
     #[cold]
     fn all_bounded(&'static self) -> Box<[Series]> {
         let mut all = Vec::new();
-        each_tuple(&self.entry_values, ORDINALS, &mut |tuple| all.push(Series::new(self, tuple)));
+        each_tuple(&self.entry_values, ORDINALS, &mut |tuple| all.push(Series::kept(self, tuple)));
         all.into_boxed_slice()
     }
 
@@ -245,14 +245,14 @@ impl SiteFamilies {
     ) -> FoundSeries {
         let by_values = by_values.get_or_init(|| {
             Box::new(SeriesTable {
-                table: RemovableTable::new(Series::new(self, &[])),
+                table: RemovableTable::new(Series::kept(self, &[])),
                 known: AtomicUsize::new(0),
                 swept_at: AtomicUsize::new(removals()),
                 next_sweep: AtomicUsize::new(FIRST_SWEEP),
             })
         });
         let SeriesTable { table, known, next_sweep, .. } = &**by_values;
-        table.remove(names, values, |entry| entry.value.is_removed());
+        table.remove(names, values, |entry| entry.value.is_outdated());
         let has_room = |len: usize| len.saturating_sub(known.load(Ordering::Relaxed)) < self.series_limit();
         if table.len() >= next_sweep.load(Ordering::Relaxed) || !has_room(table.len()) {
             by_values.sweep(names);
@@ -263,10 +263,13 @@ impl SiteFamilies {
             !open.is_any(values.len()) || !overflows && has_room(len)
         };
         let create = |values: &[&str]| {
-            known.fetch_add(usize::from(!open.is_any(values.len())), Ordering::Relaxed);
-            Series::new(self, values)
+            if open.is_any(values.len()) {
+                return Series::open(self, values);
+            }
+            known.fetch_add(1, Ordering::Relaxed);
+            Series::kept(self, values)
         };
-        match table.get_or_insert(names, values, admit, create) {
+        match table.get_or_insert(names, values, open, admit, create) {
             Some(entry) => FoundSeries::counted(Arc::clone(&entry)),
             None => self.overflow(by_values, names, values, open),
         }
@@ -287,13 +290,13 @@ impl SiteFamilies {
         }
         let create = |values: &[&str]| {
             by_values.known.fetch_add(1, Ordering::Relaxed);
-            Series::new(self, values)
+            Series::kept(self, values)
         };
-        match by_values.table.get_or_insert(names, masked.as_slice(), |_| true, create) {
+        match by_values.table.get_or_insert(names, masked.as_slice(), open, |_| true, create) {
             Some(entry) => FoundSeries::counted(Arc::clone(&entry)),
             // A table holds millions of series, more than the program bounds.
             None => {
-                FoundSeries::kept(self.full.get_or_init(|| Box::new(Series::new(self, &vec![OVERFLOW; names.len()]))))
+                FoundSeries::kept(self.full.get_or_init(|| Box::new(Series::kept(self, &vec![OVERFLOW; names.len()]))))
             }
         }
     }

@@ -27,7 +27,9 @@ pub struct Series {
     observed: CachedSeries<Histogram>,
     added: CachedSeries<Counter>,
     in_flight: OnceLock<Option<EnteredGauge>>,
-    /// The number of removals when the series were last found to be current.
+    /// `true` if the program bounds the values, or if they stand for those beyond the limit.
+    is_kept: bool,
+    /// The number of removals when the series were last found to be current, or another number.
     checked_at: AtomicUsize,
 }
 
@@ -85,7 +87,13 @@ impl RefUnwindSafe for FoundSeries {}
 impl RefUnwindSafe for Series {}
 
 impl Series {
-    pub(super) fn new(families: &'static SiteFamilies, values: &[&str]) -> Self {
+    /// Creates the series of values that are not bounded. They are replaced when one was removed from its family.
+    pub(super) fn open(families: &'static SiteFamilies, values: &[&str]) -> Self {
+        Self { is_kept: false, ..Self::kept(families, values) }
+    }
+
+    /// Creates the series of values that the program bounds, or of those beyond the limit.
+    pub(super) fn kept(families: &'static SiteFamilies, values: &[&str]) -> Self {
         Self {
             families,
             timed: families.duration.is_some(),
@@ -96,11 +104,12 @@ impl Series {
             observed: OnceLock::new(),
             added: OnceLock::new(),
             in_flight: OnceLock::new(),
+            is_kept: true,
             checked_at: AtomicUsize::new(removals()),
         }
     }
 
-    /// Returns `true` if none of the series was removed from its family.
+    /// Returns `true` if the series are those that a look-up finds.
     #[inline]
     pub(super) fn is_current(&self) -> bool {
         self.checked_at.load(Ordering::Relaxed) == removals() || self.check()
@@ -108,26 +117,44 @@ impl Series {
 
     #[cold]
     fn check(&self) -> bool {
-        // Read first: a removal after it is seen at the next check.
+        // Read first: a removal after it is seen at the next check. So is a series that is cached after the swap, which
+        // then replaces the mark.
         let now = removals();
-        let is_current = !self.is_removed();
+        self.checked_at.swap(!now, Ordering::AcqRel);
+        let is_current = !self.is_outdated();
         if is_current {
-            self.checked_at.store(now, Ordering::Relaxed);
+            let _ = self.checked_at.compare_exchange(!now, now, Ordering::Relaxed, Ordering::Relaxed);
         }
         is_current
     }
 
-    /// Returns `true` if one of the series was removed from its family.
-    pub(super) fn is_removed(&self) -> bool {
-        fn is_removed<M>(cached: &CachedSeries<M>) -> bool {
-            cached.get().and_then(Option::as_ref).is_some_and(StoredSeries::is_removed)
+    /// Demands a check, because a series that was cached just now may have been removed since it was looked up.
+    fn demand_check(&self) {
+        self.checked_at.swap(usize::MAX, Ordering::AcqRel);
+    }
+
+    /// Returns `true` if a look-up may find others: one of the series was removed from its family, or the gauge had no
+    /// room.
+    pub(super) fn is_outdated(&self) -> bool {
+        let overflows = || matches!(self.in_flight.get(), Some(Some(EnteredGauge { overflows: true, .. })));
+        !self.is_kept && (self.removals().any(|is_removed| is_removed) || overflows())
+    }
+
+    /// Returns `true` if the next look-up can create the series as well. Those without one that can be removed from its
+    /// family would never be outdated.
+    pub(super) fn is_dispensable(&self) -> bool {
+        !self.is_kept && (self.is_outdated() || self.removals().next().is_none())
+    }
+
+    /// Returns for each of the series that can be removed from its family, `true` if it was.
+    fn removals(&self) -> impl Iterator<Item = bool> {
+        fn removal<M>(cached: &CachedSeries<M>) -> Option<bool> {
+            cached.get()?.as_ref()?.removal()
         }
         let in_flight = self.in_flight.get().and_then(Option::as_ref);
-        self.calls.iter().any(is_removed)
-            || is_removed(&self.duration)
-            || is_removed(&self.observed)
-            || is_removed(&self.added)
-            || in_flight.is_some_and(|entered| entered.gauge.is_removed())
+        let in_flight = in_flight.and_then(|entered| entered.gauge.removal());
+        let others = [removal(&self.duration), removal(&self.observed), removal(&self.added), in_flight];
+        self.calls.iter().map(removal).chain(others).flatten()
     }
 
     /// Counts the call as in flight, and returns its start, or zero if the call is not timed.
@@ -141,17 +168,27 @@ impl Series {
 
     #[inline(never)]
     fn enter_gauge(&self) {
-        // Cached even if it is an overflow series: the end of the call must decrement the same gauge.
-        let entered = self.in_flight.get_or_init(|| {
-            let (gauge, overflows) = self.look_up(self.families.in_flight.as_ref()?, Outcome::Success);
-            Some(EnteredGauge { gauge, overflows })
-        });
+        let entered = match self.in_flight.get() {
+            Some(entered) => entered.as_ref(),
+            None => self.resolve_gauge(),
+        };
         if let (Some(site_family), Some(EnteredGauge { gauge, overflows })) = (&self.families.in_flight, entered) {
             if *overflows {
                 site_family.family.count_overflow();
             }
             gauge.enter();
         }
+    }
+
+    /// Looks up the gauge and caches it, even an overflow series: the end of the call must decrement the same gauge.
+    #[cold]
+    fn resolve_gauge(&self) -> Option<&EnteredGauge> {
+        let entered = self.in_flight.get_or_init(|| {
+            let (gauge, overflows) = self.look_up(self.families.in_flight.as_ref()?, Outcome::Success);
+            Some(EnteredGauge { gauge, overflows })
+        });
+        self.demand_check();
+        entered.as_ref()
     }
 
     #[inline]
@@ -301,7 +338,9 @@ impl Series {
         if self.families.all_labels.is_empty() {
             series.spread();
         }
-        cached.get_or_init(|| Some(series)).as_deref()
+        let cached = cached.get_or_init(|| Some(series)).as_deref();
+        self.demand_check();
+        cached
     }
 
     /// Looks up the series by its label values. Returns `true` with an overflow series.

@@ -354,27 +354,27 @@ fn short_form(value: &str) -> String {
 /// The labels of one look-up whose values are only known at run time, by their index. All other values are bounded by
 /// the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OpenLabels(u64);
+pub(crate) struct OpenLabels(u32);
 
 impl OpenLabels {
     /// The program bounds all values.
     pub(crate) const NONE: Self = Self(0);
     /// Any value is possible for each label.
-    pub(crate) const ALL: Self = Self(u64::MAX);
+    pub(crate) const ALL: Self = Self(u32::MAX);
 
-    /// Adds the label with this index. The 64th label and those after it are open together.
+    /// Adds the label with this index. The 32nd label and those after it are open together.
     pub(crate) const fn with(self, label: usize) -> Self {
-        if label < 63 { Self(self.0 | 1 << label) } else { Self(self.0 | 1 << 63) }
+        if label < 31 { Self(self.0 | 1 << label) } else { Self(self.0 | 1 << 31) }
     }
 
     pub(crate) fn contains(self, label: usize) -> bool {
-        self.0 >> label.min(63) & 1 == 1
+        self.0 >> label.min(31) & 1 == 1
     }
 
     /// Returns `true` if one of the first `labels` labels is open.
     pub(crate) fn is_any(self, labels: usize) -> bool {
         match labels {
-            0..64 => self.0 & ((1 << labels) - 1) != 0,
+            0..32 => self.0 & ((1 << labels) - 1) != 0,
             _ => self.0 != 0,
         }
     }

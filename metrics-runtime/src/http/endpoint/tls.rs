@@ -217,6 +217,8 @@ struct State {
     /// The last result of reading the files. The configuration is older if these contents are not valid.
     read: Result<Contents, TlsError>,
     read_at: Instant,
+    /// `true` while a thread reads the files. A file system that hangs thus takes one thread of the service.
+    is_reading: bool,
 }
 
 impl fmt::Debug for Tls {
@@ -230,7 +232,7 @@ impl Tls {
     pub(super) fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let contents = files.read()?;
         let config = files.configure(&contents)?;
-        let state = Mutex::new(State { config, read: Ok(contents), read_at: Instant::now() });
+        let state = Mutex::new(State { config, read: Ok(contents), read_at: Instant::now(), is_reading: false });
         Ok(Self { files, state })
     }
 
@@ -260,7 +262,11 @@ impl Tls {
         if self.state().is_due() {
             let tls = Arc::clone(self);
             // Fails only if the runtime is shutting down.
-            let _ = task::spawn_blocking(move || tls.reload()).await;
+            let _ = task::spawn_blocking(move || {
+                tls.reload();
+                tls.state().is_reading = false;
+            })
+            .await;
         }
         Arc::clone(&self.state().config)
     }
@@ -289,11 +295,11 @@ impl Tls {
 }
 
 impl State {
-    /// Returns `true` once in each interval.
+    /// Returns `true` once in each interval, unless the files are being read.
     fn is_due(&mut self) -> bool {
-        let is_due = self.read_at.elapsed() >= RELOAD_INTERVAL;
+        let is_due = !self.is_reading && self.read_at.elapsed() >= RELOAD_INTERVAL;
         if is_due {
-            self.read_at = Instant::now();
+            (self.read_at, self.is_reading) = (Instant::now(), true);
         }
         is_due
     }

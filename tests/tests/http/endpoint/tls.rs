@@ -226,6 +226,34 @@ async fn a_renewed_certificate_is_used_without_a_restart() {
     client.wait_for(&server, &authority.sign("server")).await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_cannot_be_read_to_its_end_delays_one_connection() {
+    let authority = Authority::new();
+    let files = authority.sign("server");
+    let server = serve(with_tls(&files)).await;
+    let client = Client::new(&authority);
+    client.wait_for(&server, &files).await;
+    let last = certificates(&files.certificate).remove(0);
+    // Reading a pipe blocks until it is written.
+    fs::remove_file(&files.certificate).expect("removed");
+    let made = std::process::Command::new("mkfifo").arg(&files.certificate).status();
+    assert!(made.expect("mkfifo").success());
+    // More than an interval of reading the files.
+    let pause = async || tokio::time::sleep(Duration::from_millis(1_100)).await;
+    pause().await;
+    assert!(client.get(&server, "/health").await.is_err(), "the handshake has a time limit");
+    for _ in 0..2 {
+        pause().await;
+        let answer = client.get(&server, "/health").await.expect("a response");
+        assert!(answer.text.ends_with("ok\n") && answer.certificate == last);
+    }
+    // Ends the thread that reads it.
+    fs::write(&files.certificate, []).expect("written");
+    fs::remove_file(&files.certificate).expect("removed");
+    client.wait_for(&server, &authority.sign("server")).await;
+}
+
 #[tokio::test]
 async fn a_replaced_authority_of_clients_is_used_without_a_restart() {
     let (authority, next) = (Authority::new(), Authority::new());
