@@ -9,7 +9,7 @@ use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, OVERFLOW, Rem
 use crate::metric::{Counter, Histogram, InFlight};
 use crate::registry::{Registry, RegistryError};
 use crate::schema::label::INVALID;
-use crate::schema::{OpenLabels, Outcome, Source, each_tuple, tuple_ordinal};
+use crate::schema::{OpenLabels, Outcome, Source, each_tuple, shortened, tuple_ordinal};
 
 /// The families of one call site, and the series that its calls have used.
 #[derive(Debug)]
@@ -252,7 +252,6 @@ impl SiteFamilies {
             })
         });
         let SeriesTable { table, known, next_sweep, .. } = &**by_values;
-        table.remove(names, values, |entry| entry.value.is_outdated());
         let has_room = |len: usize| len.saturating_sub(known.load(Ordering::Relaxed)) < self.series_limit();
         if table.len() >= next_sweep.load(Ordering::Relaxed) || !has_room(table.len()) {
             by_values.sweep(names);
@@ -262,6 +261,16 @@ impl SiteFamilies {
             let overflows = (0..values.len()).any(|label| open.contains(label) && values[label] == OVERFLOW);
             !open.is_any(values.len()) || !overflows && has_room(len)
         };
+        // Without the lock of the table, so that clients that always send new values do not block others. Values that are
+        // too long are in no entry.
+        match table.get(names, values) {
+            Some(entry) if entry.value.is_current() => return FoundSeries::counted(Arc::clone(&entry)),
+            Some(_) => drop(table.remove(names, values, |entry| entry.value.is_outdated())),
+            None if !admit(table.len()) && shortened(values).is_none() => {
+                return self.overflow(by_values, names, values, open);
+            }
+            None => {}
+        }
         let create = |values: &[&str]| {
             if open.is_any(values.len()) {
                 return Series::open(self, values);
