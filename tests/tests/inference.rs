@@ -400,3 +400,25 @@ mod nesting {
         assert_eq!(twenty!(#[track] #[track_in_flight(name = "nested_in_flight", help = "Nested calls")]), Ok(20));
     }
 }
+
+#[test]
+fn a_future_that_awaits_a_recorded_one_has_the_same_auto_traits() {
+    fn check<T: Send + Sync + UnwindSafe + RefUnwindSafe>(future: T) -> T {
+        future
+    }
+    // Beside `must_use`, the function stays an `async fn`, whose body awaits the recorded future.
+    #[track(name = "awaited_within")]
+    #[must_use]
+    async fn plain() -> u8 {
+        1
+    }
+    #[track(name = "awaited_with_labels", labels(tenant = tenant.len()), in_flight)]
+    #[must_use]
+    async fn labelled(tenant: &str) -> usize {
+        tenant.len()
+    }
+    let future = check(async { usize::from(check(plain()).await) + check(labelled("acme")).await });
+    assert_eq!(ready(future), 5);
+    assert_eq!(sample("awaited_within_total", [("status", "success")]), 1.0);
+    assert_eq!(sample("awaited_with_labels_total", [("tenant", "4"), ("status", "success")]), 1.0);
+}

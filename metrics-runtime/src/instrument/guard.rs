@@ -35,8 +35,9 @@ macro_rules! handles {
         }
     )*};
 }
-// The first one has the size of a pointer, for functions without labels.
-handles!(&'static Series, FoundSeries);
+// The first one has the size of a pointer, for functions without labels. It has any lifetime, because the compiler
+// forgets that of a future within a future.
+handles!(&Series, FoundSeries);
 
 #[inline(never)]
 fn finish(series: &Series, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {

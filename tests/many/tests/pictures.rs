@@ -107,7 +107,7 @@ fn every_panel_is_drawn_with_data() {
     let (Some(prometheus), Some(_)) = (tools::prometheus(), tools::painter()) else {
         return;
     };
-    for (number, binary) in SERVICES {
+    let draws = |(number, binary): (usize, &str)| {
         let instances = [0, 1].map(|_| Service::start(binary, &[], &[]));
         let from = now();
         let server = prometheus.scrape(&instances.each_ref().map(|service| Target::new("shop", service.address())));
@@ -121,5 +121,12 @@ fn every_panel_is_drawn_with_data() {
             let empty = draw(&server, &opened(&dashboard), range, &format!("{number}-opened"));
             assert_eq!(empty, [""; 0], "{number} functions");
         }
-    }
+    };
+    // They wait for their scrapes at the same time.
+    let draws = &draws;
+    std::thread::scope(|scope| {
+        for service in SERVICES {
+            scope.spawn(move || draws(service));
+        }
+    });
 }

@@ -39,7 +39,7 @@ fn sample(programs: usize) -> Vec<(Format, String)> {
 fn every_page_is_valid() {
     install_exemplars();
     let python = tools::python();
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) };
     let outcome = TestRunner::new(config).run(&program::program(), |program: Program| {
         for (format, text) in program.pages() {
             let page = parse(format, &text).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
