@@ -138,7 +138,8 @@ impl<V> RemovableTable<V> {
             self.used.store(number + 1, Ordering::Release);
         }
         self.text.fetch_add(bytes, Ordering::Relaxed);
-        self.len.fetch_add(1, Ordering::Relaxed);
+        // Whoever sees that the table is full also finds the entry.
+        self.len.fetch_add(1, Ordering::Release);
         Some(cell.load())
     }
 
@@ -187,7 +188,7 @@ impl<V> RemovableTable<V> {
 
     /// Returns the number of entries.
     pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        self.len.load(Ordering::Acquire)
     }
 
     /// Returns the bytes of the label texts of all entries.
