@@ -4,14 +4,23 @@
 
 mod support;
 
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, Mutex, PoisonError};
 use std::task::{Context, Waker};
 
 use futures::FutureExt as _;
 use metrics_runtime::{Counter, Descriptor, Family, Gauge, LabelValue, Registry, metrics, track};
-use support::{page, page_of};
+use support::page_of;
 use tests::page::Page;
+
+/// The page of the global registry. One at a time: what was recorded after a removal is added by one page, and another one
+/// that is written meanwhile does not have it yet.
+#[track_caller]
+fn page() -> Page {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    support::page()
+}
 
 fn counters(registry: &Registry) -> Family<Counter> {
     registry
