@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::float_cmp, reason = "the compared values are whole numbers, which an f64 represents exactly")]
 
+mod common;
+
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 
+use common::{assert_bounds, assert_error};
 use serde_json::{Value, json};
 use tests::client::{Client, Response};
 use tests::page::{Kind, Page};
@@ -49,22 +52,6 @@ fn log(cells: u32) -> String {
 
 fn sample(rpm: f64) -> Value {
     json!({ "rpm": rpm, "load": 80, "measured_afr": 12.6, "target_afr": 12.0 })
-}
-
-#[track_caller]
-fn assert_error(response: &Response, status: u16) {
-    assert_eq!(response.status, status, "{}", response.text());
-    let body = response.json();
-    assert_eq!(body["error"]["status"], status, "{body}");
-    let message = body["error"]["message"].as_str().unwrap();
-    assert!(message.len() > 10, "the message {message:?} is too short");
-}
-
-#[track_caller]
-fn assert_bounds(page: &Page, name: &str, expected: &[&str]) {
-    let buckets = page.series(&format!("{name}_bucket"));
-    let found: Vec<_> = buckets.iter().map(|bucket| bucket.labels["le"].as_str()).collect();
-    assert_eq!(found[..expected.len()], *expected, "{name}");
 }
 
 #[test]

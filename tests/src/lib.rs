@@ -2,6 +2,7 @@
 //!
 //! - [`page`]: a strict parser of both exposition formats, with lookups by name and labels
 //! - [`client`]: an HTTP client over a loopback socket
+//! - [`collector`]: a collector with fixed families
 //! - [`service`]: starts and stops a binary of this workspace
 //! - [`canned`]: a server that answers with fixed bodies
 //! - [`certificates`]: an authority that signs certificates
@@ -25,6 +26,7 @@
 pub mod canned;
 pub mod certificates;
 pub mod client;
+pub mod collector;
 pub mod dashboard;
 pub mod engines;
 pub mod grafana;

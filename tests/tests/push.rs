@@ -9,6 +9,7 @@ use std::time::Duration;
 use metrics_runtime::push::{ConfigError, Method, Push, PushError};
 use metrics_runtime::{Counter, Descriptor, Family, Metrics, Registry};
 use prometheus::core::Collector;
+use tests::collector::Fixed;
 use tests::page::Labels;
 use tests::pushgateway::Gateway;
 use tests::{tools, wait};
@@ -430,7 +431,7 @@ async fn a_push_has_no_timestamps_which_a_gateway_refuses() {
     let gauge = prometheus::IntGauge::new("stale", "Stale.").unwrap();
     let mut families = gauge.collect();
     families[0].mut_metric()[0].set_timestamp_ms(1_700_000_000_000);
-    metrics.registry().register(Box::new(Fixed { gauge, families })).unwrap();
+    metrics.registry().register(Box::new(Fixed { description: gauge.desc()[0].clone(), families })).unwrap();
     assert!(metrics.render().contains("\nstale 0 1700000000000\n"));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let push = Push::new(&format!("http://{}", listener.local_addr().unwrap()), "nightly").unwrap();
@@ -438,22 +439,6 @@ async fn a_push_has_no_timestamps_which_a_gateway_refuses() {
     pushed.unwrap();
     assert!(!request.contains("stale"), "{request}");
     assert!(request.contains("metrics_runtime_scrape_errors_total{cause=\"invalid\"} 1\n"), "{request}");
-}
-
-/// A collector that always gives the same families.
-struct Fixed {
-    gauge: prometheus::IntGauge,
-    families: Vec<prometheus::proto::MetricFamily>,
-}
-
-impl Collector for Fixed {
-    fn desc(&self) -> Vec<&prometheus::core::Desc> {
-        self.gauge.desc()
-    }
-
-    fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
-        self.families.clone()
-    }
 }
 
 #[tokio::test]

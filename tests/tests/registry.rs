@@ -18,6 +18,7 @@ use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, default_registry,
 };
 use support::{OnEvent, openmetrics_of, page_of, panics, quiet_panic};
+use tests::collector::Fixed;
 use tests::page::{Kind, Page, Point, difference};
 use tracing::field::Field;
 
@@ -74,22 +75,6 @@ fn collectors() -> Vec<Box<dyn Collector>> {
         histogram.with_label_values(&["a"]).observe(value);
     }
     vec![Box::new(plain), Box::new(labelled), Box::new(gauge), Box::new(float), Box::new(histogram)]
-}
-
-/// A collector that gives these families.
-struct Fixed {
-    description: Desc,
-    families: Vec<MetricFamily>,
-}
-
-impl Collector for Fixed {
-    fn desc(&self) -> Vec<&Desc> {
-        vec![&self.description]
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        self.families.clone()
-    }
 }
 
 fn register_families(registry: &Registry, name: &str, families: Vec<MetricFamily>) {

@@ -3,6 +3,8 @@
 #![allow(clippy::float_cmp, reason = "the compared values are whole numbers, which an f64 represents exactly")]
 
 mod clients;
+#[path = "../common/mod.rs"]
+mod common;
 mod faults;
 mod files;
 mod input;
@@ -14,6 +16,7 @@ mod upstream;
 
 use std::net::{SocketAddr, TcpListener};
 
+use common::{assert_bounds, assert_error};
 use serde_json::json;
 use tests::client::{Client, Response};
 use tests::page::Page;
@@ -64,24 +67,6 @@ fn open_session(service: &Client, key: &str) -> Response {
 fn session(service: &Client, key: &str) -> String {
     let answer = open_session(service, key).expect(201).json();
     answer["session"].as_str().unwrap().to_owned()
-}
-
-#[track_caller]
-fn assert_error(response: &Response, status: u16) {
-    assert_eq!(response.status, status, "{}", response.text());
-    assert_eq!(response.header("content-type"), Some("application/json"));
-    let body = response.json();
-    assert_eq!(body["error"]["status"], status, "{body}");
-    let message = body["error"]["message"].as_str().unwrap();
-    assert!(message.len() > 10, "the message {message:?} is too short");
-}
-
-/// Compares the bucket bounds of the histogram's first series, in the order of the page.
-#[track_caller]
-fn assert_bounds(page: &Page, name: &str, expected: &[&str]) {
-    let buckets = page.series(&format!("{name}_bucket"));
-    let found: Vec<_> = buckets.iter().map(|bucket| bucket.labels["le"].as_str()).collect();
-    assert_eq!(found[..expected.len()], *expected, "{name}");
 }
 
 fn listener() -> (TcpListener, SocketAddr) {

@@ -9,6 +9,7 @@ use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, Opts};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use tests::collector::Fixed;
 
 use crate::words::{bound, count, label, labels, name, number, text};
 
@@ -137,22 +138,6 @@ impl Foreign {
             }
             Kind::Metric(metric) => metric.collector(),
         }
-    }
-}
-
-/// A collector that gives these families.
-struct Fixed {
-    description: Desc,
-    families: Vec<MetricFamily>,
-}
-
-impl Collector for Fixed {
-    fn desc(&self) -> Vec<&Desc> {
-        vec![&self.description]
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        self.families.clone()
     }
 }
 
