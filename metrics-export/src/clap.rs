@@ -10,7 +10,8 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Error, FromArgMatches, Subcommand};
 
 use crate::command::{Action, Command, USAGE, interval_problem};
-use crate::scrape::{Scrape, label, parse_duration};
+use crate::scrape::{Scrape, label};
+use crate::time::parse_duration;
 
 /// Adds the commands to a service: put `#[command(subcommand)]` on a field or a variant of this type.
 ///

@@ -16,7 +16,8 @@ use crate::export::Export;
 use crate::kubernetes::JobError;
 use crate::lint;
 use crate::rules::AlertError;
-use crate::scrape::{self, LabelError, Scrape, parse_duration};
+use crate::scrape::{self, LabelError, Scrape};
+use crate::time::parse_duration;
 use crate::usages::{MetricPattern, ObjectivePattern, QueryFile};
 
 /// The default lock file.

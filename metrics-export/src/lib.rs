@@ -60,6 +60,7 @@ mod rules;
 mod scope;
 mod scrape;
 mod series;
+mod time;
 mod usages;
 
 pub use command::{Command, CommandError, USAGE};

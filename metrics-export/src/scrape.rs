@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::debug_as_display;
+use crate::time::duration;
 
 /// The labels that every target has, and those that Prometheus or the dashboard use themselves.
 const TAKEN: [&str; 6] = ["job", "instance", "le", "quantile", "route", "datasource"];
@@ -50,37 +51,6 @@ impl Scrape {
     }
 }
 
-/// Formats a duration in the largest unit that gives a whole number, at least a millisecond.
-fn duration(duration: Duration) -> String {
-    let milliseconds = duration.as_millis().max(1);
-    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-    let unit = units.into_iter().find(|(unit, _)| milliseconds.is_multiple_of(*unit));
-    let (unit, suffix) = unit.unwrap_or((1, "ms"));
-    format!("{}{suffix}", milliseconds / unit)
-}
-
-/// Parses a duration as Prometheus writes it, such as `30s` or `1m30s`. Returns `None` for zero.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
-    let mut total: u64 = 0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let (number, after) = rest.split_at(digits);
-        let end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
-        let (unit, after) = after.split_at(end);
-        let milliseconds = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return None,
-        };
-        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(milliseconds)?)?;
-        rest = after;
-    }
-    (total > 0).then(|| Duration::from_millis(total))
-}
-
 /// Checks the name of a label of targets (<https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels>).
 pub(crate) fn label(label: String) -> Result<String, LabelError> {
     let is_word = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -103,18 +73,6 @@ pub(crate) fn add(labels: &mut Vec<String>, new: String) -> Result<(), LabelErro
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_are_those_of_prometheus() {
-        for (text, milliseconds) in [("30s", 30_000), ("1m30s", 90_000), ("500ms", 500), ("1h", 3_600_000)] {
-            assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
-        }
-        for text in ["", "30", "s", "0s", "-5s", "1.5s", "1d", "30 s", "99999999999999999999s"] {
-            assert_eq!(parse_duration(text), None, "{text}");
-        }
-        let written = [90_000, 60_000, 1_500, 0].map(|milliseconds| duration(Duration::from_millis(milliseconds)));
-        assert_eq!(written, ["90s", "1m", "1500ms", "1ms"]);
-    }
 
     #[test]
     fn labels_of_targets_are_label_names() {

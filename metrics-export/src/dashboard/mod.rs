@@ -43,7 +43,7 @@ fn rows(view: &View<'_>) -> Vec<Row> {
     let mut rows = vec![rows::overview(view)];
     rows.extend(Role::ALL.into_iter().flat_map(|(role, title)| rows::of(view, role, title)));
     rows.retain(|row| !row.panels.is_empty());
-    // What is for a closer look is below all else.
+    // Rows for a closer look are below all others.
     rows.sort_by_key(|row| row.closed);
     let mut open = 0;
     for row in rows.iter_mut().filter(|row| !row.closed) {

@@ -7,11 +7,11 @@ use metrics_runtime::description::MetricKind;
 use super::events::Events;
 use super::scenario::Scenario;
 use super::settings::{AlertSettings, Tuning};
-use super::time::spoken;
 use super::{Alert, Rule, Target, Text, camel, percent, template_text};
 use crate::document::number;
 use crate::model::Model;
 use crate::promql::{Expr, aggregate, call};
+use crate::time::spoken;
 
 /// The alerts that were written so far, with the series that they use.
 pub(super) struct Alerts<'a> {

@@ -6,9 +6,9 @@ use super::alerts::Alerts;
 use super::events::Events;
 use super::scenario::Scenario;
 use super::settings::Tuning;
-use super::time::spoken;
 use crate::document::number;
 use crate::promql::{Compare, call, matcher};
+use crate::time::spoken;
 
 impl Alerts<'_> {
     pub(super) fn breakers(&mut self) {

@@ -14,7 +14,6 @@ use metrics_runtime::{Declaration, Kind, Objective};
 use super::events::Events;
 use super::scenario::Scenario;
 use super::settings::{AlertSettings, Tuning};
-use super::time::parse_span;
 use super::{Alert, MIN_FAILURES, Rule, Target, Text, camel, rejection_note, template_text};
 use crate::document::number;
 use crate::hash::hash;
@@ -23,6 +22,7 @@ use crate::model::Model;
 use crate::names::objective_name;
 use crate::promql::{Compare, Expr, Matcher, aggregate, call, matcher};
 use crate::roles::{Http, STATUS, failed_calls};
+use crate::time::parse_span;
 
 /// The alerts of an objective: long and short window, burn rate, and severity.
 const PAIRS: [(&str, &str, f64, &str); 4] = [
@@ -59,7 +59,7 @@ struct Subject {
     note: &'static str,
     /// The name of the metric that counts the calls.
     metric: String,
-    /// Where to look.
+    /// The panel to look at.
     panel: String,
 }
 

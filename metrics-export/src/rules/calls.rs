@@ -5,12 +5,12 @@ use super::events::Events;
 use super::recording::recorded;
 use super::scenario::Scenario;
 use super::settings::Tuning;
-use super::time::spoken;
 use super::{MIN_FAILURES, Target, Text, camel, label_list, percent, rejection_note, template_text};
 use crate::document::number;
 use crate::metric::Metric;
 use crate::promql::{Compare, Expr, aggregate, call, matcher};
 use crate::roles::{Http, STATUS, failed_calls};
+use crate::time::spoken;
 
 /// The ratio of failures above which an alert fires, without an objective.
 const MAX_ERROR_RATIO: f64 = 0.05;
@@ -42,7 +42,7 @@ struct Calls<'a> {
     completed: Events,
     failed: Events,
     cancelled: Option<Events>,
-    /// Where to look at failures, and at cancellations.
+    /// The panels of failures and of cancellations.
     panels: [String; 2],
 }
 

@@ -17,7 +17,6 @@ mod recording;
 mod rehearsal;
 mod scenario;
 mod settings;
-mod time;
 
 use std::time::Duration;
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::time::{parse_span, span, spoken};
 use crate::error::debug_as_display;
+use crate::time::{parse_span, span, spoken};
 
 /// Settings of alerts by name, for [`Export::alerts`](crate::Export::alerts).
 ///
@@ -299,25 +299,12 @@ fn unknown(pattern: &str, service: &str, alerts: &[(String, Tuning)]) -> String 
 
 /// Returns `; did you mean ..` with the name that differs in the fewest letters, if it is not entirely different.
 fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let found = names.into_iter().map(|name| (distance(word, name), name)).min();
+    let far = |name: &str| strsim::levenshtein(&word.to_ascii_lowercase(), &name.to_ascii_lowercase());
+    let found = names.into_iter().map(|name| (far(name), name)).min();
     match found {
         Some((far, name)) if far * 3 <= word.len().max(3) => format!("; did you mean `{name}`?"),
         _ => String::new(),
     }
-}
-
-/// Returns the number of letters to insert, delete or replace.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<_>, Vec<_>) = (a.to_ascii_lowercase().chars().collect(), b.to_ascii_lowercase().chars().collect());
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            row.push((last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1));
-        }
-        last = row;
-    }
-    last[b.len()]
 }
 
 /// The numbers of an alert that can be set. An alert without a threshold or a window has `None`.

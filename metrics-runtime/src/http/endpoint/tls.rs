@@ -248,7 +248,7 @@ impl Tls {
         if first[0] != HANDSHAKE_RECORD {
             // A connection that is closed with unread bytes is reset, and the response would be lost.
             let _ = stream.try_read(&mut [0; 8 << 10]);
-            // Nothing was sent before, so there is room for it.
+            // It is the first thing that is sent, so there is room for it.
             let _ = stream.try_write(PLAIN_HTTP);
             return Err(io::ErrorKind::InvalidData.into());
         }
