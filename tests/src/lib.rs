@@ -12,6 +12,7 @@
 //! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`victoria`], [`pushgateway`], [`picture`], [`program`]: run these tools
 //! - [`dashboard`]: dashboards with open rows and repeated panels
 //! - [`engines`]: compares queries on [`prometheus`] and [`victoria`]
+//! - [`log`]: what a test logs
 //! - [`lookup`]: checks that the metrics and labels in dashboards and rules exist
 //! - [`wait`]: conditions with a deadline, instead of sleeps
 //!
@@ -30,6 +31,7 @@ pub mod collector;
 pub mod dashboard;
 pub mod engines;
 pub mod grafana;
+pub mod log;
 pub mod lookup;
 pub mod page;
 pub mod picture;

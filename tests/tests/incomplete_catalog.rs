@@ -13,6 +13,7 @@ use metrics_runtime::__private::{
 };
 use metrics_runtime::{Registry, catalog, track_counter};
 use support::OnEvent;
+use tests::log::subscribe;
 
 static LOST: Callsite = Callsite::new(Site::new(&preset::TRACK, file!(), line!(), "incomplete", "lost"));
 
@@ -49,7 +50,7 @@ fn an_entry_that_the_linker_has_lost_is_logged_once_and_still_recorded() {
         drop(OTHER.enter());
     });
     let logged = || log.lock().expect("no panic").clone();
-    let _subscribed = tracing::subscriber::set_default(subscriber);
+    let _subscribed = subscribe(subscriber);
 
     listed();
     assert!(catalog().iter().any(|declaration| declaration.source.function == "listed"));

@@ -16,6 +16,7 @@ use axum::routing::get;
 use metrics_runtime::Outcome::{Cancelled, Error, Panic, Success};
 use metrics_runtime::{track, track_counter};
 use support::{Payload, abandon, assert_recorded, calls, panics, panics_async, quiet_panic, ready, sample};
+use tests::log::subscribe;
 use tracing::instrument;
 use tracing::span::{Attributes, Id, Record};
 
@@ -38,7 +39,8 @@ fn spans_of<R>(run: impl FnOnce() -> R) -> (Vec<&'static str>, R) {
         fn exit(&self, _: &Id) {}
     }
     let names = Names::default();
-    let returned = tracing::subscriber::with_default(names.clone(), run);
+    let _subscribed = subscribe(names.clone());
+    let returned = run();
     let names = names.0.lock().unwrap().clone();
     (names, returned)
 }

@@ -14,6 +14,7 @@ use metrics_runtime::{
     track_histogram, track_in_flight,
 };
 use support::{OnEvent, page, quiet_panic, sample};
+use tests::log::subscribe;
 
 const LIMIT: usize = 10;
 const OVERFLOW: &str = "_overflow";
@@ -342,11 +343,10 @@ fn a_subscriber_that_records_log_events_does_not_deadlock() {
         logged(event.metadata().target());
         measured("another", f64::NAN);
     });
-    tracing::subscriber::with_default(counts_events, || {
-        for target in 0..=LIMIT {
-            logged(&target.to_string());
-        }
-        measured("one", f64::NAN);
-    });
+    let _subscribed = subscribe(counts_events);
+    for target in 0..=LIMIT {
+        logged(&target.to_string());
+    }
+    measured("one", f64::NAN);
     assert!(total("logged_total") > (LIMIT + 1) as f64);
 }

@@ -8,8 +8,6 @@
 mod support;
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
 
 use metrics_runtime::{Builder, Descriptor, Format, Http, Metrics, Registry};
 use prometheus::core::{Collector, Desc};
@@ -17,10 +15,10 @@ use prometheus::proto::{self, MetricFamily};
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, default_registry,
 };
-use support::{OnEvent, openmetrics_of, page_of, panics, quiet_panic};
+use support::{openmetrics_of, page_of, panics, quiet_panic};
 use tests::collector::Fixed;
+use tests::log::Log;
 use tests::page::{Kind, Page, Point, difference};
-use tracing::field::Field;
 
 fn counter(name: &str) -> IntCounter {
     IntCounter::new(name, format!("Help of {name}.")).unwrap()
@@ -28,16 +26,9 @@ fn counter(name: &str) -> IntCounter {
 
 /// Returns the log of `run`, and its result.
 fn logged<T>(run: impl FnOnce() -> T) -> (Vec<String>, T) {
-    let messages: Arc<Mutex<Vec<String>>> = Arc::default();
-    let kept = Arc::clone(&messages);
-    let keeps_messages = OnEvent(move |event: &tracing::Event<'_>| {
-        let mut text = String::new();
-        event.record(&mut |_: &Field, value: &dyn Debug| write!(text, "{value:?}").unwrap());
-        kept.lock().unwrap().push(text);
-    });
-    let given = tracing::subscriber::with_default(keeps_messages, run);
-    let messages = std::mem::take(&mut *messages.lock().unwrap());
-    (messages, given)
+    let (log, _logging) = Log::start();
+    let given = run();
+    (log.lines(), given)
 }
 
 /// The page that the `prometheus` crate renders.

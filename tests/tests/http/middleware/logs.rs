@@ -1,75 +1,20 @@
 //! Log events of the layer, and the absence of client data in them.
 
-use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
-
 use axum::Router;
 use axum::routing::{get, post};
 use http::StatusCode;
 use metrics_runtime::Label;
 use metrics_runtime::http::RequestHead;
+use tests::log::Log;
 use tower::{Service, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
 use super::routes::send;
 use super::*;
 
-/// A subscriber that keeps all events and spans of all levels, with all fields.
-#[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    pub(super) fn lines(&self) -> Vec<String> {
-        self.0.lock().expect("no panic").clone()
-    }
-
-    fn write(&self, record: impl FnOnce(&mut Line)) {
-        let mut line = Line(String::new());
-        record(&mut line);
-        self.0.lock().expect("no panic").push(line.0);
-    }
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        let _ = write!(self.0, "{field}={value:?} ");
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.write(|line| span.record(line));
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        self.write(|line| values.record(line));
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        self.write(|line| event.record(line));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 #[tokio::test]
 async fn a_layer_that_knows_no_routes_logs_one_warning() {
-    let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    let (log, _logging) = Log::start();
     let (_registry, layer) = instruments();
     // A layer around the router knows no routes.
     let mut around = tower::Layer::layer(&layer, Router::new().route("/users/{id}", get(|| async { "hello" })));
@@ -84,8 +29,7 @@ async fn a_layer_that_knows_no_routes_logs_one_warning() {
 
 #[tokio::test]
 async fn a_layer_that_has_matched_a_route_logs_nothing() {
-    let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    let (log, _logging) = Log::start();
     let (_registry, layer) = instruments();
     let app = layer.install(Router::new().route("/", get(|| async { "hello" })));
     for i in 0..99 {
@@ -100,14 +44,12 @@ async fn a_layer_that_has_matched_a_route_logs_nothing() {
 
 #[test]
 fn an_objective_of_a_route_that_the_router_does_not_have_is_logged_once() {
-    let log = Log::default();
     let objective = || metrics_runtime::Objective::new().success(99.0);
     let metrics = metrics_runtime::Metrics::builder().registry(&Registry::new());
     let metrics = metrics.objective("/users/{id}", objective()).objective("/nowhere", objective()).build().unwrap();
     let users = Router::new().route("/{id}", get(|| async { "hello" }));
-    tracing::subscriber::with_default(log.clone(), || {
-        let _: Router = metrics.instrument(Router::new().nest("/users", users)).unwrap();
-    });
+    let (log, _logging) = Log::start();
+    let _: Router = metrics.instrument(Router::new().nest("/users", users)).unwrap();
     let lines = log.lines();
     assert!(matches!(&*lines, [line] if line.contains("/nowhere") && line.contains("no such route")), "{lines:?}");
 }
@@ -115,8 +57,7 @@ fn an_objective_of_a_route_that_the_router_does_not_have_is_logged_once() {
 #[tokio::test]
 async fn data_of_clients_is_in_no_metric_and_no_log() {
     const CANARY: &str = "CANARY-7f3a";
-    let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    let (log, _logging) = Log::start();
     let http =
         everything().skip_path("/skipped").skip(|_| false).route(|_: RequestHead<'_>| -> Option<Label<'_>> { None });
     let (registry, layer) = instruments_of(&http);

@@ -7,10 +7,10 @@ use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use metrics_runtime::http::Skip;
+use tests::log::Log;
 use tokio::sync::Notify;
 use tower::{Layer, Service, ServiceExt};
 
-use super::logs::Log;
 use super::routes::send;
 use super::sockets::{Client, serve};
 use super::*;
@@ -41,8 +41,7 @@ async fn a_request_that_passes_two_layers_of_a_registry_is_counted_once_with_one
         ("an instrumented router as a service", &nested_service, "/v1/users/1", "/v1/*"),
         ("plain layers", &plain, "/users/1", "/users/{id}"),
     ] {
-        let log = Log::default();
-        let _logging = tracing::subscriber::set_default(log.clone());
+        let (log, _logging) = Log::start();
         let (registry, layer) = instruments_of(&everything());
         let app = build(layer);
         for round in 1..4 {
