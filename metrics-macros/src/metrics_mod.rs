@@ -24,7 +24,7 @@ use crate::syntax::signature::{KnownType, Surroundings};
 use crate::syntax::text::Text;
 use crate::tokens::{call_over, generate, text};
 
-const KINDS: [&str; 4] = ["Counter", "Gauge", "Histogram", "Info"];
+const KINDS: [&str; 5] = ["Counter", "Gauge", "Histogram", "InFlight", "Info"];
 
 /// A metric: `fn name(label: Type, ..) -> Kind;`.
 struct Metric {
@@ -282,6 +282,8 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
     } else {
         (generate!(#private::Series<'static, #ty>), series)
     };
+    // The type is a gauge with other methods.
+    let page_kind = if kind == "InFlight" { Ident::new("Gauge", kind.span()) } else { kind.clone() };
     let parameters = &signature.inputs;
     let generics = &signature.generics;
     let ident = &signature.ident;
@@ -291,7 +293,7 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
             const __SITE: #private::MetricSite = #private::MetricSite {
                 name: #name,
                 help: #help,
-                kind: #private::Kind::#kind,
+                kind: #private::Kind::#page_kind,
                 unit: #unit,
                 buckets: #buckets,
                 limit: #limit,

@@ -32,9 +32,9 @@ pub use crate::family::{Info, Series};
 pub use crate::instrument::metrics_mod::{DeclaredMetric, MetricSite};
 pub use crate::instrument::site::{Site, SiteLabel, SiteValue};
 pub use crate::instrument::{
-    Call, Callsite, Declare, enabled, in_place, recorded, recorded_as, recorded_from, run, unreachable,
+    Call, Callsite, Declare, enabled, in_place, recorded, recorded_as, recorded_from, run, time, timed, unreachable,
 };
-pub use crate::metric::{Counter, Gauge, Histogram};
+pub use crate::metric::{Counter, Gauge, Histogram, InFlight};
 pub use crate::schema::label::{Known, Label, LabelValue, UnknownValues, label_found, label_of, ordinal_of, typed};
 pub use crate::schema::name::{
     check_bound, check_buckets, check_exponential, check_linear, check_prefix, check_series_limit, check_service,
@@ -56,5 +56,5 @@ pub mod preset {
 /// The return types of the functions of a `#[metrics]` module.
 pub mod kinds {
     pub use crate::family::Info;
-    pub use crate::metric::{Counter, Gauge, Histogram};
+    pub use crate::metric::{Counter, Gauge, Histogram, InFlight};
 }

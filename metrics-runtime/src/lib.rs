@@ -52,6 +52,7 @@
 //! | [`#[track_in_flight]`](macro@track_in_flight) | a gauge of the calls in flight |
 //! | [`#[track_ryot]`](macro@track_ryot), [`#[track_compression]`](macro@track_compression), [`#[track_storage]`](macro@track_storage) | the presets [`RYOT`](presets::RYOT), [`COMPRESSION`](presets::COMPRESSION) and [`STORAGE`](presets::STORAGE); [`Preset`](presets::Preset) defines further ones |
 //! | [`#[metrics]`](macro@metrics) | business metrics: every function of a module returns the series of a counter, gauge, histogram or info |
+//! | [`time!`] | the duration of a block, in a histogram |
 //! | [`#[circuit_breaker]`](macro@circuit_breaker) | puts an async function behind a circuit breaker |
 //! | [`#[derive(LabelValue)]`](derive@LabelValue) | makes an enum a label with few, known values |
 //!
@@ -196,7 +197,7 @@ pub use family::{Family, Info, LabelCountError, Metric, OwnedSeries, Series};
 #[cfg(feature = "http")]
 pub use http::Http;
 pub use instrument::{Declaration, catalog};
-pub use metric::{Counter, Gauge, Histogram, InFlight};
+pub use metric::{Counter, Gauge, Histogram, InFlight, InFlightGuard, Timer};
 #[cfg(feature = "circuit-breaker")]
 pub use metrics_macros::circuit_breaker;
 pub use metrics_macros::{

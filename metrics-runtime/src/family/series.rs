@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::removable::{Loaded, Removable};
 use super::{Family, Metric, lock};
+use crate::metric::{Histogram, InFlight, InFlightGuard, Timer};
 use crate::schema::OpenLabels;
 
 /// A series of a family, returned by [`Family::get_or_create`]. Dereferences to its [`Metric`].
@@ -106,6 +107,20 @@ impl<M> Deref for Series<'_, M> {
 impl<M: fmt::Debug> fmt::Debug for Series<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
+    }
+}
+
+impl Series<'_, Histogram> {
+    /// Starts a timer, which observes the time in seconds when it is dropped or stopped.
+    pub fn start_timer(self) -> Timer<Self> {
+        Timer::start(self)
+    }
+}
+
+impl Series<'_, InFlight> {
+    /// Enters the gauge, and leaves it when the guard is dropped.
+    pub fn guard(self) -> InFlightGuard<Self> {
+        InFlightGuard::enter(self)
     }
 }
 

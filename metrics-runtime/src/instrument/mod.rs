@@ -3,7 +3,7 @@
 //! - [`site`] and [`preset`] turn the arguments of an attribute into metric definitions.
 //! - [`callsite`], [`families`] and [`series`] find the series that a call records into; [`guard`] and [`body`] record
 //!   it.
-//! - [`metrics_mod`] has the metrics of `#[metrics]` modules.
+//! - [`metrics_mod`] has the metrics of `#[metrics]` modules, and [`time`] measures blocks.
 //! - [`declaration`] and [`catalog`] list everything that the binary declares, and build [`Registry::global`] from it.
 //!
 //! [`Registry::global`]: crate::Registry::global
@@ -20,6 +20,7 @@ pub(crate) mod preset;
 mod series;
 pub(crate) mod site;
 mod switch;
+mod time;
 
 pub use body::{recorded, recorded_as, recorded_from, run, unreachable};
 pub use callsite::Callsite;
@@ -28,3 +29,4 @@ pub use declaration::{Declaration, Declare};
 pub use guard::{Call, in_place};
 pub use switch::enabled;
 pub(crate) use switch::set_enabled;
+pub use time::{time, timed};

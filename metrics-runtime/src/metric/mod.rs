@@ -11,6 +11,7 @@ pub(crate) mod models;
 mod sharded;
 mod striped;
 pub(crate) mod sync;
+mod timer;
 
 pub(crate) use clock::Moment;
 pub use counter::Counter;
@@ -19,6 +20,7 @@ pub(crate) use histogram::Bounds;
 pub use histogram::Histogram;
 pub(crate) use sharded::Thread;
 pub(crate) use striped::Striped;
+pub use timer::{InFlightGuard, Timer};
 
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;

@@ -13,7 +13,7 @@ use crate::contained::contained;
 
 /// A type whose values can be used as label values.
 ///
-/// Implemented for strings, integers, `bool`, `char` and references to them, and derived for enums without fields by
+/// Implemented for strings, integers, `bool`, `char`, [`Outcome`](crate::Outcome), options of and references to them, and derived for enums without fields by
 /// [`#[derive(LabelValue)]`](derive@crate::LabelValue). With the feature `http` also implemented for `http::Method` and
 /// `http::StatusCode`.
 ///
@@ -271,6 +271,51 @@ impl<T: LabelValue + ?Sized> LabelValue for &mut T {
     fn ordinal(&self) -> Option<usize> {
         T::ordinal(self)
     }
+}
+
+/// `None` is the empty text, which for Prometheus is the same as no label.
+#[diagnostic::do_not_recommend]
+impl<T: LabelValue> LabelValue for Option<T> {
+    const VALUES: &'static [&'static str] = Optional::<T>::VALUES;
+    const CANNOT_PANIC: bool = T::CANNOT_PANIC;
+
+    #[inline]
+    fn label(&self) -> Label<'_> {
+        self.as_ref().map_or(const { Label::from_static("") }, T::label)
+    }
+
+    #[inline]
+    fn ordinal(&self) -> Option<usize> {
+        match self {
+            _ if Self::VALUES.is_empty() => None,
+            None => Some(0),
+            Some(value) => value.ordinal().map(|ordinal| ordinal + 1),
+        }
+    }
+}
+
+/// The most values of an optional label that are known.
+const MOST_OPTIONAL: usize = 64;
+
+/// The known values of an optional label.
+struct Optional<T>(PhantomData<T>);
+
+impl<T: LabelValue> Optional<T> {
+    /// The empty text, and the values of the type.
+    const ALL: [&'static str; MOST_OPTIONAL] = {
+        let mut all = [""; MOST_OPTIONAL];
+        let mut i = 1;
+        while i <= T::VALUES.len() && i < MOST_OPTIONAL {
+            all[i] = T::VALUES[i - 1];
+            i += 1;
+        }
+        all
+    };
+
+    const VALUES: &'static [&'static str] = match T::VALUES.len() {
+        1..MOST_OPTIONAL => Self::ALL.split_at(T::VALUES.len() + 1).0,
+        _ => &[],
+    };
 }
 
 #[cfg(feature = "http")]

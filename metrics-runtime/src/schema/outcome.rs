@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::{NonZero, Saturating, Wrapping};
 
+use super::label::{Label, LabelValue};
 use crate::contained::contained;
 
 /// The outcome of a call: the value of the label `status`.
@@ -68,6 +69,22 @@ impl Outcome {
 
     const fn error_if(failed: bool) -> Self {
         if failed { Self::Error } else { Self::Success }
+    }
+}
+
+impl LabelValue for Outcome {
+    const VALUES: &'static [&'static str] = &{
+        let [success, error, panic, cancelled] = Self::ALL;
+        [success.as_str(), error.as_str(), panic.as_str(), cancelled.as_str()]
+    };
+    const CANNOT_PANIC: bool = true;
+
+    fn label(&self) -> Label<'_> {
+        Label::from_static(self.as_str())
+    }
+
+    fn ordinal(&self) -> Option<usize> {
+        Some(*self as usize)
     }
 }
 
