@@ -126,7 +126,11 @@ mod blocks {
         time!(|status| declared::payment_seconds(status), async { paid(true) }).await.unwrap();
         let cancelled = time!(|status| declared::payment_seconds(status), async move { pending::<()>().await });
         assert!(cancelled.now_or_never().is_none());
-        let pay = |sum: f64| if sum.is_nan() { quiet_panic() };
+        let pay = |sum: f64| {
+            if sum.is_nan() {
+                quiet_panic()
+            }
+        };
         let panicked = catch_unwind(|| time!(|status| declared::payment_seconds(status), { pay(f64::NAN) }));
         assert!(panicked.is_err());
         let counts = Outcome::ALL.map(|outcome| sample("payment_seconds_count", [("status", outcome.as_str())]));

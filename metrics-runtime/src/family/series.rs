@@ -90,6 +90,15 @@ impl<'f, M> Series<'f, M> {
     pub(crate) fn held(series: &'f M) -> Self {
         Self { place: Place::Held(series) }
     }
+
+    /// Returns the handle for a guard, which can live for long. `arc-swap` is slower for all while references without a
+    /// count of their own are held.
+    fn counted(self) -> Self {
+        match self.place {
+            Place::Held(_) => self,
+            Place::Loose(entry) => Self { place: Place::Loose(Arc::clone(&entry).into()) },
+        }
+    }
 }
 
 impl<M> Deref for Series<'_, M> {
@@ -113,14 +122,14 @@ impl<M: fmt::Debug> fmt::Debug for Series<'_, M> {
 impl Series<'_, Histogram> {
     /// Starts a timer, which observes the time in seconds when it is dropped or stopped.
     pub fn start_timer(self) -> Timer<Self> {
-        Timer::start(self)
+        Timer::start(self.counted())
     }
 }
 
 impl Series<'_, InFlight> {
     /// Enters the gauge, and leaves it when the guard is dropped.
     pub fn guard(self) -> InFlightGuard<Self> {
-        InFlightGuard::enter(self)
+        InFlightGuard::enter(self.counted())
     }
 }
 
