@@ -1,6 +1,7 @@
 //! Timers, measured blocks, guards of operations in flight, and labels that are optional.
 #![cfg(not(metrics_off))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 mod support;
 
@@ -86,7 +87,7 @@ mod blocks {
                 if number == 0 {
                     return Ok(0);
                 }
-                let even = (number % 2 == 0).then_some(number).ok_or("odd")?;
+                let even = number.is_multiple_of(2).then_some(number).ok_or("odd")?;
                 Ok(even / 2)
             });
             halved.map(|half| half + 100)
