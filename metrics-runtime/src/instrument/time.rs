@@ -49,7 +49,7 @@ use crate::schema::Outcome;
 /// #[metrics]
 /// mod durations {
 ///     /// Time to charge a card.
-///     pub fn charge_duration_seconds(status: Outcome) -> Histogram;
+///     pub fn charge_duration_seconds(status: metrics_runtime::Outcome) -> Histogram;
 /// }
 ///
 /// let charged = time!(|status| durations::charge_duration_seconds(status), { Err::<(), _>("card declined") });
