@@ -71,6 +71,7 @@
 //! - [`Registry`] and [`Family`] have metrics without attributes. With the feature `prometheus`, `Registry::register`
 //!   and `Registry::include` add collectors and registries of the `prometheus` crate to the page; `Family` and
 //!   `Metrics::collector` are collectors for a registry of that crate.
+//! - [`visit`] reads all samples of a registry, for formats and destinations of your own.
 //! - [`catalog()`] lists everything that the binary declares, before the first call.
 //! - [`Builder`] adds `build_info`, `process_*` and `tokio_*`. The latter two have no namespace, as in other client
 //!   libraries.
@@ -187,6 +188,7 @@ mod metric;
 pub mod push;
 mod registry;
 mod schema;
+pub mod visit;
 
 pub use collectors::BuildInfo;
 #[cfg(feature = "prometheus")]
@@ -213,8 +215,9 @@ pub use schema::{
 /// The description of everything that a program declares and registers, returned by [`Metrics::describe`].
 pub mod description {
     pub use crate::config::describe::{
-        Description, LabelDescription, LabelSets, MetricDescription, MetricKind, Origin, RouteObjective, TlsDescription,
+        Description, LabelDescription, LabelSets, MetricDescription, Origin, RouteObjective, TlsDescription,
     };
+    pub use crate::schema::MetricKind;
 }
 
 /// The presets of attributes, and the types that define further ones.

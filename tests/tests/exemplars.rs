@@ -256,7 +256,7 @@ fn the_reference_parser_accepts_the_page() {
         return;
     };
     let metrics = Metrics::builder().build().unwrap();
-    let text = metrics.render_as(metrics_runtime::Format::OpenMetrics);
+    let text = String::from_utf8(metrics.render_as(metrics_runtime::Format::OpenMetrics)).unwrap();
     assert!(text.contains(" # {id=\""), "{text}");
     python.parse_openmetrics(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
 }

@@ -361,7 +361,7 @@ proptest! {
         }
         let metrics = builder.build().unwrap();
         for format in [Format::Text, Format::OpenMetrics] {
-            let text = metrics.render_as(format);
+            let text = String::from_utf8(metrics.render_as(format)).unwrap();
             let open = format == Format::OpenMetrics;
             let page = if open { Page::parse_openmetrics(&text) } else { Page::parse_text(&text) };
             let page = page.unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -389,7 +389,8 @@ fn an_empty_registry_renders_a_valid_page() {
         assert!(support::page_of(&registry).series(name).iter().all(|sample| sample.labels.len() < 2));
     }
     assert!(registry.render().ends_with('\n'));
-    let open = Metrics::builder().registry(&registry).build().unwrap().render_as(Format::OpenMetrics);
+    let metrics = Metrics::builder().registry(&registry).build().unwrap();
+    let open = String::from_utf8(metrics.render_as(Format::OpenMetrics)).unwrap();
     assert_eq!(open.matches("# EOF").count(), 1);
     assert!(open.ends_with("# EOF\n"));
 }

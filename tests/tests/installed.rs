@@ -47,7 +47,7 @@ fn calls_before_the_install_are_not_lost() {
     assert_eq!(page.value("app_own_total", [("region", "its own"), ("status", "success")]), 1.0);
     assert_eq!(page.family("early_total"), None);
 
-    let open = Page::parse_openmetrics(&metrics.render_as(Format::OpenMetrics)).unwrap();
+    let open = Page::parse_openmetrics(str::from_utf8(&metrics.render_as(Format::OpenMetrics)).unwrap()).unwrap();
     assert_eq!(open.value("app_early_total", [region, ("status", "success")]), 2.0);
     assert_eq!(open.family("app_early_duration_seconds").unwrap().unit.as_deref(), Some("seconds"));
 

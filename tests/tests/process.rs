@@ -85,7 +85,7 @@ fn check_numbers() {
 fn check_names() {
     let builder = Metrics::builder().registry(&Registry::new()).namespace("shop").process();
     let metrics = builder.build().unwrap();
-    let page = Page::parse_openmetrics(&metrics.render_as(Format::OpenMetrics)).unwrap();
+    let page = Page::parse_openmetrics(str::from_utf8(&metrics.render_as(Format::OpenMetrics)).unwrap()).unwrap();
     let cpu = page.family("process_cpu_seconds").unwrap();
     assert_eq!((cpu.kind, cpu.unit.as_deref()), (Kind::Counter, Some("seconds")));
     let names: Vec<_> = page.names().into_iter().filter(|name| name.starts_with("process_")).collect();

@@ -614,7 +614,7 @@ mod families_in_prometheus_registries {
         other.register(Box::new(metrics.collector())).unwrap();
         // Registered after the collector.
         registry.gauge(Descriptor::gauge("late", "Late.")).unwrap().get_or_create(&[]).unwrap().set(1.0);
-        let ours = Page::parse_text(&metrics.render_as(Format::Text)).unwrap();
+        let ours = Page::parse_text(&metrics.render()).unwrap();
         // The collector also has the toolkit's own metrics.
         assert_eq!(difference(&ours.points(), &prometheus_page(&other).points()), "");
         assert_eq!(prometheus_page(&other).value("app_jobs_total", [("kind", "a"), ("region", "eu")]), 1.0);

@@ -5,7 +5,8 @@ use prometheus::proto::MetricFamily;
 
 use super::Metrics;
 use crate::family::Owner;
-use crate::registry::prometheus::{describe, to_proto};
+use crate::registry::prometheus::{Bridge, describe};
+use crate::visit::Visitor;
 
 /// All metrics of a [`Metrics`] as one collector of the `prometheus` crate. Created by [`Metrics::collector`].
 #[derive(Debug)]
@@ -33,10 +34,11 @@ impl Collector for MetricsCollector {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let (registry, naming) = (&self.metrics.inner.registry, &self.metrics.inner.naming);
-        let mut gathered = registry.gather_computed();
-        registry.count_problems(&mut gathered);
-        let snapshot = registry.snapshot(naming, gathered.computed);
-        registry.count_left_out(&snapshot);
-        snapshot.families.iter().map(|family| to_proto(&**family, naming)).collect()
+        // Collectors of the `prometheus` crate are registered there as well, so they are not gathered.
+        let walk = registry.walk(naming, registry.gather_computed());
+        registry.report(&walk);
+        let mut bridge = Bridge::default();
+        walk.visit::<dyn Visitor>(&mut bridge);
+        bridge.families
     }
 }

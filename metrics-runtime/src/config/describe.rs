@@ -1,19 +1,17 @@
 //! The description of everything that a program declares and registers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::SocketAddr;
 
 use super::Metrics;
-#[cfg(feature = "prometheus")]
-use crate::encode::Type;
-use crate::family::{AnyFamily, KNOWN_SERIES_LIMIT, Owner};
+use crate::family::{AnyFamily, KNOWN_SERIES_LIMIT, Owner, visit};
 use crate::instrument::{Declaration, catalog};
 #[cfg(feature = "prometheus")]
 use crate::registry::CollectedMetric;
 use crate::schema::label::each_tuple;
 pub use crate::schema::objective::RouteObjective;
-use crate::schema::{Kind, Naming, Source};
+use crate::schema::{MetricKind, Naming, Source};
+use crate::visit::{FamilyRef, SeriesRef, Value, Visitor};
 
 /// The description of a service's metrics, returned by [`Metrics::describe`].
 #[derive(Clone, Debug, PartialEq)]
@@ -123,70 +121,6 @@ pub enum Origin {
     Toolkit,
 }
 
-/// The kind of a described metric. Collectors of the `prometheus` crate have more kinds than [`Kind`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MetricKind {
-    /// A counter.
-    Counter,
-    /// A gauge.
-    Gauge,
-    /// A histogram.
-    Histogram,
-    /// An info: labels of a constant 1.
-    Info,
-    /// A summary.
-    Summary,
-    /// A metric without a type, or with a type that is not known yet.
-    Unknown,
-}
-
-impl MetricKind {
-    /// Returns the name of the kind in OpenMetrics, such as `counter`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-            Self::Info => "info",
-            Self::Summary => "summary",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for MetricKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl From<Kind> for MetricKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Counter => Self::Counter,
-            Kind::Gauge => Self::Gauge,
-            Kind::Histogram => Self::Histogram,
-            Kind::Info => Self::Info,
-        }
-    }
-}
-
-#[cfg(feature = "prometheus")]
-impl From<Type> for MetricKind {
-    fn from(kind: Type) -> Self {
-        match kind {
-            Type::Counter => Self::Counter,
-            Type::Gauge => Self::Gauge,
-            Type::Histogram => Self::Histogram,
-            Type::Info => Self::Info,
-            Type::Summary => Self::Summary,
-            Type::Unknown => Self::Unknown,
-        }
-    }
-}
-
 impl Metrics {
     /// Describes the service's metrics: everything that is declared, and everything that is registered now.
     ///
@@ -219,17 +153,14 @@ impl Metrics {
                 declarations.entry(declaration.descriptor.name.to_string()).or_default().push(declaration);
             }
         }
-        let gathered = registry.gather();
-        let snapshot = registry.snapshot(naming, gathered.computed);
-        #[cfg(feature = "prometheus")]
-        let taken = snapshot.taken(naming);
+        let walk = registry.walk(naming, registry.gather());
         let mut metrics = BTreeMap::new();
-        for family in snapshot.families {
+        for family in &walk.snapshot.families {
             let declarations = declarations.get(&*family.descriptor().name).cloned().unwrap_or_default();
-            metrics.insert(family.full_name(naming), describe(&*family, naming, declarations));
+            metrics.insert(family.full_name(naming), describe(&**family, naming, declarations));
         }
         #[cfg(feature = "prometheus")]
-        for metric in registry.collected_metrics(&gathered.families, &gathered.empty, taken) {
+        for metric in registry.collected_metrics(&walk) {
             metrics.entry(metric.name.clone()).or_insert_with(|| describe_collected(metric, naming));
         }
         let description = Description {
@@ -276,10 +207,11 @@ fn describe(family: &dyn AnyFamily, naming: &Naming, declarations: Vec<Declarati
         _ if family.is_computed() => Origin::Computed,
         _ => Origin::Family,
     };
-    let mut current = 0;
-    family.visit(&mut |_, _| current += 1);
+    let mut series = CurrentSeries { count: 0, values: vec![BTreeSet::new(); descriptor.labels.len()] };
+    visit::<dyn Visitor>(family, &Naming::default(), &mut series);
+    let current = series.count;
     let values: Vec<_> = match origin {
-        Origin::Toolkit => current_values(family),
+        Origin::Toolkit => series.values,
         Origin::Computed => descriptor.labels.iter().map(|label| owned(family.known_values(label))).collect(),
         _ => descriptor.labels.iter().map(|label| declared_values(label, &declarations)).collect(),
     };
@@ -315,16 +247,21 @@ fn describe(family: &dyn AnyFamily, naming: &Naming, declarations: Vec<Declarati
     }
 }
 
-/// Returns the values of each label among the current series.
-fn current_values(family: &dyn AnyFamily) -> Vec<BTreeSet<String>> {
-    let labels = &family.descriptor().labels;
-    let mut values = vec![BTreeSet::new(); labels.len()];
-    family.visit(&mut |text, _| {
-        for (values, value) in values.iter_mut().zip(text.values(labels)) {
-            values.insert(value.into_owned());
+/// The number of series, and the values of each label among them.
+struct CurrentSeries {
+    count: usize,
+    values: Vec<BTreeSet<String>>,
+}
+
+impl Visitor for CurrentSeries {
+    fn series(&mut self, _: &FamilyRef<'_>, series: &SeriesRef<'_>, _: Value<'_>) {
+        self.count += 1;
+        for (values, (_, value)) in self.values.iter_mut().zip(series.labels()) {
+            if !values.contains(&*value) {
+                values.insert(value.into_owned());
+            }
         }
-    });
-    values
+    }
 }
 
 /// Returns all values that declarations list for a label, or an empty set if one of them lists none.
@@ -378,7 +315,7 @@ fn describe_collected(metric: CollectedMetric, naming: &Naming) -> MetricDescrip
     MetricDescription {
         base_name: metric.name.strip_prefix(&naming.prefix).unwrap_or(&metric.name).to_owned(),
         name: metric.name,
-        kind: metric.kind.into(),
+        kind: metric.kind,
         unit: None,
         help: metric.help,
         labels: labels.collect(),

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 #[cfg(feature = "serve")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+#[cfg(feature = "push")]
+use std::time::Duration;
 
 use super::Builder;
 #[cfg(feature = "prometheus")]
@@ -19,6 +21,7 @@ use crate::http::{ServeError, Server, serve};
 use crate::registry::Registry;
 use crate::schema::Naming;
 use crate::schema::objective::RouteObjective;
+use crate::visit::Visitor;
 
 pub(super) static INSTALLED: OnceLock<Metrics> = OnceLock::new();
 
@@ -93,19 +96,38 @@ impl Metrics {
     /// Renders the page in the Prometheus text format 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
-        self.render_as(Format::Text)
+        self.inner.registry.text(&self.inner.naming)
     }
 
-    /// Renders the page without the sources that have not answered by the deadline, which are counted.
-    #[cfg(feature = "push")]
-    pub(crate) fn render_within(&self, deadline: std::time::Duration) -> String {
-        self.inner.registry.page_within(deadline, Format::Text, &self.inner.naming)
-    }
-
-    /// Renders the page in the given format.
+    /// Renders the page in the given format, as the body of a response. Its content type is
+    /// [`Format::content_type`].
+    ///
+    /// ```
+    /// use metrics_runtime::{Format, Metrics, Registry};
+    ///
+    /// let metrics = Metrics::builder().registry(&Registry::new()).build()?;
+    /// let body = metrics.render_as(Format::OpenMetrics);
+    /// assert!(body.ends_with(b"# EOF\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
-    pub fn render_as(&self, format: Format) -> String {
-        self.inner.registry.page(format, &self.inner.naming)
+    pub fn render_as(&self, format: Format) -> Vec<u8> {
+        self.inner.registry.page(format, &self.inner.naming).bytes
+    }
+
+    /// Visits all series of the page once, with namespace and constant labels. See [`visit`](crate::visit).
+    ///
+    /// The calling thread calls collectors and breaker sources, without a deadline. If metrics are switched off, the
+    /// series that exist are visited nevertheless, as they are rendered.
+    pub fn visit(&self, visitor: &mut dyn Visitor) {
+        self.inner.registry.visit_as(&self.inner.naming, visitor);
+    }
+
+    /// Renders the page without the sources that have not answered by the deadline, which are counted. `visitor` reads
+    /// the same samples.
+    #[cfg(feature = "push")]
+    pub(crate) fn render_within(&self, deadline: Duration, visitor: &mut dyn Visitor) -> String {
+        self.inner.registry.text_within(deadline, &self.inner.naming, visitor)
     }
 
     /// Returns all families as one collector for a [`prometheus::Registry`], with namespace and constant labels,

@@ -40,11 +40,11 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use crate::contained::contained;
 use crate::error::debug_as_display;
-use crate::schema::{NameError, Number, label, name, push_number};
+use crate::schema::{LabelPairs, NameError, label, name};
 
 /// The largest number of characters in the names and values of an exemplar's labels together.
 ///
@@ -165,33 +165,46 @@ impl Exemplar {
     }
 }
 
-/// An exemplar with the value and the time of its call, as a series stores it.
-#[derive(Clone, Debug)]
-pub(crate) struct StoredExemplar {
-    pub(crate) exemplar: Exemplar,
-    pub(crate) value: f64,
-    pub(crate) time: SystemTime,
+impl Exemplar {
+    /// Returns the names and values of the labels.
+    ///
+    /// ```
+    /// use metrics_runtime::exemplars::Exemplar;
+    ///
+    /// let labels = Exemplar::new([("request_id", "4711")])?.labels();
+    /// assert_eq!(labels, [("request_id".to_owned(), "4711".to_owned())]);
+    /// # Ok::<(), metrics_runtime::exemplars::ExemplarError>(())
+    /// ```
+    #[must_use]
+    pub fn labels(&self) -> Vec<(String, String)> {
+        let mut text = String::new();
+        self.push_text(&mut text);
+        LabelPairs::new(&text).map(|(name, value)| (name.to_owned(), value.into_owned())).collect()
+    }
+
+    /// Appends the labels as escaped text.
+    pub(crate) fn push_text(&self, out: &mut String) {
+        // Writing to a `String` cannot fail.
+        match &self.0 {
+            Labels::Trace { trace, span } => {
+                let _ = write!(out, "trace_id=\"{trace:032x}\",span_id=\"{span:016x}\"");
+            }
+            Labels::Text(labels) => out.push_str(labels),
+        }
+    }
 }
 
-impl StoredExemplar {
-    /// Returns the text that follows the value of a sample in OpenMetrics.
-    pub(crate) fn text(&self) -> String {
-        let mut text = String::from(" # {");
-        // Writing to a `String` cannot fail.
-        match &self.exemplar.0 {
-            Labels::Trace { trace, span } => {
-                let _ = write!(text, "trace_id=\"{trace:032x}\",span_id=\"{span:016x}\"");
-            }
-            Labels::Text(labels) => text.push_str(labels),
-        }
-        text.push_str("} ");
-        push_number(&mut text, Number::Float(self.value));
-        // The timestamp is optional. It is omitted if the clock of the machine is before 1970.
-        if let Ok(time) = self.time.duration_since(UNIX_EPOCH) {
-            let _ = write!(text, " {}.{:03}", time.as_secs(), time.subsec_millis());
-        }
-        text
-    }
+/// An exemplar with the value and the time of its call, as a series stores it. A
+/// [`Visitor`](crate::visit::Visitor) reads it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoredExemplar {
+    /// The labels.
+    pub exemplar: Exemplar,
+    /// The value that the call recorded, in the unit of the metric.
+    pub value: f64,
+    /// The time at which the call ended.
+    pub time: SystemTime,
 }
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -227,27 +240,4 @@ pub(crate) fn current() -> Option<(Exemplar, SystemTime)> {
     let exemplar = contained(|| source.current());
     let _ = IN_SOURCE.try_with(|in_source| in_source.set(false));
     Some((exemplar??, SystemTime::now()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn text(exemplar: Exemplar, value: f64, millis: u64) -> String {
-        StoredExemplar { exemplar, value, time: UNIX_EPOCH + Duration::from_millis(millis) }.text()
-    }
-
-    #[test]
-    fn an_exemplar_is_written_in_the_format_of_openmetrics() {
-        assert_eq!(
-            text(Exemplar::trace(0xab, 0x0f), 0.67, 1_520_879_607_009),
-            " # {trace_id=\"000000000000000000000000000000ab\",span_id=\"000000000000000f\"} 0.67 1520879607.009"
-        );
-        let labels = Exemplar::new([("a", "x\"y\\\n"), ("b", "")]).unwrap();
-        assert_eq!(text(labels, 1.0, 5), " # {a=\"x\\\"y\\\\\\n\",b=\"\"} 1 0.005");
-        let before =
-            StoredExemplar { exemplar: Exemplar::trace(1, 1), value: 1.0, time: UNIX_EPOCH - Duration::from_secs(1) };
-        assert!(before.text().ends_with("} 1"), "{}", before.text());
-    }
 }

@@ -2,12 +2,12 @@
 
 use std::any::Any;
 
-use super::{Family, Metric, Sample, lock};
-use crate::encode::Page;
+use super::computed::ComputedFamily;
+use super::metric::Reading;
+use super::{Family, Info, Metric, lock};
+use crate::metric::{Counter, Gauge, Histogram, InFlight};
 use crate::schema::{Descriptor, Kind, LabelText, Naming, Source};
-
-/// The bytes of a line beside its name and its labels. The longest number is `18446744073709551615`.
-pub(super) const LINE: usize = "{} \n".len() + 20;
+use crate::visit::{FamilyRef, SeriesRef, Visitor};
 
 /// The owner of a family. It decides the family's name and position on the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,14 +44,10 @@ pub(crate) trait AnyFamily: Send + Sync {
     fn places(&self) -> Vec<Source> {
         Vec::new()
     }
-    /// Writes every series: those that can be removed, those that functions hold, in the order of creation, and the
-    /// overflow series.
-    fn write(&self, page: &mut Page);
-    /// Returns an upper estimate of the bytes that `write` adds to a page, if each line has `beside` bytes of name and
-    /// constant labels.
-    fn page_len(&self, beside: usize) -> usize;
-    /// Calls `visit` with every series, in the order of `write`.
-    fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample));
+    /// Returns the family with its type, for [`visit`](AnyFamilyRef::visit).
+    fn typed(&self) -> AnyFamilyRef<'_>;
+    /// Returns the number of series and the bytes of their labels.
+    fn len(&self) -> (usize, usize);
     /// Removes all series with this label value.
     fn remove_series(&self, _label: &str, _value: &str) {}
     fn bounds(&self) -> &[f64];
@@ -74,7 +70,65 @@ pub(crate) trait AnyFamily: Send + Sync {
     }
 }
 
+/// A family with its type. A walk over its series is compiled for each type of metric and each visitor, because it is
+/// the inner loop of a page.
+pub enum AnyFamilyRef<'f> {
+    Counter(&'f Family<Counter>),
+    Gauge(&'f Family<Gauge>),
+    InFlight(&'f Family<InFlight>),
+    Histogram(&'f Family<Histogram>),
+    Info(&'f Family<Info>),
+    Computed(&'f ComputedFamily),
+}
+
+/// Visits a family and all of its series: those that can be removed, those that functions hold, in the order of creation,
+/// and the overflow series.
+pub(crate) fn visit<V: Visitor + ?Sized>(family: &dyn AnyFamily, naming: &Naming, visitor: &mut V) {
+    let descriptor = family.descriptor();
+    let places = family.places();
+    let source = [family.source()];
+    let head = FamilyRef {
+        name: &family.full_name(naming),
+        kind: descriptor.kind.into(),
+        help: &descriptor.help,
+        unit: descriptor.unit.as_deref(),
+        places: if places.is_empty() { &source } else { &places },
+        constant: &naming.constant_text(&descriptor.labels),
+        is_ambiguous: false,
+    };
+    visitor.family(&head);
+    match family.typed() {
+        AnyFamilyRef::Counter(family) => family.visit_series(&head, visitor),
+        AnyFamilyRef::Gauge(family) => family.visit_series(&head, visitor),
+        AnyFamilyRef::InFlight(family) => family.visit_series(&head, visitor),
+        AnyFamilyRef::Histogram(family) => family.visit_series(&head, visitor),
+        AnyFamilyRef::Info(family) => family.visit_series(&head, visitor),
+        AnyFamilyRef::Computed(family) => family.visit_series(&head, visitor),
+    }
+}
+
 impl<M: Metric> Family<M> {
+    fn visit_series<V: Visitor + ?Sized>(&self, head: &FamilyRef<'_>, visitor: &mut V) {
+        // Before exemplars are locked, since it changes them.
+        self.settle();
+        let exemplars = if visitor.takes_exemplars() { self.inner.exemplars.read() } else { None };
+        let mut reading = Reading::default();
+        // Most families have no exemplars. The loop without them is the inner loop of a page.
+        let Some(exemplars) = exemplars else {
+            self.each_series(|labels, series| {
+                let at = SeriesRef::new(head.constant, labels.as_str());
+                visitor.series(head, &at, series.read(&mut reading));
+            });
+            return;
+        };
+        self.each_series(|labels, series| {
+            // Read before the numbers, so that the numbers include the calls of the exemplars.
+            let exemplars = exemplars.of(series);
+            let at = SeriesRef { exemplars: &exemplars, ..SeriesRef::new(head.constant, labels.as_str()) };
+            visitor.series(head, &at, series.read(&mut reading));
+        });
+    }
+
     /// Calls `each` with all series but hidden ones: those that can be removed, those that functions hold, in the order of
     /// creation, and the overflow series.
     fn each_series(&self, mut each: impl FnMut(&LabelText, &M)) {
@@ -115,36 +169,17 @@ impl<M: Metric> AnyFamily for Family<M> {
         self.inner.owner
     }
 
-    fn write(&self, page: &mut Page) {
-        // Before exemplars are locked, since it changes them.
-        self.settle();
-        let exemplars = if page.takes_exemplars() { self.inner.exemplars.read() } else { None };
-        self.each_series(|labels, series| {
-            if let Some(exemplars) = &exemplars {
-                // Read before the numbers, so that the numbers include the calls of the exemplars.
-                page.exemplars(exemplars.texts(series));
-            }
-            series.write(labels.as_str(), page);
-        });
-        page.exemplars(Vec::new());
+    fn typed(&self) -> AnyFamilyRef<'_> {
+        M::typed(self)
     }
 
-    fn page_len(&self, beside: usize) -> usize {
-        // A histogram has a line for each bucket, for `+Inf`, the sum and the count.
-        let (lines, beside) = match M::KIND {
-            Kind::Histogram => (self.inner.bounds.upper().len() + 3, beside + "_bucket,le=\"0.0000\"".len()),
-            Kind::Counter | Kind::Gauge | Kind::Info => (1, beside),
-        };
-        let held = [(self.inner.table.text_len(), self.inner.table.len())];
-        let overflow = self.inner.overflow.get().map(|table| (table.text_len(), table.len()));
-        let loose = self.inner.loose.get().map(|table| (table.text_len(), table.len()));
-        held.into_iter().chain(overflow).chain(loose).map(|(text, len)| text + len * (beside + LINE)).sum::<usize>()
-            * lines
-    }
-
-    fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
-        self.settle();
-        self.each_series(|labels, series| visit(labels, series.sample()));
+    fn len(&self) -> (usize, usize) {
+        let inner = &*self.inner;
+        let held = Some((inner.table.len(), inner.table.text_len()));
+        let overflow = inner.overflow.get().map(|table| (table.len(), table.text_len()));
+        let loose = inner.loose.get().map(|table| (table.len(), table.text_len()));
+        let sum = |(series, labels), (more, text)| (series + more, labels + text);
+        [held, overflow, loose].into_iter().flatten().fold((0, 0), sum)
     }
 
     fn remove_series(&self, label: &str, value: &str) {

@@ -7,11 +7,11 @@ use std::any::Any;
 use std::mem;
 use std::sync::Arc;
 
-use super::any::LINE;
-use super::{AnyFamily, Owner, Sample};
+use super::any::AnyFamilyRef;
+use super::{AnyFamily, Owner};
 use crate::contained::contained;
-use crate::encode::Page;
 use crate::schema::{Descriptor, Kind, LabelText, Number, Source, shortened};
+use crate::visit::{FamilyRef, SeriesRef, Value, Visitor};
 
 /// Computes the samples of a group of families.
 pub(crate) trait Computed: Any + Send + Sync {
@@ -91,7 +91,7 @@ impl Samples {
 
 /// A family with the samples of one page.
 #[derive(Clone)]
-pub(crate) struct ComputedFamily {
+pub struct ComputedFamily {
     descriptor: Descriptor,
     source: Source,
     owner: Owner,
@@ -113,6 +113,16 @@ impl ComputedFamily {
             return self.add(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>(), number);
         }
         self.samples.push((LabelText::new(&self.descriptor.labels, values), number));
+    }
+
+    pub(super) fn visit_series<V: Visitor + ?Sized>(&self, head: &FamilyRef<'_>, visitor: &mut V) {
+        for (labels, number) in &self.samples {
+            let value = match self.descriptor.kind {
+                Kind::Counter => Value::Counter(*number),
+                _ => Value::Gauge(*number),
+            };
+            visitor.series(head, &SeriesRef::new(head.constant, labels.as_str()), value);
+        }
     }
 }
 
@@ -189,24 +199,12 @@ impl AnyFamily for ComputedFamily {
         self.computed.as_ref().map(|computed| computed.places()).unwrap_or_default()
     }
 
-    fn write(&self, page: &mut Page) {
-        for (labels, number) in &self.samples {
-            page.sample(labels.as_str(), *number);
-        }
+    fn typed(&self) -> AnyFamilyRef<'_> {
+        AnyFamilyRef::Computed(self)
     }
 
-    fn page_len(&self, beside: usize) -> usize {
-        self.samples.iter().map(|(labels, _)| labels.as_str().len() + beside + LINE).sum()
-    }
-
-    fn visit(&self, visit: &mut dyn FnMut(&LabelText, Sample)) {
-        for (labels, number) in &self.samples {
-            let sample = match self.descriptor.kind {
-                Kind::Counter => Sample::Counter(*number),
-                _ => Sample::Gauge(number.as_f64()),
-            };
-            visit(labels, sample);
-        }
+    fn len(&self) -> (usize, usize) {
+        (self.samples.len(), self.samples.iter().map(|(labels, _)| labels.as_str().len()).sum())
     }
 
     fn bounds(&self) -> &[f64] {

@@ -58,11 +58,10 @@ impl Exemplars {
 pub(crate) struct Reading<'a>(RwLockReadGuard<'a, BySeries>);
 
 impl Reading<'_> {
-    /// Returns the texts of the exemplars of a series, one for each bucket, empty for a bucket without one.
-    pub(crate) fn texts<M>(&self, series: &M) -> Vec<String> {
+    /// Returns the exemplars of a series: one place for each bucket, or none at all.
+    pub(crate) fn of<M>(&self, series: &M) -> Vec<Option<StoredExemplar>> {
         let slots = self.0.get(&address(series)).map_or(&[][..], |slots| slots);
-        let text = |slot: &Slot| lock(slot).as_ref().map_or_else(String::new, StoredExemplar::text);
-        slots.iter().map(text).collect()
+        slots.iter().map(|slot| lock(slot).clone()).collect()
     }
 }
 
@@ -94,6 +93,14 @@ mod tests {
         StoredExemplar { exemplar: Exemplar::trace(1, span), value: 0.5, time: SystemTime::UNIX_EPOCH }
     }
 
+    fn spans<M>(reading: &Reading<'_>, series: &M) -> Vec<Option<u64>> {
+        let span = |kept: StoredExemplar| {
+            let labels = kept.exemplar.labels();
+            u64::from_str_radix(&labels[1].1, 16).unwrap()
+        };
+        reading.of(series).into_iter().map(|kept| kept.map(span)).collect()
+    }
+
     #[test]
     fn the_last_exemplar_of_each_bucket_is_kept() {
         let exemplars = Exemplars::default();
@@ -103,9 +110,8 @@ mod tests {
             exemplars.keep(&series[0], slot, 3, kept(span));
         }
         let reading = exemplars.read().unwrap();
-        let texts = reading.texts(&series[0]);
-        assert_eq!(texts, [kept(3).text(), String::new(), kept(2).text()]);
-        assert!(reading.texts(&series[1]).is_empty());
+        assert_eq!(spans(&reading, &series[0]), [Some(3), None, Some(2)]);
+        assert!(reading.of(&series[1]).is_empty());
     }
 
     #[test]
@@ -116,12 +122,12 @@ mod tests {
         let reading = exemplars.read().unwrap();
         // This would never end if it waited for the reader on this same thread.
         exemplars.keep(&series[1], 0, 1, kept(2));
-        assert!(reading.texts(&series[1]).is_empty());
+        assert!(reading.of(&series[1]).is_empty());
         exemplars.keep(&series[0], 0, 1, kept(3));
-        assert_eq!(reading.texts(&series[0]), [kept(3).text()]);
+        assert_eq!(spans(&reading, &series[0]), [Some(3)]);
         let slot = lock(&reading.0[&address(&series[0])][0]);
         exemplars.keep(&series[0], 0, 1, kept(4));
         drop(slot);
-        assert_eq!(reading.texts(&series[0]), [kept(3).text()]);
+        assert_eq!(spans(&reading, &series[0]), [Some(3)]);
     }
 }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::encode::Page;
+use super::Family;
+use super::any::AnyFamilyRef;
 use crate::metric::{Bounds, Counter, Gauge, Histogram, InFlight};
-use crate::schema::{Buckets, Kind, Number};
+use crate::schema::{Buckets, Kind, NativeBuckets, Number};
+use crate::visit::{HistogramRef, Value};
 
 /// The type of one series: [`Counter`], [`Gauge`], [`InFlight`], [`Histogram`] or [`Info`]. It is sealed.
 pub trait Metric: sealed::Metric {}
 
 pub(crate) mod sealed {
-    use super::{Arc, Bounds, Kind, Page, Sample};
+    use super::{AnyFamilyRef, Arc, Bounds, Family, Kind, Reading, Sample, Value};
 
     pub trait Metric: Send + Sync + 'static {
         const KIND: Kind;
@@ -20,13 +22,26 @@ pub(crate) mod sealed {
         /// `true` if operations of a removed series are added to the next one with the same labels.
         const CARRIES: bool;
         fn new(bounds: &Arc<Bounds>) -> Self;
+        /// Returns the family with its type.
+        fn typed(family: &Family<Self>) -> AnyFamilyRef<'_>
+        where
+            Self: Sized;
         fn sample(&self) -> Sample;
+        /// Returns the current value, whose buckets are in `reading`.
+        fn read<'r>(&'r self, reading: &'r mut Reading) -> Value<'r>;
         /// Adds the operations that a removed series of the same labels has recorded since its sample `before`.
         fn absorb(&self, before: &Sample, now: &Sample);
-        fn write(&self, labels: &str, page: &mut Page);
         /// Gives each thread its own shard from now on.
         fn spread(&self);
     }
+}
+
+/// The buckets of a histogram while it is read. Their memory is reused.
+#[derive(Debug, Default)]
+pub struct Reading {
+    pub(crate) buckets: Buckets,
+    /// The native buckets, if the histogram has some.
+    pub(crate) native: Option<NativeBuckets>,
 }
 
 /// The value of one series at one moment.
@@ -57,7 +72,7 @@ pub struct Info(());
 
 macro_rules! metrics {
     ($($ty:ident: $kind:ident {
-        merges: $merges:expr, carries: $carries:expr, new: $new:expr, sample: $sample:expr, write: $write:expr, absorb: $absorb:expr, spread: $spread:expr $(,)?
+        merges: $merges:expr, carries: $carries:expr, new: $new:expr, sample: $sample:expr, read: $read:expr, absorb: $absorb:expr, spread: $spread:expr $(,)?
     })*) => {$(
         impl Metric for $ty {}
         impl sealed::Metric for $ty {
@@ -80,10 +95,14 @@ macro_rules! metrics {
                 absorb(self, before, now);
             }
 
+            fn typed(family: &Family<Self>) -> AnyFamilyRef<'_> {
+                AnyFamilyRef::$ty(family)
+            }
+
             #[inline]
-            fn write(&self, labels: &str, page: &mut Page) {
-                let write: fn(&Self, &str, &mut Page) = $write;
-                write(self, labels, page);
+            fn read<'r>(&'r self, reading: &'r mut Reading) -> Value<'r> {
+                let read: for<'s> fn(&'s Self, &'s mut Reading) -> Value<'s> = $read;
+                read(self, reading)
             }
 
             fn spread(&self) {
@@ -99,7 +118,7 @@ metrics! {
         carries: true,
         new: |_| Counter::new(),
         sample: |counter| Sample::Counter(counter.number()),
-        write: |counter, labels, page| page.sample(labels, counter.number()),
+        read: |counter, _| Value::Counter(counter.number()),
         absorb: |counter, before, now| if let (Sample::Counter(before), Sample::Counter(now)) = (before, now) {
             counter.absorb(*before, *now);
         },
@@ -110,7 +129,7 @@ metrics! {
         carries: false,
         new: |_| Gauge::new(),
         sample: |gauge| Sample::Gauge(gauge.get()),
-        write: |gauge, labels, page| page.sample(labels, gauge.get().into()),
+        read: |gauge, _| Value::Gauge(gauge.get().into()),
         absorb: |_, _, _| (),
         spread: |_| (),
     }
@@ -119,7 +138,7 @@ metrics! {
         carries: false,
         new: |_| InFlight::new(),
         sample: |calls| Sample::Gauge(calls.get() as f64),
-        write: |calls, labels, page| page.sample(labels, Number::Whole(calls.get())),
+        read: |calls, _| Value::Gauge(Number::Whole(calls.get())),
         // A call that has entered one gauge leaves the same.
         absorb: |_, _, _| (),
         spread: InFlight::spread,
@@ -129,7 +148,12 @@ metrics! {
         carries: true,
         new: |bounds| Histogram::new(Arc::clone(bounds)),
         sample: |histogram| Sample::Histogram(histogram.read()),
-        write: |histogram, labels, page| page.histogram(labels, |buckets| histogram.read_into(buckets)),
+        read: |histogram, reading| {
+            histogram.read_into(&mut reading.buckets);
+            let Buckets { cumulative, sum } = &reading.buckets;
+            let native = reading.native.as_ref();
+            Value::Histogram(HistogramRef { bounds: histogram.bounds(), cumulative, sum: *sum, native })
+        },
         absorb: |histogram, before, now| if let (Sample::Histogram(before), Sample::Histogram(now)) = (before, now) {
             histogram.absorb(before, now);
         },
@@ -140,7 +164,7 @@ metrics! {
         carries: false,
         new: |_| Info(()),
         sample: |_| Sample::Info,
-        write: |_, labels, page| page.sample(labels, Number::Whole(1)),
+        read: |_, _| Value::Info,
         absorb: |_, _, _| (),
         spread: |_| (),
     }

@@ -16,9 +16,8 @@ mod removal;
 mod series;
 mod table;
 
-pub(crate) use any::{AnyFamily, Owner};
+pub(crate) use any::{AnyFamily, Owner, visit};
 pub(crate) use limit::{DEFAULT_SERIES_LIMIT, KNOWN_SERIES_LIMIT, SharedLimit};
-pub(crate) use metric::Sample;
 pub use metric::{Info, Metric};
 pub(crate) use removable::{Removable, RemovableTable};
 pub(crate) use removal::removals;
@@ -31,6 +30,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use limit::Limit;
+use metric::Sample;
 use removal::{Hidden, Leaving};
 use series::{Held, Owners, Place};
 pub(crate) use table::Table;
@@ -418,6 +418,25 @@ fn is_overflow(values: &[&str], open: OpenLabels) -> bool {
     values.peek().is_some() && values.all(|(_, value)| *value == OVERFLOW)
 }
 
+/// Returns the labels and the values of all series of a family without buckets.
+#[cfg(test)]
+fn samples(family: &dyn AnyFamily) -> Vec<(String, f64)> {
+    use crate::visit::{FamilyRef, SeriesRef, Value, Visitor};
+
+    struct Samples(Vec<(String, f64)>);
+
+    impl Visitor for Samples {
+        fn series(&mut self, _: &FamilyRef<'_>, series: &SeriesRef<'_>, value: Value<'_>) {
+            let (Value::Counter(number) | Value::Gauge(number)) = value else { return };
+            self.0.push((series.labels.to_owned(), number.as_f64()));
+        }
+    }
+
+    let mut samples = Samples(Vec::new());
+    visit(family, &crate::schema::Naming::default(), &mut samples);
+    samples.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -426,16 +445,6 @@ mod tests {
     fn family(labels: &[&'static str], limit: usize) -> Family<Counter> {
         let descriptor = Descriptor::counter("x_total", "x").labels(labels.iter().copied());
         Family::new(descriptor, Source::caller(), Arc::new(AtomicUsize::new(limit)))
-    }
-
-    fn samples(family: &dyn AnyFamily) -> Vec<(String, f64)> {
-        let mut samples = Vec::new();
-        family.visit(&mut |labels, sample| {
-            if let Sample::Counter(number) = sample {
-                samples.push((labels.as_str().to_owned(), number.as_f64()));
-            }
-        });
-        samples
     }
 
     #[test]
@@ -495,9 +504,7 @@ mod tests {
         for (value, tenant) in [(1.0, "a"), (2.0, "b"), (3.0, "c")] {
             gauges.get_or_create(&[tenant]).unwrap().set(value);
         }
-        let mut samples = Vec::new();
-        gauges.visit(&mut |labels, sample| samples.push((labels.as_str().to_owned(), sample)));
-        assert_eq!(samples, [(r#"tenant="a""#.to_owned(), Sample::Gauge(1.0))]);
+        assert_eq!(samples(&gauges), [(r#"tenant="a""#.to_owned(), 1.0)]);
         assert_eq!(gauges.overflowed(), 2);
     }
 

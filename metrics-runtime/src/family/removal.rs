@@ -71,12 +71,11 @@ impl<M: Metric> Family<M> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn retain(&self, mut keep: impl FnMut(&[&str]) -> bool) {
-        let names = &self.inner.descriptor.labels;
         // No lock is held while `keep` runs, and no series either, so that a removed one is released at once.
         let loose = self.inner.loose.get().into_iter().flat_map(|table| table.iter());
         let loose: Vec<_> = loose.map(|entry| entry.labels.clone()).collect();
         let mut declines = |labels: &LabelText| {
-            let values = labels.values(names);
+            let values = labels.values();
             let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
             (!keep(&values)).then(|| values.into_iter().map(str::to_owned).collect::<Vec<_>>())
         };
@@ -198,7 +197,7 @@ impl<M: Metric> Family<M> {
         let carry = |series: &Removable<M>, before: &Sample| {
             let now = series.value.sample();
             if now != *before {
-                let values = series.labels.values(&self.inner.descriptor.labels);
+                let values = series.labels.values();
                 let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
                 self.series_among(&values, series.open).absorb(before, &now);
             }
@@ -292,7 +291,7 @@ impl Family<Info> {
 mod tests {
     use super::*;
     use crate::exemplars::Exemplar;
-    use crate::family::AnyFamily as _;
+    use crate::family::samples;
     use crate::metric::{Counter, Gauge, InFlight};
     use crate::schema::{Descriptor, Source};
     use std::sync::Barrier;
@@ -308,18 +307,10 @@ mod tests {
     }
 
     fn value_of<M: Metric>(family: &Family<M>, queue: &str) -> Option<f64> {
-        let mut found = None;
-        family.visit(&mut |labels, sample| {
-            if labels.is(&["queue"], &[queue]) {
-                assert!(found.is_none(), "{queue} is visited twice");
-                found = match sample {
-                    Sample::Counter(number) => Some(number.as_f64()),
-                    Sample::Gauge(value) => Some(value),
-                    Sample::Histogram(_) | Sample::Info => None,
-                };
-            }
-        });
-        found
+        let text = format!("queue=\"{queue}\"");
+        let found: Vec<_> = samples(family).into_iter().filter(|(labels, _)| *labels == text).collect();
+        assert!(found.len() <= 1, "{queue} is visited {} times", found.len());
+        found.first().map(|(_, value)| *value)
     }
 
     #[test]
@@ -396,9 +387,7 @@ mod tests {
                 done.store(true, Ordering::Relaxed);
             });
             while !done.load(Ordering::Relaxed) {
-                let mut seen = 0;
-                family.visit(&mut |_, _| seen += 1);
-                assert_eq!(seen, queues.len());
+                assert_eq!(samples(&family).len(), queues.len());
             }
         });
     }
@@ -412,7 +401,7 @@ mod tests {
             let series = family.get_or_create(&[&queue]).unwrap();
             let has_exemplar = |series: &Counter| {
                 let exemplars = family.inner.exemplars.read();
-                exemplars.is_some_and(|exemplars| !exemplars.texts(series).is_empty())
+                exemplars.is_some_and(|exemplars| !exemplars.of(series).is_empty())
             };
             assert!(!has_exemplar(&series));
             family.exemplify(&series, 1.0, &exemplar);

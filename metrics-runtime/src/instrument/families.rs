@@ -68,7 +68,7 @@ impl SeriesTable {
         let stale = self.table.iter().filter(|entry| entry.value.is_dispensable());
         let stale: Vec<_> = stale.map(|entry| entry.labels.clone()).collect();
         for labels in stale {
-            let values = labels.values(names);
+            let values = labels.values();
             let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
             self.table.remove(names, &values, |entry| entry.value.is_dispensable());
         }

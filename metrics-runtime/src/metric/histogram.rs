@@ -209,6 +209,11 @@ impl Histogram {
         }
     }
 
+    /// Returns the upper bounds of the classic buckets, without `+Inf`.
+    pub(crate) fn bounds(&self) -> &[f64] {
+        self.bounds.upper()
+    }
+
     /// Gives each thread its own shard from now on.
     pub(crate) fn spread(&self) {
         self.shards.spread();

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{PushError, labels};
+use super::PushError;
+use super::labels::LabelFinder;
 use crate::config::Metrics;
 
 /// Returns the page, without the sources that have not answered by the deadline. No sample may have one of the labels.
@@ -23,11 +24,10 @@ pub(super) async fn write(
     let (sender, receiver) = oneshot::channel();
     let (metrics, labels) = (metrics.clone(), labels.to_vec());
     let work = move || {
-        let page = metrics.render_within(deadline);
-        let taken = labels::find_label(&page, &labels);
-        let taken = taken.map(|(metric, label)| (metric.to_owned(), label.to_owned()));
+        let mut finder = LabelFinder::new(&labels);
+        let page = metrics.render_within(deadline, &mut finder);
         // Sending fails if the push has timed out.
-        let _ = sender.send(match taken {
+        let _ = sender.send(match finder.found {
             Some((metric, label)) => Err(PushError::LabelTaken { metric, label }),
             None => Ok(page),
         });

@@ -1,20 +1,22 @@
 //! Descriptions of the metrics of collectors of the `prometheus` crate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use prometheus::core::Desc;
 use prometheus::proto::MetricFamily;
 
-use super::prometheus::{kind, sample_names};
+use super::prometheus::{Collected, kind};
+use super::walk::Walk;
 use super::{Registry, own_metrics};
-use crate::encode::Type;
+use crate::schema::MetricKind;
+use crate::visit::{FamilyRef, SeriesRef, Value, Visitor};
 
 /// The description of a metric of a collector.
 #[derive(Debug)]
 pub(crate) struct CollectedMetric {
     pub(crate) name: String,
     pub(crate) help: String,
-    pub(crate) kind: Type,
+    pub(crate) kind: MetricKind,
     /// The names of the labels, without those that the kind has itself (`le`, `quantile`).
     pub(crate) labels: Vec<String>,
     /// The finite bounds of a histogram's buckets.
@@ -24,32 +26,19 @@ pub(crate) struct CollectedMetric {
 }
 
 impl Registry {
-    /// Describes the metrics of all collectors and included registries, which have given these families, with and without
-    /// series.
-    ///
-    /// Leaves out metrics that no page has, because one of their sample names is in `taken` or is reserved for the
-    /// toolkit.
-    pub(crate) fn collected_metrics(
-        &self,
-        families: &[MetricFamily],
-        empty: &[MetricFamily],
-        mut taken: BTreeSet<String>,
-    ) -> Vec<CollectedMetric> {
-        let mut metrics = BTreeMap::new();
-        for family in families {
-            let names = sample_names(family);
-            if is_reserved(family.name()) || names.iter().any(|name| taken.contains(name)) {
-                continue;
-            }
-            taken.extend(names);
-            metrics.insert(family.name().to_owned(), CollectedMetric::of_family(family));
-        }
+    /// Describes the metrics of all collectors and included registries that this walk visits, and those that have no
+    /// series yet. Leaves out metrics that no page has, because their names are taken or reserved for the toolkit.
+    pub(crate) fn collected_metrics(&self, walk: &Walk<'_>) -> Vec<CollectedMetric> {
+        let collected = walk.collected.iter();
+        let mut metrics: BTreeMap<_, _> =
+            collected.map(|collected| (collected.family.name().to_owned(), CollectedMetric::of(collected))).collect();
+        let taken = walk.taken();
         for description in self.descriptions() {
             match metrics.get_mut(&description.fq_name) {
                 Some(metric) => metric.add(&description),
                 None if is_reserved(&description.fq_name) || taken.contains(&description.fq_name) => {}
                 None => {
-                    let family = empty.iter().find(|family| family.name() == description.fq_name);
+                    let family = walk.empty.iter().find(|family| family.name() == description.fq_name);
                     let metric = CollectedMetric::of_description(&description, family);
                     metrics.insert(description.fq_name.clone(), metric);
                 }
@@ -64,28 +53,23 @@ fn is_reserved(name: &str) -> bool {
 }
 
 impl CollectedMetric {
-    fn of_family(family: &MetricFamily) -> Self {
-        let mut labels = Vec::new();
-        let mut buckets = Vec::new();
-        for metric in family.get_metric() {
-            for pair in metric.get_label() {
-                push_new(&mut labels, pair.name().to_owned());
-            }
-            for bucket in metric.get_histogram().get_bucket() {
-                if bucket.upper_bound().is_finite() {
-                    push_new(&mut buckets, bucket.upper_bound());
-                }
-            }
-        }
-        let series = family.get_metric().len();
-        let (name, help) = (family.name().to_owned(), family.help().to_owned());
-        Self { name, help, kind: kind_of(family), labels, buckets, series }
+    fn of(collected: &Collected) -> Self {
+        let mut metric = Self {
+            name: collected.family.name().to_owned(),
+            help: collected.family.help().to_owned(),
+            kind: kind_of(&collected.family),
+            labels: Vec::new(),
+            buckets: Vec::new(),
+            series: 0,
+        };
+        collected.visit::<dyn Visitor>(&mut metric);
+        metric
     }
 
     /// Describes a metric that has no series yet. Vectors of the `prometheus` crate collect a family without series,
     /// which tells the kind. Without it, the name identifies a counter, and other kinds are unknown.
     fn of_description(description: &Desc, family: Option<&MetricFamily>) -> Self {
-        let named = if description.fq_name.ends_with("_total") { Type::Counter } else { Type::Unknown };
+        let named = if description.fq_name.ends_with("_total") { MetricKind::Counter } else { MetricKind::Unknown };
         Self {
             name: description.fq_name.clone(),
             help: description.help.clone(),
@@ -106,10 +90,25 @@ impl CollectedMetric {
     }
 }
 
-fn kind_of(family: &MetricFamily) -> Type {
+/// Adds the labels and bounds of the series.
+impl Visitor for CollectedMetric {
+    fn series(&mut self, _: &FamilyRef<'_>, series: &SeriesRef<'_>, value: Value<'_>) {
+        self.series += 1;
+        for (name, _) in series.labels() {
+            push_new(&mut self.labels, name.to_owned());
+        }
+        if let Value::Histogram(histogram) = value {
+            for bound in histogram.bounds {
+                push_new(&mut self.buckets, *bound);
+            }
+        }
+    }
+}
+
+fn kind_of(family: &MetricFamily) -> MetricKind {
     match kind(family) {
         // The `prometheus` crate has no infos.
-        Type::Gauge if family.name().ends_with("_info") => Type::Info,
+        MetricKind::Gauge if family.name().ends_with("_info") => MetricKind::Info,
         kind => kind,
     }
 }

@@ -1,6 +1,9 @@
 //! The answers of sources for one page.
 
 #[cfg(feature = "prometheus")]
+use std::collections::BTreeSet;
+
+#[cfg(feature = "prometheus")]
 use prometheus::proto::MetricFamily;
 
 #[cfg(feature = "prometheus")]
@@ -26,10 +29,18 @@ pub(crate) struct Gathered {
     pub(crate) unanswered: Vec<String>,
 }
 
-#[cfg(all(feature = "prometheus", feature = "push"))]
+#[cfg(feature = "prometheus")]
 impl Gathered {
+    /// Removes the families of collectors whose names are common, and returns their names. They have the same values, so
+    /// this is no error that an operator could repair.
+    pub(super) fn take_second_sources(&mut self, common: &BTreeSet<String>) -> Vec<String> {
+        let second = self.families.extract_if(.., |family| common.contains(family.name()));
+        second.map(|family| family.name().to_owned()).collect()
+    }
+
     /// Leaves out families with timestamps, because a Pushgateway refuses the whole page for one of them. Without its
     /// timestamp an old value would look current.
+    #[cfg(feature = "push")]
     pub(super) fn leave_out_timestamps(&mut self) {
         for family in self.families.extract_if(.., |family| has_timestamps(family)) {
             let what =

@@ -16,14 +16,18 @@ mod register;
 mod scrape_errors;
 #[cfg(feature = "axum")]
 mod scrape_metrics;
+mod snapshot;
 pub(crate) mod sources;
 #[cfg(feature = "prometheus")]
 mod validity;
+mod walk;
 
 #[cfg(feature = "prometheus")]
 pub(crate) use describe::CollectedMetric;
 pub use error::RegistryError;
 pub(crate) use gathered::Gathered;
+#[cfg(feature = "axum")]
+pub(crate) use page::Page;
 #[cfg(feature = "axum")]
 pub(crate) use scrape_metrics::ScrapeMetrics;
 pub(crate) use sources::calls::Gathering;

@@ -43,3 +43,53 @@ impl fmt::Display for Kind {
         f.write_str(self.as_str())
     }
 }
+
+/// The kind of a metric on a page. Collectors of the `prometheus` crate have more kinds than [`Kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// A counter.
+    Counter,
+    /// A gauge.
+    Gauge,
+    /// A histogram.
+    Histogram,
+    /// An info: labels of a constant 1.
+    Info,
+    /// A summary.
+    Summary,
+    /// A metric without a type, or with a type that is not known yet.
+    Unknown,
+}
+
+impl MetricKind {
+    /// Returns the name of the kind in OpenMetrics, such as `counter`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::Info => "info",
+            Self::Summary => "summary",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for MetricKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<Kind> for MetricKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Counter => Self::Counter,
+            Kind::Gauge => Self::Gauge,
+            Kind::Histogram => Self::Histogram,
+            Kind::Info => Self::Info,
+        }
+    }
+}

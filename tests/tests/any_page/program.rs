@@ -154,7 +154,8 @@ impl Program {
                 send_request(&metrics);
                 EXEMPLAR.take();
             }
-            pages.extend([Format::Text, Format::OpenMetrics].map(|format| (format, metrics.render_as(format))));
+            let text = |format| String::from_utf8(metrics.render_as(format)).expect("a text format");
+            pages.extend([Format::Text, Format::OpenMetrics].map(|format| (format, text(format))));
         }
         drop(breaker);
         pages

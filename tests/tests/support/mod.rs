@@ -50,7 +50,7 @@ pub(crate) fn page_of(registry: &Registry) -> Page {
 #[track_caller]
 pub(crate) fn openmetrics_of(registry: &Registry) -> Page {
     let metrics = Metrics::builder().registry(registry).build().unwrap();
-    let text = metrics.render_as(metrics_runtime::Format::OpenMetrics);
+    let text = String::from_utf8(metrics.render_as(metrics_runtime::Format::OpenMetrics)).unwrap();
     Page::parse_openmetrics(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 

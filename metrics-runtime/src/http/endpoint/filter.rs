@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use crate::encode::Layout;
+
 /// The suffixes that the name of a sample can have in addition to the name of its family.
 const SUFFIXES: [&str; 6] = ["_total", "_info", "_bucket", "_sum", "_count", "_created"];
 
@@ -34,29 +36,10 @@ pub(super) struct Selection {
 }
 
 impl Index {
-    pub(super) fn new(page: &str) -> Self {
-        let mut families = BTreeMap::new();
-        let (mut family, mut start, mut at) = ("", 0, 0);
-        let mut end = page.len()..page.len();
-        // Line breaks in help texts and labels are escaped, so each line is complete.
-        for line in page.split_inclusive('\n') {
-            if let Some(comment) = line.strip_prefix("# ") {
-                let mut words = comment.trim_end().split(' ');
-                match (words.next(), words.next()) {
-                    (Some("HELP" | "TYPE" | "UNIT"), Some(name)) if name != family => {
-                        families.insert(family.to_owned(), start..at);
-                        (family, start) = (name, at);
-                    }
-                    (Some("EOF"), None) => end.start = at,
-                    _ => {}
-                }
-            }
-            at += line.len();
-        }
-        families.insert(family.to_owned(), start..end.start);
-        // The lines before the first family, of which there are none.
-        families.remove("");
-        Self { families, end }
+    /// Creates the index of a page of `len` bytes.
+    pub(super) fn new(layout: &Layout, len: usize) -> Self {
+        let families = layout.families().map(|(name, place)| (name.to_owned(), place)).collect();
+        Self { families, end: layout.end()..len }
     }
 
     /// Returns the families that have one of these names, or a sample with one of these names.
@@ -117,33 +100,43 @@ mod tests {
         assert_eq!(names("name[]=%ff"), Some(set(&["\u{fffd}"])));
     }
 
+    /// Returns a page of these families, with their names and texts, and its index.
+    fn page(families: &[(&str, &str)], end: &str) -> (String, Index) {
+        let (mut text, mut layout) = (String::new(), Layout::default());
+        for (name, family) in families {
+            layout.start(name, text.len());
+            text.push_str(family);
+        }
+        layout.finish(text.len());
+        text.push_str(end);
+        let index = Index::new(&layout, text.len());
+        (text, index)
+    }
+
     #[test]
     fn a_family_is_selected_by_its_own_name_and_by_those_of_its_samples() {
-        let text = "# HELP a_total A.\n# TYPE a_total counter\na_total{x=\"# TYPE b gauge\"} 1\n# TYPE b histogram\n\
-                    b_bucket{le=\"+Inf\"} 1\nb_sum 1\nb_count 1\n# HELP b_x B \\n# TYPE a\n# TYPE b_x gauge\nb_x 1\n";
-        let openmetrics =
-            "# HELP a A.\n# TYPE a counter\na_total 1\n# TYPE c info\n# UNIT c x\nc_info{v=\"1\"} 1\n# EOF\n";
-        let a = "# HELP a_total A.\n# TYPE a_total counter\na_total{x=\"# TYPE b gauge\"} 1\n";
-        let b = "# TYPE b histogram\nb_bucket{le=\"+Inf\"} 1\nb_sum 1\nb_count 1\n";
+        let (a, b) = ("a_total 1\n", "b_bucket 1\nb_sum 1\n");
+        let text = page(&[("a_total", a), ("b", b), ("b_x", "b_x 1\n")], "");
+        let openmetrics = page(&[("a", a), ("c", "c_info 1\n")], "# EOF\n");
         for (page, names, expected) in [
-            (text, set(&["a_total"]), a.to_owned()),
-            (text, set(&["a"]), a.to_owned()),
-            (text, set(&["b"]), b.to_owned()),
-            (text, set(&["b_count", "a"]), format!("{a}{b}")),
-            (text, set(&["none", "", "TYPE"]), String::new()),
-            (openmetrics, set(&["a_total"]), "# HELP a A.\n# TYPE a counter\na_total 1\n# EOF\n".to_owned()),
-            (openmetrics, set(&["c_info"]), "# TYPE c info\n# UNIT c x\nc_info{v=\"1\"} 1\n# EOF\n".to_owned()),
-            (openmetrics, set(&["none"]), "# EOF\n".to_owned()),
+            (&text, set(&["a_total"]), a.to_owned()),
+            (&text, set(&["a"]), a.to_owned()),
+            (&text, set(&["b"]), b.to_owned()),
+            (&text, set(&["b_count", "a"]), format!("{a}{b}")),
+            (&text, set(&["none", "", "TYPE"]), String::new()),
+            (&openmetrics, set(&["a_total"]), format!("{a}# EOF\n")),
+            (&openmetrics, set(&["c_info"]), "c_info 1\n# EOF\n".to_owned()),
+            (&openmetrics, set(&["none"]), "# EOF\n".to_owned()),
         ] {
-            let parts = Index::new(page).select(&names).parts;
-            let selected: String = parts.into_iter().map(|part| &page[part]).collect();
+            let parts = page.1.select(&names).parts;
+            let selected: String = parts.into_iter().map(|part| &page.0[part]).collect();
             assert_eq!(selected, expected, "{names:?}");
         }
     }
 
     #[test]
     fn a_selection_is_complete_if_each_name_selects_a_family() {
-        let index = Index::new("# TYPE a counter\na 1\n# TYPE b gauge\nb 1\n");
+        let (_, index) = page(&[("a", "a 1\n"), ("b", "b 1\n")], "");
         for (names, is_complete) in [(set(&["a"]), true), (set(&["a", "b"]), true), (set(&["a", "c"]), false)] {
             assert_eq!(index.select(&names).is_complete, is_complete, "{names:?}");
         }

@@ -20,7 +20,7 @@ use super::filter::Index;
 use super::pages::{Page, Pages, Reader};
 use crate::encode::Format;
 use crate::metric::First;
-use crate::registry::{Gathering, Registry};
+use crate::registry::{Gathering, Page as WrittenPage, Registry};
 use crate::schema::Naming;
 
 /// The interval of looking for new requests while the answers of collectors are awaited.
@@ -153,19 +153,19 @@ impl Writer {
                     answers.unanswered.join(", ")
                 );
             }
-            let (text, is_complete) = self.registry.page_with(format, &self.naming, answers);
+            let page = self.registry.page_with(format, &self.naming, answers);
             if !is_early {
-                let samples = text.lines().filter(|line| !line.starts_with('#')).count();
-                self.registry.scrapes().written(samples as u64);
+                self.registry.scrapes().written(page.layout.samples);
             }
             let requests = requests.extract_if(.., |request| request.kind.format == format).collect();
-            self.send(text, is_complete, requests, due);
+            self.send(page, requests, due);
         }
     }
 
     /// Sends a page to the requests that wait for it, in the codings that they want. The first request of this round is
     /// due at `due`; others arrive while there is no room for the page.
-    fn send(&self, text: String, is_complete: bool, requests: Vec<Waiting>, due: Option<Instant>) {
+    fn send(&self, page: WrittenPage, requests: Vec<Waiting>, due: Option<Instant>) {
+        let WrittenPage { bytes, layout, is_complete } = page;
         let due = || self.state().earliest_due().into_iter().chain(due).min();
         let (mut plain, mut encoded): (Vec<_>, Vec<_>) =
             requests.into_iter().partition(|request| request.kind.coding == Coding::Identity);
@@ -175,14 +175,14 @@ impl Writer {
             if requests.is_empty() {
                 continue;
             }
-            match coding.encode(text.as_bytes()) {
-                Some(bytes) => deliver(&self.pages.add(&due, coding, bytes, None, is_complete), requests),
+            match coding.encode(&bytes) {
+                Some(encoded) => deliver(&self.pages.add(&due, coding, encoded, None, is_complete), requests),
                 None => plain.extend(requests),
             }
         }
         if plain.iter().any(Waiting::is_open) {
-            let index = plain.iter().any(|request| request.kind.indexed).then(|| Index::new(&text));
-            deliver(&self.pages.add(&due, Coding::Identity, text.into_bytes(), index, is_complete), plain);
+            let index = plain.iter().any(|request| request.kind.indexed).then(|| Index::new(&layout, bytes.len()));
+            deliver(&self.pages.add(&due, Coding::Identity, bytes, index, is_complete), plain);
         }
     }
 }
