@@ -9,7 +9,7 @@ mod support;
 
 use std::collections::{BTreeSet, HashMap};
 
-use metrics_runtime::{Builder, Descriptor, Format, Http, Metrics, Registry};
+use metrics_runtime::{Builder, Descriptor, Http, Metrics, Registry};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{self, MetricFamily};
 use prometheus::{
