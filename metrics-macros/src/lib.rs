@@ -693,7 +693,7 @@ pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | function | metric |
 /// |---|---|
 /// | name | name, after the `prefix` of the module |
-/// | returned type | kind: `Counter` (its name ends with `_total`), `Gauge`, `InFlight` (a gauge with guards), `Histogram` or `Info` (`_info`). The types need no import. The function returns a reference, or with parameters a `Series`, which dereferences to it |
+/// | returned type | kind: `Counter` (its name ends with `_total`), `Gauge`, `InFlight` (a gauge with guards), `ObservedCounter` or `ObservedGauge` (their values are asked for on each page), `Histogram` or `Info` (`_info`). The types need no import. The function returns a reference, or with parameters a `Series`, which dereferences to it; an observed metric is returned as it is |
 /// | parameters | labels, of types that implement `LabelValue`. If the values of all types are known, the series exist at zero from the start |
 /// | doc comment | help text: its first paragraph |
 /// | `#[buckets(..)]` | bucket bounds of a histogram: a list without brackets, or a form of [`track`](macro@track#buckets). Default: 0.005 to 10, for seconds |

@@ -24,7 +24,7 @@ use crate::syntax::signature::{KnownType, Surroundings};
 use crate::syntax::text::Text;
 use crate::tokens::{call_over, generate, text};
 
-const KINDS: [&str; 5] = ["Counter", "Gauge", "Histogram", "InFlight", "Info"];
+const KINDS: [&str; 7] = ["Counter", "Gauge", "Histogram", "InFlight", "Info", "ObservedCounter", "ObservedGauge"];
 
 /// A metric: `fn name(label: Type, ..) -> Kind;`.
 struct Metric {
@@ -276,14 +276,20 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
         let value = call_over(ty, &generate!(&), label.to_token_stream());
         call_over(ty, &generate!(#private::#method), value)
     });
-    // A series with labels can be removed.
-    let (returned, series) = if labels.is_empty() {
-        (generate!(&'static #ty), generate!(__METRIC.only()))
-    } else {
-        (generate!(#private::Series<'static, #ty>), series)
+    let page_kind = match kind.to_string().as_str() {
+        "InFlight" | "ObservedGauge" => Ident::new("Gauge", kind.span()),
+        "ObservedCounter" => Ident::new("Counter", kind.span()),
+        _ => kind.clone(),
     };
-    // The type is a gauge with other methods.
-    let page_kind = if kind == "InFlight" { Ident::new("Gauge", kind.span()) } else { kind.clone() };
+    let is_observed = kind.to_string().starts_with("Observed");
+    let declared = Ident::new(if is_observed { "DeclaredObserved" } else { "DeclaredMetric" }, Span::mixed_site());
+    // A series with labels can be removed.
+    let returned = match (is_observed, labels.is_empty()) {
+        (true, _) => generate!(#ty),
+        (false, true) => generate!(&'static #ty),
+        (false, false) => generate!(#private::Series<'static, #ty>),
+    };
+    let series = if labels.is_empty() { generate!(__METRIC.only()) } else { series };
     let parameters = &signature.inputs;
     let generics = &signature.generics;
     let ident = &signature.ident;
@@ -301,7 +307,7 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
                 source: #private::Source::new(::core::file!(), ::core::line!(), ::core::module_path!(), #function),
             };
             #checks
-            static __METRIC: #private::DeclaredMetric<#private::#kind> = #private::DeclaredMetric::new(__SITE);
+            static __METRIC: #private::#declared<#private::#kind> = #private::#declared::new(__SITE);
             #private::listed! { entry __ENTRY = &__METRIC }
             #series
         }

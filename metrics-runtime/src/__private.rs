@@ -30,6 +30,7 @@ pub use crate::circuit_breaker::attribute::{
 pub use crate::circuit_breaker::{CircuitBreaker, Settings};
 pub use crate::family::{Info, Series};
 pub use crate::instrument::metrics_mod::{DeclaredMetric, MetricSite};
+pub use crate::instrument::observed_metric::{DeclaredObserved, ObservedCounter, ObservedGauge};
 pub use crate::instrument::site::{Site, SiteLabel, SiteValue};
 pub use crate::instrument::{
     Call, Callsite, Declare, enabled, in_place, recorded, recorded_as, recorded_from, run, time, timed, unreachable,
@@ -56,5 +57,6 @@ pub mod preset {
 /// The return types of the functions of a `#[metrics]` module.
 pub mod kinds {
     pub use crate::family::Info;
+    pub use crate::instrument::{ObservedCounter, ObservedGauge};
     pub use crate::metric::{Counter, Gauge, Histogram, InFlight};
 }

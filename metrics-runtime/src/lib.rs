@@ -71,6 +71,8 @@
 //! - [`Registry`] and [`Family`] have metrics without attributes. With the feature `prometheus`, `Registry::register`
 //!   and `Registry::include` add collectors and registries of the `prometheus` crate to the page; `Family` and
 //!   `Metrics::collector` are collectors for a registry of that crate.
+//! - [`Registry::gauge_fn`] and [`Registry::observe`] ask for values on each page, and [`Registry::before_scrape`] calls a
+//!   function before it.
 //! - [`visit`] reads all samples of a registry, for formats and destinations of your own.
 //! - [`catalog()`] lists everything that the binary declares, before the first call.
 //! - [`Builder`] adds `build_info`, `process_*` and `tokio_*`. The latter two have no namespace, as in other client
@@ -198,7 +200,7 @@ pub use encode::Format;
 pub use family::{Family, Info, LabelCountError, Metric, OwnedSeries, Series};
 #[cfg(feature = "http")]
 pub use http::Http;
-pub use instrument::{Declaration, catalog};
+pub use instrument::{Declaration, ObservedCounter, ObservedGauge, catalog};
 pub use metric::{Counter, Gauge, Histogram, InFlight, InFlightGuard, Timer};
 #[cfg(feature = "circuit-breaker")]
 pub use metrics_macros::circuit_breaker;
@@ -206,7 +208,7 @@ pub use metrics_macros::{
     LabelValue, metrics, track, track_compression, track_counter, track_histogram, track_in_flight, track_ryot,
     track_storage,
 };
-pub use registry::{Registry, RegistryError};
+pub use registry::{Observed, Observer, Registry, RegistryError, ScrapeHook};
 pub use schema::{
     Classify, CompressionRatio, Descriptor, Kind, Label, LabelValue, MAX_LABEL_VALUE_BYTES, Measure, NameError,
     Objective, Outcome, Source,

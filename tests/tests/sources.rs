@@ -10,16 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
 use metrics_runtime::circuit_breaker::{BreakerSource, CircuitBreaker, Settings, Shown, Snapshot, State, show_in};
-use metrics_runtime::http::Endpoint;
 use metrics_runtime::{Descriptor, Metrics, Registry};
 use prometheus::IntGauge;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use support::{bomb, page_of, quiet_panic};
+use support::{bomb, page_of, quiet_panic, scrape};
 use tests::page::Page;
-use tower::ServiceExt as _;
 
 /// A collector that calls a closure before it gives the gauge of its name.
 struct Before<F> {
@@ -83,16 +80,6 @@ impl Drop for Gate {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
     }
-}
-
-/// Returns the page of an endpoint that waits this long for sources.
-async fn scrape(registry: &Registry, deadline: Duration) -> Page {
-    let endpoint = Endpoint::new().deadline(deadline);
-    let metrics = Metrics::builder().registry(registry).endpoint(endpoint).build().unwrap();
-    let request = http::Request::get("/").body(()).unwrap();
-    let body = metrics.endpoint().oneshot(request).await.unwrap().into_body();
-    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-    Page::parse_text(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 #[tokio::test]

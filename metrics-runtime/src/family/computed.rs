@@ -33,6 +33,17 @@ pub(crate) trait Computed: Any + Send + Sync {
         Vec::new()
     }
 
+    /// Removes samples that the page must not have, after those of sources were added. Returns the number of those that have
+    /// the labels of another one.
+    fn settle(&self, _samples: &mut Samples) -> usize {
+        0
+    }
+
+    /// Returns the number of samples that were removed because of a limit of series.
+    fn overflowed(&self) -> u64 {
+        0
+    }
+
     /// Adds the current samples, without code of others: that is a [`ComputedSource`]. A panic leaves the families of
     /// this page empty.
     fn compute(&self, samples: &mut Samples);
@@ -81,6 +92,25 @@ impl Samples {
     pub(crate) fn append(&mut self, source: Self) {
         for (family, source) in self.families.iter_mut().zip(source.families) {
             family.samples.extend(source.samples);
+        }
+    }
+
+    /// Returns the number of samples of a family.
+    pub(crate) fn len(&self, family: usize) -> usize {
+        self.families.get(family).map_or(0, |family| family.samples.len())
+    }
+
+    /// Keeps the samples of a family whose label text passes the test.
+    pub(crate) fn retain(&mut self, family: usize, mut keep: impl FnMut(&str) -> bool) {
+        if let Some(family) = self.families.get_mut(family) {
+            family.samples.retain(|(labels, _)| keep(labels.as_str()));
+        }
+    }
+
+    /// Keeps the first samples of a family.
+    pub(crate) fn truncate(&mut self, family: usize, len: usize) {
+        if let Some(family) = self.families.get_mut(family) {
+            family.samples.truncate(len);
         }
     }
 
@@ -168,6 +198,11 @@ impl Group {
         (samples, computed.is_some())
     }
 
+    /// Removes samples that the page must not have. Returns the number of those that have the labels of another one.
+    pub(crate) fn settle(&self, samples: &mut Samples) -> usize {
+        self.computed.settle(samples)
+    }
+
     /// Returns `true` if both are the same group.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.computed, &other.computed)
@@ -211,8 +246,12 @@ impl AnyFamily for ComputedFamily {
         &[]
     }
 
+    fn own_limit(&self) -> Option<usize> {
+        self.descriptor.series_limit
+    }
+
     fn overflowed(&self) -> u64 {
-        0
+        self.computed.as_ref().map_or(0, |computed| computed.overflowed())
     }
 
     fn as_any(&self) -> &dyn Any {

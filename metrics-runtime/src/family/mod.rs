@@ -156,6 +156,20 @@ pub struct LabelCountError {
     pub given: usize,
 }
 
+impl LabelCountError {
+    /// Checks that there is one value for each label.
+    pub(crate) fn check(descriptor: &Descriptor, values: &[&str]) -> Result<(), Self> {
+        if values.len() == descriptor.labels.len() {
+            return Ok(());
+        }
+        Err(Self {
+            metric: descriptor.name.to_string(),
+            labels: descriptor.labels.iter().map(ToString::to_string).collect(),
+            given: values.len(),
+        })
+    }
+}
+
 impl<M: Metric> Family<M> {
     /// Creates a family of the service. The caller has checked the descriptor.
     pub(crate) fn new(descriptor: Descriptor, source: Source, limit: SharedLimit) -> Self {
@@ -201,15 +215,7 @@ impl<M: Metric> Family<M> {
     }
 
     fn check_count(&self, values: &[&str]) -> Result<(), LabelCountError> {
-        let descriptor = &self.inner.descriptor;
-        if values.len() == descriptor.labels.len() {
-            return Ok(());
-        }
-        Err(LabelCountError {
-            metric: descriptor.name.to_string(),
-            labels: descriptor.labels.iter().map(ToString::to_string).collect(),
-            given: values.len(),
-        })
+        LabelCountError::check(&self.inner.descriptor, values)
     }
 
     /// Sets the limit of series of this family, in place of [that of the

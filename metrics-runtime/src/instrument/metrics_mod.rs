@@ -76,6 +76,28 @@ impl MetricSite {
     }
 }
 
+impl MetricSite {
+    pub(super) fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            name: Cow::Borrowed(self.name),
+            help: Cow::Borrowed(self.help),
+            kind: self.kind,
+            unit: self.unit.map(Cow::Borrowed),
+            labels: self.labels.iter().map(|(name, _)| Cow::Borrowed(*name)).collect(),
+            buckets: Cow::Borrowed(self.buckets),
+            series_limit: self.limit,
+        }
+    }
+
+    pub(super) fn declaration(&self) -> Declaration {
+        Declaration { descriptor: self.descriptor(), source: self.source, values: self.known(), objective: None }
+    }
+
+    fn known(&self) -> Vec<Vec<&'static str>> {
+        self.labels.iter().map(|(_, known)| known.to_vec()).collect()
+    }
+}
+
 /// One function of a `#[metrics]` module: the metric that it declares, and the family once it is registered.
 #[derive(Debug)]
 pub struct DeclaredMetric<M: Metric> {
@@ -179,7 +201,7 @@ impl<M: Metric> DeclaredMetric<M> {
 
     #[cold]
     fn resolve(&self, registry: &Registry) -> Resolved<M> {
-        let descriptor = self.descriptor();
+        let descriptor = self.site.descriptor();
         let family = registry.family_or_detached::<M>(&descriptor, self.site.source);
         // Declared metrics are static, so the family is needed until the program ends.
         let family: &'static Family<M> = Box::leak(Box::new(family));
@@ -193,7 +215,7 @@ impl<M: Metric> DeclaredMetric<M> {
         // An info has no series at the start: without labels it has no facts, and with labels only the caller knows the
         // facts.
         if self.site.kind != Kind::Info {
-            let series = each_tuple(&self.known(), KNOWN_SERIES_LIMIT, &mut |tuple| {
+            let series = each_tuple(&self.site.known(), KNOWN_SERIES_LIMIT, &mut |tuple| {
                 let reordered: Vec<_> = order.iter().filter_map(|&i| tuple.get(i).copied()).collect();
                 bounded.push(family.known_series(if order.is_empty() { tuple } else { &reordered }));
             });
@@ -216,29 +238,11 @@ impl<M: Metric> DeclaredMetric<M> {
         let open = open.fold(OpenLabels::NONE, |open, (label, _)| open.with(label));
         Resolved { family, order, bounded: bounded.into_boxed_slice(), open }
     }
-
-    fn descriptor(&self) -> Descriptor {
-        let site = &self.site;
-        Descriptor {
-            name: Cow::Borrowed(site.name),
-            help: Cow::Borrowed(site.help),
-            kind: site.kind,
-            unit: site.unit.map(Cow::Borrowed),
-            labels: site.labels.iter().map(|(name, _)| Cow::Borrowed(*name)).collect(),
-            buckets: Cow::Borrowed(site.buckets),
-            series_limit: site.limit,
-        }
-    }
-
-    fn known(&self) -> Vec<Vec<&'static str>> {
-        self.site.labels.iter().map(|(_, known)| known.to_vec()).collect()
-    }
 }
 
 impl<M: Metric> Declare for DeclaredMetric<M> {
     fn declarations(&self) -> Vec<Declaration> {
-        let Self { site, .. } = self;
-        vec![Declaration { descriptor: self.descriptor(), source: site.source, values: self.known(), objective: None }]
+        vec![self.site.declaration()]
     }
 
     fn declare(&'static self, registry: &Registry) {

@@ -3,7 +3,7 @@
 //! - [`site`] and [`preset`] turn the arguments of an attribute into metric definitions.
 //! - [`callsite`], [`families`] and [`series`] find the series that a call records into; [`guard`] and [`body`] record
 //!   it.
-//! - [`metrics_mod`] has the metrics of `#[metrics]` modules, and [`time`] measures blocks.
+//! - [`metrics_mod`] and [`observed_metric`] have the metrics of `#[metrics]` modules, and [`time`] measures blocks.
 //! - [`declaration`] and [`catalog`] list everything that the binary declares, and build [`Registry::global`] from it.
 //!
 //! [`Registry::global`]: crate::Registry::global
@@ -15,6 +15,7 @@ mod declaration;
 mod families;
 mod guard;
 pub(crate) mod metrics_mod;
+pub(crate) mod observed_metric;
 pub(crate) mod poll;
 pub(crate) mod preset;
 mod series;
@@ -27,6 +28,7 @@ pub use callsite::Callsite;
 pub use catalog::catalog;
 pub use declaration::{Declaration, Declare};
 pub use guard::{Call, in_place};
+pub use observed_metric::{ObservedCounter, ObservedGauge};
 pub use switch::enabled;
 pub(crate) use switch::set_enabled;
 pub use time::{time, timed};

@@ -47,7 +47,7 @@ fn try_add_f64(bits: &AtomicU64, value: f64) -> bool {
 pub(crate) static REJECTED: LazyLock<Striped> = LazyLock::new(Striped::new);
 
 #[cold]
-fn reject(message: &str, value: f64) {
+pub(crate) fn reject(message: &str, value: f64) {
     static WARNED: First = First::new();
     REJECTED.add(1);
     if WARNED.is_now() {

@@ -67,6 +67,32 @@ impl FamilySet {
         problems
     }
 
+    /// Adds a group of computed families, all of them or none.
+    pub(super) fn add_group(&mut self, group: Group, source: Source) -> Result<(), RegistryError> {
+        let placeholders = group.placeholders();
+        for family in &placeholders {
+            let descriptor = family.descriptor();
+            if descriptor.name.starts_with(own_metrics::PREFIX) {
+                return Err(RegistryError::Reserved { metric: descriptor.name.to_string(), source_place: source });
+            }
+            descriptor.check().map_err(|problem| RegistryError::Invalid { problem, source_place: source })?;
+            if let Some(registered) = self.by_name.get(&*descriptor.name) {
+                return Err(RegistryError::Conflict {
+                    metric: descriptor.name.to_string(),
+                    what: registered.descriptor().difference(descriptor).unwrap_or("kind of family"),
+                    first: Box::new(registered.source()),
+                    second: Box::new(source),
+                });
+            }
+            self.check_claims(descriptor, source)?;
+        }
+        for family in placeholders {
+            self.insert(family);
+        }
+        self.computed.push(group);
+        Ok(())
+    }
+
     pub(super) fn insert(&mut self, family: Arc<dyn AnyFamily>) {
         let descriptor = family.descriptor();
         let name = descriptor.name.to_string();

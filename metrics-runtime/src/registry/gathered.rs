@@ -104,6 +104,7 @@ impl Gatherer {
             #[cfg(feature = "prometheus")]
             Ok(Answer::Registry(families)) => self.merged.include(families, &mut self.gathered.problems),
             Ok(Answer::Computed(group, samples)) => self.gathered.computed.push((group, samples)),
+            Ok(Answer::Refreshed) => {}
             Err(failure) => self.problem(failure.cause(), format!("{name} {}", failure.what())),
         }
     }

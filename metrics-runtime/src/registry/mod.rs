@@ -5,8 +5,10 @@ mod describe;
 mod error;
 mod family_set;
 mod gathered;
+mod hook;
 #[cfg(feature = "prometheus")]
 mod merged;
+mod observed;
 mod own_metrics;
 mod page;
 #[cfg(feature = "prometheus")]
@@ -26,6 +28,9 @@ mod walk;
 pub(crate) use describe::CollectedMetric;
 pub use error::RegistryError;
 pub(crate) use gathered::Gathered;
+pub use hook::ScrapeHook;
+pub(crate) use observed::ObservedMetric;
+pub use observed::{Observed, Observer};
 #[cfg(feature = "axum")]
 pub(crate) use page::Page;
 #[cfg(feature = "axum")]
@@ -253,24 +258,7 @@ impl Registry {
         }
         let computed = Arc::new(C::default());
         let group = Group::new(Arc::clone(&computed) as _, source);
-        let placeholders = group.placeholders();
-        for family in &placeholders {
-            let descriptor = family.descriptor();
-            descriptor.check().map_err(|problem| RegistryError::Invalid { problem, source_place: source })?;
-            if let Some(registered) = families.by_name.get(&*descriptor.name) {
-                return Err(RegistryError::Conflict {
-                    metric: descriptor.name.to_string(),
-                    what: registered.descriptor().difference(descriptor).unwrap_or("kind of family"),
-                    first: Box::new(registered.source()),
-                    second: Box::new(source),
-                });
-            }
-            families.check_claims(descriptor, source)?;
-        }
-        for family in placeholders {
-            families.insert(family);
-        }
-        families.computed.push(group);
+        families.add_group(group, source)?;
         Ok(computed)
     }
 

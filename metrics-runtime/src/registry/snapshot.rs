@@ -82,6 +82,11 @@ impl Registry {
             for (_, source) in computed.extract_if(.., |(of, _)| group.is(of)) {
                 samples.append(source);
             }
+            for _ in 0..group.settle(&mut samples) {
+                let what = "an observed metric has two values with the same labels; the first one is on the page";
+                self.inner.errors.count(Cause::Duplicate, || what.to_owned());
+                snapshot.is_complete = false;
+            }
             by_name.extend(
                 samples.into_families().into_iter().map(|family| (family.descriptor().name.to_string(), family)),
             );

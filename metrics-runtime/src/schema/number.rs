@@ -12,11 +12,19 @@ pub enum Number {
 }
 
 impl Number {
-    pub(crate) fn as_f64(self) -> f64 {
+    /// Returns the value, rounded if it is an integer above 2<sup>53</sup>.
+    #[must_use]
+    pub fn as_f64(self) -> f64 {
         match self {
             Self::Whole(n) => n as f64,
             Self::Float(f) => f,
         }
+    }
+}
+
+impl From<u64> for Number {
+    fn from(value: u64) -> Self {
+        Self::Whole(value)
     }
 }
 

@@ -7,10 +7,14 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 use futures::FutureExt as _;
+use http_body_util::BodyExt as _;
+use metrics_runtime::http::Endpoint;
 use metrics_runtime::{Metrics, Outcome, Registry};
 use tests::page::Page;
+use tower::ServiceExt as _;
 use tracing::span::{Attributes, Id, Record};
 
 /// A subscriber that calls a function with every event.
@@ -52,6 +56,16 @@ pub(crate) fn openmetrics_of(registry: &Registry) -> Page {
     let metrics = Metrics::builder().registry(registry).build().unwrap();
     let text = String::from_utf8(metrics.render_as(metrics_runtime::Format::OpenMetrics)).unwrap();
     Page::parse_openmetrics(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// The page of an endpoint that waits this long for sources.
+pub(crate) async fn scrape(registry: &Registry, deadline: Duration) -> Page {
+    let endpoint = Endpoint::new().deadline(deadline);
+    let metrics = Metrics::builder().registry(registry).endpoint(endpoint).build().unwrap();
+    let request = http::Request::get("/").body(()).unwrap();
+    let body = metrics.endpoint().oneshot(request).await.unwrap().into_body();
+    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    Page::parse_text(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// The value of the series with exactly these labels.

@@ -117,12 +117,12 @@ impl Gathering {
             return;
         }
         let running = Running(Arc::clone(&self.finished));
-        let (queue, finished) = (Arc::clone(&self.queue), Arc::clone(&self.finished));
+        let (queue, finished, overdue) = (Arc::clone(&self.queue), Arc::clone(&self.finished), self.overdue);
         let work = move || {
             let next = || lock(&queue).pop_front();
             while let Some((unit, call)) = next() {
                 if !call.claimed.swap(true, Ordering::Relaxed) {
-                    unit.answer(&call, &finished);
+                    unit.answer(&call, &finished, overdue);
                     // Released first, so that a page that is the only one to wait takes the answer without a copy.
                     drop(call);
                     *lock(&finished.calls) += 1;
@@ -162,9 +162,10 @@ impl Unit {
         (self, call)
     }
 
-    fn answer(&self, call: &Call, finished: &Arc<Finished>) {
-        let _ = call.started.set(Instant::now());
-        let answer = self.ask(finished);
+    fn answer(&self, call: &Call, finished: &Arc<Finished>, overdue: Duration) {
+        let now = Instant::now();
+        let _ = call.started.set(now);
+        let answer = self.ask(finished, now.checked_add(overdue));
         // The next page starts a new call.
         *lock(&self.current) = None;
         let _ = call.answer.set(answer);

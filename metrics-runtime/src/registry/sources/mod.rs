@@ -5,7 +5,8 @@
 pub(crate) mod calls;
 mod nested;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 #[cfg(feature = "prometheus")]
 use prometheus::core::{Collector, Desc};
@@ -13,6 +14,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
 use super::gathered::{Cause, Gathered, Gatherer};
+use super::hook::Refresh;
 use crate::contained::contained;
 use crate::family::computed::{ComputedSource, Group, Samples};
 
@@ -44,6 +46,7 @@ enum UnitKind {
     #[cfg(feature = "prometheus")]
     Registry(prometheus::Registry),
     Computed(Group, Box<dyn ComputedSource>),
+    Hook(Weak<Refresh>),
 }
 
 /// The families or samples of a source.
@@ -54,12 +57,19 @@ pub(super) enum Answer {
     #[cfg(feature = "prometheus")]
     Registry(Vec<MetricFamily>),
     Computed(Group, Samples),
+    /// The metrics are set.
+    Refreshed,
 }
 
 /// The reason why a source has no answer.
 #[derive(Clone, Copy)]
-pub(super) enum Failure {
+pub(in crate::registry) enum Failure {
     Panic,
+    #[cfg_attr(
+        not(any(feature = "axum", feature = "push")),
+        allow(dead_code, reason = "other calls do not end by themselves")
+    )]
+    Timeout,
     /// It rendered the registry that called it.
     Nested,
 }
@@ -68,6 +78,7 @@ impl Failure {
     pub(super) const fn cause(self) -> Cause {
         match self {
             Self::Panic => Cause::Panic,
+            Self::Timeout => Cause::Timeout,
             Self::Nested => Cause::Recursion,
         }
     }
@@ -75,6 +86,7 @@ impl Failure {
     pub(super) const fn what(self) -> &'static str {
         match self {
             Self::Panic => "panicked",
+            Self::Timeout => "did not answer in time",
             Self::Nested => "rendered the registry that called it",
         }
     }
@@ -114,9 +126,13 @@ impl Sources {
     }
 
     /// Adds a source of samples of a group, until it has ended.
-    #[cfg_attr(not(feature = "circuit-breaker"), allow(dead_code, reason = "only circuit breakers have such sources"))]
     pub(super) fn add_computed(&self, group: Group, source: Box<dyn ComputedSource>) {
         self.add(source.name(), UnitKind::Computed(group, source));
+    }
+
+    /// Adds a function that sets metrics before each page, until it is dropped.
+    pub(super) fn add_hook(&self, refresh: Weak<Refresh>) {
+        self.add("a function before scrapes".to_owned(), UnitKind::Hook(refresh));
     }
 
     fn add(&self, name: String, kind: UnitKind) {
@@ -140,11 +156,11 @@ impl Sources {
         self.gather_from(self.units())
     }
 
-    /// Calls every source of computed families on this thread.
+    /// Calls every source of computed families, and every hook, on this thread.
     #[cfg(feature = "prometheus")]
     pub(super) fn gather_computed(&self) -> Gathered {
         let mut units = self.units();
-        units.retain(|unit| matches!(unit.kind, UnitKind::Computed(..)));
+        units.retain(|unit| matches!(unit.kind, UnitKind::Computed(..) | UnitKind::Hook(_)));
         self.gather_from(units)
     }
 
@@ -156,7 +172,7 @@ impl Sources {
             if nested {
                 gatherer.unanswered(unit.name.clone());
             } else {
-                let answer = unit.ask(&self.finished);
+                let answer = unit.ask(&self.finished, None);
                 gatherer.add(&unit.name, answer);
             }
         }
@@ -167,25 +183,34 @@ impl Sources {
 impl Unit {
     /// Returns `true` if the source has no samples any more.
     fn has_ended(&self) -> bool {
-        matches!(&self.kind, UnitKind::Computed(_, source) if source.has_ended())
+        match &self.kind {
+            #[cfg(feature = "prometheus")]
+            UnitKind::Collector(_) | UnitKind::Registry(_) => false,
+            UnitKind::Computed(_, source) => source.has_ended(),
+            UnitKind::Hook(refresh) => refresh.strong_count() == 0,
+        }
     }
 
-    /// Calls the source. `registry` identifies the registry that it belongs to.
-    fn ask(&self, registry: &Arc<calls::Finished>) -> Result<Answer, Failure> {
+    /// Calls the source. `registry` identifies the registry that it belongs to; the page is written without the source at
+    /// the deadline.
+    fn ask(&self, registry: &Arc<calls::Finished>, deadline: Option<Instant>) -> Result<Answer, Failure> {
         let call = || match &self.kind {
             #[cfg(feature = "prometheus")]
-            UnitKind::Collector(collector) => Answer::Collector(collector.collect()),
+            UnitKind::Collector(collector) => Ok(Answer::Collector(collector.collect())),
             #[cfg(feature = "prometheus")]
-            UnitKind::Registry(registry) => Answer::Registry(registry.gather()),
+            UnitKind::Registry(registry) => Ok(Answer::Registry(registry.gather())),
             UnitKind::Computed(group, source) => {
                 let mut samples = group.no_samples();
                 source.compute(&mut samples);
-                Answer::Computed(group.clone(), samples)
+                Ok(Answer::Computed(group.clone(), samples))
+            }
+            UnitKind::Hook(refresh) => {
+                refresh.upgrade().map_or(Ok(()), |refresh| refresh(deadline)).map(|()| Answer::Refreshed)
             }
         };
         match nested::calling(registry, || contained(call)) {
             (_, true) => Err(Failure::Nested),
-            (answer, false) => answer.ok_or(Failure::Panic),
+            (answer, false) => answer.unwrap_or(Err(Failure::Panic)),
         }
     }
 }
