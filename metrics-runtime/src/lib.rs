@@ -197,7 +197,7 @@ pub use collectors::BuildInfo;
 pub use config::MetricsCollector;
 pub use config::{Builder, EnvError, InstallError, Metrics};
 pub use encode::Format;
-pub use family::{Family, Info, LabelCountError, Metric, OwnedSeries, Series};
+pub use family::{Family, Info, LabelCountError, Labelled, Metric, OwnedSeries, Series};
 #[cfg(feature = "http")]
 pub use http::Http;
 pub use instrument::{Declaration, ObservedCounter, ObservedGauge, catalog};

@@ -7,6 +7,7 @@ mod any;
 )]
 pub(crate) mod computed;
 mod exemplars;
+mod labelled;
 mod limit;
 mod metric;
 #[cfg(all(test, models))]
@@ -17,6 +18,7 @@ mod series;
 mod table;
 
 pub(crate) use any::{AnyFamily, Owner, visit};
+pub use labelled::Labelled;
 pub(crate) use limit::{DEFAULT_SERIES_LIMIT, KNOWN_SERIES_LIMIT, SharedLimit};
 pub use metric::{Info, Metric};
 pub(crate) use removable::{Removable, RemovableTable};
@@ -212,6 +214,27 @@ impl<M: Metric> Family<M> {
     pub fn get_or_create(&self, values: &[&str]) -> Result<Series<'_, M>, LabelCountError> {
         self.check_count(values)?;
         Ok(self.any_series(values))
+    }
+
+    /// Returns the series of these label values if it is on the page, and does not create it. An overflow series is found by
+    /// its own label values.
+    ///
+    /// # Errors
+    /// Returns an error if the number of values differs from the number of labels.
+    ///
+    /// ```
+    /// use metrics_runtime::{Descriptor, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs by state.").labels(["state"]))?;
+    /// assert!(jobs.get(&["done"])?.is_none());
+    /// jobs.get_or_create(&["done"])?.inc();
+    /// assert_eq!(jobs.get(&["done"])?.map(|done| done.get()), Some(1.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn get(&self, values: &[&str]) -> Result<Option<Series<'_, M>>, LabelCountError> {
+        self.check_count(values)?;
+        Ok(self.existing(values))
     }
 
     fn check_count(&self, values: &[&str]) -> Result<(), LabelCountError> {

@@ -221,6 +221,25 @@ impl<M: Metric> Family<M> {
         Series { place: place.unwrap_or_else(|| Place::Held(self.overflow_among(values, OpenLabels::ALL))) }
     }
 
+    /// Returns the series of these values if it is on the page.
+    pub(super) fn existing(&self, values: &[&str]) -> Option<Series<'_, M>> {
+        if let Some(short) = shortened(values) {
+            return self.existing(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+        }
+        let (inner, names) = (&*self.inner, &self.inner.descriptor.labels);
+        // No series moves meanwhile.
+        let _creating = lock(&inner.creating);
+        if let Some(entry) = inner.loose.get().and_then(|loose| loose.get(names, values)) {
+            return Some(Series { place: Place::Loose(entry) });
+        }
+        let entry = match inner.table.number(names, values) {
+            Some(number) if self.hidden().contains(&number) => return None,
+            Some(number) => &*inner.table.numbered(number)?.value,
+            None => &inner.overflow.get()?.get(names, values)?.value,
+        };
+        Some(Series::held(entry))
+    }
+
     /// Hides a series that functions hold, if `is_it` accepts it. Returns `false` if there is none.
     pub(super) fn hide_if(&self, values: &[&str], is_it: impl Fn(&M) -> bool) -> bool {
         let number = self.inner.table.number(&self.inner.descriptor.labels, values);
