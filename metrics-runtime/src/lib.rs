@@ -109,8 +109,9 @@
 //!
 //! # The page
 //!
-//! The endpoint writes the Prometheus text format 0.0.4, or OpenMetrics 1.0 if the header `Accept` prefers it, in gzip
-//! or zstd if the scraper accepts that. Concurrent scrapes share one page. A collector or breaker source that panics
+//! The endpoint writes the Prometheus text format 0.0.4, or OpenMetrics 1.0 or protobuf if the header `Accept` prefers
+//! it, in gzip or zstd if the scraper accepts that. A Prometheus that stores native histograms prefers protobuf, which
+//! alone has them, and the time at which a counter started from zero. Concurrent scrapes share one page. A collector or breaker source that panics
 //! or does not answer in time is left out. [`Metrics::instrument`] mounts the page in the router of the application. `Metrics::listen`
 //! (feature `serve`) serves it on a separate address, together with `/health`, if one is configured. `http::Endpoint`
 //! sets tokens, users, allowed networks, TLS, deadline (10 s) and strictness. Threads and memory are bounded by constants, whatever
@@ -148,6 +149,7 @@
 //! | `circuit-breaker` (default) | [`mod@circuit_breaker`] and [`#[circuit_breaker]`](macro@circuit_breaker) |
 //! | `gzip` (default) | pages in gzip |
 //! | `prometheus` (default) | the bridge to and from the `prometheus` crate |
+//! | `protobuf` (default) | pages in the protobuf format, for a Prometheus that stores native histograms |
 //! | `serve` (default) | `Metrics::serve` and `Metrics::listen`: the page on a separate address; includes `axum` |
 //! | `basic-auth` | `http::Endpoint::basic_auth`: users with passwords, beside tokens; includes `axum` |
 //! | `tls` | `http::Endpoint::tls`: TLS and client certificates on the separate address, by rustls with ring, which needs a C compiler; includes `serve` |

@@ -27,7 +27,7 @@ pub struct Page {
     /// The `Content-Type`.
     pub content_type: &'static str,
     /// The body.
-    pub body: String,
+    pub body: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Server {
     /// Starts a server on a free port, which answers every request with this body.
     #[must_use]
     pub fn start(content_type: &'static str, body: &'static str) -> Self {
-        Self::start_all(vec![Page { content_type, body: body.to_owned() }])
+        Self::start_all(vec![Page { content_type, body: body.into() }])
     }
 
     /// Starts a server on a free port, which has the first page on the path `/0`, the second one on `/1`, and so on. Other
@@ -116,7 +116,7 @@ impl Pages {
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
         );
-        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn each_page_has_its_path() {
-        let page = |body: &str| Page { content_type: "text/plain", body: body.to_owned() };
+        let page = |body: &str| Page { content_type: "text/plain", body: body.into() };
         let server = Server::start_all(vec![page("a"), page("b")]);
         let client = Client::new(server.address());
         assert_eq!(["/0", "/1", "/2", "/"].map(|path| client.get(path).text().to_owned()), ["a", "b", "a", "a"]);

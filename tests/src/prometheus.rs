@@ -20,6 +20,7 @@ use crate::{server, wait};
 #[derive(Clone, Debug)]
 pub struct Prometheus {
     program: PathBuf,
+    features: &'static str,
 }
 
 /// A target that a server scrapes.
@@ -83,7 +84,13 @@ pub struct Server {
 
 impl Prometheus {
     pub(crate) fn new(program: PathBuf) -> Self {
-        Self { program }
+        Self { program, features: "exemplar-storage" }
+    }
+
+    /// Stores native histograms too. Such a server asks for pages in protobuf.
+    #[must_use]
+    pub fn with_native_histograms(self) -> Self {
+        Self { features: "exemplar-storage,native-histograms", ..self }
     }
 
     /// Starts a server and waits until it has scraped each target successfully.
@@ -120,7 +127,7 @@ impl Prometheus {
                 .arg(format!("--config.file={}", config.display()))
                 .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
                 .arg(format!("--web.listen-address={address}"))
-                .arg("--enable-feature=exemplar-storage")
+                .arg(format!("--enable-feature={}", self.features))
                 .arg("--log.level=warn");
             command
         });

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use metrics_runtime::push::{ConfigError, Method, Push, PushError};
 use metrics_runtime::{Counter, Descriptor, Family, Metrics, Registry};
 use prometheus::core::Collector;
 use tests::collector::Fixed;
-use tests::page::Labels;
+use tests::page::{Labels, difference};
 use tests::pushgateway::Gateway;
 use tests::{tools, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -67,6 +67,27 @@ async fn put_replaces_the_group_post_replaces_names_and_delete_removes_the_group
     // A gateway answers before it deletes.
     until(&gateway, "the group to go", |gateway| rows(gateway).is_none() && gateway.groups().is_empty());
     push.delete().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_in_protobuf_has_the_samples_of_one_in_text() {
+    let Some(pushgateway) = tools::pushgateway() else { return };
+    let gateway = pushgateway.start();
+    let push = Push::new(&gateway.url(), "nightly").unwrap();
+    let (metrics, _) = metrics();
+    let sizes = metrics.registry().histogram(Descriptor::histogram("sizes", "Sizes.", &[0.5, 2.0][..])).unwrap();
+    sizes.get_or_create(&[]).unwrap().observe(1.0);
+    let points = || -> BTreeSet<_> {
+        let points = gateway.page().points().into_iter();
+        points.filter(|point| point.name.starts_with("import_")).collect()
+    };
+    push.put(&metrics).await.unwrap();
+    let text = points();
+    assert_eq!(text.len(), 6, "{text:?}");
+    push.delete().await.unwrap();
+    until(&gateway, "the group to go", |gateway| gateway.groups().is_empty());
+    push.protobuf().put(&metrics).await.unwrap();
+    assert_eq!(difference(&text, &points()), "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -126,8 +126,8 @@ impl Metrics {
     /// Renders the page without the sources that have not answered by the deadline, which are counted. `visitor` reads
     /// the same samples.
     #[cfg(feature = "push")]
-    pub(crate) fn render_within(&self, deadline: Duration, visitor: &mut dyn Visitor) -> String {
-        self.inner.registry.text_within(deadline, &self.inner.naming, visitor)
+    pub(crate) fn render_within(&self, deadline: Duration, format: Format, visitor: &mut dyn Visitor) -> Vec<u8> {
+        self.inner.registry.page_within(deadline, format, &self.inner.naming, visitor).bytes
     }
 
     /// Returns all families as one collector for a [`prometheus::Registry`], with namespace and constant labels,
@@ -247,8 +247,8 @@ impl Metrics {
     /// responds to are not recorded. A layer that is added later is outside: its own responses, such as a `401` of an
     /// authentication, are not recorded, and of the requests that it lets pass the status before the layer is.
     ///
-    /// Requests for the page are not recorded. The page is in the text format 0.0.4, or in OpenMetrics 1.0 if the
-    /// request's `Accept` prefers it, and compressed with gzip if that is accepted. Concurrent scrapes share one page.
+    /// Requests for the page are not recorded. The page is in the text format 0.0.4, or in OpenMetrics 1.0 or protobuf if
+    /// the request's `Accept` prefers it, and compressed with gzip if that is accepted. Concurrent scrapes share one page.
     /// A collector that does not answer within the deadline is left out of the page. See
     /// [`Endpoint`](crate::http::Endpoint) for the settings.
     ///

@@ -1,12 +1,18 @@
 //! The formats of a page.
 //!
-//! Each format is a [`Visitor`](crate::visit::Visitor) in a file of its own. It does not know the sources of the samples.
+//! Each format is a [`Visitor`] in a file of its own. It does not know the sources of the samples.
 
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod text;
 
+#[cfg(feature = "protobuf")]
+pub(crate) use protobuf::ProtobufPage;
 pub(crate) use text::TextPage;
 
 use std::ops::Range;
+
+use crate::visit::Visitor;
 
 /// An exposition format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -18,17 +24,41 @@ pub enum Format {
     Text,
     /// The text format of OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
     OpenMetrics,
+    /// The protobuf format of Prometheus: messages `io.prometheus.client.MetricFamily`, each after its length. It has
+    /// native histograms, and the time at which a series was created
+    /// (<https://prometheus.io/docs/instrumenting/exposition_formats/#protobuf-format>).
+    #[cfg(feature = "protobuf")]
+    Protobuf,
 }
 
 impl Format {
+    /// All formats of this build.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "only the endpoint negotiates"))]
+    pub(crate) const ALL: &[Self] = &[
+        Self::Text,
+        Self::OpenMetrics,
+        #[cfg(feature = "protobuf")]
+        Self::Protobuf,
+    ];
+
     /// Returns the `Content-Type` of a page in this format.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf => {
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+            }
         }
     }
+}
+
+/// A page while it is written.
+pub(crate) trait PageWriter: Visitor {
+    /// Returns the finished page.
+    fn finish(self) -> (Vec<u8>, Layout);
 }
 
 /// The places of the families on a page.
@@ -46,6 +76,12 @@ impl Layout {
     /// Adds the start of a family.
     pub(crate) fn start(&mut self, name: &str, at: usize) {
         self.starts.push((name.to_owned(), at));
+    }
+
+    /// Removes the start of the last family.
+    #[cfg(feature = "protobuf")]
+    fn drop_last(&mut self) {
+        self.starts.pop();
     }
 
     /// Sets the end of the last family.

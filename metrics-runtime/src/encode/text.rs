@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;
 
-use super::{Extent, Format, Layout};
+use super::{Extent, Format, Layout, PageWriter};
 use crate::exemplars::StoredExemplar;
 use crate::schema::{Number, label, push_canonical, push_number};
 use crate::visit::{FamilyRef, HistogramRef, MetricKind, SeriesRef, SummaryRef, Value, Visitor};
@@ -95,7 +95,7 @@ impl TextPage {
     }
 
     /// Returns the finished text.
-    pub(crate) fn finish(mut self) -> (String, Layout) {
+    pub(crate) fn into_text(mut self) -> (String, Layout) {
         self.layout.finish(self.out.len());
         if self.is_open {
             self.out.push_str("# EOF\n");
@@ -251,6 +251,13 @@ impl Visitor for TextPage {
     }
 }
 
+impl PageWriter for TextPage {
+    fn finish(self) -> (Vec<u8>, Layout) {
+        let (text, layout) = self.into_text();
+        (text.into_bytes(), layout)
+    }
+}
+
 /// Returns an upper estimate of the bytes of a family.
 fn len(family: Extent) -> usize {
     // A histogram has a line for each bucket, for the sum and for the count.
@@ -331,7 +338,7 @@ mod tests {
             page.family(family);
             page.series(family, &SeriesRef::new(family.constant, labels), *value);
         }
-        page.finish()
+        page.into_text()
     }
 
     #[test]
@@ -344,7 +351,7 @@ mod tests {
         let y = family("y_seconds", MetricKind::Histogram);
         page.family(&y);
         page.series(&y, &SeriesRef::new("", ""), histogram(&[0.5, 1.0], &[1, 2, 3], 4.0));
-        let (text, layout) = page.finish();
+        let (text, layout) = page.into_text();
         assert_eq!(
             text,
             "# HELP x_total Says \"a\\\\b\"\\nand more.\n# TYPE x_total counter\n\
@@ -402,7 +409,7 @@ mod tests {
         for bound in [0.0, -0.0, 2.0] {
             page.series(&y, &SeriesRef::new("", ""), histogram(&[bound], &[0, 0], 0.0));
         }
-        let text = page.finish().0;
+        let text = page.into_text().0;
         let bounds: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("y_bucket{le=")).collect();
         assert_eq!(bounds, ["\"0\"} 0", "\"+Inf\"} 0", "\"-0\"} 0", "\"+Inf\"} 0", "\"2\"} 0", "\"+Inf\"} 0"]);
     }

@@ -2,7 +2,7 @@
 //!
 //! A program [installs](install) one source of exemplars. From then on, the counters and histograms of attributes and
 //! of the HTTP middleware store the exemplar of the last call that had a trace, for each series and each bucket. Pages
-//! in the OpenMetrics format contain the exemplars, and Prometheus stores them if it runs with
+//! in the OpenMetrics and protobuf formats contain the exemplars, and Prometheus stores them if it runs with
 //! `--enable-feature=exemplar-storage`. Without a source, recording a call costs one relaxed load.
 //!
 //! # OpenTelemetry

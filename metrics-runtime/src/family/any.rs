@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use super::computed::ComputedFamily;
+use super::created::Created;
 use super::metric::Reading;
 use super::{Family, Info, Metric, lock};
 use crate::metric::{Counter, Gauge, Histogram, InFlight};
@@ -113,25 +114,28 @@ impl<M: Metric> Family<M> {
         self.settle();
         let exemplars = if visitor.takes_exemplars() { self.inner.exemplars.read() } else { None };
         let mut reading = Reading::default();
+        let counts = matches!(M::KIND, Kind::Counter | Kind::Histogram);
+        let started = |created: Created| if counts { created.millis() } else { None };
         // Most families have no exemplars. The loop without them is the inner loop of a page.
         let Some(exemplars) = exemplars else {
-            self.each_series(|labels, series| {
-                let at = SeriesRef::new(head.constant, labels.as_str());
+            self.each_series(|labels, series, created| {
+                let at = SeriesRef { created: started(created), ..SeriesRef::new(head.constant, labels.as_str()) };
                 visitor.series(head, &at, series.read(&mut reading));
             });
             return;
         };
-        self.each_series(|labels, series| {
+        self.each_series(|labels, series, created| {
             // Read before the numbers, so that the numbers include the calls of the exemplars.
             let exemplars = exemplars.of(series);
-            let at = SeriesRef { exemplars: &exemplars, ..SeriesRef::new(head.constant, labels.as_str()) };
+            let at = SeriesRef::new(head.constant, labels.as_str());
+            let at = SeriesRef { exemplars: &exemplars, created: started(created), ..at };
             visitor.series(head, &at, series.read(&mut reading));
         });
     }
 
     /// Calls `each` with all series but hidden ones: those that can be removed, those that functions hold, in the order of
     /// creation, and the overflow series.
-    fn each_series(&self, mut each: impl FnMut(&LabelText, &M)) {
+    fn each_series(&self, mut each: impl FnMut(&LabelText, &M, Created)) {
         let inner = &*self.inner;
         // An info that is being set has its old or its new series.
         let setting = (M::KIND == Kind::Info).then(|| lock(&inner.owners));
@@ -139,19 +143,19 @@ impl<M: Metric> Family<M> {
             // No series moves meanwhile, so each one is either among these or among the held ones.
             let _creating = lock(&inner.creating);
             for entry in inner.loose.get().into_iter().flat_map(|table| table.iter()) {
-                each(&entry.labels, &entry.value);
+                each(&entry.labels, &entry.value, entry.created());
             }
             inner.table.len()
         };
         let hidden = self.hidden();
         for (number, entry) in inner.table.iter().take(held).enumerate() {
             if !hidden.contains(&number) {
-                each(&entry.labels, &entry.value);
+                each(&entry.labels, &entry.value, entry.value.created());
             }
         }
         drop(setting);
         for entry in inner.overflow.get().into_iter().flat_map(|table| table.iter()) {
-            each(&entry.labels, &entry.value);
+            each(&entry.labels, &entry.value, entry.value.created());
         }
     }
 }

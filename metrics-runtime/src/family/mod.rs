@@ -6,6 +6,7 @@ mod any;
     allow(dead_code, reason = "only these features register computed families")
 )]
 pub(crate) mod computed;
+mod created;
 mod exemplars;
 mod labelled;
 mod limit;
@@ -119,7 +120,7 @@ struct Inner<M> {
     known: AtomicUsize,
     limit: Limit,
     /// The overflow series, by the values that the program bounds.
-    overflow: OnceLock<Box<Table<M>>>,
+    overflow: OnceLock<Box<Table<Held<M>>>>,
     /// Takes the values that are refused because the family is full. It is on no page.
     refused: OnceLock<M>,
     overflowed: Striped,
@@ -315,7 +316,7 @@ impl<M: Metric> Family<M> {
         let has_room = adopted.is_some() || !is_overflow(values, open) && (is_known || self.has_room());
         let create = |_: &[&str]| {
             inner.known.fetch_add(usize::from(is_known), Ordering::Relaxed);
-            adopted.map_or_else(|| Held::Own(M::new(&inner.bounds)), Held::Adopted)
+            adopted.map_or_else(|| Held::own(M::new(&inner.bounds)), Held::Adopted)
         };
         let entry = inner.table.get_or_insert(&inner.descriptor.labels, values, |_| has_room, create);
         entry.map(|entry| &*entry.value)
@@ -405,8 +406,9 @@ impl<M: Metric> Family<M> {
         let values: Vec<_> =
             values.iter().enumerate().map(|(i, value)| if open.contains(i) { OVERFLOW } else { value }).collect();
         let table = inner.overflow.get_or_init(|| Box::new(Table::new()));
-        let entry = table.get_or_insert(&inner.descriptor.labels, &values, |_| true, |_| M::new(&inner.bounds));
-        entry.map_or_else(refused, |entry| &entry.value)
+        let entry =
+            table.get_or_insert(&inner.descriptor.labels, &values, |_| true, |_| Held::own(M::new(&inner.bounds)));
+        entry.map_or_else(refused, |entry| &*entry.value)
     }
 
     fn warn_full(&self) {

@@ -4,10 +4,11 @@ use std::array;
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, PoisonError};
 
+use super::created::Created;
 use super::table::{
     CHUNKS, FREE, LEVELS, chunk_len, fill, hash_of, hash_values, number_of, place, place_of, probe, slot, slots,
 };
-use crate::metric::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::metric::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::metric::sync::{ArcCell, ArcGuard, HashState, Mutex, MutexGuard, OnceLock};
 use crate::schema::{LabelText, OpenLabels, shortened};
 
@@ -47,18 +48,28 @@ pub(crate) struct Removable<V> {
     pub(crate) value: V,
     /// The labels whose values the program does not bound.
     pub(super) open: OpenLabels,
-    removed: AtomicBool,
+    /// The time of creation, above the mark of a removal.
+    state: AtomicU32,
 }
+
+/// The mark of an entry that is no longer in the table.
+const GONE: u32 = 1;
 
 impl<V> Removable<V> {
     fn new(labels: LabelText, open: OpenLabels, value: V) -> Self {
-        Self { labels, value, open, removed: AtomicBool::new(false) }
+        Self { labels, value, open, state: AtomicU32::new(Created::now().bits() << 1) }
     }
 
     /// Returns `true` if the entry is no longer in the table.
     #[inline]
     pub(crate) fn is_removed(&self) -> bool {
-        self.removed.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) & GONE != 0
+    }
+
+    /// Returns the time at which the entry was created.
+    #[inline]
+    pub(super) fn created(&self) -> Created {
+        Created::from_bits(self.state.load(Ordering::Relaxed) >> 1)
     }
 }
 
@@ -170,7 +181,7 @@ impl<V> RemovableTable<V> {
             }
             indexed.store(REMOVED, Ordering::Release);
             let removed = cell.swap(Arc::clone(&self.vacant));
-            removed.removed.store(true, Ordering::Release);
+            removed.state.fetch_or(GONE, Ordering::Release);
             writer.free.push(number_of(place_of(now)));
             self.text.fetch_sub(removed.labels.as_str().len(), Ordering::Relaxed);
             self.len.fetch_sub(1, Ordering::Relaxed);

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::created::Created;
 use super::removable::{Loaded, Removable};
 use super::{Family, Metric, lock};
 use crate::metric::{Histogram, InFlight, InFlightGuard, Timer};
@@ -20,8 +21,23 @@ pub struct Series<'f, M> {
 /// A series that functions hold: their own, or one that could be removed until then. Handles of that one stay valid.
 #[derive(Debug)]
 pub(super) enum Held<M> {
-    Own(M),
+    Own { series: M, created: Created },
     Adopted(Arc<Removable<M>>),
+}
+
+impl<M> Held<M> {
+    pub(super) fn own(series: M) -> Self {
+        Self::Own { series, created: Created::now() }
+    }
+
+    /// Returns the time at which the series was created.
+    #[inline]
+    pub(super) fn created(&self) -> Created {
+        match self {
+            Self::Own { created, .. } => *created,
+            Self::Adopted(entry) => entry.created(),
+        }
+    }
 }
 
 impl<M> Deref for Held<M> {
@@ -30,7 +46,7 @@ impl<M> Deref for Held<M> {
     #[inline]
     fn deref(&self) -> &M {
         match self {
-            Self::Own(series) => series,
+            Self::Own { series, .. } => series,
             Self::Adopted(entry) => &entry.value,
         }
     }

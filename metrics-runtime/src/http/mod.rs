@@ -132,7 +132,7 @@
 //! | from an address that is not allowed | 403 |
 //! | without a valid token, or user and password (feature `basic-auth`) | 401 |
 //! | with another method than `GET` and `HEAD` | 405 and `Allow` |
-//! | with any `Accept` header | the page in text 0.0.4, or OpenMetrics 1.0 if `Accept` prefers it |
+//! | with any `Accept` header | the page in text 0.0.4, or in OpenMetrics 1.0 or protobuf (feature `protobuf`) if `Accept` prefers it, see [`Format`](crate::Format) |
 //! | with any `Accept-Encoding` header | the page in zstd (feature `zstd`) or gzip (feature `gzip`) if the header accepts it, else uncompressed |
 //! | with `name[]` in its query, once or repeatedly | the families with one of these names, or with a sample of one of these names, uncompressed |
 //! | if the page is incomplete and [`strict`](Endpoint::strict) is set | 500, unless each `name[]` selects a family |

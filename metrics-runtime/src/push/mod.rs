@@ -90,6 +90,7 @@ pub struct Push<C = HttpConnector> {
     key: GroupingKey,
     headers: HeaderMap,
     timeout: Duration,
+    format: Format,
 }
 
 impl<C> fmt::Debug for Push<C> {
@@ -138,7 +139,7 @@ where
     fn connected(connector: C, key: GroupingKey) -> Self {
         // Without idle connections, because the gateway may close them between two pushes.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(Patient(connector));
-        Self { client, key, headers: HeaderMap::new(), timeout: DEFAULT_TIMEOUT }
+        Self { client, key, headers: HeaderMap::new(), timeout: DEFAULT_TIMEOUT, format: Format::Text }
     }
 }
 
@@ -178,6 +179,13 @@ impl<C> Push<C> {
     /// do not, and counts them in `metrics_runtime_scrape_errors_total`, as a scrape does.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Pushes in the protobuf format, which has native histograms. The default is the text format 0.0.4.
+    #[cfg(feature = "protobuf")]
+    pub fn protobuf(mut self) -> Self {
+        self.format = Format::Protobuf;
         self
     }
 }
@@ -242,7 +250,7 @@ where
         };
         let deadline = self.deadline();
         let url = self.url();
-        let page = page::write(metrics, self.timeout / 2, self.key.label_names(), &url);
+        let page = page::write(metrics, self.timeout / 2, self.format, self.key.label_names(), &url);
         let page = timeout_at(deadline, page).await.map_err(|_| self.timed_out())??;
         self.send(method, page.into(), deadline).await
     }
@@ -261,7 +269,7 @@ where
         *request.method_mut() = method;
         *request.uri_mut() = self.uri().clone();
         *request.headers_mut() = self.headers.clone();
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(Format::Text.content_type()));
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.format.content_type()));
         let failed = |error| PushError::Failed { url: self.url(), error: Box::new(error) };
         let response = timeout_at(deadline, self.client.request(request)).await.map_err(|_| self.timed_out())?;
         let mut response = response.map_err(failed)?;

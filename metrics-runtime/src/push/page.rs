@@ -12,20 +12,22 @@ use tokio::sync::oneshot;
 use super::PushError;
 use super::labels::LabelFinder;
 use crate::config::Metrics;
+use crate::encode::Format;
 
 /// Returns the page, without the sources that have not answered by the deadline. No sample may have one of the labels.
 pub(super) async fn write(
     metrics: &Metrics,
     deadline: Duration,
+    format: Format,
     labels: &[String],
     url: &str,
-) -> Result<String, PushError> {
+) -> Result<Vec<u8>, PushError> {
     let failed = |error: io::Error| PushError::Failed { url: url.to_owned(), error: Box::new(error) };
     let (sender, receiver) = oneshot::channel();
     let (metrics, labels) = (metrics.clone(), labels.to_vec());
     let work = move || {
         let mut finder = LabelFinder::new(&labels);
-        let page = metrics.render_within(deadline, &mut finder);
+        let page = metrics.render_within(deadline, format, &mut finder);
         // Sending fails if the push has timed out.
         let _ = sender.send(match finder.found {
             Some((metric, label)) => Err(PushError::LabelTaken { metric, label }),

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use super::Registry;
 use super::gathered::Gathered;
 use super::walk::Walk;
-use crate::encode::{Format, Layout, TextPage};
+#[cfg(feature = "protobuf")]
+use crate::encode::ProtobufPage;
+use crate::encode::{Format, Layout, PageWriter, TextPage};
 use crate::schema::Naming;
-#[cfg(feature = "push")]
 use crate::visit::Visitor;
 
 /// A duration that can be added to every time.
@@ -37,7 +38,7 @@ impl Registry {
         let walk = self.reported_walk(naming, self.gather());
         let mut page = TextPage::new(Format::Text, walk.extents());
         walk.visit(&mut page);
-        page.finish().0
+        page.into_text().0
     }
 
     /// Returns the page. The calling thread calls the sources.
@@ -47,17 +48,19 @@ impl Registry {
 
     /// Returns the page with these answers of sources.
     pub(crate) fn page_with(&self, format: Format, naming: &Naming, gathered: Gathered) -> Page {
-        let walk = self.reported_walk(naming, gathered);
-        let mut page = TextPage::new(format, walk.extents());
-        walk.visit(&mut page);
-        let (text, layout) = page.finish();
-        Page { bytes: text.into_bytes(), layout, is_complete: walk.is_complete() }
+        self.page_beside(format, naming, gathered, None)
     }
 
     /// Returns the page for a gateway, without the sources that have not answered by the deadline. They are called on
     /// other threads. `visitor` reads the same samples.
     #[cfg(feature = "push")]
-    pub(crate) fn text_within(&self, deadline: Duration, naming: &Naming, visitor: &mut dyn Visitor) -> String {
+    pub(crate) fn page_within(
+        &self,
+        deadline: Duration,
+        format: Format,
+        naming: &Naming,
+        visitor: &mut dyn Visitor,
+    ) -> Page {
         let gathering = self.start_gathering(deadline);
         // A call can be overdue before the deadline of this page, but not after it.
         while !gathering.wait(Instant::now() + deadline.min(LONG)) {}
@@ -65,10 +68,23 @@ impl Registry {
         let mut gathered = gathering.answers();
         #[cfg(feature = "prometheus")]
         gathered.leave_out_timestamps();
+        self.page_beside(format, naming, gathered, Some(visitor))
+    }
+
+    fn page_beside(
+        &self,
+        format: Format,
+        naming: &Naming,
+        gathered: Gathered,
+        beside: Option<&mut dyn Visitor>,
+    ) -> Page {
         let walk = self.reported_walk(naming, gathered);
-        let mut page = (TextPage::new(Format::Text, walk.extents()), visitor);
-        walk.visit(&mut page);
-        page.0.finish().0
+        let (bytes, layout) = match format {
+            Format::Text | Format::OpenMetrics => write(&walk, TextPage::new(format, walk.extents()), beside),
+            #[cfg(feature = "protobuf")]
+            Format::Protobuf => write(&walk, ProtobufPage::new(walk.extents()), beside),
+        };
+        Page { bytes, layout, is_complete: walk.is_complete() }
     }
 
     fn reported_walk<'n>(&self, naming: &'n Naming, gathered: Gathered) -> Walk<'n> {
@@ -76,4 +92,13 @@ impl Registry {
         self.report(&walk);
         walk
     }
+}
+
+/// Writes the page, and lets another visitor read the same samples.
+fn write<P: PageWriter>(walk: &Walk<'_>, mut page: P, beside: Option<&mut dyn Visitor>) -> (Vec<u8>, Layout) {
+    match beside {
+        Some(visitor) => walk.visit(&mut (&mut page, visitor)),
+        None => walk.visit(&mut page),
+    }
+    page.finish()
 }

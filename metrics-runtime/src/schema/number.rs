@@ -12,7 +12,7 @@ pub enum Number {
 }
 
 impl Number {
-    /// Returns the value, rounded if it is an integer above 2<sup>53</sup>.
+    /// Returns the value as the nearest 64-bit float, in which Prometheus stores it.
     #[must_use]
     pub fn as_f64(self) -> f64 {
         match self {

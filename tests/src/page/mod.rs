@@ -18,12 +18,15 @@
 
 mod lexer;
 mod parse;
+pub mod protobuf;
 mod rules;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+use metrics_runtime::Format;
 
 pub use rules::canonical_bound;
 
@@ -135,6 +138,19 @@ impl Page {
         parse::page(page, rules::Format::OpenMetrics).map(|families| Self { families })
     }
 
+    /// Parses a page in this format.
+    ///
+    /// # Errors
+    /// Returns the first mistake, with its line if the format has lines.
+    pub fn parse(format: Format, page: &[u8]) -> Result<Self, String> {
+        let text = || std::str::from_utf8(page).map_err(|error| error.to_string());
+        match format {
+            Format::Text => Self::parse_text(text()?),
+            Format::OpenMetrics => Self::parse_openmetrics(text()?),
+            _ => Self::parse_protobuf(page),
+        }
+    }
+
     /// Returns the value of the series that has exactly these labels.
     pub fn sample<'a>(&self, name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<f64> {
         self.find(name, &owned(labels)).map(|sample| sample.value)
@@ -212,6 +228,24 @@ impl Page {
             panic!("no series {name}{}; {found}", Braced(&labels))
         })
     }
+}
+
+/// Returns the points with bounds and quantiles in the notation of OpenMetrics, and with values as 64-bit floats: as
+/// Prometheus stores them, whatever the format of their page.
+#[must_use]
+pub fn as_stored(points: BTreeSet<Point>) -> BTreeSet<Point> {
+    let stored = |mut point: Point| {
+        for (label, suffix) in [("le", "_bucket"), ("quantile", "")] {
+            if let Some(value) = point.labels.get_mut(label).filter(|_| point.name.ends_with(suffix))
+                && let Ok(bound) = value.parse()
+            {
+                *value = canonical_bound(bound);
+            }
+        }
+        point.value = canonical_value(&point.value.parse::<f64>().expect("a number").to_string());
+        point
+    };
+    points.into_iter().map(stored).collect()
 }
 
 /// Returns the points that are only in one of two sets, one on each line; empty if the sets are equal.

@@ -1,4 +1,4 @@
-//! No page that Prometheus refuses: whatever a program sets and its collectors give, both formats of the page are valid.
+//! No page that Prometheus refuses: whatever a program sets and its collectors give, all formats of the page are valid.
 
 mod collectors;
 mod program;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{TestError, TestRunner};
 use serde_json::json;
-use tests::page::{Exemplar, Kind, Labels, Page, Point, difference};
+use tests::page::{Exemplar, Family, Kind, Labels, Page, Point, as_stored, difference};
 use tests::prometheus::Target;
 use tests::python::Python;
 use tests::{canned, tools, wait};
@@ -23,12 +23,13 @@ fn install_exemplars() {
     ONCE.call_once(|| exemplars::install(program::exemplar).expect("once in this process"));
 }
 
-fn parse(format: Format, text: &str) -> Result<Page, String> {
-    if format == Format::Text { Page::parse_text(text) } else { Page::parse_openmetrics(text) }
+/// Returns a page as text for messages.
+fn shown(page: &[u8]) -> String {
+    String::from_utf8_lossy(page).into_owned()
 }
 
 /// Returns pages of as many random programs.
-fn sample(programs: usize) -> Vec<(Format, String)> {
+fn sample(programs: usize) -> Vec<(Format, Vec<u8>)> {
     install_exemplars();
     let mut runner = TestRunner::default();
     let mut program = || program::program().new_tree(&mut runner).expect("no value is rejected").current();
@@ -41,10 +42,11 @@ fn every_page_is_valid() {
     let python = tools::python();
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) };
     let outcome = TestRunner::new(config).run(&program::program(), |program: Program| {
-        for (format, text) in program.pages() {
-            let page = parse(format, &text).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
-            if let Some(python) = &python {
-                agrees_with(python, format, &text, &page).map_err(TestCaseError::fail)?;
+        for (format, body) in program.pages() {
+            let fail = |error| TestCaseError::fail(format!("{error}\n{}", shown(&body)));
+            let page = Page::parse(format, &body).map_err(fail)?;
+            if let (Some(python), Format::Text | Format::OpenMetrics) = (&python, format) {
+                agrees_with(python, format, &shown(&body), &page).map_err(TestCaseError::fail)?;
             }
         }
         Ok(())
@@ -55,6 +57,43 @@ fn every_page_is_valid() {
             TestError::Abort(reason) => panic!("{reason}"),
         }
     }
+}
+
+#[test]
+fn every_format_and_every_visitor_has_the_samples_of_the_text_page() {
+    install_exemplars();
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) };
+    let outcome = TestRunner::new(config).run(&program::program(), |program: Program| {
+        let Some(walks) = program.walks() else { return Ok(()) };
+        let page = |format, body: &[u8]| {
+            Page::parse(format, body).map_err(|error| TestCaseError::fail(format!("{error}\n{}", shown(body))))
+        };
+        let (text, protobuf) = (page(Format::Text, &walks.text)?, page(Format::Protobuf, &walks.protobuf)?);
+        let expected = as_stored(constant(&text));
+        for (what, found) in [("protobuf", as_stored(constant(&protobuf))), ("a visitor", as_stored(walks.visited))] {
+            let difference = difference(&expected, &found);
+            prop_assert!(difference.is_empty(), "{what} has other samples:\n{difference}{}", shown(&walks.text));
+        }
+        let families = |page: &Page| -> Vec<_> {
+            let of = |family: &Family| (family.name.clone(), family.kind, family.help.clone());
+            page.families().iter().filter(|family| !family.samples.is_empty()).map(of).collect()
+        };
+        prop_assert_eq!(families(&text), families(&protobuf));
+        let timestamps = |page: &Page| -> Vec<_> { page.samples().map(|sample| sample.timestamp.clone()).collect() };
+        prop_assert_eq!(timestamps(&text), timestamps(&protobuf));
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        match error {
+            TestError::Fail(reason, program) => panic!("{reason}\n{program:#?}"),
+            TestError::Abort(reason) => panic!("{reason}"),
+        }
+    }
+}
+
+/// Returns the samples that are the same on all pages of a program: see [`program::is_constant`].
+fn constant(page: &Page) -> BTreeSet<Point> {
+    page.points().into_iter().filter(|point| program::is_constant(&point.name)).collect()
 }
 
 /// Checks that the reference parser finds the same samples.
@@ -104,7 +143,7 @@ fn prometheus_scrapes_every_page() {
     let Some(prometheus) = tools::prometheus() else { return };
     let pages = sample(150);
     let canned =
-        |(format, text): &(Format, String)| canned::Page { content_type: format.content_type(), body: text.clone() };
+        |(format, body): &(Format, Vec<u8>)| canned::Page { content_type: format.content_type(), body: body.clone() };
     let server = canned::Server::start_all(pages.iter().map(canned).collect());
     let paths: Vec<_> = (0..pages.len()).map(|page| format!("/{page}")).collect();
     let targets = paths.iter().map(|path| Target {
@@ -122,7 +161,7 @@ fn prometheus_scrapes_every_page() {
             let error = server.failure(job);
             // On a busy machine, a scrape can be late.
             let is_late = error.starts_with("Get ") || error.contains("deadline exceeded");
-            assert!(is_late, "prometheus refuses a page: {error}\n{}", pages[page_of(job)].1);
+            assert!(is_late, "prometheus refuses a page: {error}\n{}", shown(&pages[page_of(job)].1));
         }
         (up.len() == pages.len() && down.is_none()).then_some(())
     });
@@ -137,15 +176,15 @@ fn prometheus_scrapes_every_page() {
         }
         found[page].insert(stored(labels, value));
     }
-    for ((format, text), found) in pages.iter().zip(found) {
-        let page = parse(*format, text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    for ((format, body), found) in pages.iter().zip(found) {
+        let page = Page::parse(*format, body).unwrap_or_else(|error| panic!("{error}\n{}", shown(body)));
         let samples = page.samples().filter(|sample| sample.name != "up" && !sample.name.starts_with("scrape_"));
         let expected = samples.map(|sample| {
             let mut labels = sample.labels.clone();
             labels.insert("__name__".to_owned(), sample.name.clone());
             stored(labels, sample.value)
         });
-        assert_eq!(difference(&expected.collect(), &found), "", "prometheus reads other samples:\n{text}");
+        assert_eq!(difference(&expected.collect(), &found), "", "prometheus reads other samples:\n{}", shown(body));
     }
 }
 
@@ -159,8 +198,9 @@ fn stored(mut labels: Labels, value: f64) -> Point {
 #[test]
 fn promtool_parses_every_page() {
     let Some(promtool) = tools::promtool() else { return };
-    for (_, text) in sample(60).iter().filter(|(format, _)| *format == Format::Text) {
-        let problems = promtool.check_metrics(text).err().unwrap_or_default();
+    for (_, body) in sample(60).iter().filter(|(format, _)| *format == Format::Text) {
+        let text = shown(body);
+        let problems = promtool.check_metrics(&text).err().unwrap_or_default();
         // All other problems are those of style, such as a counter without `_total`.
         assert!(!problems.contains("error while linting"), "{problems}\n{text}");
     }

@@ -1,6 +1,7 @@
 //! A program: its metrics, its settings, and what happens to it until its pages are written.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,10 +11,12 @@ use http::Request;
 use metrics_runtime::circuit_breaker::{CircuitBreaker, Settings};
 use metrics_runtime::exemplars::Exemplar;
 use metrics_runtime::http::{Http, HttpMetric};
+use metrics_runtime::visit::{FamilyRef, SeriesRef, Value, Visitor};
 use metrics_runtime::{Descriptor, Format, Metrics, Registry};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use tests::page::{Point, canonical_bound};
 use tower::ServiceExt as _;
 
 use crate::collectors::{Foreign, foreign};
@@ -130,9 +133,32 @@ pub(crate) fn program() -> impl Strategy<Value = Program> {
 }
 
 impl Program {
-    /// Runs the program and returns its pages: that of its registry, and those of its settings in both formats. What is
+    /// Runs the program and returns its pages: that of its registry, and those of its settings in all formats. What is
     /// refused is left out.
-    pub(crate) fn pages(&self) -> Vec<(Format, String)> {
+    pub(crate) fn pages(&self) -> Vec<(Format, Vec<u8>)> {
+        self.run(|registry, metrics| {
+            let mut pages = vec![(Format::Text, registry.render().into_bytes())];
+            if let Some(metrics) = metrics {
+                let formats = [Format::Text, Format::OpenMetrics, Format::Protobuf];
+                pages.extend(formats.map(|format| (format, metrics.render_as(format))));
+            }
+            pages
+        })
+    }
+
+    /// Runs the program and returns what several walks find.
+    pub(crate) fn walks(&self) -> Option<Walks> {
+        self.run(|_, metrics| {
+            let metrics = metrics?;
+            let mut visitor = Points::default();
+            metrics.visit(&mut visitor);
+            let (text, protobuf) = (metrics.render_as(Format::Text), metrics.render_as(Format::Protobuf));
+            Some(Walks { text, protobuf, visited: visitor.0 })
+        })
+    }
+
+    /// Runs the program, and then `then` with its registry and its settings.
+    fn run<R>(&self, then: impl FnOnce(&Registry, Option<&Metrics>) -> R) -> R {
         let registry = Registry::new();
         for own in &self.own {
             own.register(&registry);
@@ -144,21 +170,17 @@ impl Program {
             .breaker
             .as_ref()
             .map(|service| CircuitBreaker::register_in(&registry, service.as_str(), Settings::consecutive(1)));
-        let mut pages = vec![(Format::Text, registry.render())];
         // Settings that are refused say so. Then the page is written without them.
         let metrics = self.metrics(&registry);
-        let metrics = metrics.or_else(|_| Metrics::builder().registry(&registry).build());
-        if let Ok(metrics) = metrics {
-            if self.requests.is_some() {
-                EXEMPLAR.set(self.exemplar.clone());
-                send_request(&metrics);
-                EXEMPLAR.take();
-            }
-            let text = |format| String::from_utf8(metrics.render_as(format)).expect("a text format");
-            pages.extend([Format::Text, Format::OpenMetrics].map(|format| (format, text(format))));
+        let metrics = metrics.or_else(|_| Metrics::builder().registry(&registry).build()).ok();
+        if let (Some(metrics), true) = (&metrics, self.requests.is_some()) {
+            EXEMPLAR.set(self.exemplar.clone());
+            send_request(metrics);
+            EXEMPLAR.take();
         }
+        let result = then(&registry, metrics.as_ref());
         drop(breaker);
-        pages
+        result
     }
 
     fn metrics(&self, registry: &Registry) -> Result<Metrics, metrics_runtime::InstallError> {
@@ -238,4 +260,56 @@ impl Own {
             _ => each!(registry.info(define(Descriptor::info(name, help))), |series, _value| drop(series)),
         }
     }
+}
+
+/// What several walks over one program find.
+pub(crate) struct Walks {
+    pub(crate) text: Vec<u8>,
+    pub(crate) protobuf: Vec<u8>,
+    pub(crate) visited: BTreeSet<Point>,
+}
+
+/// Collects the samples as the text format names them.
+#[derive(Default)]
+struct Points(BTreeSet<Point>);
+
+impl Visitor for Points {
+    fn series(&mut self, family: &FamilyRef<'_>, series: &SeriesRef<'_>, value: Value<'_>) {
+        if !is_constant(family.name) {
+            return;
+        }
+        let mut add = |suffix: &str, own: Option<(&str, f64)>, value: f64| {
+            let own = own.map(|(label, bound)| (label, canonical_bound(bound).into()));
+            let labels: Vec<_> = series.labels().chain(own).collect();
+            let labels = labels.iter().map(|(name, value)| (*name, &**value));
+            let is_new = self.0.insert(Point::new(&format!("{}{suffix}", family.name), labels, value));
+            assert!(is_new, "{} is visited twice", family.name);
+        };
+        match value {
+            Value::Counter(value) | Value::Gauge(value) | Value::Unknown(value) => add("", None, value.as_f64()),
+            Value::Info => add("", None, 1.0),
+            Value::Histogram(histogram) => {
+                for (bound, count) in histogram.buckets() {
+                    add("_bucket", Some(("le", bound)), count as f64);
+                }
+                add("_sum", None, histogram.sum);
+                add("_count", None, histogram.count() as f64);
+            }
+            Value::Summary(summary) => {
+                for (quantile, value) in summary.quantiles {
+                    add("", Some(("quantile", *quantile)), *value);
+                }
+                add("_sum", None, summary.sum);
+                add("_count", None, summary.count as f64);
+            }
+            other => panic!("{other:?} is of an unknown kind"),
+        }
+    }
+}
+
+/// Returns `true` for samples that are the same on all pages of a program: all but those that count resources, pages, and
+/// the values of all programs of this process.
+pub(crate) fn is_constant(name: &str) -> bool {
+    let varying = ["metrics_runtime_scrape_errors_total", "metrics_runtime_rejected_values_total"];
+    !name.starts_with("process_") && !varying.contains(&name)
 }

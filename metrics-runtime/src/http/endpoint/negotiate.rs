@@ -7,9 +7,10 @@ use crate::encode::Format;
 impl Format {
     /// Returns the format that an `Accept` header prefers by its q-values, or text 0.0.4 if it prefers none.
     ///
-    /// Only the supported versions match: text 0.0.4, OpenMetrics 1.0.0, or no version. If several ranges match a
-    /// format, the most specific one applies. The parameter `escaping` of Prometheus 3 is ignored, because no metric
-    /// name needs escaping.
+    /// Only the supported versions match: text 0.0.4, OpenMetrics 1.0.0, or no version. Protobuf (feature `protobuf`) has
+    /// to be named with `proto=io.prometheus.client.MetricFamily` and `encoding=delimited`; ranges such as `*/*` do not
+    /// match it. If several ranges match a format, the most specific one applies. The parameter `escaping` of Prometheus 3
+    /// is ignored, because no metric name needs escaping.
     ///
     /// ```
     /// use metrics_runtime::Format;
@@ -19,45 +20,59 @@ impl Format {
     /// ```
     #[must_use]
     pub fn negotiate(accept: &str) -> Self {
-        let (mut text, mut openmetrics) = (Preference::default(), Preference::default());
-        for entry in entries(accept) {
-            let version = entry.version.as_deref();
-            let exact = if version.is_some() { 4 } else { 3 };
-            match (entry.name.as_str(), version) {
-                ("text/plain", None | Some("0.0.4")) => text.apply(exact, entry.quality),
-                ("application/openmetrics-text", None | Some("1.0.0")) => openmetrics.apply(exact, entry.quality),
-                ("text/*", None) => text.apply(2, entry.quality),
-                ("application/*", None) => openmetrics.apply(2, entry.quality),
-                ("*/*", None) => {
-                    text.apply(1, entry.quality);
-                    openmetrics.apply(1, entry.quality);
-                }
-                _ => {}
+        let entries: Vec<_> = entries(accept).collect();
+        let preferred = |best: (Self, Preference), format: &Self| {
+            let mut preference = Preference::default();
+            for entry in &entries {
+                preference = preference.max_specific(format.preference(entry));
             }
-        }
-        // Of two equal q-values, the more specific range wins.
-        if openmetrics.quality > 0 && (openmetrics.quality, openmetrics.specificity) > (text.quality, text.specificity)
-        {
-            Self::OpenMetrics
-        } else {
-            Self::Text
-        }
+            // Of two equal q-values, the more specific range wins.
+            let is_better = preference.quality > 0
+                && (preference.quality, preference.specificity) > (best.1.quality, best.1.specificity);
+            if is_better { (*format, preference) } else { best }
+        };
+        Self::ALL.iter().fold((Self::Text, Preference::default()), preferred).0
+    }
+
+    /// Returns the preference for this format that a range states, or the default if it does not match.
+    fn preference(self, range: &Weighted) -> Preference {
+        let (class, media_type, version) = match self {
+            Self::Text => ("text/*", "text/plain", "0.0.4"),
+            Self::OpenMetrics => ("application/*", "application/openmetrics-text", "1.0.0"),
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf => {
+                let has = |name, value| range.parameter(name).is_some_and(|found| value == found);
+                let is_delimited = has("encoding", "delimited") && has("proto", "io.prometheus.client.MetricFamily");
+                let specificity = if range.name == "application/vnd.google.protobuf" && is_delimited { 4 } else { 0 };
+                return Preference::new(specificity, range.quality);
+            }
+        };
+        let specificity = match range.parameter("version") {
+            Some(other) if range.name == media_type && other == version => 4,
+            Some(_) => 0,
+            None if range.name == media_type => 3,
+            None if range.name == class => 2,
+            None => u8::from(range.name == "*/*"),
+        };
+        Preference::new(specificity, range.quality)
     }
 }
 
-/// The q-value of a format, and how specific its range is.
-#[derive(Default)]
+/// The q-value of a format, and how specific its range is: 0 if no range matches.
+#[derive(Clone, Copy, Default)]
 struct Preference {
     specificity: u8,
     quality: u16,
 }
 
 impl Preference {
-    /// Applies a range that matches the format.
-    fn apply(&mut self, specificity: u8, quality: u16) {
-        if specificity > self.specificity || (specificity == self.specificity && quality > self.quality) {
-            *self = Self { specificity, quality };
-        }
+    fn new(specificity: u8, quality: u16) -> Self {
+        Self { specificity, quality: if specificity == 0 { 0 } else { quality } }
+    }
+
+    /// Returns the preference of the more specific range, or the higher one of two ranges that are as specific.
+    fn max_specific(self, other: Self) -> Self {
+        if (other.specificity, other.quality) > (self.specificity, self.quality) { other } else { self }
     }
 }
 
@@ -68,7 +83,14 @@ pub(super) struct Weighted {
     pub(super) name: String,
     /// The q-value in thousandths; 0 if it is invalid.
     pub(super) quality: u16,
-    version: Option<String>,
+    /// The other parameters, with names in lower case.
+    parameters: Vec<(String, String)>,
+}
+
+impl Weighted {
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// Returns the entries of a header such as `Accept` or `Accept-Encoding`. An invalid entry is not an error, and matches
@@ -77,13 +99,13 @@ pub(super) fn entries(header: &str) -> impl Iterator<Item = Weighted> {
     split(header, b',').map(|entry| {
         let mut parts = split(entry, b';').map(str::trim);
         let name = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let mut entry = Weighted { name, quality: 1000, version: None };
+        let mut entry = Weighted { name, quality: 1000, parameters: Vec::new() };
         for (key, value) in parts.filter_map(|part| part.split_once('=')) {
             let (key, value) = (key.trim(), value.trim().trim_matches('"'));
             if key.eq_ignore_ascii_case("q") {
                 entry.quality = thousandths(value).unwrap_or(0);
-            } else if key.eq_ignore_ascii_case("version") {
-                entry.version = Some(value.to_owned());
+            } else {
+                entry.parameters.push((key.to_ascii_lowercase(), value.to_owned()));
             }
         }
         entry
@@ -140,15 +162,11 @@ mod tests {
         let prometheus_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
                             application/openmetrics-text;version=0.0.1;q=0.4,\
                             text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
-        // With native histograms, and with `scrape_protocols: [PrometheusText0.0.4]`.
-        let protobuf_first = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
-                              application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.5,\
-                              application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        // With `scrape_protocols: [PrometheusText0.0.4]`.
         let text_only = "text/plain;version=0.0.4;escaping=underscores;q=0.5,*/*;q=0.4";
         for accept in [
             prometheus_2,
             prometheus_3,
-            protobuf_first,
             "Application/OpenMetrics-Text; Version=\"1.0.0\"",
             "application/openmetrics-text",
             "application/*",
@@ -181,6 +199,48 @@ mod tests {
             ";;;,,,=q",
         ] {
             assert_eq!(Format::negotiate(accept), Format::Text, "{accept}");
+        }
+    }
+
+    /// The headers of Prometheus with native histograms: 2.40 to 2.48, 2.49 to 2.55, 3.0 to 3.3, and 3.4 and later.
+    /// Source: `scrapeAcceptHeaderWithProtobuf` and `acceptHeader` in its `scrape/scrape.go`.
+    #[cfg(feature = "protobuf")]
+    const PROTOBUF_FIRST: [&str; 4] = [
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,\
+         application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,\
+         text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.5,\
+         application/openmetrics-text;version=1.0.0;q=0.4,application/openmetrics-text;version=0.0.1;q=0.3,\
+         text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8;q=0.6,\
+         application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+         application/openmetrics-text;version=0.0.1;escaping=allow-utf-8;q=0.4,\
+         text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;escaping=allow-utf-8;q=0.2,*/*;q=0.1",
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+         application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,\
+         text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+    ];
+
+    #[cfg(feature = "protobuf")]
+    #[test]
+    fn prometheus_with_native_histograms_gets_protobuf() {
+        for accept in PROTOBUF_FIRST {
+            assert_eq!(Format::negotiate(accept), Format::Protobuf, "{accept}");
+        }
+        let protobuf =
+            "Application/Vnd.Google.Protobuf; Encoding=\"delimited\"; Proto=io.prometheus.client.MetricFamily";
+        assert_eq!(Format::negotiate(protobuf), Format::Protobuf);
+        assert_eq!(Format::negotiate(&format!("{protobuf},text/plain")), Format::Protobuf);
+        assert_eq!(Format::negotiate(&format!("{protobuf};q=0.5,text/plain")), Format::Text);
+        for accept in [
+            format!("{protobuf};q=0"),
+            "application/vnd.google.protobuf".to_owned(),
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text".to_owned(),
+            "application/vnd.google.protobuf;proto=other.MetricFamily;encoding=delimited".to_owned(),
+        ] {
+            assert_eq!(Format::negotiate(&accept), Format::Text, "{accept}");
+            let with_other = format!("{accept},application/openmetrics-text;q=0.1");
+            assert_eq!(Format::negotiate(&with_other), Format::OpenMetrics, "{with_other}");
         }
     }
 

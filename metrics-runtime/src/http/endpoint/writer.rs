@@ -141,7 +141,7 @@ impl Writer {
         requests.retain(Waiting::is_open);
         let due = requests.iter().filter_map(|request| request.due).min();
         let is_wanted = |format: &Format| requests.iter().any(|request| request.kind.format == *format);
-        let formats: Vec<_> = [Format::Text, Format::OpenMetrics].into_iter().filter(is_wanted).collect();
+        let formats: Vec<_> = Format::ALL.iter().copied().filter(is_wanted).collect();
         // The last format takes the answers, so that those of most rounds are not copied.
         for (gathering, format) in iter::repeat_n(gathering, formats.len()).zip(formats) {
             let answers = gathering.answers();

@@ -1,0 +1,137 @@
+//! Visitors of users: what they see while the program runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use metrics_runtime::circuit_breaker::{CircuitBreaker, Settings};
+use metrics_runtime::visit::{FamilyRef, MetricKind, SeriesRef, Value, Visitor};
+use metrics_runtime::{Descriptor, Metrics, Registry};
+
+/// Collects counters, and the counts of histograms, by name and labels.
+#[derive(Default)]
+struct Counts(BTreeMap<String, f64>);
+
+impl Visitor for Counts {
+    fn series(&mut self, family: &FamilyRef<'_>, series: &SeriesRef<'_>, value: Value<'_>) {
+        let count = match value {
+            Value::Counter(number) => number.as_f64(),
+            Value::Histogram(histogram) => {
+                assert!(histogram.cumulative.is_sorted(), "{histogram:?}");
+                assert_eq!(histogram.buckets().last(), Some((f64::INFINITY, histogram.count())));
+                histogram.count() as f64
+            }
+            _ => return,
+        };
+        let mut key = format!("{}{{", family.name);
+        series.push_text(&mut key);
+        assert_eq!(self.0.insert(key.clone(), count), None, "{key} is visited twice");
+    }
+}
+
+fn counts(registry: &Registry) -> BTreeMap<String, f64> {
+    let mut counts = Counts::default();
+    registry.visit(&mut counts);
+    counts.0
+}
+
+#[test]
+fn a_walk_is_consistent_while_series_come_and_go() {
+    let registry = Registry::new();
+    let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["kind"])).unwrap();
+    let sizes = registry.histogram(Descriptor::histogram("sizes", "Sizes.", &[1.0, 2.0][..]).labels(["kind"])).unwrap();
+    for i in 0..50 {
+        jobs.get_or_create(&[&format!("kept{i}")]).unwrap().inc();
+    }
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for thread in 0..3 {
+            let (jobs, sizes, done) = (&jobs, &sizes, &done);
+            scope.spawn(move || {
+                for round in 0..2_000 {
+                    let kind = format!("{thread}-{}", round % 20);
+                    jobs.get_or_create(&[&kind]).unwrap().inc();
+                    sizes.get_or_create(&[&kind]).unwrap().observe(f64::from(round % 3));
+                    jobs.get_or_create(&["kept0"]).unwrap().inc();
+                    jobs.remove(&[&kind]);
+                }
+                done.store(true, Ordering::Relaxed);
+            });
+        }
+        let mut before = 0.0;
+        while !done.load(Ordering::Relaxed) {
+            let counts = counts(&registry);
+            let kept = counts.keys().filter(|key| key.contains("kept")).count();
+            assert_eq!(kept, 50, "a series that stays is visited once");
+            let now = counts["jobs_total{kind=\"kept0\""];
+            assert!(now >= before, "{now} after {before}");
+            before = now;
+        }
+    });
+    let sizes: f64 = counts(&registry).iter().filter(|(key, _)| key.starts_with("sizes{")).map(|(_, n)| n).sum();
+    assert_eq!(sizes, 6_000.0);
+    assert_eq!(counts(&registry)["jobs_total{kind=\"kept0\""], 6_001.0);
+}
+
+/// Collects the families.
+#[derive(Default)]
+struct Families(Vec<(String, MetricKind, Option<String>, usize)>);
+
+impl Visitor for Families {
+    fn family(&mut self, family: &FamilyRef<'_>) {
+        self.0.push((family.name.to_owned(), family.kind, family.unit.map(str::to_owned), family.places.len()));
+    }
+
+    fn series(&mut self, family: &FamilyRef<'_>, _: &SeriesRef<'_>, _: Value<'_>) {
+        assert_eq!(self.0.last().map(|(name, ..)| name.as_str()), Some(family.name), "after its family");
+    }
+}
+
+#[test]
+fn families_are_visited_with_their_definitions_also_without_series() {
+    let registry = Registry::new();
+    registry.counter(Descriptor::counter("sent_bytes_total", "Sent.").unit("bytes").labels(["to"])).unwrap();
+    registry.register(Box::new(prometheus::Gauge::new("collected", "Collected.").unwrap())).unwrap();
+    let _breaker = CircuitBreaker::register_in(&registry, "mails", Settings::consecutive(1)).unwrap();
+    let metrics = Metrics::builder().registry(&registry).namespace("shop").info("build", [("v", "1")]).build().unwrap();
+    let mut families = Families::default();
+    metrics.visit(&mut families);
+    let sent = ("shop_sent_bytes_total".to_owned(), MetricKind::Counter, Some("bytes".to_owned()), 1);
+    assert!(families.0.contains(&sent), "{:?}", families.0);
+    assert!(families.0.contains(&("shop_build_info".to_owned(), MetricKind::Info, None, 1)));
+    assert!(families.0.contains(&("collected".to_owned(), MetricKind::Gauge, None, 0)));
+    let names: BTreeSet<_> = families.0.iter().map(|(name, ..)| name.as_str()).collect();
+    assert!(names.contains("shop_circuit_breaker_state"), "{names:?}");
+    assert_eq!(names.len(), families.0.len(), "each family once");
+    assert_eq!(families.0.last().unwrap().0.split('_').next(), Some("metrics"), "the toolkit's own come last");
+}
+
+/// Breaks in the middle of a walk.
+struct Broken;
+
+impl Visitor for Broken {
+    fn series(&mut self, family: &FamilyRef<'_>, _: &SeriesRef<'_>, _: Value<'_>) {
+        assert_ne!(family.name, "jobs_total", "broken");
+    }
+}
+
+#[test]
+fn a_visitor_that_panics_breaks_nothing_else() {
+    let registry = Registry::new();
+    let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["kind"])).unwrap();
+    jobs.get_or_create(&["a"]).unwrap().inc();
+    let walk = std::panic::AssertUnwindSafe(|| registry.visit(&mut Broken));
+    assert!(std::panic::catch_unwind(walk).is_err());
+    jobs.get_or_create(&["b"]).unwrap().inc();
+    assert_eq!(counts(&registry).keys().filter(|key| key.starts_with("jobs_total{")).count(), 2);
+}
+
+#[test]
+fn two_visitors_share_one_walk() {
+    let registry = Registry::new();
+    registry.counter(Descriptor::counter("jobs_total", "Jobs.")).unwrap().get_or_create(&[]).unwrap().inc();
+    let mut both = (Counts::default(), Families::default());
+    registry.visit(&mut both);
+    assert_eq!(both.0.0["jobs_total{"], 1.0);
+    assert!(both.1.0.iter().any(|(name, ..)| name == "jobs_total"));
+}
