@@ -76,7 +76,7 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
         }
         Key::Labels => Value::Labels(labels(input, word)?),
         Key::Objective => Value::Objective(Objective::parse(input, word)?),
-        Key::Name | Key::Help | Key::Unit | Key::Service => {
+        Key::Name | Key::LegacyName | Key::Help | Key::Unit | Key::Service => {
             Value::Text(Text::parse(input, |text| format!("{word} = {text}"))?)
         }
         Key::Prefix | Key::Rename => Value::Literal(input.parse()?),
@@ -219,9 +219,14 @@ impl Args {
         self.span_of(key).map(|span| Ident::new(key.as_str(), span))
     }
 
+    /// Returns the name of the metric, legacy or not, if it was given.
+    pub(crate) fn name(&self) -> Option<&Text> {
+        self.text(Key::Name).or_else(|| self.text(Key::LegacyName))
+    }
+
     /// Returns the arguments that decide into which series calls are recorded, as text.
     pub(crate) fn metrics(&self) -> String {
-        let name = self.text(Key::Name).map(ToTokens::to_token_stream);
+        let name = self.name().map(ToTokens::to_token_stream);
         let preset = self.path(Key::Preset);
         let operation = self.positional.as_ref().map(|(_, operation)| operation);
         let model = self.label(Key::Model);
@@ -231,7 +236,7 @@ impl Args {
 
     /// Returns the names of the families that an attribute with these rows records, if its name is a literal.
     pub(crate) fn families(&self, rows: &Rows) -> Vec<String> {
-        let Some(Text::Literal(name)) = self.text(Key::Name) else { return Vec::new() };
+        let Some(Text::Literal(name)) = self.name() else { return Vec::new() };
         let name = name.value();
         match rows {
             Rows::ByName { .. } => {

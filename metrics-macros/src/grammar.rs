@@ -93,6 +93,8 @@ const BASE: Grammar = Grammar {
 
 const OUTCOME: (Key, &[Key]) = (Key::OkIf, &[Key::ErrorIf]);
 
+const NAMES: (Key, &[Key]) = (Key::Name, &[Key::LegacyName]);
+
 pub(crate) const TRACK: Recording = Recording {
     grammar: Grammar {
         attribute: "track",
@@ -152,6 +154,7 @@ pub(crate) const HISTOGRAM: Recording = Recording {
         attribute: "track_histogram",
         accepts: &[
             Key::Name,
+            Key::LegacyName,
             Key::Help,
             Key::Unit,
             Key::Labels,
@@ -164,7 +167,7 @@ pub(crate) const HISTOGRAM: Recording = Recording {
             Key::Objective,
             Key::Limit,
         ],
-        exclusive: &[OUTCOME],
+        exclusive: &[OUTCOME, NAMES],
         ..BASE
     },
     rows: Rows::ByValue { plain: "HISTOGRAM", of_value: "HISTOGRAM_OF_VALUE" },
@@ -175,6 +178,7 @@ pub(crate) const COUNTER: Recording = Recording {
         attribute: "track_counter",
         accepts: &[
             Key::Name,
+            Key::LegacyName,
             Key::Help,
             Key::Unit,
             Key::Labels,
@@ -186,7 +190,7 @@ pub(crate) const COUNTER: Recording = Recording {
             Key::Objective,
             Key::Limit,
         ],
-        exclusive: &[OUTCOME],
+        exclusive: &[OUTCOME, NAMES],
         ..BASE
     },
     rows: Rows::ByValue { plain: "COUNTER", of_value: "COUNTER_OF_VALUE" },
@@ -195,7 +199,8 @@ pub(crate) const COUNTER: Recording = Recording {
 pub(crate) const IN_FLIGHT: Recording = Recording {
     grammar: Grammar {
         attribute: "track_in_flight",
-        accepts: &[Key::Name, Key::Help, Key::Labels, Key::Returns, Key::Crate, Key::Limit],
+        accepts: &[Key::Name, Key::LegacyName, Key::Help, Key::Labels, Key::Returns, Key::Crate, Key::Limit],
+        exclusive: &[NAMES],
         ..BASE
     },
     rows: Rows::One("IN_FLIGHT"),

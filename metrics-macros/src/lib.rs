@@ -313,6 +313,7 @@ pub fn track(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | argument | meaning | default |
 /// |---|---|---|
 /// | `name = ".."` | name of the metric, without a namespace: a string literal or a path to a `const` | see above |
+/// | `legacy_name = ".."` | in place of `name`: any name that Prometheus allows, for a metric that dashboards know by a name against the conventions; `metrics lint` reports it | |
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `unit = ".."` | plural base unit, such as `"bytes"`, with which the name must end: a string literal or a path to a `const`. `"seconds"` without `value` | none |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
@@ -370,6 +371,7 @@ pub fn track_histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | argument | meaning | default |
 /// |---|---|---|
 /// | `name = ".."` | name of the metric, without a namespace, which ends with `_total`: a string literal or a path to a `const` | see above |
+/// | `legacy_name = ".."` | in place of `name`: any name that Prometheus allows, for a metric that dashboards know by a name against the conventions; `metrics lint` reports it | |
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `unit = ".."` | plural base unit, such as `"bytes"`, which the name must have before `_total`: a string literal or a path to a `const` | none |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
@@ -409,6 +411,7 @@ pub fn track_counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | argument | meaning | default |
 /// |---|---|---|
 /// | `name = ".."` | name of the metric, without a namespace: a string literal or a path to a `const` | see above |
+/// | `legacy_name = ".."` | in place of `name`: any name that Prometheus allows, for a metric that dashboards know by a name against the conventions; `metrics lint` reports it | |
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels), without those of the returned value | none |
 /// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
@@ -697,6 +700,7 @@ pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | parameters | labels, of types that implement `LabelValue`. If the values of all types are known, the series exist at zero from the start |
 /// | doc comment | help text: its first paragraph |
 /// | `#[buckets(..)]` | bucket bounds of a histogram: a list without brackets, or a form of [`track`](macro@track#buckets). Default: 0.005 to 10, for seconds |
+/// | `#[legacy_name("..")]` | the whole name, without `prefix`: any name that Prometheus allows, for a metric that dashboards know by a name against the conventions; `metrics lint` reports it |
 /// | `#[unit("bytes")]` | plural base unit, with which the name must end (before `_total`): a string literal or a path to a `const` |
 ///
 /// Other items of the module are not changed.

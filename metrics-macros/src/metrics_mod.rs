@@ -38,6 +38,7 @@ struct Metric {
     labels: Vec<(Ident, Type)>,
     buckets: Option<Buckets>,
     unit: Option<Text>,
+    legacy_name: Option<LitStr>,
     help: Option<Help>,
 }
 
@@ -160,7 +161,7 @@ fn metric(function: &BodilessFunction) -> Result<Metric> {
             }
         }
     }
-    let (mut buckets, mut unit) = (None, None);
+    let (mut buckets, mut unit, mut legacy_name) = (None, None, None);
     let mut kept = Vec::new();
     for attribute in attributes {
         if attribute.path().is_ident("buckets") {
@@ -175,6 +176,12 @@ fn metric(function: &BodilessFunction) -> Result<Metric> {
             {
                 Ok(_) if unit.is_some() => problems.push(repeated(attribute)),
                 Ok(text) => unit = Some(text),
+                Err(error) => problems.push(error),
+            }
+        } else if attribute.path().is_ident("legacy_name") {
+            match attribute.parse_args() {
+                Ok(_) if legacy_name.is_some() => problems.push(repeated(attribute)),
+                Ok(text) => legacy_name = Some(text),
                 Err(error) => problems.push(error),
             }
         } else {
@@ -192,7 +199,7 @@ fn metric(function: &BodilessFunction) -> Result<Metric> {
             problems.into_result()?;
             let buckets = buckets.map(|(_, list)| list);
             let (visibility, signature) = (visibility.clone(), signature.clone());
-            Ok(Metric { attributes: kept, visibility, signature, kind, ty, labels, buckets, unit, help })
+            Ok(Metric { attributes: kept, visibility, signature, kind, ty, labels, buckets, unit, legacy_name, help })
         }
         Err(error) => Err(problems.and(error)),
     }
@@ -234,10 +241,14 @@ fn kind(ty: &Type) -> Result<Ident> {
 /// }
 /// ```
 fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &TokenStream) -> TokenStream {
-    let Metric { attributes, visibility, signature, kind, ty, labels, buckets, unit, help } = metric;
+    let Metric { attributes, visibility, signature, kind, ty, labels, buckets, unit, legacy_name, help } = metric;
     let function = signature.ident.unraw().to_string();
-    let name = format!("{prefix}{function}");
-    let mut checks = check(&signature.ident, private, generate!(__SITE.check_name(#prefix)));
+    let check_name = generate!(__SITE.check_name(#prefix));
+    let (name, mut checks) = match legacy_name {
+        Some(name) => (name.value(), check(name, private, check_name)),
+        None => (format!("{prefix}{function}"), check(&signature.ident, private, check_name)),
+    };
+    let is_legacy = legacy_name.is_some();
     if let Some(unit) = unit {
         checks.extend(check(unit, private, generate!(__SITE.check_unit())));
     }
@@ -298,6 +309,7 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
         #visibility fn #ident #generics (#parameters) -> #returned {
             const __SITE: #private::MetricSite = #private::MetricSite {
                 name: #name,
+                legacy_name: #is_legacy,
                 help: #help,
                 kind: #private::Kind::#page_kind,
                 unit: #unit,

@@ -32,6 +32,8 @@ pub(crate) struct Plan<'a> {
     /// The value of the label `function`: the name, or `Type::method`.
     pub(crate) label: String,
     pub(crate) name: Option<&'a Text>,
+    /// `true` if `name` is that of `legacy_name`.
+    pub(crate) has_legacy_name: bool,
     /// `true` if the name of the metric is `name`, or the name of the function.
     pub(crate) names_metric: bool,
     pub(crate) help: Option<Help>,
@@ -155,7 +157,7 @@ pub(crate) fn plan<'a>(
 ) -> Plan<'a> {
     let Recording { grammar, rows } = recording;
     check_function(function, block, problems);
-    let name = args.text(Key::Name);
+    let name = args.name();
     let value = [Key::Value, Key::Tokens, Key::CompressionRatio].into_iter().find_map(|key| args.expr(key));
     let row = match args.path(Key::Preset) {
         Some(preset) => Row::Preset(preset),
@@ -182,6 +184,7 @@ pub(crate) fn plan<'a>(
         row,
         label: block.map_or_else(|| function.name(), |block| format!("{}::{}", block.type_name, function.name())),
         name,
+        has_legacy_name: args.key(Key::LegacyName).is_some(),
         names_metric: match rows {
             Rows::ByName { .. } => name.is_some(),
             _ => grammar.accepts.contains(&Key::Name),

@@ -113,7 +113,8 @@ impl<A: Visitor, B: Visitor> Visitor for (A, B) {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FamilyRef<'a> {
-    /// The name, with namespace. That of a counter ends in `_total`, unless it is the counter of a collector.
+    /// The name, with namespace. That of a counter ends in `_total`, unless it is the counter of a collector or has a
+    /// [legacy name](crate::Descriptor::legacy_name).
     pub name: &'a str,
     /// The kind.
     pub kind: MetricKind,

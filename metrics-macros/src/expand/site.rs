@@ -57,6 +57,7 @@ fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         preset.map(|row| generate!(preset: #row)),
         (*label != function).then(|| generate!(function: #function)),
         plan.name.map(text).map(some).map(|name| generate!(name: #name)),
+        plan.has_legacy_name.then(|| generate!(legacy_name: true)),
         plan.help.as_ref().map(|help| optional_help(help, private)).map(|help| generate!(help: #help)),
         plan.unit.map(text).map(some).map(|unit| generate!(unit: #unit)),
         plan.buckets.map(|buckets| bounds(buckets, private)).map(some).map(|buckets| generate!(buckets: #buckets)),

@@ -16,7 +16,7 @@ macro_rules! keys {
 }
 // Two keys may have the same text: the attribute decides between them.
 keys! {
-    Name "name", Help "help", Unit "unit", Labels "labels", Buckets "buckets", Value "value", OkIf "ok_if",
+    Name "name", LegacyName "legacy_name", Help "help", Unit "unit", Labels "labels", Buckets "buckets", Value "value", OkIf "ok_if",
     ErrorIf "error_if", InFlight "in_flight", Timed "timed", Returns "returns", Crate "crate", Preset "preset",
     Model "model", Tokens "tokens", CompressionRatio "ratio", Objective "objective",
     Service "service", Failures "failures", Ratio "ratio", Calls "calls", Window "window", Minimum "minimum",

@@ -12,6 +12,7 @@ pub(crate) mod business {
     ) -> ::metrics_runtime::__private::Series<'static, Counter> {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_jobs_total",
+            legacy_name: false,
             help: "Jobs that are done.",
             kind: ::metrics_runtime::__private::Kind::Counter,
             unit: ::core::option::Option::None,
@@ -73,6 +74,7 @@ pub(crate) mod business {
     pub fn active_users() -> &'static Gauge {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_active_users",
+            legacy_name: false,
             help: "Users with a live session.",
             kind: ::metrics_runtime::__private::Kind::Gauge,
             unit: ::core::option::Option::None,
@@ -99,6 +101,7 @@ pub(crate) mod business {
     pub fn upload_bytes() -> &'static Histogram {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_upload_bytes",
+            legacy_name: false,
             help: "Size of an upload.",
             kind: ::metrics_runtime::__private::Kind::Histogram,
             unit: ::core::option::Option::Some("bytes"),
@@ -133,6 +136,7 @@ pub(crate) mod business {
     pub fn waits() -> &'static Histogram {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_waits",
+            legacy_name: false,
             help: "",
             kind: ::metrics_runtime::__private::Kind::Histogram,
             unit: ::core::option::Option::None,
@@ -164,6 +168,7 @@ pub(crate) mod business {
     ) -> ::metrics_runtime::__private::Series<'static, Info> {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_version_info",
+            legacy_name: false,
             help: "The version.",
             kind: ::metrics_runtime::__private::Kind::Info,
             unit: ::core::option::Option::None,

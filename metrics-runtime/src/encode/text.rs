@@ -201,10 +201,14 @@ impl TextPage {
 
 impl Visitor for TextPage {
     fn family(&mut self, family: &FamilyRef<'_>) {
-        // OpenMetrics has no counter without `_total`. A collected one keeps the name that dashboards query, and loses
-        // its type.
-        let is_typeless = family.kind == MetricKind::Counter && (family.stem() == family.name || family.is_ambiguous);
-        let kind = if self.is_open && is_typeless { MetricKind::Unknown } else { family.kind };
+        // OpenMetrics has no counter without `_total`, and no info without `_info`. One with another name keeps the name that
+        // dashboards query, and loses its type.
+        let has_no_suffix = family.stem() == family.name;
+        let kind = match family.kind {
+            MetricKind::Counter if self.is_open && (has_no_suffix || family.is_ambiguous) => MetricKind::Unknown,
+            MetricKind::Info if self.is_open && has_no_suffix => MetricKind::Gauge,
+            kind => kind,
+        };
         let name = if self.is_open && kind != MetricKind::Unknown { family.stem() } else { family.name };
         self.layout.start(name, self.out.len());
         if self.is_open || !family.help.is_empty() {

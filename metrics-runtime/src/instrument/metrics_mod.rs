@@ -16,6 +16,8 @@ use crate::schema::{Check, Descriptor, Kind, OpenLabels, Source, each_tuple, nam
 pub struct MetricSite {
     /// The name, including the prefix of the module.
     pub name: &'static str,
+    /// `true` if the name is that of `#[legacy_name(..)]`.
+    pub legacy_name: bool,
     /// The help text: the doc comment of the function.
     pub help: &'static str,
     /// The kind, from the return type of the function.
@@ -47,6 +49,7 @@ impl MetricSite {
     /// Returns an error if Prometheus does not allow the name for this kind.
     pub const fn check_name(&self, prefix: &str) -> Check {
         match name::check_prefix(prefix) {
+            _ if self.legacy_name => name::check_legacy(self.name),
             Err(_) if !prefix.is_empty() => Ok(()),
             _ => name::check_metric(self.name, self.kind),
         }
@@ -86,6 +89,7 @@ impl MetricSite {
             labels: self.labels.iter().map(|(name, _)| Cow::Borrowed(*name)).collect(),
             buckets: Cow::Borrowed(self.buckets),
             series_limit: self.limit,
+            legacy_name: self.legacy_name,
         }
     }
 

@@ -42,6 +42,7 @@ pub enum SiteValue {
 }
 
 /// The arguments of one attribute, as generated code passes them.
+#[expect(clippy::struct_excessive_bools, reason = "one for each argument that has no value")]
 #[derive(Clone, Copy, Debug)]
 pub struct Site {
     /// The preset.
@@ -52,6 +53,8 @@ pub struct Site {
     pub function: &'static str,
     /// The argument `name`.
     pub name: Option<&'static str>,
+    /// `true` if `name` is the argument `legacy_name`.
+    pub legacy_name: bool,
     /// The argument `help`, or the doc comment.
     pub help: Option<&'static str>,
     /// The argument `unit`.
@@ -87,6 +90,7 @@ impl Site {
             source: Source::new(file, line, module, function),
             function,
             name: None,
+            legacy_name: false,
             help: None,
             unit: None,
             buckets: None,
@@ -119,6 +123,7 @@ impl Site {
     /// Returns an error if Prometheus does not allow the name.
     pub const fn check_name(&self) -> Check {
         match (named_instrument(self.preset), self.name) {
+            (Some(_), Some(name)) if self.legacy_name => name::check_legacy(name),
             (Some(instrument), Some(name)) => name::check_metric(name, instrument.kind),
             (None, Some(name)) => name::check_stem(name),
             (Some(_), None) => name::check_function(self.function),
@@ -382,17 +387,21 @@ impl Site {
             (Name::Fixed(_), _) => Cow::Borrowed(instrument.help),
         };
         let fixed = matches!(instrument.name, Name::Fixed(_));
+        // A legacy name need not end in the unit that the instrument has.
+        let unit =
+            instrument.unit.filter(|unit| !self.legacy_name || name::check_unit(&name, instrument.kind, unit).is_ok());
         Descriptor {
             name,
             help,
             kind: instrument.kind,
-            unit: (if fixed { None } else { self.unit }).or(instrument.unit).map(Cow::Borrowed),
+            unit: (if fixed { None } else { self.unit }).or(unit).map(Cow::Borrowed),
             labels: self.label_sources(signal, instrument).into_iter().map(|(label, _)| Cow::Borrowed(label)).collect(),
             buckets: match self.buckets {
                 Some(buckets) if !fixed && instrument.kind == Kind::Histogram => Cow::Borrowed(buckets),
                 _ => Cow::Borrowed(instrument.buckets),
             },
             series_limit: self.limit,
+            legacy_name: self.legacy_name,
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Descriptor {
     /// The largest number of series with label values that are only known at run time, or `None` for the limit of the
     /// registry.
     pub series_limit: Option<usize>,
+    /// `true` if the name need not follow the conventions for its kind.
+    pub legacy_name: bool,
 }
 
 impl Descriptor {
@@ -50,6 +52,7 @@ impl Descriptor {
             labels: Vec::new(),
             buckets: Cow::Borrowed(&[]),
             series_limit: None,
+            legacy_name: false,
         }
     }
 
@@ -111,6 +114,26 @@ impl Descriptor {
         self
     }
 
+    /// Accepts any name that the data model of Prometheus allows: a counter without `_total`, a gauge whose name ends in
+    /// `_count`. For metrics that dashboards and alerts know by such a name already; `metrics lint` reports it.
+    ///
+    /// On a page in OpenMetrics, which has no such counter, it has the type `unknown`, and an info the type `gauge`.
+    ///
+    /// ```
+    /// use metrics_runtime::{Descriptor, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let locks = registry.gauge(Descriptor::gauge("pg_locks_count", "Locks.").legacy_name())?;
+    /// locks.get_or_create(&[])?.set(2.0);
+    /// assert!(registry.render().contains("pg_locks_count 2\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn legacy_name(mut self) -> Self {
+        self.legacy_name = true;
+        self
+    }
+
     /// Checks the definition against the rules of Prometheus.
     ///
     /// The rules are those of the [data model](https://prometheus.io/docs/concepts/data_model/), of the
@@ -123,7 +146,11 @@ impl Descriptor {
     /// series that is not in 1..=1,000,000; or, for a histogram, a bucket list that is empty, not finite or not strictly
     /// increasing.
     pub fn check(&self) -> Result<(), NameError> {
-        name::check_metric(&self.name, self.kind)?;
+        if self.legacy_name {
+            name::check_legacy(&self.name)?;
+        } else {
+            name::check_metric(&self.name, self.kind)?;
+        }
         for (i, label) in self.labels.iter().enumerate() {
             name::check_label(label)?;
             if self.labels[..i].contains(label) {

@@ -177,12 +177,8 @@ pub const fn check_prefix(name: &str) -> Check {
 /// Returns an error if the name has a character that Prometheus does not allow, if a counter does not end in `_total`
 /// or an info in `_info`, if there is nothing before this suffix, or if the name has a suffix of another kind.
 pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
-    if !is_word(name, true) {
-        return Err(Problem::new(&[
-            "metric name `",
-            name,
-            "` is not allowed: use letters, digits, `_` and `:`, and do not start with a digit",
-        ]));
+    if let Err(problem) = check_legacy(name) {
+        return Err(problem);
     }
     let total = ends_with(name, "_total");
     match kind {
@@ -226,6 +222,21 @@ pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
         i += 1;
     }
     Ok(())
+}
+
+/// Checks a name that does not follow the conventions for its kind.
+///
+/// # Errors
+/// Returns an error if the name has a character that Prometheus does not allow.
+pub(crate) const fn check_legacy(name: &str) -> Check {
+    if is_word(name, true) {
+        return Ok(());
+    }
+    Err(Problem::new(&[
+        "metric name `",
+        name,
+        "` is not allowed: use letters, digits, `_` and `:`, and do not start with a digit",
+    ]))
 }
 
 const fn only_suffix(name: &str) -> Problem {
