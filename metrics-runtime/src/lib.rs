@@ -67,6 +67,7 @@
 //!   page (feature `axum`).
 //! - [`mod@circuit_breaker`] has circuit breakers, a tower layer, and gauges that show the breakers of other crates.
 //! - `push` pushes to a Pushgateway, for jobs that end before they are scraped (feature `push`).
+//! - `facade` puts the metrics of crates that use the facade `metrics` onto the page (feature `facade`).
 //! - [`exemplars`] attaches the trace of one call to a sample.
 //! - [`Registry`] and [`Family`] have metrics without attributes. With the feature `prometheus`, `Registry::register`
 //!   and `Registry::include` add collectors and registries of the `prometheus` crate to the page; `Family` and
@@ -158,6 +159,7 @@
 //! | `tower` | with `circuit-breaker`, `circuit_breaker::CircuitBreakerLayer` |
 //! | `failsafe` | the circuit breakers of the crate `failsafe` on the page; includes `circuit-breaker` |
 //! | `tower-resilience` | the circuit breakers of the crate `tower-resilience-circuitbreaker` on the page; includes `circuit-breaker` |
+//! | `facade` | `facade`: the metrics of crates that use the facade `metrics` |
 //! | `push` | `push`: pushing to a Pushgateway, at an interval and once at the end; includes `http` |
 //! | `opentelemetry` | `exemplars::OpenTelemetry`: exemplars from the current span. Other sources of exemplars need no feature |
 //! | `process` | `Builder::process`: `process_*` with the names of Prometheus' Go client, and `process_threads`, on Linux |
@@ -183,6 +185,8 @@ mod contained;
 mod encode;
 mod error;
 pub mod exemplars;
+#[cfg(feature = "facade")]
+pub mod facade;
 mod family;
 #[cfg(feature = "http")]
 pub mod http;
