@@ -6,7 +6,7 @@ use std::fs;
 use std::hint::black_box;
 use std::process::Command;
 
-use crate::calls;
+use crate::calls::{self, native};
 use crate::floor;
 use crate::http;
 use crate::measure::Batch;
@@ -22,6 +22,11 @@ fn batches() -> impl Iterator<Item = (&'static str, Batch)> {
     own.into_iter().chain(calls::PEERS.map(|peer| (peer.name, peer.batch)))
 }
 
+/// The batches of native histograms.
+fn native_batches() -> impl Iterator<Item = (&'static str, Batch)> {
+    native::PAIRS.into_iter().flat_map(|pair| [pair.ours, pair.other])
+}
+
 pub fn run(table: &mut Table) {
     let bench = |name: &str| format!("instructions per call: {name}");
     if !batches().skip(1).any(|(name, _)| table.wants(&bench(name))) {
@@ -35,6 +40,19 @@ pub fn run(table: &mut Table) {
         match counted(name) {
             Ok(other) => table.row(bench(name), ours, other, Goal::Reported),
             Err(why) => table.skip(format!("{}: {why}", bench(name))),
+        }
+    }
+}
+
+/// Compares native histograms with classic ones, and with those of a peer.
+pub fn run_native(table: &mut Table) {
+    for native::Pair { name, ours, other, goal } in native::PAIRS {
+        let bench = format!("native histogram, instructions: {name}");
+        if table.wants(&bench) {
+            match counted(ours.0).and_then(|ours| Ok((ours, counted(other.0)?))) {
+                Ok((ours, other)) => table.row(bench, ours, other, goal),
+                Err(why) => table.skip(format!("{bench}: {why}")),
+            }
         }
     }
 }
@@ -61,7 +79,10 @@ fn counted(name: &str) -> Result<f64, String> {
 
 /// Runs the batch of this name. Returns `false` if there is none.
 pub fn run_alone(name: &str) -> bool {
-    let Some((_, batch)) = batches().chain(http::ALONE).find(|(other, _)| *other == name) else { return false };
+    let Some((_, batch)) = batches().chain(native_batches()).chain(http::ALONE).find(|(other, _)| *other == name)
+    else {
+        return false;
+    };
     batch(100);
     counted_batch(batch, CALLS);
     true

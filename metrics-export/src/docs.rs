@@ -32,12 +32,10 @@ pub(crate) fn markdown(model: &Model) -> String {
 }
 
 fn row(out: &mut String, metric: &Metric) {
-    let kind = if metric.buckets.is_empty() {
-        metric.kind.as_str().to_owned()
-    } else {
-        let bounds: Vec<_> = metric.buckets.iter().copied().map(number).collect();
-        format!("{}: {}", metric.kind.as_str(), bounds.join(" "))
-    };
+    let bounds = metric.buckets.iter().copied().map(number);
+    let buckets: Vec<_> = bounds.chain(metric.native.then(|| "native".to_owned())).collect();
+    let kind = metric.kind.as_str();
+    let kind = if buckets.is_empty() { kind.to_owned() } else { format!("{kind}: {}", buckets.join(" ")) };
     let labels: Vec<_> = metric
         .labels
         .iter()

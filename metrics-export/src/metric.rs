@@ -19,6 +19,8 @@ pub(crate) struct Metric {
     pub(crate) labels: Vec<LabelDescription>,
     /// The bounds of a histogram's buckets, without `+Inf`.
     pub(crate) buckets: Vec<f64>,
+    /// `true` for a histogram with native buckets.
+    pub(crate) native: bool,
     /// The places, each as `file:line (function)`, sorted.
     pub(crate) places: Vec<String>,
     /// The declarations by attributes and modules.

@@ -131,6 +131,7 @@ fn metric(mut description: MetricDescription, constant: &[String], limit: usize)
         help: help.clone(),
         labels: labels.clone(),
         buckets: buckets.clone(),
+        native: description.native,
         places: places.into_iter().collect(),
         declarations: declarations.clone(),
         role,

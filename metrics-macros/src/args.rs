@@ -66,11 +66,11 @@ values! {
 
 /// Parses what follows a key.
 fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
-    if !matches!(key, Key::InFlight | Key::Timed | Key::CancelledFails | Key::Labels | Key::Objective) {
+    if !matches!(key, Key::InFlight | Key::Timed | Key::Native | Key::CancelledFails | Key::Labels | Key::Objective) {
         assigned(input, word, "")?;
     }
     Ok(match key {
-        Key::InFlight | Key::Timed | Key::CancelledFails => {
+        Key::InFlight | Key::Timed | Key::Native | Key::CancelledFails => {
             flag(input, word)?;
             Value::Flag
         }

@@ -103,6 +103,7 @@ pub(crate) const TRACK: Recording = Recording {
             Key::Help,
             Key::Labels,
             Key::Buckets,
+            Key::Native,
             Key::OkIf,
             Key::ErrorIf,
             Key::InFlight,
@@ -114,7 +115,7 @@ pub(crate) const TRACK: Recording = Recording {
             Key::Objective,
             Key::Limit,
         ],
-        exclusive: &[OUTCOME, (Key::Preset, &[Key::Name, Key::Help, Key::Buckets])],
+        exclusive: &[OUTCOME, (Key::Preset, &[Key::Name, Key::Help, Key::Buckets, Key::Native])],
         needs: &[
             Needs {
                 key: Key::Labels,
@@ -125,6 +126,11 @@ pub(crate) const TRACK: Recording = Recording {
                 key: Key::Buckets,
                 one_of: &[Key::Name],
                 reason: "without a name, all functions share one family with fixed buckets",
+            },
+            Needs {
+                key: Key::Native,
+                one_of: &[Key::Name],
+                reason: "without a name, all functions share one family, and `Builder::native_histograms` decides",
             },
             Needs {
                 key: Key::Help,
@@ -159,6 +165,7 @@ pub(crate) const HISTOGRAM: Recording = Recording {
             Key::Unit,
             Key::Labels,
             Key::Buckets,
+            Key::Native,
             Key::Value,
             Key::OkIf,
             Key::ErrorIf,

@@ -88,11 +88,12 @@ use proc_macro::TokenStream;
 /// | `labels(..)` | additional labels, see [Labels](#labels). Needs `name` or `preset` | none |
 /// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [Labels](#labels). Needs `name` or `preset` | the limit of the registry, 2,000 |
 /// | `buckets = [0.1, 1, 10]` | bucket bounds in seconds, see [Buckets](#buckets). Needs `name` | 0.005 to 10 |
+/// | `native` | native buckets beside the classic ones, see [Buckets](#buckets). Needs `name` | classic buckets only |
 /// | `ok_if = \|r\| bool` | `true` for a success, see [Outcomes](#outcomes) | by the type |
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
 /// | `in_flight` | also records the calls in flight | not recorded |
 /// | `objective(..)` | service level objective, see [Objectives](#objectives) | none |
-/// | `preset = path` | records the metrics of a preset, see [Presets](#presets). Excludes `name`, `help` and `buckets` | |
+/// | `preset = path` | records the metrics of a preset, see [Presets](#presets). Excludes `name`, `help`, `buckets` and `native` | |
 /// | `value = \|r\| ..` | the value that the preset records, as in [`macro@track_histogram`]. Needs `preset` | not recorded |
 /// | `timed` | also records the optional duration of the preset. Needs `preset` | not recorded |
 /// | `returns = ..` | the recorded part of a function without `async`, see [Futures](#functions-that-return-a-future) | `auto` |
@@ -133,6 +134,29 @@ use proc_macro::TokenStream;
 /// | `buckets = path` | a `const` array or slice of `f64` |
 /// | `buckets = linear(start, width, count)` | `start`, `start + width`, ..; `count` is an integer literal |
 /// | `buckets = exponential(start, factor, count)` | `start`, `start * factor`, .. |
+/// | `buckets = native` | none, and native buckets |
+///
+/// With `native`, the histogram also has [native buckets]: eight for each power of two, which a quantile needs, without
+/// bounds that somebody has to choose. Prometheus scrapes them if it is started with `--enable-feature=native-histograms`.
+/// `Builder::native_histograms` adds them to all durations.
+///
+/// ```
+/// use metrics_runtime::track;
+///
+/// #[track(name = "render", native)]
+/// fn render() {}
+///
+/// #[track(name = "resize", buckets = native)]
+/// fn resize() {}
+///
+/// render();
+/// resize();
+/// let page = metrics_runtime::Registry::global().render();
+/// assert!(page.contains("render_duration_seconds_bucket{le=\"0.005\"} 1"));
+/// assert!(!page.contains("resize_duration_seconds_bucket{le=\"0.005\"}"));
+/// ```
+///
+/// [native buckets]: https://prometheus.io/docs/specs/native_histograms/
 ///
 /// # Outcomes
 ///
@@ -319,6 +343,7 @@ pub fn track(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
 /// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
 /// | `buckets = [..]` | bucket bounds, see [`track`](macro@track#buckets) | 0.005 to 10, for seconds |
+/// | `native` | native buckets beside the classic ones, see [`track`](macro@track#buckets) | classic buckets only |
 /// | `value = \|r\| ..` | the observed value, see [Values](#values) | the duration |
 /// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
@@ -699,7 +724,7 @@ pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | returned type | kind: `Counter` (its name ends with `_total`), `Gauge`, `InFlight` (a gauge with guards), `ObservedCounter` or `ObservedGauge` (their values are asked for on each page), `Histogram` or `Info` (`_info`). The types need no import. The function returns a reference, or with parameters a `Series`, which dereferences to it; an observed metric is returned as it is |
 /// | parameters | labels, of types that implement `LabelValue`. If the values of all types are known, the series exist at zero from the start |
 /// | doc comment | help text: its first paragraph |
-/// | `#[buckets(..)]` | bucket bounds of a histogram: a list without brackets, or a form of [`track`](macro@track#buckets). Default: 0.005 to 10, for seconds |
+/// | `#[buckets(..)]` | bucket bounds of a histogram: a list without brackets, or a form of [`track`](macro@track#buckets). `native` beside them, `#[buckets(0.1, 1, native)]`, adds native buckets. Default: 0.005 to 10, for seconds |
 /// | `#[legacy_name("..")]` | the whole name, without `prefix`: any name that Prometheus allows, for a metric that dashboards know by a name against the conventions; `metrics lint` reports it |
 /// | `#[unit("bytes")]` | plural base unit, with which the name must end (before `_total`): a string literal or a path to a `const` |
 ///

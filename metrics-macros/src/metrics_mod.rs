@@ -36,7 +36,8 @@ struct Metric {
     /// The returned type, which is a path to the kind.
     ty: Type,
     labels: Vec<(Ident, Type)>,
-    buckets: Option<Buckets>,
+    /// The bounds, and `true` with native buckets.
+    buckets: Option<(Buckets, bool)>,
     unit: Option<Text>,
     legacy_name: Option<LitStr>,
     help: Option<Help>,
@@ -242,6 +243,7 @@ fn kind(ty: &Type) -> Result<Ident> {
 /// ```
 fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &TokenStream) -> TokenStream {
     let Metric { attributes, visibility, signature, kind, ty, labels, buckets, unit, legacy_name, help } = metric;
+    let native = matches!(buckets, Some((_, true)));
     let function = signature.ident.unraw().to_string();
     let check_name = generate!(__SITE.check_name(#prefix));
     let (name, mut checks) = match legacy_name {
@@ -256,7 +258,7 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
         checks.extend(check(label, private, generate!(__SITE.check_label(#i))));
     }
     let buckets = match buckets {
-        Some(buckets) => {
+        Some((buckets, _)) => {
             checks.extend(check_bounds(buckets, private));
             bounds(buckets, private)
         }
@@ -314,6 +316,7 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
                 kind: #private::Kind::#page_kind,
                 unit: #unit,
                 buckets: #buckets,
+                native: #native,
                 limit: #limit,
                 labels: &[#(#site_labels),*],
                 source: #private::Source::new(::core::file!(), ::core::line!(), ::core::module_path!(), #function),

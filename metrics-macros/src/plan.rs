@@ -39,6 +39,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) help: Option<Help>,
     pub(crate) unit: Option<&'a Text>,
     pub(crate) buckets: Option<&'a Buckets>,
+    /// `true` if the histogram has native buckets.
+    pub(crate) native: bool,
     pub(crate) limit: Option<&'a Expr>,
     pub(crate) labels: Vec<PlannedLabel<'a>>,
     /// The key of `labels` as the user wrote it, for errors about it; likewise the next three fields.
@@ -192,6 +194,7 @@ pub(crate) fn plan<'a>(
         help,
         unit: args.text(Key::Unit),
         buckets: args.buckets(Key::Buckets),
+        native: args.key(Key::Native).is_some() || matches!(args.buckets(Key::Buckets), Some(Buckets::Native)),
         limit: args.expr(Key::Limit),
         labels,
         labels_key: args.key(Key::Labels),

@@ -217,7 +217,7 @@ pub use metrics_macros::{
 pub use registry::{Observed, Observer, Registry, RegistryError, ScrapeHook};
 pub use schema::{
     Classify, CompressionRatio, Descriptor, Kind, Label, LabelValue, MAX_LABEL_VALUE_BYTES, Measure, NameError,
-    Objective, Outcome, Source,
+    NativeBuckets, NativeHistograms, Objective, Outcome, Source,
 };
 
 /// The description of everything that a program declares and registers, returned by [`Metrics::describe`].

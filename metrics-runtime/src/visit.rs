@@ -32,12 +32,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::iter::Chain;
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::exemplars::StoredExemplar;
-pub use crate::schema::{LabelPairs, MetricKind, NativeBuckets, Number};
-use crate::schema::{Source, name};
+use crate::schema::{LabelPairs, Source, name};
+pub use crate::schema::{MetricKind, NativeBuckets, Number};
 
 /// Reads the families, series and samples of a registry.
 ///
@@ -169,7 +169,7 @@ impl<'a> SeriesRef<'a> {
 
     /// Returns the names and values of the labels: the constant ones, then those of the series in the order of their
     /// declaration.
-    pub fn labels(&self) -> Chain<LabelPairs<'a>, LabelPairs<'a>> {
+    pub fn labels(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> + Clone + use<'a> {
         LabelPairs::new(self.constant).chain(LabelPairs::new(self.labels))
     }
 

@@ -43,6 +43,17 @@ fn export_of(registry: &Registry) -> Export {
     Export::new(&Metrics::builder().namespace("shop").registry(registry).build().unwrap())
 }
 
+#[test]
+fn the_reference_shows_native_buckets() {
+    let registry = Registry::new();
+    let beside = Descriptor::histogram("wait_jobs", "Waiting.", vec![1.0, 10.0]).native();
+    registry.histogram(beside).unwrap();
+    registry.histogram(Descriptor::native_histogram("size_bytes", "Sizes.").unit("bytes")).unwrap();
+    let reference = export_of(&registry).docs();
+    assert!(reference.contains("| `shop_wait_jobs` | histogram: 1 10 native |"), "{reference}");
+    assert!(reference.contains("| `shop_size_bytes` | histogram: native |"), "{reference}");
+}
+
 fn selectors<'e>(expr: &'e Expr, found: &mut Vec<(&'e VectorSelector, bool)>) {
     match expr {
         Expr::Aggregate(aggregate) => selectors(&aggregate.expr, found),

@@ -146,7 +146,8 @@ fn buckets_follow_rules_and_units() {
         .buckets(Names::Is("exact"), [1.0])
         .and_then(|facade| facade.buckets(Names::Prefix("db."), [2.0]))
         .and_then(|facade| facade.buckets(Names::Suffix("_size"), vec![3.0]))
-        .unwrap();
+        .unwrap()
+        .native(Names::Prefix("wait"));
     assert!(Facade::new(&registry).buckets(Names::All, [2.0, 1.0]).is_err());
     with_local_recorder(&facade, || {
         describe_histogram!("described", Unit::Bytes, "Bytes.");
@@ -161,6 +162,9 @@ fn buckets_follow_rules_and_units() {
     };
     let names = ["exact", "db_time", "page_size", "described", "wait_seconds", "other"];
     assert_eq!(names.map(first), [1.0, 2.0, 3.0, 256.0, 0.005, 0.001]);
+    let described = Metrics::builder().registry(&registry).build().unwrap().describe().metrics;
+    let native: Vec<_> = described.iter().filter(|metric| metric.native).map(|metric| metric.name.as_str()).collect();
+    assert_eq!(native, ["wait_seconds"]);
 }
 
 #[test]

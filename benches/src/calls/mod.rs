@@ -5,6 +5,7 @@ mod autometrics;
 mod measured;
 mod metered;
 pub mod metrics;
+pub mod native;
 mod ours;
 mod prometheus;
 mod prometheus_client;
@@ -86,6 +87,7 @@ pub fn run(table: &mut Table, crew: &Crew) {
         }
     }
     run_time_labels::run(table, crew);
+    native::run(table, crew);
 }
 
 /// Measures recording while another thread scrapes.

@@ -12,6 +12,7 @@ use crate::tokens::{generate, generated_at};
 /// Returns the bounds as an expression of type `&'static [f64]`.
 pub(crate) fn bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
     match buckets {
+        Buckets::Native => generate!(&[]),
         Buckets::List { bounds, .. } => {
             let bounds = bounds.iter().map(float);
             generate!(&[#(#bounds),*])
@@ -53,6 +54,7 @@ pub(crate) fn float(expr: &Expr) -> TokenStream {
 pub(crate) fn check_bounds(buckets: &Buckets, private: &TokenStream) -> TokenStream {
     let whole = generate!(#private::check_buckets(__SITE.bounds()));
     match buckets {
+        Buckets::Native => TokenStream::new(),
         // One item for the whole list, since each item costs compile time. It stops at the first wrong bound.
         Buckets::List { bounds, .. } if !bounds.is_empty() => {
             let each = bounds.iter().enumerate();

@@ -61,6 +61,7 @@ fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         plan.help.as_ref().map(|help| optional_help(help, private)).map(|help| generate!(help: #help)),
         plan.unit.map(text).map(some).map(|unit| generate!(unit: #unit)),
         plan.buckets.map(|buckets| bounds(buckets, private)).map(some).map(|buckets| generate!(buckets: #buckets)),
+        plan.native.then(|| generate!(native: true)),
         plan.limit.map(|limit| some(limit.to_token_stream())).map(|limit| generate!(limit: #limit)),
         (!labels.is_empty()).then(|| generate!(labels: &[#(#labels),*])),
         plan.timed.is_some().then(|| generate!(timed: true)),

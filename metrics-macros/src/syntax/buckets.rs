@@ -1,15 +1,20 @@
-//! The bounds of buckets: `[0.1, 1]`, `linear(..)`, `exponential(..)`, or a path.
+//! The bounds of buckets: `[0.1, 1]`, `linear(..)`, `exponential(..)`, a path, or `native` for native buckets only.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned as _;
 use syn::{Error, Expr, ExprLit, Ident, Lit, LitInt, Path, Result, Token};
 
 use super::value::{expr, ungrouped};
+use crate::diagnostics::given_twice;
 
 const EXPECTED: &str = "expected a list of numbers (`[0.1, 0.5, 1]`), `exponential(start, factor, count)`, \
-                        `linear(start, width, count)` or a path to a `const` list of f64";
+                        `linear(start, width, count)`, `native` or a path to a `const` list of f64";
+
+/// The word for native buckets, in place of bounds or beside them.
+const NATIVE: &str = "native";
 
 /// Bucket bounds.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
@@ -27,6 +32,8 @@ pub(crate) enum Buckets {
         count: LitInt,
     },
     Path(Path),
+    /// No bounds, since the histogram has only native buckets.
+    Native,
 }
 
 impl Parse for Buckets {
@@ -42,6 +49,7 @@ impl Buckets {
                 array.elems.iter().try_for_each(number)?;
                 Ok(Self::List { list: array.to_token_stream(), bounds: array.elems.into_iter().collect() })
             }
+            Expr::Path(path) if path.path.is_ident(NATIVE) => Ok(Self::Native),
             Expr::Path(path) if path.qself.is_none() => Ok(Self::Path(path.path)),
             Expr::Call(call) => {
                 let function = match &*call.func {
@@ -80,17 +88,25 @@ impl Buckets {
         }
     }
 
-    /// Parses the content of `#[buckets(..)]`: the bounds without brackets, or one of the other forms.
-    pub(crate) fn parse_content(input: ParseStream<'_>) -> Result<Self> {
+    /// Parses the content of `#[buckets(..)]`: the bounds without brackets, or one of the other forms. Returns `true` with
+    /// them if `native` is beside them.
+    pub(crate) fn parse_content(input: ParseStream<'_>) -> Result<(Self, bool)> {
         let list = Ident::new("buckets", input.span()).into_token_stream();
-        let mut bounds: Vec<Expr> = Punctuated::<Expr, Token![,]>::parse_terminated(input)?.into_iter().collect();
-        match bounds.as_slice() {
-            [Expr::Path(_) | Expr::Call(_) | Expr::Array(_)] => Self::from_expr(bounds.remove(0)),
+        let bounds: Vec<Expr> = Punctuated::<Expr, Token![,]>::parse_terminated(input)?.into_iter().collect();
+        let is_native = |bound: &Expr| matches!(bound, Expr::Path(path) if path.path.is_ident(NATIVE));
+        let (native, mut bounds): (Vec<_>, Vec<_>) = bounds.into_iter().partition(is_native);
+        if let [_, second, ..] = native.as_slice() {
+            return Err(given_twice(NATIVE, second.span()));
+        }
+        let buckets = match bounds.as_slice() {
+            [] if !native.is_empty() => Self::Native,
+            [Expr::Path(_) | Expr::Call(_) | Expr::Array(_)] => Self::from_expr(bounds.remove(0))?,
             _ => {
                 bounds.iter().try_for_each(number)?;
-                Ok(Self::List { list, bounds })
+                Self::List { list, bounds }
             }
-        }
+        };
+        Ok((buckets, !native.is_empty()))
     }
 }
 

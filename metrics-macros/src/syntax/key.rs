@@ -16,8 +16,9 @@ macro_rules! keys {
 }
 // Two keys may have the same text: the attribute decides between them.
 keys! {
-    Name "name", LegacyName "legacy_name", Help "help", Unit "unit", Labels "labels", Buckets "buckets", Value "value", OkIf "ok_if",
-    ErrorIf "error_if", InFlight "in_flight", Timed "timed", Returns "returns", Crate "crate", Preset "preset",
+    Name "name", LegacyName "legacy_name", Help "help", Unit "unit", Labels "labels", Buckets "buckets", Value "value",
+    OkIf "ok_if", ErrorIf "error_if", InFlight "in_flight", Timed "timed", Native "native", Returns "returns",
+    Crate "crate", Preset "preset",
     Model "model", Tokens "tokens", CompressionRatio "ratio", Objective "objective",
     Service "service", Failures "failures", Ratio "ratio", Calls "calls", Window "window", Minimum "minimum",
     Open "open", MaxOpen "max_open", Jitter "jitter", HalfOpen "half_open", Lease "lease", Slow "slow",

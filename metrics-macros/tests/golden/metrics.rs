@@ -17,6 +17,7 @@ pub(crate) mod business {
             kind: ::metrics_runtime::__private::Kind::Counter,
             unit: ::core::option::Option::None,
             buckets: &[],
+            native: false,
             limit: ::core::option::Option::None,
             labels: &[
                 (
@@ -79,6 +80,7 @@ pub(crate) mod business {
             kind: ::metrics_runtime::__private::Kind::Gauge,
             unit: ::core::option::Option::None,
             buckets: &[],
+            native: false,
             limit: ::core::option::Option::None,
             labels: &[],
             source: ::metrics_runtime::__private::Source::new(
@@ -106,6 +108,7 @@ pub(crate) mod business {
             kind: ::metrics_runtime::__private::Kind::Histogram,
             unit: ::core::option::Option::Some("bytes"),
             buckets: &[1024f64, 65536f64],
+            native: false,
             limit: ::core::option::Option::None,
             labels: &[],
             source: ::metrics_runtime::__private::Source::new(
@@ -141,6 +144,7 @@ pub(crate) mod business {
             kind: ::metrics_runtime::__private::Kind::Histogram,
             unit: ::core::option::Option::None,
             buckets: &::metrics_runtime::__private::preset::linear::<3>(1f64, 2f64),
+            native: false,
             limit: ::core::option::Option::None,
             labels: &[],
             source: ::metrics_runtime::__private::Source::new(
@@ -173,6 +177,7 @@ pub(crate) mod business {
             kind: ::metrics_runtime::__private::Kind::Info,
             unit: ::core::option::Option::None,
             buckets: &[],
+            native: false,
             limit: ::core::option::Option::None,
             labels: &[
                 (

@@ -9,6 +9,7 @@ use crate::http::Endpoint;
 #[cfg(feature = "http")]
 use crate::http::Http;
 use crate::registry::Registry;
+use crate::schema::NativeHistograms;
 #[cfg(feature = "axum")]
 use crate::schema::objective::Objective;
 use crate::schema::objective::RouteObjective;
@@ -40,6 +41,7 @@ pub struct Builder {
     pub(super) collectors: CollectorSet,
     pub(super) enabled: bool,
     pub(super) series_limit: Option<usize>,
+    pub(super) native_histograms: Option<NativeHistograms>,
     #[cfg(feature = "http")]
     pub(super) http: Http,
     #[cfg(feature = "axum")]
@@ -61,6 +63,7 @@ impl Builder {
             collectors: CollectorSet::default(),
             enabled: true,
             series_limit: None,
+            native_histograms: None,
             #[cfg(feature = "http")]
             http: Http::new(),
             #[cfg(feature = "axum")]
@@ -179,6 +182,27 @@ impl Builder {
     /// ```
     pub const fn series_limit(mut self, limit: usize) -> Self {
         self.series_limit = Some(limit);
+        self
+    }
+
+    /// Records all durations of the registry in [native buckets](crate::Histogram#native-buckets): those of attributes,
+    /// of the HTTP middleware, and of all other histograms with the unit `seconds`. Default: classic buckets only.
+    ///
+    /// Histograms that are declared with `native` have native buckets without this setting. It has to be made before the
+    /// first duration is recorded: a duration that was counted in classic buckets has no place in native ones.
+    ///
+    /// ```
+    /// use metrics_runtime::{Metrics, NativeHistograms, Registry};
+    ///
+    /// let builder = Metrics::builder().registry(&Registry::new());
+    /// let metrics = builder.native_histograms(NativeHistograms::Beside).build()?;
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// ```
+    ///
+    /// [`build`](Self::build) and [`install`](Self::install) return an error if durations were recorded before with
+    /// another setting.
+    pub const fn native_histograms(mut self, setting: NativeHistograms) -> Self {
+        self.native_histograms = Some(setting);
         self
     }
 

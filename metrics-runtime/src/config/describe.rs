@@ -64,8 +64,11 @@ pub struct MetricDescription {
     pub help: String,
     /// The labels in the order of their definition, without the constant labels of the service.
     pub labels: Vec<LabelDescription>,
-    /// The upper bounds of a histogram's buckets, without `+Inf`; empty for other kinds.
+    /// The upper bounds of a histogram's classic buckets, without `+Inf`; empty for other kinds, and for a histogram with
+    /// native buckets only.
     pub buckets: Vec<f64>,
+    /// `true` for a histogram with native buckets.
+    pub native: bool,
     /// The places in the program that declare the metric, or register it or its series. They are sorted, and empty for
     /// collectors and for the toolkit's own metrics.
     pub places: Vec<Source>,
@@ -238,7 +241,8 @@ fn describe(family: &dyn AnyFamily, naming: &Naming, declarations: Vec<Declarati
         unit: descriptor.unit.as_ref().map(ToString::to_string),
         help: descriptor.help.to_string(),
         labels: labels.collect(),
-        buckets: descriptor.buckets.to_vec(),
+        buckets: family.bounds().to_vec(),
+        native: family.is_native(),
         places: places(family, &declarations),
         declarations,
         origin,
@@ -320,6 +324,7 @@ fn describe_collected(metric: CollectedMetric, naming: &Naming) -> MetricDescrip
         help: metric.help,
         labels: labels.collect(),
         buckets: metric.buckets,
+        native: false,
         places: Vec::new(),
         declarations: Vec::new(),
         origin: Origin::Collector,

@@ -10,8 +10,10 @@ use super::Builder;
 use crate::error::debug_as_display;
 #[cfg(feature = "axum")]
 use crate::http::{EndpointSettingError, PathError, check_path};
+use crate::schema::NativeHistograms;
 
 const ENABLED: &str = "METRICS_ENABLED";
+const NATIVE_HISTOGRAMS: &str = "METRICS_NATIVE_HISTOGRAMS";
 #[cfg(feature = "axum")]
 const PATH: &str = "METRICS_PATH";
 #[cfg(feature = "axum")]
@@ -104,6 +106,7 @@ impl Builder {
     /// | variable | value | if unset |
     /// |---|---|---|
     /// | `METRICS_ENABLED` | `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`, in any case | the program's setting; default: on |
+    /// | `METRICS_NATIVE_HISTOGRAMS` | the buckets of durations, in any case: `off` for classic ones, `beside` for native ones beside them, `only` for native ones alone. See [`native_histograms`](Self::native_histograms) | the program's setting; default: classic buckets |
     /// | `METRICS_PATH` | the path of the metrics page. It starts with `/` and is not a route of the application | the program's setting; default: `/metrics` |
     /// | `METRICS_TOKEN` | a secret. Scrapers send `Authorization: Bearer SECRET` | the program's setting; default: no token is required |
     /// | `METRICS_BASIC_AUTH` | a user and a password, `USER:PASSWORD` (feature `basic-auth`) | the program's setting; default: no user is required |
@@ -152,6 +155,13 @@ impl Builder {
                     return Err(EnvError::Value { variable: ENABLED, value, expected });
                 }
             };
+        }
+        if let Some(value) = trimmed(NATIVE_HISTOGRAMS) {
+            let settings = [NativeHistograms::Off, NativeHistograms::Beside, NativeHistograms::Only];
+            let setting = settings.into_iter().find(|setting| value.eq_ignore_ascii_case(setting.as_str()));
+            let expected = "one of off, beside, only";
+            let error = EnvError::Value { variable: NATIVE_HISTOGRAMS, value, expected };
+            self.native_histograms = Some(setting.ok_or(error)?);
         }
         #[cfg(feature = "axum")]
         for (variable, feature, enabled) in FEATURES {
@@ -267,7 +277,7 @@ mod tests {
     #[test]
     fn an_empty_value_is_an_error_for_every_variable() {
         let tls = [TLS_CERT_FILE, TLS_KEY_FILE, TLS_CLIENT_CA_FILE].into_iter().filter(|_| cfg!(feature = "tls"));
-        for variable in [ENABLED, PATH, TOKEN, ALLOW, LISTEN].into_iter().chain(tls) {
+        for variable in [ENABLED, NATIVE_HISTOGRAMS, PATH, TOKEN, ALLOW, LISTEN].into_iter().chain(tls) {
             for empty in ["", " ", "\t\n "] {
                 let error = from(&[(variable, empty)]).map(|_| ()).unwrap_err().to_string();
                 assert!(error.starts_with(variable), "{variable}={empty:?}: {error}");
@@ -289,6 +299,18 @@ mod tests {
             assert!(!off.is_enabled());
         }
         assert!(from(&[(ENABLED, "on"), (LISTEN, "0.0.0.0:9")]).unwrap().build().is_err());
+    }
+
+    #[test]
+    fn native_histograms_are_switched_by_a_word() {
+        for (value, setting) in [("beside", "beside"), ("Only", "only"), (" OFF\n", "off")] {
+            let builder = from(&[(NATIVE_HISTOGRAMS, value)]).unwrap();
+            assert_eq!(builder.native_histograms.map(NativeHistograms::as_str), Some(setting), "{value:?}");
+        }
+        assert_eq!(from(&[]).unwrap().native_histograms, None);
+        let error = from(&[(NATIVE_HISTOGRAMS, "on")]).map(|_| ()).unwrap_err();
+        let expected = "METRICS_NATIVE_HISTOGRAMS is \"on\"; expected one of off, beside, only, or unset";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[cfg(feature = "axum")]

@@ -19,7 +19,7 @@ use crate::registry::RegistryError;
 use crate::schema::name::{self, NameError};
 #[cfg(feature = "axum")]
 use crate::schema::objective::{PROMISED_TWICE, RouteObjective};
-use crate::schema::{Descriptor, Naming, Source};
+use crate::schema::{Descriptor, Naming, NativeHistograms, Source};
 
 /// An error of [`Builder::build`] or [`Builder::install`].
 #[derive(Clone, PartialEq, thiserror::Error)]
@@ -64,6 +64,12 @@ pub enum InstallError {
     /// of the declarations.
     #[error("{}", list(.0))]
     Declarations(Vec<RegistryError>),
+    /// Durations were recorded before with another setting of native histograms.
+    #[error(
+        "native_histograms: {0} is too late, because durations were recorded before; install metrics first, or declare \
+         histograms with `native`"
+    )]
+    NativeHistograms(NativeHistograms),
     /// Metrics are already installed in this process.
     #[error("metrics are already installed; install them once, then clone the handle or use `Metrics::installed`")]
     AlreadyInstalled,
@@ -150,6 +156,12 @@ impl Builder {
                 return Err(error);
             }
         };
+        if let Some(setting) = self.native_histograms
+            && !self.registry.decide_native_durations(setting)
+        {
+            self.registry.roll_back(before);
+            return Err(InstallError::NativeHistograms(setting));
+        }
         for (family, (_, facts)) in infos.iter().zip(&self.infos) {
             let values: Vec<_> = facts.iter().map(|(_, value)| value.as_str()).collect();
             family.replace_all(&values);

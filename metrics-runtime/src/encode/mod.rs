@@ -33,7 +33,7 @@ pub enum Format {
 
 impl Format {
     /// All formats of this build.
-    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "only the endpoint negotiates"))]
+    #[cfg(feature = "axum")]
     pub(crate) const ALL: &[Self] = &[
         Self::Text,
         Self::OpenMetrics,
@@ -72,6 +72,7 @@ pub(crate) struct Layout {
     end: usize,
 }
 
+#[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "only the endpoint selects families"))]
 impl Layout {
     /// Adds the start of a family.
     pub(crate) fn start(&mut self, name: &str, at: usize) {

@@ -65,8 +65,7 @@ struct HistogramLines {
 impl HistogramLines {
     /// Sets the bounds. Those of collected histograms can differ within a family.
     fn set_bounds(&mut self, upper: &[f64], is_open: bool) {
-        let is_same = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits();
-        if !self.bounds.is_empty() && self.upper.len() == upper.len() && self.upper.iter().zip(upper).all(is_same) {
+        if !self.bounds.is_empty() && self.upper == upper {
             return;
         }
         upper.clone_into(&mut self.upper);
@@ -298,6 +297,8 @@ fn push_exemplar(out: &mut String, StoredExemplar { exemplar, value, time }: &St
 }
 
 fn push_bound(out: &mut String, is_open: bool, bound: f64) {
+    // Negative zero is the same bound as zero. Prometheus reads it as zero from a protobuf page.
+    let bound = bound + 0.0;
     if is_open {
         push_canonical(out, bound);
     } else {
@@ -410,12 +411,12 @@ mod tests {
         let y = family("y", MetricKind::Histogram);
         let mut page = TextPage::new(Format::Text, [].into_iter());
         page.family(&y);
-        for bound in [0.0, -0.0, 2.0] {
+        for bound in [0.5, -0.0, 2.0] {
             page.series(&y, &SeriesRef::new("", ""), histogram(&[bound], &[0, 0], 0.0));
         }
         let text = page.into_text().0;
         let bounds: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("y_bucket{le=")).collect();
-        assert_eq!(bounds, ["\"0\"} 0", "\"+Inf\"} 0", "\"-0\"} 0", "\"+Inf\"} 0", "\"2\"} 0", "\"+Inf\"} 0"]);
+        assert_eq!(bounds, ["\"0.5\"} 0", "\"+Inf\"} 0", "\"0\"} 0", "\"+Inf\"} 0", "\"2\"} 0", "\"+Inf\"} 0"]);
     }
 
     fn exemplar(exemplar: Exemplar, value: f64, millis: u64) -> String {

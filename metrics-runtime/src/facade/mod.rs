@@ -78,6 +78,7 @@ const BYTES: &[f64] = &[256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_04
 pub struct Facade {
     registry: Registry,
     rules: Vec<(Names, Vec<f64>)>,
+    native: Vec<Names>,
     metrics: ArcSwap<UsedByName>,
     /// The help text and the unit of each described metric. Locked while a metric is created.
     descriptions: Mutex<HashMap<String, Description>>,
@@ -119,6 +120,7 @@ impl Facade {
         Self {
             registry: registry.clone(),
             rules: Vec::new(),
+            native: Vec::new(),
             metrics: ArcSwap::default(),
             descriptions: Mutex::default(),
             overfull: First::new(),
@@ -138,6 +140,14 @@ impl Facade {
         name::check_buckets(&bounds)?;
         self.rules.push((names, bounds));
         Ok(self)
+    }
+
+    /// Adds native buckets to histograms with these names, beside the classic ones. See
+    /// [`Histogram`](crate::Histogram#native-buckets).
+    #[must_use]
+    pub fn native(mut self, names: Names) -> Self {
+        self.native.push(names);
+        self
     }
 
     /// Makes this the recorder of the whole program.
@@ -197,6 +207,7 @@ impl Facade {
         }
         if !descriptor.buckets.is_empty() {
             descriptor.buckets = self.bounds(key.name(), &name, description.unit).into();
+            descriptor.native = self.native.iter().any(|names| names.matches(key.name()) || names.matches(&name));
         }
         let used = Arc::new(Used {
             family: create(self, descriptor),

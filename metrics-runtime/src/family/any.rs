@@ -52,6 +52,10 @@ pub(crate) trait AnyFamily: Send + Sync {
     /// Removes all series with this label value.
     fn remove_series(&self, _label: &str, _value: &str) {}
     fn bounds(&self) -> &[f64];
+    /// Returns `true` for histograms with native buckets.
+    fn is_native(&self) -> bool {
+        false
+    }
     /// Returns the own limit of series of the family, or `None` if that of the registry applies.
     fn own_limit(&self) -> Option<usize> {
         None
@@ -113,7 +117,7 @@ impl<M: Metric> Family<M> {
         // Before exemplars are locked, since it changes them.
         self.settle();
         let exemplars = if visitor.takes_exemplars() { self.inner.exemplars.read() } else { None };
-        let mut reading = Reading::default();
+        let mut reading = Reading { takes_native: visitor.takes_native_buckets(), ..Reading::default() };
         let counts = matches!(M::KIND, Kind::Counter | Kind::Histogram);
         let started = |created: Created| if counts { created.millis() } else { None };
         // Most families have no exemplars. The loop without them is the inner loop of a page.
@@ -194,6 +198,10 @@ impl<M: Metric> AnyFamily for Family<M> {
 
     fn bounds(&self) -> &[f64] {
         self.inner.bounds.upper()
+    }
+
+    fn is_native(&self) -> bool {
+        self.inner.bounds.is_native()
     }
 
     fn own_limit(&self) -> Option<usize> {

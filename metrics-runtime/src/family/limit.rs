@@ -1,7 +1,10 @@
-//! The limit of series of a family: its own, or that of its registry.
+//! The limit of series of a family: its own, or that of its registry; and the other settings of a registry for all of
+//! its families.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::schema::NativeSwitch;
 
 /// The default limit of series: the number of series of a family with label values that are only known at run time.
 pub(crate) const DEFAULT_SERIES_LIMIT: usize = 2_000;
@@ -11,6 +14,19 @@ pub(crate) const KNOWN_SERIES_LIMIT: usize = 50_000;
 
 /// The limit of a registry, which families without an own limit share.
 pub(crate) type SharedLimit = Arc<AtomicUsize>;
+
+/// The settings of a registry that its families share.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) limit: SharedLimit,
+    pub(crate) native_durations: NativeSwitch,
+}
+
+impl From<SharedLimit> for Shared {
+    fn from(limit: SharedLimit) -> Self {
+        Self { limit, native_durations: NativeSwitch::default() }
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Limit {

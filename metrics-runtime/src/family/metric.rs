@@ -42,6 +42,8 @@ pub struct Reading {
     pub(crate) buckets: Buckets,
     /// The native buckets, if the histogram has some.
     pub(crate) native: Option<NativeBuckets>,
+    /// `true` if native buckets are read.
+    pub(crate) takes_native: bool,
 }
 
 /// The value of one series at one moment.
@@ -150,9 +152,10 @@ metrics! {
         sample: |histogram| Sample::Histogram(histogram.read()),
         read: |histogram, reading| {
             histogram.read_into(&mut reading.buckets);
-            let Buckets { cumulative, sum } = &reading.buckets;
-            let native = reading.native.as_ref();
-            Value::Histogram(HistogramRef { bounds: histogram.bounds(), cumulative, sum: *sum, native })
+            let Reading { buckets, native, takes_native } = reading;
+            *native = if *takes_native { histogram.native_of(buckets) } else { None };
+            let (bounds, Buckets { cumulative, sum, .. }) = (histogram.bounds_of(buckets), &*buckets);
+            Value::Histogram(HistogramRef { bounds, cumulative, sum: *sum, native: native.as_ref() })
         },
         absorb: |histogram, before, now| if let (Sample::Histogram(before), Sample::Histogram(now)) = (before, now) {
             histogram.absorb(before, now);

@@ -20,7 +20,7 @@ mod table;
 
 pub(crate) use any::{AnyFamily, Owner, visit};
 pub use labelled::Labelled;
-pub(crate) use limit::{DEFAULT_SERIES_LIMIT, KNOWN_SERIES_LIMIT, SharedLimit};
+pub(crate) use limit::{DEFAULT_SERIES_LIMIT, KNOWN_SERIES_LIMIT, Shared, SharedLimit};
 pub use metric::{Info, Metric};
 pub(crate) use removable::{Removable, RemovableTable};
 pub(crate) use removal::removals;
@@ -42,7 +42,7 @@ use crate::exemplars::{Exemplar, StoredExemplar};
 use crate::metric::sync::{Mutex, MutexGuard, OnceLock};
 use crate::metric::{Bounds, First, Striped};
 pub(crate) use crate::schema::name::OVERFLOW;
-use crate::schema::{Descriptor, OpenLabels, Source, shortened};
+use crate::schema::{Descriptor, Kind, OpenLabels, Source, shortened};
 
 /// A metric with all its series, keyed by the full tuple of label values.
 ///
@@ -175,16 +175,22 @@ impl LabelCountError {
 
 impl<M: Metric> Family<M> {
     /// Creates a family of the service. The caller has checked the descriptor.
-    pub(crate) fn new(descriptor: Descriptor, source: Source, limit: SharedLimit) -> Self {
-        Self::of(Owner::Service, descriptor, source, limit)
+    pub(crate) fn new(descriptor: Descriptor, source: Source, shared: impl Into<Shared>) -> Self {
+        Self::of(Owner::Service, descriptor, source, shared)
     }
 
     /// Creates a family of this owner. The caller has checked the descriptor.
-    pub(crate) fn of(owner: Owner, descriptor: Descriptor, source: Source, limit: SharedLimit) -> Self {
+    pub(crate) fn of(owner: Owner, descriptor: Descriptor, source: Source, shared: impl Into<Shared>) -> Self {
+        let shared = shared.into();
+        let mut bounds = Bounds::of(&descriptor);
+        // Histograms of durations.
+        if descriptor.kind == Kind::Histogram && descriptor.unit.as_deref() == Some("seconds") {
+            bounds = bounds.switched_by(shared.native_durations);
+        }
         Self {
             inner: Arc::new(Inner {
-                bounds: Arc::new(Bounds::new(&descriptor.buckets)),
-                limit: Limit::new(descriptor.series_limit, limit),
+                bounds: Arc::new(bounds),
+                limit: Limit::new(descriptor.series_limit, shared.limit),
                 descriptor,
                 source,
                 owner,
@@ -259,6 +265,11 @@ impl<M: Metric> Family<M> {
     /// ```
     pub fn set_series_limit(&self, limit: usize) {
         self.inner.limit.set(limit);
+    }
+
+    /// Keeps the classic buckets of a histogram on the page, whatever [`NativeHistograms`](crate::NativeHistograms) say.
+    pub(crate) fn keep_classic(&self) {
+        self.inner.bounds.keep_classic();
     }
 
     pub(crate) fn series_limit(&self) -> usize {
@@ -384,7 +395,8 @@ impl<M: Metric> Family<M> {
         // A rejected value has changed no number.
         if bounds.accepts(value) {
             let kept = StoredExemplar { exemplar: exemplar.clone(), value, time: *time };
-            self.inner.exemplars.keep(series, bounds.bucket(value), bounds.upper().len() + 1, kept);
+            let last = bounds.upper().len();
+            self.inner.exemplars.keep(series, bounds.bucket(value).min(last), last + 1, kept);
         }
     }
 

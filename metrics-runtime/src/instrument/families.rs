@@ -167,9 +167,13 @@ impl SiteFamilies {
         let (entry_labels, returned_labels) = site.run_time_labels();
         let all_labels = [entry_labels.as_slice(), &returned_labels].concat();
         let (open_entries, open_labels) = site.open_labels();
+        let duration = SiteFamily::new(site, Signal::Duration, registry);
+        if let (Some(duration), Some(_)) = (&duration, site.latency()) {
+            duration.family.keep_classic();
+        }
         Self {
             calls: SiteFamily::new(site, Signal::Calls, registry),
-            duration: SiteFamily::new(site, Signal::Duration, registry),
+            duration,
             observed: SiteFamily::new(site, Signal::Value, registry),
             added: SiteFamily::new(site, Signal::Value, registry),
             in_flight: SiteFamily::new(site, Signal::InFlight, registry),

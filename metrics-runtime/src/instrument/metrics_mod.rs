@@ -26,6 +26,8 @@ pub struct MetricSite {
     pub unit: Option<&'static str>,
     /// The bucket bounds, from `#[buckets(..)]`.
     pub buckets: &'static [f64],
+    /// `true` if `#[buckets(..)]` has `native`.
+    pub native: bool,
     /// The argument `limit` of the module.
     pub limit: Option<usize>,
     /// The labels, from the parameters, each with its values known at compile time.
@@ -88,6 +90,7 @@ impl MetricSite {
             unit: self.unit.map(Cow::Borrowed),
             labels: self.labels.iter().map(|(name, _)| Cow::Borrowed(*name)).collect(),
             buckets: Cow::Borrowed(self.buckets),
+            native: self.native,
             series_limit: self.limit,
             legacy_name: self.legacy_name,
         }
@@ -180,7 +183,7 @@ impl<M: Metric> DeclaredMetric<M> {
 
     #[cold]
     fn switched_off(&'static self) -> &'static M {
-        self.switched_off.get_or_init(|| M::new(&Arc::new(Bounds::new(self.site.buckets))))
+        self.switched_off.get_or_init(|| M::new(&Arc::new(Bounds::of(&self.site.descriptor()))))
     }
 
     #[inline]

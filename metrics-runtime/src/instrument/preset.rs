@@ -43,13 +43,14 @@ pub struct Instrument {
     pub(crate) help: &'static str,
     pub(crate) unit: Option<&'static str>,
     pub(crate) buckets: &'static [f64],
+    pub(crate) native: bool,
     pub(crate) labels: Labels,
     pub(crate) optional: bool,
 }
 
 impl Instrument {
     const fn new(kind: Kind, name: Name, help: &'static str) -> Self {
-        Self { kind, name, help, unit: None, buckets: &[], labels: Labels::All, optional: false }
+        Self { kind, name, help, unit: None, buckets: &[], native: false, labels: Labels::All, optional: false }
     }
 
     /// Creates a counter. The name must end in `_total`.
@@ -85,6 +86,29 @@ impl Instrument {
         name::expect(name::check_metric(name, Kind::Histogram));
         name::expect(name::check_buckets(buckets));
         Self { buckets, ..Self::new(Kind::Histogram, Name::Fixed(name), help) }
+    }
+
+    /// Creates a histogram with native buckets only.
+    ///
+    /// # Panics
+    /// Panics, at compile time in a `const`, if Prometheus does not allow the name.
+    #[must_use]
+    #[track_caller]
+    pub const fn native_histogram(name: &'static str, help: &'static str) -> Self {
+        name::expect(name::check_metric(name, Kind::Histogram));
+        Self { native: true, ..Self::new(Kind::Histogram, Name::Fixed(name), help) }
+    }
+
+    /// Adds native buckets to a histogram, beside the classic ones. See [`Histogram`](crate::Histogram#native-buckets).
+    ///
+    /// # Panics
+    /// Panics, at compile time in a `const`, if the instrument is not a histogram.
+    #[must_use]
+    #[track_caller]
+    pub const fn native(mut self) -> Self {
+        expect_kind(self.kind, Kind::Histogram, "only histograms have native buckets: remove `native`");
+        self.native = true;
+        self
     }
 
     /// Limits the instrument to these of the attribute's labels, in this order. The attribute must declare each of

@@ -61,6 +61,8 @@ pub struct Site {
     pub unit: Option<&'static str>,
     /// The argument `buckets`.
     pub buckets: Option<&'static [f64]>,
+    /// `true` if the attribute has the argument `native`, or `buckets = native`.
+    pub native: bool,
     /// The argument `limit`.
     pub limit: Option<usize>,
     /// The argument `labels`.
@@ -94,6 +96,7 @@ impl Site {
             help: None,
             unit: None,
             buckets: None,
+            native: false,
             limit: None,
             labels: &[],
             timed: false,
@@ -326,7 +329,7 @@ impl Site {
             },
             match (duration, self.latency()) {
                 (Some(duration), Some(_)) => {
-                    Some(Instrument { kind: Kind::Counter, unit: None, buckets: &[], ..duration })
+                    Some(Instrument { kind: Kind::Counter, unit: None, buckets: &[], native: false, ..duration })
                 }
                 _ => None,
             },
@@ -390,6 +393,7 @@ impl Site {
         // A legacy name need not end in the unit that the instrument has.
         let unit =
             instrument.unit.filter(|unit| !self.legacy_name || name::check_unit(&name, instrument.kind, unit).is_ok());
+        let has_own_buckets = !fixed && instrument.kind == Kind::Histogram;
         Descriptor {
             name,
             help,
@@ -397,9 +401,10 @@ impl Site {
             unit: (if fixed { None } else { self.unit }).or(unit).map(Cow::Borrowed),
             labels: self.label_sources(signal, instrument).into_iter().map(|(label, _)| Cow::Borrowed(label)).collect(),
             buckets: match self.buckets {
-                Some(buckets) if !fixed && instrument.kind == Kind::Histogram => Cow::Borrowed(buckets),
+                Some(buckets) if has_own_buckets => Cow::Borrowed(buckets),
                 _ => Cow::Borrowed(instrument.buckets),
             },
+            native: instrument.native || has_own_buckets && self.native,
             series_limit: self.limit,
             legacy_name: self.legacy_name,
         }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
+use super::native::{Cuts, Native, add_to_classic, native_buckets};
 use super::sharded::{Sharded, Thread};
 use super::striped::{add_exclusive, add_f64_exclusive, try_add};
-use super::sync::atomic::{AtomicU64, Ordering};
+use super::sync::OnceLock;
+use super::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::{reject, try_add_f64};
-use crate::schema::Buckets;
+use crate::schema::{Buckets, Descriptor, NativeBuckets, NativeHistograms, NativeSwitch};
 
 /// The upper bounds of the buckets, shared by all series of a family.
 #[derive(Debug)]
@@ -17,21 +19,85 @@ pub struct Bounds {
     upper: Box<[f64]>,
     /// For each bound in seconds, the smallest whole number of nanoseconds above it.
     nanos_above: Box<[u64]>,
+    /// Present if the series have native buckets, or can have.
+    cuts: Option<Cuts>,
+    /// Decides if there are native buckets, in place of the definition.
+    switch: Option<NativeSwitch>,
+    /// `true` if the classic buckets are needed, whatever the switch says.
+    keeps_classic: AtomicBool,
 }
 
 impl Bounds {
     pub(crate) fn new(upper: &[f64]) -> Self {
-        Self { upper: upper.into(), nanos_above: upper.iter().map(|&bound| nanos_above(bound)).collect() }
+        Self {
+            upper: upper.into(),
+            nanos_above: upper.iter().map(|&bound| nanos_above(bound)).collect(),
+            cuts: None,
+            switch: None,
+            // With native buckets alone, nothing would tell that the sum can decrease.
+            keeps_classic: AtomicBool::new(upper.first().is_some_and(|&bound| bound < 0.0)),
+        }
     }
 
+    /// Creates the bounds of a definition.
+    pub(crate) fn of(descriptor: &Descriptor) -> Self {
+        let bounds = Self::new(&descriptor.buckets);
+        if descriptor.native { bounds.native() } else { bounds }
+    }
+
+    /// Adds native buckets.
+    pub(crate) fn native(self) -> Self {
+        Self { cuts: Some(Cuts::new(&self.upper)), ..self }
+    }
+
+    /// Lets a setting add native buckets, or hide the classic ones.
+    pub(crate) fn switched_by(self, switch: NativeSwitch) -> Self {
+        let is_native = self.cuts.is_some();
+        Self { switch: Some(switch).filter(|_| !is_native), ..self.native() }
+    }
+
+    /// Keeps the classic buckets on the page, whatever the setting is.
+    pub(crate) fn keep_classic(&self) {
+        self.keeps_classic.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the bounds on the page.
     pub(crate) fn upper(&self) -> &[f64] {
-        &self.upper
+        let setting = self.switch.as_ref().and_then(|switch| switch.get());
+        let is_hidden = setting == Some(&NativeHistograms::Only) && !self.keeps_classic.load(Ordering::Relaxed);
+        if is_hidden { &[] } else { &self.upper }
+    }
+
+    /// Returns `true` if the histograms have native buckets on a page.
+    pub(crate) fn is_native(&self) -> bool {
+        let is_on = |switch: &NativeSwitch| switch.get().is_some_and(|setting| *setting != NativeHistograms::Off);
+        self.cuts.is_some() && self.switch.as_ref().is_none_or(is_on)
+    }
+
+    /// Returns `true` if it is not decided yet if there are native buckets.
+    fn is_undecided(&self) -> bool {
+        self.switch.as_ref().is_some_and(|switch| switch.get().is_none())
+    }
+
+    /// Returns `true` if a recorded value is counted in native buckets. Decides it, if there is no setting yet.
+    fn records_native(&self) -> bool {
+        if let Some(switch) = &self.switch {
+            switch.get_or_init(|| NativeHistograms::Off);
+        }
+        self.is_native()
     }
 
     /// Returns `true` if the value can be observed. A negative value needs a negative bound, because the sum of a
     /// histogram without negative bounds is a counter.
     pub(crate) fn accepts(&self, value: f64) -> bool {
         value.is_finite() && (value >= 0.0 || self.upper.first().is_some_and(|&bound| bound < 0.0))
+    }
+
+    /// Returns the bucket of a duration.
+    #[inline]
+    fn bucket_of_nanos(&self, nanos: u64) -> usize {
+        // Most calls of a function end in the same few buckets, so the processor predicts the end of the loop.
+        self.nanos_above.iter().take_while(|&&above| nanos >= above).count()
     }
 
     /// Returns the index of the first bucket whose bound is at least `value`.
@@ -56,17 +122,35 @@ fn nanos_above(bound: f64) -> u64 {
 }
 
 /// A histogram: a series of observations, counted in buckets.
+///
+/// # Native buckets
+///
+/// With [`Descriptor::native`](crate::Descriptor::native), the argument `native` of attributes, or
+/// [`Builder::native_histograms`](crate::Builder::native_histograms), it also has the buckets of a [native
+/// histogram](https://prometheus.io/docs/specs/native_histograms/), beside classic buckets or without them. There are
+/// eight for each power of two, each 9% wider than the one before, over the whole range of numbers, so nobody has to
+/// choose bounds. Memory grows with the powers of two that occur, by 128 bytes for each one and thread.
+///
+/// The definitions are those of `client_golang`: schema 3, the zero bucket up to 2<sup>-128</sup>, and the upper bound of
+/// a bucket belongs to it. A series with more than 160 buckets gets a coarser schema, without a reset and without a loss.
+/// Values are accepted as without native buckets: a negative one needs a negative classic bound.
+///
+/// The formats of text have only the classic buckets, and for a histogram without any the bucket `+Inf`.
 #[derive(Debug)]
 pub struct Histogram {
     bounds: Arc<Bounds>,
     base: Shard,
     /// A shard for each thread, after two threads have written the base at the same time.
     shards: Sharded<Shard>,
+    /// The cells that native buckets need in place of counts. Such a histogram has only a base, without shards.
+    native: OnceLock<Box<Native>>,
+    /// `true` if threads get their shards once it is decided which kind of buckets there are.
+    spreads: AtomicBool,
 }
 
 /// The numbers of a histogram, or of the shard of one thread, on separate cache lines.
 #[derive(Debug)]
-struct Shard {
+pub(super) struct Shard {
     lines: Box<[CachePadded<[AtomicU64; LINE]>]>,
 }
 
@@ -81,28 +165,38 @@ const NANOS_CARRY: usize = 1;
 /// The sum of the values observed as `f64`, as its bits.
 const VALUES: usize = 2;
 /// The first of the bucket counts: one for each bound, and one for values above all bounds.
-const COUNTS: usize = 3;
+pub(super) const COUNTS: usize = 3;
 
 impl Shard {
-    fn new(bounds: &Bounds) -> Self {
+    pub(super) fn new(bounds: &Bounds) -> Self {
         let numbers = COUNTS + bounds.upper.len() + 1;
         Self { lines: (0..numbers.div_ceil(LINE)).map(|_| CachePadded::default()).collect() }
     }
 
     #[inline]
-    fn number(&self, i: usize) -> &AtomicU64 {
+    pub(super) fn number(&self, i: usize) -> &AtomicU64 {
         &self.lines[i / LINE][i % LINE]
     }
 
-    /// Adds a duration to a shard that only the current thread writes.
+    /// Like [`number`](Self::number), without code for a panic.
     #[inline]
-    fn observe_nanos_exclusive(&self, bucket: usize, nanos: u64) {
-        add_exclusive(self.number(COUNTS + bucket), 1);
-        let sum = self.number(NANOS).load(Ordering::Relaxed);
-        let (sum, carry) = sum.overflowing_add(nanos);
-        self.number(NANOS).store(sum, Ordering::Relaxed);
+    pub(super) fn get(&self, i: usize) -> Option<&AtomicU64> {
+        self.lines.get(i / LINE).map(|line| &line[i % LINE])
+    }
+
+    fn read(&self, i: usize) -> u64 {
+        self.number(i).load(Ordering::Relaxed)
+    }
+
+    /// Adds a duration to a shard that only the current thread writes, and to one of its counts.
+    #[inline]
+    pub(super) fn observe_nanos_exclusive(&self, count: &AtomicU64, nanos: u64) {
+        add_exclusive(count, 1);
+        let Some(line) = self.lines.first() else { return };
+        let (sum, carry) = line[NANOS].load(Ordering::Relaxed).overflowing_add(nanos);
+        line[NANOS].store(sum, Ordering::Relaxed);
         if carry {
-            add_exclusive(self.number(NANOS_CARRY), 1);
+            add_exclusive(&line[NANOS_CARRY], 1);
         }
     }
 
@@ -117,7 +211,29 @@ impl Shard {
 impl Histogram {
     pub(crate) fn new(bounds: Arc<Bounds>) -> Self {
         let base = Shard::new(&bounds);
-        Self { bounds, base, shards: Sharded::new() }
+        Self { bounds, base, shards: Sharded::new(), native: OnceLock::new(), spreads: AtomicBool::new(false) }
+    }
+
+    /// Returns the cells of a histogram with native buckets.
+    #[inline]
+    fn native(&self) -> Option<(&Cuts, &Native)> {
+        let cuts = self.bounds.cuts.as_ref()?;
+        match self.native.get() {
+            Some(native) => Some((cuts, native)),
+            None => self.first_native(cuts),
+        }
+    }
+
+    /// Creates the cells before the first value, if there are native buckets.
+    #[cold]
+    fn first_native<'a>(&'a self, cuts: &'a Cuts) -> Option<(&'a Cuts, &'a Native)> {
+        let is_native = self.bounds.records_native();
+        let native = is_native.then(|| &**self.native.get_or_init(|| Box::new(Native::new())));
+        if self.spreads.load(Ordering::Relaxed) {
+            self.spreads.store(false, Ordering::Relaxed);
+            self.spread();
+        }
+        Some((cuts, native?))
     }
 
     /// Records an observation.
@@ -133,25 +249,37 @@ impl Histogram {
             );
             return;
         }
-        let bucket = self.bounds.bucket(value);
-        let shard = self.shards.of(Thread::current(), || Shard::new(&self.bounds));
-        match shard {
-            Some(shard) if add_f64_exclusive(shard.number(VALUES), value) => {
-                add_exclusive(shard.number(COUNTS + bucket), 1);
+        let (thread, bounds) = (Thread::current(), &*self.bounds);
+        let own = match self.native() {
+            Some((cuts, native)) => native.of(bounds, cuts, thread, value),
+            None => {
+                let shard = self.shards.of(thread, || Shard::new(bounds));
+                shard.map(|shard| (shard, shard.number(COUNTS + bounds.bucket(value))))
             }
-            _ => self.observe_shared(bucket, value),
+        };
+        match own {
+            Some((shard, count)) if add_f64_exclusive(shard.number(VALUES), value) => add_exclusive(count, 1),
+            _ => self.observe_shared(value),
         }
     }
 
-    fn observe_shared(&self, bucket: usize, value: f64) {
+    fn observe_shared(&self, value: f64) {
         if !try_add_f64(self.base.number(VALUES), value) {
             reject("rejected an observation that would make the sum of a histogram infinite", value);
             return;
         }
-        let count = self.base.number(COUNTS + bucket);
+        let count = self.shared_count(value, || self.bounds.bucket(value));
         if !try_add(count, 1) {
-            self.shards.spread();
+            self.spread();
             count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the count that all threads share of a value, and of its bucket.
+    fn shared_count(&self, value: f64, bucket: impl FnOnce() -> usize) -> &AtomicU64 {
+        match self.native() {
+            Some((cuts, native)) => native.shared(cuts, &self.base, value),
+            None => self.base.number(COUNTS + bucket()),
         }
     }
 
@@ -171,24 +299,39 @@ impl Histogram {
     )]
     #[inline(always)]
     pub(crate) fn observe_nanos_by(&self, thread: Thread, nanos: u64) {
-        // Most calls of a function end in the same few buckets, so the processor predicts the end of the loop.
-        let bucket = self.bounds.nanos_above.iter().take_while(|&&above| nanos >= above).count();
+        // A histogram with native buckets has no such shards, so that others need not ask for them here.
         if let Some(shard) = self.shards.of(thread, || Shard::new(&self.bounds)) {
-            shard.observe_nanos_exclusive(bucket, nanos);
+            shard.observe_nanos_exclusive(shard.number(COUNTS + self.bounds.bucket_of_nanos(nanos)), nanos);
         } else {
-            self.observe_nanos_shared(thread, bucket, nanos);
+            self.observe_nanos_elsewhere(thread, nanos);
         }
     }
 
-    fn observe_nanos_shared(&self, thread: Thread, bucket: usize, nanos: u64) {
-        let count = self.base.number(COUNTS + bucket);
-        if self.shards.is_spread() {
+    /// Records a duration in native buckets, or in the numbers that all threads share.
+    #[inline(never)]
+    fn observe_nanos_elsewhere(&self, thread: Thread, nanos: u64) {
+        if !self.native.get().is_some_and(|native| native.observe_nanos(thread, nanos)) {
+            self.observe_nanos_slowly(thread, nanos);
+        }
+    }
+
+    /// Records a duration in numbers that all threads share, or that do not exist yet.
+    #[inline(never)]
+    fn observe_nanos_slowly(&self, thread: Thread, nanos: u64) {
+        let value = nanos as f64 / 1e9;
+        if let Some((cuts, native)) = self.native()
+            && let Some((shard, count)) = native.of(&self.bounds, cuts, thread, value)
+        {
+            return shard.observe_nanos_exclusive(count, nanos);
+        }
+        let count = self.shared_count(value, || self.bounds.bucket_of_nanos(nanos));
+        if self.is_spread() {
             count.fetch_add(1, Ordering::Relaxed);
             self.base.add_nanos(nanos);
         } else if try_add(count, 1) {
             self.base.add_nanos(nanos);
         } else {
-            self.shards.spread();
+            self.spread();
             self.observe_nanos_by(thread, nanos);
         }
     }
@@ -200,6 +343,9 @@ impl Histogram {
             reject("rejected observations that would make the sum of a histogram infinite", sum);
             return;
         }
+        if let Some((cuts, native)) = self.native() {
+            return native.absorb(cuts, &self.base, &before.cells, &now.cells);
+        }
         let (mut earlier, mut later) = (0, 0);
         for (bucket, total) in now.cumulative.iter().enumerate() {
             let total_before = before.cumulative.get(bucket).copied().unwrap_or(0);
@@ -209,14 +355,25 @@ impl Histogram {
         }
     }
 
-    /// Returns the upper bounds of the classic buckets, without `+Inf`.
-    pub(crate) fn bounds(&self) -> &[f64] {
-        self.bounds.upper()
+    /// Returns the upper bounds of the classic buckets of a reading, without `+Inf`.
+    pub(crate) fn bounds_of(&self, reading: &Buckets) -> &[f64] {
+        &self.bounds.upper[..reading.cumulative.len() - 1]
     }
 
     /// Gives each thread its own shard from now on.
     pub(crate) fn spread(&self) {
-        self.shards.spread();
+        if self.bounds.is_undecided() {
+            self.spreads.store(true, Ordering::Relaxed);
+            return;
+        }
+        match self.native() {
+            Some((_, native)) => native.spread(),
+            None => self.shards.spread(),
+        }
+    }
+
+    fn is_spread(&self) -> bool {
+        self.native().map_or_else(|| self.shards.is_spread(), |(_, native)| native.is_spread())
     }
 
     /// Returns the number of observations.
@@ -235,26 +392,46 @@ impl Histogram {
 
     /// Like [`read`](Self::read), into existing buckets, which are overwritten.
     pub(crate) fn read_into(&self, buckets: &mut Buckets) {
-        let Buckets { cumulative, sum } = buckets;
+        let Buckets { cumulative, sum, cells } = buckets;
         cumulative.clear();
         cumulative.resize(self.bounds.upper.len() + 1, 0);
-        *sum = 0.0;
-        let mut nanos = 0u128;
-        for shard in std::iter::once(&self.base).chain(self.shards.iter()) {
-            let read = |i| shard.number(i).load(Ordering::Relaxed);
-            for (bucket, total) in cumulative.iter_mut().enumerate() {
-                *total += read(COUNTS + bucket);
+        cells.clear();
+        if let (Some(cuts), Some(native)) = (&self.bounds.cuts, self.native.get()) {
+            native.read_into(cuts, &self.base, cells);
+            add_to_classic(cells, &self.bounds, cumulative);
+            *sum = total_sum(std::iter::once(&self.base).chain(native.shards()));
+        } else {
+            let shards = || std::iter::once(&self.base).chain(self.shards.iter());
+            for shard in shards() {
+                for (bucket, total) in cumulative.iter_mut().enumerate() {
+                    *total += shard.read(COUNTS + bucket);
+                }
             }
-            *sum += f64::from_bits(read(VALUES));
-            nanos += u128::from(read(NANOS)) + (u128::from(read(NANOS_CARRY)) << 64);
+            *sum = total_sum(shards());
         }
-        *sum += nanos as f64 / 1e9;
         let mut total = 0;
-        for count in cumulative {
+        for count in &mut *cumulative {
             total += *count;
             *count = total;
         }
+        // Without the buckets that are not on the page.
+        cumulative.drain(..cumulative.len() - 1 - self.bounds.upper().len());
     }
+
+    /// Returns the native buckets of a reading, or `None` if the histogram has none.
+    pub(crate) fn native_of(&self, reading: &Buckets) -> Option<NativeBuckets> {
+        self.bounds.is_native().then(|| native_buckets(&reading.cells))
+    }
+}
+
+/// Returns the sum of all observations.
+fn total_sum<'s>(shards: impl Iterator<Item = &'s Shard>) -> f64 {
+    let (mut sum, mut nanos) = (0.0, 0_u128);
+    for shard in shards {
+        sum += f64::from_bits(shard.read(VALUES));
+        nanos += u128::from(shard.read(NANOS)) + (u128::from(shard.read(NANOS_CARRY)) << 64);
+    }
+    sum + nanos as f64 / 1e9
 }
 
 #[cfg(test)]
@@ -300,7 +477,7 @@ mod tests {
         assert_eq!((h.count_now(), h.read().sum), (1, f64::MAX));
         let below = histogram(&[-1.0, 1.0]);
         below.observe(-3.0);
-        assert_eq!(below.read(), Buckets { cumulative: vec![1, 1, 1], sum: -3.0 });
+        assert_eq!(below.read(), Buckets { cumulative: vec![1, 1, 1], sum: -3.0, ..Buckets::default() });
     }
 
     #[test]
@@ -324,6 +501,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(h.read(), Buckets { cumulative: vec![200_000, 400_000], sum: 250_000.0 });
+        assert_eq!(h.read(), Buckets { cumulative: vec![200_000, 400_000], sum: 250_000.0, ..Buckets::default() });
     }
 }

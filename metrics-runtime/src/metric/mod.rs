@@ -8,6 +8,7 @@ mod gauge;
 mod histogram;
 #[cfg(all(test, models))]
 pub(crate) mod models;
+mod native;
 mod sharded;
 mod striped;
 pub(crate) mod sync;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use loom::thread::{JoinHandle, spawn};
 
+use super::native::native_buckets;
 /// Call it at the end of a model whose main thread writes, because the slot has to be released before the model ends.
 pub(crate) use super::sharded::release_slot;
 use super::sync::model;
@@ -183,7 +184,7 @@ fn a_histogram_loses_nothing_when_threads_collide_and_get_shards() {
             })
         });
         join(threads);
-        assert_eq!(histogram.read(), Buckets { cumulative: vec![1, 4], sum: 12.25 });
+        assert_eq!(histogram.read(), Buckets { cumulative: vec![1, 4], sum: 12.25, ..Buckets::default() });
     });
 }
 
@@ -193,7 +194,7 @@ fn a_histogram_loses_nothing_when_slots_are_reused() {
         let histogram = histogram();
         histogram.spread();
         join([0.5, 4.0, 16.0].map(|value| thread(&histogram, move |histogram| histogram.observe(value))));
-        assert_eq!(histogram.read(), Buckets { cumulative: vec![1, 3], sum: 20.5 });
+        assert_eq!(histogram.read(), Buckets { cumulative: vec![1, 3], sum: 20.5, ..Buckets::default() });
     });
 }
 
@@ -210,7 +211,7 @@ fn a_histogram_loses_nothing_on_its_shared_base() {
             })
         });
         join(threads);
-        assert_eq!(histogram.read(), Buckets { cumulative: vec![4, 4], sum: 2.75 });
+        assert_eq!(histogram.read(), Buckets { cumulative: vec![4, 4], sum: 2.75, ..Buckets::default() });
     });
 }
 
@@ -228,6 +229,53 @@ fn no_bucket_decreases() {
         }
         assert!(first.sum <= second.sum, "{} <= {}", first.sum, second.sum);
         join(threads);
-        assert_eq!(histogram.read(), Buckets { cumulative: vec![0, 2], sum: 12.0 });
+        assert_eq!(histogram.read(), Buckets { cumulative: vec![0, 2], sum: 12.0, ..Buckets::default() });
+    });
+}
+
+fn native_histogram() -> Arc<Histogram> {
+    Arc::new(Histogram::new(Arc::new(Bounds::new(&[1.0]).native())))
+}
+
+/// Returns the number of observations in all native buckets.
+fn native_total(buckets: &Buckets) -> u64 {
+    let native = native_buckets(&buckets.cells);
+    native.zero_count + native.positive.iter().map(|(_, count)| count).sum::<u64>()
+}
+
+#[test]
+fn a_native_histogram_loses_nothing_when_threads_meet_new_octaves_and_get_shards() {
+    model(2, || {
+        let histogram = native_histogram();
+        let threads = [[0.25, 0.5], [0.25, 8.0]].map(|values| {
+            thread(&histogram, move |histogram| {
+                histogram.observe(values[0]);
+                histogram.observe_nanos((values[1] * 1e9) as u64);
+            })
+        });
+        join(threads);
+        let buckets = histogram.read();
+        assert_eq!((&*buckets.cumulative, buckets.sum), (&[3, 4][..], 9.0));
+        assert_eq!(native_buckets(&buckets.cells).positive, [(-16, 2), (-8, 1), (24, 1)]);
+    });
+}
+
+#[test]
+fn no_reading_of_a_native_histogram_is_torn_and_no_bucket_decreases() {
+    model(2, || {
+        let histogram = native_histogram();
+        let threads = [
+            thread(&histogram, |histogram| histogram.observe(4.0)),
+            thread(&histogram, |histogram| histogram.observe_nanos(500_000_000)),
+        ];
+        let [first, second] = [histogram.read(), histogram.read()];
+        for reading in [&first, &second] {
+            assert_eq!(native_total(reading), reading.cumulative[1]);
+        }
+        for (first, second) in first.cumulative.iter().zip(&second.cumulative) {
+            assert!(first <= second, "{first} <= {second}");
+        }
+        join(threads);
+        assert_eq!(native_total(&histogram.read()), 2);
     });
 }

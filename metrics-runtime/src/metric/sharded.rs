@@ -75,6 +75,12 @@ impl<T> Sharded<T> {
         Some(shard.get_or_init(|| Box::new(create())))
     }
 
+    /// Returns the shard of a thread, if it exists and is one of the first.
+    #[inline]
+    pub(crate) fn existing(&self, thread: Thread) -> Option<&T> {
+        Some(self.shards.get()?.first.get(thread.slot)?.get()?)
+    }
+
     /// Returns the shard of the threads without a slot, or `None` if the value has no shards.
     pub(crate) fn shared(&self, create: impl FnOnce() -> T) -> Option<&T> {
         Some(self.shards.get()?.shared.get_or_init(|| Box::new(create())))

@@ -28,6 +28,9 @@ mod standard {
     /// any family needs.
     pub(crate) const TABLE_SIZES: usize = 19;
 
+    /// The number of lists of the octaves of a native histogram. Most durations of one function are in fewer octaves.
+    pub(crate) const OCTAVE_LISTS: usize = 32;
+
     /// Defines a static. In models, each run initializes it again.
     macro_rules! global {
         ($(#[$doc:meta])* static $name:ident: $ty:ty = $init:expr;) => {
@@ -50,6 +53,9 @@ mod models {
 
     /// Low enough that a table fits on the small stack of a loom thread.
     pub(crate) const TABLE_SIZES: usize = 2;
+
+    /// Low enough that two octaves share a list.
+    pub(crate) const OCTAVE_LISTS: usize = 1;
 
     macro_rules! global {
         ($(#[$doc:meta])* static $name:ident: $ty:ty = $init:expr;) => {
@@ -104,7 +110,7 @@ mod models {
                 }
             )*};
         }
-        atomics!(AtomicBool: bool, AtomicU64: u64, AtomicUsize: usize);
+        atomics!(AtomicBool: bool, AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize);
     }
 
     /// The cell of a counted reference, with a lock in place of the algorithm of `arc-swap`.

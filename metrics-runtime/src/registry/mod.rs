@@ -50,9 +50,9 @@ use scrape_errors::ScrapeErrors;
 #[cfg(feature = "circuit-breaker")]
 use crate::family::computed::ComputedSource;
 use crate::family::computed::{Computed, Group};
-use crate::family::{AnyFamily as _, DEFAULT_SERIES_LIMIT, Family, Info, Metric, Owner, SharedLimit};
+use crate::family::{AnyFamily as _, DEFAULT_SERIES_LIMIT, Family, Info, Metric, Owner, Shared};
 use crate::metric::{Counter, Gauge, Histogram, InFlight};
-use crate::schema::{Descriptor, Kind, NameError, Naming, Source, name};
+use crate::schema::{Descriptor, Kind, NameError, Naming, NativeHistograms, Source, name};
 
 /// A set of metric families, and of collectors of the `prometheus` crate.
 ///
@@ -97,7 +97,7 @@ pub struct Registry {
 struct Inner {
     families: Mutex<FamilySet>,
     sources: sources::Sources,
-    limit: SharedLimit,
+    shared: Shared,
     errors: ScrapeErrors,
     /// Registered by the first endpoint.
     #[cfg(feature = "axum")]
@@ -130,7 +130,7 @@ impl Registry {
         let inner = Inner {
             families: Mutex::new(families),
             sources: sources::Sources::default(),
-            limit: Arc::new(AtomicUsize::new(DEFAULT_SERIES_LIMIT)),
+            shared: Arc::new(AtomicUsize::new(DEFAULT_SERIES_LIMIT)).into(),
             errors,
             #[cfg(feature = "axum")]
             scrapes: OnceLock::new(),
@@ -241,7 +241,7 @@ impl Registry {
             };
         }
         families.check_claims(&descriptor, source)?;
-        let family = Family::new(descriptor, source, Arc::clone(&self.inner.limit));
+        let family = Family::new(descriptor, source, self.inner.shared.clone());
         families.insert(Arc::new(family.clone()));
         Ok(family)
     }
@@ -267,7 +267,7 @@ impl Registry {
     pub(crate) fn family_or_detached<M: Metric>(&self, descriptor: &Descriptor, source: Source) -> Family<M> {
         self.family(descriptor.clone(), source).unwrap_or_else(|problem| {
             self.keep_problem(problem);
-            Family::new(descriptor.clone(), source, Arc::clone(&self.inner.limit))
+            Family::new(descriptor.clone(), source, self.inner.shared.clone())
         })
     }
 
@@ -306,7 +306,7 @@ impl Registry {
     /// A family can have [its own limit](Family::set_series_limit). See [`Family`](Family#limit-of-series) for operations
     /// beyond the limit.
     pub fn set_series_limit(&self, limit: usize) {
-        self.inner.limit.store(limit, Ordering::Relaxed);
+        self.inner.shared.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Removes all series with this label value, of all families but those of the toolkit, as [`Family::remove`] does: for
@@ -334,7 +334,13 @@ impl Registry {
     }
 
     pub(crate) fn series_limit(&self) -> usize {
-        self.inner.limit.load(Ordering::Relaxed)
+        self.inner.shared.limit.load(Ordering::Relaxed)
+    }
+
+    /// Decides the buckets of durations. Returns `false` if another decision was made, by a call of this or by the first
+    /// duration.
+    pub(crate) fn decide_native_durations(&self, setting: NativeHistograms) -> bool {
+        *self.inner.shared.native_durations.get_or_init(|| setting) == setting
     }
 
     fn families(&self) -> MutexGuard<'_, FamilySet> {

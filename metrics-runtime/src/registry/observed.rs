@@ -290,7 +290,7 @@ impl Registry {
         {
             return Ok(metric);
         }
-        let limit = Arc::clone(&self.inner.limit);
+        let limit = Arc::clone(&self.inner.shared.limit);
         let metric = Arc::new(ObservedMetric { descriptor, limit, overflowed: AtomicU64::new(0) });
         families.add_group(Group::new(Arc::clone(&metric) as _, source), source)?;
         Ok(metric)

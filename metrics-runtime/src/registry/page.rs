@@ -17,6 +17,7 @@ use crate::visit::Visitor;
 const LONG: Duration = Duration::from_secs(86_400);
 
 /// A written page.
+#[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "only the endpoint reads more than the bytes"))]
 pub(crate) struct Page {
     pub(crate) bytes: Vec<u8>,
     pub(crate) layout: Layout,

@@ -33,8 +33,11 @@ pub struct Descriptor {
     pub unit: Option<Cow<'static, str>>,
     /// The names of the variable labels, in the order in which they are written.
     pub labels: Vec<Cow<'static, str>>,
-    /// The upper bounds of a histogram's buckets, without `+Inf`; empty for other kinds.
+    /// The upper bounds of a histogram's classic buckets, without `+Inf`; empty for other kinds, and for a histogram
+    /// with native buckets only.
     pub buckets: Cow<'static, [f64]>,
+    /// `true` for a histogram with native buckets.
+    pub native: bool,
     /// The largest number of series with label values that are only known at run time, or `None` for the limit of the
     /// registry.
     pub series_limit: Option<usize>,
@@ -51,6 +54,7 @@ impl Descriptor {
             unit: None,
             labels: Vec::new(),
             buckets: Cow::Borrowed(&[]),
+            native: false,
             series_limit: None,
             legacy_name: false,
         }
@@ -76,6 +80,30 @@ impl Descriptor {
         buckets: impl Into<Cow<'static, [f64]>>,
     ) -> Self {
         Self { buckets: buckets.into(), ..Self::new(Kind::Histogram, name, help) }
+    }
+
+    /// Creates the definition of a histogram with native buckets only. Its text has the bucket `+Inf` alone.
+    ///
+    /// ```
+    /// use metrics_runtime::{Descriptor, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let sizes = registry.histogram(Descriptor::native_histogram("upload_bytes", "Size of an upload.").unit("bytes"))?;
+    /// sizes.get_or_create(&[])?.observe(2048.0);
+    /// assert!(registry.render().contains("upload_bytes_bucket{le=\"+Inf\"} 1\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn native_histogram(name: impl Into<Cow<'static, str>>, help: impl Into<Cow<'static, str>>) -> Self {
+        Self { native: true, ..Self::new(Kind::Histogram, name, help) }
+    }
+
+    /// Adds native buckets to a histogram, beside the classic ones. See
+    /// [`Histogram`](crate::Histogram#native-buckets).
+    #[must_use]
+    pub fn native(mut self) -> Self {
+        self.native = true;
+        self
     }
 
     /// Creates the definition of an info. The name must end in `_info`.
@@ -143,8 +171,8 @@ impl Descriptor {
     /// # Errors
     /// Returns the first violation: a name that is not allowed for the kind; a label that is not allowed, reserved or
     /// declared twice; a unit that is not allowed or that the name does not end in, or any unit of an info; a limit of
-    /// series that is not in 1..=1,000,000; or, for a histogram, a bucket list that is empty, not finite or not strictly
-    /// increasing.
+    /// series that is not in 1..=1,000,000; native buckets of another kind than a histogram; or, for a histogram, a
+    /// bucket list that is not finite, not strictly increasing, or empty without native buckets.
     pub fn check(&self) -> Result<(), NameError> {
         if self.legacy_name {
             name::check_legacy(&self.name)?;
@@ -164,7 +192,9 @@ impl Descriptor {
             name::check_series_limit(limit)?;
         }
         if self.kind == Kind::Histogram {
-            name::check_buckets(&self.buckets)?;
+            name::check_buckets_of(&self.buckets, self.native)?;
+        } else if self.native {
+            return Err(name::native_of_other_kind(&self.name, self.kind).into());
         }
         Ok(())
     }
@@ -182,6 +212,8 @@ impl Descriptor {
             Some("labels")
         } else if self.buckets != other.buckets {
             Some("buckets")
+        } else if self.native != other.native {
+            Some("native buckets")
         } else if self.unit != other.unit {
             Some("unit")
         } else if self.help != other.help {

@@ -512,10 +512,9 @@ impl LabelText {
     }
 }
 
-/// An iterator over the names and values of labels. Created by
-/// [`SeriesRef::labels`](crate::visit::SeriesRef::labels).
+/// An iterator over the names and values of labels.
 #[derive(Clone, Debug)]
-pub struct LabelPairs<'a> {
+pub(crate) struct LabelPairs<'a> {
     /// Escaped text, as [`push_pair`] writes it.
     text: &'a str,
 }

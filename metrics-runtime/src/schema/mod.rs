@@ -19,13 +19,13 @@ mod source;
 
 pub use descriptor::Descriptor;
 pub use kind::{Kind, MetricKind};
-pub use label::LabelPairs;
 pub use label::{Label, LabelValue, MAX_LABEL_VALUE_BYTES};
-pub(crate) use label::{LabelText, OpenLabels, each_tuple, shortened, tuple_ordinal};
+pub(crate) use label::{LabelPairs, LabelText, OpenLabels, each_tuple, shortened, tuple_ordinal};
 pub use name::NameError;
 pub(crate) use name::{Check, Problem};
 pub(crate) use naming::Naming;
-pub use native::NativeBuckets;
+pub(crate) use native::NativeSwitch;
+pub use native::{NativeBuckets, NativeHistograms};
 pub use number::Number;
 pub(crate) use number::{Buckets, push_canonical, push_number};
 pub use objective::Objective;

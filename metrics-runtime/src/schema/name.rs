@@ -518,6 +518,18 @@ pub const fn check_buckets(bounds: &[f64]) -> Check {
     check
 }
 
+/// Checks the classic bounds of a histogram, which has none if it has only native buckets.
+///
+/// # Errors
+/// Returns the errors of [`check_buckets`].
+pub(crate) const fn check_buckets_of(bounds: &[f64], native: bool) -> Check {
+    if native && bounds.is_empty() { Ok(()) } else { check_buckets(bounds) }
+}
+
+pub(crate) const fn native_of_other_kind(name: &str, kind: Kind) -> Problem {
+    Problem::new(&["`", name, "` is a ", kind.as_str(), ", and only histograms have native buckets: remove `native`"])
+}
+
 /// Checks the bounds of `linear(start, width, count)`.
 ///
 /// # Errors

@@ -1,5 +1,44 @@
 //! The sparse buckets of a native histogram.
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// The buckets of durations: see [`Builder::native_histograms`](crate::Builder::native_histograms).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum NativeHistograms {
+    /// Classic buckets only.
+    #[default]
+    Off,
+    /// Native buckets, and the classic ones beside them.
+    Beside,
+    /// Native buckets only. A histogram with a latency objective keeps its classic buckets, which its alerts need, and so
+    /// does one with a negative bound.
+    Only,
+}
+
+/// The decision about the buckets of durations of a registry. Without a setting, the first duration decides that they have
+/// no native ones.
+pub(crate) type NativeSwitch = Arc<OnceLock<NativeHistograms>>;
+
+impl NativeHistograms {
+    /// Returns the value of `METRICS_NATIVE_HISTOGRAMS`: `off`, `beside` or `only`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Beside => "beside",
+            Self::Only => "only",
+        }
+    }
+}
+
+impl fmt::Display for NativeHistograms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The buckets of a native histogram at one moment, with the meaning of the `Histogram` of
 /// [`io.prometheus.client`](https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto).
 ///

@@ -41,6 +41,9 @@ pub struct Buckets {
     pub(crate) cumulative: Vec<u64>,
     /// The sum of all observations.
     pub(crate) sum: f64,
+    /// The counts of a histogram with native buckets, from which both kinds of buckets are computed, by ascending
+    /// numbers of its own; empty without native buckets.
+    pub(crate) cells: Vec<(u64, u64)>,
 }
 
 /// Appends a number in the notation of both formats, integers without a fraction.

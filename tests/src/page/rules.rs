@@ -259,6 +259,10 @@ pub fn canonical_bound(bound: f64) -> String {
     if bound.is_infinite() {
         return if bound > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
+    if bound == 0.0 {
+        // Go's clients and Prometheus write negative zero like zero.
+        return "0.0".to_owned();
+    }
     let scientific = format!("{bound:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);

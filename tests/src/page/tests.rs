@@ -276,6 +276,7 @@ fn bounds_are_formatted_as_in_go() {
         (52_428_800.0, "5.24288e+07"),
         (1e100, "1e+100"),
         (-2.5, "-2.5"),
+        (-0.0, "0.0"),
         (f64::INFINITY, "+Inf"),
         (f64::NEG_INFINITY, "-Inf"),
     ];

@@ -86,6 +86,9 @@ impl Http {
         self.check()?;
         clock::start();
         let families = self.families(registry, Source::caller())?;
+        if let (Some(duration), false) = (&families.duration, self.latencies.is_empty()) {
+            duration.keep_classic();
+        }
         let marking = Marking::of(&families);
         let recorder = Recorder {
             families,
