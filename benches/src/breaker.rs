@@ -233,6 +233,26 @@ fn tower_resilience_of_calls(calls: u64) {
     serve(calls, TOWER_RESILIENCE_OF_CALLS.layer(service_fn(served)));
 }
 
+fn sync_plain(calls: u64) {
+    for prompt in 0..calls {
+        black_box(black_box(prompt));
+    }
+}
+
+fn layer_plain(calls: u64) {
+    serve(calls, service_fn(served));
+}
+
+/// The rows of callgrind: the name, ours and the other, each with the name of its batch, and the goal.
+pub const COUNTED: [(&str, (&str, Batch), (&str, Batch), Goal); 6] = [
+    ("no breaker, sync", ("breaker: sync", sync_consecutive), ("breaker: no, sync", sync_plain), Goal::Adds(60.0)),
+    ("no breaker, async", ("breaker: async", consecutive), ("breaker: no, async", plain), Goal::Adds(60.0)),
+    ("no breaker, attribute", ("breaker: attribute", attribute), ("breaker: no, async", plain), Goal::Reported),
+    ("no breaker, layer", ("breaker: layer", layer_consecutive), ("breaker: no, layer", layer_plain), Goal::Reported),
+    ("failsafe, async", ("breaker: async", consecutive), ("breaker: failsafe", failsafe_consecutive), Goal::Reported),
+    ("failsafe, sync", ("breaker: sync", sync_consecutive), ("breaker: failsafe, sync", failsafe_sync), Goal::Reported),
+];
+
 pub fn run(table: &mut Table, crew: &Crew) {
     let rows: [(&str, Batch, Batch, Goal); 11] = [
         ("plain function, attribute", attribute, plain, Goal::Reported),

@@ -1,11 +1,13 @@
 //! Instructions per call, counted by callgrind. The figure does not depend on the load of the machine. It excludes the
 //! kernel and, if callgrind hides the vDSO, also reading the standard clock.
 
+use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::hint::black_box;
 use std::process::Command;
 
+use crate::breaker;
 use crate::calls::{self, native};
 use crate::floor;
 use crate::http;
@@ -17,42 +19,45 @@ const ALONE: &str = "--alone";
 
 const CALLS: u64 = 10_000;
 
-fn batches() -> impl Iterator<Item = (&'static str, Batch)> {
-    let own = [("itself", calls::OURS), ("the floor", floor::batch as Batch)];
-    own.into_iter().chain(calls::PEERS.map(|peer| (peer.name, peer.batch)))
+/// A row: the batches of ours and of the other.
+struct Pair {
+    bench: String,
+    ours: Named,
+    other: Named,
+    goal: Goal,
 }
 
-/// The batches of native histograms.
-fn native_batches() -> impl Iterator<Item = (&'static str, Batch)> {
-    native::PAIRS.into_iter().flat_map(|pair| [pair.ours, pair.other])
+/// A batch, and its name for [`run_alone`].
+type Named = (&'static str, Batch);
+
+fn pairs() -> Vec<Pair> {
+    let pair = |bench: &str, ours, other, goal| Pair { bench: format!("instructions {bench}"), ours, other, goal };
+    let mut pairs = vec![pair("per call: the floor", calls::OURS, ("the floor", floor::batch), Goal::Reported)];
+    for peer in calls::PEERS {
+        pairs.push(pair(&format!("per call: {}", peer.name), peer.ours, (peer.name, peer.batch), Goal::Reported));
+    }
+    for native::Pair { name, ours, other, goal } in native::PAIRS {
+        pairs.push(pair(&format!("of a native histogram: {name}"), ours, other, goal));
+    }
+    for (bench, ours, other, goal) in breaker::COUNTED {
+        pairs.push(pair(&format!("of a closed breaker: {bench}"), ours, other, goal));
+    }
+    for (bench, other, goal) in http::COUNTED {
+        pairs.push(pair(&format!("of an http request: {bench}"), http::OURS_ALONE, other, goal));
+    }
+    pairs
 }
 
 pub fn run(table: &mut Table) {
-    let bench = |name: &str| format!("instructions per call: {name}");
-    if !batches().skip(1).any(|(name, _)| table.wants(&bench(name))) {
-        return;
-    }
-    let ours = match counted(batches().next().map_or("", |(name, _)| name)) {
-        Ok(ours) => ours,
-        Err(why) => return table.skip(format!("instructions per call: {why}")),
-    };
-    for (name, _) in batches().skip(1).filter(|(name, _)| table.wants(&bench(name))).collect::<Vec<_>>() {
-        match counted(name) {
-            Ok(other) => table.row(bench(name), ours, other, Goal::Reported),
-            Err(why) => table.skip(format!("{}: {why}", bench(name))),
+    let mut known = HashMap::new();
+    for Pair { bench, ours, other, goal } in pairs() {
+        if !table.wants(&bench) {
+            continue;
         }
-    }
-}
-
-/// Compares native histograms with classic ones, and with those of a peer.
-pub fn run_native(table: &mut Table) {
-    for native::Pair { name, ours, other, goal } in native::PAIRS {
-        let bench = format!("native histogram, instructions: {name}");
-        if table.wants(&bench) {
-            match counted(ours.0).and_then(|ours| Ok((ours, counted(other.0)?))) {
-                Ok((ours, other)) => table.row(bench, ours, other, goal),
-                Err(why) => table.skip(format!("{bench}: {why}")),
-            }
+        let mut count = |name| known.entry(name).or_insert_with(|| counted(name)).clone();
+        match count(ours.0).and_then(|ours| Ok((ours, count(other.0)?))) {
+            Ok((ours, other)) => table.row(bench, ours, other, goal),
+            Err(why) => table.skip(format!("{bench}: {why}")),
         }
     }
 }
@@ -79,10 +84,8 @@ fn counted(name: &str) -> Result<f64, String> {
 
 /// Runs the batch of this name. Returns `false` if there is none.
 pub fn run_alone(name: &str) -> bool {
-    let Some((_, batch)) = batches().chain(native_batches()).chain(http::ALONE).find(|(other, _)| *other == name)
-    else {
-        return false;
-    };
+    let mut batches = pairs().into_iter().flat_map(|pair| [pair.ours, pair.other]);
+    let Some((_, batch)) = batches.find(|(other, _)| *other == name) else { return false };
     batch(100);
     counted_batch(batch, CALLS);
     true

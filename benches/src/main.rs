@@ -73,7 +73,6 @@ fn measure_all(filter: String, quick: bool) -> ExitCode {
     memory::run(&mut table);
     documents::run(&mut table);
     instructions::run(&mut table);
-    instructions::run_native(&mut table);
     compile::run(&mut table, quick);
     calls::run_disabled(&mut table, &crew);
     if table.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

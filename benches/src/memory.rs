@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use metrics_runtime::track;
 
+use crate::calls::PEERS;
+use crate::measure::Batch;
 use crate::pages::{self, Build, Size};
 use crate::table::{Goal, Table};
 
@@ -85,6 +87,12 @@ pub fn run(table: &mut Table) {
             }
         }
     }
+    for peer in PEERS.iter().filter(|peer| peer.name.starts_with("hotpath")) {
+        let bench = format!("memory, bytes kept of 1,000,000 calls: {}", peer.name);
+        if table.wants(&bench) {
+            table.row(bench, kept(peer.ours.1), kept(peer.batch), Goal::AtMost(1.0));
+        }
+    }
     let [tracked, plain] = [size_of_val(&tracked([0; 1024])), size_of_val(&plain([0; 1024]))];
     table.row("future, bytes: the plain function", tracked as f64, plain as f64, Goal::Adds(48.0));
 }
@@ -92,6 +100,13 @@ pub fn run(table: &mut Table) {
 fn live(build: Build, size: Size) -> f64 {
     let (_page, _, bytes) = counted(|| build(size));
     bytes / (size.counters + size.histograms) as f64
+}
+
+/// Returns the bytes that stay allocated after calls of a function that was called before, also those of threads to which
+/// the calls send their measurements.
+fn kept(calls: Batch) -> f64 {
+    calls(1_000);
+    counted(|| calls(1_000_000)).2
 }
 
 #[track]

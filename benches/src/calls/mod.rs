@@ -2,6 +2,7 @@
 //! histogram of seven buckets. Every library does the same work, in the way that its own documentation recommends.
 
 mod autometrics;
+mod hotpath;
 mod measured;
 mod metered;
 pub mod metrics;
@@ -48,45 +49,63 @@ pub fn drive<F: Future>(calls: u64, call: impl Fn(u64) -> F) {
 /// A peer, and the goals of our call against it on one thread and on two.
 pub struct Peer {
     pub name: &'static str,
+    /// Our calls of the same kind, async or not, and their name for callgrind.
+    pub ours: (&'static str, Batch),
     pub batch: Batch,
     goals: [Goal; 2],
 }
 
-pub const OURS: Batch = ours::batch;
+/// Our calls, and their name for callgrind.
+pub const OURS: (&str, Batch) = ("itself", ours::batch);
 
-pub const PEERS: [Peer; 7] = [
+/// The threads of `hotpath` run from its first call on, so it is the last peer.
+pub const PEERS: [Peer; 9] = [
     Peer {
         name: "prometheus, cached children",
+        ours: OURS,
         batch: prometheus::cached,
         goals: [Goal::AtLeast(2.0), Goal::AtLeast(4.0)],
     },
     Peer {
         name: "prometheus, with_label_values",
+        ours: OURS,
         batch: prometheus::looked_up,
         goals: [Goal::AtLeast(2.5), Goal::AtLeast(6.0)],
     },
-    Peer { name: "autometrics", batch: autometrics::batch, goals: [Goal::AtLeast(4.0), Goal::AtLeast(8.0)] },
-    Peer { name: "metrics + exporter", batch: metrics::batch, goals: [Goal::Better; 2] },
-    Peer { name: "prometheus-client", batch: prometheus_client::batch, goals: [Goal::Better; 2] },
-    Peer { name: "measured", batch: measured::batch, goals: [Goal::Better; 2] },
-    Peer { name: "metered", batch: metered::batch, goals: [Goal::Better; 2] },
+    Peer {
+        name: "autometrics",
+        ours: OURS,
+        batch: autometrics::batch,
+        goals: [Goal::AtLeast(4.0), Goal::AtLeast(8.0)],
+    },
+    Peer { name: "metrics + exporter", ours: OURS, batch: metrics::batch, goals: [Goal::Better; 2] },
+    Peer { name: "prometheus-client", ours: OURS, batch: prometheus_client::batch, goals: [Goal::Better; 2] },
+    Peer { name: "measured", ours: OURS, batch: measured::batch, goals: [Goal::Better; 2] },
+    Peer { name: "metered", ours: OURS, batch: metered::batch, goals: [Goal::Better; 2] },
+    Peer { name: "hotpath", ours: OURS, batch: hotpath::batch, goals: [Goal::Better; 2] },
+    Peer {
+        name: "hotpath, sync",
+        ours: ("itself, sync", ours::sync_batch),
+        batch: hotpath::sync_batch,
+        goals: [Goal::Better; 2],
+    },
 ];
 
 pub fn run(table: &mut Table, crew: &Crew) {
+    run_time_labels::run(table, crew);
     for threads in [1, 2] {
         let goal = if threads == 1 { Goal::AtMost(1.5) } else { Goal::Reported };
-        let (ours, other) = (Contender { batch: OURS, threads }, Contender { batch: floor::batch, threads });
+        let (ours, other) = (Contender { batch: OURS.1, threads }, Contender { batch: floor::batch, threads });
         compare(table, crew, format!("call, ns: the floor, {}", counted(threads)), ours, other, goal);
     }
-    let (ours, other) = (Contender { batch: OURS, threads: 2 }, Contender { batch: OURS, threads: 1 });
+    let (ours, other) = (Contender { batch: OURS.1, threads: 2 }, Contender { batch: OURS.1, threads: 1 });
     compare(table, crew, "call, ns: 2 threads, itself on 1 thread".into(), ours, other, Goal::AtMost(1.15));
     for peer in PEERS {
         for (threads, goal) in [1, 2].into_iter().zip(peer.goals) {
-            let (ours, other) = (Contender { batch: OURS, threads }, Contender { batch: peer.batch, threads });
+            let (ours, other) = (Contender { batch: peer.ours.1, threads }, Contender { batch: peer.batch, threads });
             compare(table, crew, format!("call, ns: {}, {}", peer.name, counted(threads)), ours, other, goal);
         }
     }
-    run_time_labels::run(table, crew);
     native::run(table, crew);
 }
 

@@ -13,12 +13,23 @@ async fn generate(prompt: u64) -> Result<u64, Failed> {
     Ok(black_box(prompt))
 }
 
+#[track_ryot]
+fn generate_now(prompt: u64) -> Result<u64, Failed> {
+    Ok(black_box(prompt))
+}
+
 async fn plain(prompt: u64) -> Result<u64, Failed> {
     Ok(black_box(prompt))
 }
 
 pub(super) fn batch(calls: u64) {
     drive(calls, generate);
+}
+
+pub(super) fn sync_batch(calls: u64) {
+    for prompt in 0..calls {
+        _ = black_box(generate_now(black_box(prompt)));
+    }
 }
 
 fn plain_batch(calls: u64) {

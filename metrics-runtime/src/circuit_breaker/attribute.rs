@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Pending;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use super::Verdict;
 use super::breaker::CircuitBreaker;
@@ -282,11 +282,7 @@ where
         }
         match self.project() {
             BehindBreakerProjection::Admitted { call, permit, judge } => {
-                let returned = ready!(permit.poll(call, cx));
-                if let Some(judge) = judge.take() {
-                    permit.complete(judge(&returned).into());
-                }
-                Poll::Ready(returned)
+                permit.poll_to_end(call, cx, judge, |judge, returned| judge(returned))
             }
             BehindBreakerProjection::Fallback { future } => future.poll(cx),
             BehindBreakerProjection::Unstarted { .. } | BehindBreakerProjection::Ended => {

@@ -152,6 +152,7 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// See [`acquire`](Self::acquire).
+    #[inline]
     pub fn acquire_owned(&self) -> Result<Permit<'static>, CircuitOpen> {
         self.inner.admit().map(|admission| Permit::owned(Arc::clone(&self.inner), admission))
     }
@@ -326,7 +327,7 @@ impl Inner {
     pub(super) fn admit(&self) -> Result<Admission, CircuitOpen> {
         let packed = self.packed_state();
         if packed.admits() {
-            return Ok(Admission { generation: packed.generation(), probe: None });
+            return Ok(Admission { packed, probe: None });
         }
         self.admit_unless_open(packed)
     }
@@ -351,8 +352,8 @@ impl Inner {
     /// Returns the start of a call that is admitted now, on the breaker's clock, or zero if calls are not measured. Not in
     /// the [`Admission`], which fits into two registers.
     #[inline]
-    pub(super) fn start(&self) -> u64 {
-        if self.state.slow.is_some() { self.now() } else { 0 }
+    pub(super) fn start(&self, admission: Admission) -> u64 {
+        if !admission.packed.ignores_success() && self.state.slow.is_some() { self.now() } else { 0 }
     }
 
     /// Not inlined, so that calls that are not measured do not reserve registers for the clock.
@@ -362,8 +363,21 @@ impl Inner {
     }
 
     /// Records the end of a call.
+    ///
+    /// A success that changes nothing but its count is recorded without calling a function, so that the caller saves no
+    /// registers.
     #[inline]
     pub(super) fn complete(&self, admission: Admission, start: u64, completion: Completion) {
+        let is_counted_only = completion == Completion::Success
+            && admission.packed.ignores_success()
+            && admission.packed == self.packed_state();
+        if !is_counted_only || !self.completed[Completion::Success as usize].add_to_own_shard(1) {
+            self.complete_in_general(admission, start, completion);
+        }
+    }
+
+    #[inline(never)]
+    fn complete_in_general(&self, admission: Admission, start: u64, completion: Completion) {
         let slow = self.state.slow.is_some_and(|slow| self.now().saturating_sub(start) > slow);
         if completion == Completion::Success && !slow {
             self.completed[Completion::Success as usize].add(1);
@@ -374,7 +388,6 @@ impl Inner {
     }
 
     /// Records the end of a call that is not a success in time.
-    #[inline(never)]
     fn complete_otherwise(&self, admission: Admission, completion: Completion, slow: bool) {
         let result = if slow && !self.settings.is_failure(completion) { Completion::Slow } else { completion };
         self.completed[result as usize].add(1);
@@ -383,11 +396,10 @@ impl Inner {
         }
     }
 
-    #[inline]
     fn succeed(&self, admission: Admission) {
         let packed = self.packed_state();
         // A call that an earlier state admitted does not count for the current state.
-        if packed.generation() != admission.generation {
+        if packed.generation() != admission.packed.generation() {
             return;
         }
         // A thread that is suspended here for the rest of this state adds one success to the window of a later state. A

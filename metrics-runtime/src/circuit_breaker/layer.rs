@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::Verdict;
 use super::breaker::CircuitBreaker;
 use super::open::CircuitOpen;
-use super::permit::{Guarded, Permit};
+use super::permit::Permit;
 use crate::contained::contained;
 
 /// A layer that puts a service, client or route, behind a [`CircuitBreaker`].
@@ -146,19 +146,15 @@ where
     fn call(&mut self, request: Q) -> Self::Future {
         let state = match self.breaker.acquire_owned() {
             // If the inner service panics in `call`, the permit is dropped by the panic, which is a failure.
-            Ok(permit) => ResponseState::Call {
-                call: guard(permit, || self.inner.call(request)),
-                judge: Some(self.judge.clone()),
-            },
+            Ok(mut permit) => {
+                let call = self.inner.call(request);
+                permit.wait();
+                ResponseState::Call { call, permit, judge: Some(self.judge.clone()) }
+            }
             Err(open) => ResponseState::Rejected { result: Some(self.reject.reject(open)) },
         };
         ResponseFuture { state }
     }
-}
-
-fn guard<F: Future>(permit: Permit<'static>, call: impl FnOnce() -> F) -> Guarded<'static, F> {
-    let future = call();
-    permit.guard(future)
 }
 
 pin_project_lite::pin_project! {
@@ -175,7 +171,8 @@ pin_project_lite::pin_project! {
     enum ResponseState<F, J, T, E> {
         Call {
             #[pin]
-            call: Guarded<'static, F>,
+            call: F,
+            permit: Permit<'static>,
             judge: Option<J>,
         },
         Rejected {
@@ -199,12 +196,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            ResponseStateProj::Call { call, judge } => {
-                let (returned, permit) = std::task::ready!(call.poll(cx));
-                if let Some(judge) = judge.take() {
-                    permit.record(contained(|| judge.judge(&returned)).unwrap_or(Verdict::Failure));
-                }
-                Poll::Ready(returned)
+            ResponseStateProj::Call { call, permit, judge } => {
+                permit.poll_to_end(call, cx, judge, |judge, returned| {
+                    contained(|| judge.judge(returned)).unwrap_or(Verdict::Failure)
+                })
             }
             // There is no result if the future is polled after it has completed, which is an error of the caller.
             ResponseStateProj::Rejected { result } => result.take().map_or(Poll::Pending, Poll::Ready),

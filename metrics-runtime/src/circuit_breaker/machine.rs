@@ -5,14 +5,14 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use super::clock::{Clock, nanos};
-use super::settings::Settings;
+use super::settings::{Policy, Settings};
 use super::window::{CallCount, Fault, Ratios, Window};
 use super::{Completion, State, Transition};
 
 /// A function that is called with each transition.
 pub(super) type Listener = Arc<dyn Fn(&Transition) + Send + Sync>;
 
-/// The state as one integer, so that it can be read without the lock: the generation, a flag, and the state.
+/// The state as one integer, so that it can be read without the lock: the generation, two flags, and the state.
 ///
 /// Every change of state increments the generation. A call compares generations to find out if the state that admitted
 /// it has ended.
@@ -21,15 +21,27 @@ pub(super) struct PackedState(pub(super) u64);
 
 /// The flag for [`PackedState::needs_success`].
 const NEEDS_SUCCESS: u64 = 1 << 3;
+/// The flag of breakers that measure or count all calls. It never changes.
+const WATCHES_CALLS: u64 = 1 << 4;
+/// The number of bits below the generation.
+const FLAGS: u32 = 5;
 
 impl PackedState {
-    const fn new(generation: u64, state: State, needs_success: bool) -> Self {
-        Self(generation << 4 | if needs_success { NEEDS_SUCCESS } else { 0 } | state as u64)
+    const fn new(generation: u64, state: State, needs_success: bool, watches_calls: bool) -> Self {
+        let needs_success = if needs_success { NEEDS_SUCCESS } else { 0 };
+        let watches_calls = if watches_calls { WATCHES_CALLS } else { 0 };
+        Self(generation << FLAGS | watches_calls | needs_success | state as u64)
     }
 
     #[inline]
     pub(super) const fn generation(self) -> u64 {
-        self.0 >> 4
+        self.0 >> FLAGS
+    }
+
+    /// Returns `true` if the breaker is closed, and a success changes nothing but its count.
+    #[inline]
+    pub(super) const fn ignores_success(self) -> bool {
+        self.0 & ((1 << FLAGS) - 1) == State::Closed as u64
     }
 
     /// Returns `true` if the breaker is closed or disabled, and so admits all calls.
@@ -59,7 +71,7 @@ impl PackedState {
 /// The state that admitted a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Admission {
-    pub(super) generation: u64,
+    pub(super) packed: PackedState,
     /// The number of the probe, if the call is one.
     pub(super) probe: Option<std::num::NonZero<u64>>,
 }
@@ -93,6 +105,8 @@ pub(super) struct Machine {
     phase: Phase,
     generation: u64,
     window: Window,
+    /// `true` if calls are measured, or counted in a window.
+    watches_calls: bool,
     /// The number of times that the breaker has opened since it was last closed.
     opened: u32,
     /// The number of the next probe.
@@ -153,6 +167,7 @@ impl Machine {
             phase: Phase::Closed,
             generation: 0,
             window: Window::new(settings),
+            watches_calls: settings.slow.is_some() || !matches!(settings.policy, Policy::Consecutive { .. }),
             opened: 0,
             next_probe: std::num::NonZero::<u64>::MIN,
             transitions: Transitions::default(),
@@ -175,7 +190,7 @@ impl Machine {
     }
 
     pub(super) fn packed_state(&self) -> PackedState {
-        PackedState::new(self.generation, self.state(), self.window.needs_success())
+        PackedState::new(self.generation, self.state(), self.window.needs_success(), self.watches_calls)
     }
 
     /// Returns the end of the open state, or `None` if the breaker is in another state.
@@ -229,9 +244,9 @@ impl Machine {
     pub(super) fn admit(&mut self, cx: Context<'_>) -> Result<Admission, Rejection> {
         let now = cx.clock.now();
         self.apply_elapsed_time(now);
-        let (state, generation) = (self.state(), self.generation);
+        let (state, packed) = (self.state(), self.packed_state());
         match &mut self.phase {
-            Phase::Closed | Phase::Disabled => Ok(Admission { generation, probe: None }),
+            Phase::Closed | Phase::Disabled => Ok(Admission { packed, probe: None }),
             Phase::Open { until, .. } => Err(Rejection { state, retry_after: Some(until.saturating_sub(now)) }),
             Phase::ForcedOpen => Err(Rejection { state, retry_after: None }),
             Phase::HalfOpen { probes, succeeded } => {
@@ -241,7 +256,7 @@ impl Machine {
                     let number = self.next_probe;
                     self.next_probe = number.saturating_add(1);
                     probes.push(Probe { number, lease_ends: now.saturating_add(nanos(cx.settings.lease)) });
-                    return Ok(Admission { generation, probe: Some(number) });
+                    return Ok(Admission { packed, probe: Some(number) });
                 }
                 let free = probes.iter().map(|probe| probe.lease_ends).min().unwrap_or(now);
                 Err(Rejection { state, retry_after: Some(free.saturating_sub(now).min(MAX_HALF_OPEN_RETRY)) })
@@ -251,7 +266,7 @@ impl Machine {
 
     /// Applies the end of a call with this result. Does nothing if another state admitted the call.
     pub(super) fn complete(&mut self, cx: Context<'_>, admission: Admission, result: Completion, slow: bool) {
-        if admission.generation != self.generation {
+        if admission.packed.generation() != self.generation {
             return;
         }
         let fault = Fault { failed: cx.settings.is_failure(result), slow };
@@ -286,7 +301,7 @@ impl Machine {
 
     /// Begins the step of `now` in a window over time. Does nothing if another state admitted the call.
     pub(super) fn begin_step(&mut self, cx: Context<'_>, admission: Admission, now: u64) {
-        if admission.generation == self.generation {
+        if admission.packed.generation() == self.generation {
             self.window.begin_step(cx.call_count, now);
         }
     }

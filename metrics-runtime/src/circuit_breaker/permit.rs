@@ -1,6 +1,8 @@
 //! Permits for single calls.
 
 use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,9 +28,13 @@ use crate::instrument::poll::poll_flagged;
 /// while its thread panics.
 #[must_use = "a permit that is dropped at once counts as cancelled"]
 pub struct Permit<'breaker> {
-    breaker: BreakerRef<'breaker>,
-    /// `None` after the call has ended.
-    admission: Option<Admission>,
+    running: Running<BreakerRef<'breaker>>,
+}
+
+/// An admitted call. If it is dropped before [`complete`](Self::complete), it was cancelled or has panicked.
+struct Running<B: Deref<Target = Inner>> {
+    breaker: B,
+    admission: Admission,
     /// The start of the call, from [`Inner::start`].
     start: u64,
     progress: Progress,
@@ -39,8 +45,22 @@ enum BreakerRef<'breaker> {
     Owned(Arc<Inner>),
 }
 
-/// The progress of the call, which decides if a dropped permit is a failure.
+impl Deref for BreakerRef<'_> {
+    type Target = Inner;
+
+    #[inline]
+    fn deref(&self) -> &Inner {
+        match self {
+            Self::Borrowed(breaker) => breaker,
+            Self::Owned(breaker) => breaker,
+        }
+    }
+}
+
+/// The progress of the call, which decides if a dropped permit is a failure. A whole word, so that a move of the permit
+/// copies no padding.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
 enum Progress {
     /// The permit does not run the call. If the permit is dropped while the thread panics, the call has failed.
     Unguarded,
@@ -48,25 +68,37 @@ enum Progress {
     Polling,
     /// The future waits for its next poll. If the permit is dropped, the call was cancelled.
     Waiting,
+    /// The end of the call was recorded.
+    Ended,
 }
 
 impl<'breaker> Permit<'breaker> {
     #[inline]
     pub(super) fn borrowed(breaker: &'breaker Inner, admission: Admission) -> Self {
-        let (breaker, start) = (BreakerRef::Borrowed(breaker), breaker.start());
-        Self { breaker, admission: Some(admission), start, progress: Progress::Unguarded }
+        Self::new(BreakerRef::Borrowed(breaker), admission)
     }
 
+    #[inline]
     pub(super) fn owned(breaker: Arc<Inner>, admission: Admission) -> Self {
-        let start = breaker.start();
-        Self { breaker: BreakerRef::Owned(breaker), admission: Some(admission), start, progress: Progress::Unguarded }
+        Self::new(BreakerRef::Owned(breaker), admission)
+    }
+
+    #[inline]
+    fn new(breaker: BreakerRef<'breaker>, admission: Admission) -> Self {
+        Self { running: Running::new(breaker, admission) }
     }
 
     /// Returns a future that runs the call, and yields its output together with the permit.
     #[inline]
     pub fn guard<F: Future>(mut self, call: F) -> Guarded<'breaker, F> {
-        self.progress = Progress::Waiting;
+        self.wait();
         Guarded { call, permit: Some(self) }
+    }
+
+    /// Notes that the call runs in a future that has not been polled.
+    #[inline]
+    pub(super) fn wait(&mut self) {
+        self.running.progress = Progress::Waiting;
     }
 
     /// Records that the call succeeded.
@@ -91,50 +123,102 @@ impl<'breaker> Permit<'breaker> {
     /// Records the result of the call.
     #[inline]
     pub fn record(mut self, verdict: Verdict) {
-        self.complete(verdict.into());
+        if let BreakerRef::Borrowed(breaker) = self.running.breaker {
+            // This permit has nothing to drop. Its drop is a call, for which the permit would have to be in memory.
+            let running = &ManuallyDrop::new(self).running;
+            breaker.complete(running.admission, running.start, verdict.into());
+        } else {
+            self.running.complete(verdict.into());
+        }
     }
 
+    /// See [`Running::poll_to_end`].
     #[inline]
-    pub(super) fn poll<F: Future>(&mut self, call: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let polled = poll_flagged(&mut self.progress, Progress::Polling, Progress::Waiting, call, cx);
-        if polled.is_ready() {
-            self.progress = Progress::Unguarded;
+    pub(super) fn poll_to_end<F: Future, J>(
+        &mut self,
+        call: Pin<&mut F>,
+        cx: &mut Context<'_>,
+        judge: &mut Option<J>,
+        verdict: impl FnOnce(J, &F::Output) -> Verdict,
+    ) -> Poll<F::Output> {
+        self.running.poll_to_end(call, cx, judge, verdict)
+    }
+}
+
+impl<B: Deref<Target = Inner>> Running<B> {
+    #[inline]
+    fn new(breaker: B, admission: Admission) -> Self {
+        let start = breaker.start(admission);
+        Self { breaker, admission, start, progress: Progress::Unguarded }
+    }
+
+    /// Polls the call, and records its end with its verdict. `judge` is `None` from then on: a further poll is an error of
+    /// the caller, and must not let the call end a second time.
+    #[inline]
+    fn poll_to_end<F: Future, J>(
+        &mut self,
+        call: Pin<&mut F>,
+        cx: &mut Context<'_>,
+        judge: &mut Option<J>,
+        verdict: impl FnOnce(J, &F::Output) -> Verdict,
+    ) -> Poll<F::Output> {
+        if judge.is_some() {
+            self.progress = Progress::Polling;
+        }
+        let polled = call.poll(cx);
+        match &polled {
+            Poll::Ready(returned) => {
+                if let Some(judge) = judge.take() {
+                    self.complete(verdict(judge, returned).into());
+                }
+            }
+            Poll::Pending if judge.is_some() => self.progress = Progress::Waiting,
+            Poll::Pending => {}
         }
         polled
     }
 
     #[inline]
-    pub(super) fn complete(&mut self, completion: Completion) {
-        if let Some(admission) = self.admission.take() {
-            match &self.breaker {
-                BreakerRef::Borrowed(breaker) => breaker.complete(admission, self.start, completion),
-                BreakerRef::Owned(breaker) => breaker.complete(admission, self.start, completion),
-            }
+    fn complete(&mut self, completion: Completion) {
+        if std::mem::replace(&mut self.progress, Progress::Ended) != Progress::Ended {
+            self.breaker.complete(self.admission, self.start, completion);
         }
     }
 }
 
 // A panic leaves the state of the breaker valid. So the future of a call is as unwind safe as its body.
-impl UnwindSafe for Permit<'_> {}
-impl RefUnwindSafe for Permit<'_> {}
+impl<B: Deref<Target = Inner>> UnwindSafe for Running<B> {}
+impl<B: Deref<Target = Inner>> RefUnwindSafe for Running<B> {}
 
-impl Drop for Permit<'_> {
+impl<B: Deref<Target = Inner>> Drop for Running<B> {
     #[inline]
     fn drop(&mut self) {
-        if self.admission.is_some() {
-            let panicked = match self.progress {
-                Progress::Unguarded => std::thread::panicking(),
-                Progress::Polling => true,
-                Progress::Waiting => false,
-            };
-            self.complete(if panicked { Completion::Failure } else { Completion::Cancelled });
+        if self.progress != Progress::Ended {
+            complete_dropped(&self.breaker, self.admission, self.start, self.progress);
         }
+    }
+}
+
+/// Records the end of a call whose permit was dropped. Not a method, so that the call can stay in registers.
+#[cold]
+fn complete_dropped(breaker: &Inner, admission: Admission, start: u64, progress: Progress) {
+    let panicked = match progress {
+        Progress::Unguarded => std::thread::panicking(),
+        Progress::Polling => true,
+        Progress::Waiting | Progress::Ended => false,
+    };
+    breaker.complete(admission, start, if panicked { Completion::Failure } else { Completion::Cancelled });
+}
+
+impl<B: Deref<Target = Inner>> fmt::Debug for Running<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("admission", &self.admission).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Permit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("admission", &self.admission).finish_non_exhaustive()
+        f.debug_struct("Permit").field("admission", &self.running.admission).finish_non_exhaustive()
     }
 }
 
@@ -157,7 +241,9 @@ impl<'breaker, F: Future> Future for Guarded<'breaker, F> {
         let this = self.project();
         // There is no permit if the future is polled after it has completed, which is an error of the caller.
         let Some(permit) = this.permit else { return Poll::Pending };
-        let returned = ready!(permit.poll(this.call, cx));
+        let progress = &mut permit.running.progress;
+        let returned = ready!(poll_flagged(progress, Progress::Polling, Progress::Waiting, this.call, cx));
+        *progress = Progress::Unguarded;
         this.permit.take().map_or(Poll::Pending, |permit| Poll::Ready((returned, permit)))
     }
 }
@@ -170,7 +256,7 @@ pin_project_lite::pin_project! {
         #[pin]
         call: F,
         breaker: &'breaker CircuitBreaker,
-        permit: Option<Permit<'breaker>>,
+        running: Option<Running<&'breaker Inner>>,
         judge: Option<J>,
     }
 }
@@ -178,7 +264,7 @@ pin_project_lite::pin_project! {
 impl<'breaker, F, J> Calling<'breaker, F, J> {
     #[inline]
     pub(super) fn new(breaker: &'breaker CircuitBreaker, call: F, judge: J) -> Self {
-        Self { call, breaker, permit: None, judge: Some(judge) }
+        Self { call, breaker, running: None, judge: Some(judge) }
     }
 }
 
@@ -194,18 +280,16 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
-        let permit = match this.permit {
-            Some(permit) => permit,
-            None => match this.breaker.acquire() {
-                Ok(permit) => this.permit.insert(permit),
+        let running = match this.running {
+            Some(running) => running,
+            None => match this.breaker.inner().admit() {
+                Ok(admission) => this.running.insert(Running::new(this.breaker.inner(), admission)),
                 Err(open) => return Poll::Ready(Err(open.into())),
             },
         };
-        let returned = ready!(permit.poll(this.call, cx));
-        if let Some(judge) = this.judge.take() {
+        running.poll_to_end(this.call, cx, this.judge, |judge, returned| {
             // A panic of the classification is a failure, not a panic of the caller.
-            permit.complete(contained(|| judge(&returned)).unwrap_or(Verdict::Failure).into());
-        }
-        Poll::Ready(returned)
+            contained(|| judge(returned)).unwrap_or(Verdict::Failure)
+        })
     }
 }

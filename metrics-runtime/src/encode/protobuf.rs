@@ -30,7 +30,7 @@ impl ProtobufPage {
 
     fn end_family(&mut self) {
         match self.family.take() {
-            Some((start, true)) => Message(&mut self.out).put_length(start),
+            Some((start, true)) => Message(&mut self.out).end(start),
             Some((start, false)) => {
                 self.out.truncate(start);
                 self.layout.drop_last();
@@ -46,6 +46,7 @@ impl Visitor for ProtobufPage {
         self.family = Some((self.out.len(), false));
         self.layout.start(family.name, self.out.len());
         let mut message = Message(&mut self.out);
+        message.start();
         message.string(1, family.name);
         message.string(2, family.help);
         message.uint(
@@ -157,17 +158,29 @@ impl Message<'_> {
     /// Writes a field that is a message, or a packed list of numbers.
     fn message(&mut self, field: u32, write: impl FnOnce(&mut Message<'_>)) {
         self.tag(field, WIRE_TYPE_LEN);
-        let start = self.0.len();
+        let start = self.start();
         write(self);
-        self.put_length(start);
+        self.end(start);
     }
 
-    /// Puts the length of everything from `start` in front of it.
-    fn put_length(&mut self, start: usize) {
-        let end = self.0.len();
-        let Ok(()) = self.encoder().encode_varint64((end - start) as u64);
-        let prefix = self.0.len() - end;
-        self.0[start..].rotate_right(prefix);
+    /// Starts a message with one byte for its length, which is enough for most, and returns its start.
+    fn start(&mut self) -> usize {
+        self.0.push(0);
+        self.0.len() - 1
+    }
+
+    /// Ends the message that was started here: writes its length, and moves it if the length takes more than one byte.
+    fn end(&mut self, start: usize) {
+        let (first, end) = (start + 1, self.0.len());
+        let Ok(()) = self.encoder().encode_varint64((end - first) as u64);
+        self.0[start] = self.0[end];
+        if self.0.len() - end == 1 {
+            self.0.truncate(end);
+        } else {
+            let prefix = self.0.len() - end - 1;
+            self.0.remove(end);
+            self.0[first..].rotate_right(prefix);
+        }
     }
 
     fn label(&mut self, field: u32, name: &str, value: &str) {

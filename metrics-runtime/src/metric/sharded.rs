@@ -81,6 +81,13 @@ impl<T> Sharded<T> {
         Some(self.shards.get()?.first.get(thread.slot)?.get()?)
     }
 
+    /// Returns the shard that the current thread has created, or `None` if there is none or it is not among the first.
+    #[inline]
+    pub(crate) fn own(&self) -> Option<&T> {
+        let slot = SLOT.try_with(Cell::get).unwrap_or(NONE);
+        self.shards.get()?.first.get(slot)?.get().map(AsRef::as_ref)
+    }
+
     /// Returns the shard of the threads without a slot, or `None` if the value has no shards.
     pub(crate) fn shared(&self, create: impl FnOnce() -> T) -> Option<&T> {
         Some(self.shards.get()?.shared.get_or_init(|| Box::new(create())))

@@ -54,6 +54,13 @@ impl Striped {
         }
     }
 
+    /// Adds a number to the shard of the current thread and wraps. Returns `false`, and adds nothing, if the thread has no
+    /// shard yet: it calls no function that creates one.
+    #[inline]
+    pub(crate) fn add_to_own_shard(&self, n: u64) -> bool {
+        self.shards.own().map(|shard| add_exclusive(&shard.whole, n)).is_some()
+    }
+
     fn add_shared(&self, thread: Thread, n: u64) {
         if self.shards.is_spread() {
             self.base.fetch_add(n, Ordering::Relaxed);

@@ -530,7 +530,14 @@ impl<'a> Iterator for LabelPairs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let text = self.text.strip_prefix(',').unwrap_or(self.text);
-        let (name, rest) = text.split_once("=\"")?;
+        // No name has an equals sign.
+        let (name, rest) = text.split_once('=')?;
+        let rest = rest.strip_prefix('"')?;
+        let (plain, after) = rest.split_once('"')?;
+        if !plain.contains('\\') {
+            self.text = after;
+            return Some((name, Cow::Borrowed(plain)));
+        }
         let mut escape = false;
         let end = rest.bytes().position(|byte| {
             let ends = byte == b'"' && !escape;

@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// open, and not hold any.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The media type of pages in protobuf.
+const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+
 /// The behaviour of a client.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -119,7 +122,8 @@ async fn connect(target: SocketAddr, number: usize) -> io::Result<TcpStream> {
 /// Returns a request for the page in one of its forms, with a random timeout.
 fn request(path: &str, random: &mut Random) -> String {
     let names = ["", "", "?name[]=flood_total", "?name[]=slow&name[]=none"][random.index(4)];
-    let accept = ["text/plain", "application/openmetrics-text"][random.index(2)];
+    let formats = ["text/plain", "application/openmetrics-text", PROTOBUF];
+    let accept = formats[random.index(formats.len())];
     let coding = ["identity", "gzip"][random.index(2)];
     let micros = 10 << random.below(22);
     let seconds = Duration::from_micros(micros + random.below(micros)).as_secs_f64();

@@ -7,9 +7,11 @@ use bytes::Buf as _;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
+#[cfg(feature = "axum")]
+use http_body_util::combinators::UnsyncBoxBody;
 use pin_project_lite::pin_project;
 
-use super::ending::LongLived;
+use super::ending::{LongLived, Outcome};
 use super::guard::Guard;
 use super::head::ResponseHead;
 
@@ -40,11 +42,12 @@ impl<B: Body> TrackedBody<B> {
 impl TrackedBody<axum::body::Body> {
     /// Tracks the body without changing its type. A body that is already complete is not boxed again.
     #[inline]
-    pub(super) fn track_in_place(response: &mut Response<axum::body::Body>, mut guard: Guard) {
-        let remaining = begin_body(response, &mut guard);
+    pub(super) fn track_in_place(response: &mut Response<axum::body::Body>, guard: &mut Guard) {
+        let remaining = begin_body(response, guard);
         if guard.is_active() {
-            let inner = std::mem::take(response.body_mut());
-            *response.body_mut() = axum::body::Body::new(Self { inner, guard, remaining });
+            let (inner, guard) = (std::mem::take(response.body_mut()), std::mem::take(guard));
+            // Axum does not wrap a body that is boxed and has its own type of errors.
+            *response.body_mut() = axum::body::Body::new(UnsyncBoxBody::new(Self { inner, guard, remaining }));
         }
     }
 }
@@ -89,31 +92,26 @@ impl<B: Body> Body for TrackedBody<B> {
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let this = self.project();
-        if !this.guard.is_active() {
-            return this.inner.poll_frame(cx);
-        }
-        this.guard.note_read();
-        let (mut inner, remaining) = (this.inner, this.remaining);
-        let (polled, bytes, is_last) = this.guard.run(|| {
-            let polled = inner.as_mut().poll_frame(cx);
-            let (bytes, is_last) = match &polled {
+        let mut this = self.project();
+        this.guard.begin_read();
+        let polled = this.inner.as_mut().poll_frame(cx);
+        if this.guard.is_active() {
+            let (mut bytes, mut ended) = (0, None);
+            match &polled {
                 Poll::Ready(Some(Ok(frame))) => {
-                    let bytes = frame.data_ref().map(|data| data.remaining() as u64);
+                    let data = frame.data_ref().map(|data| data.remaining() as u64);
+                    bytes = data.unwrap_or(0);
                     // After the last announced byte, servers do not poll again, whether or not the body reports its
                     // end.
-                    (bytes.unwrap_or(0), is_last_frame(bytes, remaining) || inner.is_end_stream())
+                    if is_last_frame(data, this.remaining) || this.inner.is_end_stream() {
+                        ended = Some(Outcome::Completed);
+                    }
                 }
-                _ => (0, false),
-            };
-            (polled, bytes, is_last)
-        });
-        this.guard.add_response_bytes(bytes);
-        match &polled {
-            Poll::Ready(None) => this.guard.complete(),
-            Poll::Ready(Some(Err(_))) => this.guard.fail(),
-            _ if is_last => this.guard.complete(),
-            _ => {}
+                Poll::Ready(Some(Err(_))) => ended = Some(Outcome::Failed),
+                Poll::Ready(None) => ended = Some(Outcome::Completed),
+                Poll::Pending => {}
+            }
+            this.guard.end_read(bytes, ended);
         }
         polled
     }

@@ -58,18 +58,10 @@ struct Extra {
 }
 
 impl Extra {
-    #[inline]
     fn of<B>(series: &Shared<Series>, mark: Option<Mark>, request: &mut Request<B>) -> Option<Box<Self>> {
-        let families = &series.recorder().families;
-        let is_needed = families.request_size.is_some() || families.upgrades_open.is_some() || mark.is_some();
-        if is_needed { Self::new(series, mark, request).map(Box::new) } else { None }
-    }
-
-    #[cold]
-    fn new<B>(series: &Shared<Series>, mark: Option<Mark>, request: &mut Request<B>) -> Option<Self> {
         let (received, upgrade) = (ReceivedBytes::begin(series, request), OpenUpgrade::begin(series, request));
         let is_needed = received.is_some() || upgrade.is_some() || mark.is_some();
-        is_needed.then_some(Self { received, upgrade, mark })
+        is_needed.then(|| Box::new(Self { received, upgrade, mark }))
     }
 
     fn is_skipped(&self) -> bool {
@@ -79,24 +71,63 @@ impl Extra {
 
 impl Active {
     #[inline]
-    fn begin<B>(series: Shared<Series>, mark: Option<Mark>, request: &mut Request<B>) -> Self {
-        let start = Moment::now();
-        let mut extracted = ExtractedValues::default();
-        if !series.recorder().extracted.is_empty() {
-            series.recorder().extracted.extract_from_request(RequestHead::of(request), &mut extracted);
-        }
-        series.enter();
+    fn begin(series: Shared<Series>) -> Self {
         Self {
-            extra: Extra::of(&series, mark, request),
             series,
-            start,
+            start: Moment::now(),
             status: None,
             response_bytes: 0,
-            extracted,
+            extracted: ExtractedValues::default(),
+            extra: None,
             is_read: false,
             is_stream: false,
             running: false,
             end_of_stream: AtomicBool::new(false),
+        }
+    }
+
+    /// Like [`begin`](Self::begin), for a request that is marked, or whose layer records more than the default metrics.
+    #[inline(never)]
+    fn begin_with_more<B>(series: Shared<Series>, mark: Option<Mark>, request: &mut Request<B>) -> Self {
+        let mut active = Self::begin(series);
+        let recorder = active.series.recorder();
+        if !recorder.extracted.is_empty() {
+            recorder.extracted.extract_from_request(RequestHead::of(request), &mut active.extracted);
+        }
+        active.series.enter();
+        active.extra = Extra::of(&active.series, mark, request);
+        active
+    }
+
+    #[cold]
+    fn finish_unusual(&self, ending: Ending) {
+        let mut request_bytes = None;
+        if let Some(extra) = &self.extra {
+            if extra.is_skipped() {
+                return self.series.exit();
+            }
+            request_bytes = extra.received.as_ref().and_then(ReceivedBytes::bytes);
+        }
+        self.series.record(&FinishedRequest {
+            ending,
+            start: self.start,
+            extracted: &self.extracted,
+            request_bytes,
+            response_bytes: self.response_bytes,
+        });
+    }
+
+    /// Records what only the head of the response shows, for a layer that records more than the default metrics.
+    #[inline(never)]
+    fn on_response_with_more(&mut self, response: ResponseHead<'_>) {
+        let recorder = self.series.recorder();
+        if !recorder.extracted.is_empty() {
+            recorder.extracted.extract_from_response(response, &mut self.extracted);
+        }
+        if !labels::is_upgrade(self.series.method(), response.status()) {
+            self.series.observe_first_byte(self.start);
+        } else if let Some(upgrade) = self.extra.as_ref().and_then(|extra| extra.upgrade.as_ref()) {
+            upgrade.accept();
         }
     }
 }
@@ -114,13 +145,16 @@ impl Guard {
         if routes.marks_requests() {
             return Self::begin_marked(routes, series, request);
         }
-        Self(Some(Active::begin(series.clone(), None, request)))
+        if series.records_more() {
+            return Self(Some(Active::begin_with_more(series.clone(), None, request)));
+        }
+        Self(Some(Active::begin(series.clone())))
     }
 
     #[cold]
     fn begin_marked<B>(routes: &Routes, series: &Shared<Series>, request: &mut Request<B>) -> Self {
         let marked = Mark::add(routes, series, request);
-        Self(marked.map(|(mark, series)| Active::begin(series, Some(mark), request)))
+        Self(marked.map(|(mark, series)| Active::begin_with_more(series, Some(mark), request)))
     }
 
     /// Returns `true` if the request is still to be recorded.
@@ -142,20 +176,22 @@ impl Guard {
     #[inline]
     pub(super) fn run_service<T>(&mut self, code: impl FnOnce() -> T) -> T {
         let returned = self.run(code);
-        if self.is_skipped() {
-            self.skip();
-        }
+        self.skip_if_marked();
         returned
     }
 
+    /// Skips the request if it has reached a route with the layer [`Skip`].
     #[inline]
-    fn is_skipped(&self) -> bool {
+    pub(super) fn skip_if_marked(&mut self) {
         let extra = self.0.as_ref().and_then(|active| active.extra.as_deref());
-        extra.is_some_and(Extra::is_skipped)
+        if extra.is_some_and(Extra::is_skipped) {
+            self.skip();
+        }
     }
 
+    /// Marks the time in which code of the application runs, as [`run`](Self::run) does.
     #[inline]
-    fn set_running(&mut self, running: bool) {
+    pub(super) fn set_running(&mut self, running: bool) {
         if let Some(active) = &mut self.0 {
             active.running = running;
         }
@@ -169,28 +205,36 @@ impl Guard {
             self.skip();
             return false;
         }
-        let status = response.status();
+        let (status, method) = (response.status(), active.series.method());
         active.status = Some(status);
-        let recorder = active.series.recorder();
-        if !recorder.extracted.is_empty() {
-            recorder.extracted.extract_from_response(response, &mut active.extracted);
+        if active.series.records_more() {
+            active.on_response_with_more(response);
         }
-        if labels::is_upgrade(active.series.method(), status) {
-            if let Some(upgrade) = active.extra.as_ref().and_then(|extra| extra.upgrade.as_ref()) {
-                upgrade.accept();
-            }
+        if labels::is_upgrade(method, status) {
             self.finish(Outcome::Upgraded);
             return false;
         }
-        active.series.observe_first_byte(active.start);
-        labels::has_body(active.series.method(), status)
+        labels::has_body(method, status)
     }
 
-    /// Adds bytes of the response body.
+    /// Notes that the body is read, which is code of the application.
     #[inline]
-    pub(super) fn add_response_bytes(&mut self, bytes: u64) {
+    pub(super) fn begin_read(&mut self) {
         if let Some(active) = &mut self.0 {
+            active.is_read = true;
+            active.running = true;
+        }
+    }
+
+    /// Adds the bytes that were read of the response body, and records the response if its body has ended.
+    #[inline]
+    pub(super) fn end_read(&mut self, bytes: u64, ended: Option<Outcome>) {
+        if let Some(active) = &mut self.0 {
+            active.running = false;
             active.response_bytes = active.response_bytes.saturating_add(bytes);
+            if let Some(outcome) = ended {
+                self.finish(outcome);
+            }
         }
     }
 
@@ -208,14 +252,6 @@ impl Guard {
         }
     }
 
-    /// Notes that the body is read.
-    #[inline]
-    pub(super) fn note_read(&mut self) {
-        if let Some(active) = &mut self.0 {
-            active.is_read = true;
-        }
-    }
-
     /// Records a response that was sent to its end.
     pub(super) fn complete(&mut self) {
         self.finish(Outcome::Completed);
@@ -227,21 +263,28 @@ impl Guard {
     }
 
     fn finish(&mut self, outcome: Outcome) {
-        let Some(active) = self.0.take() else { return };
-        let mut request_bytes = None;
-        if let Some(extra) = &active.extra {
-            if extra.is_skipped() {
-                return active.series.exit();
-            }
-            request_bytes = extra.received.as_ref().and_then(ReceivedBytes::bytes);
+        let Some(active) = &self.0 else { return };
+        let ending = Ending { outcome, status: active.status, is_stream: active.is_stream };
+        if active.extra.is_some() || !active.series.record_usual(ending, active.start) {
+            active.finish_unusual(ending);
         }
-        active.series.record(&FinishedRequest {
-            ending: Ending { outcome, status: active.status, is_stream: active.is_stream },
-            start: active.start,
-            extracted: &active.extracted,
-            request_bytes,
-            response_bytes: active.response_bytes,
-        });
+        self.0 = None;
+    }
+
+    /// Records a request that was dropped before its end was noticed.
+    #[cold]
+    fn finish_dropped(&mut self) {
+        let Some(active) = &mut self.0 else { return };
+        let outcome = if active.running {
+            Outcome::Panicked
+        } else if *active.end_of_stream.get_mut() {
+            Outcome::Completed
+        } else if active.status.is_some() && !active.is_read {
+            Outcome::Unread
+        } else {
+            Outcome::Cancelled
+        };
+        self.finish(outcome);
     }
 
     /// Ends the request without recording it.
@@ -254,18 +297,10 @@ impl Guard {
 }
 
 impl Drop for Guard {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(active) = &mut self.0 {
-            let outcome = if active.running {
-                Outcome::Panicked
-            } else if *active.end_of_stream.get_mut() {
-                Outcome::Completed
-            } else if active.status.is_some() && !active.is_read {
-                Outcome::Unread
-            } else {
-                Outcome::Cancelled
-            };
-            self.finish(outcome);
+        if self.is_active() {
+            self.finish_dropped();
         }
     }
 }

@@ -11,6 +11,8 @@ mod families;
 mod future;
 mod guard;
 mod head;
+#[cfg(feature = "axum")]
+mod known_paths;
 mod labels;
 mod layer;
 mod mark;

@@ -11,7 +11,7 @@ use super::routes::Origin;
 use super::shared::Shared;
 use crate::exemplars::{self, Exemplar};
 use crate::family::{self, Family, Metric, OVERFLOW};
-use crate::metric::{Counter, InFlight, Moment, Thread};
+use crate::metric::{Counter, Histogram, InFlight, Moment, Thread};
 
 /// The families and label settings that all requests of a layer share.
 pub(super) struct Recorder {
@@ -37,9 +37,6 @@ struct Place {
 #[derive(Default)]
 struct CachedSeries(OnceLock<Option<Place>>);
 
-/// In place of a number: the metric is not recorded.
-const NOT_RECORDED: u32 = u32::MAX;
-
 /// Returns the place of the series with these values. The program bounds their number, so the limit of series does not
 /// apply, and the series gets its shards at once.
 fn known_place<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
@@ -54,6 +51,21 @@ fn limited_place<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> 
     Some(number)
 }
 
+/// Returns the series with these values, or `None` if it is new and the limit is reached.
+fn stored<M: Metric>(
+    recorder: &Shared<Recorder>,
+    family: impl for<'a> Fn(&'a Families) -> Option<&'a Family<M>>,
+    values: &[&str],
+    is_open: bool,
+) -> Option<StoredSeries<M>> {
+    let Some(of_recorder) = family(&recorder.families) else { return Some(StoredSeries::None) };
+    let place = if is_open { limited_place(of_recorder, values) } else { known_place(of_recorder, values) };
+    let number = place?;
+    let of_program = if let Shared::Static(recorder) = recorder { family(&recorder.families) } else { None };
+    let series = of_program.and_then(|family| family.numbered(number));
+    Some(series.map_or(StoredSeries::Numbered(number), StoredSeries::Static))
+}
+
 #[inline]
 fn numbered<M: Metric>(family: &Family<M>, number: u32) -> &M {
     family.numbered(number).unwrap_or_else(|| family.overflow())
@@ -65,6 +77,9 @@ pub(super) struct Series {
     endpoint: Box<str>,
     origin: Origin,
     method: usize,
+    /// `true` if the layer records more than the default metrics: in flight, first bytes, sizes, upgrades or extracted
+    /// labels. The code for them is out of line.
+    records_more: bool,
     /// The promised latency in seconds, if cancelled requests count against it.
     promised: Option<f64>,
     in_flight: CachedSeries,
@@ -82,13 +97,42 @@ pub(super) struct Series {
 /// The excluded families, and the series without them, or `None` if no family is left.
 type Reduced = ([bool; Families::COUNT], Option<Shared<Series>>);
 
-/// The numbers of the series for one ending.
+/// The series for one ending, except those of `records_more`.
 #[derive(Clone, Copy)]
 struct EndingSeries {
     ending: Ending,
-    requests: u32,
-    duration: u32,
-    opentelemetry: u32,
+    aborted: Option<Aborted>,
+    requests: StoredSeries<Counter>,
+    duration: StoredSeries<Histogram>,
+    opentelemetry: StoredSeries<Histogram>,
+}
+
+/// A series in its family.
+enum StoredSeries<M: 'static> {
+    /// The metric is not recorded.
+    None,
+    /// Of the global registry.
+    Static(&'static M),
+    Numbered(u32),
+}
+
+impl<M> Clone for StoredSeries<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for StoredSeries<M> {}
+
+impl<M: Metric> StoredSeries<M> {
+    #[inline]
+    fn get(self, family: Option<&Family<M>>) -> Option<&M> {
+        match self {
+            Self::Static(series) => Some(series),
+            Self::Numbered(number) => family.map(|family| numbered(family, number)),
+            Self::None => None,
+        }
+    }
 }
 
 /// A request that is over.
@@ -102,6 +146,18 @@ pub(super) struct FinishedRequest<'a> {
     pub(super) response_bytes: u64,
 }
 
+impl Recorder {
+    /// Returns `true` if more than the default metrics are recorded.
+    fn records_more(&self) -> bool {
+        let Families { first_byte, in_flight, request_size, response_size, upgrades, upgrades_open, .. } =
+            &self.families;
+        [first_byte, request_size, response_size].into_iter().any(Option::is_some)
+            || [in_flight, upgrades_open].into_iter().any(Option::is_some)
+            || upgrades.is_some()
+            || !self.extracted.is_empty()
+    }
+}
+
 impl Series {
     pub(super) fn new(recorder: &Shared<Recorder>, endpoint: &str, origin: Origin, method: usize) -> Self {
         let promised = || recorder.latencies.iter().find(|(route, _)| *route == *endpoint).map(|(_, seconds)| *seconds);
@@ -110,6 +166,7 @@ impl Series {
             endpoint: endpoint.into(),
             origin,
             method,
+            records_more: recorder.records_more(),
             promised: recorder.families.overdue.as_ref().and_then(|_| promised()),
             in_flight: CachedSeries::default(),
             first_byte: CachedSeries::default(),
@@ -170,8 +227,14 @@ impl Series {
         &self.recorder
     }
 
+    #[inline]
     pub(super) fn method(&self) -> usize {
         self.method
+    }
+
+    #[inline]
+    pub(super) fn records_more(&self) -> bool {
+        self.records_more
     }
 
     /// Returns the series with the labels `method` and `endpoint`, and these further ones.
@@ -246,11 +309,63 @@ impl Series {
         }
     }
 
-    /// Records a request that is over. Called from one place only, where it is inlined.
+    /// Records a request that is over in the cached series of its ending. Returns `false`, and records nothing, if they
+    /// are not cached or not all that is recorded.
     #[inline]
+    pub(super) fn record_usual(&self, ending: Ending, start: Moment) -> bool {
+        if self.records_more {
+            return false;
+        }
+        let cached = self.by_ending.iter().map_while(OnceLock::get).find(|series| series.ending == ending);
+        let Some(series) = cached.filter(|series| series.aborted.is_none()) else { return false };
+        self.record_cached(series, start);
+        true
+    }
+
+    /// Records a request that is over.
     pub(super) fn record(&self, request: &FinishedRequest<'_>) {
+        if self.records_more {
+            self.record_more(request);
+        }
+        if let Some(aborted) = request.ending.aborted() {
+            self.record_aborted(aborted, request);
+        }
+        match self.ending_series(request) {
+            Some(series) => self.record_cached(series, request.start),
+            None => self.record_uncached(request),
+        }
+    }
+
+    #[inline]
+    fn record_cached(&self, series: &EndingSeries, start: Moment) {
+        let (families, thread) = (&self.recorder.families, Thread::current());
+        let mut nanos = 0;
+        let duration = series.duration.get(families.duration.as_ref());
+        let opentelemetry = series.opentelemetry.get(families.opentelemetry.as_ref());
+        if duration.is_some() || opentelemetry.is_some() {
+            nanos = start.elapsed_nanos();
+        }
+        if let Some(duration) = duration {
+            duration.observe_nanos_by(thread, nanos);
+        }
+        if let Some(opentelemetry) = opentelemetry {
+            opentelemetry.observe_nanos(nanos);
+        }
+        if self.records_more {
+            self.exit();
+        }
+        // Last: a scrape that includes this count includes everything else about the request.
+        if let Some(requests) = series.requests.get(families.requests.as_ref()) {
+            requests.inc_by_thread(thread);
+        }
+        if exemplars::is_installed() {
+            self.record_exemplars(series, nanos);
+        }
+    }
+
+    /// Records the sizes and the upgrade of a request that is over.
+    fn record_more(&self, request: &FinishedRequest<'_>) {
         let families = &self.recorder.families;
-        let thread = Thread::current();
         if let (Some(family), Some(bytes)) = (&families.request_size, request.request_bytes) {
             self.cached(family, &self.request_size, &[]).observe(bytes as f64);
         }
@@ -259,36 +374,10 @@ impl Series {
         {
             self.cached(family, &self.response_size, &[]).observe(request.response_bytes as f64);
         }
-        if let Some(aborted) = request.ending.aborted() {
-            self.record_aborted(aborted, request);
-        }
         if let Some(family) = &families.upgrades
             && request.ending.outcome == Outcome::Upgraded
         {
             self.cached(family, &self.upgrades, &[]).inc();
-        }
-        let series = if self.recorder.extracted.is_empty() { self.ending_series(request) } else { None };
-        let Some(series) = series else { return self.record_uncached(request) };
-        let mut nanos = 0;
-        if series.duration != NOT_RECORDED || series.opentelemetry != NOT_RECORDED {
-            nanos = request.start.elapsed_nanos();
-            for (family, number) in
-                [(&families.duration, series.duration), (&families.opentelemetry, series.opentelemetry)]
-            {
-                if let Some(family) = family
-                    && number != NOT_RECORDED
-                {
-                    numbered(family, number).observe_nanos_by(thread, nanos);
-                }
-            }
-        }
-        self.exit();
-        // Last: a scrape that includes this count includes everything else about the request.
-        if let Some(family) = &families.requests {
-            numbered(family, series.requests).inc_by_thread(thread);
-        }
-        if exemplars::is_installed() {
-            self.record_exemplars(series, nanos);
         }
     }
 
@@ -299,15 +388,12 @@ impl Series {
         let Some(exemplar) = exemplars::current() else { return };
         let families = &self.recorder.families;
         let seconds = nanos as f64 / 1e9;
-        for (family, number) in [(&families.duration, series.duration), (&families.opentelemetry, series.opentelemetry)]
-        {
-            attach(family.as_ref(), |family| family.numbered(number), seconds, &exemplar);
-        }
-        attach(families.requests.as_ref(), |family| family.numbered(series.requests), 1.0, &exemplar);
+        attach(families.duration.as_ref(), series.duration, seconds, &exemplar);
+        attach(families.opentelemetry.as_ref(), series.opentelemetry, seconds, &exemplar);
+        attach(families.requests.as_ref(), series.requests, 1.0, &exemplar);
     }
 
     /// Counts an aborted response, and a broken promise.
-    #[cold]
     fn record_aborted(&self, aborted: Aborted, request: &FinishedRequest<'_>) {
         if let Some(family) = &self.recorder.families.aborted {
             self.cached(family, &self.aborted[aborted as usize], &aborted.labels()).inc();
@@ -322,7 +408,6 @@ impl Series {
     }
 
     /// Returns the cached series for this ending, or `None` if an operation counts as an overflow or the cache is full.
-    #[inline]
     fn ending_series(&self, request: &FinishedRequest<'_>) -> Option<&EndingSeries> {
         let mut new = None;
         for slot in &self.by_ending {
@@ -346,22 +431,26 @@ impl Series {
 
     #[cold]
     fn create_ending_series(&self, request: &FinishedRequest<'_>) -> Option<EndingSeries> {
-        fn number<M: Metric>(family: Option<&Family<M>>, values: &[&str], is_open: bool) -> Option<u32> {
-            let Some(family) = family else { return Some(NOT_RECORDED) };
-            if is_open { limited_place(family, values) } else { known_place(family, values) }
-        }
-        if self.origin == Origin::Overflow {
+        if self.origin == Origin::Overflow || !self.recorder.extracted.is_empty() {
             return None;
         }
-        let (families, ending) = (&self.recorder.families, request.ending);
+        let ending = request.ending;
         let is_open = self.is_open(request);
         let values = LabelValues::of(self, request, Detail::Full);
+        let recorder = &self.recorder;
         Some(EndingSeries {
             ending,
-            requests: number(families.requests.as_ref(), values.requests(), is_open)?,
-            duration: number(families.duration.as_ref().filter(|_| ending.has_duration()), values.duration(), is_open)?,
-            opentelemetry: number(
-                families.opentelemetry.as_ref().filter(|_| ending.has_opentelemetry()),
+            aborted: ending.aborted(),
+            requests: stored(recorder, |families| families.requests.as_ref(), values.requests(), is_open)?,
+            duration: stored(
+                recorder,
+                |families| families.duration.as_ref().filter(|_| ending.has_duration()),
+                values.duration(),
+                is_open,
+            )?,
+            opentelemetry: stored(
+                recorder,
+                |families| families.opentelemetry.as_ref().filter(|_| ending.has_opentelemetry()),
                 &values.opentelemetry,
                 is_open,
             )?,
@@ -436,15 +525,15 @@ impl<'a> Bounded<'a> {
     }
 }
 
-/// Attaches an exemplar to a series. Does nothing if the request was recorded in the overflow series.
+/// Attaches an exemplar to a series.
 fn attach<M: Metric>(
     family: Option<&Family<M>>,
-    series: impl FnOnce(&Family<M>) -> Option<&M>,
+    series: StoredSeries<M>,
     value: f64,
     exemplar: &(Exemplar, SystemTime),
 ) {
     if let Some(family) = family
-        && let Some(series) = series(family)
+        && let Some(series) = series.get(Some(family))
     {
         family.exemplify(series, value, exemplar);
     }

@@ -26,6 +26,9 @@ struct Count {
     is_counted: AtomicBool,
 }
 
+/// `true` once a request carries a count, so that other programs look for none.
+static IN_USE: AtomicBool = AtomicBool::new(false);
+
 impl ReceivedBytes {
     /// Creates the count if the size of request bodies is recorded. The request carries it, in its extensions, to the
     /// layer that wraps the body.
@@ -33,6 +36,7 @@ impl ReceivedBytes {
     pub(super) fn begin<B>(series: &Series, request: &mut Request<B>) -> Option<Self> {
         series.recorder().families.request_size.as_ref()?;
         let received = Self(Arc::default());
+        IN_USE.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(received.clone());
         Some(received)
     }
@@ -160,10 +164,15 @@ impl RequestBody<axum::body::Body> {
     /// Counts the body without changing its type. The body is not boxed again if its size is not recorded.
     #[inline]
     pub(super) fn count_in_place(request: &mut axum::extract::Request) {
-        if request.extensions().get::<ReceivedBytes>().is_some() {
-            let received = Self::take_count(request);
-            let inner = std::mem::take(request.body_mut());
-            *request.body_mut() = axum::body::Body::new(Self { inner, received });
+        if IN_USE.load(Ordering::Relaxed) {
+            Self::count_now(request);
         }
+    }
+
+    #[cold]
+    fn count_now(request: &mut axum::extract::Request) {
+        let Some(received) = Self::take_count(request) else { return };
+        let inner = std::mem::take(request.body_mut());
+        *request.body_mut() = axum::body::Body::new(Self { inner, received: Some(received) });
     }
 }

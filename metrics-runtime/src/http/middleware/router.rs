@@ -19,7 +19,8 @@ use super::head::RequestHead;
 use super::layer::HttpLayer;
 use super::probe::RouteProbe;
 use super::request_body::RequestBody;
-use super::service::HttpService;
+use super::routes::Routes;
+use super::shared::Shared;
 
 impl HttpLayer {
     /// Adds the layer to all routes of a router and to its fallbacks. Call it after all routes and fallbacks were added:
@@ -44,26 +45,29 @@ impl HttpLayer {
     where
         S: Clone + Send + Sync + 'static,
     {
-        let Some(recorded) = &self.routes else { return router };
-        recorded.note_layered();
-        router.layer(RouterLayer(self))
+        let Some(routes) = self.routes else { return router };
+        routes.note_layered();
+        router.layer(RouterLayer(routes))
     }
 }
 
 /// [`HttpLayer`] for routers, which require that a layer does not change the body types.
 #[derive(Clone)]
-struct RouterLayer(HttpLayer);
+struct RouterLayer(Shared<Routes>);
 
 impl<S> Layer<S> for RouterLayer {
     type Service = RouterService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RouterService(HttpService::new(inner, self.0.routes.clone()))
+        RouterService { inner, routes: self.0.clone() }
     }
 }
 
 #[derive(Clone)]
-struct RouterService<S>(HttpService<S>);
+struct RouterService<S> {
+    inner: S,
+    routes: Shared<Routes>,
+}
 
 impl<S> Service<Request> for RouterService<S>
 where
@@ -74,14 +78,21 @@ where
     type Future = RouterFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Service::<Request>::poll_ready(&mut self.0, cx)
+        self.inner.poll_ready(cx)
     }
 
-    #[inline]
+    // Not inlined: axum's code around a small call moves its future less often. Not within a closure, which would move
+    // the request and the future once more.
+    #[inline(never)]
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let mut guard = self.0.begin(&mut request);
+        let mut guard = Guard::begin(&self.routes, &mut request);
         RequestBody::count_in_place(&mut request);
-        RouterFuture { inner: self.0.call_inner(&mut guard, request), guard }
+        // The call can panic.
+        guard.set_running(true);
+        let inner = self.inner.call(request);
+        guard.set_running(false);
+        guard.skip_if_marked();
+        RouterFuture { inner, guard }
     }
 }
 
@@ -99,15 +110,20 @@ where
 {
     type Output = F::Output;
 
-    #[inline]
+    // Not inlined, and without a closure, so that the response is moved less often.
+    #[inline(never)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut polled = std::task::ready!(this.guard.run_service(|| this.inner.poll(cx)));
+        this.guard.set_running(true);
+        let mut polled = this.inner.poll(cx);
+        this.guard.set_running(false);
+        this.guard.skip_if_marked();
         match &mut polled {
-            Ok(response) => TrackedBody::track_in_place(response, std::mem::take(this.guard)),
-            Err(_) => this.guard.fail(),
+            Poll::Ready(Ok(response)) => TrackedBody::track_in_place(response, this.guard),
+            Poll::Ready(Err(_)) => this.guard.fail(),
+            Poll::Pending => {}
         }
-        Poll::Ready(polled)
+        polled
     }
 }
 

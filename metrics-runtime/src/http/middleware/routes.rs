@@ -1,12 +1,16 @@
 //! The lookup of a request's series, by its route and its method.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
+#[cfg(feature = "axum")]
+use axum::extract::MatchedPath;
 use http::Request;
 
 use super::extract::RequestExtractor;
 use super::head::RequestHead;
+#[cfg(feature = "axum")]
+use super::known_paths::{ADDRESSES, KnownPaths};
 use super::labels::{self, METHODS};
 use super::mark::Marking;
 use super::recorder::{Recorder, Series};
@@ -27,6 +31,8 @@ pub(super) struct Routes {
     skip: SkipRules,
     /// The routes of the router, which the program bounds.
     matched: RouteTable,
+    #[cfg(feature = "axum")]
+    known_paths: KnownPaths,
     /// The routes of the extractor, which can return any text.
     extracted: RouteTable,
     unmatched: UnmatchedWarning,
@@ -47,14 +53,35 @@ pub(super) enum Origin {
 }
 
 /// A route, with its series by method.
-struct Route {
+pub(super) struct Route {
     endpoint: Box<str>,
     origin: Origin,
+    /// The number of remembered addresses of its path.
+    #[cfg(feature = "axum")]
+    addresses: AtomicUsize,
     series: [OnceLock<Shared<Series>>; METHODS.len()],
 }
 
+impl Route {
+    fn new(endpoint: &str, origin: Origin) -> Arc<Self> {
+        Arc::new(Self {
+            endpoint: endpoint.into(),
+            origin,
+            #[cfg(feature = "axum")]
+            addresses: AtomicUsize::new(0),
+            series: Default::default(),
+        })
+    }
+
+    /// Returns `true` if a further address of its path can be remembered.
+    #[cfg(feature = "axum")]
+    pub(super) fn takes_address(&self) -> bool {
+        self.addresses.load(Ordering::Relaxed) < ADDRESSES && self.addresses.fetch_add(1, Ordering::Relaxed) < ADDRESSES
+    }
+}
+
 struct RouteTable {
-    table: Table<Route>,
+    table: Table<Arc<Route>>,
     /// Numbers of routes, indexed by the address of the route's text. They are hints that must be verified, because
     /// another text can be allocated at the same address.
     hints: [AtomicUsize; HINTS],
@@ -76,7 +103,7 @@ impl RouteTable {
 
     /// Returns the route with this text. Adds it if it is new and there are fewer than `limit` routes.
     #[inline]
-    fn route(&self, endpoint: &str, origin: Origin, limit: usize) -> Option<&Route> {
+    fn route(&self, endpoint: &str, origin: Origin, limit: usize) -> Option<&Arc<Route>> {
         // A router keeps the texts of its routes, so a route usually has the same address as before.
         let hint = &self.hints[endpoint.as_ptr().addr() / 16 % HINTS];
         match self.table.numbered(hint.load(Ordering::Relaxed)) {
@@ -86,7 +113,7 @@ impl RouteTable {
     }
 
     #[inline(never)]
-    fn find(&self, endpoint: &str, hint: &AtomicUsize, origin: Origin, limit: usize) -> Option<&Route> {
+    fn find(&self, endpoint: &str, hint: &AtomicUsize, origin: Origin, limit: usize) -> Option<&Arc<Route>> {
         if let Some(number) = self.table.number(&ROUTE, &[endpoint]) {
             hint.store(number, Ordering::Relaxed);
             return self.table.numbered(number).map(|route| &route.value);
@@ -99,7 +126,7 @@ impl RouteTable {
         if self.table.len() >= limit {
             return None;
         }
-        let new = |values: &[&str]| Route { endpoint: values[0].into(), origin, series: Default::default() };
+        let new = |values: &[&str]| Route::new(values[0], origin);
         self.table.get_or_insert(&ROUTE, &[endpoint], |len| len < limit, new).map(|route| &route.value)
     }
 }
@@ -117,6 +144,8 @@ impl Routes {
             extractor,
             skip,
             matched: RouteTable::new(),
+            #[cfg(feature = "axum")]
+            known_paths: KnownPaths::new(),
             extracted: RouteTable::new(),
             unmatched: UnmatchedWarning(AtomicU32::new(0)),
             too_many: First::new(),
@@ -163,22 +192,41 @@ impl Routes {
             self.unmatched.note(true);
             return self.series_of(self.extracted(endpoint.as_str())?, method);
         }
-        if let Some(endpoint) = matched_path(head) {
-            self.unmatched.note(true);
-            return self.series_of(self.route(endpoint)?, method);
+        #[cfg(feature = "axum")]
+        if let Some(path) = matched_path(head) {
+            let route = match self.known_paths.get(path) {
+                Some(route) => route,
+                None => self.new_path(path)?,
+            };
+            return self.series_of(route, method);
         }
+        self.unmatched(head, method)
+    }
+
+    /// Returns the route of a path whose address is not known.
+    #[cfg(feature = "axum")]
+    #[inline(never)]
+    fn new_path(&self, path: &MatchedPath) -> Option<&Route> {
+        self.unmatched.note(true);
+        let route = self.route(path.as_str())?;
+        self.known_paths.remember(path, route);
+        Some(route)
+    }
+
+    /// Returns the series of a request without a route.
+    #[inline(never)]
+    fn unmatched(&self, head: RequestHead<'_>, method: usize) -> Option<&Shared<Series>> {
         let prefix = nested_prefix(head);
         self.unmatched.note(prefix.is_some());
         self.series_of(self.route(prefix.as_deref().unwrap_or(labels::UNMATCHED))?, method)
     }
 
-    #[inline]
-    fn route(&self, endpoint: &str) -> Option<&Route> {
+    fn route(&self, endpoint: &str) -> Option<&Arc<Route>> {
         self.matched.route(endpoint, Origin::Router, usize::MAX)
     }
 
     /// Returns the route with this extracted text, or the overflow route if there are too many.
-    fn extracted(&self, endpoint: &str) -> Option<&Route> {
+    fn extracted(&self, endpoint: &str) -> Option<&Arc<Route>> {
         let known = self.extracted.route(endpoint, Origin::Extracted, MAX_EXTRACTED);
         known.filter(|_| endpoint != OVERFLOW).or_else(|| {
             if self.too_many.is_now() {
@@ -193,6 +241,14 @@ impl Routes {
 
     #[inline]
     fn series_of<'s>(&'s self, route: &'s Route, method: usize) -> Option<&'s Shared<Series>> {
+        match route.series.get(method)?.get() {
+            Some(series) => Some(series),
+            None => self.new_series(route, method),
+        }
+    }
+
+    #[cold]
+    fn new_series<'s>(&'s self, route: &'s Route, method: usize) -> Option<&'s Shared<Series>> {
         let new = || {
             let series = Series::new(&self.recorder, &route.endpoint, route.origin, method);
             Shared::new(series, self.recorder.is_static())
@@ -208,13 +264,9 @@ impl Routes {
 }
 
 #[cfg(feature = "axum")]
-fn matched_path(request: RequestHead<'_>) -> Option<&str> {
-    request.extensions().get::<axum::extract::MatchedPath>().map(axum::extract::MatchedPath::as_str)
-}
-
-#[cfg(not(feature = "axum"))]
-fn matched_path(_: RequestHead<'_>) -> Option<&str> {
-    None
+#[inline]
+fn matched_path(request: RequestHead<'_>) -> Option<&MatchedPath> {
+    request.extensions().get()
 }
 
 #[cfg(not(feature = "axum"))]

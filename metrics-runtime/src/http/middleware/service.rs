@@ -23,20 +23,6 @@ impl<S> HttpService<S> {
     pub(super) fn new(inner: S, routes: Option<Shared<Routes>>) -> Self {
         Self { inner, routes }
     }
-
-    #[inline]
-    pub(super) fn begin<B>(&self, request: &mut Request<B>) -> Guard {
-        self.routes.as_ref().map_or_else(Guard::default, |routes| Guard::begin(routes, request))
-    }
-
-    /// Calls the inner service under the guard, because the call itself can panic.
-    #[inline]
-    pub(super) fn call_inner<B>(&mut self, guard: &mut Guard, request: Request<B>) -> S::Future
-    where
-        S: Service<Request<B>>,
-    {
-        guard.run_service(|| self.inner.call(request))
-    }
 }
 
 impl<S: fmt::Debug> fmt::Debug for HttpService<S> {
@@ -59,8 +45,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let mut guard = self.begin(&mut request);
-        let inner = self.call_inner(&mut guard, request);
+        let mut guard = self.routes.as_ref().map_or_else(Guard::default, |routes| Guard::begin(routes, &mut request));
+        // The call itself can panic.
+        let inner = guard.run_service(|| self.inner.call(request));
         ResponseFuture::new(inner, guard)
     }
 }

@@ -1,5 +1,7 @@
 //! The labels of requests to an axum router.
 
+use std::collections::BTreeSet;
+
 use axum::Router;
 use axum::routing::{any, get, post};
 use http::StatusCode;
@@ -48,6 +50,31 @@ async fn the_endpoint_is_the_route_template() {
     assert_eq!(send(&app, "DELETE", "/users/7").await, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(requests(&registry, "DELETE", "/users/{id}", "405"), 1);
     assert_eq!(all_requests(&registry), 8);
+}
+
+#[tokio::test]
+async fn hundreds_of_routes_are_told_apart_also_within_a_nested_service() {
+    const ROUTES: usize = 600;
+    const ROUNDS: usize = 3;
+    let (registry, layer) = instruments();
+    let routes = (0..ROUTES).fold(Router::new(), |app, i| app.route(&format!("/{i}/{{id}}"), get(ok)));
+    let inner = layer.install(routes);
+    // Within a nested service, each request has a new text of its route.
+    let app = inner.clone().nest_service("/v1", inner);
+    for _ in 0..ROUNDS {
+        for i in 0..ROUTES {
+            for prefix in ["", "/v1"] {
+                assert_eq!(send(&app, "GET", &format!("{prefix}/{i}/7")).await, StatusCode::OK);
+            }
+        }
+    }
+    let page = registry.render();
+    let counted: BTreeSet<_> = page.lines().filter(|line| line.starts_with("http_requests_total{")).collect();
+    let expected = |prefix, i| {
+        format!(r#"http_requests_total{{method="GET",endpoint="{prefix}/{i}/{{id}}",status="200"}} {ROUNDS}"#)
+    };
+    let expected: Vec<_> = (0..ROUTES).flat_map(|i| ["", "/v1"].map(|prefix| expected(prefix, i))).collect();
+    assert_eq!(counted, expected.iter().map(String::as_str).collect());
 }
 
 #[tokio::test]
