@@ -342,10 +342,7 @@ impl Command {
             Action::Rules => {
                 let export = export()?;
                 if let (Some(tests), Some(rules)) = (&self.tests, &self.output) {
-                    if tests == rules {
-                        return Err(usage("--tests and --output name one file; expected two"));
-                    }
-                    write_file(tests, &export.rule_tests(&relative(rules, tests)))?;
+                    return write_both([(rules, export.rules()), (tests, export.rule_tests(&relative(rules, tests)))]);
                 }
                 export.rules()
             }
@@ -462,6 +459,36 @@ fn write_file(path: &Path, text: &str) -> Result<(), CommandError> {
     ignore_broken_pipe(fs::write(path, text)).map_err(|error| CommandError::File { path: path.to_owned(), error })
 }
 
+/// Writes two files, or none if one of them cannot be opened.
+fn write_both(files: [(&Path, String); 2]) -> Result<(), CommandError> {
+    let mut opened = Vec::new();
+    let result = open_both(files.each_ref().map(|(path, _)| *path), &mut opened);
+    if result.is_err() {
+        for path in opened.iter().filter_map(|(_, created)| *created) {
+            // The error of the other file is reported.
+            let _ = fs::remove_file(path);
+        }
+        return result;
+    }
+    files.iter().try_for_each(|(path, text)| write_file(path, text))
+}
+
+/// Opens two files without changing them. Adds each with its path if it is new.
+fn open_both<'a>(paths: [&'a Path; 2], opened: &mut Vec<(fs::File, Option<&'a Path>)>) -> Result<(), CommandError> {
+    let failed = |path: &Path, error| CommandError::File { path: path.to_owned(), error };
+    let mut names = Vec::new();
+    for path in paths {
+        let created = (!path.exists()).then_some(path);
+        let file = fs::File::options().write(true).create(true).truncate(false).open(path);
+        opened.push((file.map_err(|error| failed(path, error))?, created));
+        names.push(fs::canonicalize(path).map_err(|error| failed(path, error))?);
+    }
+    match names.as_slice() {
+        [rules, tests] if rules == tests => Err(usage("--tests and --output name one file; expected two")),
+        _ => Ok(()),
+    }
+}
+
 /// Returns the path of a file as another file refers to it: its name if both are in one folder.
 fn relative(file: &Path, from: &Path) -> String {
     let name = file.file_name().filter(|_| file.parent() == from.parent());
@@ -521,10 +548,28 @@ mod tests {
     }
 
     #[test]
-    fn rules_and_their_tests_are_two_files() {
-        let command = ["rules", "--output", "no such folder/r.yaml", "--tests", "no such folder/r.yaml"];
-        let error = run(&metrics(&Registry::new()), &command, &mut Vec::new()).unwrap_err();
-        assert!(matches!(error, CommandError::Usage { .. }), "{error}");
+    fn rules_and_their_tests_are_two_files_and_both_are_written_or_none() {
+        let folder = std::env::temp_dir().join(format!("metrics-export {}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = |name: &str| folder.join(name).into_os_string().into_string().unwrap();
+        let write = |rules: &str, tests: &str| {
+            let command = ["rules", "--output", &path(rules), "--tests", &path(tests)];
+            run(&metrics(&Registry::new()), &command, &mut Vec::new())
+        };
+        let exists = |name: &str| folder.join(name).exists();
+        for same in ["r.yaml", "./r.yaml"] {
+            assert!(matches!(write("r.yaml", same), Err(CommandError::Usage { .. })));
+        }
+        assert!(matches!(write("r.yaml", "none/t.yaml"), Err(CommandError::File { .. })));
+        assert!(matches!(write("none/r.yaml", "t.yaml"), Err(CommandError::File { .. })));
+        assert!(!exists("r.yaml") && !exists("t.yaml"));
+        fs::write(folder.join("r.yaml"), "old").unwrap();
+        assert!(write("r.yaml", "none/t.yaml").is_err());
+        assert_eq!(fs::read_to_string(folder.join("r.yaml")).unwrap(), "old");
+        write("r.yaml", "t.yaml").unwrap();
+        assert!(fs::read_to_string(folder.join("r.yaml")).unwrap().starts_with("groups:"));
+        assert!(fs::read_to_string(folder.join("t.yaml")).unwrap().contains("- r.yaml"));
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

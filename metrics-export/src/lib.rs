@@ -5,8 +5,9 @@
 //!
 //! All documents are derived from [`Metrics::describe`](metrics_runtime::Metrics::describe), the description of
 //! everything that a program declares and registers. They contain the metrics that are registered at that moment:
-//! install the metrics first, and register circuit breakers and collectors before you create a document. The same
-//! metrics always give the same bytes.
+//! install the metrics first, and register circuit breakers and collectors before you create a document. The metrics of
+//! HTTP requests are among them even if no router is instrumented, since that usually happens later. A service without
+//! HTTP installs [`Http::none`](metrics_runtime::http::Http::none). The same metrics always give the same bytes.
 //!
 //! - [`Export`] returns each document as text.
 //! - [`Command`] adds the same documents to the command line of a service.

@@ -86,7 +86,7 @@ use proc_macro::TokenStream;
 /// | `name = ".."` | name of the metrics, without a namespace: a string literal or a path to a `const` | the shared families |
 /// | `help = ".."` | help text: a string literal or a path to a `const`. Needs `name` | the first paragraph of the doc comment |
 /// | `labels(..)` | additional labels, see [Labels](#labels). Needs `name` or `preset` | none |
-/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [Labels](#labels). Needs `name` or `preset` | the limit of the registry, 2,000 |
+/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number from 1 to 1,000,000 or a `const`, see [Labels](#labels). Needs `name` or `preset` | the limit of the registry, 2,000 |
 /// | `buckets = [0.1, 1, 10]` | bucket bounds in seconds, see [Buckets](#buckets). Needs `name` | 0.005 to 10 |
 /// | `native` | native buckets beside the classic ones, see [Buckets](#buckets). Needs `name` | classic buckets only |
 /// | `ok_if = \|r\| bool` | `true` for a success, see [Outcomes](#outcomes) | by the type |
@@ -180,8 +180,8 @@ use proc_macro::TokenStream;
 ///
 /// | form | objective |
 /// |---|---|
-/// | `success = 99.9` | the percentage of calls that succeed |
-/// | `latency("500ms", 99.0)` | the percentage of calls that take at most this time. The time is a string with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`) or a path to a `const` of type `Duration`, and must be a bound of the buckets |
+/// | `success = 99.9` | the percentage of calls that succeed: above 93.06 and below 100 |
+/// | `latency("500ms", 99.0)` | the percentage of calls that take at most this time, in the same range. The time is a string with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`) or a path to a `const` of type `Duration`, and must be a bound of the buckets |
 ///
 /// Functions that record into the same series must have the same objective. `Builder::objective` declares objectives of
 /// HTTP routes.
@@ -341,7 +341,7 @@ pub fn track(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `unit = ".."` | plural base unit, such as `"bytes"`, with which the name must end: a string literal or a path to a `const`. `"seconds"` without `value` | none |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
-/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
+/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number from 1 to 1,000,000 or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
 /// | `buckets = [..]` | bucket bounds, see [`track`](macro@track#buckets) | 0.005 to 10, for seconds |
 /// | `native` | native buckets beside the classic ones, see [`track`](macro@track#buckets) | classic buckets only |
 /// | `value = \|r\| ..` | the observed value, see [Values](#values) | the duration |
@@ -400,7 +400,7 @@ pub fn track_histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `unit = ".."` | plural base unit, such as `"bytes"`, which the name must have before `_total`: a string literal or a path to a `const` | none |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
-/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
+/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number from 1 to 1,000,000 or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
 /// | `value = \|r\| ..` | the added value, see [`track_histogram`](macro@track_histogram#values) | 1, for each call |
 /// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
@@ -439,7 +439,7 @@ pub fn track_counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `legacy_name = ".."` | in place of `name`: any name that Prometheus allows, for a metric that dashboards know by a name against the conventions; `metrics lint` reports it | |
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels), without those of the returned value | none |
-/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
+/// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number from 1 to 1,000,000 or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
 /// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
@@ -478,7 +478,7 @@ pub fn track_in_flight(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `model = ..` | value of the label `model`: a string literal, an expression evaluated before the body, or a closure on the returned value, as in [`track`](macro@track#labels). Needs `tokens` | |
 /// | `tokens = \|r\| ..` | the tokens of a call, as a [value](macro@track_histogram#values). Needs `model` | not recorded |
-/// | `limit = 10_000` | the limit of series with values of `model` that are only known at run time: a whole number or a `const`, see [`track`](macro@track#labels). Needs `model` | the limit of the registry, 2,000 |
+/// | `limit = 10_000` | the limit of series with values of `model` that are only known at run time: a whole number from 1 to 1,000,000 or a `const`, see [`track`](macro@track#labels). Needs `model` | the limit of the registry, 2,000 |
 /// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
 /// | `objective(..)` | service level objective, see [`track`](macro@track#objectives) | none |
@@ -735,7 +735,7 @@ pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | argument | meaning | default |
 /// |---|---|---|
 /// | `prefix = ".."` | prefix of all names: a string literal | none |
-/// | `limit = 10_000` | the limit of series of each metric with label values that are only known at run time: a whole number, or a `const` as the module names it | the limit of the registry, 2,000 |
+/// | `limit = 10_000` | the limit of series of each metric with label values that are only known at run time: a whole number from 1 to 1,000,000, or a `const` as the module names it | the limit of the registry, 2,000 |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn metrics(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use metrics_export::{Command, Export};
 use metrics_runtime::circuit_breaker::BreakerHandle;
-use metrics_runtime::http::Endpoint;
+use metrics_runtime::http::{Endpoint, Http};
 use metrics_runtime::{Builder, Descriptor, Kind, Metrics, Objective, Registry};
 use promql_parser::label::MatchOp;
 use promql_parser::parser::{Expr, VectorSelector, parse};
@@ -256,6 +256,19 @@ fn rows_and_alerts_exist_if_their_metrics_exist() {
     let bare = dashboard_of(&export_of(&Registry::new()));
     assert!(!rows(&bare).iter().any(|row| row == "Circuit breakers" || row == "Business"));
     assert!(!export_of(&Registry::new()).rules().contains("Breaker"));
+}
+
+#[test]
+fn a_service_without_http_has_documents_without_http() {
+    let registry = Registry::new();
+    registry.counter(Descriptor::counter("jobs_total", "Jobs.")).unwrap();
+    let worker = Metrics::builder().namespace("shop").registry(&registry).http(Http::none()).build().unwrap();
+    let export = Export::new(&worker);
+    check(&export);
+    for document in [export.dashboard(), export.rules(), export.docs(), export.lock()] {
+        assert!(document.contains("shop"), "{document}");
+        assert!(!document.contains("http_") && !document.contains("Http"), "{document}");
+    }
 }
 
 #[test]

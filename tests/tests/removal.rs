@@ -69,6 +69,23 @@ fn series_are_removed_by_some_of_their_values_or_all_at_once() {
 }
 
 #[test]
+fn a_series_with_a_long_value_is_removed_by_that_value() {
+    let registry = Registry::new();
+    let jobs = counters(&registry);
+    let long = "x".repeat(5_000);
+    for remove in
+        [&|| registry.remove_series("tenant", &long), &|| assert!(jobs.remove(&[&long, "mails"]))] as [&dyn Fn(); 2]
+    {
+        jobs.get_or_create(&[&long, "mails"]).unwrap().inc();
+        assert_eq!(tenants(&page_of(&registry)).len(), 1);
+        remove();
+        assert!(tenants(&page_of(&registry)).is_empty());
+    }
+    drop(jobs.owned(&[&long, "mails"]).unwrap());
+    assert!(tenants(&page_of(&registry)).is_empty());
+}
+
+#[test]
 fn an_owned_series_goes_with_its_last_owner() {
     let registry = Registry::new();
     let depth = gauges(&registry);
@@ -374,7 +391,7 @@ fn tenants_of_functions_come_and_go_without_an_overflow() {
         pub(super) fn waiting(churning: &str) -> Gauge;
     }
     const TENANTS: usize = 20_000;
-    const AT_ONCE: usize = 50;
+    const AT_ONCE: usize = 100;
     let mut early = 0;
     for i in 0..TENANTS {
         if i >= AT_ONCE {

@@ -2,7 +2,8 @@
 //! (<https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts>).
 //!
 //! An alert fires if the budget of 30 days burns too fast over a long and a short window. The short window ends the
-//! alert soon after the problem ends. The alert also requires a number of failures, so that a few failures of few calls do not fire it.
+//! alert soon after the problem ends. The alert also requires a number of failures, so that a few failures of few calls
+//! do not fire it.
 
 use std::collections::BTreeMap;
 use std::slice;

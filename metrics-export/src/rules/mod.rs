@@ -2,10 +2,12 @@
 //! (<https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/>).
 //!
 //! Rules select one job, and their names begin with the service, so that one Prometheus can have the rules of many
-//! services. Alerts on a ratio also require a few failures, so that one failure of three requests does not fire them.
+//! services. Alerts on a ratio of calls also require a few failures, so that one failure of three requests does not
+//! fire them.
 //!
-//! An alert is about now: the window of its condition is shorter than the time for which it has to hold, so it does not
-//! fire long after a problem, and ends soon after it. All queries mean the same on Prometheus and on VictoriaMetrics;
+//! An alert on a ratio of calls is about now: its window is shorter than the time for which it has to hold, so it does
+//! not fire long after a problem, and ends soon after it. An alert on single events, such as restarts, fires at once,
+//! and ends when they are older than its window. All queries mean the same on Prometheus and on VictoriaMetrics;
 //! `events` says how.
 
 mod alerts;

@@ -162,8 +162,8 @@ impl AlertSetting {
         self
     }
 
-    /// Sets the time over which events are counted, in whole seconds. It should contain three scrapes, and be shorter
-    /// than the time for which the alert has to hold: then an alert never fires long after a problem.
+    /// Sets the time over which events are counted, in whole seconds. It should contain three scrapes. If the alert has
+    /// to hold for a time, the window should be shorter than that, so that the alert does not fire long after a problem.
     pub fn window(mut self, window: Duration) -> Self {
         self.window = Some(window);
         self
@@ -175,7 +175,8 @@ impl AlertSetting {
         self
     }
 
-    /// Sets the value of the label `severity`.
+    /// Sets the value of the label `severity`. It cannot be empty, nor contain `{{`, which begins a template, or
+    /// control characters.
     pub fn severity(mut self, severity: impl Into<String>) -> Self {
         self.severity = Some(severity.into());
         self
@@ -188,13 +189,18 @@ impl AlertSetting {
         for (what, time, least) in [("window", self.window, 1), ("for", self.holds, 0)] {
             if let Some(time) = time.filter(|time| time.subsec_nanos() != 0 || time.as_secs() < least) {
                 let least = if least > 0 { " of at least one" } else { "" };
-                return Err(format!("`{what}` is {time:?}; expected whole seconds{least}"));
+                let time = if time.is_zero() { span(time) } else { format!("{time:?}") };
+                return Err(format!("`{what}` is {time}; expected whole seconds{least}"));
             }
         }
-        if self.severity.as_deref().is_some_and(str::is_empty) {
-            return Err("the severity is empty; expected a value such as `page` or `ticket`".to_owned());
+        match self.severity.as_deref() {
+            Some("") => Err("the severity is empty; expected a value such as `page` or `ticket`".to_owned()),
+            // Prometheus expands templates in the labels of alerts.
+            Some(severity) if severity.contains("{{") || severity.contains(char::is_control) => Err(format!(
+                "the severity is {severity:?}; expected a value such as `page`, without `{{{{` and control characters"
+            )),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Sets a key of the file to its value.
@@ -211,14 +217,16 @@ impl AlertSetting {
                 self.threshold = Some(value.parse().map_err(|_| wrong("a number"))?);
             }
             "window" | "for" => {
-                let time = text(value).and_then(parse_span).ok_or_else(|| wrong("a time such as \"5m\""))?;
+                let expected = if key == "for" { "a time such as \"5m\"" } else { "a time above 0, such as \"5m\"" };
+                let time = text(value).and_then(parse_span).filter(|time| key == "for" || !time.is_zero());
+                let time = time.ok_or_else(|| wrong(expected))?;
                 let place = if key == "for" { &mut self.holds } else { &mut self.window };
                 twice(place.is_some())?;
                 *place = Some(time);
             }
             "severity" => {
                 twice(self.severity.is_some())?;
-                let severity = text(value).ok_or_else(|| wrong("a text such as \"page\""))?;
+                let severity = text(value).ok_or_else(|| wrong("a text such as \"page\", without `\"` and `\\`"))?;
                 self.severity = Some(severity.to_owned());
             }
             _ => {
@@ -415,16 +423,28 @@ mod tests {
                 "line 2: unknown key `threshhold`; expected `enabled`, `threshold`, `window`, `for`, `severity`; did you mean `threshold`?",
             ),
             ("\n\nthreshold = 1", "line 3: `threshold = 1` belongs to no alert; put [Name] before it"),
-            ("[A]\nwindow = 5m", "line 2: `window` is `5m`; expected a time such as \"5m\""),
-            ("[A]\nwindow = \"0s\"", "line 2: `window` is 0ns; expected whole seconds of at least one"),
-            ("[A]\nwindow = \"5 minutes\"", "line 2: `window` is `\"5 minutes\"`; expected a time such as \"5m\""),
+            ("[A]\nfor = 5m", "line 2: `for` is `5m`; expected a time such as \"5m\""),
+            ("[A]\nwindow = \"0m\"", "line 2: `window` is `\"0m\"`; expected a time above 0, such as \"5m\""),
+            ("[A]\nfor = \"5 minutes\"", "line 2: `for` is `\"5 minutes\"`; expected a time such as \"5m\""),
             ("[A]\nthreshold = \"1\"", "line 2: `threshold` is `\"1\"`; expected a number"),
             ("[A]\nthreshold = -1", "line 2: the threshold is -1; expected a finite number of at least 0"),
             ("[A]\nthreshold = inf", "line 2: the threshold is inf; expected a finite number of at least 0"),
             ("[A]\nthreshold = 1\nthreshold = 2", "line 3: `threshold` is given twice"),
             ("[A]\nenabled = no", "line 2: `enabled` is `no`; expected true or false"),
             ("[A]\nseverity = \"\"", "line 2: the severity is empty; expected a value such as `page` or `ticket`"),
-            ("[A]\nseverity = page", "line 2: `severity` is `page`; expected a text such as \"page\""),
+            (
+                "[A]\nseverity = page",
+                "line 2: `severity` is `page`; expected a text such as \"page\", without `\"` and `\\`",
+            ),
+            (
+                r#"[A]
+severity = "a\"b""#,
+                r#"line 2: `severity` is `"a\"b"`; expected a text such as "page", without `"` and `\`"#,
+            ),
+            (
+                "[A]\nseverity = \"{{ x\"",
+                "line 2: the severity is \"{{ x\"; expected a value such as `page`, without `{{` and control characters",
+            ),
             ("[A]\n[B]\n[A]", "line 3: `A` is given twice"),
             ("[A", "line 1: `[A` has no `]`"),
             ("[a.b]", "line 1: `[a.b]` does not name an alert; expected [Name] or [\"*Name\"]"),

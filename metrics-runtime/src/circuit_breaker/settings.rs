@@ -18,10 +18,10 @@ use crate::schema::name;
 /// | [`ratio_of_calls`](Self::ratio_of_calls) | a ratio of failures among the last calls |
 /// | [`ratio_over_time`](Self::ratio_over_time) | a ratio of failures among the calls of a time window |
 ///
-/// Only a failure opens a breaker, never a success, even if the success is the call that reaches the minimum. Ignored
-/// calls do not count for any policy, and cancelled calls only with [`cancelled_fails`](Self::cancelled_fails). Calls
-/// that take longer than [`slow`](Self::slow) count as failures however they end, or for a ratio of their own
-/// ([`slow_ratio`](Self::slow_ratio)).
+/// Only a failure or a slow call opens a breaker, never a success in time, even if it is the call that reaches the
+/// minimum. Ignored calls do not count for any policy, and cancelled calls only with
+/// [`cancelled_fails`](Self::cancelled_fails), unless they take longer than [`slow`](Self::slow). Such calls count as
+/// failures however they end, or for a ratio of their own ([`slow_ratio`](Self::slow_ratio)).
 ///
 /// ```
 /// use std::time::Duration;

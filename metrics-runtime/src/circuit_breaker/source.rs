@@ -88,7 +88,7 @@ pub struct Calls {
     pub slow: Option<u64>,
     /// Calls that count as neither a success nor a failure.
     pub ignored: Option<u64>,
-    /// Calls that were dropped before they finished, unless they were slow.
+    /// Calls that were dropped before they finished, unless they count as slow.
     pub cancelled: Option<u64>,
     /// Calls that were not admitted.
     pub rejected: Option<u64>,

@@ -86,8 +86,8 @@ impl Builder {
         self
     }
 
-    /// Adds a label with a fixed value to every sample of this toolkit. A metric that already has a label of this name
-    /// keeps its own value.
+    /// Adds a label with a fixed value to every sample, except those of collectors of the `prometheus` crate. A metric that
+    /// already has a label of this name keeps its own value.
     pub fn constant_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.constant.push((name.into(), value.into()));
         self
@@ -136,7 +136,8 @@ impl Builder {
         self
     }
 
-    /// Sets what the HTTP middleware records. Default: [`Http::new`].
+    /// Sets what the HTTP middleware records. Default: [`Http::new`]. Use [`Http::none`] for a service without HTTP
+    /// requests.
     #[cfg(feature = "http")]
     pub fn http(mut self, http: Http) -> Self {
         self.http = http;
@@ -161,8 +162,8 @@ impl Builder {
     /// Serves the metrics page on a separate address: [`Metrics::listen`](crate::Metrics::listen) listens on it, and
     /// [`Metrics::instrument`](crate::Metrics::instrument) does not mount the page in the router.
     ///
-    /// An address that other machines can reach is an error at `build`, unless the [`Endpoint`] has a token, a user or
-    /// allowed networks, or is [open to everyone](Endpoint::open_to_everyone).
+    /// An address that other machines can reach is an error at `build`, unless the [`Endpoint`] has a token, a user,
+    /// allowed networks or client certificates, or is [open to everyone](Endpoint::open_to_everyone).
     #[cfg(feature = "serve")]
     pub fn listen_on(mut self, address: impl Into<SocketAddr>) -> Self {
         self.listen = Some(address.into());

@@ -7,7 +7,7 @@ use super::created::Created;
 use super::metric::Reading;
 use super::{Family, Info, Metric, lock};
 use crate::metric::{Counter, Gauge, Histogram, InFlight};
-use crate::schema::{Descriptor, Kind, LabelText, Naming, Source};
+use crate::schema::{Descriptor, Kind, LabelText, Naming, Source, shortened};
 use crate::visit::{FamilyRef, SeriesRef, Visitor};
 
 /// The owner of a family. It decides the family's name and position on the page.
@@ -139,17 +139,18 @@ impl<M: Metric> Family<M> {
 
     /// Calls `each` with all series but hidden ones: those that can be removed, those that functions hold, in the order of
     /// creation, and the overflow series.
-    fn each_series(&self, mut each: impl FnMut(&LabelText, &M, Created)) {
+    pub(super) fn each_series(&self, mut each: impl FnMut(&LabelText, &M, Created)) {
         let inner = &*self.inner;
         // An info that is being set has its old or its new series.
         let setting = (M::KIND == Kind::Info).then(|| lock(&inner.owners));
         let held = {
             // No series moves meanwhile, so each one is either among these or among the held ones.
-            let _creating = lock(&inner.creating);
-            for entry in inner.loose.get().into_iter().flat_map(|table| table.iter()) {
+            let _moving = lock(&inner.moving);
+            let held = inner.table.len();
+            for entry in inner.loose.get().into_iter().flat_map(|table| table.walk()) {
                 each(&entry.labels, &entry.value, entry.created());
             }
-            inner.table.len()
+            held
         };
         let hidden = self.hidden();
         for (number, entry) in inner.table.iter().take(held).enumerate() {
@@ -192,6 +193,8 @@ impl<M: Metric> AnyFamily for Family<M> {
 
     fn remove_series(&self, label: &str, value: &str) {
         if let Some(label) = self.inner.descriptor.labels.iter().position(|name| name == label) {
+            let short = shortened(&[value]);
+            let value = short.as_ref().map_or(value, |short| &short[0]);
             self.retain(|values| values[label] != value);
         }
     }

@@ -9,12 +9,12 @@ use crate::visit::Millis;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Created(u32);
 
-/// The start of the year 2020, in seconds since 1970. With it, 31 bits last until 2088.
+/// The start of the year 2020, in seconds since 1970. With it, 30 bits last until 2054.
 const START: u64 = 1_577_836_800;
 
 impl Created {
     /// The number of bits.
-    pub(super) const BITS: u32 = 31;
+    pub(super) const BITS: u32 = 30;
 
     /// Returns the current time. It is unknown if the clock is before 2020.
     pub(super) fn now() -> Self {

@@ -23,7 +23,7 @@ pub use labelled::Labelled;
 pub(crate) use limit::{DEFAULT_SERIES_LIMIT, KNOWN_SERIES_LIMIT, Shared, SharedLimit};
 pub use metric::{Info, Metric};
 pub(crate) use removable::{Removable, RemovableTable};
-pub(crate) use removal::removals;
+pub(crate) use removal::{Checked, removals};
 pub(crate) use series::StoredSeries;
 pub use series::{OwnedSeries, Series};
 
@@ -110,7 +110,9 @@ struct Inner<M> {
     table: Table<Held<M>>,
     /// The other series, which can be removed. No series is in both.
     loose: OnceLock<Box<RemovableTable<M>>>,
-    /// Locked while a series is created, or moves from `loose` to `table`. Locked after `owners`.
+    /// Locked while a series moves from `loose` to `table`, and while those of `loose` are written. Locked after `owners`.
+    moving: Mutex<()>,
+    /// Locked while a series is created or moves. Locked after `moving`, and never while a page is written.
     creating: Mutex<()>,
     leaving: Mutex<Leaving<M>>,
     hidden: Mutex<Hidden>,
@@ -196,6 +198,7 @@ impl<M: Metric> Family<M> {
                 owner,
                 table: Table::new(),
                 loose: OnceLock::new(),
+                moving: Mutex::default(),
                 creating: Mutex::default(),
                 leaving: Mutex::default(),
                 hidden: Mutex::default(),
@@ -322,7 +325,15 @@ impl<M: Metric> Family<M> {
         }
         let inner = &*self.inner;
         let is_known = !open.is_any(values.len());
-        let _creating = lock(&inner.creating);
+        let mut moving = None;
+        let _creating = loop {
+            let creating = lock(&inner.creating);
+            if moving.is_some() || self.loose_entry(values).is_none() {
+                break creating;
+            }
+            drop(creating);
+            moving = Some(lock(&inner.moving));
+        };
         let adopted = self.unlink(values, |_| true);
         let has_room = adopted.is_some() || !is_overflow(values, open) && (is_known || self.has_room());
         let create = |_: &[&str]| {

@@ -7,12 +7,13 @@ use std::sync::atomic::AtomicUsize;
 
 use loom::thread::JoinHandle;
 
-use super::removable::RemovableTable;
-use super::{Family, Table};
+use super::removable::{Removable, RemovableTable};
+use super::series::Place;
+use super::{Checked, Family, Table};
 use crate::metric::Counter;
 use crate::metric::models::thread;
 use crate::metric::sync::atomic::{AtomicU64, Ordering};
-use crate::metric::sync::model;
+use crate::metric::sync::{OnceLock, model};
 use crate::schema::{Descriptor, OpenLabels, Source};
 
 const NAMES: [&str; 1] = ["key"];
@@ -181,4 +182,111 @@ fn no_entry_is_created_twice_while_the_index_is_cleared() {
         assert_eq!(thread.join().unwrap(), 2);
         assert_eq!(table.len(), 2);
     });
+}
+
+#[test]
+fn a_walk_has_each_key_once_while_entries_come_and_go() {
+    model(2, || {
+        let table = Arc::new(RemovableTable::new(AtomicU64::new(0)));
+        for (number, key) in ["moved", "gone", "kept"].into_iter().enumerate() {
+            insert_removable(&table, key, number as u64);
+        }
+        let thread = thread(&table, |table| {
+            for key in ["moved", "gone"] {
+                drop(table.remove(&NAMES, &[key], |_| true));
+            }
+            // It gets the place that was freed last, which a walk reaches after the earlier one.
+            insert_removable(table, "moved", 10);
+            insert_removable(table, "new", 11);
+        });
+        for _ in 0..2 {
+            let mut seen: Vec<_> = table.walk().map(|entry| entry.labels.as_str().to_owned()).collect();
+            let all = seen.len();
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), all);
+            assert!(seen.contains(&"key=\"kept\"".to_owned()));
+        }
+        thread.join().unwrap();
+        assert_eq!(table.walk().count(), 3);
+    });
+}
+
+#[test]
+fn a_look_has_a_series_once_while_functions_start_to_hold_it() {
+    model(2, || {
+        let descriptor = Descriptor::counter("x_total", "x").labels(["tenant"]);
+        let family: Arc<Family<Counter>> =
+            Arc::new(Family::new(descriptor, Source::caller(), Arc::new(AtomicUsize::new(10))));
+        for tenant in ["a", "b"] {
+            family.get_or_create(&[tenant]).unwrap();
+        }
+        let thread = thread(&family, |family| {
+            family.known_series(&["a"]);
+            family.remove(&["b"]);
+            family.known_series(&["b"]);
+        });
+        let mut seen = Vec::new();
+        family.each_series(|labels, _| seen.push(labels.as_str().to_owned()));
+        let times = |tenant: &str| seen.iter().filter(|labels| **labels == format!("tenant=\"{tenant}\"")).count();
+        assert!(times("a") == 1 && times("b") <= 1, "{seen:?}");
+        thread.join().unwrap();
+    });
+}
+
+/// A call site that stores a series of a family.
+struct Site {
+    family: Family<Counter>,
+    stored: OnceLock<Arc<Removable<Counter>>>,
+    checked: Checked,
+}
+
+impl Site {
+    fn new() -> Arc<Self> {
+        let descriptor = Descriptor::counter("x_total", "x").labels(["tenant"]);
+        let family = Family::new(descriptor, Source::caller(), Arc::new(AtomicUsize::new(10)));
+        family.get_or_create(&["a"]).unwrap();
+        Arc::new(Self { family, stored: OnceLock::new(), checked: Checked::new() })
+    }
+
+    fn store(&self) {
+        let Some(Place::Loose(entry)) = self.family.loose_place(&["a"], OpenLabels::ALL) else { panic!("no room") };
+        self.stored.get_or_init(|| Arc::clone(&entry));
+        self.checked.demand();
+    }
+
+    fn has_removed_series(&self) -> bool {
+        self.stored.get().is_some_and(|entry| entry.is_removed())
+    }
+
+    fn is_current(&self) -> bool {
+        self.checked.is_current(|| self.has_removed_series())
+    }
+}
+
+#[test]
+fn a_stored_series_that_was_removed_is_noticed_by_the_next_call() {
+    // The second number has a mark of its own while the series is checked.
+    for removals in [0, 1] {
+        model(2, move || {
+            let site = Site::new();
+            for _ in 0..removals {
+                assert!(site.family.remove(&["a"]));
+                site.family.get_or_create(&["a"]).unwrap();
+            }
+            let threads = [
+                thread(&site, |site| {
+                    site.family.remove(&["a"]);
+                }),
+                thread(&site, Site::store),
+            ];
+            site.is_current();
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            assert_eq!(site.is_current(), !site.has_removed_series());
+            // The check is repeated only if it fails.
+            assert_eq!(site.checked.is_current(|| true), !site.has_removed_series());
+        });
+    }
 }

@@ -40,6 +40,15 @@ struct Writer {
     free: Vec<usize>,
     /// The number of slots of the current index that are not free.
     filled: usize,
+    /// `true` if new entries have the age [`Age::OTHER_NEW`].
+    has_other_age: bool,
+}
+
+impl Writer {
+    /// Returns the [age](Age) of new entries.
+    fn age(&self) -> u32 {
+        if self.has_other_age { Age::OTHER_NEW } else { Age::NEW }
+    }
 }
 
 #[derive(Debug)]
@@ -48,28 +57,53 @@ pub(crate) struct Removable<V> {
     pub(crate) value: V,
     /// The labels whose values the program does not bound.
     pub(super) open: OpenLabels,
-    /// The time of creation, above the mark of a removal.
+    /// The time of creation, above the [age](Age).
     state: AtomicU32,
 }
 
-/// The mark of an entry that is no longer in the table.
-const GONE: u32 = 1;
+/// The lowest bits of the state of an entry.
+struct Age;
+
+impl Age {
+    const BITS: u32 = 2;
+    const MASK: u32 = 0b11;
+    /// A walk has passed the entry.
+    const OLD: u32 = 0;
+    /// No walk has passed the entry. Each walk starts the other one of these two ages, so that it can tell the entries that
+    /// are created meanwhile.
+    const NEW: u32 = 1;
+    const OTHER_NEW: u32 = 2;
+    /// The entry is no longer in the table.
+    const GONE: u32 = 0b11;
+}
 
 impl<V> Removable<V> {
-    fn new(labels: LabelText, open: OpenLabels, value: V) -> Self {
-        Self { labels, value, open, state: AtomicU32::new(Created::now().bits() << 1) }
+    fn new(labels: LabelText, open: OpenLabels, value: V, age: u32) -> Self {
+        Self { labels, value, open, state: AtomicU32::new(Created::now().bits() << Age::BITS | age) }
     }
 
     /// Returns `true` if the entry is no longer in the table.
     #[inline]
     pub(crate) fn is_removed(&self) -> bool {
-        self.state.load(Ordering::Acquire) & GONE != 0
+        self.state.load(Ordering::Acquire) & Age::MASK == Age::GONE
     }
 
     /// Returns the time at which the entry was created.
     #[inline]
     pub(super) fn created(&self) -> Created {
-        Created::from_bits(self.state.load(Ordering::Relaxed) >> 1)
+        Created::from_bits(self.state.load(Ordering::Relaxed) >> Age::BITS)
+    }
+
+    /// Returns `true` if the entry was created before a walk that has started this age.
+    fn is_before(&self, age: u32) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        match state & Age::MASK {
+            now if now == age => return false,
+            Age::OLD | Age::GONE => {}
+            // Fails only if the entry is removed at this moment.
+            _ => _ = self.state.compare_exchange(state, state & !Age::MASK, Ordering::Relaxed, Ordering::Relaxed),
+        }
+        true
     }
 }
 
@@ -87,7 +121,7 @@ impl<V> RemovableTable<V> {
             chunks: array::from_fn(|_| OnceLock::new()),
             indexes: array::from_fn(|_| OnceLock::new()),
             current: AtomicUsize::new(0),
-            vacant: Arc::new(Removable::new(LabelText::new::<&str>(&[], &[]), OpenLabels::ALL, vacant)),
+            vacant: Arc::new(Removable::new(LabelText::new::<&str>(&[], &[]), OpenLabels::ALL, vacant, 0)),
             writer: Mutex::new(Writer::default()),
             used: AtomicUsize::new(0),
             len: AtomicUsize::new(0),
@@ -141,7 +175,7 @@ impl<V> RemovableTable<V> {
         let vacant = || ArcCell::new(Arc::clone(&self.vacant));
         let cells = self.chunks.get(chunk)?.get_or_init(|| (0..chunk_len(chunk)).map(|_| vacant()).collect());
         let cell = cells.get(offset)?;
-        let entry = Arc::new(Removable::new(LabelText::new(names, values), open, value(values)));
+        let entry = Arc::new(Removable::new(LabelText::new(names, values), open, value(values), writer.age()));
         let bytes = entry.labels.as_str().len();
         cell.store(entry);
         self.index(&mut writer, slot(hash, chunk, offset))?;
@@ -181,7 +215,7 @@ impl<V> RemovableTable<V> {
             }
             indexed.store(REMOVED, Ordering::Release);
             let removed = cell.swap(Arc::clone(&self.vacant));
-            removed.state.fetch_or(GONE, Ordering::Release);
+            removed.state.fetch_or(Age::GONE, Ordering::Release);
             writer.free.push(number_of(place_of(now)));
             self.text.fetch_sub(removed.labels.as_str().len(), Ordering::Relaxed);
             self.len.fetch_sub(1, Ordering::Relaxed);
@@ -195,6 +229,18 @@ impl<V> RemovableTable<V> {
         let cells = self.chunks.iter().map_while(|chunk| chunk.get()).flatten();
         let loaded = cells.take(self.used.load(Ordering::Acquire)).map(ArcCell::load);
         loaded.filter(|entry| !Arc::ptr_eq(entry, &self.vacant))
+    }
+
+    /// Returns the entries that exist now, without those that are removed before the iterator gets there. An entry that
+    /// is created meanwhile is not among them, so no labels come twice. The caller ends a walk before it starts another
+    /// one.
+    pub(super) fn walk(&self) -> impl Iterator<Item = Loaded<V>> {
+        let age = {
+            let mut writer = self.writer();
+            writer.has_other_age = !writer.has_other_age;
+            writer.age()
+        };
+        self.iter().filter(move |entry| entry.is_before(age))
     }
 
     /// Returns the number of entries.

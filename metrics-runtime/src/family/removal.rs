@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::removable::{Removable, RemovableTable};
 use super::series::Place;
 use super::{Family, Info, LabelCountError, Metric, OwnedSeries, Sample, Series, is_overflow, lock};
+use crate::metric::sync::atomic::{AtomicUsize, Ordering};
+use crate::metric::sync::global;
 use crate::schema::{LabelText, OpenLabels, shortened};
 
 /// The removed series that somebody still holds, each with its sample at the last look.
@@ -15,13 +16,50 @@ pub(super) type Leaving<M> = Vec<(Arc<Removable<M>>, Sample)>;
 /// The series that functions hold and that were removed, by their number, each with its sample at that time.
 pub(super) type Hidden = BTreeMap<usize, Sample>;
 
-/// The number of removed series of all families.
-static REMOVALS: AtomicUsize = AtomicUsize::new(0);
+global! {
+    /// The number of removed series of all families.
+    static REMOVALS: AtomicUsize = AtomicUsize::new(0);
+}
 
 /// Returns a number that changes after each removal, so that whoever stores series can look again only then.
 #[inline]
 pub(crate) fn removals() -> usize {
     REMOVALS.load(Ordering::Acquire)
+}
+
+/// The state of stored series: the number of removals when none of them was removed, or another number.
+#[derive(Debug)]
+pub(crate) struct Checked(AtomicUsize);
+
+impl Checked {
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(removals()))
+    }
+
+    /// Returns `true` if none of the series was removed. Calls `is_outdated` after a removal of any series, and after
+    /// [`demand`](Self::demand).
+    #[inline]
+    pub(crate) fn is_current(&self, is_outdated: impl FnOnce() -> bool) -> bool {
+        self.0.load(Ordering::Relaxed) == removals() || self.check(is_outdated)
+    }
+
+    #[cold]
+    fn check(&self, is_outdated: impl FnOnce() -> bool) -> bool {
+        // Read first: a removal after it is seen at the next check. So is a series that is stored after the swap, which
+        // then replaces the mark.
+        let now = removals();
+        self.0.swap(!now, Ordering::AcqRel);
+        let is_current = !is_outdated();
+        if is_current {
+            let _ = self.0.compare_exchange(!now, now, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        is_current
+    }
+
+    /// Demands a check, because a series that was stored just now may have been removed since it was looked up.
+    pub(crate) fn demand(&self) {
+        self.0.swap(usize::MAX, Ordering::AcqRel);
+    }
 }
 
 impl<M: Metric> Family<M> {
@@ -71,15 +109,15 @@ impl<M: Metric> Family<M> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn retain(&self, mut keep: impl FnMut(&[&str]) -> bool) {
-        // No lock is held while `keep` runs, and no series either, so that a removed one is released at once.
-        let loose = self.inner.loose.get().into_iter().flat_map(|table| table.iter());
-        let loose: Vec<_> = loose.map(|entry| entry.labels.clone()).collect();
         let mut declines = |labels: &LabelText| {
             let values = labels.values();
             let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
             (!keep(&values)).then(|| values.into_iter().map(str::to_owned).collect::<Vec<_>>())
         };
-        for values in loose.iter().filter_map(&mut declines) {
+        // No lock is held while `keep` runs, and no series while one is removed, so that it is released at once.
+        let loose = self.inner.loose.get().into_iter().flat_map(|table| table.iter());
+        let removed: Vec<_> = loose.filter_map(|entry| declines(&entry.labels)).collect();
+        for values in removed {
             let values: Vec<_> = values.iter().map(String::as_str).collect();
             if let Some(removed) = self.unlink(&values, |_| true) {
                 self.leave(removed);
@@ -118,7 +156,7 @@ impl<M: Metric> Family<M> {
     }
 
     #[inline]
-    fn loose_entry(&self, values: &[&str]) -> Option<Place<'_, M>> {
+    pub(super) fn loose_entry(&self, values: &[&str]) -> Option<Place<'_, M>> {
         Some(Place::Loose(self.inner.loose.get()?.get(&self.inner.descriptor.labels, values)?))
     }
 
@@ -314,7 +352,7 @@ mod tests {
     use crate::metric::{Counter, Gauge, InFlight};
     use crate::schema::{Descriptor, Source};
     use std::sync::Barrier;
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
     use std::time::SystemTime;
 
     fn family<M: Metric>(descriptor: Descriptor) -> Family<M> {
@@ -409,6 +447,71 @@ mod tests {
                 assert_eq!(samples(&family).len(), queues.len());
             }
         });
+    }
+
+    #[test]
+    fn series_come_and_go_while_others_are_looked_at_and_none_is_seen_twice() {
+        let family = counters();
+        let queues: Vec<String> = (0..100).map(|queue| queue.to_string()).collect();
+        for queue in &queues {
+            family.get_or_create(&[queue]).unwrap().inc();
+        }
+        let mut seen = BTreeSet::new();
+        family.each_series(|labels, _| {
+            let own = labels.as_str().trim_start_matches("queue=\"").trim_end_matches('"');
+            assert!(seen.insert(own.to_owned()), "{own} is seen twice");
+            // Takes the places of removed ones, before this one and after it.
+            for queue in ["5", "95", own] {
+                assert!(family.remove(&[queue]));
+                family.get_or_create(&[&format!("{queue} again")]).unwrap();
+                family.get_or_create(&[queue]).unwrap();
+                family.known_series(&[&format!("{queue} held")]);
+            }
+        });
+        let expected: BTreeSet<_> =
+            queues.iter().filter(|queue| !["5", "95"].contains(&queue.as_str())).cloned().collect();
+        assert_eq!(seen, expected, "all but two that were removed before");
+        for queue in &queues {
+            assert!(value_of(&family, queue).is_some(), "{queue} was created again");
+        }
+    }
+
+    #[test]
+    fn a_look_has_no_series_twice_and_all_that_stay_while_threads_create_remove_and_hold_others() {
+        let family = counters();
+        for queue in 0..20 {
+            family.get_or_create(&[&format!("stays {queue}")]).unwrap();
+        }
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for thread in 0..3 {
+                let (family, done) = (&family, &done);
+                scope.spawn(move || {
+                    for round in 0..3_000 {
+                        let queue = (7 * round + thread) % 40;
+                        family.get_or_create(&[&queue.to_string()]).unwrap().inc();
+                        drop(family.owned(&[&((11 * round) % 40).to_string()]));
+                        if round % 3 == 0 {
+                            family.remove(&[&queue.to_string()]);
+                        }
+                        if round % 50 == 0 {
+                            let held = format!("held {thread} {round}");
+                            family.get_or_create(&[&held]).unwrap().inc();
+                            family.known_series(&[&held]).inc();
+                        }
+                    }
+                    done.store(true, Ordering::Relaxed);
+                });
+            }
+            while !done.load(Ordering::Relaxed) {
+                let mut seen = BTreeSet::new();
+                family.each_series(|labels, _| {
+                    assert!(seen.insert(labels.as_str().to_owned()), "{labels:?} is seen twice");
+                });
+                assert_eq!(seen.iter().filter(|labels| labels.contains("stays")).count(), 20);
+            }
+        });
+        assert_eq!(value_of(&family, "held 0 0"), Some(2.0));
     }
 
     #[test]

@@ -86,12 +86,12 @@
 //!   *inside* an axum router: added after all routes, as by [`Metrics::instrument`](crate::Metrics::instrument) and
 //!   [`HttpLayer::install`], and not wrapped around the router. For all requests to a nested service (`nest_service`,
 //!   such as a `ServeDir`) it is the prefix, such as `/assets/*`. It is `unmatched` if no route matched. No route of a
-//!   router can have these texts. Other services set it with [`Http::route`]. If the first 100 requests match no route, a warning
-//!   is logged once.
+//!   router can have these texts. Other services set it with [`Http::route`]. If the first 100 requests match no route,
+//!   a warning is logged once.
 //! - `status` is the three-digit code, or the class, such as `2xx`, with [`Http::status_classes`].
 //! - Labels added with [`Http::request_label`] and [`Http::response_label`] have the declared number of values, those
 //!   added with [`Http::request_label_values`] and [`Http::response_label_values`] the listed values. All others are
-//!   `_overflow`, and the value may be empty.
+//!   `_overflow`. A request without a value has the empty one.
 //!
 //! The program bounds its routes, their methods and their statuses, so
 //! [the limit of series](crate::Registry::set_series_limit) does not apply to them: no client can take their places.
@@ -145,10 +145,10 @@
 //! |---|---|
 //! | threads | one that gathers and writes pages, and at most one for each collector, included registry and breaker of another crate, while it is called |
 //! | pages in writing | one |
-//! | pages in memory | eight, and the one in writing. A further one takes the place of a page which is 4 s old, or of which nothing was read for 1 s (0.5 s if a scraper's timeout is near) at the pace that reads it in 4 s; the clients that still read it get an incomplete response |
+//! | pages in memory | eight, and the one in writing. A further one takes the place of a page which clients had 4 s to read, or of which nothing was read for 1 s (0.5 s if a scraper's timeout is near) at the pace that reads it in 4 s; the clients that still read it get an incomplete response. Up to 4 s more are for responses that wait for the runtime |
 //! | memory of a client that does not read | 16 frames of 4 KiB, in the buffer of hyper; with TLS, 16 KiB more |
 //! | memory of a TLS handshake | 64 KiB, the largest message of rustls |
-//! | connections to the server of `Metrics::serve` | 512, with a send buffer of 256 KiB. A further one closes the oldest one that has sent no request within 100 ms, or the one whose client has read nothing for longest, and for 250 ms. If all wait for a page, the client with the most connections loses one, or gets no further one |
+//! | connections to the server of `Metrics::serve` | 512, with a send buffer of 256 KiB. A further one closes the oldest one without an active request that is open for 100 ms, or else the one whose client has read nothing for longest, and for 250 ms. If all wait for a page, the client with the most connections loses one, or gets no further one |
 //! | a connection to this server over TLS | its handshake must end within 5 s. It counts among the 512 from its start. One read of the certificate files a second, on a thread of the runtime |
 //! | a request to this server | a head of at most 64 KiB (else 431) must arrive within 5 s, and the page must be read within 10 s after its deadline |
 //!
@@ -159,8 +159,8 @@
 //! **Concurrent scrapes share a page.** It is gathered, written and encoded once for all requests that arrive before
 //! the registry's families are read, so that no scrape returns values of families older than its request. Later
 //! requests share the next page. Values of collectors of the `prometheus` crate, and of breakers of other crates, can be
-//! older, by the time that gathering them took: a collector that is still running is not called again, and both pages use its result. Gathering
-//! and writing do not run on the runtime's workers.
+//! older, by the time that gathering them took: a collector that is still running is not called again, and both pages
+//! use its result. Gathering and writing do not run on the runtime's workers.
 //!
 //! **A failing collector affects only its own families.** They are left out if it panics, misses the deadline, renders
 //! the registry, or returns families that are not valid on a page. The failure is counted by cause in

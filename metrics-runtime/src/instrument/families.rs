@@ -41,7 +41,7 @@ pub(super) struct SiteFamilies {
 }
 
 /// The series of a call site by label values. An entry without current series goes when the next one of its values is
-/// needed, or when the table has doubled.
+/// needed, or when the table has doubled. Until then it takes no room from others.
 #[derive(Debug)]
 struct SeriesTable {
     table: RemovableTable<Series>,
@@ -73,6 +73,11 @@ impl SeriesTable {
             self.table.remove(names, &values, |entry| entry.value.is_dispensable());
         }
         self.next_sweep.store((2 * self.table.len()).max(FIRST_SWEEP), Ordering::Relaxed);
+    }
+
+    /// Returns `true` if entries may have lost their series since the last sweep.
+    fn may_be_stale(&self) -> bool {
+        self.swept_at.load(Ordering::Relaxed) != removals()
     }
 }
 
@@ -257,13 +262,13 @@ impl SiteFamilies {
         });
         let SeriesTable { table, known, next_sweep, .. } = &**by_values;
         let has_room = |len: usize| len.saturating_sub(known.load(Ordering::Relaxed)) < self.series_limit();
-        if table.len() >= next_sweep.load(Ordering::Relaxed) || !has_room(table.len()) {
+        if table.len() >= next_sweep.load(Ordering::Relaxed) {
             by_values.sweep(names);
         }
         let admit = |len: usize| {
             // An overflow among the entry values is one among all values.
             let overflows = (0..values.len()).any(|label| open.contains(label) && values[label] == OVERFLOW);
-            !open.is_any(values.len()) || !overflows && has_room(len)
+            !open.is_any(values.len()) || !overflows && (has_room(len) || by_values.may_be_stale())
         };
         // Without the lock of the table, so that clients that always send new values do not block others. Values that are
         // too long are in no entry.

@@ -2,13 +2,12 @@
 
 use std::ops::Deref;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use super::families::{SiteFamilies, SiteFamily};
 use crate::exemplars::{self, Exemplar};
-use crate::family::{Metric, Removable, StoredSeries, removals};
+use crate::family::{Checked, Metric, Removable, StoredSeries};
 use crate::metric::{Counter, Histogram, InFlight, Moment, Thread};
 use crate::schema::Outcome;
 
@@ -29,8 +28,7 @@ pub struct Series {
     in_flight: OnceLock<Option<EnteredGauge>>,
     /// `true` if the program bounds the values, or if they stand for those beyond the limit.
     is_kept: bool,
-    /// The number of removals when the series were last found to be current, or another number.
-    checked_at: AtomicUsize,
+    checked: Checked,
 }
 
 /// The gauge of the calls in flight.
@@ -105,32 +103,14 @@ impl Series {
             added: OnceLock::new(),
             in_flight: OnceLock::new(),
             is_kept: true,
-            checked_at: AtomicUsize::new(removals()),
+            checked: Checked::new(),
         }
     }
 
     /// Returns `true` if the series are those that a look-up finds.
     #[inline]
     pub(super) fn is_current(&self) -> bool {
-        self.checked_at.load(Ordering::Relaxed) == removals() || self.check()
-    }
-
-    #[cold]
-    fn check(&self) -> bool {
-        // Read first: a removal after it is seen at the next check. So is a series that is cached after the swap, which
-        // then replaces the mark.
-        let now = removals();
-        self.checked_at.swap(!now, Ordering::AcqRel);
-        let is_current = !self.is_outdated();
-        if is_current {
-            let _ = self.checked_at.compare_exchange(!now, now, Ordering::Relaxed, Ordering::Relaxed);
-        }
-        is_current
-    }
-
-    /// Demands a check, because a series that was cached just now may have been removed since it was looked up.
-    fn demand_check(&self) {
-        self.checked_at.swap(usize::MAX, Ordering::AcqRel);
+        self.checked.is_current(|| self.is_outdated())
     }
 
     /// Returns `true` if a look-up may find others: one of the series was removed from its family, or the gauge had no
@@ -187,7 +167,7 @@ impl Series {
             let (gauge, overflows) = self.look_up(self.families.in_flight.as_ref()?, Outcome::Success);
             Some(EnteredGauge { gauge, overflows })
         });
-        self.demand_check();
+        self.checked.demand();
         entered.as_ref()
     }
 
@@ -339,7 +319,7 @@ impl Series {
             series.spread();
         }
         let cached = cached.get_or_init(|| Some(series)).as_deref();
-        self.demand_check();
+        self.checked.demand();
         cached
     }
 

@@ -127,7 +127,9 @@ impl fmt::Display for Report {
             mib(peak.resident_bytes),
             mib(recovered.0.resident_bytes),
             recovered.1.as_secs_f64(),
-        )
+        )?;
+        write!(f, "\nlongest: {}", honest.longest)?;
+        honest.problems.iter().try_for_each(|problem| write!(f, "\nwithout a page: {problem}"))
     }
 }
 

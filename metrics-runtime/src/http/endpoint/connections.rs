@@ -54,7 +54,18 @@ pub(super) enum Room {
 #[derive(Clone, Debug)]
 pub(super) struct Activity {
     opened: Instant,
-    request: Arc<watch::Sender<Option<ActiveSince>>>,
+    phase: Arc<watch::Sender<Phase>>,
+}
+
+/// The phases of a connection.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// It has had no request: the TLS handshake, and the head of the first request.
+    Opening,
+    /// A request is active.
+    Active(ActiveSince),
+    /// The last request has ended.
+    Idle,
 }
 
 /// The times of an active request.
@@ -97,9 +108,15 @@ impl Connections {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let activity = Activity { opened: Instant::now(), request: Arc::new(watch::Sender::new(None)) };
+        let activity = Activity { opened: Instant::now(), phase: Arc::new(watch::Sender::new(Phase::Opening)) };
         let task = tokio::spawn(serve(activity.clone())).abort_handle();
         self.lock().push(Connection { client: client(peer), activity, task });
+    }
+
+    /// Closes the connections that have had no request.
+    pub(super) fn close_opening(&self) {
+        let opening = |connection: &mut Connection| matches!(*connection.activity.phase.borrow(), Phase::Opening);
+        self.lock().extract_if(.., opening).for_each(|connection| connection.task.abort());
     }
 
     /// Closes all open connections.
@@ -145,30 +162,35 @@ fn client(peer: IpAddr) -> IpAddr {
 
 impl Activity {
     pub(super) fn begin_request(&self) -> ActiveRequest {
-        self.request.send_replace(Some(ActiveSince { started: Instant::now(), progress: None }));
+        self.phase.send_replace(Phase::Active(ActiveSince { started: Instant::now(), progress: None }));
         ActiveRequest(self.clone())
     }
 
+    /// Returns the times of the active request.
+    fn active(&self) -> Option<ActiveSince> {
+        self.phase.borrow().active()
+    }
+
     fn is_busy(&self) -> bool {
-        self.request.borrow().is_some()
+        self.active().is_some()
     }
 
     /// Returns `true` if the page of the request is not written yet, and probably not soon either.
     fn waits_for_page(&self) -> bool {
-        let waits = self.request.borrow().is_some_and(|request| request.progress.is_none());
+        let waits = self.active().is_some_and(|request| request.progress.is_none());
         waits && self.opened.elapsed() >= MIN_WAIT
     }
 
     /// Returns the time since which the client has read nothing of its page.
     fn stalled_since(&self) -> Option<Instant> {
-        self.request.borrow().and_then(|request| request.progress)
+        self.active().and_then(|request| request.progress)
     }
 
     /// Completes when a request has been active for longer than the limit.
     pub(super) async fn exceeds(&self, limit: Duration) {
-        let mut request = self.request.subscribe();
+        let mut phase = self.phase.subscribe();
         loop {
-            let started = request.borrow_and_update().map(|request| request.started);
+            let started = phase.borrow_and_update().active().map(|request| request.started);
             let exceeded = async {
                 match started.and_then(|started| started.checked_add(limit)) {
                     Some(end) => tokio::time::sleep_until(end).await,
@@ -178,17 +200,23 @@ impl Activity {
             tokio::select! {
                 () = exceeded => return,
                 // Never fails: `self` holds the sender.
-                _ = request.changed() => {}
+                _ = phase.changed() => {}
             }
         }
+    }
+}
+
+impl Phase {
+    fn active(&self) -> Option<ActiveSince> {
+        if let Self::Active(request) = self { Some(*request) } else { None }
     }
 }
 
 impl ActiveRequest {
     /// Notes that the client takes a part of its page. Wakes nobody, because it happens often.
     pub(super) fn progress(&self) {
-        self.0.request.send_if_modified(|request| {
-            if let Some(request) = request {
+        self.0.phase.send_if_modified(|phase| {
+            if let Phase::Active(request) = phase {
                 request.progress = Some(Instant::now());
             }
             false
@@ -198,7 +226,7 @@ impl ActiveRequest {
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.0.request.send_replace(None);
+        self.0.phase.send_replace(Phase::Idle);
     }
 }
 

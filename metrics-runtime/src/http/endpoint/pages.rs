@@ -18,8 +18,12 @@ use super::filter::Index;
 /// The maximum number of pages in memory, without the one that is being written.
 const MAX_PAGES: usize = 8;
 
-/// The time for reading a page. After it, its memory can be taken for another page.
+/// The time for reading a page, without the time for which its readers wait for the runtime. After it, its memory can be
+/// taken for another page.
 const READ_TIME: Duration = Duration::from_secs(4);
+
+/// The longest time for which readers that wait for the runtime are waited for.
+const MAX_WAIT: Duration = Duration::from_secs(4);
 
 /// A page that nobody has read at the necessary pace for this time can be taken earlier.
 const READ_PAUSE: Duration = Duration::from_secs(1);
@@ -54,6 +58,8 @@ struct ContentState {
     bytes: Option<Vec<u8>>,
     /// The time at which a part was last read by a reader that is on pace.
     read: Instant,
+    /// The longest time for which such a reader has waited for the runtime, up to [`MAX_WAIT`].
+    waited: Duration,
     /// The number of readers that wait for the runtime, and not for their clients.
     delayed: usize,
 }
@@ -61,8 +67,8 @@ struct ContentState {
 impl Content {
     /// Returns the time until the memory of the page can be taken.
     fn protected(&self, now: Instant, is_urgent: bool) -> Duration {
-        let left = READ_TIME.saturating_sub(now.saturating_duration_since(self.written));
         let state = lock(&self.state);
+        let left = (READ_TIME + state.waited).saturating_sub(now.saturating_duration_since(self.written));
         if state.delayed > 0 {
             return left;
         }
@@ -70,9 +76,10 @@ impl Content {
         left.min(pause.saturating_sub(now.saturating_duration_since(state.read)))
     }
 
-    /// Returns `true` if a reader that has this share of the page left will have read it in time, at its pace so far.
-    fn is_on_pace(&self, now: Instant, left: f64) -> bool {
-        let late = now.saturating_duration_since(self.written).saturating_sub(URGENT_PAUSE);
+    /// Returns `true` if a reader that has this share of the page left will have read it in time, at its pace so far. It
+    /// has waited for the runtime for `waited`.
+    fn is_on_pace(&self, now: Instant, waited: Duration, left: f64) -> bool {
+        let late = now.saturating_duration_since(self.written).saturating_sub(waited + URGENT_PAUSE);
         1.0 - left >= late.div_duration_f64(READ_TIME.saturating_sub(URGENT_PAUSE))
     }
 }
@@ -87,26 +94,32 @@ impl Drop for Page {
 /// A reader of a page. It waits for the runtime from its creation until it first reads.
 pub(super) struct Reader {
     page: Arc<Page>,
-    is_delayed: bool,
+    /// The time since which it waits for the runtime.
+    delayed_since: Option<Instant>,
+    /// The time for which it has waited for the runtime until then.
+    waited: Duration,
 }
 
 impl Reader {
     pub(super) fn new(page: &Arc<Page>) -> Self {
-        let mut reader = Self { page: Arc::clone(page), is_delayed: false };
+        let mut reader = Self { page: Arc::clone(page), delayed_since: None, waited: Duration::ZERO };
         reader.set_delayed(true);
         reader
     }
 
     /// Sets whether the reader waits for the runtime.
     pub(super) fn set_delayed(&mut self, is_delayed: bool) {
-        if self.is_delayed != is_delayed {
-            self.is_delayed = is_delayed;
-            let mut state = lock(&self.page.content.state);
-            if is_delayed {
-                state.delayed += 1;
-            } else {
-                state.delayed -= 1;
+        match self.delayed_since {
+            None if is_delayed => {
+                self.delayed_since = Some(Instant::now());
+                lock(&self.page.content.state).delayed += 1;
             }
+            Some(since) if !is_delayed => {
+                self.delayed_since = None;
+                self.waited += since.elapsed();
+                lock(&self.page.content.state).delayed -= 1;
+            }
+            _ => {}
         }
     }
 
@@ -115,10 +128,11 @@ impl Reader {
     pub(super) fn read(&mut self, part: Range<usize>, left: usize) -> Option<Bytes> {
         self.set_delayed(false);
         let (now, content) = (Instant::now(), &self.page.content);
-        let is_on_pace = content.is_on_pace(now, left as f64 / self.page.len.max(1) as f64);
+        let is_on_pace = content.is_on_pace(now, self.waited, left as f64 / self.page.len.max(1) as f64);
         let mut state = lock(&content.state);
         if is_on_pace {
             state.read = now;
+            state.waited = state.waited.max(self.waited.min(MAX_WAIT));
         }
         state.bytes.as_ref()?.get(part).map(Bytes::copy_from_slice)
     }
@@ -164,7 +178,7 @@ impl Pages {
         let len = bytes.len();
         let mut in_memory = self.make_room(due);
         let now = Instant::now();
-        let state = Mutex::new(ContentState { bytes: Some(bytes), read: now, delayed: 0 });
+        let state = Mutex::new(ContentState { bytes: Some(bytes), read: now, waited: Duration::ZERO, delayed: 0 });
         let content = Arc::new(Content { written: now, state });
         in_memory.push_back(Arc::clone(&content));
         drop(in_memory);
@@ -235,10 +249,11 @@ mod tests {
         let at = |seconds: f64| content.written + Duration::from_secs_f64(seconds);
         // The share that is left, and the time until which this is enough.
         for (left, until) in [(1.0, 0.5), (0.8, 1.2), (0.5, 2.25), (0.2, 3.3), (0.0, 4.0)] {
-            assert!(
-                content.is_on_pace(at(until - 0.001), left) && !content.is_on_pace(at(until + 0.001), left),
-                "{left}"
-            );
+            for waited in [0.0, 0.3, 3.0] {
+                let is_on_pace =
+                    |late: f64| content.is_on_pace(at(until + waited + late), Duration::from_secs_f64(waited), left);
+                assert!(is_on_pace(-0.001) && !is_on_pace(0.001), "{left} {waited}");
+            }
         }
         let protected = |seconds, is_urgent| content.protected(at(seconds), is_urgent).as_secs_f64();
         let read = |seconds| lock(&content.state).read = at(seconds);
@@ -263,10 +278,20 @@ mod tests {
         let second = Reader::new(&reader.page);
         assert!((protected(3.0, true) - 1.0).abs() < 1e-6 && protected(4.0, false) < 1e-6);
         let _ = reader.read(0..1, 4);
-        assert!((protected(3.0, true) - 1.0).abs() < 1e-6, "the other one still waits");
+        assert!(protected(3.0, true) > 1.0 - 1e-6, "the other one still waits");
         drop(second);
         read(2.0);
         assert!(protected(3.0, true) < 1e-6);
+        // A reader that is on pace has the time for which it has waited.
+        lock(&content.state).waited = Duration::ZERO;
+        reader.waited = Duration::from_secs(3);
+        let _ = reader.read(0..1, 4);
+        read(6.7);
+        assert!((protected(6.7, false) - 0.3).abs() < 1e-3);
+        reader.waited = Duration::from_secs(60);
+        let _ = reader.read(0..1, 4);
+        read(8.0);
+        assert!(protected(7.5, true) > 0.4 && protected(8.0, true) < 1e-6, "others have to wait no longer");
     }
 
     #[test]

@@ -31,8 +31,9 @@ const TURN_SIZE: usize = 128 << 10;
 
 /// The error of a [`PageBody`]: the client read so slowly that the memory of its page was given to another one.
 ///
-/// Eight pages are in memory. A ninth one takes the place of a page which is four seconds old, or of which nothing was
-/// read for a second (half of it if a scraper's timeout is near) at the pace that reads it in four seconds.
+/// Eight pages are in memory. A ninth one takes the place of a page which clients had four seconds to read, or of which
+/// nothing was read for a second (half of it if a scraper's timeout is near) at the pace that reads it in four seconds.
+/// The time for which a response waits for the runtime, up to four seconds, does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the client reads the page too slowly: its memory was needed for another page")]
 #[non_exhaustive]

@@ -128,7 +128,8 @@ impl Server {
         &self.url
     }
 
-    /// Stops accepting connections, waits up to `grace` for active scrapes, and closes all connections.
+    /// Stops accepting connections, waits up to `grace` for active scrapes, and closes all connections. Those without an
+    /// active scrape are closed at once.
     pub async fn shutdown(self, grace: Duration) {
         // Both fail only if the runtime has already stopped the task.
         let _ = self.stop.send(grace);
@@ -220,6 +221,8 @@ async fn run(listener: TcpListener, pages: Arc<Pages>, stopped: oneshot::Receive
         }
     };
     drop(listener);
+    // The others close themselves after their active request.
+    connections.close_opening();
     let _ = tokio::time::timeout(grace, graceful.shutdown()).await;
     connections.close();
 }

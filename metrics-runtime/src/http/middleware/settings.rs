@@ -50,9 +50,9 @@ pub enum HttpError {
 
 /// The settings of the middleware: the metrics, their names, labels and buckets, and the requests to skip.
 ///
-/// [`HttpMetric`] lists the metrics. [`Requests`](HttpMetric::Requests) and [`Duration`](HttpMetric::Duration) are
-/// recorded unless [switched off](Self::without), the others if [switched on](Self::with). The [module](crate::http)
-/// documents the label values and when a request is recorded.
+/// [`HttpMetric`] lists the metrics, and says which are recorded by default. [`with`](Self::with) and
+/// [`without`](Self::without) switch them on and off. The [module](crate::http) documents the label values and when a
+/// request is recorded.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -102,7 +102,8 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    /// Creates the default settings: [`HttpMetric::Requests`] and [`HttpMetric::Duration`] under their default names.
+    /// Creates the default settings: [`HttpMetric::Requests`], [`HttpMetric::Duration`], [`HttpMetric::Aborted`] and, for
+    /// routes with a latency objective, [`HttpMetric::Overdue`], under their default names.
     pub const fn new() -> Self {
         Self {
             metrics: HttpMetric::DEFAULTS,
@@ -129,8 +130,22 @@ impl Http {
         self
     }
 
-    /// Creates settings that record [`HttpMetric::OpenTelemetry`] only. To migrate, record both with
-    /// `Http::new().with(HttpMetric::OpenTelemetry)`.
+    /// Creates settings that record no metric, for a service without HTTP requests. Exported dashboards and rules then
+    /// have no part about HTTP: they are made before the program decides to serve, so they have it in any other case.
+    ///
+    /// ```
+    /// use metrics_runtime::{Metrics, Registry, http::Http};
+    ///
+    /// let worker = Metrics::builder().registry(&Registry::new()).http(Http::none()).build()?;
+    /// assert!(worker.describe().metrics.iter().all(|metric| !metric.name.starts_with("http_")));
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// ```
+    pub fn none() -> Self {
+        HttpMetric::ALL.iter().copied().fold(Self::new(), Self::without)
+    }
+
+    /// Creates settings that record [`HttpMetric::OpenTelemetry`] in place of [`HttpMetric::Requests`] and
+    /// [`HttpMetric::Duration`]. To migrate, record all of them with `Http::new().with(HttpMetric::OpenTelemetry)`.
     pub fn opentelemetry() -> Self {
         Self::new().without(HttpMetric::Requests).without(HttpMetric::Duration).with(HttpMetric::OpenTelemetry)
     }

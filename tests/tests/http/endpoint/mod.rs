@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 
 use metrics_runtime::Metrics;
 use metrics_runtime::Registry;
-use metrics_runtime::http::{Endpoint, EndpointService, PageBody};
+use metrics_runtime::http::{Endpoint, EndpointService, PageBody, Server};
 
 /// Creates a registry and its endpoint.
 fn endpoint(settings: Endpoint) -> (EndpointService, Registry) {
@@ -49,4 +49,15 @@ fn value(registry: &Registry, series: &str) -> f64 {
     let page = registry.render();
     let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("{series} is missing:\n{page}")).parse().expect("a number")
+}
+
+/// Shuts a server down, and returns how far the clock was set forward for it. A stopped clock goes to the next timer
+/// when no task can run.
+async fn shutdown_time(server: Server, grace: Duration) -> Duration {
+    tokio::time::pause();
+    let started = tokio::time::Instant::now();
+    server.shutdown(grace).await;
+    let passed = started.elapsed();
+    tokio::time::resume();
+    passed
 }

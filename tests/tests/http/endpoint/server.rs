@@ -225,21 +225,32 @@ fn without_a_runtime_serving_is_an_error_and_not_a_panic() {
 }
 
 #[tokio::test]
-async fn a_shutdown_waits_for_active_scrapes_and_closes_all_connections() {
+async fn a_shutdown_waits_for_active_scrapes_and_closes_all_other_connections_at_once() {
     let metrics = metrics(Endpoint::new());
     let server = metrics.serve(ANY).await.expect("a free port");
     let address = server.address();
-    // One connection has an unread page, the other has sent no request.
-    let mut reading = TcpStream::connect(address).await.expect("the server listens");
-    reading.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sent");
-    let mut first = [0; 12];
-    reading.read_exact(&mut first).await.expect("a response");
-    let mut idle = TcpStream::connect(address).await.expect("the server listens");
-    server.shutdown(Duration::from_secs(600)).await;
+    let connect = async |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(address).await.expect("the server listens");
+        stream.write_all(bytes).await.expect("sent");
+        stream
+    };
+    // A page that is not read to its end.
+    let mut reading = connect(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    reading.read_exact(&mut [0; 12]).await.expect("a response");
+    // Nothing, the beginning of a request, and that of a second one.
+    let idle = [connect(b"").await, connect(b"GET /metrics HTTP/1.1\r\nhost: ").await];
+    let mut kept = connect(b"GET /health HTTP/1.1\r\nhost: a\r\n\r\nGET /metrics HTTP/1.1\r\nhost: ").await;
+    let mut health = Vec::new();
+    while !health.ends_with(b"ok\n") {
+        health.push(kept.read_u8().await.expect("a response"));
+    }
+    assert_eq!(shutdown_time(server, Duration::from_secs(600)).await, Duration::ZERO);
     let mut rest = String::new();
     reading.read_to_string(&mut rest).await.expect("the rest of the page");
     assert!(rest.contains("metrics_runtime_scrapes_in_flight 1\n"), "{rest}");
-    assert_eq!(idle.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    for mut idle in idle.into_iter().chain([kept]) {
+        assert_eq!(idle.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    }
     assert!(TcpStream::connect(address).await.is_err(), "the server no longer listens");
 }
 

@@ -181,6 +181,25 @@ async fn handshakes_that_never_end_do_not_block_others_and_time_out() {
 }
 
 #[tokio::test]
+async fn a_shutdown_does_not_wait_for_handshakes() {
+    let authority = Authority::new();
+    let server = serve(with_tls(&authority.sign("server"))).await;
+    let mut stalled = Vec::new();
+    // Nothing, the beginning of a record, and a record without its end.
+    for bytes in [&b""[..], &[22], &[22, 3, 1, 64, 0, 1, 0, 63, 252, 3, 3]] {
+        let mut stream = TcpStream::connect(server.address()).await.expect("the server listens");
+        stream.write_all(bytes).await.expect("sent");
+        stalled.push(stream);
+    }
+    // All of them are accepted before it.
+    assert!(Client::new(&authority).get(&server, "/health").await.is_ok());
+    assert_eq!(shutdown_time(server, Duration::from_secs(600)).await, Duration::ZERO);
+    for mut stream in stalled {
+        assert_eq!(stream.read(&mut [0; 1]).await.unwrap_or(0), 0, "the server closes it");
+    }
+}
+
+#[tokio::test]
 async fn only_clients_with_a_certificate_of_the_authority_can_connect() {
     let (authority, other) = (Authority::new(), Authority::new());
     let endpoint = with_tls(&authority.sign("server")).client_ca(authority.file());
