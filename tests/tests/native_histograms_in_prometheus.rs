@@ -24,8 +24,10 @@ impl Service {
         let metrics = Metrics::builder().registry(registry).build().expect("valid settings");
         let app = metrics.instrument(Router::new()).expect("a free path");
         let runtime = Runtime::new().expect("threads");
-        let listener =
-            runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))).expect("a free port");
+        // The service before may still be closing its listener.
+        let listener = wait::until("a free port", || {
+            runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))).ok()
+        });
         let address = listener.local_addr().expect("a bound listener");
         runtime.spawn(async move { axum::serve(listener, app).await });
         Self { runtime: Some(runtime), address }

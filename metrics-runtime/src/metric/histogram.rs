@@ -142,7 +142,8 @@ pub struct Histogram {
     base: Shard,
     /// A shard for each thread, after two threads have written the base at the same time.
     shards: Sharded<Shard>,
-    /// The cells that native buckets need in place of counts. Such a histogram has only a base, without shards.
+    /// The numbers of a histogram with native buckets, which has nothing in the base and no shards, so that a reading before
+    /// the first value misreads none.
     native: OnceLock<Box<Native>>,
     /// `true` if threads get their shards once it is decided which kind of buckets there are.
     spreads: AtomicBool,
@@ -228,7 +229,7 @@ impl Histogram {
     #[cold]
     fn first_native<'a>(&'a self, cuts: &'a Cuts) -> Option<(&'a Cuts, &'a Native)> {
         let is_native = self.bounds.records_native();
-        let native = is_native.then(|| &**self.native.get_or_init(|| Box::new(Native::new())));
+        let native = is_native.then(|| &**self.native.get_or_init(|| Box::new(Native::new(&self.bounds))));
         if self.spreads.load(Ordering::Relaxed) {
             self.spreads.store(false, Ordering::Relaxed);
             self.spread();
@@ -264,7 +265,7 @@ impl Histogram {
     }
 
     fn observe_shared(&self, value: f64) {
-        if !try_add_f64(self.base.number(VALUES), value) {
+        if !try_add_f64(self.shared().number(VALUES), value) {
             reject("rejected an observation that would make the sum of a histogram infinite", value);
             return;
         }
@@ -275,10 +276,15 @@ impl Histogram {
         }
     }
 
+    /// Returns the numbers that all threads share.
+    fn shared(&self) -> &Shard {
+        self.native().map_or(&self.base, |(_, native)| native.base())
+    }
+
     /// Returns the count that all threads share of a value, and of its bucket.
     fn shared_count(&self, value: f64, bucket: impl FnOnce() -> usize) -> &AtomicU64 {
         match self.native() {
-            Some((cuts, native)) => native.shared(cuts, &self.base, value),
+            Some((cuts, native)) => native.shared(cuts, value),
             None => self.base.number(COUNTS + bucket()),
         }
     }
@@ -327,9 +333,9 @@ impl Histogram {
         let count = self.shared_count(value, || self.bounds.bucket_of_nanos(nanos));
         if self.is_spread() {
             count.fetch_add(1, Ordering::Relaxed);
-            self.base.add_nanos(nanos);
+            self.shared().add_nanos(nanos);
         } else if try_add(count, 1) {
-            self.base.add_nanos(nanos);
+            self.shared().add_nanos(nanos);
         } else {
             self.spread();
             self.observe_nanos_by(thread, nanos);
@@ -339,12 +345,12 @@ impl Histogram {
     /// Adds the observations of another histogram with the same bounds between two readings.
     pub(crate) fn absorb(&self, before: &Buckets, now: &Buckets) {
         let sum = now.sum - before.sum;
-        if !try_add_f64(self.base.number(VALUES), sum) {
+        if !try_add_f64(self.shared().number(VALUES), sum) {
             reject("rejected observations that would make the sum of a histogram infinite", sum);
             return;
         }
         if let Some((cuts, native)) = self.native() {
-            return native.absorb(cuts, &self.base, &before.cells, &now.cells);
+            return native.absorb(cuts, &before.cells, &now.cells);
         }
         let (mut earlier, mut later) = (0, 0);
         for (bucket, total) in now.cumulative.iter().enumerate() {
@@ -397,9 +403,9 @@ impl Histogram {
         cumulative.resize(self.bounds.upper.len() + 1, 0);
         cells.clear();
         if let (Some(cuts), Some(native)) = (&self.bounds.cuts, self.native.get()) {
-            native.read_into(cuts, &self.base, cells);
+            native.read_into(cuts, cells);
             add_to_classic(cells, &self.bounds, cumulative);
-            *sum = total_sum(std::iter::once(&self.base).chain(native.shards()));
+            *sum = total_sum(native.shards());
         } else {
             let shards = || std::iter::once(&self.base).chain(self.shards.iter());
             for shard in shards() {

@@ -244,19 +244,25 @@ fn native_total(buckets: &Buckets) -> u64 {
 }
 
 #[test]
-fn a_native_histogram_loses_nothing_when_threads_meet_new_octaves_and_get_shards() {
+fn a_native_histogram_loses_nothing_when_threads_collide_and_get_shards() {
     model(2, || {
         let histogram = native_histogram();
-        let threads = [[0.25, 0.5], [0.25, 8.0]].map(|values| {
-            thread(&histogram, move |histogram| {
-                histogram.observe(values[0]);
-                histogram.observe_nanos((values[1] * 1e9) as u64);
-            })
-        });
-        join(threads);
+        join([1, 2].map(|_| thread(&histogram, |histogram| histogram.observe_nanos(250_000_000))));
         let buckets = histogram.read();
-        assert_eq!((&*buckets.cumulative, buckets.sum), (&[3, 4][..], 9.0));
-        assert_eq!(native_buckets(&buckets.cells).positive, [(-16, 2), (-8, 1), (24, 1)]);
+        assert_eq!((&*buckets.cumulative, buckets.sum), (&[2, 2][..], 0.5));
+        assert_eq!(native_buckets(&buckets.cells).positive, [(-16, 2)]);
+    });
+}
+
+#[test]
+fn a_native_histogram_loses_nothing_when_threads_meet_new_octaves() {
+    model(2, || {
+        let histogram = native_histogram();
+        // Both octaves are in one list.
+        join([0.25, 8.0].map(|value| thread(&histogram, move |histogram| histogram.observe(value))));
+        let buckets = histogram.read();
+        assert_eq!((&*buckets.cumulative, buckets.sum), (&[1, 2][..], 8.25));
+        assert_eq!(native_buckets(&buckets.cells).positive, [(-16, 1), (24, 1)]);
     });
 }
 

@@ -309,23 +309,33 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// The cells of a histogram with native buckets, beside its base.
+/// The cells of a histogram with native buckets.
 #[derive(Debug)]
 pub(super) struct Native {
-    base: Octaves,
+    base: NativeShard,
     shards: Sharded<NativeShard>,
 }
 
-/// The cells that one thread writes.
+/// The cells that one thread writes, or that all threads share.
 #[derive(Debug)]
 struct NativeShard {
     shard: Shard,
     octaves: Octaves,
 }
 
+impl NativeShard {
+    fn new(bounds: &Bounds) -> Self {
+        Self { shard: Shard::new(bounds), octaves: Octaves::new() }
+    }
+
+    fn cells<'a>(&'a self, cuts: &'a Cuts) -> Cells<'a> {
+        Cells { cuts, shard: &self.shard, octaves: &self.octaves }
+    }
+}
+
 impl Native {
-    pub(super) fn new() -> Self {
-        Self { base: Octaves::new(), shards: Sharded::new() }
+    pub(super) fn new(bounds: &Bounds) -> Self {
+        Self { base: NativeShard::new(bounds), shards: Sharded::new() }
     }
 
     /// Gives each thread its own shard from now on.
@@ -367,26 +377,29 @@ impl Native {
         thread: Thread,
         value: f64,
     ) -> Option<(&'a Shard, &'a AtomicU64)> {
-        let create = || NativeShard { shard: Shard::new(bounds), octaves: Octaves::new() };
-        let NativeShard { shard, octaves } = self.shards.of(thread, create)?;
-        Some((shard, Cells { cuts, shard, octaves }.of(value)))
+        let own = self.shards.of(thread, || NativeShard::new(bounds))?;
+        Some((&own.shard, own.cells(cuts).of(value)))
     }
 
     /// Returns the count of the cell of a value that all threads share.
-    pub(super) fn shared<'a>(&'a self, cuts: &'a Cuts, base: &'a Shard, value: f64) -> &'a AtomicU64 {
-        Cells { cuts, shard: base, octaves: &self.base }.of(value)
+    pub(super) fn shared<'a>(&'a self, cuts: &'a Cuts, value: f64) -> &'a AtomicU64 {
+        self.base.cells(cuts).of(value)
     }
 
-    /// Returns the numbers of the threads.
+    /// Returns the numbers that all threads share.
+    pub(super) fn base(&self) -> &Shard {
+        &self.base.shard
+    }
+
+    /// Returns all numbers.
     pub(super) fn shards(&self) -> impl Iterator<Item = &Shard> {
-        self.shards.iter().map(|shard| &shard.shard)
+        std::iter::once(&self.base).chain(self.shards.iter()).map(|shard| &shard.shard)
     }
 
     /// Reads the counts of all cells that have observations, by their id.
-    pub(super) fn read_into(&self, cuts: &Cuts, base: &Shard, cells: &mut Vec<(u64, u64)>) {
-        let shards = self.shards.iter().map(|NativeShard { shard, octaves }| (shard, octaves));
-        for (shard, octaves) in std::iter::once((base, &self.base)).chain(shards) {
-            Cells { cuts, shard, octaves }.each(|cell, count| cells.push((cell.id(), count)));
+    pub(super) fn read_into(&self, cuts: &Cuts, cells: &mut Vec<(u64, u64)>) {
+        for shard in std::iter::once(&self.base).chain(self.shards.iter()) {
+            shard.cells(cuts).each(|cell, count| cells.push((cell.id(), count)));
         }
         cells.sort_unstable_by_key(|(id, _)| *id);
         cells.dedup_by(|(later, count), (id, sum)| {
@@ -397,8 +410,8 @@ impl Native {
     }
 
     /// Adds the observations of another histogram with the same bounds between two readings.
-    pub(super) fn absorb(&self, cuts: &Cuts, base: &Shard, before: &[(u64, u64)], now: &[(u64, u64)]) {
-        let cells = Cells { cuts, shard: base, octaves: &self.base };
+    pub(super) fn absorb(&self, cuts: &Cuts, before: &[(u64, u64)], now: &[(u64, u64)]) {
+        let cells = self.base.cells(cuts);
         for (id, count) in now {
             let earlier = before.binary_search_by_key(id, |(id, _)| *id).map_or(0, |i| before[i].1);
             cells.get(Cell::of_id(*id)).fetch_add(count.saturating_sub(earlier), Ordering::Relaxed);
