@@ -18,6 +18,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("RYOT_MODEL", "the name of the model [default: ryot-tiny]"),
     ("RYOT_API_KEY", "the bearer token for the server [default: none]"),
     ("RYOT_TIMEOUT", "timeout of a call, in seconds [default: 30]"),
+    ("RYOT_SLOW", "seconds after which a call counts as a failure for the breaker, however it ends [default: 10]"),
     ("RYOT_COOLDOWN", "seconds that the breaker stays open after five failures in a row [default: 10]"),
     ("SIGMAVAULT_DIR", "the directory for files [default: neurectomy-files in the temporary directory]"),
     (
@@ -75,7 +76,9 @@ impl Config {
             ryot_model: env::text("RYOT_MODEL")?.unwrap_or_else(|| "ryot-tiny".to_owned()),
             ryot_api_key: env::text("RYOT_API_KEY")?,
             ryot_timeout: env::seconds("RYOT_TIMEOUT", Duration::from_secs(30))?,
+            // Ryot promises to answer within ten seconds: a call that takes longer is slow, long before its timeout.
             ryot_breaker: Settings::consecutive(RYOT_FAILURES)
+                .slow(env::seconds("RYOT_SLOW", Duration::from_secs(10))?)
                 .open(env::seconds("RYOT_COOLDOWN", Duration::from_secs(10))?),
             vault,
             vault_timeout: env::seconds("SIGMAVAULT_TIMEOUT", Duration::from_secs(10))?,

@@ -61,7 +61,8 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
         .objective("/v1/files/{*path}", Objective::new().success(99.9).latency(Duration::from_millis(500), 99.0))
         .from_env()?
         .install()?;
-    let breaker = CircuitBreaker::register("ryot", config.ryot_breaker)?;
+    let ryot_breaker = CircuitBreaker::register("ryot", config.ryot_breaker)?;
+    let vault_breaker = CircuitBreaker::register("sigmavault", sigmavault::BREAKER)?;
     if let Some(command) = args.metrics {
         return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
     }
@@ -75,8 +76,8 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     let ryot =
         client::Config { url, model: config.ryot_model, api_key: config.ryot_api_key, timeout: config.ryot_timeout };
     let app = Arc::new(App {
-        ryot: Ryot::new(ryot, breaker)?,
-        vault: Vault::open(config.vault, config.vault_timeout)?,
+        ryot: Ryot::new(ryot, ryot_breaker)?,
+        vault: Vault::open(config.vault, config.vault_timeout, vault_breaker)?,
         sessions: Sessions::new(config.lifetimes),
     });
     let page = serve_metrics(&metrics).await?;

@@ -10,8 +10,8 @@ use axum::body::{Body, Bytes};
 use examples::log;
 use examples::run::chain;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use metrics_runtime::circuit_breaker::CircuitOpen;
-use metrics_runtime::{circuit_breaker, track_storage};
+use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen, Settings};
+use metrics_runtime::{Classify, Outcome, circuit_breaker, track_storage};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -36,6 +36,9 @@ const MAX_PATH_BYTES: usize = 1024;
 /// The maximum length of a segment. File systems allow 255 bytes, and the local store appends `#` and a number while it
 /// writes.
 const MAX_NAME_BYTES: usize = 240;
+
+/// The breaker of the store opens if half of the last 20 operations failed.
+pub(crate) const BREAKER: Settings = Settings::ratio_of_calls(0.5, 20).open(Duration::from_secs(5));
 
 /// The location of the store.
 #[derive(Debug)]
@@ -89,12 +92,18 @@ pub(crate) enum VaultError {
     Store(#[source] object_store::Error),
 }
 
-impl VaultError {
-    /// Returns `true` if the store failed. The other errors are answers of a working store, or the client's.
-    fn is_outage(&self) -> bool {
-        matches!(self, Self::TimedOut(_) | Self::Missing(_) | Self::Short | Self::Store(_))
+/// Judges an error for the metrics and for the breaker: only an outage is an error. The others are answers of a working
+/// store, or the client's.
+impl Classify for VaultError {
+    fn classify(&self) -> Outcome {
+        match self {
+            Self::TimedOut(_) | Self::Missing(_) | Self::Short | Self::Store(_) => Outcome::Error,
+            Self::Open(_) | Self::Path(_) | Self::NotFound | Self::Conflict | Self::Body(_) => Outcome::Success,
+        }
     }
+}
 
+impl VaultError {
     /// Returns `true` if the body of the client failed, which says nothing about the store.
     fn is_the_clients(&self) -> bool {
         matches!(self, Self::Body(_))
@@ -155,47 +164,26 @@ pub(crate) struct Vault {
     folder: Option<PathBuf>,
     /// The time limit of each step of an operation.
     timeout: Duration,
+    breaker: CircuitBreaker,
 }
 
 impl Vault {
     /// Opens the store at `location`. A local directory is created if it does not exist. Each step of an operation,
     /// such as reading a part of a file, fails after `timeout`.
-    pub(crate) fn open(location: Location, timeout: Duration) -> Result<Self, OpenError> {
-        match location {
-            Location::Folder(folder) => Self::folder(folder, timeout),
+    pub(crate) fn open(location: Location, timeout: Duration, breaker: CircuitBreaker) -> Result<Self, OpenError> {
+        let (store, folder) = match location {
+            Location::Folder(folder) => directory(folder)?,
             Location::Url(url) => match url.to_file_path() {
-                Ok(folder) if url.scheme() == "file" => Self::folder(folder, timeout),
-                _ => Self::url(url, timeout),
+                Ok(folder) if url.scheme() == "file" => directory(folder)?,
+                _ => (remote(url)?, None),
             },
-        }
-    }
-
-    fn folder(folder: PathBuf, timeout: Duration) -> Result<Self, OpenError> {
-        let store = std::fs::create_dir_all(&folder)
-            .map_err(Box::from)
-            .and_then(|()| LocalFileSystem::new_with_prefix(&folder).map_err(Box::from));
-        match store {
-            // Removes empty directories, since other stores have no directories.
-            Ok(store) => {
-                Ok(Self { store: Arc::new(store.with_automatic_cleanup(true)), folder: Some(folder), timeout })
-            }
-            Err(source) => Err(OpenError::Folder { folder, source }),
-        }
-    }
-
-    fn url(url: Url, timeout: Duration) -> Result<Self, OpenError> {
-        match parse_url_opts(&url, credentials()) {
-            Ok((store, prefix)) => Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)), folder: None, timeout }),
-            Err(source) => Err(OpenError::Url { source: Box::new(source), url: Box::new(url) }),
-        }
+        };
+        Ok(Self { store, folder, timeout, breaker })
     }
 
     /// Stores a file while its content arrives, and returns its size. The file is replaced at the end, as a whole.
-    #[circuit_breaker(
-        service = "sigmavault", ratio = 0.5, calls = 20, open = "5s",
-        failure_if = VaultError::is_outage, ignore_if = VaultError::is_the_clients,
-    )]
-    #[track_storage("store", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
+    #[circuit_breaker(breaker = self.breaker, ignore_if = VaultError::is_the_clients)]
+    #[track_storage("store")]
     pub(crate) async fn store(&self, file: &Path, content: Body) -> Result<u64, VaultError> {
         self.check_folder().await?;
         // Smaller files are stored by one request, larger ones in parts.
@@ -237,11 +225,8 @@ impl Vault {
 
     /// Reads a file to its end, or until the client leaves. All of it is one operation of the store, so an error in the
     /// middle counts.
-    #[circuit_breaker(
-        service = "sigmavault", ratio = 0.5, calls = 20, open = "5s",
-        failure_if = VaultError::is_outage, ignore_if = VaultError::is_the_clients,
-    )]
-    #[track_storage("retrieve", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
+    #[circuit_breaker(breaker = self.breaker, ignore_if = VaultError::is_the_clients)]
+    #[track_storage("retrieve")]
     async fn read(&self, file: &Path, opened: oneshot::Sender<Download>) -> Result<(), VaultError> {
         self.check_folder().await?;
         let found = self.step(async { Ok(self.store.get(file).await?) }).await.map_err(VaultError::absent)?;
@@ -271,11 +256,8 @@ impl Vault {
         Ok(())
     }
 
-    #[circuit_breaker(
-        service = "sigmavault", ratio = 0.5, calls = 20, open = "5s",
-        failure_if = VaultError::is_outage, ignore_if = VaultError::is_the_clients,
-    )]
-    #[track_storage("delete", error_if = |result| result.as_ref().is_err_and(VaultError::is_outage))]
+    #[circuit_breaker(breaker = self.breaker, ignore_if = VaultError::is_the_clients)]
+    #[track_storage("delete")]
     pub(crate) async fn delete(&self, file: &Path) -> Result<(), VaultError> {
         self.check_folder().await?;
         // Some stores do not report that the file was missing.
@@ -340,6 +322,26 @@ impl VaultError {
     }
 }
 
+/// Opens a directory as a store, and creates it if it does not exist.
+fn directory(folder: PathBuf) -> Result<(Arc<dyn ObjectStore>, Option<PathBuf>), OpenError> {
+    let store = std::fs::create_dir_all(&folder)
+        .map_err(Box::from)
+        .and_then(|()| LocalFileSystem::new_with_prefix(&folder).map_err(Box::from));
+    match store {
+        // Removes empty directories, since other stores have no directories.
+        Ok(store) => Ok((Arc::new(store.with_automatic_cleanup(true)), Some(folder))),
+        Err(source) => Err(OpenError::Folder { folder, source }),
+    }
+}
+
+/// Opens the store at a URL.
+fn remote(url: Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
+    match parse_url_opts(&url, credentials()) {
+        Ok((store, prefix)) => Ok(Arc::new(PrefixStore::new(store, prefix))),
+        Err(source) => Err(OpenError::Url { source: Box::new(source), url: Box::new(url) }),
+    }
+}
+
 /// Parses a path within the store. The same paths are valid for every store, and no path is outside of the store.
 pub(crate) fn file(path: &str) -> Result<Path, VaultError> {
     let invalid = |reason: String| VaultError::Path(reason);
@@ -379,6 +381,14 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(60);
 
+    fn open(location: Location) -> Result<Vault, OpenError> {
+        Vault::open(location, TIMEOUT, CircuitBreaker::new("test", BREAKER).expect("a breaker"))
+    }
+
+    fn is_outage(error: &VaultError) -> bool {
+        error.classify() == Outcome::Error
+    }
+
     /// Retrieves a whole file.
     async fn read(vault: &Vault, name: &Path) -> Result<Bytes, VaultError> {
         let download = vault.retrieve(name.clone()).await?;
@@ -390,12 +400,12 @@ mod tests {
     fn local() -> (tempfile::TempDir, Vault) {
         let folder = tempfile::tempdir().expect("a folder");
         let inside = folder.path().join("vault");
-        let vault = Vault::open(Location::Folder(inside), TIMEOUT).expect("a vault");
+        let vault = open(Location::Folder(inside)).expect("a vault");
         (folder, vault)
     }
 
     fn at(url: &str) -> Result<Vault, OpenError> {
-        Vault::open(Location::Url(Url::parse(url).expect("a URL")), TIMEOUT)
+        open(Location::Url(Url::parse(url).expect("a URL")))
     }
 
     fn named(path: &str) -> Path {
@@ -495,7 +505,7 @@ mod tests {
         for sent in [10, PART_BYTES * 2] {
             let parts = [Ok(Bytes::from(vec![1; sent])), Err(io::Error::from(io::ErrorKind::ConnectionReset))];
             let error = vault.store(&name, Body::from_stream(stream::iter(parts))).await.expect_err("half a body");
-            assert_eq!((error.is_outage(), error.is_the_clients()), (false, true), "{error}");
+            assert_eq!((is_outage(&error), error.is_the_clients()), (false, true), "{error}");
         }
         assert_eq!(read(&vault, &name).await.expect("there"), "before");
         let files = std::fs::read_dir(folder.path().join("vault")).expect("readable").count();
@@ -519,7 +529,7 @@ mod tests {
                 vault.delete(&name).await,
             ] {
                 let error = outcome.expect_err("no store");
-                assert_eq!((error.is_outage(), error.is_the_clients()), (true, false), "{error}");
+                assert_eq!((is_outage(&error), error.is_the_clients()), (true, false), "{error}");
             }
         }
     }
@@ -530,8 +540,8 @@ mod tests {
             let source = io::Error::other(format!("404 Not Found: <Error><Code>{text}</Code></Error>")).into();
             VaultError::from(object_store::Error::NotFound { path: "a".to_owned(), source })
         };
-        assert!(error("NoSuchBucket").is_outage());
-        assert!(!error("NoSuchKey").is_outage());
+        assert!(is_outage(&error("NoSuchBucket")));
+        assert!(!is_outage(&error("NoSuchKey")));
     }
 
     #[test]
@@ -550,7 +560,7 @@ mod tests {
     fn a_directory_below_a_file_cannot_be_opened() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let folder = file.path().join("vault");
-        let error = Vault::open(Location::Folder(folder.clone()), TIMEOUT).expect_err("no folder");
+        let error = open(Location::Folder(folder.clone())).expect_err("no folder");
         assert!(error.to_string().contains(&*folder.to_string_lossy()), "{error}");
     }
 }

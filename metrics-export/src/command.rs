@@ -229,6 +229,14 @@ fn ignore_broken_pipe(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// Sets an option that is given once.
+fn set<T>(option: &str, place: &mut Option<T>, value: impl Into<T>) -> Result<(), CommandError> {
+    match place.replace(value.into()) {
+        None => Ok(()),
+        Some(_) => Err(usage(format!("{option} is given twice"))),
+    }
+}
+
 fn usage(problem: impl Into<String>) -> CommandError {
     CommandError::Usage { problem: problem.into() }
 }
@@ -275,19 +283,19 @@ impl Command {
                 value.filter(|value| !value.is_empty()).ok_or_else(|| usage(format!("{option} takes a value")))
             };
             match option.as_str() {
-                "--output" => command.output = Some(value()?.into()),
-                "--lock" => command.lock = Some(value()?.into()),
-                "--alerts" => command.alerts = Some(value()?.into()),
-                "--tests" => command.tests = Some(value()?.into()),
-                "--accepted" => command.accepted = Some(value()?.into()),
+                "--output" => set(&option, &mut command.output, value()?)?,
+                "--lock" => set(&option, &mut command.lock, value()?)?,
+                "--alerts" => set(&option, &mut command.alerts, value()?)?,
+                "--tests" => set(&option, &mut command.tests, value()?)?,
+                "--accepted" => set(&option, &mut command.accepted, value()?)?,
                 "--job" | "--scrape-interval" | "--replica-label" | "--target-label" => {
                     let value = value()?.into_string();
                     let value = value.map_err(|_| usage(format!("{option} takes a name in UTF-8")))?;
                     match option.as_str() {
-                        "--job" => command.job = Some(value),
+                        "--job" => set(&option, &mut command.job, value)?,
                         "--scrape-interval" => {
                             let interval = parse_duration(&value).ok_or_else(|| usage(interval_problem(&value)))?;
-                            command.scrape.interval = Some(interval);
+                            set(&option, &mut command.scrape.interval, interval)?;
                         }
                         "--replica-label" => scrape::add(&mut command.scrape.replicas, value)?,
                         _ => scrape::add(&mut command.scrape.deployments, value)?,
@@ -342,7 +350,12 @@ impl Command {
             Action::Rules => {
                 let export = export()?;
                 if let (Some(tests), Some(rules)) = (&self.tests, &self.output) {
-                    return write_both([(rules, export.rules()), (tests, export.rule_tests(&relative(rules, tests)))]);
+                    let [tests_at, rules_at] = [tests, rules].map(|path| resolved(path));
+                    if tests_at == rules_at {
+                        return Err(usage("--tests and --output name one file; expected two"));
+                    }
+                    let rule_tests = export.rule_tests(&relative(&rules_at, &tests_at));
+                    return write_both([(rules, export.rules()), (tests, rule_tests)]);
                 }
                 export.rules()
             }
@@ -475,27 +488,27 @@ fn write_both(files: [(&Path, String); 2]) -> Result<(), CommandError> {
 
 /// Opens two files without changing them. Adds each with its path if it is new.
 fn open_both<'a>(paths: [&'a Path; 2], opened: &mut Vec<(fs::File, Option<&'a Path>)>) -> Result<(), CommandError> {
-    let failed = |path: &Path, error| CommandError::File { path: path.to_owned(), error };
-    let mut names = Vec::new();
     for path in paths {
         let created = (!path.exists()).then_some(path);
         let file = fs::File::options().write(true).create(true).truncate(false).open(path);
-        opened.push((file.map_err(|error| failed(path, error))?, created));
-        names.push(fs::canonicalize(path).map_err(|error| failed(path, error))?);
+        opened.push((file.map_err(|error| CommandError::File { path: path.to_owned(), error })?, created));
     }
-    match names.as_slice() {
-        [rules, tests] if rules == tests => Err(usage("--tests and --output name one file; expected two")),
-        _ => Ok(()),
-    }
+    Ok(())
+}
+
+/// Returns the same absolute path for all paths of a file. The file need not exist.
+fn resolved(path: &Path) -> PathBuf {
+    let in_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+    };
+    fs::canonicalize(path).ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
 }
 
 /// Returns the path of a file as another file refers to it: its name if both are in one folder.
 fn relative(file: &Path, from: &Path) -> String {
     let name = file.file_name().filter(|_| file.parent() == from.parent());
-    match name {
-        Some(name) => name.to_string_lossy().into_owned(),
-        None => std::path::absolute(file).unwrap_or_else(|_| file.to_owned()).display().to_string(),
-    }
+    name.map_or_else(|| file.display().to_string(), |name| name.display().to_string())
 }
 
 fn query_file(file: &Path) -> Result<QueryFile, CommandError> {
@@ -569,7 +582,29 @@ mod tests {
         write("r.yaml", "t.yaml").unwrap();
         assert!(fs::read_to_string(folder.join("r.yaml")).unwrap().starts_with("groups:"));
         assert!(fs::read_to_string(folder.join("t.yaml")).unwrap().contains("- r.yaml"));
+        // However the paths are written.
+        fs::create_dir(folder.join("b")).unwrap();
+        assert!(matches!(write("r.yaml", "b/../r.yaml"), Err(CommandError::Usage { .. })));
+        write("r.yaml", "b/../other.yaml").unwrap();
+        assert!(fs::read_to_string(folder.join("other.yaml")).unwrap().contains("\n  - r.yaml\n"));
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn an_option_that_is_given_twice_is_an_error() {
+        for (command, option) in [
+            ("rules", "--output"),
+            ("rules", "--tests"),
+            ("rules", "--alerts"),
+            ("rules", "--job"),
+            ("dashboard", "--scrape-interval"),
+            ("check", "--lock"),
+            ("lint", "--accepted"),
+        ] {
+            let error = Command::parse([command, option, "1m", &format!("{option}=2m")]).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("{option} is given twice")), "{error}");
+        }
+        assert!(Command::parse(["rules", "--replica-label", "a", "--replica-label", "b"]).is_ok());
     }
 
     #[test]

@@ -96,7 +96,12 @@ impl Contract {
                 let mut words =
                     split(line).map_err(|word| error(format!("`{word}` does not end with a quote")))?.into_iter();
                 let label = words.nth(1).ok_or_else(|| error("expected a label and its values".to_owned()))?;
-                entry.values.insert(label, words.collect());
+                if !entry.labels.contains(&label) {
+                    return Err(error(format!("`{label}` is not one of the labels above")));
+                }
+                if entry.values.insert(label.clone(), words.collect()).is_some() {
+                    return Err(error(format!("the values of `{label}` are listed twice")));
+                }
                 continue;
             }
             let words: Vec<_> = words.map(str::to_owned).collect();
@@ -247,7 +252,10 @@ impl fmt::Display for Contract {
         f.write_str(
             "# The metrics that dashboards and rules use. Written by the command `metrics lock`, compared by\n",
         )?;
-        writeln!(f, "# `metrics check`: removing or changing an entry breaks them.\n{VERSION}")?;
+        f.write_str(
+            "# `metrics check`: removing or changing an entry breaks them. Those of the toolkit, with the values of\n",
+        )?;
+        writeln!(f, "# their labels, are here because an upgrade that changes them breaks dashboards too.\n{VERSION}")?;
         if !self.constant.is_empty() {
             writeln!(f, "constant {}", join(&self.constant))?;
         }
@@ -317,7 +325,8 @@ mod tests {
             ["jobs_total: removed; was it renamed to `tasks_total`?"]
         );
         assert_eq!(breaks("counter jobs_total", "gauge jobs_total"), ["jobs_total: is a gauge and was a counter"]);
-        assert_eq!(breaks("kind state", "kind"), ["jobs_total: label `state` removed"]);
+        let state = " state\n  values state done \"in work\" new\n";
+        assert_eq!(breaks(state, "\n"), ["jobs_total: label `state` removed"]);
         assert_eq!(
             breaks("kind state", "kind state zone"),
             ["jobs_total: label `zone` added: queries that do not sum return more series"]
@@ -384,6 +393,11 @@ mod tests {
                 "line 2: found `unit`, expected `unit`, `labels`, `values` or `buckets` of a metric",
             ),
             ("version 1\ngauge a\n  values b \"c", "line 3: `\"c` does not end with a quote"),
+            ("version 1\ngauge a\n  labels b\n  values c d\n", "line 4: `c` is not one of the labels above"),
+            (
+                "version 1\ngauge a\n  labels b\n  values b c\n  values b d\n",
+                "line 5: the values of `b` are listed twice",
+            ),
             ("version 1\ngauge a\n  values", "line 3: expected a label and its values"),
             ("version 1\nhistogram a\n  buckets 1 two\n", "line 3: `two` is not a bucket bound"),
         ] {

@@ -127,7 +127,8 @@ impl Export {
     /// with the rules, relative to that of the tests.
     ///
     /// Each test is a scenario, such as a deploy or a burst of errors. Each alert has to fire in its scenarios, to end
-    /// after them, and to be silent in all others.
+    /// after them, and to be silent in all others. An alert that is set to fire only after more than six hours is not
+    /// tested.
     #[must_use]
     pub fn rule_tests(&self, file: &str) -> String {
         let target = self.target();
@@ -156,7 +157,8 @@ impl Export {
         docs::markdown(&self.model)
     }
 
-    /// Returns the contract for `metrics.lock`: names, kinds, units, labels with their known values, and buckets.
+    /// Returns the contract for `metrics.lock`: names, kinds, units, labels with their known values, and buckets of all
+    /// metrics. Those of the toolkit are in it because an upgrade that changes them breaks dashboards too.
     #[must_use]
     pub fn lock(&self) -> String {
         Contract::of(&self.model).to_string()

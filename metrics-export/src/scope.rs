@@ -7,6 +7,9 @@ use crate::scrape::Scrape;
 /// The quantiles of panels and recording rules, with their names.
 pub(crate) const QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")];
 
+/// The step of the subqueries of rules, which is at most the interval of most scrapes.
+const STEP: &str = "15s";
+
 /// The label that tells functions apart.
 pub(crate) const FUNCTION: &str = "function";
 
@@ -71,7 +74,7 @@ impl Scope {
     /// Creates the scope of rules for one job.
     pub(crate) fn job(job: &str, window: &str) -> Self {
         let matchers = vec![matcher("job", Compare::Is, job)];
-        Self { matchers, window: window.to_owned(), owner: None, replicas: Vec::new(), step: String::new() }
+        Self { matchers, window: window.to_owned(), owner: None, replicas: Vec::new(), step: STEP.to_owned() }
     }
 
     /// Leaves these labels out of all queries: series that differ in them alone are one.
@@ -96,6 +99,15 @@ impl Scope {
     pub(crate) fn windowed(&self, function: &'static str, metric: &str) -> Expr {
         let windowed = call(function, [self.series(metric, Some(self.window.clone()))]);
         self.owned(self.is_shared(metric), self.once(windowed))
+    }
+
+    /// Returns how often a gauge that only grows, such as a time, has grown within the window.
+    ///
+    /// `changes` counts the first sample of a series on VictoriaMetrics, and not on Prometheus; `resets` does so on
+    /// neither.
+    pub(crate) fn grown(&self, metric: &str) -> Expr {
+        let negative = Expr::Number(0.0).binary("-", self.series(metric, None)).every(&self.window, &self.step);
+        self.owned(self.is_shared(metric), self.once(call("resets", [negative])))
     }
 
     /// Returns the current values of all metrics with these names.

@@ -33,7 +33,7 @@ pub struct Page {
 #[derive(Clone, Debug)]
 struct Pages {
     pages: Arc<[Page]>,
-    last: Arc<Mutex<String>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
@@ -48,7 +48,7 @@ impl Server {
     #[must_use]
     pub fn start_all(pages: Vec<Page>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let pages = Pages { pages: pages.into(), last: Arc::default() };
+        let pages = Pages { pages: pages.into(), requests: Arc::default() };
         let mut server = Self { address: listener.local_addr().unwrap(), pages, thread: None };
         server.serve(listener);
         server
@@ -90,10 +90,16 @@ impl Server {
         self.address
     }
 
+    /// Returns the whole texts of all requests, the oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<String> {
+        self.pages.requests.lock().unwrap().clone()
+    }
+
     /// Returns the whole text of the last request.
     #[must_use]
     pub fn last_request(&self) -> String {
-        self.pages.last.lock().unwrap().clone()
+        self.requests().pop().unwrap_or_default()
     }
 }
 
@@ -110,7 +116,7 @@ impl Pages {
         }
         let request = String::from_utf8_lossy(&request).into_owned();
         let index = request.strip_prefix("GET /").and_then(|rest| rest.split_once(' ')?.0.parse::<usize>().ok());
-        *self.last.lock().unwrap() = request;
+        self.requests.lock().unwrap().push(request);
         let Page { content_type, body } = &self.pages[index.filter(|index| *index < self.pages.len()).unwrap_or(0)];
         let length = body.len();
         let head = format!(

@@ -7,9 +7,10 @@
 //! - [`canned`]: a server that answers with fixed bodies
 //! - [`certificates`]: an authority that signs certificates
 //! - [`samples`]: samples with their times, for [`prometheus`] and [`victoria`]
-//! - [`tools`]: finds Prometheus, promtool, VictoriaMetrics, a Pushgateway, Python's reference parsers, Grafana's dashboard schema, a
-//!   browser, curl and slowhttptest
-//! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`victoria`], [`pushgateway`], [`picture`], [`program`]: run these tools
+//! - [`tools`]: finds Prometheus, promtool, an Alertmanager, VictoriaMetrics, a Pushgateway, Python's reference parsers,
+//!   Grafana's dashboard schema, a browser, curl and slowhttptest
+//! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`alertmanager`], [`victoria`], [`pushgateway`], [`picture`],
+//!   [`program`]: run these tools
 //! - [`dashboard`]: dashboards with open rows and repeated panels
 //! - [`engines`]: compares queries on [`prometheus`] and [`victoria`]
 //! - [`log`]: what a test logs
@@ -24,6 +25,7 @@
 )]
 #![allow(clippy::doc_markdown, reason = "OpenMetrics is the name of a format")]
 
+pub mod alertmanager;
 pub mod canned;
 pub mod certificates;
 pub mod client;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -105,7 +105,18 @@ impl Prometheus {
     /// Starts a server and does not wait for its scrapes.
     #[must_use]
     pub fn watch(&self, targets: &[Target<'_>]) -> Server {
-        self.start(targets, tempfile::tempdir().unwrap())
+        self.start(&configuration(targets), tempfile::tempdir().unwrap())
+    }
+
+    /// Starts a server that evaluates a file of rules every second, and tells an Alertmanager.
+    #[must_use]
+    pub fn alert(&self, targets: &[Target<'_>], rules: &Path, alertmanager: SocketAddr) -> Server {
+        let mut configuration = configuration(targets);
+        configuration["global"]["evaluation_interval"] = "1s".into();
+        configuration["rule_files"] = json!([rules]);
+        let alertmanager = json!({ "static_configs": [{ "targets": [alertmanager.to_string()] }] });
+        configuration["alerting"] = json!({ "alertmanagers": [alertmanager] });
+        self.start(&configuration, tempfile::tempdir().unwrap())
     }
 
     /// Starts a server that has these samples and no targets.
@@ -115,12 +126,22 @@ impl Prometheus {
         let file = folder.path().join("samples.txt");
         fs::write(&file, samples.text(1) + "# EOF\n").unwrap();
         promtool.create_blocks(&file, &folder.path().join("data")).unwrap();
-        self.start(&[], folder)
+        self.start(&configuration(&[]), folder)
     }
 
-    fn start(&self, targets: &[Target<'_>], folder: TempDir) -> Server {
+    /// Has promtool evaluate the recording rules of a file on this server, and restarts the server with what they record.
+    #[must_use]
+    pub fn record(&self, server: Server, promtool: &Promtool, rules: &Path, times: [u64; 2]) -> Server {
+        let Server { _process: process, _folder: folder, client } = server;
+        let url = format!("http://{}", client.address());
+        promtool.record(&url, rules, times, &folder.path().join("data")).unwrap();
+        drop(process);
+        self.start(&configuration(&[]), folder)
+    }
+
+    fn start(&self, configuration: &Value, folder: TempDir) -> Server {
         let config = folder.path().join("prometheus.json");
-        fs::write(&config, configuration(targets).to_string()).unwrap();
+        fs::write(&config, configuration.to_string()).unwrap();
         let (process, client) = server::start("/-/ready", |address| {
             let mut command = Command::new(&self.program);
             command
@@ -246,6 +267,14 @@ impl Server {
             let error = target["lastError"].as_str().filter(|error| !error.is_empty());
             error.map(str::to_owned)
         })
+    }
+
+    /// Returns the rules of all groups as in the API: `[{"name": .., "health": "ok", "lastError": ..}, ..]`.
+    #[must_use]
+    pub fn rules(&self) -> Vec<Value> {
+        let groups = self.get("/api/v1/rules")["groups"].take();
+        let groups = groups.as_array().expect("the API has groups").iter();
+        groups.flat_map(|group| group["rules"].as_array().expect("a group has rules").clone()).collect()
     }
 
     fn targets_up(&self) -> Result<(), String> {

@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use crate::alertmanager::Alertmanager;
 use crate::grafana::Grafana;
 use crate::picture::Painter;
 use crate::program::Program;
@@ -30,6 +31,13 @@ const VENV: &str = "METRICS_TESTS_VENV";
 #[must_use]
 pub fn prometheus() -> Option<Prometheus> {
     found("prometheus", on_path("prometheus")).map(Prometheus::new)
+}
+
+/// Finds the Alertmanager.
+#[must_use]
+pub fn alertmanager() -> Option<Alertmanager> {
+    let program = on_path("prometheus-alertmanager").or_else(|| on_path("alertmanager"));
+    found("alertmanager", program).map(Alertmanager::new)
 }
 
 /// Finds VictoriaMetrics.

@@ -1,6 +1,6 @@
-//! Installation of the tools that the tests need beyond Rust: Prometheus with promtool, VictoriaMetrics, a Pushgateway,
-//! curl, slowhttptest and Chromium; and, in a virtual environment under the target folder, the Python packages
-//! `prometheus-client`, `grafana-foundation-sdk` and `plotly`.
+//! Installation of the tools that the tests need beyond Rust: Prometheus with promtool, an Alertmanager,
+//! VictoriaMetrics, a Pushgateway, curl, slowhttptest and Chromium; and, in a virtual environment under the target folder,
+//! the Python packages `prometheus-client`, `grafana-foundation-sdk` and `plotly`.
 //!
 //! Installed tools are not changed, so a second run changes nothing. Packages are installed with apt if it is available
 //! and this runs as root. Otherwise, one line for each missing tool explains how to install it.
@@ -26,6 +26,7 @@ pub(crate) fn run() -> Vec<String> {
     let mut missing = Vec::new();
     let tools = [
         ("prometheus", PROMETHEUS.get()),
+        ("alertmanager", ALERTMANAGER.get()),
         ("victoria-metrics", VICTORIA_METRICS.get()),
         ("pushgateway", PUSHGATEWAY.get()),
         ("curl", program("curl")),
@@ -64,6 +65,12 @@ const PROMETHEUS: Package = Package {
     name: "prometheus",
     programs: &["promtool", "prometheus"],
     by_hand: "`sudo apt-get install prometheus` or `brew install prometheus`",
+};
+
+const ALERTMANAGER: Package = Package {
+    name: "prometheus-alertmanager",
+    programs: &["prometheus-alertmanager"],
+    by_hand: "`sudo apt-get install prometheus-alertmanager`, or its release linked under that name",
 };
 
 const VICTORIA_METRICS: Package = Package {

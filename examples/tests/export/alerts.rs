@@ -219,7 +219,7 @@ fn every_alert_is_silent_when_it_should_be() {
         let mut scenarios = Vec::new();
         let breakers = [idle_breaker, probed_breaker, rejected, rejected_at_once, thrice, restarted, outage];
         let services =
-            [HEALTHY, &idle, &one_of_three, &restart].map(|series| (series, &["4m", "10m", "20m", "4h"][..]));
+            [HEALTHY, &idle, &one_of_three, &restart].map(|series| (series, &["4m", "10m", "20m", "70m"][..]));
         let breakers = breakers.iter().map(|series| (series.as_slice(), &["4m", "10m", "20m"][..]));
         for (series, at) in services.into_iter().chain(breakers) {
             let silent =

@@ -8,6 +8,7 @@ mod documents;
 mod engines;
 mod fleet;
 mod kubernetes;
+mod notifications;
 mod panels;
 mod picture;
 mod rehearsal;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tests::client::Client;
 use tests::dashboard::opened;
+use tests::engines::Engines;
 use tests::page::Page;
 use tests::prometheus::{Server, Target};
 use tests::service::Service;
@@ -35,8 +36,8 @@ pub(crate) fn use_dynoai(service: &Client) {
     let _ = service.post_json("/api/jetstream/run", &serde_json::json!({ "samples": [sample] }));
 }
 
-/// Calls `act` while another thread uses these instances of `DynoAI`.
-pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
+/// Calls `act` while another thread repeats `work`.
+pub(crate) fn while_repeated(work: impl Fn() + Sync, act: impl FnOnce()) {
     struct SetOnDrop<'a>(&'a AtomicBool);
 
     impl Drop for SetOnDrop<'_> {
@@ -49,9 +50,7 @@ pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
     thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                for instance in instances {
-                    use_dynoai(instance);
-                }
+                work();
                 // Leaves the processor to other tests.
                 thread::sleep(Duration::from_millis(50));
             }
@@ -60,6 +59,11 @@ pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
         let _done = SetOnDrop(&done);
         act();
     });
+}
+
+/// Calls `act` while another thread uses these instances of `DynoAI`.
+pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
+    while_repeated(|| instances.iter().for_each(|instance| use_dynoai(instance)), act);
 }
 
 /// Returns the panels of a dashboard with their queries, in which variables are replaced as Grafana replaces them.
@@ -96,7 +100,7 @@ fn assert_every_panel_has_data(server: &Server, example: &Example, instances: &[
 }
 
 #[test]
-fn every_panel_has_data_from_two_instances() {
+fn every_panel_has_data_from_two_instances_and_the_same_on_both_engines() {
     let Some(prometheus) = tools::prometheus() else {
         return;
     };
@@ -114,6 +118,19 @@ fn every_panel_has_data_from_two_instances() {
         ]);
         assert_every_panel_has_data(&server, &NEURECTOMY, &[&a, &b]);
         assert_every_panel_has_data(&server, &DYNOAI, &[&c, &d]);
+        let Some(engines) = Engines::find() else { return };
+        server.wait_until("count_over_time(up[1h])", |counts| counts.values().all(|count| *count >= 30.0));
+        for (example, instances) in [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d])] {
+            let mut queries: Vec<_> = queries(example, &instances).into_values().flatten().collect();
+            // No instance has restarted. Each of them is new within the hour.
+            let restarts = example.dashboard()["annotations"]["list"][0]["expr"].as_str().unwrap().to_owned();
+            queries.push(
+                restarts.replace("$__rate_interval", "1h").replace("$job", example.name).replace("$instance", ".+"),
+            );
+            let differences = engines.differences(&server, &queries);
+            let (name, different, all) = (example.name, differences.len(), queries.len());
+            assert!(different == 0, "{name}, {different} of {all}:\n{}", differences.join("\n"));
+        }
     });
 }
 

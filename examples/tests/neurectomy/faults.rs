@@ -3,6 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use tests::client::{Client, Response};
 use tests::page::Page;
@@ -129,6 +130,12 @@ fn every_fault_of_ryot_is_answered_and_recorded_as_documented() {
     assert_eq!((unknown("missing"), unknown("invalid")), (1.0, 1.0));
     let tokens = after.value("neurectomy_tokens_generated_total", [("model", "ryot-tiny")]);
     assert_eq!(tokens % 4.0, 0.0, "only of completions that have them: {tokens}");
+
+    ryot.set(Behaviour::Late(Duration::from_millis(200)));
+    let service = start(&[("RYOT_URL", &ryot.url()), ("RYOT_SLOW", "0.2")]);
+    let before = page(&service);
+    let response = generate(&service, 5);
+    rows.push(RYOT.row(&service, &before, "answers after `RYOT_SLOW` seconds", Some(&response)));
 
     let (unused, address) = listener();
     drop(unused);

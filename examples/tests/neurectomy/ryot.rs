@@ -1,10 +1,14 @@
 //! Ryot, and its breaker.
 
 use std::io::Write as _;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 use tests::canned::{self, COMPLETION};
+use tests::client::Client;
 use tests::prometheus::Target;
+use tests::service::Service;
 use tests::{tools, wait};
 
 use crate::upstream::{Behaviour, Upstream};
@@ -44,6 +48,24 @@ fn the_breaker_of_ryot_opens_while_ryot_is_down() {
     assert_eq!((requests("success"), requests("error")), (1.0, 5.0));
     let tokens = page.value("neurectomy_tokens_generated_total", [("model", "other")]);
     assert_eq!(tokens, 4.0);
+}
+
+/// Returns the calls with this result, as the breaker of Ryot counts them.
+fn counted(service: &Client, result: &str) -> f64 {
+    page(service).value("neurectomy_circuit_breaker_calls_total", [("service", "ryot"), ("result", result)])
+}
+
+#[test]
+fn the_breaker_of_ryot_opens_while_its_answers_are_late() {
+    let ryot = Upstream::start(Behaviour::Late(Duration::from_millis(100)));
+    let service = start(&[("RYOT_URL", &ryot.url()), ("RYOT_SLOW", "0.1")]);
+    for _ in 1..=5 {
+        let _ = generate(&service, 5).expect(200);
+    }
+    assert_error(&generate(&service, 5), 503);
+    assert_eq!(["slow", "success", "rejected"].map(|result| counted(&service, result)), [5.0, 0.0, 1.0]);
+    let calls = page(&service).value("neurectomy_ryot_requests_total", [("status", "success")]);
+    assert_eq!(calls, 5.0, "a late answer is an answer");
 }
 
 #[test]
@@ -90,16 +112,21 @@ fn prometheus_scrapes_the_states_of_the_breaker_while_ryot_is_down_and_back() {
     assert_eq!(answered, rejected);
 }
 
-#[test]
-fn a_client_that_disconnects_cancels_the_call() {
-    let ryot = Upstream::start(Behaviour::Hang(""));
-    let service = start(&[("RYOT_URL", &ryot.url())]);
+/// Requests a completion, and leaves this long after the request has reached Ryot.
+fn leave(service: &Service, ryot: &Upstream, patience: Duration) {
     let body = json!({ "prompt": "The keeper" }).to_string();
     let headers = [("content-type", "application/json")];
     let mut stream = service.open("POST", "/v1/generate", &headers, body.len()).unwrap();
     stream.write_all(body.as_bytes()).unwrap();
     ryot.hanging.recv_timeout(wait::DEADLINE).unwrap();
-    drop(stream);
+    thread::sleep(patience);
+}
+
+#[test]
+fn a_client_that_disconnects_cancels_the_call() {
+    let ryot = Upstream::start(Behaviour::Hang(""));
+    let service = start(&[("RYOT_URL", &ryot.url())]);
+    leave(&service, &ryot, Duration::ZERO);
     // The call ends before the request does, so a scrape can see one without the other.
     let page = wait::until("the call and its request to be cancelled", || {
         let page = page(&service);
@@ -108,11 +135,20 @@ fn a_client_that_disconnects_cancels_the_call() {
         let request = page.sample("neurectomy_http_requests_total", labels);
         (call == Some(1.0) && request == Some(1.0)).then_some(page)
     });
-    let breaker = page.value("neurectomy_circuit_breaker_failures_total", [("service", "ryot")]);
-    let cancelled = [("service", "ryot"), ("result", "cancelled")];
-    let cancelled = page.value("neurectomy_circuit_breaker_calls_total", cancelled);
-    assert_eq!((breaker, cancelled), (0.0, 1.0));
+    let failures = page.value("neurectomy_circuit_breaker_failures_total", [("service", "ryot")]);
+    assert_eq!((failures, counted(&service, "cancelled")), (0.0, 1.0));
     assert_eq!(page.value("neurectomy_ryot_request_duration_seconds_count", []), 0.0);
+}
+
+#[test]
+fn a_client_that_waits_for_longer_than_promised_counts_against_ryot() {
+    let ryot = Upstream::start(Behaviour::Hang(""));
+    let service = start(&[("RYOT_URL", &ryot.url()), ("RYOT_SLOW", "0.1")]);
+    for _ in 1..=5 {
+        leave(&service, &ryot, Duration::from_millis(100));
+    }
+    wait::until("the calls to be cancelled", || (counted(&service, "slow") == 5.0).then_some(()));
+    assert_error(&generate(&service, 5), 503);
 }
 
 #[test]

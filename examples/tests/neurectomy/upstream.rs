@@ -15,6 +15,8 @@ use crate::listener;
 pub(crate) enum Behaviour {
     /// Sends an answer with this status line, these headers and this body.
     Answer { status: &'static str, headers: &'static str, body: String },
+    /// Answers as a model does, after this time.
+    Late(Duration),
     /// Sends these bytes, and then neither sends nor closes.
     Hang(&'static str),
     /// Sends these bytes one after the other, with pauses, and then starts again.
@@ -77,13 +79,11 @@ fn behave(behaviour: Behaviour, mut stream: TcpStream, hangs: &mpsc::Sender<()>)
         read_request(&mut stream);
     }
     match behaviour {
-        Behaviour::Answer { status, headers, body } => {
-            let length = body.len();
-            let _ = write!(
-                stream,
-                "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-            );
+        Behaviour::Late(time) => {
+            thread::sleep(time);
+            send(&mut stream, "200 OK", "", COMPLETION);
         }
+        Behaviour::Answer { status, headers, body } => send(&mut stream, status, headers, &body),
         Behaviour::Hang(start) => {
             let _ = stream.write_all(start.as_bytes());
             let _ = hangs.send(());
@@ -102,6 +102,11 @@ fn behave(behaviour: Behaviour, mut stream: TcpStream, hangs: &mpsc::Sender<()>)
             let _ = stream.write_all(start.as_bytes());
         }
     }
+}
+
+fn send(stream: &mut TcpStream, status: &str, headers: &str, body: &str) {
+    let length = body.len();
+    let _ = write!(stream, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
 }
 
 /// Reads a whole request with a body of known length.

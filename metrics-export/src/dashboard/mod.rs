@@ -141,13 +141,13 @@ fn restarts(view: &View<'_>, scrape: &Scrape) -> Node {
     let (model, scope) = (view.model, &view.scope);
     let start = model.metrics.iter().find(|metric| metric.base == "process_start_time_seconds");
     let expr = match (start, &model.http) {
-        (Some(start), _) => scope.windowed("changes", &start.name),
+        (Some(start), _) => scope.grown(&start.name),
         // A counter of scrapes resets when the process restarts, and Prometheus scrapes all the time.
         (None, _) if model.find("metrics_runtime_scrapes_total").is_some() => {
             scope.windowed("resets", "metrics_runtime_scrapes_total")
         }
         (None, Some(http)) => scope.windowed("resets", &http.requests),
-        (None, None) => scope.windowed("changes", "up"),
+        (None, None) => scope.windowed("resets", "up"),
     };
     let expr = aggregate("max", &["job", "instance"], expr).binary(">", Expr::Number(0.0));
     map([

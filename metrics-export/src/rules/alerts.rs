@@ -206,9 +206,6 @@ impl Alerts<'_> {
         }
         let tuned = self.tuned("Restarts", Tuning::new("ticket", 0).above(2.0).within(15));
         if let (Some(start), Some(tuning)) = (start, tuned) {
-            // Each restart has a later start. `changes` counts the first sample of a series on VictoriaMetrics, and not
-            // on Prometheus; `resets` does so on neither.
-            let starts = Expr::Number(0.0).binary("-", target.now(&start)).every(&tuning.window(), "15s");
             let text = Text::new(
                 "{{ $labels.instance }} restarts again and again",
                 format!("The process has started at least {{{{ $value }}}} times within {}.", tuning.spoken_window()),
@@ -219,7 +216,8 @@ impl Alerts<'_> {
                 ),
                 None,
             );
-            let expr = call("resets", [starts]).compared(">", tuning.limit());
+            // Each restart has a later start.
+            let expr = target.over(&tuning.window()).grown(&start).compared(">", tuning.limit());
             self.alert("Restarts", tuning, expr, text, &[Scenario::CrashLoop]);
         }
     }

@@ -21,8 +21,8 @@ const MAX_CANCELLED: f64 = 0.5;
 /// The number of observations that an alert on a quantile requires, and of calls that one on cancellations requires.
 const MIN_OBSERVATIONS: f64 = 20.0;
 
-/// The number of requests that usually complete within a window for their absence to be noticed. Without a problem,
-/// none completes in one of twenty thousand windows.
+/// The number of calls that usually complete within a window for their absence to be noticed. Without a problem, none
+/// completes in one of twenty thousand windows.
 const USUALLY_COMPLETE: f64 = 10.0;
 
 /// Calls of one kind.
@@ -42,8 +42,8 @@ struct Calls<'a> {
     completed: Events,
     failed: Events,
     cancelled: Option<Events>,
-    /// The panels of failures and of cancellations.
-    panels: [String; 2],
+    /// The panels of failures, of cancellations and of all calls.
+    panels: [String; 3],
 }
 
 impl Calls<'_> {
@@ -73,7 +73,7 @@ impl Alerts<'_> {
             completed: with(Compare::IsNot, "499"),
             failed: Events::of(&http.requests, [http.failed()]),
             cancelled: (!classes).then(|| with(Compare::Is, "499")),
-            panels: ["Errors by route", "Requests by status class"].map(str::to_owned),
+            panels: ["Errors by route", "Requests by status class", "Requests by route"].map(str::to_owned),
         };
         self.error_ratio(&calls);
         self.broken_responses(http, &calls);
@@ -81,7 +81,10 @@ impl Alerts<'_> {
             self.latency(&calls, duration, &by, "Duration by route (p95)");
         }
         self.cancelled(&calls);
-        self.stalled(http, &calls);
+        let in_flight = self.model.metrics.iter().find(|metric| Some(&metric.name) == http.in_flight.as_ref());
+        if let Some(in_flight) = in_flight {
+            self.stalled(&calls, in_flight);
+        }
     }
 
     pub(super) fn functions(&mut self) {
@@ -104,7 +107,8 @@ impl Alerts<'_> {
                 completed: with(Compare::IsNot, "cancelled"),
                 failed: Events::of(&metric.name, [failed_calls()]),
                 cancelled: Some(with(Compare::Is, "cancelled")),
-                panels: ["errors", "cancelled calls"].map(|of| format!("{of} of `{title}` in the row `Functions`")),
+                panels: ["errors", "cancelled calls", "the rate"]
+                    .map(|of| format!("{of} of `{title}` in the row `Functions`")),
             };
             self.error_ratio(&calls);
             if let Some(duration) = &function.duration {
@@ -112,6 +116,9 @@ impl Alerts<'_> {
                 self.latency(&calls, duration, &self.target.by(function.timed_by(duration)), &panel);
             }
             self.cancelled(&calls);
+            if let Some(in_flight) = &function.in_flight {
+                self.stalled(&calls, in_flight);
+            }
         }
     }
 
@@ -239,35 +246,41 @@ impl Alerts<'_> {
         self.delayed();
     }
 
-    /// Requests that hang while their clients wait end in no way. They are seen only in flight.
-    fn stalled(&mut self, http: &Http, calls: &Calls<'_>) {
-        let Some(in_flight) = self.model.metrics.iter().find(|metric| Some(&metric.name) == http.in_flight.as_ref())
-        else {
-            return;
-        };
-        let defaults = Tuning::new("page", 3).above(4.0).within(5);
-        let Some(tuning) = self.tuned("HttpStalled", defaults) else { return };
+    /// Calls that hang while their callers wait end in no way. They are seen only in flight.
+    ///
+    /// Streams and long jobs are in flight too. They usually are, so the alert compares with the past, and it asks only for
+    /// completions where there usually are many.
+    fn stalled(&mut self, calls: &Calls<'_>, in_flight: &Metric) {
+        let name = format!("{}Stalled", calls.name);
+        let Some(tuning) = self.tuned(&name, Tuning::new(calls.severity, 3).above(4.0).within(5)) else { return };
         let target: Target<'_> = self.target;
         let window = tuning.window();
-        let by = target.by(in_flight.first_of(&[http.route.as_str()]));
-        let waiting = target.over(&window).windowed("min_over_time", &in_flight.name);
-        let waiting = aggregate("sum", &by, waiting).compared(">", tuning.limit());
-        let name = recorded(calls.counter, &by, &format!("completed_increase{window}"));
-        let completed = self.record(name, calls.completed.within(target, &window, &by));
-        let usually = call("avg_over_time", [completed.clone().range("6h")]).compared(">=", USUALLY_COMPLETE);
-        let completed = completed.compared(">", 0.0);
-        let expr = waiting.binary("unless", completed).binary("and", usually);
+        let by: Vec<_> =
+            calls.by.iter().copied().filter(|label| target.by.contains(label) || in_flight.has(label)).collect();
+        let waiting = aggregate("sum", &by, target.over(&window).windowed("min_over_time", &in_flight.name));
+        let waiting = self.record(recorded(&in_flight.name, &by, &format!("min{window}")), waiting);
+        let completed = recorded(calls.counter, &by, &format!("completed_increase{window}"));
+        let completed = self.record(completed, calls.completed.within(target, &window, &by));
+        // The median is the usual number for half of its window, whatever the number of calls that stall.
+        let usual = call("quantile_over_time", [Expr::Number(0.5), waiting.clone().range("6h")]);
+        let more = waiting.clone().binary("-", usual).compared(">", tuning.limit());
+        let expr = waiting.binary("and", more).binary("unless", completed.clone().compared(">", 0.0));
+        let usually = call("avg_over_time", [completed.range("6h")]).compared(">=", USUALLY_COMPLETE);
+        let expr = expr.binary("and", usually);
         let text = Text::new(
-            format!("no request completes, and requests are in flight{}", label_list(&by)),
+            format!("none completes, and more than usual are in flight: {}{}", calls.subject, label_list(&by)),
             format!(
-                "For {} at least {{{{ $value }}}} requests have been in flight, and none has ended.",
+                "For {} at least {{{{ $value }}}} have been in flight, and none has completed.",
                 spoken(tuning.holds + tuning.window.unwrap_or_default())
             ),
-            "All requests wait for something, and their clients for them: a lock, a pool without connections, a blocked \
-             runtime. Look at Requests by route, and at a dump of the tasks or threads.",
+            &format!(
+                "All calls wait for something, and their callers for them: a lock, a pool without connections, a blocked \
+                 runtime. Look at {}, at the calls in flight, and at a dump of the tasks or threads.",
+                calls.panels[2]
+            ),
             Some(in_flight),
         );
-        self.alert("HttpStalled", tuning, expr, text, &[Scenario::Stall, Scenario::Hang]);
+        self.alert(&name, tuning, expr, text, &[Scenario::Stall, Scenario::Hang]);
         self.delayed();
     }
 }

@@ -244,6 +244,26 @@ mod tests {
     use super::*;
     use crate::scrape::Scrape;
 
+    /// Jobs.
+    #[metrics_runtime::track(name = "jobs", in_flight, labels(urgent = urgent, tenant = tenant))]
+    async fn job(urgent: bool, tenant: &str) {}
+
+    #[test]
+    fn calls_that_stall_are_grouped_by_the_labels_that_the_program_bounds() {
+        let _ = job;
+        let metrics = metrics_runtime::Metrics::builder().namespace("shop").build().unwrap();
+        let rules = crate::Export::new(&metrics).rules();
+        let expected = "- record: 'job_urgent:shop_jobs_in_flight:min5m'\n        expr: 'sum by (job, urgent) \
+                        (min_over_time(shop_jobs_in_flight{job=\"shop\"}[5m]))'";
+        assert!(rules.contains(expected), "{rules}");
+        let (_, alert) = rules.split_once("- alert: ShopJobsStalled\n").expect("an alert");
+        let alert = alert.split("- alert: ").next().unwrap();
+        assert!(alert.contains("severity: ticket") && alert.contains("(job {{ $labels.job }}, urgent"), "{alert}");
+        // Without the gauge, nothing says that calls stall.
+        let empty = metrics_runtime::Metrics::builder().registry(&metrics_runtime::Registry::new()).build().unwrap();
+        assert!(!crate::Export::new(&empty).rules().contains("Stalled"));
+    }
+
     #[test]
     fn help_texts_are_not_templates() {
         assert_eq!(template_text("a {{ $labels.x }}\nb"), "a {{ \"{{\" }} $labels.x }} b");

@@ -27,12 +27,27 @@ const HOUR: u64 = 60 * MINUTE;
 /// The start of the trouble.
 const START: u64 = 30 * MINUTE;
 
+/// The duration of the trouble, unless an alert needs longer.
+const TROUBLE: u64 = 25 * MINUTE;
+
+/// The time between two evaluations. Nearly all of the time that promtool takes is spent on them.
+const EVALUATION: u64 = 2 * MINUTE;
+
+/// The largest time that an alert may need to fire or to end. Others are not rehearsed: promtool would need hours.
+const LONGEST: u64 = 6 * HOUR;
+
+/// The number of instances of which the alert on lost ones is not rehearsed any more.
+const MANY: f64 = 1000.0;
+
 /// The time after the trouble, beyond the window of an alert.
 const AFTER: u64 = 20 * MINUTE;
 
 /// The scenarios in which the slowest alerts on objectives end, after six hours. In the others, the time after the
 /// trouble is shorter, because promtool evaluates every rule for every minute.
 const LONG: [Scenario; 2] = [Scenario::ErrorBurst, Scenario::Slow];
+
+/// The number of instances with all series. Of more, only the number matters.
+const FEW: usize = 4;
 
 /// The calls of one instance in a minute.
 const CALLS: f64 = 60.0;
@@ -51,12 +66,15 @@ pub(crate) fn yaml(model: &Model, target: Target<'_>, groups: &[Group], rules: &
     let order = list(groups.iter().map(|group| group.name.as_str()));
     let file = map([
         ("rule_files", list([rules])),
-        ("evaluation_interval", "1m".into()),
+        ("evaluation_interval", format!("{}m", EVALUATION / MINUTE).into()),
         ("group_eval_order", order),
         ("tests", tests.into()),
     ]);
-    let [start, end] = [START, rehearsal.end].map(|time| time / MINUTE);
-    format!("# In each scenario the trouble begins at {start}m and ends at {end}m.\n{}", file.yaml())
+    let [start, end] = [START, START + TROUBLE].map(|time| time / MINUTE);
+    format!(
+        "# In each scenario the trouble begins at {start}m and ends at {end}m, or later if an alert needs longer.\n{}",
+        file.yaml()
+    )
 }
 
 struct Rehearsal<'a> {
@@ -66,8 +84,8 @@ struct Rehearsal<'a> {
     alerts: Vec<(&'a str, &'a Alert)>,
     /// The time between two samples.
     step: u64,
-    /// The end of the trouble.
-    end: u64,
+    /// The end of the trouble in each scenario.
+    ends: BTreeMap<Scenario, u64>,
 }
 
 /// The calls of one instance in a minute, by how they end.
@@ -102,17 +120,29 @@ impl<'a> Rehearsal<'a> {
         let windows = alerts.iter().filter_map(|(_, alert)| alert.tuning.window);
         // Each window contains three samples.
         let step = windows.map(|window| window.as_secs() / 3).min().unwrap_or(MINUTE).clamp(1, MINUTE);
-        let longest = alerts.iter().map(|(_, alert)| alert.fires_after()).max().unwrap_or_default();
-        let end = (START + longest + 10 * MINUTE).next_multiple_of(MINUTE);
-        Self { model, target, alerts, step, end }
+        let ends = Scenario::ALL.iter().map(|(scenario, ..)| {
+            let alerts = alerts.iter().filter(|(_, alert)| alert.has_to_fire(*scenario));
+            let needs = alerts.map(|(_, alert)| alert.fires_after() + 10 * MINUTE).max().unwrap_or_default();
+            (*scenario, START + needs.max(TROUBLE).next_multiple_of(MINUTE))
+        });
+        Self { model, target, step, ends: ends.collect(), alerts }
+    }
+
+    /// Returns the end of the trouble.
+    fn end(&self, scenario: Scenario) -> u64 {
+        self.ends.get(&scenario).copied().unwrap_or(START + TROUBLE)
+    }
+
+    /// Returns `true` for the times of the trouble.
+    fn is_trouble(&self, scenario: Scenario, now: u64) -> bool {
+        (START..self.end(scenario)).contains(&now)
     }
 
     fn length(&self, scenario: Scenario) -> u64 {
-        let concerned = |alert: &Alert| alert.fires.contains(&scenario) || alert.may_fire.contains(&scenario);
-        let alerts = self.alerts.iter().filter(|(_, alert)| concerned(alert));
-        let after =
-            alerts.map(|(_, alert)| alert.ends.as_secs()).filter(|after| *after <= HOUR || LONG.contains(&scenario));
-        self.end + after.max().unwrap_or_default().next_multiple_of(MINUTE) + AFTER
+        let most = if LONG.contains(&scenario) { LONGEST } else { HOUR };
+        let alerts = self.alerts.iter().filter(|(_, alert)| alert.may_fire(scenario));
+        let after = alerts.map(|(_, alert)| alert.ends.as_secs()).filter(|after| *after <= most);
+        self.end(scenario) + after.max().unwrap_or_default().next_multiple_of(MINUTE) + AFTER
     }
 
     /// Returns the numbers of an alert, whose name is given without that of the service.
@@ -135,6 +165,7 @@ impl<'a> Rehearsal<'a> {
         let fires = |scenario| self.alerts.iter().any(|(_, alert)| alert.fires.contains(&scenario));
         match scenario {
             Scenario::NotFoundScan | Scenario::Streams => self.model.http.is_some(),
+            Scenario::Evening | Scenario::LongJobs => fires(Scenario::Stall),
             Scenario::BrokenResponses
             | Scenario::Stall
             | Scenario::BreakerOpen
@@ -155,8 +186,8 @@ impl<'a> Rehearsal<'a> {
             instance.write();
             series.extend(instance.series);
         }
-        let series = series.into_iter().filter(|(_, values)| values.contains(|c: char| c.is_ascii_digit()));
-        let series = series.map(|(series, values)| map([("series", series.into()), ("values", values.into())]));
+        let series =
+            series.into_iter().map(|(series, values)| map([("series", series.into()), ("values", values.into())]));
         let series: Vec<_> = series.collect();
         map([
             ("name", name.into()),
@@ -183,11 +214,10 @@ impl<'a> Rehearsal<'a> {
         let mut expected = Vec::new();
         let mut heard = Vec::new();
         for (name, alert) in &self.alerts {
-            let fires = alert.fires.contains(&scenario);
-            if fires || alert.may_fire.contains(&scenario) {
+            if alert.may_fire(scenario) {
                 heard.push(*name);
             }
-            if fires {
+            if alert.has_to_fire(scenario) {
                 let one = firing(matcher("alertname", Compare::Is, name));
                 let yes = map([("labels", "{}".into()), ("value", 1_i64.into())]);
                 // A spike is over before an alert on a burst of all calls has to fire.
@@ -207,7 +237,8 @@ impl<'a> Rehearsal<'a> {
             self.length(scenario),
             Vec::new(),
         ));
-        let lasting = self.alerts.iter().filter(|(_, alert)| self.end + alert.ends.as_secs() >= self.length(scenario));
+        let lasting =
+            self.alerts.iter().filter(|(_, alert)| self.end(scenario) + alert.ends.as_secs() >= self.length(scenario));
         let lasting: Vec<_> = lasting.map(|(name, _)| *name).collect();
         let over = firing(matcher("alertname", Compare::MatchesNot, &lasting.join("|")));
         expected.push(expect(over.to_string(), self.length(scenario), Vec::new()));
@@ -220,8 +251,7 @@ impl<'a> Rehearsal<'a> {
             Scenario::OldProcess => 3,
             Scenario::AgentLost => {
                 let lost = self.tuning("InstancesLost").map_or(0.0, |tuning| tuning.limit().floor());
-                // More than 1000 instances would be more than promtool can evaluate.
-                2 * (lost.min(1000.0) as usize + 1)
+                2 * (lost.min(MANY) as usize + 1)
             }
             _ => 2,
         }
@@ -245,7 +275,7 @@ impl<'a> Rehearsal<'a> {
     fn life(&self, scenario: Scenario, index: usize, now: u64) -> Life {
         let up = |started| Life { up: Some(true), started };
         let gone = Life { up: None, started: 0 };
-        let trouble = (START..self.end).contains(&now);
+        let trouble = self.is_trouble(scenario, now);
         match (scenario, index) {
             (Scenario::Deploy, 0) if now > START + MINUTE => gone,
             (Scenario::Deploy, 1) if now > START + 3 * MINUTE => gone,
@@ -267,14 +297,14 @@ impl<'a> Rehearsal<'a> {
                 let window = tuning.and_then(|tuning| tuning.window).map_or(900, |window| window.as_secs());
                 let most = window as f64 / (tuning.map_or(2.0, Tuning::limit) + 2.0);
                 let period = (most as u64 / self.step * self.step).clamp(self.step, 3 * MINUTE);
-                up((now.min(self.end) - START) / period * period + START)
+                up((now.min(self.end(scenario)) - START) / period * period + START)
             }
             _ => up(0),
         }
     }
 
     fn traffic(&self, scenario: Scenario, now: u64) -> Traffic {
-        let trouble = (START..self.end).contains(&now);
+        let trouble = self.is_trouble(scenario, now);
         // A number of calls between two samples, as calls in a minute.
         let at_once = |calls: f64| calls * MINUTE as f64 / self.step as f64;
         let at = |time: u64| now == time.next_multiple_of(self.step);
@@ -288,6 +318,10 @@ impl<'a> Rehearsal<'a> {
                 } else {
                     Traffic { succeeded: calls, ..Traffic::default() }
                 }
+            }
+            Scenario::LongJobs => {
+                let completes = now.is_multiple_of(300 / self.step * self.step);
+                Traffic { succeeded: if completes { at_once(1.0) } else { 0.0 }, ..Traffic::default() }
             }
             Scenario::FirstRequest => {
                 Traffic { succeeded: if at(START) { at_once(1.0) } else { 0.0 }, ..Traffic::default() }
@@ -304,7 +338,7 @@ impl<'a> Rehearsal<'a> {
             }
             Scenario::Slow if trouble => Traffic { slow: true, ..healthy },
             Scenario::Hang if trouble => Traffic { cancelled: CALLS, ..Traffic::default() },
-            Scenario::Stall if trouble => Traffic::default(),
+            Scenario::Stall | Scenario::Evening if trouble => Traffic::default(),
             _ => healthy,
         }
     }
@@ -316,12 +350,24 @@ impl Alert {
     fn fires_after(&self) -> u64 {
         (self.delay + self.tuning.holds).as_secs()
     }
+
+    fn has_to_fire(&self, scenario: Scenario) -> bool {
+        let too_many = scenario == Scenario::AgentLost && self.tuning.limit() >= MANY;
+        self.fires.contains(&scenario) && self.fires_after() <= LONGEST && !too_many
+    }
+
+    fn may_fire(&self, scenario: Scenario) -> bool {
+        self.fires.contains(&scenario) || self.may_fire.contains(&scenario)
+    }
 }
 
 impl Instance<'_> {
     fn write(&mut self) {
         let model = self.rehearsal.model;
         self.gauge("up", &[], |life, _| life.up.map(|up| f64::from(u8::from(up))));
+        if self.index >= FEW {
+            return;
+        }
         if let Some(http) = &model.http {
             self.http(http);
         }
@@ -341,7 +387,9 @@ impl Instance<'_> {
         let series = Expr::Series { metric: metric.to_owned(), matchers, window: None }.to_string();
         // The scraper that marks the end of a series has ended itself.
         let marked = scenario != Scenario::AgentLost;
-        self.series.insert(series, notation(&samples, marked));
+        if samples.iter().any(Option::is_some) {
+            self.series.insert(series, notation(&samples, marked));
+        }
     }
 
     /// Writes a counter with this number of events in a minute. It exists from `born` on.
@@ -386,13 +434,31 @@ impl Instance<'_> {
         self.counter(&format!("{metric}_count"), labels, 0, completed);
     }
 
+    /// Writes a gauge of calls in flight, for an alert on calls that stall.
+    fn in_flight(&mut self, metric: &str, labels: &[(&str, &str)], alert: &str) {
+        let (rehearsal, scenario) = (self.rehearsal, self.scenario);
+        let waiting = 30.0 + 2.0 * rehearsal.tuning(alert).map_or(0.0, Tuning::limit);
+        self.gauge(metric, labels, |life, now| {
+            let trouble = rehearsal.is_trouble(scenario, now);
+            let value = match scenario {
+                Scenario::Streams => 1000.0 + (now / MINUTE) as f64,
+                Scenario::Evening => 1000.0,
+                Scenario::LongJobs => 8.0,
+                Scenario::Hang if trouble => waiting,
+                Scenario::Stall if trouble => waiting + (now - START) as f64,
+                _ => 1.0,
+            };
+            life.up.filter(|up| *up).map(|_| value)
+        });
+    }
+
     fn http(&mut self, http: &Http) {
         let (rehearsal, scenario) = (self.rehearsal, self.scenario);
         let model = rehearsal.model;
         let mut routes: Vec<_> = model.routes.iter().map(|objective| objective.route.as_str()).collect();
         routes.push("/rehearsal");
         let traffic = move |now| rehearsal.traffic(scenario, now);
-        let trouble = move |now: u64| (START..rehearsal.end).contains(&now);
+        let trouble = move |now| rehearsal.is_trouble(scenario, now);
         let [ok, failed, missing, left] =
             if http.status == "status_class" { ["2xx", "5xx", "4xx", "4xx"] } else { ["200", "500", "404", "499"] };
         for route in routes {
@@ -417,16 +483,7 @@ impl Instance<'_> {
                 self.counter(aborted, &abort("error"), 0, broken);
             }
             if let Some(in_flight) = &http.in_flight {
-                let waiting = 30.0 + 2.0 * rehearsal.tuning("HttpStalled").map_or(0.0, Tuning::limit);
-                self.gauge(in_flight, &route, |life, now| {
-                    let value = match scenario {
-                        Scenario::Streams => 1000.0 + (now / MINUTE) as f64,
-                        Scenario::Hang if trouble(now) => waiting,
-                        Scenario::Stall if trouble(now) => waiting + (now - START) as f64,
-                        _ => 1.0,
-                    };
-                    life.up.filter(|up| *up).map(|_| value)
-                });
+                self.in_flight(in_flight, &route, "HttpStalled");
             }
         }
         if scenario == Scenario::NotFoundScan {
@@ -454,6 +511,11 @@ impl Instance<'_> {
                 self.counter(&calls.name, &with("error"), born, |now| traffic(now).failed);
                 self.counter(&calls.name, &with("panic"), 0, |_| 0.0);
                 self.counter(&calls.name, &with("cancelled"), 0, |now| traffic(now).cancelled);
+                if let Some(in_flight) = &function.in_flight {
+                    let labels: Vec<_> = labels.iter().copied().filter(|(label, _)| in_flight.has(label)).collect();
+                    let alert = format!("{}Stalled", camel(calls.base.trim_end_matches("_total")));
+                    self.in_flight(&in_flight.name, &labels, &alert);
+                }
                 let Some(duration) = &function.duration else { continue };
                 let labels: Vec<_> = labels.iter().copied().filter(|(label, _)| duration.has(label)).collect();
                 self.histogram(&duration.name, &labels, &duration.buckets);
@@ -468,7 +530,7 @@ impl Instance<'_> {
     fn breakers(&mut self) {
         let (rehearsal, scenario) = (self.rehearsal, self.scenario);
         let model = rehearsal.model;
-        let trouble = move |now: u64| (START..rehearsal.end).contains(&now);
+        let trouble = move |now| rehearsal.is_trouble(scenario, now);
         let service = [("service", "rehearsal")];
         let open = scenario == Scenario::BreakerOpen;
         let flaps = scenario == Scenario::BreakerFlap;
@@ -550,7 +612,7 @@ impl Instance<'_> {
         if let Some(metric) = find("process_open_fds") {
             let limit = rehearsal.tuning("FileDescriptors").map_or(0.8, Tuning::limit);
             let many = 1000.0 * f64::midpoint(limit, 1.0);
-            let trouble = |now| scenario == Scenario::FileDescriptors && (START..rehearsal.end).contains(&now);
+            let trouble = |now| scenario == Scenario::FileDescriptors && rehearsal.is_trouble(scenario, now);
             self.gauge(&metric.name, &[], |life, now| alive(life, if trouble(now) { many } else { 0.0 }));
         }
     }
@@ -604,5 +666,23 @@ mod tests {
         let gap = [samples(&[1.0]), vec![None; 3], samples(&[2.5])].concat();
         assert_eq!(notation(&gap, true), "1+0x0 stale _x2 2.5+0x0");
         assert_eq!(notation(&gap, false), "1+0x0 _x3 2.5+0x0");
+    }
+
+    #[test]
+    fn extreme_settings_make_no_endless_rehearsal() {
+        let metrics = metrics_runtime::Metrics::builder().namespace("shop").build().unwrap();
+        let tests = |settings: &str| {
+            let export = crate::Export::new(&metrics).alerts(settings.parse().unwrap()).unwrap();
+            export.rule_tests("rules.yaml")
+        };
+        for settings in ["[\"*\"]\nwindow = \"30d\"", "[\"*\"]\nfor = \"365d\"", "[InstancesLost]\nthreshold = 1e308\n"]
+        {
+            let tests = tests(settings);
+            let minutes = tests.split("eval_time: '").skip(1).map(|rest| rest.split('m').next().unwrap());
+            let longest = minutes.map(|minutes| minutes.parse::<u64>().unwrap()).max();
+            assert!(longest < Some(24 * 60), "{settings}: {longest:?}");
+            assert!(tests.len() < 3_000_000, "{settings}: {} bytes", tests.len());
+            assert!(!tests.contains("alertname=\"ShopInstancesLost\"") || settings.contains("window"), "{settings}");
+        }
     }
 }

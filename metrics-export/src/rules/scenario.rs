@@ -16,6 +16,8 @@ pub(crate) enum Scenario {
     NotFoundScan,
     ClientAborts,
     Streams,
+    Evening,
+    LongJobs,
     ShortErrors,
     ErrorBurst,
     FirstErrorBurst,
@@ -39,7 +41,7 @@ pub(crate) enum Scenario {
 
 impl Scenario {
     /// All scenarios with their names and what happens in them.
-    pub(crate) const ALL: [(Self, &'static str, &'static str); 32] = [
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 34] = [
         (Self::Healthy, "healthy", "steady traffic; one of a thousand calls fails"),
         (Self::Idle, "idle", "no traffic"),
         (Self::LowTraffic, "low traffic", "a call every ten minutes, of which one fails"),
@@ -53,6 +55,8 @@ impl Scenario {
         (Self::NotFoundScan, "404 scan", "a scanner requests ten thousand paths that do not exist"),
         (Self::ClientAborts, "client aborts", "one of five callers leaves early, as always"),
         (Self::Streams, "streams", "long streams that clients leave in the middle; only their number changes"),
+        (Self::Evening, "evening", "traffic ends from one minute to the next, and a thousand streams stay open"),
+        (Self::LongJobs, "long jobs", "eight calls at a time, of which one completes every five minutes"),
         (Self::ShortErrors, "short errors", "half of the calls fail, for one minute"),
         (Self::ErrorBurst, "error burst", "all calls fail for half an hour; errors were counted before"),
         (Self::FirstErrorBurst, "first error burst", "the same, and there was no series of errors before"),

@@ -1,29 +1,23 @@
 //! Every query of every panel has the same value on Prometheus and on `VictoriaMetrics`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::Value;
 use tests::dashboard::opened;
+use tests::engines::Engines;
 use tests::prometheus::Target;
 use tests::service::Service;
-use tests::{engines, tools};
+use tests::tools;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_many_50");
 
 #[test]
 fn every_query_has_the_same_value_on_both() {
-    let (Some(prometheus), Some(victoria)) = (tools::prometheus(), tools::victoria()) else {
+    let (Some(prometheus), Some(engines)) = (tools::prometheus(), Engines::find()) else {
         return;
     };
     let instances = [0, 1].map(|_| Service::start(BINARY, &[], &[]));
     let server = prometheus.scrape(&instances.each_ref().map(|service| Target::new("shop", service.address())));
     server.wait_until("count_over_time(up[1h])", |counts| counts.values().all(|count| *count >= 30.0));
-    // Whole seconds of the past, of which both have all samples.
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() - 2;
-    let store = victoria.start();
-    engines::copy(&server, &store, 600, time);
-
     let written = Service::run(BINARY, &["metrics", "dashboard", "--scrape-interval", "1s"], &[]);
     let dashboard = opened(&serde_json::from_str::<Value>(&written.stdout).unwrap());
     let panels = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
@@ -33,7 +27,6 @@ fn every_query_has_the_same_value_on_both() {
         query.replace("$instance", ".+").replace("$route", ".+")
     });
     let queries: Vec<_> = queries.collect();
-    let differences: Vec<_> =
-        queries.iter().filter_map(|query| engines::difference(&server, &store, query, time)).collect();
+    let differences = engines.differences(&server, &queries);
     assert!(differences.is_empty(), "{} of {}:\n{}", differences.len(), queries.len(), differences.join("\n"));
 }
