@@ -21,10 +21,12 @@ static OTHER: Callsite = Callsite::new(Site::new(&preset::TRACK, file!(), line!(
 
 static METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(MetricSite {
     name: "lost_total",
+    legacy_name: false,
     help: "A lost counter.",
     kind: Kind::Counter,
     unit: None,
     buckets: &[],
+    native: false,
     limit: None,
     labels: &[],
     source: Source::new(file!(), line!(), "incomplete", "lost_total"),

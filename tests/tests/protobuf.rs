@@ -1,4 +1,6 @@
 //! Pages in the protobuf format, as Prometheus asks for them when it stores native histograms.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 use std::io::Read as _;
 use std::net::Ipv4Addr;

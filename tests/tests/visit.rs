@@ -1,4 +1,6 @@
 //! Visitors of users: what they see while the program runs.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
+#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -457,7 +457,7 @@ mod tests {
             family.get_or_create(&[queue]).unwrap().inc();
         }
         let mut seen = BTreeSet::new();
-        family.each_series(|labels, _| {
+        family.each_series(|labels, _, _| {
             let own = labels.as_str().trim_start_matches("queue=\"").trim_end_matches('"');
             assert!(seen.insert(own.to_owned()), "{own} is seen twice");
             // Takes the places of removed ones, before this one and after it.
@@ -505,7 +505,7 @@ mod tests {
             }
             while !done.load(Ordering::Relaxed) {
                 let mut seen = BTreeSet::new();
-                family.each_series(|labels, _| {
+                family.each_series(|labels, _, _| {
                     assert!(seen.insert(labels.as_str().to_owned()), "{labels:?} is seen twice");
                 });
                 assert_eq!(seen.iter().filter(|labels| labels.contains("stays")).count(), 20);

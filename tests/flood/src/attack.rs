@@ -123,7 +123,7 @@ async fn connect(target: SocketAddr, number: usize) -> io::Result<TcpStream> {
 fn request(path: &str, random: &mut Random) -> String {
     let names = ["", "", "?name[]=flood_total", "?name[]=slow&name[]=none"][random.index(4)];
     let formats = ["text/plain", "application/openmetrics-text", PROTOBUF];
-    let accept = formats[random.index(formats.len())];
+    let accept = formats[random.index(3)];
     let coding = ["identity", "gzip"][random.index(2)];
     let micros = 10 << random.below(22);
     let seconds = Duration::from_micros(micros + random.below(micros)).as_secs_f64();

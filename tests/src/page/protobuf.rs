@@ -189,10 +189,10 @@ fn push_family(text: &mut String, family: &MetricFamily) -> Result<(), String> {
     let name = family.name.as_deref().filter(|name| !name.is_empty()).ok_or("a family has no name")?;
     let help = family.help.as_deref().unwrap_or_default().replace('\\', "\\\\").replace('\n', "\\n");
     if !help.is_empty() {
-        *text += &format!("# HELP {name} {help}\n");
+        text.extend(["# HELP ", name, " ", &help, "\n"]);
     }
     let kind = family.r#type.and_then(|kind| MetricType::try_from(kind).ok()).ok_or("a family has no type")?;
-    *text += &format!("# TYPE {name} {}\n", format!("{kind:?}").to_lowercase());
+    text.extend(["# TYPE ", name, " ", &format!("{kind:?}").to_lowercase(), "\n"]);
     for metric in &family.metric {
         let labels = labels(metric)?;
         let mut line = |suffix: &str, own: Option<(&str, f64)>, value: String| {
