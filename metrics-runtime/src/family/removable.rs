@@ -107,6 +107,25 @@ impl<V> Removable<V> {
     }
 }
 
+/// A walk over entries. If it is dropped before its end, it passes the rest of them, so that the next walk, which gives
+/// new entries the age of these, does not take them for new.
+struct Walk<I: Iterator>(I);
+
+impl<I: Iterator> Iterator for Walk<I> {
+    type Item = I::Item;
+
+    #[inline]
+    fn next(&mut self) -> Option<I::Item> {
+        self.0.next()
+    }
+}
+
+impl<I: Iterator> Drop for Walk<I> {
+    fn drop(&mut self) {
+        self.0.by_ref().for_each(drop);
+    }
+}
+
 /// A loaded entry. Holding it does not keep the entry in the table.
 pub(crate) type Loaded<V> = ArcGuard<Removable<V>>;
 
@@ -232,7 +251,7 @@ impl<V> RemovableTable<V> {
     }
 
     /// Returns the entries that exist now, without those that are removed before the iterator gets there. An entry that
-    /// is created meanwhile is not among them, so no labels come twice. The caller ends a walk before it starts another
+    /// is created meanwhile is not among them, so no labels come twice. The caller drops a walk before it starts another
     /// one.
     pub(super) fn walk(&self) -> impl Iterator<Item = Loaded<V>> {
         let age = {
@@ -240,7 +259,7 @@ impl<V> RemovableTable<V> {
             writer.has_other_age = !writer.has_other_age;
             writer.age()
         };
-        self.iter().filter(move |entry| entry.is_before(age))
+        Walk(self.iter().filter(move |entry| entry.is_before(age)))
     }
 
     /// Returns the number of entries.
