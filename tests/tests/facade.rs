@@ -11,8 +11,10 @@ use ::metrics::{
 use metrics_runtime::facade::{Facade, Names};
 use metrics_runtime::{Descriptor, Metrics, Registry};
 use support::{openmetrics_of, page_of};
-use tests::log::Log;
+use tests::log::{Log, subscribe};
 use tests::page::Page;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 /// The page, in both formats, after a library has recorded.
 #[track_caller]
@@ -194,4 +196,44 @@ fn its_metrics_are_described_once_they_are_used() {
     let metrics = Metrics::builder().registry(&registry).namespace("shop").build().unwrap();
     assert!(metrics.describe().metrics.iter().any(|metric| metric.name == "shop_seen"));
     assert!(metrics.render().contains("\nshop_seen 1\n"));
+}
+
+/// Counts what is logged, with the facade.
+struct Counting;
+
+impl Subscriber for Counting {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        counter!("events", "level" => event.metadata().level().as_str()).increment(1);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_subscriber_of_the_log_may_record() {
+    let registry = Registry::new();
+    registry.gauge(Descriptor::gauge("taken", "Ours.")).unwrap();
+    let _logging = subscribe(Counting);
+    with_local_recorder(&Facade::new(&registry), || {
+        // Refused, with another kind, with another label, and beyond the most names.
+        counter!("taken").increment(1);
+        gauge!("events").set(1.0);
+        counter!("events", "level" => "x", "host" => "h").increment(1);
+        (0..1_500).for_each(|i| counter!(format!("name_{i}")).increment(1));
+    });
+    assert_eq!(page_of(&registry).value("events", [("level", "WARN")]), 4.0);
 }

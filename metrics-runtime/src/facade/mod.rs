@@ -61,7 +61,7 @@ use crate::family::{Family, Metric, StoredSeries};
 use crate::instrument::enabled;
 use crate::instrument::preset::SECONDS;
 use crate::metric::{Counter, First, Gauge, Histogram};
-use crate::registry::Registry;
+use crate::registry::{Registry, RegistryError};
 use crate::schema::{Descriptor, NameError, OpenLabels, Source, name};
 use names::sanitized;
 
@@ -80,7 +80,8 @@ pub struct Facade {
     rules: Vec<(Names, Vec<f64>)>,
     native: Vec<Names>,
     metrics: ArcSwap<UsedByName>,
-    /// The help text and the unit of each described metric. Locked while a metric is created.
+    /// The help text and the unit of each described metric. Locked while a metric is created, but not while something is
+    /// logged: what listens to the log may record a metric of the facade.
     descriptions: Mutex<HashMap<String, Description>>,
     overfull: First,
 }
@@ -170,7 +171,7 @@ impl Facade {
     fn used(
         &self,
         key: &Key,
-        create: fn(&Self, Descriptor) -> AnyFamily,
+        create: fn(&Self, Descriptor) -> Result<AnyFamily, RegistryError>,
         kind: fn(&str) -> Descriptor,
     ) -> Option<Arc<Used>> {
         if let Some(used) = self.metrics.load().get(key.name()) {
@@ -182,6 +183,7 @@ impl Facade {
             return Some(Arc::clone(used));
         }
         if metrics.len() >= MOST_METRICS {
+            drop(descriptions);
             if self.overfull.is_now() {
                 let (metric, most) = (key.name(), MOST_METRICS);
                 tracing::warn!(metric, "the facade has {most} metrics; further names record nothing");
@@ -209,8 +211,12 @@ impl Facade {
             descriptor.buckets = self.bounds(key.name(), &name, description.unit).into();
             descriptor.native = self.native.iter().any(|names| names.matches(key.name()) || names.matches(&name));
         }
+        let (family, refusal) = match create(self, descriptor) {
+            Ok(family) => (family, None),
+            Err(error) => (AnyFamily::Refused, Some(error)),
+        };
         let used = Arc::new(Used {
-            family: create(self, descriptor),
+            family,
             labels,
             other_labels: First::new(),
             other_kind: First::new(),
@@ -219,6 +225,10 @@ impl Facade {
         let mut metrics = UsedByName::clone(&metrics);
         metrics.insert(key.name().to_owned(), Arc::clone(&used));
         self.metrics.store(Arc::new(metrics));
+        drop(descriptions);
+        if let Some(error) = refusal {
+            tracing::warn!(%error, "a metric of the facade is not recorded");
+        }
         Some(used)
     }
 
@@ -235,15 +245,10 @@ impl Facade {
     }
 
     /// Registers a family, which is kept until the program ends.
-    fn family<M: Metric>(&self, descriptor: Descriptor) -> Option<&'static Family<M>> {
+    fn family<M: Metric>(&self, descriptor: Descriptor) -> Result<&'static Family<M>, RegistryError> {
         let place = Source::new(file!(), line!(), "metrics", "");
-        match self.registry.registered_at(descriptor, place) {
-            Ok(family) => Some(Box::leak(Box::new(family))),
-            Err(error) => {
-                tracing::warn!(%error, "a metric of the facade is not recorded");
-                None
-            }
-        }
+        let family = self.registry.registered_at(descriptor, place)?;
+        Ok(Box::leak(Box::new(family)))
     }
 
     /// Returns the series of a key, or `None` if it is not recorded.
@@ -299,8 +304,7 @@ impl Recorder for Facade {
     }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> metrics::Counter {
-        let create =
-            |facade: &Self, descriptor| facade.family(descriptor).map_or(AnyFamily::Refused, AnyFamily::Counter);
+        let create = |facade: &Self, descriptor| facade.family(descriptor).map(AnyFamily::Counter);
         let kind = |name: &str| Descriptor::counter(name.to_owned(), "");
         let Some(used) = self.used(key, create, kind).filter(|_| enabled()) else { return metrics::Counter::noop() };
         match used.family {
@@ -314,7 +318,7 @@ impl Recorder for Facade {
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> metrics::Gauge {
-        let create = |facade: &Self, descriptor| facade.family(descriptor).map_or(AnyFamily::Refused, AnyFamily::Gauge);
+        let create = |facade: &Self, descriptor| facade.family(descriptor).map(AnyFamily::Gauge);
         let kind = |name: &str| Descriptor::gauge(name.to_owned(), "");
         let Some(used) = self.used(key, create, kind).filter(|_| enabled()) else { return metrics::Gauge::noop() };
         match used.family {
@@ -329,8 +333,7 @@ impl Recorder for Facade {
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> metrics::Histogram {
-        let create =
-            |facade: &Self, descriptor| facade.family(descriptor).map_or(AnyFamily::Refused, AnyFamily::Histogram);
+        let create = |facade: &Self, descriptor| facade.family(descriptor).map(AnyFamily::Histogram);
         let kind = |name: &str| Descriptor::histogram(name.to_owned(), "", DECADES);
         let Some(used) = self.used(key, create, kind).filter(|_| enabled()) else { return metrics::Histogram::noop() };
         match used.family {
