@@ -115,6 +115,10 @@ fn follow_the_data_model_and_conflict_as_all_others_do() {
         let error = Descriptor::counter(name, "C.").legacy_name().check().unwrap_err();
         assert!(error.to_string().contains("is not allowed"), "{error}");
     }
+    for suffix in ["_total", "_info"] {
+        let error = Descriptor::counter(suffix, "C.").legacy_name().check().unwrap_err();
+        assert!(error.to_string().contains("has nothing before its suffix"), "OpenMetrics leaves it out: {error}");
+    }
     let registry = Registry::new();
     let _sizes = registry.histogram(Descriptor::histogram("sizes", "S.", vec![1.0])).unwrap();
     let taken = registry.gauge(Descriptor::gauge("sizes_count", "G.").legacy_name()).unwrap_err();
@@ -123,4 +127,12 @@ fn follow_the_data_model_and_conflict_as_all_others_do() {
     counter.get_or_create(&[]).unwrap().inc();
     let other = registry.counter(Descriptor::counter("jobs_total", "J.")).unwrap_err();
     assert!(other.to_string().contains("samples named `jobs`"), "{other}");
+    let sent = |name| Descriptor::counter(name, "S.");
+    registry.counter(sent("sent_total")).unwrap();
+    let taken = registry.gauge(Descriptor::gauge("sent_created", "G.").legacy_name()).unwrap_err();
+    assert!(taken.to_string().contains("samples named `sent_created`"), "{taken}");
+    registry.counter(sent("sent_created_total")).unwrap();
+    registry.info(Descriptor::info("sizes_total_created", "I.").legacy_name()).unwrap();
+    let taken = registry.counter(sent("sizes_total_total").legacy_name()).unwrap_err();
+    assert!(taken.to_string().contains("and so does `sizes_total_created`"), "{taken}");
 }

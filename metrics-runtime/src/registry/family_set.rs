@@ -24,16 +24,37 @@ impl FamilySet {
     /// Checks that no other family writes a sample name of this metric.
     pub(super) fn check_claims(&self, descriptor: &Descriptor, source: Source) -> Result<(), RegistryError> {
         let claims = descriptor.claims();
-        match claims.iter().find_map(|claim| self.claims.get_key_value(claim)) {
+        let claimed = claims.iter().find_map(|claim| self.claims.get_key_value(claim));
+        let claimed = claimed.map(|(sample, other)| (sample.clone(), other.clone()));
+        match claimed.or_else(|| self.taken_created(descriptor)) {
             None => Ok(()),
             Some((sample, other)) => Err(RegistryError::SampleTaken {
                 metric: descriptor.name.to_string(),
-                sample: sample.clone(),
-                other: other.clone(),
-                first: Box::new(self.by_name.get(other).map_or(source, |family| family.source())),
+                sample,
+                first: Box::new(self.by_name.get(&other).map_or(source, |family| family.source())),
                 second: Box::new(source),
+                other,
             }),
         }
+    }
+
+    /// Returns the name of a sample that this metric writes and another one reserves for its creation time, or the other
+    /// way round, with the other family. Only legacy names are such.
+    fn taken_created(&self, descriptor: &Descriptor) -> Option<(String, String)> {
+        let reserved = descriptor.created().and_then(|created| Some((created.clone(), self.by_name.get(&created)?)));
+        if let Some((created, family)) = reserved
+            && family.descriptor().writes(&created)
+        {
+            return Some((created.clone(), created));
+        }
+        let name = &*descriptor.name;
+        let stem = name.strip_suffix("_created").filter(|_| descriptor.writes(name))?;
+        let mut others = [stem.to_owned(), format!("{stem}_total")].into_iter();
+        let other = others.find(|other| {
+            let family = self.by_name.get(other);
+            family.and_then(|family| family.descriptor().created()).as_deref() == Some(name)
+        })?;
+        Some((name.to_owned(), other))
     }
 
     /// Returns the conflicts between the names that the families have on a page with this naming.

@@ -226,12 +226,16 @@ impl Descriptor {
     }
 
     /// Returns the name that OpenMetrics reserves for the creation time of a series. The toolkit does not write it.
-    #[cfg(feature = "prometheus")]
     pub(crate) fn created(&self) -> Option<String> {
         match self.kind {
             Kind::Counter | Kind::Histogram => Some(format!("{}_created", name::stem(&self.name))),
             Kind::Gauge | Kind::Info => None,
         }
+    }
+
+    /// Returns `true` if samples of the family have this name, which is that of the family.
+    pub(crate) fn writes(&self, name: &str) -> bool {
+        self.name == name && self.kind != Kind::Histogram
     }
 
     /// Returns the names that the exposition formats write for this family. No other family may use them.

@@ -174,16 +174,14 @@ pub const fn check_prefix(name: &str) -> Check {
 /// Checks the name of a metric of the given kind.
 ///
 /// # Errors
-/// Returns an error if the name has a character that Prometheus does not allow, if a counter does not end in `_total`
-/// or an info in `_info`, if there is nothing before this suffix, or if the name has a suffix of another kind.
+/// Returns the errors of [`check_legacy`], or an error if a counter does not end in `_total` or an info in `_info`, or if
+/// the name has a suffix of another kind.
 pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
     if let Err(problem) = check_legacy(name) {
         return Err(problem);
     }
     let total = ends_with(name, "_total");
     match kind {
-        Kind::Counter if equal(name, "_total") => return Err(only_suffix(name)),
-        Kind::Info if equal(name, "_info") => return Err(only_suffix(name)),
         Kind::Counter if !total => {
             return Err(Problem::new(&["counter `", name, "` does not end in `_total`: write `", name, "_total`"]));
         }
@@ -227,8 +225,12 @@ pub(crate) const fn check_metric(name: &str, kind: Kind) -> Check {
 /// Checks a name that does not follow the conventions for its kind.
 ///
 /// # Errors
-/// Returns an error if the name has a character that Prometheus does not allow.
+/// Returns an error if the name has a character that Prometheus does not allow, or is only a suffix, without which
+/// OpenMetrics names families.
 pub(crate) const fn check_legacy(name: &str) -> Check {
+    if equal(name, "_total") || equal(name, "_info") {
+        return Err(Problem::new(&["metric name `", name, "` has nothing before its suffix: write `x", name, "`"]));
+    }
     if is_word(name, true) {
         return Ok(());
     }
@@ -237,10 +239,6 @@ pub(crate) const fn check_legacy(name: &str) -> Check {
         name,
         "` is not allowed: use letters, digits, `_` and `:`, and do not start with a digit",
     ]))
-}
-
-const fn only_suffix(name: &str) -> Problem {
-    Problem::new(&["metric name `", name, "` has nothing before its suffix: write `x", name, "`"])
 }
 
 /// Checks the name of a function that becomes the name of its metric.
