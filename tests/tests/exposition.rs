@@ -382,6 +382,24 @@ proptest! {
 }
 
 #[test]
+fn counters_of_creations_are_told_apart_from_times_of_creation() {
+    let registry = Registry::new();
+    for name in ["sent_bytes_total", "sent_bytes_created_total"] {
+        let descriptor = Descriptor::counter(name, "Sent.").unit(if name.contains("created") { "created" } else { "bytes" });
+        registry.counter(descriptor).unwrap().get_or_create(&[]).unwrap().inc_by(2);
+    }
+    let metrics = Metrics::builder().registry(&registry).namespace("shop").build().unwrap();
+    let text = String::from_utf8(metrics.render_as(Format::OpenMetrics)).unwrap();
+    let page = Page::parse_openmetrics(&text).unwrap();
+    assert_eq!(page.family("shop_sent_bytes_total").unwrap().kind, Kind::Unknown);
+    assert_eq!(page.family("shop_sent_bytes_created").unwrap().kind, Kind::Counter);
+    if let Some(python) = &*PYTHON {
+        let found = python.parse_openmetrics(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert!(found.contains(&Point::new("shop_sent_bytes_total", [], 2.0)), "{found:?}");
+    }
+}
+
+#[test]
 fn an_empty_registry_renders_a_valid_page() {
     let registry = Registry::new();
     let own = ["metrics_runtime_rejected_values_total", "metrics_runtime_scrape_errors_total"];

@@ -211,7 +211,7 @@ fn describe(family: &dyn AnyFamily, naming: &Naming, declarations: Vec<Declarati
         _ => Origin::Family,
     };
     let mut series = CurrentSeries { count: 0, values: vec![BTreeSet::new(); descriptor.labels.len()] };
-    visit::<dyn Visitor>(family, &Naming::default(), &mut series);
+    visit::<dyn Visitor>(family, &Naming::default(), false, &mut series);
     let current = series.count;
     let values: Vec<_> = match origin {
         Origin::Toolkit => series.values,

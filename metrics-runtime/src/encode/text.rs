@@ -222,7 +222,8 @@ impl Visitor for TextPage {
             _ => kind.as_str(),
         });
         self.out.push('\n');
-        if let (true, Some(unit)) = (self.is_open, family.unit) {
+        // The name of an ambiguous counter ends in `_total`, and not in its unit.
+        if let (true, Some(unit)) = (self.is_open, family.unit.filter(|unit| name.ends_with(unit))) {
             self.comment("UNIT", name);
             self.out.push_str(unit);
             self.out.push('\n');

@@ -87,8 +87,13 @@ pub enum AnyFamilyRef<'f> {
 }
 
 /// Visits a family and all of its series: those that can be removed, those that functions hold, in the order of creation,
-/// and the overflow series.
-pub(crate) fn visit<V: Visitor + ?Sized>(family: &dyn AnyFamily, naming: &Naming, visitor: &mut V) {
+/// and the overflow series. `is_ambiguous` is that of [`FamilyRef`].
+pub(crate) fn visit<V: Visitor + ?Sized>(
+    family: &dyn AnyFamily,
+    naming: &Naming,
+    is_ambiguous: bool,
+    visitor: &mut V,
+) {
     let descriptor = family.descriptor();
     let places = family.places();
     let source = [family.source()];
@@ -99,7 +104,7 @@ pub(crate) fn visit<V: Visitor + ?Sized>(family: &dyn AnyFamily, naming: &Naming
         unit: descriptor.unit.as_deref(),
         places: if places.is_empty() { &source } else { &places },
         constant: &naming.constant_text(&descriptor.labels),
-        is_ambiguous: false,
+        is_ambiguous,
     };
     visitor.family(&head);
     match family.typed() {

@@ -487,7 +487,7 @@ fn samples(family: &dyn AnyFamily) -> Vec<(String, f64)> {
     }
 
     let mut samples = Samples(Vec::new());
-    visit(family, &crate::schema::Naming::default(), &mut samples);
+    visit(family, &crate::schema::Naming::default(), false, &mut samples);
     samples.0
 }
 

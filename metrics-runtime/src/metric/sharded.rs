@@ -82,6 +82,7 @@ impl<T> Sharded<T> {
     }
 
     /// Returns the shard that the current thread has created, or `None` if there is none or it is not among the first.
+    #[cfg(feature = "circuit-breaker")]
     #[inline]
     pub(crate) fn own(&self) -> Option<&T> {
         let slot = SLOT.try_with(Cell::get).unwrap_or(NONE);

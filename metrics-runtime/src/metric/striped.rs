@@ -56,6 +56,7 @@ impl Striped {
 
     /// Adds a number to the shard of the current thread and wraps. Returns `false`, and adds nothing, if the thread has no
     /// shard yet: it calls no function that creates one.
+    #[cfg(feature = "circuit-breaker")]
     #[inline]
     pub(crate) fn add_to_own_shard(&self, n: u64) -> bool {
         self.shards.own().map(|shard| add_exclusive(&shard.whole, n)).is_some()

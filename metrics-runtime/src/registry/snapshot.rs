@@ -7,7 +7,7 @@ use super::gathered::Cause;
 use super::{Registry, own_metrics};
 use crate::family::computed::{Group, Samples};
 use crate::family::{AnyFamily, Owner};
-use crate::schema::Naming;
+use crate::schema::{Kind, Naming};
 
 /// The families of a page at one moment.
 pub(crate) struct Snapshot {
@@ -40,6 +40,14 @@ impl Snapshot {
                 self.families.push(family);
             }
         }
+    }
+
+    /// Returns `true` for a counter if another family has its name with `_created` in place of `_total`. In OpenMetrics,
+    /// the name of a counter `a_created_total` is `a_created`.
+    pub(super) fn is_ambiguous(&self, family: &dyn AnyFamily, naming: &Naming) -> bool {
+        let descriptor = family.descriptor();
+        let created = descriptor.created().filter(|_| descriptor.kind == Kind::Counter);
+        created.is_some_and(|created| self.names.contains(&format!("{}{created}", family.prefix(naming))))
     }
 
     /// Returns the names that no collector may write.

@@ -127,7 +127,7 @@ impl Walk<'_> {
         let families = &self.snapshot.families;
         let toolkit = families.partition_point(|family| family.owner() < Owner::Toolkit);
         for family in &families[..toolkit] {
-            visit(&**family, self.naming, visitor);
+            visit(&**family, self.naming, self.snapshot.is_ambiguous(&**family, self.naming), visitor);
         }
         #[cfg(feature = "prometheus")]
         for family in &self.collected {
@@ -135,7 +135,7 @@ impl Walk<'_> {
         }
         // The toolkit's own come last, so they count what happened to this page.
         for family in &families[toolkit..] {
-            visit(&**family, self.naming, visitor);
+            visit(&**family, self.naming, false, visitor);
         }
     }
 }

@@ -17,7 +17,7 @@ impl<M: Metric> Collector for Family<M> {
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
         let mut bridge = Bridge::default();
-        visit::<dyn Visitor>(self, &Naming::default(), &mut bridge);
+        visit::<dyn Visitor>(self, &Naming::default(), false, &mut bridge);
         bridge.families
     }
 }
