@@ -198,6 +198,22 @@ fn its_metrics_are_described_once_they_are_used() {
     assert!(metrics.render().contains("\nshop_seen 1\n"));
 }
 
+#[test]
+fn an_absolute_counter_that_was_removed_starts_again_at_its_value() {
+    let registry = Registry::new();
+    let facade = Facade::new(&registry);
+    let total = || with_local_recorder(&facade, || counter!("reads", "disk" => "a"));
+    let kept = total();
+    kept.absolute(100);
+    registry.remove_series("disk", "a");
+    for (handle, value, expected) in
+        [(&kept, 150, 150.0), (&total(), 160, 160.0), (&kept, 170, 170.0), (&total(), 165, 170.0)]
+    {
+        handle.absolute(value);
+        assert_eq!(page_of(&registry).value("reads", [("disk", "a")]), expected);
+    }
+}
+
 /// Counts what is logged, with the facade.
 struct Counting;
 

@@ -96,7 +96,7 @@ impl Layout {
         self.starts.iter().zip(ends).map(|((name, start), end)| (name.as_str(), *start..end))
     }
 
-    /// Returns the end of the last family. What follows belongs to none of them.
+    /// Returns the end of the last family. The rest of the page belongs to none of them.
     pub(crate) fn end(&self) -> usize {
         self.end
     }

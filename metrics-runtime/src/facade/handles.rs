@@ -4,12 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics::{CounterFn, GaugeFn, HistogramFn};
 
-use crate::family::StoredSeries;
+use crate::family::{Family, StoredSeries};
 use crate::metric::{Counter, Gauge, Histogram};
 use crate::schema::Number;
 
-pub(super) fn counter(series: StoredSeries<Counter>, absolute: Arc<Mutex<()>>) -> metrics::Counter {
-    metrics::Counter::from_arc(Arc::new(FacadeCounter { series, absolute }))
+pub(super) fn counter(
+    family: &'static Family<Counter>,
+    series: StoredSeries<Counter>,
+    absolute: Arc<Mutex<()>>,
+) -> metrics::Counter {
+    metrics::Counter::from_arc(Arc::new(FacadeCounter { family, series, absolute }))
 }
 
 pub(super) fn gauge(series: StoredSeries<Gauge>) -> metrics::Gauge {
@@ -21,6 +25,7 @@ pub(super) fn histogram(series: StoredSeries<Histogram>) -> metrics::Histogram {
 }
 
 struct FacadeCounter {
+    family: &'static Family<Counter>,
     series: StoredSeries<Counter>,
     absolute: Arc<Mutex<()>>,
 }
@@ -32,11 +37,14 @@ impl CounterFn for FacadeCounter {
 
     fn absolute(&self, value: u64) {
         let _absolute = self.absolute.lock().unwrap_or_else(PoisonError::into_inner);
+        // An increment of a removed series goes to its replacement, which has another number.
+        let replacement = self.family.replacement(&self.series);
+        let series: &Counter = replacement.as_deref().unwrap_or(&self.series);
         // The facade adds whole numbers only.
-        if let Number::Whole(now) = self.series.number()
+        if let Number::Whole(now) = series.number()
             && value > now
         {
-            self.series.inc_by(value - now);
+            series.inc_by(value - now);
         }
     }
 }

@@ -35,7 +35,8 @@
 //!
 //! The first use of a name decides its labels. A later use without one of them has an empty value for it, which for
 //! Prometheus is the same as no label. A label that the first use did not have is left out, and logged once for each
-//! metric; a gauge with such a label is not recorded, because its values would replace each other.
+//! metric; a gauge with such a label is not recorded, because its values would replace each other. Series of a counter that
+//! differ only in such labels are one, which has their sum; of their absolute values, it has the largest.
 //!
 //! # Bounds
 //!
@@ -309,7 +310,9 @@ impl Recorder for Facade {
         let Some(used) = self.used(key, create, kind).filter(|_| enabled()) else { return metrics::Counter::noop() };
         match used.family {
             AnyFamily::Counter(family) => Self::series(key, &used, family)
-                .map_or_else(metrics::Counter::noop, |series| handles::counter(series, Arc::clone(&used.absolute))),
+                .map_or_else(metrics::Counter::noop, |series| {
+                    handles::counter(family, series, Arc::clone(&used.absolute))
+                }),
             _ => {
                 Self::refuse(key, &used);
                 metrics::Counter::noop()

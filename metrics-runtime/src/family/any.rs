@@ -88,12 +88,7 @@ pub enum AnyFamilyRef<'f> {
 
 /// Visits a family and all of its series: those that can be removed, those that functions hold, in the order of creation,
 /// and the overflow series. `is_ambiguous` is that of [`FamilyRef`].
-pub(crate) fn visit<V: Visitor + ?Sized>(
-    family: &dyn AnyFamily,
-    naming: &Naming,
-    is_ambiguous: bool,
-    visitor: &mut V,
-) {
+pub(crate) fn visit<V: Visitor + ?Sized>(family: &dyn AnyFamily, naming: &Naming, is_ambiguous: bool, visitor: &mut V) {
     let descriptor = family.descriptor();
     let places = family.places();
     let source = [family.source()];

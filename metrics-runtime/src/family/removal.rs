@@ -235,9 +235,7 @@ impl<M: Metric> Family<M> {
         let carry = |series: &Removable<M>, before: &Sample| {
             let now = series.value.sample();
             if now != *before {
-                let values = series.labels.values();
-                let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
-                self.series_among(&values, series.open).absorb(before, &now);
+                self.series_like(series).absorb(before, &now);
             }
             now
         };
@@ -249,6 +247,22 @@ impl<M: Metric> Family<M> {
             } else {
                 lock(&self.inner.leaving).push((series, now));
             }
+        }
+    }
+
+    /// Returns the series with the labels of a removed one. Creates it if it is new.
+    fn series_like(&self, removed: &Removable<M>) -> Series<'_, M> {
+        let values = removed.labels.values();
+        let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
+        self.series_among(&values, removed.open)
+    }
+
+    /// Returns the series that replaces a stored one, or `None` if that one was not removed.
+    #[cfg(feature = "facade")]
+    pub(crate) fn replacement(&self, stored: &super::StoredSeries<M>) -> Option<Series<'_, M>> {
+        match stored {
+            super::StoredSeries::Loose(entry) if entry.is_removed() => Some(self.series_like(entry)),
+            _ => None,
         }
     }
 

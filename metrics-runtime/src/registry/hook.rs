@@ -34,7 +34,7 @@ impl Registry {
     /// Calls a function before each page, until the returned handle is dropped: for an exporter that asks another system
     /// for its numbers once, and sets many metrics.
     ///
-    /// What the function has set when it returns is on the page. It is called with the deadline of the page, if the page
+    /// The page has everything that the function has set when it returns. The function is called with the deadline of the page, if the page
     /// has one, on a thread that may block; concurrent scrapes share one call. If it panics or does not return in time, the
     /// page has the previous values, and `metrics_runtime_scrape_errors_total` counts it. Collectors and observed metrics
     /// are called at the same time, not after it. It must not render this registry.
