@@ -112,8 +112,8 @@
 //!
 //! The endpoint writes the Prometheus text format 0.0.4, or OpenMetrics 1.0 or protobuf if the header `Accept` prefers
 //! it, in gzip or zstd if the scraper accepts that. A Prometheus that stores native histograms prefers protobuf, which
-//! alone has them, and the time at which a counter started from zero. Concurrent scrapes share one page. A collector or breaker source that panics
-//! or does not answer in time is left out. [`Metrics::instrument`] mounts the page in the router of the application. `Metrics::listen`
+//! alone has them, and the time at which a counter started from zero. Concurrent scrapes share one page. A collector or
+//! breaker source that panics or does not answer in time is left out. [`Metrics::instrument`] mounts the page in the router of the application. `Metrics::listen`
 //! (feature `serve`) serves it on a separate address, together with `/health`, if one is configured. `http::Endpoint`
 //! sets tokens, users, allowed networks, TLS, deadline (10 s) and strictness. Threads and memory are bounded by constants, whatever
 //! clients send.

@@ -42,8 +42,9 @@ pub use crate::schema::{MetricKind, NativeBuckets, Number};
 /// Reads the families, series and samples of a registry.
 ///
 /// A walk calls [`family`](Self::family) for a family, and [`series`](Self::series) for each of its series, before it
-/// goes on to the next family. Other threads record, create and remove series, and register families meanwhile. A histogram is read as a whole: its buckets add up to its count. Series that are created or
-/// removed during the walk may or may not be visited, each at most once.
+/// goes on to the next family. Other threads record, create and remove series, and register families meanwhile. A
+/// histogram is read as a whole: its buckets add up to its count. Series that are created or removed during the walk may
+/// or may not be visited, each at most once. A panic of a visitor ends its walk; the next one visits all series.
 ///
 /// The walk can hold a lock of the current family. So a visitor must neither visit the registry again, nor create or
 /// remove series of it, and should not block: write into a buffer first, and to a network or a file after the walk.

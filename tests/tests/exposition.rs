@@ -385,7 +385,8 @@ proptest! {
 fn counters_of_creations_are_told_apart_from_times_of_creation() {
     let registry = Registry::new();
     for name in ["sent_bytes_total", "sent_bytes_created_total"] {
-        let descriptor = Descriptor::counter(name, "Sent.").unit(if name.contains("created") { "created" } else { "bytes" });
+        let descriptor =
+            Descriptor::counter(name, "Sent.").unit(if name.contains("created") { "created" } else { "bytes" });
         registry.counter(descriptor).unwrap().get_or_create(&[]).unwrap().inc_by(2);
     }
     let metrics = Metrics::builder().registry(&registry).namespace("shop").build().unwrap();

@@ -227,7 +227,7 @@ fn a_look_has_a_series_once_while_functions_start_to_hold_it() {
             family.known_series(&["b"]);
         });
         let mut seen = Vec::new();
-        family.each_series(|labels, _| seen.push(labels.as_str().to_owned()));
+        family.each_series(|labels, _, _| seen.push(labels.as_str().to_owned()));
         let times = |tenant: &str| seen.iter().filter(|labels| **labels == format!("tenant=\"{tenant}\"")).count();
         assert!(times("a") == 1 && times("b") <= 1, "{seen:?}");
         thread.join().unwrap();

@@ -13,9 +13,13 @@ use crate::schema::Outcome;
 
 /// Measures a block: observes its duration in a histogram, in seconds. Returns the value of the block.
 ///
-/// The block is like the body of a function: `?` and `return` leave the block, not the function around it. The duration
-/// is observed when the block returns or panics. An `async` block is a future, measured from its first poll on; if it is
-/// dropped before it completes, nothing is observed, as with [`#[track]`](macro@crate::track).
+/// The histogram is a [`Series`](crate::Series), an [`OwnedSeries`](crate::OwnedSeries) or a reference to a [`Histogram`];
+/// that of a series in a variable is `&*series`. The expression is evaluated once, before the block.
+///
+/// The block is like the body of a function: `?` and `return` leave the block, not the function around it, and `break`
+/// ends no loop around it. The duration is observed when the block returns or panics. An `async` block is a future,
+/// measured from its first poll on; if it is dropped before it completes, nothing is observed, as with
+/// [`#[track]`](macro@crate::track).
 ///
 /// ```
 /// use metrics_runtime::{metrics, time};

@@ -37,8 +37,8 @@ const MANTISSA_BITS: u32 = f64::MANTISSA_DIGITS - 1;
 const EXPONENT_BIAS: u64 = 1023;
 
 /// The mantissas of the bounds within an octave (the numbers from one power of two to the next), in the highest bits, and
-/// a number above all of them. Bound `i` lies in the eighth `i` of the octave, so the first three bits of a mantissa say which bound to
-/// compare it with.
+/// a number above all of them. Bound `i` lies in the eighth `i` of the octave, so the first three bits of a mantissa say
+/// which bound to compare it with.
 const WITHIN_OCTAVE: [u64; 8] = [
     mantissa(0.545_253_866_332_628_8),
     mantissa(0.594_603_557_501_360_5),

@@ -34,10 +34,10 @@ impl Registry {
     /// Calls a function before each page, until the returned handle is dropped: for an exporter that asks another system
     /// for its numbers once, and sets many metrics.
     ///
-    /// The page has everything that the function has set when it returns. The function is called with the deadline of the page, if the page
-    /// has one, on a thread that may block; concurrent scrapes share one call. If it panics or does not return in time, the
-    /// page has the previous values, and `metrics_runtime_scrape_errors_total` counts it. Collectors and observed metrics
-    /// are called at the same time, not after it. It must not render this registry.
+    /// The page has everything that the function has set when it returns. The function is called with the deadline of the
+    /// page, if the page has one, on a thread that may block; concurrent scrapes share one call. If it panics or does not
+    /// return in time, the page has the previous values, and `metrics_runtime_scrape_errors_total` counts it. Collectors and
+    /// observed metrics are called at the same time, not after it. It must not render this registry.
     ///
     /// ```
     /// use metrics_runtime::{Descriptor, Registry};

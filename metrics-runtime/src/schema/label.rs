@@ -13,9 +13,9 @@ use crate::contained::contained;
 
 /// A type whose values can be used as label values.
 ///
-/// Implemented for strings, integers, `bool`, `char`, [`Outcome`](crate::Outcome), options of and references to them, and derived for enums without fields by
-/// [`#[derive(LabelValue)]`](derive@crate::LabelValue). With the feature `http` also implemented for `http::Method` and
-/// `http::StatusCode`.
+/// Implemented for strings, integers, `bool`, `char`, [`Outcome`](crate::Outcome), options of and references to them, and
+/// derived for enums without fields by [`#[derive(LabelValue)]`](derive@crate::LabelValue). With the feature `http` also
+/// implemented for `http::Method` and `http::StatusCode`.
 ///
 /// Every distinct value creates a series. Prefer types with few values; see the
 /// [naming practices](https://prometheus.io/docs/practices/naming/#labels).
