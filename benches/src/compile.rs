@@ -245,9 +245,9 @@ pub async fn step(n: u64) -> Result<u64, Failed> {{
         if done.status.success() {
             return Ok(took.as_secs_f64() * 1e3 / self.functions as f64);
         }
+        // All of it: for "failed to run `rustc`" the reason, such as a signal, is in the lines after the error.
         let stderr = String::from_utf8_lossy(&done.stderr);
-        let error = stderr.lines().find(|line| line.starts_with("error")).unwrap_or_default();
-        Err(format!("`cargo {}` of `{}`: {error}", command.join(" "), flavour.name))
+        Err(format!("`cargo {}` of `{}`: {}: {}", command.join(" "), flavour.name, done.status, stderr.trim()))
     }
 
     /// Returns bytes of machine code per function, without the dependencies.

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::process::Command;
 
 use crate::breaker;
-use crate::calls::{self, native};
+use crate::calls::{self, Against, native};
 use crate::floor;
 use crate::http;
 use crate::measure::Batch;
@@ -19,22 +19,45 @@ const ALONE: &str = "--alone";
 
 const CALLS: u64 = 10_000;
 
-/// A row: the batches of ours and of the other.
+/// The number of calls before the counted ones in rows of labels: the series that a program uses often have their own
+/// shards for each thread.
+const WARM: u64 = 2_000_000;
+
+/// A row: the batch of ours, and what it is compared with.
 struct Pair {
     bench: String,
     ours: Named,
-    other: Named,
+    other: Other,
     goal: Goal,
 }
 
 /// A batch, and its name for [`run_alone`].
-type Named = (&'static str, Batch);
+type Named = (String, Batch);
+
+enum Other {
+    Batch(Named),
+    /// A number of instructions.
+    Figure(f64),
+}
 
 fn pairs() -> Vec<Pair> {
-    let pair = |bench: &str, ours, other, goal| Pair { bench: format!("instructions {bench}"), ours, other, goal };
+    let pair = |bench: &str, ours: (&str, Batch), other: (&str, Batch), goal| Pair {
+        bench: format!("instructions {bench}"),
+        ours: (ours.0.to_owned(), ours.1),
+        other: Other::Batch((other.0.to_owned(), other.1)),
+        goal,
+    };
     let mut pairs = vec![pair("per call: the floor", calls::OURS, ("the floor", floor::batch), Goal::Reported)];
     for peer in calls::PEERS {
         pairs.push(pair(&format!("per call: {}", peer.name), peer.ours, (peer.name, peer.batch), Goal::Reported));
+    }
+    for calls::Counted { name, batch, against, goal } in calls::COUNTED {
+        let other = match against {
+            Against::Batch(other) => Other::Batch((format!("{name}, other"), other)),
+            Against::Figure(figure) => Other::Figure(figure),
+        };
+        let bench = format!("instructions per call: {name}");
+        pairs.push(Pair { bench, ours: (name.to_owned(), batch), other, goal });
     }
     for native::Pair { name, ours, other, goal } in native::PAIRS {
         pairs.push(pair(&format!("of a native histogram: {name}"), ours, other, goal));
@@ -54,8 +77,12 @@ pub fn run(table: &mut Table) {
         if !table.wants(&bench) {
             continue;
         }
-        let mut count = |name| known.entry(name).or_insert_with(|| counted(name)).clone();
-        match count(ours.0).and_then(|ours| Ok((ours, count(other.0)?))) {
+        let mut count = |name: String| known.entry(name.clone()).or_insert_with(|| counted(&name)).clone();
+        let other = match other {
+            Other::Batch((name, _)) => count(name),
+            Other::Figure(figure) => Ok(figure),
+        };
+        match count(ours.0).and_then(|ours| Ok((ours, other?))) {
             Ok((ours, other)) => table.row(bench, ours, other, goal),
             Err(why) => table.skip(format!("{bench}: {why}")),
         }
@@ -84,9 +111,12 @@ fn counted(name: &str) -> Result<f64, String> {
 
 /// Runs the batch of this name. Returns `false` if there is none.
 pub fn run_alone(name: &str) -> bool {
-    let mut batches = pairs().into_iter().flat_map(|pair| [pair.ours, pair.other]);
-    let Some((_, batch)) = batches.find(|(other, _)| *other == name) else { return false };
-    batch(100);
+    let mut batches = pairs().into_iter().flat_map(|pair| {
+        let other = if let Other::Batch(other) = pair.other { Some(other) } else { None };
+        std::iter::once(pair.ours).chain(other)
+    });
+    let Some((_, batch)) = batches.find(|(other, _)| other == name) else { return false };
+    batch(if name.contains("labels") { WARM } else { 100 });
     counted_batch(batch, CALLS);
     true
 }

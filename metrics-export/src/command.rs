@@ -355,7 +355,7 @@ impl Command {
                         return Err(usage("--tests and --output name one file; expected two"));
                     }
                     let rule_tests = export.rule_tests(&relative(&rules_at, &tests_at));
-                    return write_both([(rules, export.rules()), (tests, rule_tests)]);
+                    return write_both(&[(rules, export.rules()), (tests, rule_tests)]);
                 }
                 export.rules()
             }
@@ -473,7 +473,7 @@ fn write_file(path: &Path, text: &str) -> Result<(), CommandError> {
 }
 
 /// Writes two files, or none if one of them cannot be opened.
-fn write_both(files: [(&Path, String); 2]) -> Result<(), CommandError> {
+fn write_both(files: &[(&Path, String); 2]) -> Result<(), CommandError> {
     let mut opened = Vec::new();
     let result = open_both(files.each_ref().map(|(path, _)| *path), &mut opened);
     if result.is_err() {

@@ -119,7 +119,7 @@
 //! clients send.
 //!
 //! [`Builder::from_env`] reads `METRICS_ENABLED`, `METRICS_PATH`, `METRICS_TOKEN`, `METRICS_BASIC_AUTH`, `METRICS_ALLOW`,
-//! `METRICS_LISTEN`, `METRICS_TLS_CERT_FILE`, `METRICS_TLS_KEY_FILE` and `METRICS_TLS_CLIENT_CA_FILE`, and lists their
+//! `METRICS_LISTEN`, `METRICS_NATIVE_HISTOGRAMS`, `METRICS_TLS_CERT_FILE`, `METRICS_TLS_KEY_FILE` and `METRICS_TLS_CLIENT_CA_FILE`, and lists their
 //! values.
 //!
 //! # Metrics of the toolkit

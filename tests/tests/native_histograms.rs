@@ -117,7 +117,9 @@ fn only_histograms_have_native_buckets() {
 
 /// A registry with a histogram of durations.
 fn durations(registry: &Registry) -> metrics_runtime::Family<Histogram> {
-    registry.histogram(Descriptor::histogram("wait_seconds", "Waiting.", vec![0.1, 1.0]).unit("seconds")).unwrap()
+    registry
+        .histogram(Descriptor::histogram("wait_seconds", "Waiting.", vec![0.1, 1.0]).unit("seconds"))
+        .expect("valid")
 }
 
 #[test]

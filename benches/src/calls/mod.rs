@@ -11,6 +11,8 @@ mod ours;
 mod prometheus;
 mod prometheus_client;
 mod run_time_labels;
+mod sync;
+mod texts;
 
 use std::fmt;
 use std::hint::black_box;
@@ -107,6 +109,7 @@ pub fn run(table: &mut Table, crew: &Crew) {
         }
     }
     native::run(table, crew);
+    run_texts(table, crew);
 }
 
 /// Measures recording while another thread scrapes.
@@ -129,5 +132,100 @@ pub fn compare(table: &mut Table, crew: &Crew, bench: String, ours: Contender, o
             Some(pair) => table.row_of_rounds(bench, pair.ours, pair.other, pair.ratio, goal),
             None => table.unmeasured(format!("{bench}: the threads did not run side by side; is the machine busy?")),
         }
+    }
+}
+
+/// What the instructions of some work are compared with.
+pub enum Against {
+    Batch(Batch),
+    /// A number of instructions.
+    Figure(f64),
+}
+
+/// Work whose instructions are counted.
+pub struct Counted {
+    /// The name of the work, and of what it is compared with.
+    pub name: &'static str,
+    pub batch: Batch,
+    pub against: Against,
+    pub goal: Goal,
+}
+
+pub const COUNTED: [Counted; 9] = [
+    Counted {
+        name: "an async function, the goal",
+        batch: OURS.1,
+        against: Against::Figure(110.0),
+        goal: Goal::AtMost(1.0),
+    },
+    Counted {
+        name: "a sync function with a counter alone, the goal",
+        batch: sync::ours,
+        against: Against::Figure(60.0),
+        goal: Goal::AtMost(1.0),
+    },
+    Counted {
+        name: "a sync function with a counter alone, measured",
+        batch: sync::ours,
+        against: Against::Batch(sync::measured),
+        goal: Goal::Reported,
+    },
+    Counted {
+        name: "switched off, the plain function",
+        batch: ours::switched_off,
+        against: Against::Batch(ours::plain_batch),
+        goal: Goal::Adds(8.0),
+    },
+    Counted {
+        name: "two texts as labels, measured",
+        batch: texts::ours,
+        against: Against::Batch(texts::measured),
+        goal: Goal::Better,
+    },
+    Counted {
+        name: "two texts as labels of an attribute, measured",
+        batch: texts::ours_of_calls,
+        against: Against::Batch(texts::measured_of_calls),
+        goal: Goal::Better,
+    },
+    Counted {
+        name: "two texts as labels of an attribute, measured with fixed values",
+        batch: texts::ours_of_calls,
+        against: Against::Batch(texts::measured_of_fixed_calls),
+        goal: Goal::Reported,
+    },
+    Counted {
+        name: "two enums as labels, measured",
+        batch: run_time_labels::ours_bounded,
+        against: Against::Batch(run_time_labels::measured_bounded),
+        goal: Goal::Better,
+    },
+    Counted {
+        name: "two enums as labels of an attribute, measured",
+        batch: run_time_labels::ours_of_calls,
+        against: Against::Batch(run_time_labels::measured_of_calls),
+        goal: Goal::Better,
+    },
+];
+
+/// Compares texts as labels on one thread and on two, and calls of one series on two threads with those on one.
+fn run_texts(table: &mut Table, crew: &Crew) {
+    for (threads, name) in [1, 2].map(|threads| (threads, counted(threads))) {
+        let ours = Contender { batch: texts::ours_of_calls, threads };
+        let rows: [(_, Batch, _); 2] = [
+            ("measured", texts::measured_of_calls, Goal::Better),
+            ("measured with fixed values", texts::measured_of_fixed_calls, Goal::Reported),
+        ];
+        for (peer, other, goal) in rows {
+            let bench = format!("two texts as labels of an attribute, ns: {peer}, {name}");
+            compare(table, crew, bench, ours, Contender { batch: other, threads }, goal);
+        }
+    }
+    let one = |threads| Contender { batch: texts::ours_of_one_series, threads };
+    let bench = "one labelled series, ns: 2 threads, itself on 1 thread";
+    compare(table, crew, bench.into(), one(2), one(1), Goal::AtMost(2.0));
+    for threads in [1, 2] {
+        let (ours, other) = (Contender { batch: sync::ours, threads }, Contender { batch: sync::measured, threads });
+        compare(table, crew, format!("counter alone, ns: measured, {}", counted(threads)), ours, other, Goal::Reported);
     }
 }

@@ -1,4 +1,5 @@
 use std::hint::black_box;
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -32,7 +33,7 @@ pub(super) fn sync_batch(calls: u64) {
     }
 }
 
-fn plain_batch(calls: u64) {
+pub(super) fn plain_batch(calls: u64) {
     drive(calls, plain);
 }
 
@@ -74,4 +75,13 @@ pub(super) fn run_disabled(table: &mut Table, crew: &Crew) {
     Metrics::builder().enabled(false).install().expect("no metrics are installed yet");
     let (ours, other) = (Contender { batch, threads: 1 }, Contender { batch: plain_batch, threads: 1 });
     compare(table, crew, bench.into(), ours, other, Goal::Adds(2.0));
+}
+
+/// Calls with metrics switched off, for the whole process.
+pub(super) fn switched_off(calls: u64) {
+    static OFF: Once = Once::new();
+    OFF.call_once(|| {
+        Metrics::builder().enabled(false).install().expect("no metrics are installed yet");
+    });
+    batch(calls);
 }

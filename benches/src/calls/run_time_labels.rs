@@ -15,7 +15,7 @@ use super::{Failed, compare, counted};
 use crate::measure::{Batch, Contender, Crew};
 use crate::table::{Goal, Table};
 
-const ROUTES: [&str; 6] = [
+pub(super) const ROUTES: [&str; 6] = [
     "/api/v1/users",
     "/api/v1/users/:id",
     "/api/v1/products",
@@ -57,9 +57,13 @@ const BOUNDED_ROUTES: [Route; 6] =
 
 /// Yields all 18 tuples in turn.
 #[inline]
-fn tuples<R: Copy>(calls: u64, routes: &'static [R; 6]) -> impl Iterator<Item = (Kind, R)> {
+pub(super) fn tuples<K: Copy, R: Copy>(
+    calls: u64,
+    kinds: &'static [K; 3],
+    routes: &'static [R; 6],
+) -> impl Iterator<Item = (K, R)> {
     let routes: &[R; 6] = black_box(routes);
-    let kinds: &[Kind; 3] = black_box(&KINDS);
+    let kinds: &[K; 3] = black_box(kinds);
     let (mut route, mut kind) = (0, 0);
     (0..calls).map(move |_| {
         route = if route == 5 { 0 } else { route + 1 };
@@ -81,14 +85,14 @@ mod counters {
     pub(super) fn bounded_errors_total(kind: Kind, route: Route) -> Counter;
 }
 
-fn ours(calls: u64) {
-    for (kind, route) in tuples(calls, &ROUTES) {
+pub(super) fn ours(calls: u64) {
+    for (kind, route) in tuples(calls, &KINDS, &ROUTES) {
         counters::http_request_errors_total(kind, route).inc();
     }
 }
 
-fn ours_bounded(calls: u64) {
-    for (kind, route) in tuples(calls, &BOUNDED_ROUTES) {
+pub(super) fn ours_bounded(calls: u64) {
+    for (kind, route) in tuples(calls, &KINDS, &BOUNDED_ROUTES) {
         counters::bounded_errors_total(kind, route).inc();
     }
 }
@@ -99,8 +103,8 @@ fn bounded_call(kind: Kind, route: Route) -> Result<(), Failed> {
     Ok(())
 }
 
-fn ours_of_calls(calls: u64) {
-    for (kind, route) in tuples(calls, &BOUNDED_ROUTES) {
+pub(super) fn ours_of_calls(calls: u64) {
+    for (kind, route) in tuples(calls, &KINDS, &BOUNDED_ROUTES) {
         black_box(bounded_call(kind, route)).ok();
     }
 }
@@ -109,8 +113,8 @@ static PROMETHEUS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!("http_request_errors_total", "Errors.", &["kind", "route"]).expect("the name is unique")
 });
 
-fn prometheus(calls: u64) {
-    for (kind, route) in tuples(calls, &ROUTES) {
+pub(super) fn prometheus(calls: u64) {
+    for (kind, route) in tuples(calls, &KINDS, &ROUTES) {
         PROMETHEUS.with_label_values(&[kind.as_str(), route]).inc();
     }
 }
@@ -130,8 +134,8 @@ static MEASURED: LazyLock<CounterVec<LabelsSet>> = LazyLock::new(|| {
     })
 });
 
-fn measured(calls: u64) {
-    for (kind, route) in tuples(calls, &ROUTES) {
+pub(super) fn measured(calls: u64) {
+    for (kind, route) in tuples(calls, &KINDS, &ROUTES) {
         MEASURED.inc(Labels { kind, route });
     }
 }
@@ -147,8 +151,8 @@ static MEASURED_BOUNDED: LazyLock<CounterVec<BoundedLabelsSet>> = LazyLock::new(
     CounterVec::with_label_set(BoundedLabelsSet { kind: StaticLabelSet::new(), route: StaticLabelSet::new() })
 });
 
-fn measured_bounded(calls: u64) {
-    for (kind, route) in tuples(calls, &BOUNDED_ROUTES) {
+pub(super) fn measured_bounded(calls: u64) {
+    for (kind, route) in tuples(calls, &KINDS, &BOUNDED_ROUTES) {
         MEASURED_BOUNDED.inc(BoundedLabels { kind, route });
     }
 }
@@ -183,8 +187,8 @@ fn measured_call(kind: Kind, route: Route) -> Result<(), Failed> {
     returned
 }
 
-fn measured_of_calls(calls: u64) {
-    for (kind, route) in tuples(calls, &BOUNDED_ROUTES) {
+pub(super) fn measured_of_calls(calls: u64) {
+    for (kind, route) in tuples(calls, &KINDS, &BOUNDED_ROUTES) {
         black_box(measured_call(kind, route)).ok();
     }
 }

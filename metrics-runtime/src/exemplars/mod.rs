@@ -215,7 +215,13 @@ static SOURCE: OnceLock<Box<dyn ExemplarSource>> = OnceLock::new();
 /// # Errors
 /// Returns an error if a source is already installed.
 pub fn install(source: impl ExemplarSource) -> Result<(), AlreadyInstalled> {
-    SOURCE.set(Box::new(source)).map_err(|_| AlreadyInstalled)?;
+    install_boxed(Box::new(source))
+}
+
+/// Not generic, so that the compiler does not have to let other crates read the flag, which would cost each call an
+/// instruction.
+fn install_boxed(source: Box<dyn ExemplarSource>) -> Result<(), AlreadyInstalled> {
+    SOURCE.set(source).map_err(|_| AlreadyInstalled)?;
     INSTALLED.store(true, Ordering::Relaxed);
     Ok(())
 }

@@ -156,6 +156,7 @@ impl Facade {
     ///
     /// # Errors
     /// Returns an error with the recorder if the program has one already.
+    #[expect(clippy::result_large_err, reason = "the error has the recorder, once in a program")]
     pub fn install(self) -> Result<(), SetRecorderError<Self>> {
         metrics::set_global_recorder(self)
     }

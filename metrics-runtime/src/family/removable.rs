@@ -277,11 +277,14 @@ impl<V> RemovableTable<V> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hash(&self, values: &[&str]) -> u32 {
+    /// Returns the hash of label values, for [`find`](Self::find).
+    #[inline]
+    pub(crate) fn hash(&self, values: &[&str]) -> u32 {
         hash_values(self.hasher.build_hasher(), values)
     }
 
-    fn find<N: AsRef<str>>(&self, hash: u32, names: &[N], values: &[&str]) -> Option<Loaded<V>> {
+    /// Returns the entry of these label values, whose hash is known.
+    pub(crate) fn find<N: AsRef<str>>(&self, hash: u32, names: &[N], values: &[&str]) -> Option<Loaded<V>> {
         let index = self.indexes[self.current.load(Ordering::Acquire)].get()?;
         for indexed in probe(index, hash) {
             let now = indexed.load(Ordering::Acquire);

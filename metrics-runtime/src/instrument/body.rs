@@ -80,7 +80,10 @@ where
             this.call.become_call(enter());
         }
         let returned = ready!(this.call.poll(this.body, cx));
-        end(this.call, this.finish, &returned);
+        // Records the call here, not when the future is dropped.
+        if let Some(finish) = this.finish.take() {
+            finish(&returned, this.call);
+        }
         Poll::Ready(returned)
     }
 }
@@ -139,16 +142,9 @@ where
             panic!("the future is polled after a panic")
         };
         let returned = ready!(call.poll(body, cx));
-        end(call, finish, &returned);
+        if let Some(finish) = finish.take() {
+            finish(&returned, call);
+        }
         Poll::Ready(returned)
     }
-}
-
-/// Records a call whose body has returned. It ends here, not when the future is dropped.
-#[inline]
-fn end<R, S: Handle>(call: &mut Call<S>, finish: &mut Option<impl FnOnce(&R, &mut Call<S>)>, returned: &R) {
-    if let Some(finish) = finish.take() {
-        finish(returned, call);
-    }
-    call.end();
 }

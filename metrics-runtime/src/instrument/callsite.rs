@@ -10,7 +10,6 @@ use super::series::{FoundSeries, Series};
 use super::site::{Signal, Site};
 use super::switch::enabled;
 use crate::contained::contained;
-use crate::metric::Moment;
 use crate::registry::Registry;
 use crate::schema::Objective;
 
@@ -52,22 +51,14 @@ impl Callsite {
     /// Starts a call of a function that has no labels evaluated before the body.
     #[inline]
     pub fn enter(&'static self) -> Call {
-        if enabled() {
-            let (series, start) = self.begin();
-            Call::started(series, start)
-        } else {
-            Call::disabled()
+        if !enabled() {
+            return Call::disabled();
         }
-    }
-
-    /// Not inlined, to keep generated code small; likewise the other `inline(never)` functions of this module.
-    #[inline(never)]
-    fn begin(&'static self) -> (&'static Series, Moment) {
         let series = match self.unlabelled.get() {
             Some(series) => series,
             None => self.resolve_unlabelled(),
         };
-        (series, series.enter())
+        Call::started(series, series.enter())
     }
 
     #[cold]

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::recent;
 use super::series::{FoundSeries, Series};
 use super::site::{LabelSource, MAX_LABELS, Signal, Site, each_known_series};
 use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, OVERFLOW, RemovableTable, StoredSeries, removals};
@@ -235,11 +236,17 @@ impl SiteFamilies {
         values: &[&str],
         open: OpenLabels,
     ) -> FoundSeries {
-        if let Some(by_values) = by_values.get()
-            && let Some(entry) = by_values.table.get(names, values)
-            && entry.value.is_current()
-        {
-            return FoundSeries::counted(Arc::clone(&entry));
+        if let Some(by_values) = by_values.get() {
+            let hash = by_values.table.hash(values);
+            if let Some(own) = recent::find(hash, |series| series.is_of(self, values) && series.is_current()) {
+                return FoundSeries::own(own);
+            }
+            if let Some(entry) = by_values.table.find(hash, names, values)
+                && entry.value.is_current()
+            {
+                let own = recent::keep(hash, &entry).map(FoundSeries::own);
+                return own.unwrap_or_else(|| FoundSeries::counted(Arc::clone(&entry)));
+            }
         }
         self.create(by_values, names, values, open)
     }

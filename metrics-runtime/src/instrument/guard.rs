@@ -15,8 +15,10 @@ use crate::schema::Outcome;
 pub trait Handle: Deref<Target = Series> {
     /// Records a call that has ended.
     fn finish(self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]);
-    /// Records a call that has ended, without a value and without labels of the result.
+    /// Records a call that has returned, without a value and without labels of the result.
     fn record(self, start: Moment, outcome: Outcome);
+    /// Records a call that has panicked or was cancelled. Not inlined, to keep generated code small.
+    fn abandon(self, start: Moment, outcome: Outcome);
 }
 
 // The functions below are not inlined, to keep generated code small.
@@ -25,12 +27,17 @@ macro_rules! handles {
         impl Handle for $ty {
             #[inline(never)]
             fn finish(self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
-                finish(&self, start, outcome, value, returned);
+                self.end_with(start, outcome, value, returned);
+            }
+
+            #[inline]
+            fn record(self, start: Moment, outcome: Outcome) {
+                self.end(start, outcome);
             }
 
             #[inline(never)]
-            fn record(self, start: Moment, outcome: Outcome) {
-                finish(&self, start, outcome, None, &[]);
+            fn abandon(self, start: Moment, outcome: Outcome) {
+                self.end(start, outcome);
             }
         }
     )*};
@@ -39,16 +46,6 @@ macro_rules! handles {
 // forgets that of a future within a future.
 handles!(&Series, FoundSeries);
 
-#[inline(never)]
-fn finish(series: &Series, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
-    series.end(start, outcome, value, returned);
-}
-
-#[inline(never)]
-fn enter(series: &Series) -> Moment {
-    series.enter()
-}
-
 /// A call in progress. Dropping it records the call, unless [`finish`](Self::finish) has done so.
 #[derive(Debug)]
 #[must_use = "a call that is dropped at once counts as a panic"]
@@ -56,8 +53,8 @@ pub struct Call<S: Handle = &'static Series> {
     /// `None` if the call records nothing.
     series: Option<S>,
     start: Moment,
-    /// The outcome that a drop records: a panic while the body runs, a cancellation while an async body waits for its
-    /// next poll, and the outcome of the returned value after that.
+    /// The outcome that a drop records: a panic while the body runs, and a cancellation while an async body waits for its
+    /// next poll.
     outcome: Outcome,
 }
 
@@ -69,7 +66,7 @@ impl<S: Handle> Call<S> {
     pub fn of(series: Option<S>) -> Self {
         match series {
             Some(series) => {
-                let start = enter(&series);
+                let start = series.enter();
                 Self::started(series, start)
             }
             None => Self::disabled(),
@@ -100,10 +97,12 @@ impl<S: Handle> Call<S> {
         self.series.is_some()
     }
 
-    /// Sets the outcome of a body that has returned, if there is neither a value nor a label of the result to record.
+    /// Records a body that has returned, if there is neither a value nor a label of the result to record.
     #[inline]
     pub fn returned(&mut self, outcome: Outcome) {
-        self.outcome = outcome;
+        if let Some(series) = self.series.take() {
+            series.record(self.start, outcome);
+        }
     }
 
     /// Records a body that has returned. `value` is recorded if the outcome is a success; `returned` are the values of
@@ -112,14 +111,6 @@ impl<S: Handle> Call<S> {
     pub fn finish(&mut self, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
         if let Some(series) = self.series.take() {
             series.finish(self.start, outcome, value, returned);
-        }
-    }
-
-    /// Records the call now, not when it is dropped.
-    #[inline]
-    pub(super) fn end(&mut self) {
-        if let Some(series) = self.series.take() {
-            series.record(self.start, self.outcome);
         }
     }
 
@@ -136,7 +127,9 @@ impl<S: Handle> RefUnwindSafe for Call<S> {}
 impl<S: Handle> Drop for Call<S> {
     #[inline]
     fn drop(&mut self) {
-        self.end();
+        if let Some(series) = self.series.take() {
+            series.abandon(self.start, self.outcome);
+        }
     }
 }
 

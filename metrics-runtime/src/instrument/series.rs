@@ -6,17 +6,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use super::families::{SiteFamilies, SiteFamily};
+use super::recent::OwnEntry;
+use super::shards::CallShards;
 use crate::exemplars::{self, Exemplar};
 use crate::family::{Checked, Metric, Removable, StoredSeries};
-use crate::metric::{Counter, Histogram, InFlight, Moment, Thread};
+use crate::metric::{Counter, Histogram, InFlight, Moment, Sharded, Thread, Ticks};
 use crate::schema::Outcome;
 
 /// The series of one set of label values, in all families of a call site.
 #[derive(Debug)]
 pub struct Series {
     families: &'static SiteFamilies,
-    /// `true` if durations are recorded. The clock is not read otherwise.
-    timed: bool,
+    /// `true` if durations are recorded, and nothing else is done at the start and the end of a call. Two flags, since
+    /// the compiler tests two values of one number with more instructions.
+    only_timed: bool,
     /// `true` if calls in flight are counted.
     counts_in_flight: bool,
     /// The entry values, followed by the values of the result if these are known.
@@ -26,6 +29,8 @@ pub struct Series {
     observed: CachedSeries<Histogram>,
     added: CachedSeries<Counter>,
     in_flight: OnceLock<Option<EnteredGauge>>,
+    /// The shards of each thread in the series above, by outcome, once these have shards.
+    shards: [Sharded<CallShards>; Outcome::ALL.len()],
     /// `true` if the program bounds the values, or if they stand for those beyond the limit.
     is_kept: bool,
     checked: Checked,
@@ -52,6 +57,8 @@ enum Found {
     Kept(&'static Series),
     /// Of label values that are only known at run time.
     Counted(Arc<Removable<Series>>),
+    /// The same, that the thread has used before.
+    Own(OwnEntry),
 }
 
 impl FoundSeries {
@@ -60,8 +67,13 @@ impl FoundSeries {
         Self(Found::Kept(series))
     }
 
-    pub(super) fn counted(series: Arc<Removable<Series>>) -> Self {
-        Self(Found::Counted(series))
+    pub(super) fn counted(entry: Arc<Removable<Series>>) -> Self {
+        Self(Found::Counted(entry))
+    }
+
+    #[inline]
+    pub(super) fn own(entry: OwnEntry) -> Self {
+        Self(Found::Own(entry))
     }
 }
 
@@ -73,6 +85,7 @@ impl Deref for FoundSeries {
         match &self.0 {
             Found::Kept(series) => series,
             Found::Counted(entry) => &entry.value,
+            Found::Own(entry) => &entry.value,
         }
     }
 }
@@ -84,6 +97,12 @@ impl RefUnwindSafe for FoundSeries {}
 // A panic leaves the atomic numbers valid. Futures store a reference to their series until the first poll.
 impl RefUnwindSafe for Series {}
 
+/// Reads the clock. Not inlined, to keep generated code small.
+#[inline(never)]
+fn now() -> Moment {
+    Moment::now()
+}
+
 impl Series {
     /// Creates the series of values that are not bounded. They are replaced when one was removed from its family.
     pub(super) fn open(families: &'static SiteFamilies, values: &[&str]) -> Self {
@@ -94,7 +113,7 @@ impl Series {
     pub(super) fn kept(families: &'static SiteFamilies, values: &[&str]) -> Self {
         Self {
             families,
-            timed: families.duration.is_some(),
+            only_timed: families.duration.is_some() && families.in_flight.is_none(),
             counts_in_flight: families.in_flight.is_some(),
             values: values.iter().map(|value| Box::from(*value)).collect(),
             calls: [const { OnceLock::new() }; Outcome::ALL.len()],
@@ -102,9 +121,19 @@ impl Series {
             observed: OnceLock::new(),
             added: OnceLock::new(),
             in_flight: OnceLock::new(),
+            shards: std::array::from_fn(|_| Sharded::new()),
             is_kept: true,
             checked: Checked::new(),
         }
+    }
+
+    /// Returns `true` if these are the series of these values at this call site.
+    #[inline]
+    pub(super) fn is_of(&self, families: &SiteFamilies, values: &[&str]) -> bool {
+        std::ptr::eq(self.families, families)
+            && self.values.len() == values.len()
+            // An empty box has no address, and comparing nothing at no address takes 50 ns on some processors.
+            && self.values.iter().zip(values).all(|(own, value)| own.len() == value.len() && (own.is_empty() || **own == **value))
     }
 
     /// Returns `true` if the series are those that a look-up finds.
@@ -140,13 +169,21 @@ impl Series {
     /// Counts the call as in flight, and returns its start, or zero if the call is not timed.
     #[inline]
     pub(super) fn enter(&self) -> Moment {
-        if self.counts_in_flight {
-            self.enter_gauge();
+        if self.only_timed {
+            now()
+        } else if self.counts_in_flight {
+            self.start_in_flight()
+        } else {
+            Moment::ZERO
         }
-        if self.timed { Moment::now() } else { Moment::ZERO }
     }
 
     #[inline(never)]
+    fn start_in_flight(&self) -> Moment {
+        self.enter_gauge();
+        if self.families.duration.is_some() { Moment::now() } else { Moment::ZERO }
+    }
+
     fn enter_gauge(&self) {
         let entered = match self.in_flight.get() {
             Some(entered) => entered.as_ref(),
@@ -171,24 +208,81 @@ impl Series {
         entered.as_ref()
     }
 
+    /// Records a call that has ended, without a value and without values of the result.
     #[inline]
-    fn exit(&self) {
-        if self.counts_in_flight
-            && let Some(Some(entered)) = self.in_flight.get()
-        {
-            entered.gauge.exit();
+    pub(super) fn end(&self, start: Moment, outcome: Outcome) {
+        if self.only_timed {
+            self.end_timed(start, outcome);
+        } else if self.counts_in_flight {
+            self.end_in_flight(start, outcome);
+        } else {
+            // The thread is looked up here, where the series is in a saved register anyway: the compiler has to take the
+            // look-up for a call.
+            self.end_untimed(outcome, Thread::known());
         }
     }
 
-    /// Records a call that has ended.
-    #[inline]
-    pub(super) fn end(&self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
-        let nanos = if self.timed { start.elapsed_nanos() } else { 0 };
-        self.exit();
+    /// Here and in the next functions, a call of another function is the last step, except for what reads the clock. So
+    /// few registers have to be saved.
+    #[inline(never)]
+    fn end_untimed(&self, outcome: Outcome, thread: Thread) {
+        match self.shards[outcome as usize].existing(thread) {
+            Some(shards) => self.count_by(shards, outcome, Ticks::ZERO),
+            None => self.record(outcome, Ticks::ZERO, None),
+        }
+    }
+
+    #[inline(never)]
+    fn end_timed(&self, start: Moment, outcome: Outcome) {
+        let ticks = start.elapsed();
+        let thread = Thread::known();
+        match self.shards[outcome as usize].existing(thread) {
+            Some(shards) if shards.observe(ticks) => self.carry(shards, outcome, ticks),
+            Some(shards) => self.count_by(shards, outcome, ticks),
+            None => self.record(outcome, ticks, None),
+        }
+    }
+
+    #[inline(never)]
+    fn end_in_flight(&self, start: Moment, outcome: Outcome) {
+        self.record(outcome, self.leave(start), None);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn carry(&self, shards: &CallShards, outcome: Outcome, ticks: Ticks) {
+        shards.carry();
+        self.count_by(shards, outcome, ticks);
+    }
+
+    /// Counts a call whose duration was recorded. Comes last, so that a scrape that includes the call also includes its
+    /// duration and value.
+    #[expect(clippy::inline_always, reason = "as for `end`")]
+    #[inline(always)]
+    fn count_by(&self, shards: &CallShards, outcome: Outcome, ticks: Ticks) {
+        shards.count();
+        if exemplars::is_installed() {
+            self.exemplify(outcome, ticks, None);
+        }
+    }
+
+    /// No longer counts the call as in flight, and returns its duration, or zero if the call is not timed.
+    #[inline(never)]
+    fn leave(&self, start: Moment) -> Ticks {
+        let ticks = if self.families.duration.is_some() { start.elapsed() } else { Ticks::ZERO };
+        if let Some(Some(entered)) = self.in_flight.get() {
+            entered.gauge.exit();
+        }
+        ticks
+    }
+
+    /// Records a call that has ended, with the value and the values of the result.
+    pub(super) fn end_with(&self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+        let ticks = self.leave(start);
         if returned.is_empty() {
-            self.record(outcome, nanos, value);
+            self.record(outcome, ticks, value);
         } else {
-            self.record_returned(outcome, nanos, value, returned);
+            self.record_returned(outcome, ticks, value, returned);
         }
     }
 
@@ -196,35 +290,71 @@ impl Series {
     ///
     /// Not inlined, so that calls without values of the result do not reserve stack space for them.
     #[inline(never)]
-    fn record_returned(&self, outcome: Outcome, nanos: u64, value: Option<f64>, returned: &[&str]) {
-        self.families.returned(&self.values, returned).record(outcome, nanos, value);
+    fn record_returned(&self, outcome: Outcome, ticks: Ticks, value: Option<f64>, returned: &[&str]) {
+        self.families.returned(&self.values, returned).record(outcome, ticks, value);
     }
 
     /// Records a call in these series.
-    #[expect(clippy::inline_always, reason = "as for `count`")]
-    #[inline(always)]
-    fn record(&self, outcome: Outcome, nanos: u64, value: Option<f64>) {
+    #[inline(never)]
+    fn record(&self, outcome: Outcome, ticks: Ticks, value: Option<f64>) {
         if outcome == Outcome::Cancelled {
-            return self.record_cancelled(nanos);
+            return self.record_cancelled(ticks);
         }
         let thread = Thread::current();
-        if let Some(duration) = self.cached(&self.duration, |families| &families.duration, outcome) {
-            duration.observe_nanos_by(thread, nanos);
-        }
         if let (Some(value), Outcome::Success) = (value, outcome) {
             self.record_value(value);
         }
-        self.count(thread, outcome, nanos, value);
+        if self.is_kept
+            && let Some(shards) = self.shards(thread, outcome)
+        {
+            if shards.observe(ticks) {
+                shards.carry();
+            }
+            shards.count();
+        } else {
+            if let Some(duration) = self.cached(&self.duration, |families| &families.duration, outcome) {
+                duration.observe_nanos_by(thread, ticks.nanos());
+            }
+            self.count(thread, outcome);
+        }
+        if exemplars::is_installed() {
+            self.exemplify(outcome, ticks, value);
+        }
+    }
+
+    /// Returns the shards of a thread for calls with this outcome, or `None` if one of the series has no shards or can
+    /// be removed.
+    #[inline(never)]
+    fn shards(&self, thread: Thread, outcome: Outcome) -> Option<&CallShards> {
+        #[expect(clippy::option_option, reason = "no metric, a metric without a held series, or a held one")]
+        fn held<M>(cached: &CachedSeries<M>) -> Option<Option<&'static M>> {
+            match cached.get()? {
+                Some(StoredSeries::Held(series)) => Some(Some(series)),
+                Some(StoredSeries::Loose(_)) => None,
+                None => Some(None),
+            }
+        }
+        let shards = &self.shards[outcome as usize];
+        if !shards.is_spread() {
+            let (calls, duration) = (held(&self.calls[outcome as usize])?, held(&self.duration)?);
+            if !calls.is_none_or(Counter::is_spread) || !duration.is_none_or(Histogram::has_duration_shards) {
+                return None;
+            }
+            shards.spread();
+        }
+        shards.of(thread, || CallShards {
+            duration: held(&self.duration).flatten().and_then(|duration| duration.duration_shard(thread)),
+            calls: held(&self.calls[outcome as usize]).flatten().and_then(|calls| calls.shard(thread)),
+        })
     }
 
     /// Records a cancelled call. It is overdue if it has broken the promise. Looks that series up each time, so that other
     /// calls do not pay for it.
     #[cold]
-    #[inline(never)]
-    fn record_cancelled(&self, nanos: u64) {
+    fn record_cancelled(&self, ticks: Ticks) {
         let families = self.families;
         if let Some(overdue) = &families.overdue
-            && nanos as f64 / 1e9 > families.promised
+            && ticks.nanos() as f64 / 1e9 > families.promised
         {
             let (series, overflows) = self.look_up(overdue, Outcome::Cancelled);
             if overflows {
@@ -232,25 +362,24 @@ impl Series {
             }
             series.inc();
         }
-        self.count(Thread::current(), Outcome::Cancelled, nanos, None);
+        self.count(Thread::current(), Outcome::Cancelled);
+        if exemplars::is_installed() {
+            self.exemplify(Outcome::Cancelled, ticks, None);
+        }
     }
 
     /// Counts a recorded call. Comes last, so that a scrape that includes the call also includes its duration and value.
-    #[expect(clippy::inline_always, reason = "a call of this function costs every recorded call 25 instructions")]
-    #[inline(always)]
-    fn count(&self, thread: Thread, outcome: Outcome, nanos: u64, value: Option<f64>) {
+    #[inline]
+    fn count(&self, thread: Thread, outcome: Outcome) {
         if let Some(calls) = self.cached(&self.calls[outcome as usize], |families| &families.calls, outcome) {
             calls.inc_by_thread(thread);
-        }
-        if exemplars::is_installed() {
-            self.exemplify(outcome, nanos, value);
         }
     }
 
     /// Stores the current exemplar with the samples of a recorded call.
     #[cold]
     #[inline(never)]
-    fn exemplify(&self, outcome: Outcome, nanos: u64, value: Option<f64>) {
+    fn exemplify(&self, outcome: Outcome, ticks: Ticks, value: Option<f64>) {
         fn keep<M: Metric>(
             site_family: Option<&SiteFamily<M>>,
             cached: &CachedSeries<M>,
@@ -265,7 +394,7 @@ impl Series {
         let Some(exemplar) = exemplars::current() else { return };
         let families = self.families;
         if outcome != Outcome::Cancelled {
-            keep(families.duration.as_ref(), &self.duration, nanos as f64 / 1e9, &exemplar);
+            keep(families.duration.as_ref(), &self.duration, ticks.nanos() as f64 / 1e9, &exemplar);
         }
         if let (Some(value), Outcome::Success) = (value, outcome) {
             keep(families.observed.as_ref(), &self.observed, value, &exemplar);

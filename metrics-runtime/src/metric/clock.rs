@@ -6,27 +6,34 @@
 use std::sync::OnceLock;
 use std::time::Instant;
 
-pub(crate) enum Clock {
-    Counter(quanta::Clock),
-    /// Nanoseconds since this instant.
-    Standard(Instant),
-}
+/// The time-stamp counter, once it was found to be reliable.
+static COUNTER: OnceLock<quanta::Clock> = OnceLock::new();
 
-static CLOCK: OnceLock<Clock> = OnceLock::new();
-
-/// Returns the clock. Inlined into every annotated function, so it is only a few instructions after the first call.
-#[inline]
-fn clock() -> &'static Clock {
-    CLOCK.get().unwrap_or_else(|| start())
-}
+/// The standard clock in place of the counter: nanoseconds since this instant. `None` if the counter is reliable.
+static STANDARD: OnceLock<Option<Instant>> = OnceLock::new();
 
 /// Initializes the clock. Called together with the creation of the registry, so that calibration (under a millisecond)
 /// does not delay a recorded call.
 #[cold]
-pub(crate) fn start() -> &'static Clock {
-    CLOCK.get_or_init(|| {
-        if is_counter_trusted() { Clock::Counter(quanta::Clock::new()) } else { Clock::Standard(Instant::now()) }
+pub(crate) fn start() -> Option<Instant> {
+    *STANDARD.get_or_init(|| {
+        let is_trusted = is_counter_trusted();
+        if is_trusted {
+            COUNTER.get_or_init(quanta::Clock::new);
+        }
+        (!is_trusted).then(Instant::now)
     })
+}
+
+/// Reads the clock if it is not the counter, or not initialized yet.
+#[inline(never)]
+fn other_now() -> u64 {
+    match (start(), COUNTER.get()) {
+        // 2^64 nanoseconds are 584 years.
+        (Some(start), _) => u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        (None, Some(counter)) => counter.raw(),
+        (None, None) => 0,
+    }
 }
 
 /// Returns `true` if the time-stamp counter is reliable.
@@ -51,39 +58,80 @@ impl Moment {
 
     #[inline]
     pub(crate) fn now() -> Self {
-        clock().now()
+        Self(match COUNTER.get() {
+            Some(counter) => counter.raw(),
+            None => other_now(),
+        })
+    }
+
+    /// Returns the ticks since this moment, or 0 if the clock has not advanced.
+    #[inline]
+    pub(crate) fn elapsed(self) -> Ticks {
+        Ticks(Self::now().0.saturating_sub(self.0))
     }
 
     /// Returns the nanoseconds since this moment, or 0 if the clock has not advanced.
     #[inline]
     pub(crate) fn elapsed_nanos(self) -> u64 {
-        let clock = clock();
-        clock.nanos_between(self, clock.now())
+        self.elapsed().nanos()
     }
 }
 
-impl Clock {
-    #[inline]
-    fn now(&self) -> Moment {
-        Moment(match self {
-            Self::Counter(clock) => clock.raw(),
-            Self::Standard(start) => nanos_since(*start),
-        })
-    }
+/// A duration in ticks of the counter, or in nanoseconds. A tick has the same length for as long as the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticks(pub(super) u64);
 
+impl Ticks {
+    /// The duration of calls that are not timed.
+    pub(crate) const ZERO: Self = Self(0);
+
+    /// Returns the whole nanoseconds.
     #[inline]
-    fn nanos_between(&self, start: Moment, end: Moment) -> u64 {
-        match self {
-            Self::Counter(clock) => clock.delta_as_nanos(start.0, end.0.max(start.0)),
-            Self::Standard(_) => end.0.saturating_sub(start.0),
+    pub(crate) fn nanos(self) -> u64 {
+        match COUNTER.get() {
+            Some(counter) => counter.delta_as_nanos(0, self.0),
+            None => self.other_nanos(),
         }
     }
-}
 
-#[inline(never)]
-fn nanos_since(start: Instant) -> u64 {
-    // 2^64 nanoseconds are 584 years.
-    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    #[cold]
+    fn other_nanos(self) -> u64 {
+        match (start(), COUNTER.get()) {
+            (None, Some(counter)) => counter.delta_as_nanos(0, self.0),
+            _ => self.0,
+        }
+    }
+
+    /// Returns the nanoseconds of a sum of ticks. A larger sum never has fewer nanoseconds.
+    pub(super) fn sum_nanos(sum: u128) -> u128 {
+        // A part is converted without an overflow, whatever the frequency of the counter. It takes minutes, so that the
+        // fraction of a nanosecond that is lost for each part does not matter.
+        const PART: u64 = 1 << 40;
+        let nanos = |ticks: u128| u128::from(Self(u64::try_from(ticks).unwrap_or(u64::MAX)).nanos());
+        let (parts, rest) = (sum / u128::from(PART), sum % u128::from(PART));
+        parts * nanos(PART.into()) + nanos(rest)
+    }
+
+    /// Returns the shortest duration of at least this many nanoseconds, or the longest duration for more than a century.
+    pub(super) fn at_least(nanos: u64) -> Self {
+        if nanos > 1 << 62 {
+            return Self(u64::MAX);
+        }
+        let mut above = 1u64;
+        while Self(above).nanos() < nanos {
+            match above.checked_mul(2) {
+                Some(twice) => above = twice,
+                None => return Self(u64::MAX),
+            }
+        }
+        let mut below = if nanos == 0 { return Self(0) } else { above / 2 };
+        // `below` is shorter, `above` is long enough.
+        while above - below > 1 {
+            let middle = below + (above - below) / 2;
+            if Self(middle).nanos() < nanos { below = middle } else { above = middle }
+        }
+        Self(above)
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +153,30 @@ mod tests {
         // calibration of the counter adds some hundredths of a percent on a busy machine.
         let drift = measured / 1_000;
         assert!(measured + drift >= low && measured <= high + drift, "{low:?} <= {measured:?} <= {high:?}");
+    }
+
+    #[test]
+    fn the_shortest_duration_of_some_nanoseconds_has_no_shorter_one() {
+        for nanos in [0, 1, 2, 999, 1_000, 5_000_001, 1_000_000_000, 86_400_000_000_000, 1 << 60] {
+            let Ticks(ticks) = Ticks::at_least(nanos);
+            assert!(Ticks(ticks).nanos() >= nanos, "{nanos}");
+            assert!(ticks == 0 || Ticks(ticks - 1).nanos() < nanos, "{nanos}");
+        }
+        assert_eq!(Ticks::at_least(u64::MAX), Ticks(u64::MAX));
+    }
+
+    #[test]
+    fn a_sum_of_ticks_has_the_nanoseconds_of_its_parts() {
+        let century = Duration::from_secs(100 * 365 * 86_400).as_nanos();
+        let Ticks(year) = Ticks::at_least(u64::try_from(century / 100).unwrap());
+        let nanos = Ticks::sum_nanos(u128::from(year) * 100);
+        assert!(nanos.abs_diff(century) < century / 1_000_000_000, "{nanos}");
+        let mut last = 0;
+        for sum in [0, 1, 2, (1 << 40) - 1, 1 << 40, (1 << 40) + 1, 1 << 64, 1 << 70] {
+            let nanos = Ticks::sum_nanos(sum);
+            assert!(nanos >= last, "{sum}");
+            last = nanos;
+        }
     }
 
     #[test]

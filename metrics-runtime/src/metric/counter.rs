@@ -1,5 +1,7 @@
 //! Counters.
 
+use super::striped::add_exclusive;
+use super::sync::atomic::AtomicU64;
 use super::{Striped, Thread, reject};
 use crate::schema::Number;
 
@@ -10,6 +12,19 @@ use crate::schema::Number;
 #[derive(Debug)]
 pub struct Counter {
     sum: Striped,
+}
+
+/// The shard of one thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CounterShard<'c>(&'c AtomicU64);
+
+impl CounterShard<'_> {
+    /// Adds one. Only the thread of the shard may call it.
+    #[inline]
+    pub(crate) fn inc(self) {
+        // As in `Striped::increment_by`.
+        add_exclusive(self.0, 1);
+    }
 }
 
 impl Counter {
@@ -29,6 +44,11 @@ impl Counter {
         if !self.sum.increment_by(thread) {
             full(1.0);
         }
+    }
+
+    /// Returns the shard of a thread, or `None` if the counter has no shards or the thread has no slot.
+    pub(crate) fn shard(&self, thread: Thread) -> Option<CounterShard<'_>> {
+        self.sum.shard(thread).map(CounterShard)
     }
 
     /// Adds a whole number.
@@ -80,6 +100,11 @@ impl Counter {
 
     pub(crate) fn spread(&self) {
         self.sum.spread();
+    }
+
+    /// Returns `true` if each thread has its own shard.
+    pub(crate) fn is_spread(&self) -> bool {
+        self.sum.is_spread()
     }
 
     pub(crate) fn number(&self) -> Number {

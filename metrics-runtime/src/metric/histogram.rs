@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
+use super::clock::Ticks;
 use super::native::{Cuts, Native, add_to_classic, native_buckets};
 use super::sharded::{Sharded, Thread};
 use super::striped::{add_exclusive, add_f64_exclusive, try_add};
@@ -19,6 +20,8 @@ pub struct Bounds {
     upper: Box<[f64]>,
     /// For each bound in seconds, the smallest whole number of nanoseconds above it.
     nanos_above: Box<[u64]>,
+    /// The same numbers in ticks of the clock.
+    ticks_above: OnceLock<Box<[Ticks]>>,
     /// Present if the series have native buckets, or can have.
     cuts: Option<Cuts>,
     /// Decides if there are native buckets, in place of the definition.
@@ -32,11 +35,16 @@ impl Bounds {
         Self {
             upper: upper.into(),
             nanos_above: upper.iter().map(|&bound| nanos_above(bound)).collect(),
+            ticks_above: OnceLock::new(),
             cuts: None,
             switch: None,
             // With native buckets alone, nothing would tell that the sum can decrease.
             keeps_classic: AtomicBool::new(upper.first().is_some_and(|&bound| bound < 0.0)),
         }
+    }
+
+    fn ticks_above(&self) -> &[Ticks] {
+        self.ticks_above.get_or_init(|| self.nanos_above.iter().map(|&nanos| Ticks::at_least(nanos)).collect())
     }
 
     /// Creates the bounds of a definition.
@@ -72,6 +80,12 @@ impl Bounds {
     pub(crate) fn is_native(&self) -> bool {
         let is_on = |switch: &NativeSwitch| switch.get().is_some_and(|setting| *setting != NativeHistograms::Off);
         self.cuts.is_some() && self.switch.as_ref().is_none_or(is_on)
+    }
+
+    /// Returns `true` if it is decided that there are no native buckets.
+    #[inline]
+    fn is_off(&self) -> bool {
+        self.switch.as_ref().is_some_and(|switch| switch.get() == Some(&NativeHistograms::Off))
     }
 
     /// Returns `true` if it is not decided yet if there are native buckets.
@@ -136,6 +150,10 @@ fn nanos_above(bound: f64) -> u64 {
 /// Values are accepted as without native buckets: a negative one needs a negative classic bound.
 ///
 /// The formats of text have only the classic buckets, and for a histogram without any the bucket `+Inf`.
+///
+/// Dashboards and rules of the crate `metrics-export` query classic buckets. A Prometheus that stores native buckets keeps
+/// the classic ones of the same histogram only with `always_scrape_classic_histograms`, which is called
+/// `scrape_classic_histograms` before Prometheus 3, and which does not exist before 2.45.
 #[derive(Debug)]
 pub struct Histogram {
     bounds: Arc<Bounds>,
@@ -160,13 +178,17 @@ const LINE: usize = 16;
 
 /// The sum of durations, in nanoseconds.
 const NANOS: usize = 0;
-/// The number of times that the sum of nanoseconds has overflowed 2^64. A thousand concurrent calls take seven months
-/// to overflow it once.
-const NANOS_CARRY: usize = 1;
+/// The sum of the durations that the clock of calls has measured, in its ticks. They are converted when they are read.
+const TICKS: usize = 1;
+/// The number of times that a sum has overflowed 2^64: of nanoseconds in the lower half, of ticks in the upper half. A
+/// thousand concurrent calls take months to overflow it once.
+const CARRIES: usize = 2;
+/// One overflow of the sum of ticks.
+const TICKS_CARRY: u64 = 1 << 32;
 /// The sum of the values observed as `f64`, as its bits.
-const VALUES: usize = 2;
+const VALUES: usize = 3;
 /// The first of the bucket counts: one for each bound, and one for values above all bounds.
-pub(super) const COUNTS: usize = 3;
+pub(super) const COUNTS: usize = 4;
 
 impl Shard {
     pub(super) fn new(bounds: &Bounds) -> Self {
@@ -197,15 +219,50 @@ impl Shard {
         let (sum, carry) = line[NANOS].load(Ordering::Relaxed).overflowing_add(nanos);
         line[NANOS].store(sum, Ordering::Relaxed);
         if carry {
-            add_exclusive(&line[NANOS_CARRY], 1);
+            add_exclusive(&line[CARRIES], 1);
         }
     }
 
     /// Adds to a sum of durations that several threads write. The caller has added to the count.
     fn add_nanos(&self, nanos: u64) {
         if self.number(NANOS).fetch_add(nanos, Ordering::Relaxed).checked_add(nanos).is_none() {
-            self.number(NANOS_CARRY).fetch_add(1, Ordering::Relaxed);
+            self.number(CARRIES).fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// The shard of one thread, with all that is needed to record durations of the clock of calls in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DurationShard<'h> {
+    ticks_above: &'h [Ticks],
+    /// The first of these, since most calls of a function end in its first bucket.
+    first_above: Ticks,
+    /// The first line, which has all numbers of most histograms.
+    line: &'h [AtomicU64; LINE],
+    shard: &'h Shard,
+}
+
+impl DurationShard<'_> {
+    /// Adds a duration. Only the thread of the shard may call it. Returns `true` if the sum has overflowed, so that
+    /// [`carry`](Self::carry) must be called.
+    #[expect(clippy::inline_always, reason = "called on one hot path, where a call would cost a tenth of it")]
+    #[inline(always)]
+    pub(crate) fn observe(&self, ticks: Ticks) -> bool {
+        if ticks < self.first_above {
+            add_exclusive(&self.line[COUNTS], 1);
+        } else {
+            let bucket = self.ticks_above.iter().position(|&above| ticks < above).unwrap_or(self.ticks_above.len());
+            add_exclusive(self.shard.number(COUNTS + bucket), 1);
+        }
+        let (total, overflows) = self.line[TICKS].load(Ordering::Relaxed).overflowing_add(ticks.0);
+        self.line[TICKS].store(total, Ordering::Relaxed);
+        overflows
+    }
+
+    /// Counts an overflow of the sum.
+    #[cold]
+    pub(crate) fn carry(&self) {
+        add_exclusive(&self.line[CARRIES], TICKS_CARRY);
     }
 }
 
@@ -221,6 +278,7 @@ impl Histogram {
         let cuts = self.bounds.cuts.as_ref()?;
         match self.native.get() {
             Some(native) => Some((cuts, native)),
+            None if self.bounds.is_off() && !self.spreads.load(Ordering::Relaxed) => None,
             None => self.first_native(cuts),
         }
     }
@@ -269,7 +327,7 @@ impl Histogram {
             reject("rejected an observation that would make the sum of a histogram infinite", value);
             return;
         }
-        let count = self.shared_count(value, || self.bounds.bucket(value));
+        let count = self.shared_count(value);
         if !try_add(count, 1) {
             self.spread();
             count.fetch_add(1, Ordering::Relaxed);
@@ -281,11 +339,11 @@ impl Histogram {
         self.native().map_or(&self.base, |(_, native)| native.base())
     }
 
-    /// Returns the count that all threads share of a value, and of its bucket.
-    fn shared_count(&self, value: f64, bucket: impl FnOnce() -> usize) -> &AtomicU64 {
+    /// Returns the count that all threads share of a value.
+    fn shared_count(&self, value: f64) -> &AtomicU64 {
         match self.native() {
             Some((cuts, native)) => native.shared(cuts, value),
-            None => self.base.number(COUNTS + bucket()),
+            None => self.base.number(COUNTS + self.bounds.bucket(value)),
         }
     }
 
@@ -313,6 +371,14 @@ impl Histogram {
         }
     }
 
+    /// Returns the shard of a thread for durations, or `None` if the histogram has no shards or the thread has no slot.
+    pub(crate) fn duration_shard(&self, thread: Thread) -> Option<DurationShard<'_>> {
+        let shard = self.shards.of(thread, || Shard::new(&self.bounds))?;
+        let ticks_above = self.bounds.ticks_above();
+        let first_above = ticks_above.first().copied().unwrap_or(Ticks::ZERO);
+        Some(DurationShard { ticks_above, first_above, line: shard.lines.first()?, shard })
+    }
+
     /// Records a duration in native buckets, or in the numbers that all threads share.
     #[inline(never)]
     fn observe_nanos_elsewhere(&self, thread: Thread, nanos: u64) {
@@ -324,18 +390,24 @@ impl Histogram {
     /// Records a duration in numbers that all threads share, or that do not exist yet.
     #[inline(never)]
     fn observe_nanos_slowly(&self, thread: Thread, nanos: u64) {
-        let value = nanos as f64 / 1e9;
-        if let Some((cuts, native)) = self.native()
-            && let Some((shard, count)) = native.of(&self.bounds, cuts, thread, value)
-        {
-            return shard.observe_nanos_exclusive(count, nanos);
-        }
-        let count = self.shared_count(value, || self.bounds.bucket_of_nanos(nanos));
-        if self.is_spread() {
+        let (base, count, is_spread) = match self.native() {
+            Some((cuts, native)) => {
+                let value = nanos as f64 / 1e9;
+                if let Some((shard, count)) = native.of(&self.bounds, cuts, thread, value) {
+                    return shard.observe_nanos_exclusive(count, nanos);
+                }
+                (native.base(), native.shared(cuts, value), native.is_spread())
+            }
+            None => {
+                let bucket = self.bounds.bucket_of_nanos(nanos);
+                (&self.base, self.base.number(COUNTS + bucket), self.shards.is_spread())
+            }
+        };
+        if is_spread {
             count.fetch_add(1, Ordering::Relaxed);
-            self.shared().add_nanos(nanos);
+            base.add_nanos(nanos);
         } else if try_add(count, 1) {
-            self.shared().add_nanos(nanos);
+            base.add_nanos(nanos);
         } else {
             self.spread();
             self.observe_nanos_by(thread, nanos);
@@ -378,8 +450,9 @@ impl Histogram {
         }
     }
 
-    fn is_spread(&self) -> bool {
-        self.native().map_or_else(|| self.shards.is_spread(), |(_, native)| native.is_spread())
+    /// Returns `true` if [`duration_shard`](Self::duration_shard) has all that an observation has to change.
+    pub(crate) fn has_duration_shards(&self) -> bool {
+        self.shards.is_spread()
     }
 
     /// Returns the number of observations.
@@ -432,12 +505,14 @@ impl Histogram {
 
 /// Returns the sum of all observations.
 fn total_sum<'s>(shards: impl Iterator<Item = &'s Shard>) -> f64 {
-    let (mut sum, mut nanos) = (0.0, 0_u128);
+    let (mut sum, mut nanos, mut ticks) = (0.0, 0_u128, 0_u128);
     for shard in shards {
         sum += f64::from_bits(shard.read(VALUES));
-        nanos += u128::from(shard.read(NANOS)) + (u128::from(shard.read(NANOS_CARRY)) << 64);
+        let carries = shard.read(CARRIES);
+        nanos += u128::from(shard.read(NANOS)) + (u128::from(carries % TICKS_CARRY) << 64);
+        ticks += u128::from(shard.read(TICKS)) + (u128::from(carries / TICKS_CARRY) << 64);
     }
-    sum + nanos as f64 / 1e9
+    sum + (nanos + Ticks::sum_nanos(ticks)) as f64 / 1e9
 }
 
 #[cfg(test)]
@@ -492,6 +567,42 @@ mod tests {
         h.observe_nanos(u64::MAX);
         h.observe_nanos(u64::MAX);
         assert_eq!(h.read().sum, 2.0 * (u64::MAX as f64) / 1e9);
+    }
+
+    #[test]
+    fn a_duration_of_the_clock_is_in_the_bucket_of_its_nanoseconds() {
+        let bounds = [-1.0, 0.0, 1e-9, 1e-6, 0.1, 0.3, 0.7, 1.1, 2.3, 30.0];
+        let (by_ticks, by_nanos) = (histogram(&bounds), histogram(&bounds));
+        by_ticks.spread();
+        let Some(shard) = by_ticks.duration_shard(Thread::current()) else { return };
+        for bound in bounds {
+            let Ticks(edge) = Ticks::at_least(nanos_above(bound));
+            for ticks in [edge.saturating_sub(1), edge, edge + 1].map(Ticks) {
+                assert!(!shard.observe(ticks));
+                by_nanos.observe_nanos(ticks.nanos());
+            }
+        }
+        let (by_ticks, by_nanos) = (by_ticks.read(), by_nanos.read());
+        assert_eq!(by_ticks.cumulative, by_nanos.cumulative);
+        // Each duration in nanoseconds was rounded down.
+        let missing = by_ticks.sum - by_nanos.sum;
+        assert!((0.0..=30e-9).contains(&missing), "{missing}");
+    }
+
+    #[test]
+    fn a_histogram_of_several_lines_has_all_durations_of_the_clock() {
+        let bounds: Vec<_> = (1..=40).map(f64::from).collect();
+        let h = histogram(&bounds);
+        h.spread();
+        let Some(shard) = h.duration_shard(Thread::current()) else { return };
+        for bound in &bounds {
+            assert!(!shard.observe(Ticks::at_least(nanos_above(bound - 0.5))));
+        }
+        assert!(shard.observe(Ticks(u64::MAX)));
+        shard.carry();
+        let read = h.read();
+        assert_eq!(read.cumulative, (1..=40).chain([41]).collect::<Vec<_>>());
+        assert!(read.sum > Ticks(u64::MAX).nanos() as f64 / 1e9, "{}", read.sum);
     }
 
     #[test]

@@ -14,12 +14,13 @@ mod striped;
 pub(crate) mod sync;
 mod timer;
 
-pub(crate) use clock::Moment;
+pub(crate) use clock::{Moment, Ticks};
 pub use counter::Counter;
+pub(crate) use counter::CounterShard;
 pub use gauge::{Gauge, InFlight};
-pub(crate) use histogram::Bounds;
 pub use histogram::Histogram;
-pub(crate) use sharded::Thread;
+pub(crate) use histogram::{Bounds, DurationShard};
+pub(crate) use sharded::{Sharded, Thread};
 pub(crate) use striped::Striped;
 pub use timer::{InFlightGuard, Timer};
 

@@ -75,10 +75,10 @@ impl<T> Sharded<T> {
         Some(shard.get_or_init(|| Box::new(create())))
     }
 
-    /// Returns the shard of a thread, if it exists and is one of the first.
+    /// Returns the shard that a thread has created, if its slot is one of the first, as it is with few threads.
     #[inline]
     pub(crate) fn existing(&self, thread: Thread) -> Option<&T> {
-        Some(self.shards.get()?.first.get(thread.slot)?.get()?)
+        self.shards.get()?.first.get(thread.slot)?.get().map(AsRef::as_ref)
     }
 
     /// Returns the shard that the current thread has created, or `None` if there is none or it is not among the first.
@@ -112,6 +112,12 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
+    /// Returns the current thread, without a slot if it has not requested one.
+    #[inline]
+    pub(crate) fn known() -> Self {
+        Self { slot: SLOT.try_with(Cell::get).unwrap_or(NONE), not_send: PhantomData }
+    }
+
     #[inline]
     pub(crate) fn current() -> Self {
         let slot = match SLOT.try_with(Cell::get).unwrap_or(NONE) {

@@ -85,6 +85,12 @@ impl Striped {
         }
     }
 
+    /// Returns the sum of whole numbers of one thread, which only this thread may change, or `None` if the sum has no
+    /// shards or the thread has no slot.
+    pub(crate) fn shard(&self, thread: Thread) -> Option<&AtomicU64> {
+        self.shards.of(thread, CachePadded::default).map(|shard| &shard.whole)
+    }
+
     /// Adds a number to a sum that only increases. Returns `false`, and adds nothing, if the sum has no room for it.
     #[inline]
     pub(crate) fn increase(&self, n: u64) -> bool {
@@ -125,6 +131,10 @@ impl Striped {
     #[cold]
     pub(crate) fn spread(&self) {
         self.shards.spread();
+    }
+
+    pub(crate) fn is_spread(&self) -> bool {
+        self.shards.is_spread()
     }
 
     /// Returns the sum, modulo 2<sup>64</sup>.

@@ -72,6 +72,7 @@ impl Outcome {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl LabelValue for Outcome {
     const VALUES: &'static [&'static str] = &{
         let [success, error, panic, cancelled] = Self::ALL;

@@ -17,7 +17,7 @@ fn returned() -> Tenant {
     Tenant { name: String::new() }
 }
 
-#[track_counter(labels(tenant = |r: &Result<Tenant, ()>| r.as_ref().ok().map(|tenant| tenant.name.clone())))]
+#[track_counter(labels(tenant = |r: &Result<Tenant, ()>| r.as_ref().ok().map(|tenant| tenant.name.len() as f64)))]
 async fn an_option() -> Result<Tenant, ()> {
     Ok(Tenant { name: String::new() })
 }

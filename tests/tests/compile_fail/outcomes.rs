@@ -7,7 +7,7 @@ fn no_bool() -> u8 {
     1
 }
 
-#[track(error_if = |r| r.is_err())]
+#[track(error_if = |r| r.has_failed())]
 async fn no_result() -> u8 {
     1
 }

@@ -45,9 +45,9 @@ impl HttpLayer {
     where
         S: Clone + Send + Sync + 'static,
     {
-        let Some(routes) = self.routes else { return router };
-        routes.note_layered();
-        router.layer(RouterLayer(routes))
+        let Some(recorded) = self.routes else { return router };
+        recorded.note_layered();
+        router.layer(RouterLayer(recorded))
     }
 }
 
