@@ -56,14 +56,10 @@ pub(crate) const STEPS: &[Step] = &[
         cargo: Cargo::One("test --package metrics-export --features clap"),
         ..TESTS
     },
+    // The other data model of the `prometheus` crate, and the circuit breakers of other crates.
     Step {
-        name: "tests with the feature protobuf of prometheus",
-        cargo: Cargo::One("test --package tests --features protobuf --test registry"),
-        ..TESTS
-    },
-    Step {
-        name: "tests with the circuit breakers of other crates",
-        cargo: Cargo::One("test --package tests --features adapters --test adapted_breakers"),
+        name: "tests of optional features",
+        cargo: Cargo::One("test --package tests --features protobuf,adapters --test registry --test adapted_breakers"),
         ..TESTS
     },
     // Runs the code without locks in every order of execution, with loom: see `metrics-runtime/src/metric/sync.rs`. The
