@@ -15,6 +15,8 @@ pub(crate) struct Snapshot {
     pub(crate) families: Vec<Arc<dyn AnyFamily>>,
     /// The sample names that they write.
     names: BTreeSet<String>,
+    /// `true` if one of them ends in `_created`, which is rare.
+    has_created: bool,
     /// The metrics that are left out because one of their sample names is taken.
     pub(super) left_out: Vec<String>,
     /// The sample names of the families that every service has, such as `process_*`.
@@ -36,6 +38,7 @@ impl Snapshot {
                 if family.owner() == Owner::Library {
                     self.common.extend(names.iter().cloned());
                 }
+                self.has_created |= names.iter().any(|name| name.ends_with("_created"));
                 self.names.extend(names);
                 self.families.push(family);
             }
@@ -46,8 +49,8 @@ impl Snapshot {
     /// the name of a counter `a_created_total` is `a_created`.
     pub(super) fn is_ambiguous(&self, family: &dyn AnyFamily, naming: &Naming) -> bool {
         let descriptor = family.descriptor();
-        let created = descriptor.created().filter(|_| descriptor.kind == Kind::Counter);
-        created.is_some_and(|created| self.names.contains(&format!("{}{created}", family.prefix(naming))))
+        let is_taken = |created| self.names.contains(&format!("{}{created}", family.prefix(naming)));
+        self.has_created && descriptor.kind == Kind::Counter && descriptor.created().is_some_and(is_taken)
     }
 
     /// Returns the names that no collector may write.
@@ -72,6 +75,7 @@ impl Registry {
         let mut snapshot = Snapshot {
             families: Vec::new(),
             names: BTreeSet::new(),
+            has_created: false,
             left_out: Vec::new(),
             common: BTreeSet::new(),
             is_complete: true,

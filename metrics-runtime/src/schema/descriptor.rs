@@ -145,7 +145,9 @@ impl Descriptor {
     /// Accepts any name that the data model of Prometheus allows: a counter without `_total`, a gauge whose name ends in
     /// `_count`. For metrics that dashboards and alerts know by such a name already; `metrics lint` reports it.
     ///
-    /// On a page in OpenMetrics, which has no such counter, it has the type `unknown`, and an info the type `gauge`.
+    /// On a page in OpenMetrics, which has no such counter, it has the type `unknown`, and an info the type `gauge`. Names
+    /// that this format cannot have are refused: `_total` and `_info` alone, and `x_created` beside a counter `x_total` or a
+    /// histogram `x`.
     ///
     /// ```
     /// use metrics_runtime::{Descriptor, Registry};
