@@ -83,6 +83,8 @@ use crate::schema::{Descriptor, Kind, OpenLabels, Source, shortened};
 /// [owned](Self::owned) series goes with its last owner, and an info is [set](Self::set).
 /// [`Registry::remove_series`](crate::Registry::remove_series) removes those of a label value in all families, also those
 /// of attributes. A removed series makes room for another one, and its memory is released when no handle is left.
+/// A thread that has called an annotated function with its labels can hold it until it has called functions with 64 other
+/// new tuples of labels, or ends.
 ///
 /// No operation is lost. What a handle of a removed counter or histogram records afterwards is added to the series of
 /// the same labels, which is then on the next page and starts again from zero. A handle of a removed gauge or info has
