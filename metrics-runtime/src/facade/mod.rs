@@ -115,6 +115,46 @@ enum AnyFamily {
     Refused,
 }
 
+/// A type of metric that the facade has.
+trait FacadeMetric: Metric + Sized {
+    /// Returns a definition without help text and labels.
+    fn descriptor(name: String) -> Descriptor;
+    fn wrap(family: &'static Family<Self>) -> AnyFamily;
+    /// Returns the family, or `None` if it has another type.
+    fn of(family: &AnyFamily) -> Option<&'static Family<Self>>;
+}
+
+macro_rules! facade_metrics {
+    ($($ty:ident: $descriptor:expr;)*) => {$(
+        impl FacadeMetric for $ty {
+            fn descriptor(name: String) -> Descriptor {
+                let descriptor: fn(String) -> Descriptor = $descriptor;
+                descriptor(name)
+            }
+
+            fn wrap(family: &'static Family<Self>) -> AnyFamily {
+                AnyFamily::$ty(family)
+            }
+
+            fn of(family: &AnyFamily) -> Option<&'static Family<Self>> {
+                if let AnyFamily::$ty(family) = family { Some(family) } else { None }
+            }
+        }
+    )*};
+}
+facade_metrics! {
+    Counter: |name| Descriptor::counter(name, "");
+    Gauge: |name| Descriptor::gauge(name, "");
+    Histogram: |name| Descriptor::histogram(name, "", DECADES);
+}
+
+/// The metric and the series of one key.
+struct Registered<M: 'static> {
+    used: Arc<Used>,
+    family: &'static Family<M>,
+    series: StoredSeries<M>,
+}
+
 impl Facade {
     /// Creates a recorder for this registry, such as [`Registry::global`].
     #[must_use]
@@ -169,13 +209,19 @@ impl Facade {
         }
     }
 
-    /// Returns the metric of a name. Creates it if it is new, with `create`.
-    fn used(
-        &self,
-        key: &Key,
-        create: fn(&Self, Descriptor) -> Result<AnyFamily, RegistryError>,
-        kind: fn(&str) -> Descriptor,
-    ) -> Option<Arc<Used>> {
+    /// Returns the series of a key, or `None` if it is not recorded.
+    fn registered<M: FacadeMetric>(&self, key: &Key) -> Option<Registered<M>> {
+        let used = self.used::<M>(key).filter(|_| enabled())?;
+        let Some(family) = M::of(&used.family) else {
+            Self::refuse(key, &used);
+            return None;
+        };
+        let series = Self::series(key, &used, family)?;
+        Some(Registered { used, family, series })
+    }
+
+    /// Returns the metric of a name. Creates it if it is new.
+    fn used<M: FacadeMetric>(&self, key: &Key) -> Option<Arc<Used>> {
         if let Some(used) = self.metrics.load().get(key.name()) {
             return Some(Arc::clone(used));
         }
@@ -202,7 +248,7 @@ impl Facade {
         }
         let (labels, names): (Vec<_>, Vec<_>) = labels.into_iter().unzip();
         let name = sanitized(key.name());
-        let mut descriptor = kind(&name).labels(names).legacy_name();
+        let mut descriptor = M::descriptor(name.clone()).labels(names).legacy_name();
         descriptor.help = Cow::Owned(description.help);
         if let Some(unit) = description.unit.map(|unit| unit.as_str())
             && name::check_unit(&name, descriptor.kind, unit).is_ok()
@@ -213,8 +259,8 @@ impl Facade {
             descriptor.buckets = self.bounds(key.name(), &name, description.unit).into();
             descriptor.native = self.native.iter().any(|names| names.matches(key.name()) || names.matches(&name));
         }
-        let (family, refusal) = match create(self, descriptor) {
-            Ok(family) => (family, None),
+        let (family, refusal) = match self.family::<M>(descriptor) {
+            Ok(family) => (M::wrap(family), None),
             Err(error) => (AnyFamily::Refused, Some(error)),
         };
         let used = Arc::new(Used {
@@ -306,48 +352,19 @@ impl Recorder for Facade {
     }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> metrics::Counter {
-        let create = |facade: &Self, descriptor| facade.family(descriptor).map(AnyFamily::Counter);
-        let kind = |name: &str| Descriptor::counter(name.to_owned(), "");
-        let Some(used) = self.used(key, create, kind).filter(|_| enabled()) else { return metrics::Counter::noop() };
-        match used.family {
-            AnyFamily::Counter(family) => Self::series(key, &used, family)
-                .map_or_else(metrics::Counter::noop, |series| {
-                    handles::counter(family, series, Arc::clone(&used.absolute))
-                }),
-            _ => {
-                Self::refuse(key, &used);
-                metrics::Counter::noop()
-            }
-        }
+        self.registered::<Counter>(key).map_or_else(metrics::Counter::noop, |registered| {
+            let Registered { used, family, series } = registered;
+            handles::counter(family, series, Arc::clone(&used.absolute))
+        })
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> metrics::Gauge {
-        let create = |facade: &Self, descriptor| facade.family(descriptor).map(AnyFamily::Gauge);
-        let kind = |name: &str| Descriptor::gauge(name.to_owned(), "");
-        let Some(used) = self.used(key, create, kind).filter(|_| enabled()) else { return metrics::Gauge::noop() };
-        match used.family {
-            AnyFamily::Gauge(family) => {
-                Self::series(key, &used, family).map_or_else(metrics::Gauge::noop, handles::gauge)
-            }
-            _ => {
-                Self::refuse(key, &used);
-                metrics::Gauge::noop()
-            }
-        }
+        let registered = self.registered::<Gauge>(key);
+        registered.map_or_else(metrics::Gauge::noop, |registered| handles::gauge(registered.series))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> metrics::Histogram {
-        let create = |facade: &Self, descriptor| facade.family(descriptor).map(AnyFamily::Histogram);
-        let kind = |name: &str| Descriptor::histogram(name.to_owned(), "", DECADES);
-        let Some(used) = self.used(key, create, kind).filter(|_| enabled()) else { return metrics::Histogram::noop() };
-        match used.family {
-            AnyFamily::Histogram(family) => {
-                Self::series(key, &used, family).map_or_else(metrics::Histogram::noop, handles::histogram)
-            }
-            _ => {
-                Self::refuse(key, &used);
-                metrics::Histogram::noop()
-            }
-        }
+        let registered = self.registered::<Histogram>(key);
+        registered.map_or_else(metrics::Histogram::noop, |registered| handles::histogram(registered.series))
     }
 }

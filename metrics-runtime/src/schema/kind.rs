@@ -29,12 +29,7 @@ impl Kind {
     /// Returns the name of the kind in OpenMetrics: `counter`, `gauge`, `histogram` or `info`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-            Self::Info => "info",
-        }
+        MetricKind::of(self).as_str()
     }
 }
 
@@ -63,6 +58,15 @@ pub enum MetricKind {
 }
 
 impl MetricKind {
+    const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Counter => Self::Counter,
+            Kind::Gauge => Self::Gauge,
+            Kind::Histogram => Self::Histogram,
+            Kind::Info => Self::Info,
+        }
+    }
+
     /// Returns the name of the kind in OpenMetrics, such as `counter`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -85,11 +89,6 @@ impl fmt::Display for MetricKind {
 
 impl From<Kind> for MetricKind {
     fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Counter => Self::Counter,
-            Kind::Gauge => Self::Gauge,
-            Kind::Histogram => Self::Histogram,
-            Kind::Info => Self::Info,
-        }
+        Self::of(kind)
     }
 }
