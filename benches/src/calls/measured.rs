@@ -8,15 +8,22 @@ use measured::{CounterVec, FixedCardinalityLabel, Histogram, LabelGroup, MetricG
 use super::{BUCKETS, Failed, drive};
 
 #[derive(FixedCardinalityLabel, Clone, Copy)]
-enum Status {
+pub(super) enum Status {
     Success,
     Error,
 }
 
+impl Status {
+    #[inline]
+    pub(super) fn of<T, E>(returned: &Result<T, E>) -> Self {
+        if returned.is_ok() { Self::Success } else { Self::Error }
+    }
+}
+
 #[derive(LabelGroup)]
 #[label(set = LabelsSet)]
-struct Labels {
-    status: Status,
+pub(super) struct Labels {
+    pub(super) status: Status,
 }
 
 #[derive(MetricGroup)]
@@ -35,8 +42,7 @@ static RYOT: LazyLock<Ryot> = LazyLock::new(Ryot::new);
 async fn generate(prompt: u64) -> Result<u64, Failed> {
     let timer = RYOT.ryot_request_duration_seconds.start_timer();
     let completion = Ok(black_box(prompt));
-    let status = if completion.is_ok() { Status::Success } else { Status::Error };
-    RYOT.ryot_requests_total.inc(Labels { status });
+    RYOT.ryot_requests_total.inc(Labels { status: Status::of(&completion) });
     timer.observe();
     completion
 }

@@ -135,7 +135,7 @@ pub fn compare(table: &mut Table, crew: &Crew, bench: String, ours: Contender, o
     }
 }
 
-/// What the instructions of some work are compared with.
+/// The other side of a comparison of instructions.
 pub enum Against {
     Batch(Batch),
     /// A number of instructions.

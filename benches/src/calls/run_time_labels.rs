@@ -11,6 +11,7 @@ use measured::{CounterVec, FixedCardinalityLabel, LabelGroup};
 use metrics_runtime::{LabelValue, metrics, track_counter};
 use prometheus::{IntCounterVec, register_int_counter_vec};
 
+use super::measured::Status;
 use super::{Failed, compare, counted};
 use crate::measure::{Batch, Contender, Crew};
 use crate::table::{Goal, Table};
@@ -157,12 +158,6 @@ pub(super) fn measured_bounded(calls: u64) {
     }
 }
 
-#[derive(Clone, Copy, FixedCardinalityLabel)]
-enum Status {
-    Success,
-    Error,
-}
-
 #[derive(LabelGroup)]
 #[label(set = CallLabelsSet)]
 struct CallLabels {
@@ -182,7 +177,7 @@ static MEASURED_CALLS: LazyLock<CounterVec<CallLabelsSet>> = LazyLock::new(|| {
 fn measured_call(kind: Kind, route: Route) -> Result<(), Failed> {
     black_box((kind, route));
     let returned = Ok(());
-    let status = if returned.is_ok() { Status::Success } else { Status::Error };
+    let status = Status::of(&returned);
     MEASURED_CALLS.inc(CallLabels { kind, route, status });
     returned
 }

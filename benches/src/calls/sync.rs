@@ -3,11 +3,12 @@
 use std::hint::black_box;
 use std::sync::LazyLock;
 
+use measured::CounterVec;
 use measured::label::StaticLabelSet;
-use measured::{CounterVec, FixedCardinalityLabel, LabelGroup};
 use metrics_runtime::track_counter;
 
 use super::Failed;
+use super::measured::{Labels, LabelsSet, Status};
 
 #[track_counter(name = "sync_calls_total")]
 fn call(prompt: u64) -> Result<u64, Failed> {
@@ -20,24 +21,12 @@ pub(super) fn ours(calls: u64) {
     }
 }
 
-#[derive(FixedCardinalityLabel, Clone, Copy)]
-enum Status {
-    Success,
-    Error,
-}
-
-#[derive(LabelGroup)]
-#[label(set = LabelsSet)]
-struct Labels {
-    status: Status,
-}
-
 static MEASURED: LazyLock<CounterVec<LabelsSet>> =
     LazyLock::new(|| CounterVec::with_label_set(LabelsSet { status: StaticLabelSet::new() }));
 
 fn measured_call(prompt: u64) -> Result<u64, Failed> {
     let returned = Ok(black_box(prompt));
-    MEASURED.inc(Labels { status: if returned.is_ok() { Status::Success } else { Status::Error } });
+    MEASURED.inc(Labels { status: Status::of(&returned) });
     returned
 }
 

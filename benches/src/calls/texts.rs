@@ -9,10 +9,11 @@ use std::sync::LazyLock;
 
 use lasso::{Rodeo, RodeoReader, Spur, ThreadedRodeo};
 use measured::label::StaticLabelSet;
-use measured::{CounterVec, FixedCardinalityLabel, LabelGroup};
+use measured::{CounterVec, LabelGroup};
 use metrics_runtime::{metrics, track_counter};
 
 use super::Failed;
+use super::measured::Status;
 use super::run_time_labels::{ROUTES, tuples};
 
 const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
@@ -73,16 +74,6 @@ pub(super) fn measured(calls: u64) {
     }
 }
 
-#[derive(Clone, Copy, FixedCardinalityLabel)]
-enum Status {
-    Success,
-    Error,
-}
-
-fn status(returned: &Result<(), Failed>) -> Status {
-    if returned.is_ok() { Status::Success } else { Status::Error }
-}
-
 #[derive(LabelGroup)]
 #[label(set = CallLabelsSet)]
 struct CallLabels<'a> {
@@ -104,7 +95,7 @@ static MEASURED_CALLS: LazyLock<CounterVec<CallLabelsSet>> = LazyLock::new(|| {
 fn measured_call(tenant: &str, route: &str) -> Result<(), Failed> {
     black_box((tenant, route));
     let returned = Ok(());
-    MEASURED_CALLS.inc(CallLabels { tenant, route, status: status(&returned) });
+    MEASURED_CALLS.inc(CallLabels { tenant, route, status: Status::of(&returned) });
     returned
 }
 
@@ -135,7 +126,7 @@ static MEASURED_FIXED_CALLS: LazyLock<CounterVec<FixedCallLabelsSet>> = LazyLock
 fn measured_fixed_call(tenant: &str, route: &str) -> Result<(), Failed> {
     black_box((tenant, route));
     let returned = Ok(());
-    MEASURED_FIXED_CALLS.inc(FixedCallLabels { tenant, route, status: status(&returned) });
+    MEASURED_FIXED_CALLS.inc(FixedCallLabels { tenant, route, status: Status::of(&returned) });
     returned
 }
 
