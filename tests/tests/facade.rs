@@ -1,4 +1,4 @@
-//! What libraries record with the facade `metrics` is on the page.
+//! The page has all that libraries record with the facade `metrics`.
 #![cfg(not(metrics_off))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]

@@ -20,8 +20,8 @@ use crate::{DYNOAI, NEURECTOMY};
 /// shortest window has three. Differences of numbers are compared with the calls of two instances in three minutes.
 const GAPS: Tolerance = Tolerance { ratio: 0.34, scale: 360.0 };
 
-/// Where the number of calls changes, Prometheus extrapolates the change between two samples by up to one sample of the
-/// half an hour of trouble.
+/// Prometheus extrapolates a change of the number of calls between two samples, by up to one sample of the half an hour of
+/// trouble.
 const CHANGES: Tolerance = Tolerance { ratio: 0.05, ..Tolerance::REGULAR };
 
 /// The scenarios with changes in which the engines could differ, and the largest difference.

@@ -262,7 +262,7 @@ impl Own {
     }
 }
 
-/// What several walks over one program find.
+/// The findings of several walks over one program.
 pub(crate) struct Walks {
     pub(crate) text: Vec<u8>,
     pub(crate) protobuf: Vec<u8>,
