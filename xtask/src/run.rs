@@ -1,13 +1,16 @@
 //! Execution of steps: one after the other, each reported with its duration, up to the first step that fails.
 
 use std::ffi::OsStr;
-use std::fmt;
+use std::fs::Permissions;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use std::{fmt, fs};
 
-use crate::cargo;
 use crate::steps::{Cargo, Step};
+use crate::{cargo, setup};
 
 /// Makes a missing tool or a changed golden file fail its test.
 const STRICT: (&str, &str) = ("METRICS_TESTS_REQUIRE_TOOLS", "1");
@@ -76,7 +79,8 @@ impl Step {
     /// Returns the command as it can be typed in a shell.
     fn shown(&self, arguments: &[String]) -> String {
         let env = self.env.iter().map(|(name, value)| format!("{name}={value:?} "));
-        env.chain([format!("cargo {}", arguments.join(" "))]).collect()
+        let cfg = self.cfg.iter().map(|cfg| format!("RUSTFLAGS=\"--cfg {cfg} -D warnings\" "));
+        env.chain(cfg).chain([format!("cargo {}", arguments.join(" "))]).collect()
     }
 }
 
@@ -101,10 +105,23 @@ fn run(step: &Step, arguments: &[String], env: &[(&str, impl AsRef<OsStr>)], tot
     command.env(STRICT.0, STRICT.1);
     command.envs(env.iter().map(|(name, value)| (name, value.as_ref())));
     command.envs(step.env.iter().copied());
+    if let Some(cfg) = step.cfg {
+        command.env("RUSTC_WORKSPACE_WRAPPER", compiler_with(cfg)?);
+    }
     let shown = step.shown(arguments);
     println!("{shown}");
     let done = if step.tests { count_tests(&mut command, total) } else { plain(&mut command) };
     done.map_err(|reason| format!("`{shown}` {reason}"))
+}
+
+/// Writes a wrapper of the compiler that adds a `--cfg`, for the crates of this workspace only. Returns its path.
+fn compiler_with(cfg: &str) -> Result<PathBuf, String> {
+    let path = setup::target().join(format!("rustc-{cfg}"));
+    let script = format!("#!/bin/sh\nexec \"$@\" --cfg {cfg} -D warnings\n");
+    let written = fs::create_dir_all(setup::target())
+        .and_then(|()| fs::write(&path, script))
+        .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o755)));
+    written.map(|()| path.clone()).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 fn plain(command: &mut Command) -> Result<(), String> {
@@ -178,13 +195,15 @@ mod tests {
 
     #[test]
     fn a_command_is_shown_as_it_can_be_typed() {
-        let docs = Step {
-            name: "docs",
-            cargo: Cargo::One("doc --no-deps"),
-            env: &[("RUSTDOCFLAGS", "-D warnings")],
-            tests: false,
+        let off = Step {
+            name: "off",
+            cargo: Cargo::One("test --test off"),
+            env: &[("BLESS", "1")],
+            cfg: Some("metrics_off"),
+            tests: true,
         };
-        let commands = docs.commands().expect("the command is constant");
-        assert_eq!(docs.shown(&commands[0]), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps");
+        let commands = off.commands().expect("the command is constant");
+        let expected = "BLESS=\"1\" RUSTFLAGS=\"--cfg metrics_off -D warnings\" cargo test --test off";
+        assert_eq!(off.shown(&commands[0]), expected);
     }
 }

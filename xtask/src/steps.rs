@@ -7,6 +7,9 @@ pub(crate) struct Step {
     pub(crate) cargo: Cargo,
     /// Environment variables for the commands of this step.
     pub(crate) env: &'static [(&'static str, &'static str)],
+    /// A `--cfg` for the crates of this workspace. Their dependencies are those of the other steps, which `RUSTFLAGS`
+    /// would build anew.
+    pub(crate) cfg: Option<&'static str>,
     /// `true` if the step runs tests. They are counted, and a step without any test fails.
     pub(crate) tests: bool,
 }
@@ -20,7 +23,7 @@ pub(crate) enum Cargo {
     Many(fn() -> Result<Vec<Vec<String>>, String>),
 }
 
-const PLAIN: Step = Step { name: "", cargo: Cargo::One(""), env: &[], tests: false };
+const PLAIN: Step = Step { name: "", cargo: Cargo::One(""), env: &[], cfg: None, tests: false };
 
 const TESTS: Step = Step { tests: true, ..PLAIN };
 
@@ -39,42 +42,42 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "lints, each feature", cargo: Cargo::Many(features::commands), ..PLAIN },
     Step { name: "minimal versions", cargo: Cargo::Many(minimal_versions::commands), ..PLAIN },
     // Unit, integration and compile-fail tests. They include the examples run as services, and checks by a real
-    // Prometheus, promtool and the reference parsers.
-    Step { name: "tests", cargo: Cargo::One("test --workspace --all-targets --no-fail-fast"), ..TESTS },
+    // Prometheus, promtool and the reference parsers. With the features that only add to the others, so that the builds
+    // of the following steps are the same.
+    Step {
+        name: "tests",
+        cargo: Cargo::One(
+            "test --workspace --all-targets --no-fail-fast --features tests/adapters,metrics-export/clap",
+        ),
+        ..TESTS
+    },
     // Functions that are generated, compiled and run with and without attributes.
     Step { name: "shapes", cargo: Cargo::One("run --quiet --package shapes -- --seed 1 --count 300"), ..PLAIN },
     // Hostile clients of the endpoint, with bounds of threads, pages and memory.
     Step { name: "flood", cargo: Cargo::One("run --quiet --package flood -- --small"), ..PLAIN },
     Step {
         name: "tests with metrics switched off at compile time",
-        cargo: Cargo::One("test --package tests --test off --test circuit_breaker --test breaker_conflicts"),
-        env: &[("RUSTFLAGS", "--cfg metrics_off -D warnings"), ("CARGO_TARGET_DIR", "target/off")],
+        cargo: Cargo::One("test --workspace --test off --test circuit_breaker --test breaker_conflicts"),
+        cfg: Some("metrics_off"),
         ..TESTS
     },
     Step {
-        name: "tests of the commands as a subcommand of clap",
-        cargo: Cargo::One("test --package metrics-export --features clap"),
+        name: "tests with the protobuf types of the crate prometheus",
+        cargo: Cargo::One("test --workspace --features tests/protobuf --test registry"),
         ..TESTS
     },
-    // The other data model of the `prometheus` crate, and the circuit breakers of other crates.
-    Step {
-        name: "tests of optional features",
-        cargo: Cargo::One("test --package tests --features protobuf,adapters --test registry --test adapted_breakers"),
-        ..TESTS
-    },
-    // Runs the code without locks in every order of execution, with loom: see `metrics-runtime/src/metric/sync.rs`. The
-    // flag changes the build of every crate, so these builds have a separate target folder.
+    // Runs the code without locks in every order of execution, with loom: see `metrics-runtime/src/metric/sync.rs`.
     Step {
         name: "models",
         cargo: Cargo::One(
             "test --package metrics-runtime --no-default-features --features circuit-breaker --lib models::",
         ),
-        env: &[("RUSTFLAGS", "--cfg models -D warnings"), ("CARGO_TARGET_DIR", "target/models")],
+        cfg: Some("models"),
         ..TESTS
     },
     Step {
         name: "doc tests",
-        cargo: Cargo::One("test --workspace --doc --no-fail-fast --features tests/adapters"),
+        cargo: Cargo::One("test --workspace --doc --no-fail-fast --features tests/adapters,metrics-export/clap"),
         ..TESTS
     },
     Step {

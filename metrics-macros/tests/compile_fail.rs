@@ -1,6 +1,6 @@
 //! Compile errors: each is at the argument or expression that causes it, and names what was found and what is expected.
 //!
-//! `TRYBUILD=overwrite cargo test -p tests --test compile_fail` updates the `.stderr` files.
+//! `TRYBUILD=overwrite cargo test -p metrics-macros --test compile_fail` updates the `.stderr` files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
