@@ -30,16 +30,11 @@ const TESTS: Step = Step { tests: true, ..PLAIN };
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "formats", cargo: Cargo::One("fmt --all --check"), ..PLAIN },
     Step {
-        name: "lints, default features",
-        cargo: Cargo::One("clippy --workspace --all-targets -- -D warnings"),
-        ..PLAIN
-    },
-    Step {
-        name: "lints, all features",
+        name: "lints",
         cargo: Cargo::One("clippy --workspace --all-targets --all-features -- -D warnings"),
         ..PLAIN
     },
-    Step { name: "lints, each feature", cargo: Cargo::Many(features::commands), ..PLAIN },
+    Step { name: "each feature", cargo: Cargo::Many(features::commands), ..PLAIN },
     Step { name: "minimal versions", cargo: Cargo::Many(minimal_versions::commands), ..PLAIN },
     // Unit, integration and compile-fail tests. They include the examples run as services, and checks by a real
     // Prometheus, promtool and the reference parsers. With the features that only add to the others, so that the builds
@@ -82,7 +77,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "docs",
-        cargo: Cargo::One("doc --workspace --no-deps"),
+        cargo: Cargo::One("doc --workspace --no-deps --all-features"),
         env: &[("RUSTDOCFLAGS", "-D warnings")],
         ..PLAIN
     },
