@@ -153,7 +153,9 @@ pub(crate) fn http(metrics: &[Metric]) -> Option<Http> {
     let route = counted.first_of(ROUTE_LABELS)?;
     let timed = metrics.iter().filter(duration).find(|metric| metric.has(route));
     let in_flight = metrics.iter().find(|metric| {
-        let named = metric.base.ends_with("requests_in_flight") || metric.base.ends_with("active_requests");
+        // `axum-prometheus` says that requests are pending.
+        let endings = ["requests_in_flight", "active_requests", "requests_pending"];
+        let named = endings.iter().any(|ending| metric.base.ends_with(ending));
         metric.role == Role::Http && metric.kind == MetricKind::Gauge && named
     });
     let aborted = metrics.iter().find(|metric| {
@@ -179,6 +181,20 @@ mod tests {
 
     use super::*;
     use crate::model::Model;
+
+    #[test]
+    fn metrics_with_the_names_of_axum_prometheus_are_those_of_requests() {
+        use metrics_runtime::http::{Http, HttpMetric};
+        let http = Http::new()
+            .requests("axum_http_requests_total")
+            .duration("axum_http_requests_duration_seconds")
+            .named(HttpMetric::InFlight, "axum_http_requests_pending");
+        let metrics = Metrics::builder().registry(&Registry::new()).http(http).build().unwrap();
+        let found = Model::new(&metrics).http.unwrap();
+        assert_eq!(found.requests, "axum_http_requests_total");
+        assert_eq!(found.duration.map(|metric| metric.name).as_deref(), Some("axum_http_requests_duration_seconds"));
+        assert_eq!(found.in_flight.as_deref(), Some("axum_http_requests_pending"));
+    }
 
     #[test]
     fn overdue_requests_are_not_taken_for_all_requests() {

@@ -72,8 +72,8 @@
 //! - [`Registry`] and [`Family`] have metrics without attributes. With the feature `prometheus`, `Registry::register`
 //!   and `Registry::include` add collectors and registries of the `prometheus` crate to the page; `Family` and
 //!   `Metrics::collector` are collectors for a registry of that crate.
-//! - [`Registry::gauge_fn`] and [`Registry::observe`] ask for values on each page, and [`Registry::before_scrape`] calls a
-//!   function before it.
+//! - [`Registry::gauge_fn`], [`Registry::observe`] and [`Registry::observe_all`] ask for values on each page, and
+//!   [`Registry::before_scrape`] calls a function before it.
 //! - [`visit`] reads all samples of a registry, for formats and destinations of your own.
 //! - [`catalog()`] lists everything that the binary declares, before the first call.
 //! - [`Builder`] adds `build_info`, `process_*` and `tokio_*`. The latter two have no namespace, as in other client
@@ -135,7 +135,7 @@
 //! | `circuit_breaker_*{service}` | the state and the calls of circuit breakers, see [`mod@circuit_breaker`] |
 //! | `metrics_runtime_label_overflow_total{metric}` | look-ups that found no room: one for each call, each request, and each [`Family::get_or_create`] beyond the limit of series or recorded with a label value `_overflow` |
 //! | `metrics_runtime_rejected_values_total` | rejected values: NaN, infinite, negative where only positive values are allowed, or too large for the sum |
-//! | `metrics_runtime_scrape_errors_total{cause}` | collectors, breaker sources and metrics that were left out of a page: `panic`, `timeout`, `recursion` (it rendered the registry that called it), `duplicate`, `invalid`, `unreadable` (no free file descriptor) |
+//! | `metrics_runtime_scrape_errors_total{cause}` | collectors, breaker sources and metrics that were left out of a page: `panic`, `timeout`, `recursion` (it rendered the registry that called it), `duplicate`, `invalid`, `unreadable` (no free file descriptor, or [`Registry::observe_all`] got an error) |
 //! | `metrics_runtime_scrapes_total{code}` | finished scrapes by status code; `499` if the scraper disconnected early |
 //! | `metrics_runtime_scrapes_in_flight` | scrapes in flight |
 //! | `metrics_runtime_scrape_duration_seconds` | the time from a scrape's request to the end of its page |

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use metrics_runtime::description::{MetricDescription, MetricKind, Origin, RouteObjective};
 use metrics_runtime::http::Endpoint;
 use metrics_runtime::{Descriptor, LabelValue, Metrics, Objective, Registry, metrics, track};
+use prometheus::core::Collector;
 
 /// Orders.
 #[track(name = "orders", labels(channel = "web"), objective(success = 99.9))]
@@ -179,6 +180,38 @@ fn collectors_are_described_before_and_after_they_have_a_series() {
     assert_eq!(label_sets(&wait), (1, 1, false));
     let build = described(&metrics, "build_info");
     assert_eq!((build.name.as_str(), build.kind), ("shop_build_info", MetricKind::Info));
+}
+
+#[test]
+fn declared_collectors_of_included_registries_are_described_as_registered_ones() {
+    let options = || prometheus::Opts::new("jobs_total", "Jobs.").const_label("zone", "a");
+    let jobs = || prometheus::IntCounterVec::new(options(), &["kind"]).unwrap();
+    let options = || prometheus::HistogramOpts::new("wait_seconds", "Waiting.").buckets(vec![0.5, 1.0]);
+    let wait = || prometheus::HistogramVec::new(options(), &["queue"]).unwrap();
+    let depth = || prometheus::GaugeVec::new(prometheus::Opts::new("depth", "Depth."), &["queue"]).unwrap();
+    let registered = shop(&Registry::new());
+    registered.registry().register(Box::new(jobs())).unwrap();
+    registered.registry().register(Box::new(wait())).unwrap();
+    registered.registry().register(Box::new(depth())).unwrap();
+
+    let declared = shop(&Registry::new());
+    let included = prometheus::Registry::new();
+    let (jobs, wait, depth) = (jobs(), wait(), depth());
+    declared.registry().include(included.clone());
+    for collector in [Box::new(jobs.clone()) as Box<dyn Collector>, Box::new(wait.clone()), Box::new(depth)] {
+        declared.registry().declare(&*collector);
+        included.register(collector).unwrap();
+    }
+    assert_eq!(declared.describe(), registered.describe());
+    assert_eq!(described(&declared, "wait_seconds").kind, MetricKind::Histogram);
+    assert!(!declared.render().contains("jobs_total"), "only the documents change");
+
+    jobs.with_label_values(&["x"]).inc();
+    wait.with_label_values(&["mail"]).observe(0.7);
+    let jobs = described(&declared, "jobs_total");
+    assert_eq!((label_names(&jobs), label_sets(&jobs)), (vec!["zone", "kind"], (1, 0, true)));
+    assert_eq!(described(&declared, "wait_seconds").buckets, [0.5, 1.0]);
+    assert!(declared.render().contains("jobs_total{kind=\"x\",zone=\"a\"} 1\n"));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The dependencies between the modules of each crate are those that `ARCHITECTURE.md` shows.
+//! The dependencies between the modules of each crate are those that `ARCHITECTURE.md` shows. The pages of `docs` are
+//! complete.
 //!
 //! Each table there is a code block that starts with `rooms` and the folder of a crate's sources. A row is a module and
 //! the modules that it uses. A module may use only modules of earlier rows, so there are no circles.
@@ -31,6 +32,19 @@ fn modules_use_only_the_modules_that_the_architecture_allows() {
     assert_eq!(folders, ["metrics-macros/src", "metrics-runtime/src", "metrics-export/src"]);
     let problems: Vec<_> = tables.iter().flat_map(|table| problems(table, &root)).collect();
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+#[test]
+fn every_page_of_the_documentation_is_in_its_index_and_its_code_is_compiled() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("");
+    let read = |path: &Path| fs::read_to_string(path).expect("the file can be read");
+    let (index, compiled) = (read(&root.join("docs/README.md")), read(&root.join("tests/guides/src/lib.rs")));
+    for page in files(&root.join("docs"), "md") {
+        let path = page.strip_prefix(root.join("docs")).expect("the page is in the folder").display().to_string();
+        assert!(path == "README.md" || index.contains(&format!("]({path})")), "docs/README.md has no link to {path}");
+        let is_code = read(&page).contains("```rust");
+        assert!(!is_code || compiled.contains(&format!("\"{path}\"")), "tests/guides/src/lib.rs does not name {path}");
+    }
 }
 
 fn tables(text: &str) -> Vec<Table> {
@@ -133,12 +147,17 @@ fn exported_macros(folder: &Path) -> BTreeSet<String> {
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    files(folder, "rs")
+}
+
+/// Returns the files with this extension in a folder and its subfolders.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder can be read");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("the folder can be read").path()).collect();
     paths.sort();
-    let (folders, files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
-    let files = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    files.chain(folders.iter().flat_map(|folder| rust_files(folder))).collect()
+    let (folders, paths): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
+    let found = paths.into_iter().filter(|path| path.extension().is_some_and(|found| found == extension));
+    found.chain(folders.iter().flat_map(|folder| files(folder, extension))).collect()
 }
 
 /// Returns the path of the module in a file.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use metrics_runtime::{Descriptor, Metrics, Observed, Observer, Registry, RegistryError, catalog, metrics};
 use support::{openmetrics_of, page, page_of, quiet_panic, sample, scrape};
+use tests::log::Log;
 use tests::page::Page;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -228,6 +229,95 @@ mod declared_functions {
         assert_eq!(sample("app_sockets", [("protocol", "tcp"), ("direction", "in")]), 1.0);
         assert_eq!(sample("app_sockets", [("protocol", "udp"), ("direction", "out")]), 2.0);
         drop((one, two));
+    }
+}
+
+mod functions_of_several_metrics {
+    use super::*;
+
+    fn reads() -> Descriptor {
+        Descriptor::counter("reads_total", "Reads.").labels(["disk"])
+    }
+
+    #[test]
+    fn are_called_once_for_a_page() {
+        let registry = Registry::new();
+        let calls = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&calls);
+        let observed = registry.observe_all([reads(), gauge("size")], move |[reads, size]| {
+            let call = count.fetch_add(1, Ordering::Relaxed) + 1;
+            reads.observe(&["a"], 10 * call)?;
+            reads.observe(&["b"], 0.5)?;
+            size.observe(&[], 2.0)?;
+            Ok(())
+        });
+        for call in [1.0, 2.0] {
+            let page = page_of(&registry);
+            assert_eq!(page.value("reads_total", [("disk", "a")]), 10.0 * call);
+            assert_eq!((page.value("reads_total", [("disk", "b")]), page.value("size", [])), (0.5, 2.0));
+        }
+        drop(observed);
+        assert!(page_of(&registry).series("reads_total").is_empty());
+        assert_eq!(Arc::strong_count(&calls), 1);
+    }
+
+    #[test]
+    fn that_return_an_error_have_no_values_and_are_counted_and_logged() {
+        let registry = Registry::new();
+        registry.gauge_fn(gauge("healthy"), || 1.0).unwrap().forever();
+        let observed = registry.observe_all([reads(), gauge("size")], |[reads, size]| {
+            size.observe(&[], 2.0)?;
+            reads.observe(&["a", "one label too many"], 1.0)?;
+            Ok(())
+        });
+        let (log, _logging) = Log::start();
+        let page = page_of(&registry);
+        assert_eq!((page.value("healthy", []), page.sample("size", [])), (1.0, None));
+        assert_eq!((errors(&page, "unreadable"), errors(&page, "panic")), (1.0, 0.0));
+        let lines = log.lines();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("cannot read `reads_total`, `size`: ") && lines[0].contains("1 label"), "{lines:?}");
+        drop(observed);
+    }
+
+    #[test]
+    fn have_a_limit_for_each_metric() {
+        let registry = Registry::new();
+        let few = gauge("few").labels(["i"]).series_limit(2);
+        let many = gauge("many").labels(["i"]).series_limit(5);
+        let observed = registry.observe_all([few, many, gauge("none").labels(["i"])], |[few, many, _]| {
+            for i in 0..10 {
+                few.observe(&[&i.to_string()], i)?;
+                many.observe(&[&i.to_string()], i)?;
+            }
+            many.observe(&["0"], 7)?;
+            Ok(())
+        });
+        let page = page_of(&registry);
+        assert_eq!((page.series("few").len(), page.series("many").len()), (2, 5));
+        let overflowed = ["few", "many", "none"]
+            .map(|metric| page.value("metrics_runtime_label_overflow_total", [("metric", metric)]));
+        assert_eq!((overflowed, errors(&page, "duplicate")), ([8.0, 5.0, 0.0], 1.0));
+        drop(observed);
+    }
+
+    #[test]
+    fn are_registered_as_a_whole() {
+        let registry = Registry::new();
+        let nothing = |descriptors| registry.observe_all::<2>(descriptors, |_| Ok(()));
+        let again = nothing([gauge("a"), gauge("a")]).unwrap_err();
+        assert!(matches!(again, RegistryError::Conflict { .. }), "{again}");
+        let taken = nothing([gauge("a"), gauge("metrics_runtime_b")]).unwrap_err();
+        assert!(matches!(taken, RegistryError::Reserved { .. }), "{taken}");
+        let histogram = nothing([gauge("a"), Descriptor::histogram("sizes", "Sizes.", vec![1.0])]).unwrap_err();
+        assert!(histogram.to_string().contains("expected `gauge`"), "{histogram}");
+        assert!(page_of(&registry).family("a").is_none());
+        let first = nothing([gauge("a"), reads()]).unwrap();
+        let second = nothing([gauge("a"), reads()]).unwrap();
+        let part = nothing([gauge("a"), gauge("b")]).unwrap_err();
+        assert!(matches!(part, RegistryError::Conflict { .. }), "{part}");
+        assert!(page_of(&registry).family("b").is_none());
+        drop((first, second));
     }
 }
 

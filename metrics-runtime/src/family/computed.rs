@@ -4,6 +4,7 @@
 //! families of the group at once, so their samples agree.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
 
@@ -39,8 +40,8 @@ pub(crate) trait Computed: Any + Send + Sync {
         0
     }
 
-    /// Returns the number of samples that were removed because of a limit of series.
-    fn overflowed(&self) -> u64 {
+    /// Returns the number of samples of this metric that were removed because of a limit of series.
+    fn overflowed(&self, _metric: &str) -> u64 {
         0
     }
 
@@ -77,8 +78,7 @@ impl Samples {
         }
     }
 
-    /// Reports values that the operating system does not give at the moment, as text for the log.
-    #[cfg_attr(not(feature = "process"), allow(dead_code, reason = "only the process has such values"))]
+    /// Reports values that cannot be read at the moment, as text for the log.
     pub(crate) fn unreadable(&mut self, what: String) {
         self.unreadable.push(what);
     }
@@ -93,25 +93,12 @@ impl Samples {
         for (family, source) in self.families.iter_mut().zip(source.families) {
             family.samples.extend(source.samples);
         }
+        self.unreadable.extend(source.unreadable);
     }
 
-    /// Returns the number of samples of a family.
-    pub(crate) fn len(&self, family: usize) -> usize {
-        self.families.get(family).map_or(0, |family| family.samples.len())
-    }
-
-    /// Keeps the samples of a family whose label text passes the test.
-    pub(crate) fn retain(&mut self, family: usize, mut keep: impl FnMut(&str) -> bool) {
-        if let Some(family) = self.families.get_mut(family) {
-            family.samples.retain(|(labels, _)| keep(labels.as_str()));
-        }
-    }
-
-    /// Keeps the first samples of a family.
-    pub(crate) fn truncate(&mut self, family: usize, len: usize) {
-        if let Some(family) = self.families.get_mut(family) {
-            family.samples.truncate(len);
-        }
+    /// Returns the families with their samples.
+    pub(crate) fn families_mut(&mut self) -> impl Iterator<Item = &mut ComputedFamily> {
+        self.families.iter_mut()
     }
 
     pub(crate) fn into_families(self) -> Vec<Arc<dyn AnyFamily>> {
@@ -143,6 +130,20 @@ impl ComputedFamily {
             return self.add(&short.iter().map(AsRef::as_ref).collect::<Vec<_>>(), number);
         }
         self.samples.push((LabelText::new(&self.descriptor.labels, values), number));
+    }
+
+    /// Removes the samples that have the labels of an earlier one. Returns their number.
+    pub(crate) fn remove_repeated(&mut self) -> usize {
+        let (mut seen, before) = (HashSet::new(), self.samples.len());
+        self.samples.retain(|(labels, _)| seen.insert(labels.as_str().to_owned()));
+        before - self.samples.len()
+    }
+
+    /// Keeps the first samples. Returns the number of those that were removed.
+    pub(crate) fn truncate(&mut self, len: usize) -> usize {
+        let before = self.samples.len();
+        self.samples.truncate(len);
+        before - self.samples.len()
     }
 
     pub(super) fn visit_series<V: Visitor + ?Sized>(&self, head: &FamilyRef<'_>, visitor: &mut V) {
@@ -251,7 +252,7 @@ impl AnyFamily for ComputedFamily {
     }
 
     fn overflowed(&self) -> u64 {
-        self.computed.as_ref().map_or(0, |computed| computed.overflowed())
+        self.computed.as_ref().map_or(0, |computed| computed.overflowed(&self.descriptor.name))
     }
 
     fn as_any(&self) -> &dyn Any {

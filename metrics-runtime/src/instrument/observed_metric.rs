@@ -8,7 +8,7 @@ use super::catalog::warn_incomplete;
 use super::declaration::{Declaration, Declare};
 use super::metrics_mod::MetricSite;
 use super::switch::enabled;
-use crate::registry::{Observed, ObservedMetric, Observer, Registry};
+use crate::registry::{Observed, ObservedMetrics, Observer, Registry};
 use crate::schema::{Kind, Number};
 
 /// A gauge of a `#[metrics]` module whose value is asked for on each page.
@@ -60,7 +60,7 @@ impl ObservedCounter {
 struct Series {
     name: &'static str,
     /// The registry and the metric, if both exist.
-    metric: Option<(&'static Registry, Arc<ObservedMetric>)>,
+    metric: Option<(&'static Registry, Arc<ObservedMetrics>)>,
     /// The label values, in the order of the metric's labels.
     values: Vec<String>,
 }
@@ -120,7 +120,7 @@ impl fmt::Debug for Observable {
 #[derive(Debug)]
 pub struct DeclaredObserved<K> {
     site: MetricSite,
-    resolved: OnceLock<Option<Arc<ObservedMetric>>>,
+    resolved: OnceLock<Option<Arc<ObservedMetrics>>>,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -155,7 +155,7 @@ impl<K: ObservedKind> DeclaredObserved<K> {
         K::of(Observable(Series { name: self.site.name, metric, values }))
     }
 
-    fn resolved_globally(&'static self) -> Option<(&'static Registry, &'static Arc<ObservedMetric>)> {
+    fn resolved_globally(&'static self) -> Option<(&'static Registry, &'static Arc<ObservedMetrics>)> {
         // Building the registry resolves every metric of the catalog, including this one.
         let registry = Registry::global();
         if self.resolved.get().is_none() {
@@ -164,8 +164,8 @@ impl<K: ObservedKind> DeclaredObserved<K> {
         self.resolve(registry).map(|metric| (registry, metric))
     }
 
-    fn resolve(&self, registry: &Registry) -> Option<&Arc<ObservedMetric>> {
-        let registered = || registry.observed_metric(self.site.descriptor(), self.site.source);
+    fn resolve(&self, registry: &Registry) -> Option<&Arc<ObservedMetrics>> {
+        let registered = || registry.observed_metrics(vec![self.site.descriptor()], self.site.source);
         let resolved =
             self.resolved.get_or_init(|| registered().map_err(|problem| registry.keep_problem(problem)).ok());
         resolved.as_ref()

@@ -26,19 +26,21 @@ pub(crate) struct CollectedMetric {
 }
 
 impl Registry {
-    /// Describes the metrics of all collectors and included registries that this walk visits, and those that have no
-    /// series yet. Leaves out metrics that no page has, because their names are taken or reserved for the toolkit.
+    /// Describes the metrics of all collectors and included registries that this walk visits, and the registered and
+    /// declared ones that have no series yet. Leaves out metrics that no page has, because their names are taken or reserved for the toolkit.
     pub(crate) fn collected_metrics(&self, walk: &Walk<'_>) -> Vec<CollectedMetric> {
         let collected = walk.collected.iter();
         let mut metrics: BTreeMap<_, _> =
             collected.map(|collected| (collected.family.name().to_owned(), CollectedMetric::of(collected))).collect();
         let taken = walk.taken();
+        let declared = self.declared();
         for description in self.descriptions() {
             match metrics.get_mut(&description.fq_name) {
                 Some(metric) => metric.add(&description),
                 None if is_reserved(&description.fq_name) || taken.contains(&description.fq_name) => {}
                 None => {
-                    let family = walk.empty.iter().find(|family| family.name() == description.fq_name);
+                    let mut families = walk.empty.iter().chain(&declared);
+                    let family = families.find(|family| family.name() == description.fq_name);
                     let metric = CollectedMetric::of_description(&description, family);
                     metrics.insert(description.fq_name.clone(), metric);
                 }

@@ -90,14 +90,15 @@ impl FamilySet {
 
     /// Adds a group of computed families, all of them or none.
     pub(super) fn add_group(&mut self, group: Group, source: Source) -> Result<(), RegistryError> {
-        let placeholders = group.placeholders();
-        for family in &placeholders {
+        // Two families of the group can conflict as well.
+        let mut with = self.clone();
+        for family in group.placeholders() {
             let descriptor = family.descriptor();
             if descriptor.name.starts_with(own_metrics::PREFIX) {
                 return Err(RegistryError::Reserved { metric: descriptor.name.to_string(), source_place: source });
             }
             descriptor.check().map_err(|problem| RegistryError::Invalid { problem, source_place: source })?;
-            if let Some(registered) = self.by_name.get(&*descriptor.name) {
+            if let Some(registered) = with.by_name.get(&*descriptor.name) {
                 return Err(RegistryError::Conflict {
                     metric: descriptor.name.to_string(),
                     what: registered.descriptor().difference(descriptor).unwrap_or("kind of family"),
@@ -105,12 +106,11 @@ impl FamilySet {
                     second: Box::new(source),
                 });
             }
-            self.check_claims(descriptor, source)?;
+            with.check_claims(descriptor, source)?;
+            with.insert(family);
         }
-        for family in placeholders {
-            self.insert(family);
-        }
-        self.computed.push(group);
+        with.computed.push(group);
+        *self = with;
         Ok(())
     }
 

@@ -67,8 +67,8 @@ pub(crate) enum Cause {
     Panic,
     Recursion,
     Timeout,
-    /// The operating system did not give the values, because no file can be opened.
-    #[cfg_attr(not(feature = "process"), allow(dead_code, reason = "only the process is read from files"))]
+    /// The operating system did not give the values, because no file can be opened, or the function of observed metrics
+    /// returned an error.
     Unreadable,
 }
 

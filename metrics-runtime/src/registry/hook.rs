@@ -31,8 +31,8 @@ impl fmt::Debug for ScrapeHook {
 }
 
 impl Registry {
-    /// Calls a function before each page, until the returned handle is dropped: for an exporter that asks another system
-    /// for its numbers once, and sets many metrics.
+    /// Calls a function before each page, until the returned handle is dropped: for metrics of any kind that it sets or
+    /// removes. An exporter of numbers that another system counts is shorter with [`observe_all`](Self::observe_all).
     ///
     /// The page has everything that the function has set when it returns. The function is called with the deadline of the
     /// page, if the page has one, on a thread that may block; concurrent scrapes share one call. If it panics or does not

@@ -29,7 +29,7 @@ pub(crate) use describe::CollectedMetric;
 pub use error::RegistryError;
 pub(crate) use gathered::Gathered;
 pub use hook::ScrapeHook;
-pub(crate) use observed::ObservedMetric;
+pub(crate) use observed::ObservedMetrics;
 pub use observed::{Observed, Observer};
 #[cfg(feature = "axum")]
 pub(crate) use page::Page;

@@ -1,33 +1,36 @@
 //! Metrics whose values are asked for on each page.
 
-use std::collections::HashSet;
+use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::{Registry, RegistryError, wrong_kind};
-use crate::family::computed::{Computed, ComputedSource, Group, Samples};
-use crate::family::{LabelCountError, SharedLimit};
+use crate::family::computed::{Computed, ComputedFamily, ComputedSource, Group, Samples};
+use crate::family::{AnyFamily as _, LabelCountError, SharedLimit};
 use crate::metric::reject;
 use crate::schema::{Descriptor, Kind, Number, Source, name};
 
-/// The function that gives the current values of a metric.
-type Observe = dyn Fn(&mut Observer<'_>) + Send + Sync;
+/// The function that gives the current values of a group of metrics.
+type Observe = dyn Fn(&mut [Observer<'_>]) -> Result<(), ObserveError> + Send + Sync;
 
-/// A metric whose values are asked for on each page, until this handle is dropped. See
-/// [`Registry::gauge_fn`].
+/// The reason why a function has no values.
+type ObserveError = Box<dyn Error + Send + Sync>;
+
+/// Metrics whose values are asked for on each page, until this handle is dropped. See [`Registry::gauge_fn`].
 ///
 /// The handle owns the function, and the registry does not. So the registry keeps nothing alive that the function uses.
 #[must_use = "the metric has values only until this handle is dropped"]
 pub struct Observed {
     observe: Arc<Observe>,
-    metric: String,
+    /// Their names.
+    metrics: String,
 }
 
 impl Observed {
     /// Creates a handle without a metric.
     pub(crate) fn detached(metric: &str, observe: impl Fn(&mut Observer<'_>) + Send + Sync + 'static) -> Self {
-        Self { observe: Arc::new(observe), metric: metric.to_owned() }
+        Self { observe: each(observe), metrics: format!("`{metric}`") }
     }
 
     /// Keeps the function, and the values on the page, until the process ends.
@@ -38,14 +41,13 @@ impl Observed {
 
 impl fmt::Debug for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observed").field("metric", &self.metric).finish_non_exhaustive()
+        f.debug_struct("Observed").field("metrics", &self.metrics).finish_non_exhaustive()
     }
 }
 
 /// Takes the current values of an observed metric. See [`Registry::observe`].
 pub struct Observer<'s> {
-    samples: &'s mut Samples,
-    descriptor: &'s Descriptor,
+    family: &'s mut ComputedFamily,
 }
 
 impl Observer<'_> {
@@ -58,76 +60,85 @@ impl Observer<'_> {
     /// # Errors
     /// Returns an error if the number of values differs from the number of labels.
     pub fn observe(&mut self, values: &[&str], value: impl Into<Number>) -> Result<(), LabelCountError> {
-        LabelCountError::check(self.descriptor, values)?;
+        LabelCountError::check(self.family.descriptor(), values)?;
         self.set(values, value.into());
         Ok(())
     }
 
     /// Sets the value of a series. The caller gives one value for each label.
     pub(crate) fn set(&mut self, values: &[&str], value: Number) {
-        if self.descriptor.kind == Kind::Counter && !(value.as_f64().is_finite() && value.as_f64() >= 0.0) {
+        let is_counter = self.family.descriptor().kind == Kind::Counter;
+        if is_counter && !(value.as_f64().is_finite() && value.as_f64() >= 0.0) {
             reject("rejected the value of an observed counter that is negative or not finite", value.as_f64());
         } else {
-            self.samples.add(0, values, value);
+            self.family.add(values, value);
         }
     }
 }
 
 impl fmt::Debug for Observer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observer").field("metric", &self.descriptor.name).finish_non_exhaustive()
+        f.debug_struct("Observer").field("metric", &self.family.descriptor().name).finish_non_exhaustive()
     }
 }
 
-/// The group of one observed metric. Its samples come from sources.
+/// The group of the metrics that one function observes. Their samples come from sources.
 #[derive(Debug)]
-pub(crate) struct ObservedMetric {
-    descriptor: Descriptor,
+pub(crate) struct ObservedMetrics {
+    descriptors: Vec<Descriptor>,
     limit: SharedLimit,
-    /// The number of values beyond the limit of series.
-    overflowed: AtomicU64,
+    /// The number of values of each metric beyond its limit of series.
+    overflowed: Vec<AtomicU64>,
 }
 
-impl ObservedMetric {
+impl ObservedMetrics {
+    /// Returns the labels of the first metric.
     pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
-        self.descriptor.labels.iter().map(AsRef::as_ref)
+        self.descriptors.iter().take(1).flat_map(|descriptor| descriptor.labels.iter().map(AsRef::as_ref))
+    }
+
+    /// Returns the names for the log.
+    fn names(&self) -> String {
+        let names: Vec<_> = self.descriptors.iter().map(|descriptor| format!("`{}`", descriptor.name)).collect();
+        names.join(", ")
     }
 }
 
-impl Computed for ObservedMetric {
+impl Computed for ObservedMetrics {
     fn descriptors(&self) -> Vec<Descriptor> {
-        vec![self.descriptor.clone()]
+        self.descriptors.clone()
     }
 
     fn compute(&self, _: &mut Samples) {}
 
     fn settle(&self, samples: &mut Samples) -> usize {
-        let mut seen = HashSet::new();
-        let before = samples.len(0);
-        samples.retain(0, |labels| seen.insert(labels.to_owned()));
-        let distinct = samples.len(0);
-        if !self.descriptor.labels.is_empty() {
-            let limit = self.descriptor.series_limit.unwrap_or_else(|| self.limit.load(Ordering::Relaxed));
-            samples.truncate(0, limit);
-            self.overflowed.fetch_add((distinct - samples.len(0)) as u64, Ordering::Relaxed);
+        let mut repeated = 0;
+        for (family, overflowed) in samples.families_mut().zip(&self.overflowed) {
+            repeated += family.remove_repeated();
+            let descriptor = family.descriptor();
+            if !descriptor.labels.is_empty() {
+                let limit = descriptor.series_limit.unwrap_or_else(|| self.limit.load(Ordering::Relaxed));
+                overflowed.fetch_add(family.truncate(limit) as u64, Ordering::Relaxed);
+            }
         }
-        before - distinct
+        repeated
     }
 
-    fn overflowed(&self) -> u64 {
-        self.overflowed.load(Ordering::Relaxed)
+    fn overflowed(&self, metric: &str) -> u64 {
+        let index = self.descriptors.iter().position(|descriptor| descriptor.name == metric);
+        index.and_then(|index| self.overflowed.get(index)).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 }
 
-/// A function that observes a metric.
+/// A function that observes a group of metrics.
 struct ObservedSource {
-    metric: Arc<ObservedMetric>,
+    metrics: Arc<ObservedMetrics>,
     observe: Weak<Observe>,
 }
 
 impl ComputedSource for ObservedSource {
     fn name(&self) -> String {
-        format!("the function of `{}`", self.metric.descriptor.name)
+        format!("the function of {}", self.metrics.names())
     }
 
     fn has_ended(&self) -> bool {
@@ -135,10 +146,23 @@ impl ComputedSource for ObservedSource {
     }
 
     fn compute(&self, samples: &mut Samples) {
-        if let Some(observe) = self.observe.upgrade() {
-            observe(&mut Observer { samples, descriptor: &self.metric.descriptor });
+        let Some(observe) = self.observe.upgrade() else { return };
+        let mut observers: Vec<_> = samples.families_mut().map(|family| Observer { family }).collect();
+        if let Err(error) = observe(&mut observers) {
+            for family in samples.families_mut() {
+                family.truncate(0);
+            }
+            samples.unreadable(format!("{}: {error}", self.metrics.names()));
         }
     }
+}
+
+/// Returns a function that observes each metric by itself.
+fn each(observe: impl Fn(&mut Observer<'_>) + Send + Sync + 'static) -> Arc<Observe> {
+    Arc::new(move |observers: &mut [Observer<'_>]| {
+        observers.iter_mut().for_each(&observe);
+        Ok(())
+    })
 }
 
 const HAS_LABELS: &str = "has labels, and a function of one value has none: use `Registry::observe`";
@@ -179,7 +203,7 @@ impl Registry {
     ) -> Result<Observed, RegistryError> {
         let source = Source::caller();
         check_single(&descriptor, Kind::Gauge, source)?;
-        self.observe_at(descriptor, source, single(move || value().into()))
+        self.observe_at(vec![descriptor], source, each(single(move || value().into())))
     }
 
     /// Registers a counter whose value is asked for on each page, until the returned handle is dropped. The value must not
@@ -197,7 +221,7 @@ impl Registry {
     ) -> Result<Observed, RegistryError> {
         let source = Source::caller();
         check_single(&descriptor, Kind::Counter, source)?;
-        self.observe_at(descriptor, source, single(move || Number::Whole(value())))
+        self.observe_at(vec![descriptor], source, each(single(move || Number::Whole(value()))))
     }
 
     /// Registers a gauge or a counter whose values, one for each tuple of labels, are asked for on each page, until the
@@ -230,26 +254,74 @@ impl Registry {
         descriptor: Descriptor,
         observe: impl Fn(&mut Observer<'_>) + Send + Sync + 'static,
     ) -> Result<Observed, RegistryError> {
-        self.observe_at(descriptor, Source::caller(), observe)
+        self.observe_at(vec![descriptor], Source::caller(), each(observe))
+    }
+
+    /// Registers gauges and counters whose values one function gives on each page, until the returned handle is dropped: for
+    /// an exporter, which asks another system for its numbers once for a page. The function gets an [`Observer`] for each
+    /// metric, in the order of the definitions. A pattern names them, such as `[up, size, counters @ ..]`.
+    ///
+    /// If it returns an error, the page has none of the metrics' values. The error is logged, and counted as `unreadable` in
+    /// `metrics_runtime_scrape_errors_total`.
+    ///
+    /// ```
+    /// use metrics_runtime::{Descriptor, Registry};
+    ///
+    /// # fn query() -> std::io::Result<Vec<(&'static str, u64, u64)>> {
+    /// #     Ok(vec![("shop", 70_412, 12)])
+    /// # }
+    /// let registry = Registry::new();
+    /// let commits = Descriptor::counter("db_commits_total", "Commits.").labels(["database"]);
+    /// let connections = Descriptor::gauge("db_connections", "Connections.").labels(["database"]);
+    /// let database = registry.observe_all([commits, connections], |[commits, connections]| {
+    ///     for (database, committed, connected) in query()? {
+    ///         commits.observe(&[database], committed)?;
+    ///         connections.observe(&[database], connected)?;
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// assert!(registry.render().contains("db_commits_total{database=\"shop\"} 70412\n"));
+    /// # drop(database);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// See [`gauge_fn`](Self::gauge_fn) for the calls of the function, and [`observe`](Self::observe) for the limit of series.
+    ///
+    /// # Errors
+    /// Returns the errors of [`observe`](Self::observe). None of the metrics is registered then.
+    #[track_caller]
+    pub fn observe_all<const N: usize>(
+        &self,
+        descriptors: [Descriptor; N],
+        observe: impl Fn(&mut [Observer<'_>; N]) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
+    ) -> Result<Observed, RegistryError> {
+        self.observe_at(
+            descriptors.into(),
+            Source::caller(),
+            Arc::new(move |observers: &mut [Observer<'_>]| {
+                // There is one for each metric.
+                <&mut [_; N]>::try_from(observers).map_or(Ok(()), &observe)
+            }),
+        )
     }
 
     fn observe_at(
         &self,
-        descriptor: Descriptor,
+        descriptors: Vec<Descriptor>,
         source: Source,
-        observe: impl Fn(&mut Observer<'_>) + Send + Sync + 'static,
+        observe: Arc<Observe>,
     ) -> Result<Observed, RegistryError> {
-        let labels = descriptor.labels.clone();
-        let metric = self.observed_metric(descriptor, source)?;
-        if metric.descriptor.labels == labels {
-            return Ok(self.observed_by(&metric, observe));
-        }
+        let labels: Vec<_> = descriptors.iter().map(|descriptor| descriptor.labels.clone()).collect();
+        let metrics = self.observed_metrics(descriptors, source)?;
+        let mut registered = metrics.descriptors.iter().zip(labels);
+        let Some((conflict, _)) = registered.find(|(registered, labels)| registered.labels != *labels) else {
+            return Ok(self.observed(&metrics, observe));
+        };
+        let first = self.families().by_name.get(&*conflict.name).map_or(source, |family| family.source());
         Err(RegistryError::Conflict {
-            metric: metric.descriptor.name.to_string(),
+            metric: conflict.name.to_string(),
             what: "order of labels",
-            first: Box::new(
-                self.families().by_name.get(&*metric.descriptor.name).map_or(source, |family| family.source()),
-            ),
+            first: Box::new(first),
             second: Box::new(source),
         })
     }
@@ -257,43 +329,51 @@ impl Registry {
     /// Adds a function that observes a registered metric.
     pub(crate) fn observed_by(
         &self,
-        metric: &Arc<ObservedMetric>,
+        metric: &Arc<ObservedMetrics>,
         observe: impl Fn(&mut Observer<'_>) + Send + Sync + 'static,
     ) -> Observed {
-        let observed = Observed::detached(&metric.descriptor.name, observe);
-        let source = ObservedSource { metric: Arc::clone(metric), observe: Arc::downgrade(&observed.observe) };
-        let is_metric = |group: &&Group| {
-            group.downcast::<ObservedMetric>().is_some_and(|registered| Arc::ptr_eq(&registered, metric))
+        self.observed(metric, each(observe))
+    }
+
+    fn observed(&self, metrics: &Arc<ObservedMetrics>, observe: Arc<Observe>) -> Observed {
+        let source = ObservedSource { metrics: Arc::clone(metrics), observe: Arc::downgrade(&observe) };
+        let is_group = |group: &&Group| {
+            group.downcast::<ObservedMetrics>().is_some_and(|registered| Arc::ptr_eq(&registered, metrics))
         };
-        let group = self.families().computed.iter().find(is_metric).cloned();
+        let group = self.families().computed.iter().find(is_group).cloned();
         if let Some(group) = group {
             self.inner.sources.add_computed(group, Box::new(source));
         }
-        observed
+        Observed { observe, metrics: metrics.names() }
     }
 
-    /// Returns the observed metric of this definition. Registers it if it is new.
-    pub(crate) fn observed_metric(
+    /// Returns the group of observed metrics with these definitions. Registers it if it is new.
+    pub(crate) fn observed_metrics(
         &self,
-        descriptor: Descriptor,
+        descriptors: Vec<Descriptor>,
         source: Source,
-    ) -> Result<Arc<ObservedMetric>, RegistryError> {
-        if !matches!(descriptor.kind, Kind::Gauge | Kind::Counter) {
-            let problem = wrong_kind(&descriptor, Kind::Gauge);
+    ) -> Result<Arc<ObservedMetrics>, RegistryError> {
+        let other = descriptors.iter().find(|descriptor| !matches!(descriptor.kind, Kind::Gauge | Kind::Counter));
+        if let Some(other) = other {
+            let problem = wrong_kind(other, Kind::Gauge);
             return Err(RegistryError::Invalid { problem, source_place: source });
         }
         let mut families = self.families();
-        let mut observed = families.computed.iter().filter_map(Group::downcast::<ObservedMetric>);
-        let registered = observed.find(|metric| metric.descriptor.name == descriptor.name);
-        if let Some(metric) = registered
-            && metric.descriptor.difference(&descriptor).is_none()
-        {
-            return Ok(metric);
+        let is_same = |(registered, new): (&Descriptor, &Descriptor)| {
+            registered.name == new.name && registered.difference(new).is_none()
+        };
+        let mut observed = families.computed.iter().filter_map(Group::downcast::<ObservedMetrics>);
+        let registered = observed.find(|metrics| {
+            metrics.descriptors.len() == descriptors.len() && metrics.descriptors.iter().zip(&descriptors).all(is_same)
+        });
+        if let Some(metrics) = registered {
+            return Ok(metrics);
         }
         let limit = Arc::clone(&self.inner.shared.limit);
-        let metric = Arc::new(ObservedMetric { descriptor, limit, overflowed: AtomicU64::new(0) });
-        families.add_group(Group::new(Arc::clone(&metric) as _, source), source)?;
-        Ok(metric)
+        let overflowed = descriptors.iter().map(|_| AtomicU64::new(0)).collect();
+        let metrics = Arc::new(ObservedMetrics { descriptors, limit, overflowed });
+        families.add_group(Group::new(Arc::clone(&metrics) as _, source), source)?;
+        Ok(metrics)
     }
 }
 

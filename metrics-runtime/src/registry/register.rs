@@ -25,14 +25,46 @@ impl Registry {
         registered.map_err(|error| RegistryError::Collector { reason: error.to_string() })
     }
 
-    /// Includes a whole registry of the `prometheus` crate, such as the default one:
-    /// `registry.include(prometheus::default_registry().clone())`.
+    /// Includes a whole registry of the `prometheus` crate, such as the default one. It may get further collectors later.
+    ///
+    /// ```
+    /// use std::sync::LazyLock;
+    /// use metrics_runtime::{Metrics, Registry};
+    /// use prometheus::{IntCounterVec, register_int_counter_vec};
+    ///
+    /// static JOBS: LazyLock<IntCounterVec> =
+    ///     LazyLock::new(|| register_int_counter_vec!("jobs_total", "Jobs by queue.", &["queue"]).unwrap());
+    ///
+    /// let registry = Registry::new();
+    /// registry.include(prometheus::default_registry().clone());
+    /// registry.declare(&*JOBS);
+    /// JOBS.with_label_values(&["mail"]).inc();
+    /// assert!(registry.render().contains("jobs_total{queue=\"mail\"} 1\n"));
+    /// ```
+    ///
+    /// The documents of [`Metrics::describe`](crate::Metrics::describe) have a metric of an included registry once it has
+    /// a series, or from the start if it is [declared](Self::declare).
     pub fn include(&self, registry: prometheus::Registry) {
         self.inner.sources.include(registry);
     }
 
-    /// Returns the descriptions of the registered collectors. They exist before a collector has a series.
+    /// Describes a collector that an included registry has, as [`register`](Self::register) describes a registered one. Its
+    /// metrics are then in the documents of [`Metrics::describe`](crate::Metrics::describe) before they have a series: a
+    /// registry of the `prometheus` crate does not say which collectors it has.
+    ///
+    /// Calls the collector once, on this thread. The page does not change. For a registry with a prefix or labels
+    /// (`Registry::new_custom`), give the metrics a series instead: a collector knows neither of them.
+    pub fn declare(&self, collector: &dyn Collector) {
+        self.inner.sources.declare(collector);
+    }
+
+    /// Returns the descriptions of registered and declared collectors. They exist before a collector has a series.
     pub(crate) fn descriptions(&self) -> Vec<prometheus::core::Desc> {
         self.inner.sources.descriptions()
+    }
+
+    /// Returns the families of declared collectors, without series.
+    pub(crate) fn declared(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.inner.sources.declared()
     }
 }

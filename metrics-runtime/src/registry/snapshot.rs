@@ -87,12 +87,12 @@ impl Registry {
                 self.inner.errors.count(Cause::Panic, || what.to_owned());
                 snapshot.is_complete = false;
             }
+            for (_, source) in computed.extract_if(.., |(of, _)| group.is(of)) {
+                samples.append(source);
+            }
             for what in samples.take_unreadable() {
                 self.inner.errors.count(Cause::Unreadable, || format!("cannot read {what}"));
                 snapshot.is_complete = false;
-            }
-            for (_, source) in computed.extract_if(.., |(of, _)| group.is(of)) {
-                samples.append(source);
             }
             for _ in 0..group.settle(&mut samples) {
                 let what = "an observed metric has two values with the same labels; the first one is on the page";

@@ -34,6 +34,24 @@ impl From<f64> for Number {
     }
 }
 
+impl From<i64> for Number {
+    fn from(value: i64) -> Self {
+        u64::try_from(value).map_or(Self::Float(value as f64), Self::Whole)
+    }
+}
+
+impl From<u32> for Number {
+    fn from(value: u32) -> Self {
+        Self::Whole(value.into())
+    }
+}
+
+impl From<i32> for Number {
+    fn from(value: i32) -> Self {
+        i64::from(value).into()
+    }
+}
+
 /// The bucket counts and the sum of a histogram at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Buckets {
@@ -107,6 +125,12 @@ mod tests {
         let mut out = String::new();
         push_canonical(&mut out, bound);
         out
+    }
+
+    #[test]
+    fn integers_of_all_types_are_exact() {
+        assert_eq!((number(7), number(-7), number(u64::MAX)), ("7".into(), "-7".into(), u64::MAX.to_string()));
+        assert_eq!((number(i64::MAX), number(u32::MAX)), (i64::MAX.to_string(), u32::MAX.to_string()));
     }
 
     #[test]

@@ -67,12 +67,13 @@ pub enum HttpMetric {
 #[derive(Clone, Debug)]
 pub(super) struct MetricSetting {
     pub(super) name: Cow<'static, str>,
+    pub(super) is_legacy: bool,
     pub(super) enabled: bool,
 }
 
 impl MetricSetting {
     const fn new(name: &'static str, enabled: bool) -> Self {
-        Self { name: Cow::Borrowed(name), enabled }
+        Self { name: Cow::Borrowed(name), is_legacy: false, enabled }
     }
 }
 

@@ -10,7 +10,7 @@ use super::metric::{HttpMetric, MetricSetting};
 use super::skip::{Pattern, SkipRules};
 use crate::registry::RegistryError;
 use crate::schema::objective::RouteObjective;
-use crate::schema::{Descriptor, Label};
+use crate::schema::{Descriptor, Label, name};
 
 /// An error of [`Http::layer`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -164,8 +164,28 @@ impl Http {
 
     /// Records this metric under another name, without the namespace.
     pub fn named(mut self, metric: HttpMetric, name: impl Into<Cow<'static, str>>) -> Self {
-        self.metrics[metric as usize].name = name.into();
+        let setting = &mut self.metrics[metric as usize];
+        (setting.name, setting.is_legacy) = (name.into(), false);
         self.with(metric)
+    }
+
+    /// Records this metric under any name that Prometheus allows, without the namespace, like
+    /// [`Descriptor::legacy_name`]: for dashboards that know it by a name against the conventions. It has a unit only if
+    /// the name ends in it, and dashboards and rules take only a histogram in seconds for durations.
+    ///
+    /// ```
+    /// use metrics_runtime::{Metrics, Registry};
+    /// use metrics_runtime::http::{Http, HttpMetric};
+    ///
+    /// let http = Http::new().legacy_named(HttpMetric::Requests, "request_count");
+    /// let metrics = Metrics::builder().registry(&Registry::new()).http(http).build()?;
+    /// assert!(metrics.render().contains("# TYPE request_count counter\n"));
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// ```
+    pub fn legacy_named(self, metric: HttpMetric, name: impl Into<Cow<'static, str>>) -> Self {
+        let mut settings = self.named(metric, name);
+        settings.metrics[metric as usize].is_legacy = true;
+        settings
     }
 
     /// Sets the name of the counter of requests, without the namespace. It has to end in `_total`.
@@ -377,6 +397,12 @@ impl Http {
         if metric == HttpMetric::Requests || of_duration {
             labels.extend(self.labels.iter().map(|label| label.name.clone()));
         }
-        Some(metric.descriptor(setting.name.clone(), labels, bounds.clone()))
+        let descriptor = metric.descriptor(setting.name.clone(), labels, bounds.clone());
+        if !setting.is_legacy {
+            return Some(descriptor);
+        }
+        let has_unit = |unit: &Cow<'_, str>| name::check_unit(&descriptor.name, descriptor.kind, unit).is_ok();
+        let unit = descriptor.unit.clone().filter(has_unit);
+        Some(Descriptor { unit, ..descriptor.legacy_name() })
     }
 }

@@ -27,6 +27,9 @@ pub(crate) struct Sources {
     checked: prometheus::Registry,
     #[cfg(feature = "prometheus")]
     descriptions: Mutex<Vec<Desc>>,
+    /// The families, without series, of collectors that included registries have.
+    #[cfg(feature = "prometheus")]
+    declared: Mutex<Vec<MetricFamily>>,
     units: Mutex<Vec<Arc<Unit>>>,
     finished: Arc<calls::Finished>,
 }
@@ -125,6 +128,17 @@ impl Sources {
         self.add("an included registry".to_owned(), UnitKind::Registry(registry));
     }
 
+    /// Adds the descriptions of a collector that an included registry has.
+    #[cfg(feature = "prometheus")]
+    pub(super) fn declare(&self, collector: &dyn Collector) {
+        let mut families = collector.collect();
+        for family in &mut families {
+            family.mut_metric().clear();
+        }
+        lock(&self.declared).extend(families);
+        lock(&self.descriptions).extend(collector.desc().into_iter().cloned());
+    }
+
     /// Adds a source of samples of a group, until it has ended.
     pub(super) fn add_computed(&self, group: Group, source: Box<dyn ComputedSource>) {
         self.add(source.name(), UnitKind::Computed(group, source));
@@ -141,10 +155,16 @@ impl Sources {
         units.push(Arc::new(Unit { name, kind, current: Mutex::default() }));
     }
 
-    /// Returns the descriptions of the registered collectors.
+    /// Returns the descriptions of the registered and declared collectors.
     #[cfg(feature = "prometheus")]
     pub(super) fn descriptions(&self) -> Vec<Desc> {
         lock(&self.descriptions).clone()
+    }
+
+    /// Returns the families of declared collectors, without series.
+    #[cfg(feature = "prometheus")]
+    pub(super) fn declared(&self) -> Vec<MetricFamily> {
+        lock(&self.declared).clone()
     }
 
     fn units(&self) -> Vec<Arc<Unit>> {

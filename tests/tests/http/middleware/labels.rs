@@ -6,8 +6,8 @@ use std::future::ready;
 use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
-use metrics_runtime::Label;
 use metrics_runtime::http::{HttpError, RequestHead, ResponseHead};
+use metrics_runtime::{Label, Metrics};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::outcomes::{Polled, answer, step};
@@ -44,6 +44,26 @@ async fn every_metric_can_be_switched_off_and_renamed() {
     let app = layer.install(Router::new().route("/", get(|| async {})));
     send(&app, "GET", "/").await;
     assert_eq!(series(&registry, "open_requests"), [r#"{method="GET",endpoint="/"}"#]);
+}
+
+#[tokio::test]
+async fn every_metric_can_have_a_legacy_name() {
+    let legacy = |http: Http, &metric: &HttpMetric| http.legacy_named(metric, format!("{metric:?}_count"));
+    let (registry, layer) = instruments_of(&HttpMetric::ALL.iter().fold(Http::new(), legacy));
+    let app = layer.install(Router::new().route("/", get(|| async { "hello" })));
+    send(&app, "GET", "/").await;
+    assert_eq!(series(&registry, "Requests_count"), [r#"{method="GET",endpoint="/",status="200"}"#]);
+    assert_eq!(series(&registry, "Duration_count_count"), [r#"{method="GET",endpoint="/"}"#]);
+    assert_eq!(value(&registry, r#"ResponseBodySize_count_sum{method="GET",endpoint="/"}"#), 5.0);
+
+    let named = Http::new().legacy_named(HttpMetric::Duration, "a:seconds").named(HttpMetric::Duration, "b:seconds");
+    assert!(named.layer(&Registry::new()).is_err(), "the last name decides");
+    let suffixed = Http::new().legacy_named(HttpMetric::ResponseBodySize, "sent:total_bytes");
+    let metrics = Metrics::builder().registry(&Registry::new()).http(suffixed).build().unwrap();
+    let described = metrics.describe().metrics;
+    assert!(
+        described.iter().any(|metric| metric.name == "sent:total_bytes" && metric.unit.as_deref() == Some("bytes"))
+    );
 }
 
 #[test]
