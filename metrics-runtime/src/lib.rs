@@ -65,6 +65,7 @@
 //! - [`Metrics`] installs the metrics of a service: namespace, constant labels, environment, page.
 //! - [`http`] has the middleware for tower services and axum routers (feature `http`), and the endpoint that serves the
 //!   page (feature `axum`).
+//! - `grpc` has the layers for servers and clients of tonic (feature `grpc`).
 //! - [`mod@circuit_breaker`] has circuit breakers, a tower layer, and gauges that show the breakers of other crates.
 //! - `push` pushes to a Pushgateway, for jobs that end before they are scraped (feature `push`).
 //! - `facade` puts the metrics of crates that use the facade `metrics` onto the page (feature `facade`).
@@ -188,6 +189,8 @@ pub mod exemplars;
 #[cfg(feature = "facade")]
 pub mod facade;
 mod family;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 mod instrument;

@@ -12,6 +12,8 @@ use super::Builder;
 #[cfg(feature = "prometheus")]
 use super::MetricsCollector;
 use crate::encode::Format;
+#[cfg(feature = "grpc")]
+use crate::grpc::{Grpc, GrpcError, GrpcLayer};
 #[cfg(feature = "http")]
 use crate::http::HttpLayer;
 #[cfg(feature = "axum")]
@@ -164,6 +166,29 @@ impl Metrics {
     #[must_use]
     pub fn http_layer(&self) -> HttpLayer {
         self.inner.http.clone()
+    }
+
+    /// Returns the layer for a gRPC server or client with these settings. If metrics are switched off, it passes calls
+    /// through.
+    ///
+    /// ```
+    /// use metrics_runtime::Metrics;
+    /// use metrics_runtime::grpc::{Grpc, MethodKind};
+    ///
+    /// let metrics = Metrics::builder().namespace("shop").install()?;
+    /// let layer = metrics.grpc_layer(&Grpc::server().method("/shop.Orders/Place", MethodKind::Unary))?;
+    /// // tonic::transport::Server::builder().layer(layer).add_service(orders)
+    /// # drop(layer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if the settings are not valid, see [`Grpc::layer`].
+    #[cfg(feature = "grpc")]
+    #[track_caller]
+    pub fn grpc_layer(&self, grpc: &Grpc) -> Result<GrpcLayer, GrpcError> {
+        let layer = grpc.layer(&self.inner.registry)?;
+        Ok(if self.inner.enabled { layer } else { GrpcLayer::disabled() })
     }
 
     /// Returns the page as a tower service, to mount it in another way than [`instrument`](Self::instrument) does. It

@@ -18,8 +18,8 @@ pub(crate) enum Owner {
     Service,
     /// A library. Every service has the same families under the same names (`process_*`), so they get no namespace.
     #[cfg_attr(
-        not(any(feature = "process", feature = "tokio-runtime")),
-        allow(dead_code, reason = "the collectors behind these features have it")
+        not(any(feature = "grpc", feature = "process", feature = "tokio-runtime")),
+        allow(dead_code, reason = "what is behind these features has it")
     )]
     Library,
     /// This toolkit (`metrics_runtime_*`). Its families get no namespace, have all their series from the start, and are

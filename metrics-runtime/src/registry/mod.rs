@@ -215,6 +215,16 @@ impl Registry {
 
     /// Returns the family of this definition. Creates it if it is new.
     pub(crate) fn family<M: Metric>(&self, descriptor: Descriptor, source: Source) -> Result<Family<M>, RegistryError> {
+        self.family_of(Owner::Service, descriptor, source)
+    }
+
+    /// Returns the family of this definition, which has no namespace if its owner is a library. Creates it if it is new.
+    pub(crate) fn family_of<M: Metric>(
+        &self,
+        owner: Owner,
+        descriptor: Descriptor,
+        source: Source,
+    ) -> Result<Family<M>, RegistryError> {
         if descriptor.name.starts_with(own_metrics::PREFIX) {
             return Err(RegistryError::Reserved { metric: descriptor.name.into_owned(), source_place: source });
         }
@@ -241,7 +251,7 @@ impl Registry {
             };
         }
         families.check_claims(&descriptor, source)?;
-        let family = Family::new(descriptor, source, self.inner.shared.clone());
+        let family = Family::of(owner, descriptor, source, self.inner.shared.clone());
         families.insert(Arc::new(family.clone()));
         Ok(family)
     }

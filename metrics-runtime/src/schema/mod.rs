@@ -4,6 +4,8 @@
 //! run time.
 
 mod descriptor;
+#[cfg(feature = "grpc")]
+mod grpc_status;
 #[cfg(feature = "http")]
 mod http_status;
 mod kind;
@@ -18,6 +20,8 @@ pub(crate) mod paragraph;
 mod source;
 
 pub use descriptor::Descriptor;
+#[cfg(feature = "grpc")]
+pub(crate) use grpc_status::CODES;
 pub use kind::{Kind, MetricKind};
 pub use label::{Label, LabelValue, MAX_LABEL_VALUE_BYTES};
 pub(crate) use label::{LabelPairs, LabelText, OpenLabels, each_tuple, shortened, tuple_ordinal};

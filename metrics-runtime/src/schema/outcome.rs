@@ -111,6 +111,10 @@ impl fmt::Display for Outcome {
 /// - with the feature `axum`, `Redirect`, and the rejections of axum that need none of its features; `Extension` and
 ///   `AppendHeaders` are headers in the line above.
 ///
+/// With the feature `grpc`, `tonic::Status` and `tonic::Code` carry a code: `Unknown`, `DeadlineExceeded`,
+/// `Unimplemented`, `Internal`, `Unavailable` and `DataLoss` are errors, `Cancelled` is cancelled, and what a client has
+/// done wrong is not a failure of the service, as in OpenTelemetry's conventions for servers.
+///
 /// The status of an `axum::response::ErrorResponse` cannot be read, so an `Err` of it is an error. A type that only has
 /// a status as a response, such as `Json` or the error type of an application, does not carry one: an `Err` of it is an
 /// error.

@@ -93,11 +93,23 @@ impl SkipRules {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Skip;
 
+impl Skip {
+    /// Marks the requests of all layers from now on, so that they can be skipped.
+    pub(crate) fn start() {
+        Marking::start_everywhere();
+    }
+
+    /// Skips a request in all layers that it has passed.
+    pub(crate) fn request<B>(request: &Request<B>) {
+        Mark::skip(request);
+    }
+}
+
 impl<S> Layer<S> for Skip {
     type Service = SkipService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Marking::start_everywhere();
+        Self::start();
         SkipService { inner }
     }
 }
@@ -121,7 +133,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        Mark::skip(&request);
+        Skip::request(&request);
         self.inner.call(request)
     }
 }

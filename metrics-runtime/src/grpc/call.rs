@@ -1,0 +1,127 @@
+//! The guard of one call, from its arrival to its code.
+//!
+//! The service creates the guard, the response future holds it next, and the response body holds it last. The guard
+//! records the call once, in whichever of them it ends.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use tonic::{Code, Status};
+
+use super::code;
+use super::families::Side;
+use super::recorder::Recorder;
+use crate::metric::Moment;
+
+/// A call in progress, or `None` if it has been recorded or is no call.
+#[derive(Default)]
+pub(super) struct Call(Option<Active>);
+
+struct Active {
+    method: Recorded,
+    start: Moment,
+    deadline: Option<Duration>,
+    /// `true` while code of the application runs: a guard that is dropped then was dropped by a panic of that code.
+    running: bool,
+}
+
+/// A method, and its recorder.
+#[derive(Clone)]
+pub(super) struct Recorded {
+    recorder: Arc<Recorder>,
+    method: usize,
+}
+
+impl Recorded {
+    /// Records messages of the request.
+    pub(super) fn of_request(&self, messages: u64) {
+        match self.recorder.side {
+            Side::Server => self.recorder.receive(self.method, messages),
+            Side::Client => self.recorder.send(self.method, messages),
+        }
+    }
+
+    fn of_response(&self, messages: u64) {
+        match self.recorder.side {
+            Side::Server => self.recorder.send(self.method, messages),
+            Side::Client => self.recorder.receive(self.method, messages),
+        }
+    }
+}
+
+impl Call {
+    pub(super) fn begin(recorder: &Arc<Recorder>, path: &str, headers: &HeaderMap) -> (Self, Recorded) {
+        let method = Recorded { recorder: Arc::clone(recorder), method: recorder.method(path) };
+        recorder.start(method.method);
+        let deadline = code::deadline(headers);
+        let active = Active { method: method.clone(), start: Moment::now(), deadline, running: false };
+        (Self(Some(active)), method)
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Runs code of the application.
+    pub(super) fn run<T>(&mut self, code: impl FnOnce() -> T) -> T {
+        self.set_running(true);
+        let returned = code();
+        self.set_running(false);
+        returned
+    }
+
+    fn set_running(&mut self, running: bool) {
+        if let Some(active) = &mut self.0 {
+            active.running = running;
+        }
+    }
+
+    /// Records messages of the response.
+    pub(super) fn respond(&self, messages: u64) {
+        if let Some(active) = &self.0
+            && messages > 0
+        {
+            active.method.of_response(messages);
+        }
+    }
+
+    pub(super) fn end(&mut self, code: Code) {
+        if let Some(Active { method, start, .. }) = self.0.take() {
+            method.recorder.handle(method.method, code, start);
+        }
+    }
+
+    /// Ends the call with the code of a status.
+    pub(super) fn fail(&mut self, status: &Status) {
+        let code = match code::of_status(status) {
+            Code::Cancelled => self.cancelled(),
+            code => code,
+        };
+        self.end(code);
+    }
+
+    /// Returns the code of a call that was given up.
+    fn cancelled(&self) -> Code {
+        let is_late = self.0.as_ref().is_some_and(|active| {
+            active.deadline.is_some_and(|deadline| u128::from(active.start.elapsed_nanos()) >= deadline.as_nanos())
+        });
+        if is_late { Code::DeadlineExceeded } else { Code::Cancelled }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(active) = &self.0 {
+            let code = if active.running { Code::Internal } else { self.cancelled() };
+            self.end(code);
+        }
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("active", &self.is_active()).finish_non_exhaustive()
+    }
+}

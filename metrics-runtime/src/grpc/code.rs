@@ -1,0 +1,97 @@
+//! The codes of calls.
+
+use std::error::Error;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use tonic::{Code, Status, TimeoutExpired};
+
+/// Returns the code in the headers of a response or in its trailers, or `None` if they have none. A code that does not
+/// exist is `Unknown`.
+pub(super) fn in_headers(headers: &HeaderMap) -> Option<Code> {
+    let code = headers.get("grpc-status")?.to_str().ok().and_then(|code| code.parse().ok());
+    Some(code.map_or(Code::Unknown, Code::from_i32))
+}
+
+/// Returns the [code for a response that has none][1].
+///
+/// [1]: https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
+pub(super) fn of_http(status: StatusCode) -> Code {
+    match status {
+        StatusCode::BAD_REQUEST => Code::Internal,
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::NOT_FOUND => Code::Unimplemented,
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => Code::Unavailable,
+        _ => Code::Unknown,
+    }
+}
+
+/// Returns the code of a status. A timeout of tonic has the code `Cancelled`, and is an exceeded deadline.
+pub(super) fn of_status(status: &Status) -> Code {
+    let mut source = status.source();
+    while let Some(error) = source {
+        if error.is::<TimeoutExpired>() {
+            return Code::DeadlineExceeded;
+        }
+        source = error.source();
+    }
+    status.code()
+}
+
+/// Returns the [deadline of a call][1], from the head of its request, or `None` if it has none.
+///
+/// [1]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+pub(super) fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
+    if digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3_600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_code_that_does_not_exist_is_unknown() {
+        for (value, expected) in
+            [("0", Code::Ok), ("16", Code::Unauthenticated), ("17", Code::Unknown), ("x", Code::Unknown)]
+        {
+            assert_eq!(in_headers(&headers("grpc-status", value)), Some(expected), "{value}");
+        }
+        assert_eq!(in_headers(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn deadlines_are_read_in_every_unit() {
+        let millis = |value| deadline(&headers("grpc-timeout", value)).map(|deadline| deadline.as_nanos());
+        for (value, nanos) in [("2H", 7_200_000_000_000), ("1M", 60_000_000_000), ("3S", 3_000_000_000)] {
+            assert_eq!(millis(value), Some(nanos), "{value}");
+        }
+        for (value, nanos) in [("5m", 5_000_000), ("7u", 7_000), ("99999999n", 99_999_999)] {
+            assert_eq!(millis(value), Some(nanos), "{value}");
+        }
+        for value in ["", "S", "1", "1s", "-1S", "+1S", "123456789S", "1 S"] {
+            assert_eq!(millis(value), None, "{value:?}");
+        }
+    }
+}

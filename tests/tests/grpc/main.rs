@@ -1,0 +1,308 @@
+//! gRPC servers and clients over sockets: each call that starts is handled once, with the code that the client saw.
+#![cfg(not(metrics_off))]
+
+mod shop;
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use metrics_runtime::Registry;
+use metrics_runtime::grpc::{Grpc, GrpcLayer, MethodKind};
+use metrics_runtime::http::Http;
+use shop::{Shop, of_a_stranger, serve, serve_within, with_methods};
+use tests::page::{Page, Sample};
+use tonic::body::Body;
+use tonic::{Code, Request, Status};
+use tower::{Layer as _, Service as _, service_fn};
+
+/// A server and a client, each with its metrics.
+struct Calls {
+    server: Registry,
+    client: Registry,
+    shop: Shop,
+}
+
+impl Calls {
+    async fn new() -> Self {
+        let (server, client) = (Registry::new(), Registry::new());
+        let address = serve(layer(Grpc::server(), &server)).await;
+        let shop = Shop::at(address, layer(Grpc::client(), &client));
+        Self { server, client, shop }
+    }
+
+    /// Returns the calls of a method that the server has handled with this code.
+    fn served(&self, method: &str, code: &str) -> f64 {
+        handled(&self.server, "server", method, code)
+    }
+
+    /// Returns the calls of a method that have ended for the client with this code.
+    fn ended(&self, method: &str, code: &str) -> f64 {
+        handled(&self.client, "client", method, code)
+    }
+
+    fn messages(&self, method: &str) -> [f64; 4] {
+        let of = |registry: &Registry, name: &str| sum(registry, name, &[("grpc_method", method)]);
+        [
+            of(&self.client, "grpc_client_msg_sent_total"),
+            of(&self.server, "grpc_server_msg_received_total"),
+            of(&self.server, "grpc_server_msg_sent_total"),
+            of(&self.client, "grpc_client_msg_received_total"),
+        ]
+    }
+}
+
+fn layer(grpc: Grpc, registry: &Registry) -> GrpcLayer {
+    with_methods(grpc).layer(registry).expect("the settings are valid")
+}
+
+/// Returns the sum of the samples that have these labels.
+fn sum(registry: &Registry, name: &str, labels: &[(&str, &str)]) -> f64 {
+    let page = page(registry);
+    let samples = page.samples().filter(|sample| sample.name == name);
+    let has =
+        |sample: &Sample, (name, value): &(&str, &str)| sample.labels.get(*name).is_some_and(|found| found == value);
+    samples.filter(|sample| labels.iter().all(|label| has(sample, label))).map(|sample| sample.value).sum()
+}
+
+fn page(registry: &Registry) -> Page {
+    Page::parse_text(&registry.render()).expect("the page is valid")
+}
+
+fn unused_address() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("the port is bound")
+}
+
+/// Waits for what the server does after the client has its answer.
+async fn until(condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the condition holds in the end");
+}
+
+fn handled(registry: &Registry, side: &str, method: &str, code: &str) -> f64 {
+    sum(registry, &format!("grpc_{side}_handled_total"), &[("grpc_method", method), ("grpc_code", code)])
+}
+
+#[tokio::test]
+async fn a_unary_call_is_counted_with_its_code() {
+    let calls = Calls::new().await;
+    assert_eq!(calls.shop.place("tea").await.unwrap(), "tea");
+    assert_eq!(calls.shop.place("not_found").await.unwrap_err().code(), Code::NotFound);
+    for code in ["OK", "NotFound"] {
+        assert_eq!((calls.served("Place", code), calls.ended("Place", code)), (1.0, 1.0), "{code}");
+    }
+    // An error has no message.
+    assert_eq!(calls.messages("Place"), [2.0, 2.0, 1.0, 1.0]);
+    let labels = [("grpc_type", "unary"), ("grpc_service", "shop.Orders"), ("grpc_method", "Place")];
+    assert_eq!(sum(&calls.server, "grpc_server_started_total", &labels), 2.0);
+    assert_eq!(sum(&calls.client, "grpc_client_handling_seconds_count", &labels), 2.0);
+}
+
+#[tokio::test]
+async fn streams_count_their_messages() {
+    let calls = Calls::new().await;
+    assert_eq!(calls.shop.upload(&["a", "b", "c"]).await.unwrap(), "abc");
+    assert_eq!(calls.messages("Upload"), [3.0, 3.0, 1.0, 1.0]);
+    assert_eq!(calls.shop.watch("1 2 3 4").await.unwrap().count().await, 4);
+    assert_eq!(calls.messages("Watch"), [1.0, 1.0, 4.0, 4.0]);
+    assert_eq!(calls.shop.chat(&["x", "y"]).await.unwrap().count().await, 2);
+    assert_eq!(calls.messages("Chat"), [2.0, 2.0, 2.0, 2.0]);
+    for method in ["Upload", "Watch", "Chat"] {
+        assert_eq!((calls.served(method, "OK"), calls.ended(method, "OK")), (1.0, 1.0), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_has_the_code_of_its_trailers() {
+    let calls = Calls::new().await;
+    let answers: Vec<_> = calls.shop.watch("1 2 not_found 4").await.unwrap().collect().await;
+    assert_eq!(answers.len(), 3);
+    assert_eq!((calls.served("Watch", "NotFound"), calls.ended("Watch", "NotFound")), (1.0, 1.0));
+    assert_eq!(calls.messages("Watch"), [1.0, 1.0, 2.0, 2.0]);
+}
+
+#[tokio::test]
+async fn a_stream_that_the_client_drops_is_cancelled() {
+    let calls = Calls::new().await;
+    let mut answers = calls.shop.watch("1 hang").await.unwrap();
+    assert_eq!(answers.next().await.unwrap().unwrap(), "1");
+    drop(answers);
+    assert_eq!(calls.ended("Watch", "Canceled"), 1.0);
+    until(|| calls.served("Watch", "Canceled") == 1.0).await;
+    // Before the response.
+    drop(tokio::time::timeout(Duration::from_millis(50), calls.shop.place("hang")).await);
+    assert_eq!(calls.ended("Place", "Canceled"), 1.0);
+    until(|| calls.served("Place", "Canceled") == 1.0).await;
+}
+
+#[tokio::test]
+async fn a_call_after_its_deadline_has_exceeded_it() {
+    let mut calls = Calls::new().await;
+    calls.shop.deadline = Some(Duration::from_millis(30));
+    calls.shop.place("hang").await.unwrap_err();
+    let mut answers = calls.shop.watch("1 hang").await.unwrap();
+    assert_eq!(answers.next().await.unwrap().unwrap(), "1");
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    drop(answers);
+    assert_eq!(calls.ended("Place", "DeadlineExceeded"), 1.0);
+    until(|| calls.served("Watch", "DeadlineExceeded") == 1.0).await;
+    // The clock of the client starts earlier, so the server may hear of the end before its own has reached the deadline.
+    until(|| calls.served("Place", "DeadlineExceeded") + calls.served("Place", "Canceled") == 1.0).await;
+}
+
+#[tokio::test]
+async fn a_server_call_that_is_dropped_after_its_deadline_has_exceeded_it() {
+    for (timeout, code) in [("1m", "DeadlineExceeded"), ("1H", "Canceled")] {
+        let registry = Registry::new();
+        let never = service_fn(async |_| std::future::pending::<Result<http::Response<Body>, Status>>().await);
+        let mut service = layer(Grpc::server(), &registry).layer(never);
+        let request = http::Request::post("/shop.Orders/Place").header("content-type", "application/grpc");
+        let call = service.call(request.header("grpc-timeout", timeout).body(Body::empty()).unwrap());
+        tokio::time::timeout(Duration::from_millis(5), call).await.unwrap_err();
+        assert_eq!(handled(&registry, "server", "Place", code), 1.0, "{timeout}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_an_internal_error_of_the_server() {
+    let calls = Calls::new().await;
+    calls.shop.place("panic").await.unwrap_err();
+    until(|| calls.served("Place", "Internal") == 1.0).await;
+    // The stream has begun.
+    drop(calls.shop.watch("1 panic").await.unwrap().collect::<Vec<_>>().await);
+    until(|| calls.served("Watch", "Internal") == 1.0).await;
+}
+
+#[tokio::test]
+async fn a_rejection_by_an_interceptor_is_counted() {
+    let calls = Calls::new().await;
+    let rejected = calls.shop.call("/shop.Orders/Place", of_a_stranger("tea")).await.unwrap_err();
+    assert_eq!(rejected.code(), Code::Unauthenticated);
+    assert_eq!((calls.served("Place", "Unauthenticated"), calls.ended("Place", "Unauthenticated")), (1.0, 1.0));
+}
+
+#[tokio::test]
+async fn unknown_methods_share_one_series() {
+    let calls = Calls::new().await;
+    let before = page(&calls.server).samples().count();
+    for number in 0..500 {
+        let (service, method) = if number % 2 == 0 {
+            ("shop.Orders".to_owned(), format!("M{number}"))
+        } else {
+            (format!("s{number}"), "Place".to_owned())
+        };
+        let request = Request::new(String::new());
+        let error = calls.shop.call(&format!("/{service}/{method}"), request).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unimplemented);
+    }
+    assert_eq!(calls.served("unknown", "Unimplemented"), 500.0);
+    assert_eq!(calls.ended("unknown", "Unimplemented"), 500.0);
+    let unknown = [("grpc_type", "unknown"), ("grpc_service", "unknown")];
+    assert_eq!(sum(&calls.server, "grpc_server_started_total", &unknown), 500.0);
+    let added = page(&calls.server).samples().count() - before;
+    // Three counters, the code, and the 11 buckets, sum and count of the duration.
+    assert!(added <= 3 + 1 + 14, "{added} more samples");
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_unavailable() {
+    let client = Registry::new();
+    let address = unused_address();
+    let shop = Shop::at(address, layer(Grpc::client(), &client));
+    assert_eq!(shop.place("tea").await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(handled(&client, "client", "Place", "Unavailable"), 1.0);
+}
+
+#[tokio::test]
+async fn the_health_service_is_known() {
+    let calls = Calls::new().await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(calls.shop.channel());
+    health.check(tonic_health::pb::HealthCheckRequest::default()).await.unwrap();
+    let mut watched = health.watch(tonic_health::pb::HealthCheckRequest::default()).await.unwrap().into_inner();
+    watched.next().await.unwrap().unwrap();
+    drop(watched);
+    assert_eq!(calls.served("Check", "OK"), 1.0);
+    until(|| calls.served("Watch", "Canceled") == 1.0).await;
+}
+
+#[tokio::test]
+async fn a_call_is_not_counted_as_an_http_request_too() {
+    for with_http in [false, true] {
+        let registry = Registry::new();
+        let grpc = with_methods(Grpc::server().with_http(with_http)).layer(&registry).unwrap();
+        let address = serve_within(Http::new().layer(&registry).unwrap(), grpc).await;
+        let shop = Shop::at(address, GrpcLayer::disabled());
+        shop.place("tea").await.unwrap();
+        shop.place("not_found").await.unwrap_err();
+        shop.watch("1 2").await.unwrap().count().await;
+        assert_eq!(sum(&registry, "grpc_server_handled_total", &[]), 3.0);
+        let expected = if with_http { 3.0 } else { 0.0 };
+        assert_eq!(sum(&registry, "http_requests_total", &[]), expected, "with_http: {with_http}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_that_starts_is_handled_once() {
+    let calls = Calls::new().await;
+    let tasks = (0..8).map(|client| {
+        let shop = calls.shop.clone();
+        tokio::spawn(async move {
+            for call in 0..100 {
+                match (client + call) % 4 {
+                    0 => drop(shop.place("tea").await),
+                    1 => drop(shop.place("not_found").await),
+                    2 => drop(shop.chat(&["a", "b", "c"]).await.unwrap().next().await),
+                    _ => drop(shop.watch("1 2 3").await.unwrap().collect::<Vec<_>>().await),
+                }
+            }
+        })
+    });
+    futures::future::join_all(tasks).await;
+    assert_eq!(sum(&calls.client, "grpc_client_started_total", &[]), 800.0);
+    assert_eq!(sum(&calls.client, "grpc_client_handled_total", &[]), 800.0);
+    until(|| sum(&calls.server, "grpc_server_handled_total", &[]) == 800.0).await;
+    assert_eq!(sum(&calls.server, "grpc_server_started_total", &[]), 800.0);
+    for (method, code, expected) in [("Place", "OK", 200.0), ("Place", "NotFound", 200.0), ("Watch", "OK", 200.0)] {
+        assert_eq!((calls.served(method, code), calls.ended(method, code)), (expected, expected), "{method} {code}");
+    }
+}
+
+#[test]
+fn mistakes_in_the_settings_are_errors() {
+    let error = |grpc: Grpc| grpc.layer(&Registry::new()).unwrap_err().to_string();
+    assert!(error(Grpc::server()).starts_with("found no method; name the methods"));
+    assert!(error(Grpc::server().descriptors(b"proto".as_slice())).starts_with("the descriptors cannot be read"));
+    assert!(error(Grpc::server().method("shop", MethodKind::Unary)).starts_with("found the path `shop`"));
+    let twice = Grpc::client().method("/a.B/C", MethodKind::Unary).method("/a.B/C", MethodKind::BidiStream);
+    assert_eq!(error(twice), "`/a.B/C` is unary and bidi_stream; a method has one kind");
+    assert!(error(with_methods(Grpc::server()).buckets(&[2.0, 1.0])).contains("bucket"));
+}
+
+mod attributes {
+    use metrics_runtime::{Metrics, track};
+    use tests::page::Page;
+    use tonic::{Response, Status};
+
+    #[track(name = "orders", labels(code = |result| result.as_ref().map_or_else(Status::code, |_| tonic::Code::Ok)))]
+    async fn order(answer: Result<(), Status>) -> Result<Response<()>, Status> {
+        answer.map(Response::new)
+    }
+
+    #[tokio::test]
+    async fn what_a_client_has_done_wrong_is_not_a_failure() {
+        order(Ok(())).await.unwrap();
+        order(Err(Status::not_found("no such order"))).await.unwrap_err();
+        order(Err(Status::internal("the disk is full"))).await.unwrap_err();
+        order(Err(Status::cancelled("given up"))).await.unwrap_err();
+        let page = Page::parse_text(&Metrics::builder().build().unwrap().render()).unwrap();
+        for (code, status) in
+            [("OK", "success"), ("NotFound", "success"), ("Internal", "error"), ("Canceled", "cancelled")]
+        {
+            assert_eq!(page.value("orders_total", [("code", code), ("status", status)]), 1.0, "{code}");
+        }
+    }
+}
