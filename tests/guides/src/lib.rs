@@ -11,6 +11,7 @@ macro_rules! pages {
 
 pages! {
     facade: "facade.md"
+    grpc: "grpc.md"
     legacy_names: "legacy-names.md"
     observed_values: "observed-values.md"
     other_libraries: "other-libraries.md"
