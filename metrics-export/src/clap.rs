@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Error, FromArgMatches, Subcommand};
 
 use crate::command::{Action, Command, USAGE, interval_problem};
+use crate::histograms::Histograms;
 use crate::scrape::{Scrape, label};
 use crate::time::parse_duration;
 
@@ -67,7 +68,8 @@ fn subcommand(action: Action, name: &'static str) -> clap::Command {
 /// Adds the options of documents with queries.
 fn queries(command: clap::Command) -> clap::Command {
     let job = Arg::new("job").long("job").value_parser(NonEmptyStringValueParser::new()).value_name("NAME");
-    command.arg(job).arg(labels("replica-label"))
+    let form = Arg::new("histograms").long("histograms").value_parser(str::parse::<Histograms>).value_name("FORM");
+    command.arg(job).arg(labels("replica-label")).arg(form)
 }
 
 /// Returns an option that takes labels of targets.
@@ -99,6 +101,7 @@ impl FromArgMatches for Command {
             interval: matches.try_get_one::<Duration>("scrape-interval").ok().flatten().copied(),
             replicas: labels("replica-label"),
             deployments: labels("target-label"),
+            histograms: matches.try_get_one::<Histograms>("histograms").ok().flatten().copied(),
         };
         command.alerts = path("alerts");
         command.tests = path("tests");
@@ -131,6 +134,8 @@ mod tests {
             &["rules", "--job=shop", "--alerts", "a.toml"],
             &["rules", "--output", "r.yaml", "--tests", "t.yaml"],
             &["check", "--lock", "l", "d.json", "r.yaml"],
+            &["dashboard", "--histograms", "both"],
+            &["rules", "--histograms=native"],
             &["lint", "--accepted", "a"],
             &["dashboard", "--target-label=cluster", "--target-label", "namespace", "--scrape-interval", "1m"],
             &["kubernetes", "--replica-label", "replica", "--replica-label", "a", "--scrape-interval=15s"],
@@ -156,6 +161,8 @@ mod tests {
             &["rules", "--replica-label", "job"],
             &["docs", "--accepted", "a"],
             &["check", ""],
+            &["check", "--histograms", "both"],
+            &["rules", "--histograms", "sparse"],
         ] {
             assert!(parse(wrong).is_err() && Command::parse(wrong.iter().copied()).is_err(), "{wrong:?}");
         }

@@ -13,6 +13,7 @@ use crate::accepted;
 use crate::contract::Contract;
 use crate::error::debug_as_display;
 use crate::export::Export;
+use crate::histograms::{Histograms, HistogramsError};
 use crate::kubernetes::JobError;
 use crate::lint;
 use crate::rules::AlertError;
@@ -40,6 +41,8 @@ metrics lint         violations of naming conventions, and the number of series
   --job NAME               dashboard, rules, kubernetes: the value of the label `job` [default: the namespace]
   --scrape-interval TIME   dashboard, kubernetes: the time between two scrapes [default: 30s]
   --replica-label NAME     dashboard, rules, kubernetes: a label that only tells copies of one series apart; repeatable
+  --histograms FORM        dashboard, rules, kubernetes: the stored buckets of histograms that have both: `classic`,
+                           `native` or `both` [default: classic]
   --target-label NAME      dashboard: a label to choose targets by, such as `cluster` or `namespace`; repeatable
   --alerts FILE            rules, kubernetes: the settings of alerts: which are left out, thresholds, windows, severities
   --tests FILE             rules: also write unit tests of the rules for `promtool test rules`; needs --output
@@ -211,7 +214,7 @@ fn is_help(arg: &OsStr) -> bool {
 fn not_utf8(arg: &OsStr) -> CommandError {
     let arg = arg.to_string_lossy();
     usage(match arg.split_once('=') {
-        Some((option @ ("--job" | "--replica-label" | "--target-label"), _)) => {
+        Some((option @ ("--job" | "--replica-label" | "--target-label" | "--histograms"), _)) => {
             format!("{option} takes a name in UTF-8")
         }
         Some((option @ ("--output" | "--lock" | "--accepted" | "--alerts" | "--tests"), _)) => {
@@ -288,7 +291,7 @@ impl Command {
                 "--alerts" => set(&option, &mut command.alerts, value()?)?,
                 "--tests" => set(&option, &mut command.tests, value()?)?,
                 "--accepted" => set(&option, &mut command.accepted, value()?)?,
-                "--job" | "--scrape-interval" | "--replica-label" | "--target-label" => {
+                "--job" | "--scrape-interval" | "--replica-label" | "--target-label" | "--histograms" => {
                     let value = value()?.into_string();
                     let value = value.map_err(|_| usage(format!("{option} takes a name in UTF-8")))?;
                     match option.as_str() {
@@ -296,6 +299,11 @@ impl Command {
                         "--scrape-interval" => {
                             let interval = parse_duration(&value).ok_or_else(|| usage(interval_problem(&value)))?;
                             set(&option, &mut command.scrape.interval, interval)?;
+                        }
+                        "--histograms" => {
+                            let form: Histograms =
+                                value.parse().map_err(|error: HistogramsError| usage(error.to_string()))?;
+                            set(&option, &mut command.scrape.histograms, form)?;
                         }
                         "--replica-label" => scrape::add(&mut command.scrape.replicas, value)?,
                         _ => scrape::add(&mut command.scrape.deployments, value)?,
@@ -313,10 +321,11 @@ impl Command {
         let queries = matches!(self.action, Action::Dashboard | Action::Rules | Action::Kubernetes);
         let scrapes = matches!(self.action, Action::Dashboard | Action::Kubernetes);
         let alerts = matches!(self.action, Action::Rules | Action::Kubernetes);
-        let Scrape { interval, replicas, deployments } = &self.scrape;
+        let Scrape { interval, replicas, deployments, histograms } = &self.scrape;
         for (given, allowed, problem) in [
             (self.job.is_some(), queries, "--job is for `dashboard`, `rules` and `kubernetes`"),
             (!replicas.is_empty(), queries, "--replica-label is for `dashboard`, `rules` and `kubernetes`"),
+            (histograms.is_some(), queries, "--histograms is for `dashboard`, `rules` and `kubernetes`"),
             (interval.is_some(), scrapes, "--scrape-interval is for `dashboard` and `kubernetes`"),
             (!deployments.is_empty(), self.action == Action::Dashboard, "--target-label is for `dashboard`"),
             (self.accepted.is_some(), self.action == Action::Lint, "--accepted is for `lint`"),

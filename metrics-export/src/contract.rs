@@ -39,6 +39,8 @@ pub(crate) struct Entry {
     /// The values of labels of which the program knows all.
     values: BTreeMap<String, BTreeSet<String>>,
     buckets: Vec<f64>,
+    /// `true` for a histogram with native buckets.
+    native: bool,
 }
 
 /// The error of a lock file that cannot be read.
@@ -68,6 +70,7 @@ impl Contract {
                 labels: metric.labels.iter().map(|label| label.name.clone()).collect(),
                 values: values(metric),
                 buckets: metric.buckets.clone(),
+                native: metric.native,
             };
             (metric.name.clone(), entry)
         });
@@ -117,7 +120,7 @@ impl Contract {
                         return Err(error(format!("`{name}` is listed twice")));
                     }
                     let (labels, values) = (BTreeSet::new(), BTreeMap::new());
-                    let entry = Entry { kind, unit: None, labels, values, buckets: Vec::new() };
+                    let entry = Entry { kind, unit: None, labels, values, buckets: Vec::new(), native: false };
                     current = Some(contract.metrics.entry(name.clone()).or_insert(entry));
                 }
                 ("unit", true, Some(entry)) => entry.unit = words.into_iter().next(),
@@ -128,8 +131,9 @@ impl Contract {
                         entry.buckets.push(bound);
                     }
                 }
+                ("native", true, Some(entry)) => entry.native = true,
                 (word, true, _) => {
-                    let expected = "`unit`, `labels`, `values` or `buckets` of a metric";
+                    let expected = "`unit`, `labels`, `values`, `buckets` or `native` of a metric";
                     return Err(error(format!("found `{word}`, expected {expected}")));
                 }
             }
@@ -187,8 +191,17 @@ impl Contract {
             // Nor does it tell the buckets.
             let differ = entry.buckets != old.buckets && is_known;
             let is_histogram = entry.kind == MetricKind::Histogram && old.kind == MetricKind::Histogram;
-            if differ && !(is_histogram && (entry.buckets.is_empty() || old.buckets.is_empty())) {
+            let is_untold = |entry: &Entry| entry.buckets.is_empty() && !entry.native;
+            if differ && !(is_histogram && (is_untold(entry) || is_untold(old))) {
                 breaks(format!("its buckets are {} and were {}", bounds(&entry.buckets), bounds(&old.buckets)));
+            }
+            match (old.native, entry.native) {
+                (true, false) => breaks("it has no native buckets any more".to_owned()),
+                (false, true) => breaks(
+                    "it has native buckets: a Prometheus that stores them drops `_bucket`, `_sum` and `_count`"
+                        .to_owned(),
+                ),
+                _ => {}
             }
         }
         for label in self.constant.symmetric_difference(&now.constant) {
@@ -273,6 +286,9 @@ impl fmt::Display for Contract {
             }
             if !entry.buckets.is_empty() {
                 writeln!(f, "  buckets {}", bounds(&entry.buckets))?;
+            }
+            if entry.native {
+                writeln!(f, "  native")?;
             }
         }
         Ok(())
@@ -359,6 +375,24 @@ mod tests {
     }
 
     #[test]
+    fn a_histogram_that_becomes_native_breaks_queries_of_classic_buckets_and_the_other_way_round() {
+        let with = |buckets: &str| parse(&LOCK.replace("  buckets 0.1 0.5 1\n", buckets));
+        let [classic, beside, only] =
+            ["  buckets 0.1 0.5 1\n", "  buckets 0.1 0.5 1\n  native\n", "  native\n"].map(with);
+        let breaks = |from: &Contract, to: &Contract| {
+            from.difference(to).breaks.into_iter().map(|(_, change)| change).collect::<Vec<_>>()
+        };
+        let added = "it has native buckets: a Prometheus that stores them drops `_bucket`, `_sum` and `_count`";
+        let removed = "it has no native buckets any more";
+        assert_eq!(breaks(&classic, &beside), [added]);
+        assert_eq!(breaks(&beside, &classic), [removed]);
+        assert_eq!(breaks(&beside, &only), ["its buckets are none and were 0.1 0.5 1"]);
+        assert_eq!(breaks(&only, &beside), ["its buckets are 0.1 0.5 1 and were none"]);
+        assert_eq!(breaks(&classic, &only), ["its buckets are none and were 0.1 0.5 1", added]);
+        assert_eq!(parse(&only.to_string()), only);
+    }
+
+    #[test]
     fn what_a_collector_does_not_tell_yet_is_not_judged() {
         assert_eq!(breaks("histogram wait", "unknown wait"), [""; 0]);
         assert_eq!(breaks("counter jobs", "unknown jobs"), [""; 0]);
@@ -390,7 +424,7 @@ mod tests {
             ("version 1\ncounter a_total\ncounter a_total\n", "line 3: `a_total` is listed twice"),
             (
                 "version 1\n  unit seconds\n",
-                "line 2: found `unit`, expected `unit`, `labels`, `values` or `buckets` of a metric",
+                "line 2: found `unit`, expected `unit`, `labels`, `values`, `buckets` or `native` of a metric",
             ),
             ("version 1\ngauge a\n  values b \"c", "line 3: `\"c` does not end with a quote"),
             ("version 1\ngauge a\n  labels b\n  values c d\n", "line 4: `c` is not one of the labels above"),

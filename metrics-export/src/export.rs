@@ -5,6 +5,7 @@ use std::time::Duration;
 use metrics_runtime::Metrics;
 
 use crate::contract::Contract;
+use crate::histograms::Histograms;
 use crate::kubernetes::{self, JobError};
 use crate::model::Model;
 use crate::rules::{self, AlertError, AlertSettings, Target};
@@ -82,6 +83,27 @@ impl Export {
         Ok(self)
     }
 
+    /// Sets the buckets that dashboard and rules query, of histograms that have classic and native ones. The default is
+    /// the classic ones.
+    ///
+    /// ```
+    /// use metrics_export::{Export, Histograms};
+    /// use metrics_runtime::{Descriptor, Metrics, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let wait = Descriptor::histogram("wait_seconds", "Time in the queue.", vec![0.1, 1.0]).unit("seconds").native();
+    /// registry.histogram(wait)?;
+    /// let export = Export::new(&Metrics::builder().registry(&registry).build()?);
+    /// assert!(export.dashboard().contains("(rate(wait_seconds_bucket{"));
+    /// assert!(export.histograms(Histograms::Native).dashboard().contains("(rate(wait_seconds{"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn histograms(mut self, form: Histograms) -> Self {
+        self.scrape.histograms = Some(form);
+        self
+    }
+
     /// Sets the job, if there is one, and all settings of scrapes.
     pub(crate) fn scraped(self, job: Option<String>, scrape: Scrape) -> Self {
         Self { job, scrape, ..self }
@@ -92,7 +114,7 @@ impl Export {
     }
 
     fn target(&self) -> Target<'_> {
-        Target::job(self.job_or_service()).without(&self.scrape.replicas)
+        Target::job(self.job_or_service()).scraped(&self.scrape)
     }
 
     /// Sets which alerts are left out, and the thresholds, windows, durations and severities of the others. Adds to the
@@ -128,7 +150,7 @@ impl Export {
     ///
     /// Each test is a scenario, such as a deploy or a burst of errors. Each alert has to fire in its scenarios, to end
     /// after them, and to be silent in all others. An alert that is set to fire only after more than six hours is not
-    /// tested.
+    /// tested, and neither is one that reads native histograms alone.
     #[must_use]
     pub fn rule_tests(&self, file: &str) -> String {
         let target = self.target();
@@ -158,7 +180,7 @@ impl Export {
     }
 
     /// Returns the contract for `metrics.lock`: names, kinds, units, labels with their known values, and buckets of all
-    /// metrics. Those of the toolkit are in it because an upgrade that changes them breaks dashboards too.
+    /// metrics, classic and native. Those of the toolkit are in it because an upgrade that changes them breaks dashboards too.
     #[must_use]
     pub fn lock(&self) -> String {
         Contract::of(&self.model).to_string()

@@ -34,7 +34,7 @@ pub(crate) fn yaml(model: &Model, job: &str, scrape: &Scrape, alerts: &AlertSett
         return Err(JobError { job: job.to_owned() });
     }
     let name = object_name(job);
-    let target = Target::in_namespaces(job).without(&scrape.replicas);
+    let target = Target::in_namespaces(job).scraped(scrape);
     let rules = rules::node(&rules::groups(model, target, alerts));
     let port = if model.listen.is_some() { "metrics" } else { "http" };
     let mut endpoint = map([

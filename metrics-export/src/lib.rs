@@ -11,6 +11,7 @@
 //!
 //! - [`Export`] returns each document as text.
 //! - [`Command`] adds the same documents to the command line of a service.
+//! - [`Histograms`] chooses the stored form of histograms that have native buckets.
 //!
 //! # Example
 //!
@@ -50,6 +51,7 @@ mod document;
 mod error;
 mod export;
 mod hash;
+mod histograms;
 mod kubernetes;
 mod lint;
 mod metric;
@@ -66,6 +68,7 @@ mod usages;
 
 pub use command::{Command, CommandError, USAGE};
 pub use export::Export;
+pub use histograms::{Histograms, HistogramsError};
 pub use kubernetes::JobError;
 pub use rules::{AlertError, AlertSetting, AlertSettings};
 pub use scrape::LabelError;

@@ -5,6 +5,8 @@ use std::fmt;
 use metrics_runtime::Declaration;
 use metrics_runtime::description::{LabelDescription, MetricKind, Origin};
 
+use crate::histograms::Histogram;
+
 /// One metric.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Metric {
@@ -91,6 +93,12 @@ impl fmt::Display for WorstCase {
 }
 
 impl Metric {
+    /// Returns the histogram in queries. A collector does not tell its buckets before it has a series.
+    pub(crate) fn histogram(&self) -> Histogram {
+        let has_classic = !self.native || !self.buckets.is_empty();
+        Histogram { name: self.name.clone(), has_classic, has_native: self.native }
+    }
+
     /// Returns `true` if the kind is only known when the metric has a series.
     pub(crate) fn is_undetermined(&self) -> bool {
         self.kind == MetricKind::Unknown && !self.exists

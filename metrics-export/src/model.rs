@@ -8,6 +8,7 @@ use metrics_runtime::description::{
 };
 use metrics_runtime::{Metrics, Outcome, Source};
 
+use crate::histograms::Measure;
 use crate::metric::{Metric, Role};
 use crate::names::{is_common, unit};
 use crate::roles::{Function, Http, STATUS, functions, http, role};
@@ -179,11 +180,14 @@ fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner>
         metric.origin != Origin::Collector && from_start && is_counted && is_own(&metric.name)
     });
     let owner = |series, counter| Owner { series, counter, prefix: prefix.to_owned() };
-    match candidates.clone().find(|metric| !rises(metric)).or_else(|| candidates.clone().next()) {
+    let measure = |metric: &Metric| match metric.kind {
         // A histogram has no series without a suffix.
-        Some(metric) if metric.kind == MetricKind::Histogram => Some(owner(format!("{}_count", metric.name), true)),
-        Some(metric) => Some(owner(metric.name.clone(), rises(metric))),
-        None => http.filter(|http| is_own(&http.requests)).map(|http| owner(http.requests.clone(), true)),
+        MetricKind::Histogram => Measure::Count(metric.histogram()),
+        _ => Measure::from(&metric.name),
+    };
+    match candidates.clone().find(|metric| !rises(metric)).or_else(|| candidates.clone().next()) {
+        Some(metric) => Some(owner(measure(metric), rises(metric))),
+        None => http.filter(|http| is_own(http.requests.metric())).map(|http| owner(http.requests.clone(), true)),
     }
 }
 
@@ -235,6 +239,6 @@ mod tests {
         assert_eq!(role("metrics_runtime_label_overflow_total"), Some(Role::Own));
         assert_eq!(role("http_requests_total"), Some(Role::Http));
         let http = model.http.expect("HTTP is recorded");
-        assert_eq!((http.requests.as_str(), http.route.as_str()), ("shop_http_requests_total", "endpoint"));
+        assert_eq!((http.requests.metric(), http.route.as_str()), ("shop_http_requests_total", "endpoint"));
     }
 }

@@ -67,15 +67,24 @@ pub(crate) fn largest<L: AsRef<str>>(number: u32, by: &[L], operand: Expr) -> Ex
     Expr::Aggregate { operator: "topk", by, number: Some(number), operand: Box::new(operand) }
 }
 
-/// Returns the largest of the series that differ only in these labels.
-pub(crate) fn largest_without(labels: &[String], operand: Expr) -> Expr {
-    Expr::Without { operator: "max", labels: labels.to_vec(), operand: Box::new(operand) }
+/// Returns `operator without (labels) (operand)`.
+pub(crate) fn without(operator: &'static str, labels: &[String], operand: Expr) -> Expr {
+    Expr::Without { operator, labels: labels.to_vec(), operand: Box::new(operand) }
 }
 
 /// Returns `label_replace(operand, label, replacement, source, regex)`.
 pub(crate) fn label_replace(operand: Expr, [label, replacement, source, regex]: [&str; 4]) -> Expr {
     let texts = [label, replacement, source, regex].map(|text| Expr::Text(text.to_owned()));
     call("label_replace", [operand].into_iter().chain(texts))
+}
+
+/// Joins expressions with `or`, or returns `None` if there are none. The nesting of many is a tree of little depth.
+pub(crate) fn joined(mut exprs: Vec<Expr>) -> Option<Expr> {
+    let rest = exprs.split_off(exprs.len().div_ceil(2));
+    if rest.is_empty() {
+        return exprs.pop();
+    }
+    joined(exprs).into_iter().chain(joined(rest)).reduce(|one, other| one.binary("or", other))
 }
 
 impl Expr {
@@ -87,12 +96,19 @@ impl Expr {
         self
     }
 
-    /// Returns the selector at a time before the evaluation.
+    /// Returns the expression with its selectors at a time before the evaluation.
     pub(crate) fn offset(self, by: &str) -> Self {
         match self {
             Self::Without { operator, labels, operand } => {
                 Self::Without { operator, labels, operand: Box::new(operand.offset(by)) }
             }
+            Self::Call { function, arguments } => {
+                call(function, arguments.into_iter().map(|argument| argument.offset(by)))
+            }
+            Self::Binary { left, operator, modifier, right } => {
+                left.offset(by).modified(operator, &modifier, right.offset(by))
+            }
+            Self::Number(value) => Self::Number(value),
             series => Self::Offset { series: Box::new(series), by: by.to_owned() },
         }
     }

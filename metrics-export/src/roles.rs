@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use metrics_runtime::Source;
 use metrics_runtime::description::MetricKind;
 
+use crate::histograms::Measure;
 use crate::metric::{Metric, Role};
 use crate::names::{is_overdue, is_own, is_process};
 use crate::promql::{Compare, Matcher, matcher};
@@ -16,7 +17,7 @@ use crate::promql::{Compare, Matcher, matcher};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Http {
     /// The counter of requests, or the count of the duration histogram.
-    pub(crate) requests: String,
+    pub(crate) requests: Measure,
     /// The histogram of their duration.
     pub(crate) duration: Option<Metric>,
     /// The label of the route.
@@ -30,6 +31,11 @@ pub(crate) struct Http {
 }
 
 impl Http {
+    /// Returns the histogram of the duration if it also counts the requests.
+    pub(crate) fn counting_duration(&self) -> Option<&Metric> {
+        self.duration.as_ref().filter(|duration| duration.name == self.requests.metric())
+    }
+
     /// Returns a matcher for requests that the server failed. A client that disconnected before the response (499) or
     /// sent a bad request is not a failure.
     pub(crate) fn failed(&self) -> Matcher {
@@ -163,9 +169,9 @@ pub(crate) fn http(metrics: &[Metric]) -> Option<Http> {
     });
     Some(Http {
         requests: if counted.kind == MetricKind::Histogram {
-            format!("{}_count", counted.name)
+            Measure::Count(counted.histogram())
         } else {
-            counted.name.clone()
+            Measure::from(&counted.name)
         },
         duration: timed.cloned(),
         route: route.to_owned(),
@@ -203,7 +209,7 @@ mod tests {
         let metrics = Metrics::builder().registry(&Registry::new()).http(http).objective("/orders", objective);
         let model = Model::new(&metrics.build().unwrap());
         assert_eq!(model.find("http_requests_overdue_total").map(|metric| metric.role), Some(Role::Http));
-        assert_eq!(model.http.unwrap().requests, "http_requests_total");
+        assert_eq!(model.http.unwrap().requests.series(), "http_requests_total");
     }
 
     #[test]
@@ -217,7 +223,7 @@ mod tests {
         let mut metrics = Model::new(&Metrics::builder().registry(&registry).build().unwrap()).metrics;
         metrics.retain(|metric| metric.base.contains("server") || metric.base.contains("checkout"));
         let http = http(&metrics).expect("requests are counted by the histogram");
-        assert_eq!(http.requests, "http_server_request_duration_seconds_count");
+        assert_eq!(http.requests.series(), "http_server_request_duration_seconds_count");
         assert_eq!((http.route.as_str(), http.status.as_str()), ("http_route", "http_response_status_code"));
         assert_eq!(http.in_flight.as_deref(), Some("http_server_active_requests"));
     }

@@ -1,7 +1,8 @@
 //! The selectors of one document: the job, the instances and the window that all queries share.
 
+use crate::histograms::{Histogram, Histograms, Measure};
 use crate::names::is_common;
-use crate::promql::{Compare, Expr, Matcher, aggregate, call, label_replace, largest_without, matcher};
+use crate::promql::{Compare, Expr, Matcher, aggregate, call, joined, label_replace, matcher, without};
 use crate::scrape::Scrape;
 
 /// The quantiles of panels and recording rules, with their names.
@@ -12,6 +13,12 @@ const STEP: &str = "15s";
 
 /// The label that tells functions apart.
 pub(crate) const FUNCTION: &str = "function";
+
+/// The variable of a dashboard whose value decides which form of histograms is shown.
+pub(crate) const FORMS: &str = "histograms";
+
+/// A label that no series has, to match the value of [`FORMS`] with: names that begin with two `_` are reserved.
+const NO_LABEL: &str = "__histograms__";
 
 /// The metrics of many functions, selected by their names.
 #[derive(Clone, Debug)]
@@ -27,8 +34,8 @@ pub(crate) struct Names {
 /// A series that only the instances of one service have.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Owner {
-    /// The name of the series. Each instance has it from the start.
-    pub(crate) series: String,
+    /// The series. Each instance has it from the start.
+    pub(crate) series: Measure,
     /// `true` if the series is a counter.
     pub(crate) counter: bool,
     /// The prefix of the service's own metrics; empty without a namespace.
@@ -58,6 +65,9 @@ pub(crate) struct Scope {
     replicas: Vec<String>,
     /// The time between two samples.
     step: String,
+    histograms: Histograms,
+    /// `true` if a variable decides which form is shown, in place of which form is stored.
+    chooses_form: bool,
 }
 
 impl Scope {
@@ -67,19 +77,39 @@ impl Scope {
         let matchers: Vec<_> =
             chosen(scrape).map(|name| matcher(name, Compare::Matches, &format!("${name}"))).collect();
         let owner = owner.map(|owner| (owner.clone(), matchers.clone()));
-        let (replicas, step) = (scrape.replicas.clone(), scrape.interval());
-        Self { matchers, window: "$__rate_interval".to_owned(), owner, replicas, step }
+        Self {
+            matchers,
+            window: "$__rate_interval".to_owned(),
+            owner,
+            replicas: scrape.replicas.clone(),
+            step: scrape.interval(),
+            histograms: scrape.histograms(),
+            chooses_form: true,
+        }
     }
 
     /// Creates the scope of rules for one job.
     pub(crate) fn job(job: &str, window: &str) -> Self {
-        let matchers = vec![matcher("job", Compare::Is, job)];
-        Self { matchers, window: window.to_owned(), owner: None, replicas: Vec::new(), step: STEP.to_owned() }
+        Self {
+            matchers: vec![matcher("job", Compare::Is, job)],
+            window: window.to_owned(),
+            owner: None,
+            replicas: Vec::new(),
+            step: STEP.to_owned(),
+            histograms: Histograms::default(),
+            chooses_form: false,
+        }
     }
 
     /// Leaves these labels out of all queries: series that differ in them alone are one.
     pub(crate) fn without(mut self, replicas: &[String]) -> Self {
         self.replicas = replicas.to_vec();
+        self
+    }
+
+    /// Queries histograms in this form.
+    pub(crate) const fn with_histograms(mut self, form: Histograms) -> Self {
+        self.histograms = form;
         self
     }
 
@@ -90,15 +120,79 @@ impl Scope {
         scope
     }
 
-    /// Returns the current values of a metric.
-    pub(crate) fn now(&self, metric: &str) -> Expr {
-        self.owned(self.is_shared(metric), self.once(self.series(metric, None)))
+    /// Returns the form in which a histogram is queried.
+    pub(crate) fn form(&self, histogram: &Histogram) -> Histograms {
+        histogram.form(self.histograms)
+    }
+
+    /// Returns `true` if only native buckets of the histogram are queried.
+    pub(crate) fn is_native(&self, histogram: &Histogram) -> bool {
+        self.form(histogram) == Histograms::Native
+    }
+
+    /// Returns a scope for each form of histograms that are queried in this form. Of two, one selects what is stored, or
+    /// what the user of a dashboard has chosen.
+    pub(crate) fn forms(&self, form: Histograms) -> Vec<Self> {
+        if form != Histograms::Both {
+            return vec![self.clone()];
+        }
+        // One value of the variable matches the empty value of a missing label, `.*`, and the other one does not, `.+`.
+        let forms = [(Histograms::Classic, Compare::Matches), (Histograms::Native, Compare::MatchesNot)];
+        let scopes = forms.into_iter().map(|(form, compare)| {
+            let chosen = self.chooses_form.then(|| matcher(NO_LABEL, compare, &format!("${FORMS}")));
+            self.with(chosen).with_histograms(form)
+        });
+        scopes.collect()
+    }
+
+    /// Joins the queries of all forms of a histogram with `or`: without samples in one of them, the result is that of the
+    /// other one.
+    pub(crate) fn each_form(&self, histogram: &Histogram, query: impl Fn(&Self) -> Expr) -> Expr {
+        let queries = self.forms(self.form(histogram)).iter().map(query).collect();
+        joined(queries).unwrap_or(Expr::Number(f64::NAN))
+    }
+
+    /// Returns `of(series)`, with the number in each histogram in place of native ones.
+    fn read(&self, measure: &Measure, window: Option<&str>, of: impl Fn(Expr) -> Expr) -> Expr {
+        let metric = measure.metric();
+        let read = |scope: &Self| {
+            let expr = if measure.histogram().is_some_and(|histogram| scope.is_native(histogram)) {
+                measure.of_native(of(scope.series(metric, window)))
+            } else {
+                of(scope.with(measure.bucket()).series(&measure.series(), window))
+            };
+            scope.owned(scope.is_shared(metric), scope.once(expr))
+        };
+        measure.histogram().map_or_else(|| read(self), |histogram| self.each_form(histogram, read))
+    }
+
+    /// Returns the current values.
+    pub(crate) fn now(&self, measure: impl Into<Measure>) -> Expr {
+        self.read(&measure.into(), None, |series| series)
     }
 
     /// Returns `function(metric[window])`.
-    pub(crate) fn windowed(&self, function: &'static str, metric: &str) -> Expr {
-        let windowed = call(function, [self.series(metric, Some(self.window.clone()))]);
-        self.owned(self.is_shared(metric), self.once(windowed))
+    pub(crate) fn windowed(&self, function: &'static str, measure: impl Into<Measure>) -> Expr {
+        self.read(&measure.into(), Some(&self.window), |series| call(function, [series]))
+    }
+
+    /// Returns the number of native histograms within the window.
+    pub(crate) fn native_samples(&self, histogram: &Histogram) -> Expr {
+        self.once(call("count_over_time", [self.series(&histogram.name, Some(&self.window))]))
+    }
+
+    /// Returns the selector of a series for the values of its labels.
+    pub(crate) fn selector(&self, measure: &Measure, matchers: &[Matcher]) -> Expr {
+        let form = measure.histogram().map_or(Histograms::Classic, |histogram| self.form(histogram));
+        let (metric, name) = match form {
+            Histograms::Classic => (measure.series(), None),
+            Histograms::Native => (measure.metric().to_owned(), None),
+            Histograms::Both => {
+                let names = format!("{}|{}", measure.series(), measure.metric());
+                (String::new(), Some(matcher("__name__", Compare::Matches, &names)))
+            }
+        };
+        Expr::Series { metric, matchers: name.into_iter().chain(matchers.iter().cloned()).collect(), window: None }
     }
 
     /// Returns how often a gauge that only grows, such as a time, has grown within the window.
@@ -135,7 +229,7 @@ impl Scope {
 
     /// Merges the copies of each series.
     fn once(&self, expr: Expr) -> Expr {
-        if self.replicas.is_empty() { expr } else { largest_without(&self.replicas, expr) }
+        if self.replicas.is_empty() { expr } else { without("max", &self.replicas, expr) }
     }
 
     /// Returns `true` if other services may also have this metric, and users may select them.
@@ -143,7 +237,8 @@ impl Scope {
         self.owner.as_ref().is_some_and(|(owner, _)| owner.shares(metric))
     }
 
-    fn series(&self, metric: &str, window: Option<String>) -> Expr {
+    fn series(&self, metric: &str, window: Option<&str>) -> Expr {
+        let window = window.map(str::to_owned);
         Expr::Series { metric: metric.to_owned(), matchers: self.matchers.clone(), window }
     }
 
@@ -151,10 +246,10 @@ impl Scope {
     fn owned(&self, shared: bool, expr: Expr) -> Expr {
         match &self.owner {
             Some((owner, matchers)) if shared => {
-                let window = owner.counter.then(|| self.window.clone());
-                let series = Expr::Series { metric: owner.series.clone(), matchers: matchers.clone(), window };
+                let scope = Self { matchers: matchers.clone(), owner: None, replicas: Vec::new(), ..self.clone() };
                 // Grafana's linter rejects a counter without a rate.
-                let series = if owner.counter { call("rate", [series]) } else { series };
+                let series =
+                    if owner.counter { scope.windowed("rate", &owner.series) } else { scope.now(&owner.series) };
                 let on: Vec<_> = matchers.iter().map(|matcher| matcher.label.as_str()).collect();
                 expr.modified("and", &format!("on ({})", on.join(", ")), series)
             }
@@ -163,24 +258,36 @@ impl Scope {
     }
 
     /// Returns `sum by (by) (rate(metric[window]))`, for counters only.
-    pub(crate) fn rate<L: AsRef<str>>(&self, metric: &str, by: &[L]) -> Expr {
-        aggregate("sum", by, self.windowed("rate", metric))
+    pub(crate) fn rate<L: AsRef<str>>(&self, counter: impl Into<Measure>, by: &[L]) -> Expr {
+        aggregate("sum", by, self.windowed("rate", counter))
     }
 
     /// Returns the increase of a counter within the window.
-    pub(crate) fn increase<L: AsRef<str>>(&self, metric: &str, by: &[L]) -> Expr {
-        aggregate("sum", by, self.windowed("increase", metric))
+    pub(crate) fn increase<L: AsRef<str>>(&self, counter: impl Into<Measure>, by: &[L]) -> Expr {
+        aggregate("sum", by, self.windowed("increase", counter))
+    }
+
+    /// Returns the rates of the buckets of a histogram, summed by these labels.
+    pub(crate) fn buckets<L: AsRef<str>>(&self, histogram: &Histogram, by: &[L]) -> Expr {
+        self.each_form(histogram, |scope| {
+            if !scope.is_native(histogram) {
+                let by: Vec<_> = by.iter().map(AsRef::as_ref).chain(["le"]).collect();
+                return scope.rate(&histogram.classic("bucket"), &by);
+            }
+            // Copies are summed too, which changes no quantile: of histograms, Prometheus 2 computes no maximum.
+            let rate = call("rate", [scope.series(&histogram.name, Some(&scope.window))]);
+            aggregate("sum", by, scope.owned(scope.is_shared(&histogram.name), rate))
+        })
     }
 
     /// Returns a quantile over the summed buckets of all instances.
-    pub(crate) fn quantile<L: AsRef<str>>(&self, quantile: f64, histogram: &str, by: &[L]) -> Expr {
-        let by: Vec<_> = by.iter().map(AsRef::as_ref).chain(["le"]).collect();
-        quantile_of(quantile, self.rate(&format!("{histogram}_bucket"), &by))
+    pub(crate) fn quantile<L: AsRef<str>>(&self, quantile: f64, histogram: &Histogram, by: &[L]) -> Expr {
+        self.each_form(histogram, |scope| quantile_of(quantile, scope.buckets(histogram, by)))
     }
 
-    /// Returns the mean of the observations.
-    pub(crate) fn mean<L: AsRef<str>>(&self, histogram: &str, by: &[L]) -> Expr {
-        let [sum, count] = ["sum", "count"].map(|suffix| self.rate(&format!("{histogram}_{suffix}"), by));
+    /// Returns the mean of the observations of a summary.
+    pub(crate) fn mean<L: AsRef<str>>(&self, summary: &str, by: &[L]) -> Expr {
+        let [sum, count] = ["sum", "count"].map(|suffix| self.rate(&format!("{summary}_{suffix}"), by));
         sum.binary("/", count.compared(">", 0.0))
     }
 }
@@ -218,7 +325,8 @@ mod tests {
 
     #[test]
     fn metrics_that_other_services_have_too_are_limited_to_the_owner() {
-        let owner = |prefix: &str| Owner { series: "shop_open".to_owned(), counter: false, prefix: prefix.to_owned() };
+        let owner =
+            |prefix: &str| Owner { series: Measure::from("shop_open"), counter: false, prefix: prefix.to_owned() };
         let rate = |owner: Owner, metric: &str| {
             let scope =
                 Scope::dashboard(Some(&owner), &Scrape::default()).with([matcher("cause", Compare::Is, "panic")]);
@@ -239,11 +347,67 @@ mod tests {
 
     #[test]
     fn quantiles_come_from_summed_buckets_and_are_absent_without_observations() {
+        let wait = Histogram::in_form("wait_seconds", Histograms::Classic);
         assert_eq!(
-            Scope::dashboard(None, &Scrape::default()).quantile(0.95, "wait_seconds", &["route"]).to_string(),
+            Scope::dashboard(None, &Scrape::default()).quantile(0.95, &wait, &["route"]).to_string(),
             "histogram_quantile(0.95, sum by (route, le) \
              (rate(wait_seconds_bucket{job=~\"$job\", instance=~\"$instance\"}[$__rate_interval]))) >= -Inf"
         );
+    }
+
+    #[test]
+    fn native_histograms_are_queried_by_their_own_name() {
+        let scope = |form| Scope::job("shop", "5m").with_histograms(form);
+        let wait = Histogram::in_form("wait_seconds", Histograms::Both);
+        let native = "histogram_quantile(0.95, sum by (route) (rate(wait_seconds{job=\"shop\"}[5m]))) >= -Inf";
+        assert_eq!(scope(Histograms::Native).quantile(0.95, &wait, &["route"]).to_string(), native);
+        // In both forms, the one that is stored has the samples.
+        let classic =
+            "histogram_quantile(0.95, sum by (route, le) (rate(wait_seconds_bucket{job=\"shop\"}[5m]))) >= -Inf";
+        let both = scope(Histograms::Both);
+        assert_eq!(both.quantile(0.95, &wait, &["route"]).to_string(), format!("({classic}) or ({native})"));
+        assert_eq!(
+            both.rate(Measure::Count(wait.clone()), &["route"]).to_string(),
+            "sum by (route) (rate(wait_seconds_count{job=\"shop\"}[5m]) or \
+             histogram_count(rate(wait_seconds{job=\"shop\"}[5m])))"
+        );
+        assert_eq!(
+            both.selector(&Measure::Count(wait), &[]).to_string(),
+            "{__name__=~\"wait_seconds_count|wait_seconds\"}"
+        );
+        // Without one of the forms, the other one is queried.
+        for form in Histograms::ALL {
+            let only = |form| Histogram::in_form("wait_seconds", form);
+            assert_eq!(scope(form).quantile(0.95, &only(Histograms::Native), &["route"]).to_string(), native);
+            assert_eq!(scope(form).quantile(0.95, &only(Histograms::Classic), &["route"]).to_string(), classic);
+        }
+    }
+
+    #[test]
+    fn a_variable_of_the_dashboard_chooses_one_of_both_forms() {
+        let scrape = Scrape { histograms: Some(Histograms::Both), ..Scrape::default() };
+        let wait = Histogram::in_form("wait_seconds", Histograms::Both);
+        let buckets = Scope::dashboard(None, &scrape).buckets::<&str>(&wait, &[]).to_string();
+        let target = "job=~\"$job\", instance=~\"$instance\"";
+        assert_eq!(
+            buckets,
+            format!(
+                "sum by (le) (rate(wait_seconds_bucket{{{target}, __histograms__=~\"$histograms\"}}[$__rate_interval])) or \
+                 sum(rate(wait_seconds{{{target}, __histograms__!~\"$histograms\"}}[$__rate_interval]))"
+            )
+        );
+    }
+
+    #[test]
+    fn the_owner_is_queried_in_the_stored_form_whatever_the_metric_has() {
+        let series = Measure::Count(Histogram::in_form("shop_wait_seconds", Histograms::Both));
+        let owner = Owner { series, counter: true, prefix: "shop_".to_owned() };
+        let scrape = Scrape { histograms: Some(Histograms::Native), ..Scrape::default() };
+        let scope = Scope::dashboard(Some(&owner), &scrape);
+        let own = Histogram::in_form("metrics_runtime_scrape_duration_seconds", Histograms::Classic);
+        let buckets = scope.buckets::<&str>(&own, &[]).to_string();
+        assert!(buckets.contains("rate(metrics_runtime_scrape_duration_seconds_bucket{"), "{buckets}");
+        assert!(buckets.contains(" and on (job, instance) histogram_count(rate(shop_wait_seconds{"), "{buckets}");
     }
 
     #[test]
@@ -255,7 +419,7 @@ mod tests {
             "sum by (route) (max without (replica) (rate(a_total{job=\"shop\"}[5m])))"
         );
         assert_eq!(scope.now("up").to_string(), "max without (replica) (up{job=\"shop\"})");
-        let owner = Owner { series: "shop_open".to_owned(), counter: false, prefix: "shop_".to_owned() };
+        let owner = Owner { series: Measure::from("shop_open"), counter: false, prefix: "shop_".to_owned() };
         let up = Scope::dashboard(Some(&owner), &scrape).now("up").to_string();
         assert!(
             up.starts_with("max without (replica) (up{") && up.contains("}) and on (job, instance) shop_open{"),
@@ -264,9 +428,22 @@ mod tests {
     }
 
     #[test]
+    fn copies_of_native_histograms_are_counted_once_and_change_no_quantile() {
+        let replicas = ["replica".to_owned()];
+        let scope = Scope::job("shop", "5m").without(&replicas).with_histograms(Histograms::Native);
+        let wait = Histogram::in_form("wait_seconds", Histograms::Native);
+        assert_eq!(
+            scope.rate(Measure::Count(wait.clone()), &["route"]).to_string(),
+            "sum by (route) (max without (replica) (histogram_count(rate(wait_seconds{job=\"shop\"}[5m]))))"
+        );
+        let buckets = scope.buckets(&wait, &["route"]).to_string();
+        assert_eq!(buckets, "sum by (route) (rate(wait_seconds{job=\"shop\"}[5m]))");
+    }
+
+    #[test]
     fn deployments_can_be_chosen() {
         let scrape = Scrape { deployments: vec!["cluster".to_owned()], ..Scrape::default() };
-        let owner = Owner { series: "shop_open".to_owned(), counter: false, prefix: "shop_".to_owned() };
+        let owner = Owner { series: Measure::from("shop_open"), counter: false, prefix: "shop_".to_owned() };
         let target = "{cluster=~\"$cluster\", job=~\"$job\", instance=~\"$instance\"}";
         assert_eq!(
             Scope::dashboard(Some(&owner), &scrape).now("up").to_string(),

@@ -1,8 +1,10 @@
-//! The settings of Prometheus that queries depend on: the interval of scrapes, and labels of targets.
+//! The settings of Prometheus that queries depend on: the interval of scrapes, labels of targets, and the stored form of
+//! histograms.
 
 use std::time::Duration;
 
 use crate::error::debug_as_display;
+use crate::histograms::Histograms;
 use crate::time::duration;
 
 /// The labels that every target has, and those that Prometheus or the dashboard use themselves.
@@ -37,9 +39,15 @@ pub(crate) struct Scrape {
     pub(crate) replicas: Vec<String>,
     /// The labels of targets that tell deployments apart, beside `job`.
     pub(crate) deployments: Vec<String>,
+    /// The stored form of histograms that have native buckets.
+    pub(crate) histograms: Option<Histograms>,
 }
 
 impl Scrape {
+    pub(crate) fn histograms(&self) -> Histograms {
+        self.histograms.unwrap_or_default()
+    }
+
     /// Returns the interval as Prometheus writes durations.
     pub(crate) fn interval(&self) -> String {
         duration(self.interval.unwrap_or(INTERVAL))

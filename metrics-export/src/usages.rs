@@ -336,6 +336,9 @@ mod tests {
                 {"name": "Slower", "target": {"expr": "wait_seconds_sum > 2"}}, {"name": "Others", "expr": "up == 0"}]}}"#;
         let expected = ["variable `job`", "variable `instance`", "annotation `Slow`", "annotation `Slower`"];
         assert_eq!(usages("d.json", around, "wait_seconds"), expected.map(|place| format!("d.json: {place}")));
+        let native = r#"{"panels": [{"title": "Rate", "targets": [{"expr": "histogram_count(rate(wait_seconds[5m]))"}]},
+            {"title": "Others", "targets": [{"expr": "histogram_count(my_wait_seconds)"}]}]}"#;
+        assert_eq!(usages("d.json", native, "wait_seconds"), ["d.json: panel `Rate`"]);
         let other = "{\n\"queries\": [\"wait_seconds_sum\"]}";
         assert_eq!(usages("o.json", other, "wait_seconds"), ["o.json: line 2"]);
         let rules = "groups:\n- rules:\n  - alert: Slow\n    expr: wait_seconds_sum > 1\n";

@@ -13,6 +13,7 @@
 //!   [`program`]: run these tools
 //! - [`dashboard`]: dashboards with open rows and repeated panels
 //! - [`engines`]: compares queries on [`prometheus`] and [`victoria`]
+//! - [`histograms`]: compares queries of classic and native histograms
 //! - [`log`]: what a test logs
 //! - [`lookup`]: checks that the metrics and labels in dashboards and rules exist
 //! - [`wait`]: conditions with a deadline, instead of sleeps
@@ -33,6 +34,7 @@ pub mod collector;
 pub mod dashboard;
 pub mod engines;
 pub mod grafana;
+pub mod histograms;
 pub mod log;
 pub mod lookup;
 pub mod page;

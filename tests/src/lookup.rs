@@ -21,7 +21,11 @@ const TARGET: [&str; 2] = ["job", "instance"];
 
 /// The sample names that a query can select, with their labels.
 #[derive(Clone, Debug)]
-pub struct Names(BTreeMap<String, Labels>);
+pub struct Names {
+    samples: BTreeMap<String, Labels>,
+    /// The histograms that may be stored with native buckets.
+    native: BTreeSet<String>,
+}
 
 impl Names {
     /// Returns the names that a service promises in its `metrics.lock`, and those that Prometheus itself adds.
@@ -31,12 +35,19 @@ impl Names {
             ("up".to_owned(), labels(TARGET)),
             ("ALERTS".to_owned(), labels(["alertname", "alertstate", "severity"].into_iter().chain(TARGET))),
         ]);
-        let (mut constant, mut current) = (Labels::new(), Vec::new());
+        let mut native = BTreeSet::new();
+        let (mut constant, mut current) = (Labels::new(), Vec::<String>::new());
         for line in lock.lines() {
             let words: Vec<_> = line.split_whitespace().collect();
             match (line.starts_with(' '), words.as_slice()) {
                 (_, [] | ["#", ..]) | (false, ["version", _]) | (true, ["unit" | "buckets" | "values", ..]) => {}
                 (false, ["constant", names @ ..]) => constant = labels(names.iter().copied()),
+                (true, ["native"]) => {
+                    let count = current.last().expect("a histogram is before its buckets");
+                    let name = count.trim_end_matches("_count").to_owned();
+                    names.insert(name.clone(), names[count].clone());
+                    native.insert(name);
+                }
                 (true, ["labels", own @ ..]) => {
                     for name in &current {
                         names.entry(String::clone(name)).or_default().extend(labels(own.iter().copied()));
@@ -53,13 +64,13 @@ impl Names {
                 _ => panic!("not a line of a lock file: {line}"),
             }
         }
-        Self(names)
+        Self { samples: names, native }
     }
 
     /// Adds a label of the target to every name. For example, the Kubernetes operator adds `namespace`.
     #[must_use]
     pub fn with_target(mut self, label: &str) -> Self {
-        for own in self.0.values_mut() {
+        for own in self.samples.values_mut() {
             own.insert(label.to_owned());
         }
         self
@@ -78,8 +89,8 @@ impl Names {
                 match self.query(string(&rule["expr"])) {
                     Ok(kept) => {
                         let kept = &kept | &labels(entries(&rule["labels"]).map(|(label, _)| label));
-                        let recorded = self.0.get(name).map_or(kept.clone(), |before| before & &kept);
-                        self.0.insert(name.to_owned(), recorded);
+                        let recorded = self.samples.get(name).map_or(kept.clone(), |before| before & &kept);
+                        self.samples.insert(name.to_owned(), recorded);
                     }
                     Err(problem) => problems.push(format!("rule `{name}`: {problem}")),
                 }
@@ -181,9 +192,12 @@ impl Names {
             _ => None,
         });
         let (name, labels) = match (selector.name.as_deref(), pattern) {
-            (Some(name), _) => (name, self.0.get(name).cloned().ok_or_else(|| format!("found no metric `{name}`"))?),
+            (Some(name), _) => {
+                (name, self.samples.get(name).cloned().ok_or_else(|| format!("found no metric `{name}`"))?)
+            }
             (None, Some(pattern)) => {
-                let found = self.0.iter().filter(|(name, _)| pattern.is_match(name)).map(|(_, labels)| labels.clone());
+                let found =
+                    self.samples.iter().filter(|(name, _)| pattern.is_match(name)).map(|(_, labels)| labels.clone());
                 let common = found.reduce(|all, labels| &all & &labels);
                 let mut labels = common.ok_or_else(|| format!("found no metric `{pattern}`"))?;
                 labels.insert("__name__".to_owned());
@@ -191,7 +205,9 @@ impl Names {
             }
             (None, None) => return Err("a selector has no name".to_owned()),
         };
-        for matcher in matchers.matchers.iter().chain(matchers.or_matchers.iter().flatten()) {
+        // Names that begin with two `_` are reserved for labels that no series has.
+        let all = matchers.matchers.iter().chain(matchers.or_matchers.iter().flatten());
+        for matcher in all.filter(|matcher| !matcher.name.starts_with("__")) {
             has(&labels, &matcher.name).map_err(|problem| format!("`{name}`: {problem}"))?;
         }
         Ok(labels)
@@ -218,7 +234,10 @@ impl Names {
         let mut all: Labels = labels.into_iter().flatten().collect();
         match (call.func.name, texts.as_slice()) {
             ("label_replace", [_, Some(new), _, Some(source), _]) => {
-                has(&all, source)?;
+                // The text of no label is empty.
+                if !source.is_empty() {
+                    has(&all, source)?;
+                }
                 all.insert((*new).to_owned());
             }
             ("label_join", [_, Some(new), _, sources @ ..]) => {
@@ -226,7 +245,10 @@ impl Names {
                 all.insert((*new).to_owned());
             }
             ("histogram_quantile", _) => {
-                has(&all, "le")?;
+                let query = arguments[1].to_string();
+                if !self.native.iter().any(|name| query.contains(&format!("{name}{{"))) {
+                    has(&all, "le")?;
+                }
                 all.remove("le");
             }
             ("absent" | "absent_over_time", _) => {

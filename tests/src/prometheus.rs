@@ -108,12 +108,16 @@ impl Prometheus {
         self.start(&configuration(targets), tempfile::tempdir().unwrap())
     }
 
+    /// Starts a server that evaluates a file of rules every second.
+    #[must_use]
+    pub fn evaluate(&self, targets: &[Target<'_>], rules: &Path) -> Server {
+        self.start(&evaluating(targets, rules), tempfile::tempdir().unwrap())
+    }
+
     /// Starts a server that evaluates a file of rules every second, and tells an Alertmanager.
     #[must_use]
     pub fn alert(&self, targets: &[Target<'_>], rules: &Path, alertmanager: SocketAddr) -> Server {
-        let mut configuration = configuration(targets);
-        configuration["global"]["evaluation_interval"] = "1s".into();
-        configuration["rule_files"] = json!([rules]);
+        let mut configuration = evaluating(targets, rules);
         let alertmanager = json!({ "static_configs": [{ "targets": [alertmanager.to_string()] }] });
         configuration["alerting"] = json!({ "alertmanagers": [alertmanager] });
         self.start(&configuration, tempfile::tempdir().unwrap())
@@ -325,6 +329,14 @@ fn configuration(targets: &[Target<'_>]) -> Value {
     }
     let jobs: Vec<Value> = jobs.into_values().collect();
     json!({ "global": { "scrape_interval": "1s", "scrape_timeout": "1s" }, "scrape_configs": jobs })
+}
+
+/// The configuration of a server that evaluates a file of rules every second.
+fn evaluating(targets: &[Target<'_>], rules: &Path) -> Value {
+    let mut configuration = configuration(targets);
+    configuration["global"]["evaluation_interval"] = "1s".into();
+    configuration["rule_files"] = json!([rules]);
+    configuration
 }
 
 pub(crate) fn percent_encode(text: &str) -> String {

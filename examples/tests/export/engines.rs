@@ -37,9 +37,9 @@ const SCENARIOS: [(&str, Tolerance); 8] = [
 ];
 
 /// A rule of a file.
-struct Rule {
-    name: String,
-    query: String,
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) query: String,
     /// The labels that it adds.
     labels: String,
     records: bool,
@@ -48,7 +48,7 @@ struct Rule {
 }
 
 /// Reads the rules from our own YAML.
-fn rules(text: &str) -> Vec<Rule> {
+pub(crate) fn rules(text: &str) -> Vec<Rule> {
     let unquoted = |text: &str| text.trim().trim_matches('\'').replace("''", "'");
     let items = text.split("      - ").skip(1);
     let rules = items.filter_map(|item| {

@@ -8,6 +8,7 @@ mod documents;
 mod engines;
 mod fleet;
 mod kubernetes;
+mod native_histograms;
 mod notifications;
 mod panels;
 mod picture;

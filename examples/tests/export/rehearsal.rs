@@ -103,7 +103,7 @@ impl Rehearsal {
     }
 
     /// Runs these scenarios on all processors. Returns the failures.
-    fn run(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    pub(crate) fn run(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let Some(promtool) = tools::promtool() else { return Vec::new() };
         let mut scenarios = self.scenarios();
         scenarios.retain(|(name, _)| wanted(name));

@@ -5,12 +5,16 @@ mod rows;
 
 use std::collections::BTreeSet;
 
+use metrics_runtime::description::MetricKind;
+
 use crate::document::{Node, list, map};
 use crate::hash::hash;
+use crate::histograms::{Histograms, Measure};
 use crate::metric::Role;
 use crate::model::Model;
 use crate::promql::{Compare, Expr, aggregate, matcher};
-use crate::scope::{Scope, chosen};
+use crate::roles::Http;
+use crate::scope::{FORMS, Scope, chosen};
 use crate::scrape::Scrape;
 use panel::{datasource, place};
 use rows::{Fixed, Row};
@@ -146,8 +150,8 @@ fn restarts(view: &View<'_>, scrape: &Scrape) -> Node {
         (None, _) if model.find("metrics_runtime_scrapes_total").is_some() => {
             scope.windowed("resets", "metrics_runtime_scrapes_total")
         }
-        (None, Some(http)) => scope.windowed("resets", &http.requests),
-        (None, None) => scope.windowed("resets", "up"),
+        (None, Some(Http { requests: Measure::Value(requests), .. })) => scope.windowed("resets", requests),
+        (None, _) => scope.windowed("resets", "up"),
     };
     let expr = aggregate("max", &["job", "instance"], expr).binary(">", Expr::Number(0.0));
     map([
@@ -179,18 +183,23 @@ fn variables(view: &View<'_>, job: Option<&str>, scrape: &Scrape, rows: &[Row]) 
         ("regex", "".into()),
     ]);
     let known = model.find("metrics_runtime_rejected_values_total").map(|metric| metric.name.as_str());
-    let root = model.owner.as_ref().map(|owner| owner.series.as_str()).or(known).unwrap_or("up");
+    let root = model.owner.as_ref().map(|owner| owner.series.clone());
+    let root = root.unwrap_or_else(|| Measure::from(known.unwrap_or("up")));
     let mut variables = vec![source];
     let mut matchers = Vec::new();
     for label in chosen(scrape) {
-        let series = Expr::Series { metric: root.to_owned(), matchers: matchers.clone(), window: None };
+        let series = view.scope.selector(&root, &matchers);
         let selected = job.filter(|_| label == "job");
         variables.push(variable(label, &title(label), &format!("label_values({series}, {label})"), selected));
         matchers.push(matcher(label, Compare::Matches, &format!("${label}")));
     }
     if let Some(http) = &model.http {
-        let requests = Expr::Series { metric: http.requests.clone(), matchers, window: None };
+        let requests = view.scope.selector(&http.requests, &matchers);
         variables.push(variable("route", "Route", &format!("label_values({requests}, {})", http.route), None));
+    }
+    let histograms = model.metrics.iter().filter(|metric| metric.kind == MetricKind::Histogram);
+    if histograms.into_iter().any(|metric| view.scope.form(&metric.histogram()) == Histograms::Both) {
+        variables.push(forms());
     }
     variables.extend(rows.iter().flat_map(|row| &row.variables).map(|(name, values)| fixed(name, values)));
     variables.into()
@@ -226,11 +235,29 @@ fn variable(name: &str, label: &str, query: &str, selected: Option<&str>) -> Nod
     ])
 }
 
+/// Returns an option of a variable.
+fn option(text: &str, value: &str, selected: bool) -> Node {
+    map([("selected", selected.into()), ("text", text.into()), ("value", value.into())])
+}
+
+/// Returns the variable that chooses between classic and native histograms.
+fn forms() -> Node {
+    let [classic, native] = [("classic", ".*"), ("native", ".+")];
+    map([
+        ("type", "custom".into()),
+        ("name", FORMS.into()),
+        ("label", title(FORMS).into()),
+        ("query", [classic, native].map(|(text, value)| format!("{text} : {value}")).join(",").into()),
+        ("hide", 0.into()),
+        ("includeAll", false.into()),
+        ("multi", false.into()),
+        ("current", option(classic.0, classic.1, true)),
+        ("options", list([option(classic.0, classic.1, true), option(native.0, native.1, false)])),
+    ])
+}
+
 /// Returns a variable that is not shown.
 fn fixed(name: &str, values: &Fixed) -> Node {
-    let option = |text: &str, value: &str, selected: bool| {
-        map([("selected", selected.into()), ("text", text.into()), ("value", value.into())])
-    };
     let common = map([("name", name.into()), ("hide", 2.into()), ("skipUrlSync", true.into())]);
     let values = match values {
         Fixed::Constant(value) => {

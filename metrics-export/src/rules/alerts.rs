@@ -43,13 +43,22 @@ impl Alerts<'_> {
     pub(super) fn alert(&mut self, name: &str, tuning: Tuning, expr: Expr, text: Text, fires: &[Scenario]) {
         let name = format!("{}{name}", camel(&self.model.service));
         let ends = tuning.window.unwrap_or_default();
-        let alert = Alert { tuning, text, fires: fires.to_vec(), may_fire: Vec::new(), delay: Duration::ZERO, ends };
+        let (fires, may_fire, delay) = (fires.to_vec(), Vec::new(), Duration::ZERO);
+        let alert = Alert { tuning, text, fires, may_fire, delay, ends, is_native: false };
         self.rules.push(Rule { name, expr, labels: Vec::new(), alert: Some(alert) });
     }
 
     /// Returns the alert that was added last.
     pub(super) fn last(&mut self) -> Option<&mut Alert> {
         self.rules.last_mut()?.alert.as_mut()
+    }
+
+    /// Says that the last alert counts these events.
+    pub(super) fn counts(&mut self, events: &Events) {
+        let is_native = events.are_native(self.target);
+        if let Some(alert) = self.last() {
+            alert.is_native = is_native;
+        }
     }
 
     /// Says that the condition of the last alert is only true after its window.

@@ -18,6 +18,7 @@ use super::settings::{AlertSettings, Tuning};
 use super::{Alert, MIN_FAILURES, Rule, Target, Text, camel, rejection_note, template_text};
 use crate::document::number;
 use crate::hash::hash;
+use crate::histograms::Measure;
 use crate::metric::Metric;
 use crate::model::Model;
 use crate::names::objective_name;
@@ -187,7 +188,7 @@ fn function(model: &Model, metric: &Metric, declaration: &Declaration) -> Option
             let total = with(matcher(STATUS, Compare::IsNot, "cancelled"));
             success(&subject, objective, total, with(failed_calls()), &[])
         }
-        Kind::Histogram => latency(&subject, objective, &metric.name, model.overdue(metric), &matchers),
+        Kind::Histogram => latency(&subject, objective, metric, model.overdue(metric), &matchers),
         _ => None,
     }
 }
@@ -226,7 +227,7 @@ fn route(model: &Model, objective: &RouteObjective, http: &Http) -> Vec<Slo> {
         name: format!("http_{}", word(route)),
         about: format!("requests to {}", template_text(route)),
         note: "",
-        metric: http.requests.trim_end_matches("_count").to_owned(),
+        metric: http.requests.metric().to_owned(),
         panel: "Errors by route and Duration by route (p95)".to_owned(),
     };
     let with = |more| Events::of(&http.requests, [this.clone(), more]);
@@ -237,9 +238,9 @@ fn route(model: &Model, objective: &RouteObjective, http: &Http) -> Vec<Slo> {
     let also: &[Scenario] = if broken.is_some() { &[Scenario::BrokenResponses] } else { &[] };
     let slos = [
         success(&subject, objective, total, with(http.failed()).and(broken), also),
-        http.duration.as_ref().and_then(|duration| {
-            latency(&subject, objective, &duration.name, model.http_overdue(), slice::from_ref(&this))
-        }),
+        http.duration
+            .as_ref()
+            .and_then(|duration| latency(&subject, objective, duration, model.http_overdue(), slice::from_ref(&this))),
     ];
     slos.into_iter().flatten().collect()
 }
@@ -262,48 +263,24 @@ fn success(subject: &Subject, objective: &Objective, total: Events, failed: Even
 fn latency(
     subject: &Subject,
     objective: &Objective,
-    histogram: &str,
+    duration: &Metric,
     overdue: Option<&Metric>,
     labels: &[Matcher],
 ) -> Option<Slo> {
     let (seconds, percent) = objective.latency_bound()?;
     let late = overdue.map(|metric| Events::of(&metric.name, labels.iter().cloned()));
     let also: &[Scenario] = if late.is_some() { &[Scenario::Hang] } else { &[] };
-    let fast = labels.iter().cloned().chain([bound(seconds)]);
+    let [all, fast] = [Measure::Count(duration.histogram()), Measure::UpTo(duration.histogram(), seconds)];
     Some(Slo {
         subject: subject.clone(),
         indicator: "latency",
         id: Slo::id(subject, "latency"),
         fault: format!("take longer than {} s", number(seconds)),
         percent,
-        total: Events::of(&format!("{histogram}_count"), labels.iter().cloned()).and(late),
-        bad: Bad::AllBut(Events::of(&format!("{histogram}_bucket"), fast)),
+        total: Events::of(all, labels.iter().cloned()).and(late),
+        bad: Bad::AllBut(Events::of(fast, labels.iter().cloned())),
         burns: [&[Scenario::Slow], also].concat(),
     })
-}
-
-/// Matches the bound of a bucket in every spelling of a page or a store.
-///
-/// The text format writes `1`, OpenMetrics and Prometheus 3 write `1.0`. Go, and with it OpenMetrics, writes an exponent
-/// below 1e-4 and from 1e6 on, as in `1e-05` and `1e+06`, others only from 1e16 or 1e21 on, or without a sign or a zero.
-fn bound(seconds: f64) -> Matcher {
-    let decimal = number(seconds);
-    let mut spellings = vec![decimal.replace('.', "\\.")];
-    if seconds.fract() == 0.0 {
-        spellings[0].push_str("(\\.0)?");
-    }
-    let scientific = format!("{seconds:e}");
-    let exponent =
-        scientific.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse::<i32>().ok()?)));
-    if let Some((digits, exponent)) = exponent.filter(|(_, exponent)| !(-4..6).contains(exponent)) {
-        let sign = if exponent < 0 { "-" } else { "\\+?" };
-        let zero = if digits.contains('.') { "" } else { "(\\.0)?" };
-        spellings.push(format!("{}{zero}[eE]{sign}0?{}", digits.replace('.', "\\."), exponent.abs()));
-    }
-    match spellings.as_slice() {
-        [_] if seconds.fract() != 0.0 => matcher("le", Compare::Is, &decimal),
-        _ => matcher("le", Compare::Matches, &spellings.join("|")),
-    }
 }
 
 /// Converts any text to a part of a name.
@@ -380,26 +357,7 @@ fn alert(
             may_fire: vec![Scenario::ShortErrors],
             delay,
             ends,
+            is_native: slo.total.are_native(target),
         }),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bound_matches_in_every_spelling() {
-        for (seconds, matcher) in [
-            (0.5, "le=\"0.5\""),
-            (0.0005, "le=\"0.0005\""),
-            (1.0, "le=~\"1(\\\\.0)?\""),
-            (0.00001, "le=~\"0\\\\.00001|1(\\\\.0)?[eE]-0?5\""),
-            (0.000_015, "le=~\"0\\\\.000015|1\\\\.5[eE]-0?5\""),
-            (1e6, "le=~\"1000000(\\\\.0)?|1(\\\\.0)?[eE]\\\\+?0?6\""),
-            (2.5e6, "le=~\"2500000(\\\\.0)?|2\\\\.5[eE]\\\\+?0?6\""),
-        ] {
-            assert_eq!(bound(seconds).to_string(), matcher);
-        }
-    }
 }

@@ -7,6 +7,7 @@ use super::scenario::Scenario;
 use super::settings::Tuning;
 use super::{MIN_FAILURES, Target, Text, camel, label_list, percent, rejection_note, template_text};
 use crate::document::number;
+use crate::histograms::Measure;
 use crate::metric::Metric;
 use crate::promql::{Compare, Expr, aggregate, call, matcher};
 use crate::roles::{Http, STATUS, failed_calls};
@@ -36,7 +37,7 @@ struct Calls<'a> {
     /// The severity of failures.
     severity: &'static str,
     /// The counter of all calls.
-    counter: &'a str,
+    counter: Measure,
     metric: Option<&'a Metric>,
     by: Vec<&'a str>,
     completed: Events,
@@ -49,7 +50,7 @@ struct Calls<'a> {
 impl Calls<'_> {
     /// Records the number of events within the window as `name_increase3m`.
     fn count(&self, alerts: &mut Alerts<'_>, name: &str, events: &Events, window: &str) -> Expr {
-        let name = recorded(self.counter, &self.by, &format!("{name}_increase{window}"));
+        let name = recorded(&self.counter.series(), &self.by, &format!("{name}_increase{window}"));
         alerts.record(name, events.within(alerts.target, window, &self.by))
     }
 }
@@ -58,7 +59,6 @@ impl Alerts<'_> {
     pub(super) fn http(&mut self) {
         let Some(http) = self.model.http.as_ref() else { return };
         let by = self.target.by([http.route.as_str()]);
-        let requests = http.requests.trim_end_matches("_count");
         // Classes of status do not distinguish clients that disconnect from others.
         let classes = http.status == "status_class";
         let with = |compare, status| Events::of(&http.requests, [matcher(&http.status, compare, status)]);
@@ -67,8 +67,8 @@ impl Alerts<'_> {
             subject: "HTTP requests".to_owned(),
             note: "",
             severity: "page",
-            counter: &http.requests,
-            metric: self.model.metrics.iter().find(|metric| metric.name == requests),
+            counter: http.requests.clone(),
+            metric: self.model.metrics.iter().find(|metric| metric.name == http.requests.metric()),
             by: by.clone(),
             completed: with(Compare::IsNot, "499"),
             failed: Events::of(&http.requests, [http.failed()]),
@@ -101,7 +101,7 @@ impl Alerts<'_> {
                 subject,
                 note: rejected,
                 severity: if promised { "page" } else { "ticket" },
-                counter: &metric.name,
+                counter: Measure::from(&metric.name),
                 metric: Some(metric),
                 by: self.target.by(function.by()),
                 completed: with(Compare::IsNot, "cancelled"),
@@ -147,6 +147,7 @@ impl Alerts<'_> {
         );
         let lasts = tuning.window >= Some(tuning.holds);
         self.alert(&name, tuning, expr, text, &[Scenario::ErrorBurst, Scenario::FirstErrorBurst]);
+        self.counts(&calls.completed);
         if let Some(alert) = self.last().filter(|_| lasts) {
             alert.may_fire.extend([Scenario::ShortErrors, Scenario::ErrorSpike, Scenario::FirstErrorSpike]);
         }
@@ -178,6 +179,7 @@ impl Alerts<'_> {
             self.model.metrics.iter().find(|metric| metric.name == aborted),
         );
         self.alert("HttpBrokenResponses", tuning, expr, text, &[Scenario::BrokenResponses]);
+        self.counts(&calls.completed);
     }
 
     fn latency(&mut self, calls: &Calls<'_>, duration: &Metric, by: &[&str], panel: &str) {
@@ -188,8 +190,9 @@ impl Alerts<'_> {
             return;
         };
         let (target, window) = (self.target, tuning.window());
-        let slow = target.over(&window).quantile(0.95, &duration.name, by).compared(">", tuning.limit());
-        let observed = Events::of(&format!("{}_count", duration.name), []).within(target, &window, by);
+        let slow = target.over(&window).quantile(0.95, &duration.histogram(), by).compared(">", tuning.limit());
+        let observed = Events::of(Measure::Count(duration.histogram()), []);
+        let enough = observed.within(target, &window, by).compared(">=", MIN_OBSERVATIONS);
         let bound = number(tuning.limit());
         // Within a bucket a quantile is an estimate, and beyond the last bucket it is unknown.
         let text = Text::new(
@@ -202,9 +205,9 @@ impl Alerts<'_> {
             ),
             Some(duration),
         );
-        let expr = slow.binary("and", observed.compared(">=", MIN_OBSERVATIONS));
-        self.alert(&name, tuning, expr, text, &[Scenario::Slow]);
+        self.alert(&name, tuning, slow.binary("and", enough), text, &[Scenario::Slow]);
         self.delayed();
+        self.counts(&observed);
     }
 
     /// A call that hangs ends when its caller gives up. Callers also leave for reasons of their own, so the alert
@@ -220,7 +223,8 @@ impl Alerts<'_> {
         let completed = calls.count(self, "completed", &calls.completed, &window);
         let all = cancelled.clone().or_zero(&completed).binary("+", completed.or_zero(&cancelled));
         let ratio = cancelled.clone().or_zero(&all).binary("/", all.compared(">", 0.0));
-        let ratio = self.record(recorded(calls.counter, &calls.by, &format!("cancelled_ratio{window}")), ratio);
+        let ratio =
+            self.record(recorded(&calls.counter.series(), &calls.by, &format!("cancelled_ratio{window}")), ratio);
         let usual = call("avg_over_time", [ratio.clone().range("1d").offset("15m")]);
         let limit = tuning.limit();
         let rest = Expr::Number(1.0 - limit).binary("*", usual);
@@ -244,6 +248,7 @@ impl Alerts<'_> {
         );
         self.alert(&name, tuning, expr, text, &[Scenario::Hang]);
         self.delayed();
+        self.counts(&calls.completed);
     }
 
     /// Calls that hang while their callers wait end in no way. They are seen only in flight.
@@ -259,7 +264,7 @@ impl Alerts<'_> {
             calls.by.iter().copied().filter(|label| target.by.contains(label) || in_flight.has(label)).collect();
         let waiting = aggregate("sum", &by, target.over(&window).windowed("min_over_time", &in_flight.name));
         let waiting = self.record(recorded(&in_flight.name, &by, &format!("min{window}")), waiting);
-        let completed = recorded(calls.counter, &by, &format!("completed_increase{window}"));
+        let completed = recorded(&calls.counter.series(), &by, &format!("completed_increase{window}"));
         let completed = self.record(completed, calls.completed.within(target, &window, &by));
         // The median is the usual number for half of its window, whatever the number of calls that stall.
         let usual = call("quantile_over_time", [Expr::Number(0.5), waiting.clone().range("6h")]);
@@ -282,5 +287,6 @@ impl Alerts<'_> {
         );
         self.alert(&name, tuning, expr, text, &[Scenario::Stall, Scenario::Hang]);
         self.delayed();
+        self.counts(&calls.completed);
     }
 }

@@ -11,7 +11,9 @@
 //!   Its value may be older than the window, so only its growth counts.
 
 use super::Target;
-use crate::promql::{Expr, Matcher, aggregate};
+use crate::histograms::{Histogram, Histograms, Measure};
+use crate::promql::{Expr, Matcher, aggregate, without};
+use crate::scope::Scope;
 
 /// Counters of events that are counted together.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,13 +21,19 @@ pub(super) struct Events(Vec<Counter>);
 
 #[derive(Clone, Debug, PartialEq)]
 struct Counter {
-    metric: String,
+    measure: Measure,
     matchers: Vec<Matcher>,
 }
 
 impl Events {
-    pub(super) fn of(metric: &str, matchers: impl IntoIterator<Item = Matcher>) -> Self {
-        Self(vec![Counter { metric: metric.to_owned(), matchers: matchers.into_iter().collect() }])
+    /// Returns `true` if queries for these events read native histograms only.
+    pub(super) fn are_native(&self, target: Target<'_>) -> bool {
+        let mut histograms = self.0.iter().filter_map(|counter| counter.measure.histogram());
+        histograms.any(|histogram| target.over("").is_native(histogram))
+    }
+
+    pub(super) fn of(measure: impl Into<Measure>, matchers: impl IntoIterator<Item = Matcher>) -> Self {
+        Self(vec![Counter { measure: measure.into(), matchers: matchers.into_iter().collect() }])
     }
 
     /// Adds the events of other counters.
@@ -46,19 +54,102 @@ impl Events {
 impl Counter {
     fn within(&self, target: Target<'_>, window: &str, by: &[&str]) -> Expr {
         let scope = target.over(window).with(self.matchers.clone());
-        let over_window = |function| scope.windowed(function, &self.metric);
-        let now = scope.now(&self.metric);
-        let within = target.over(window).windowed("sum_over_time", "up");
-        // The page before the window counts too: it may be the last one without the series.
-        let pages = within.clone().binary("+", target.now("up").offset(window)).binary("or", within);
-        // Two scrapers may have the same target.
-        let instance = target.by(["instance"]);
-        let pages = aggregate("max", &instance, pages);
-        let on = format!("on ({}) group_left ()", instance.join(", "));
-        let was_missing = over_window("count_over_time").modified("<", &on, pages);
+        let each = match self.measure.histogram() {
+            None => self.of_each_series(target, window, &scope, None),
+            Some(histogram) => self.of_histogram(histogram, target, window, &scope),
+        };
+        aggregate("sum", by, each)
+    }
+
+    fn of_histogram(&self, histogram: &Histogram, target: Target<'_>, window: &str, scope: &Scope) -> Expr {
+        let is_joined = scope.form(histogram) == Histograms::Both;
+        // Where the stored form changes, a series is born that is not new.
+        let before = is_joined.then(|| scope.now(Measure::Count(histogram.clone())).offset(window));
+        scope.each_form(histogram, |form| {
+            if form.is_native(histogram) {
+                return self.of_each_histogram(histogram, target, window, form, before.as_ref());
+            }
+            let each = self.of_each_series(target, window, form, before.as_ref());
+            // A native histogram has the labels of its series without `le`.
+            if is_joined && self.measure.bucket().is_some() { without("sum", &["le".to_owned()], each) } else { each }
+        })
+    }
+
+    fn of_each_series(&self, target: Target<'_>, window: &str, scope: &Scope, before: Option<&Expr>) -> Expr {
+        let over_window = |function| scope.windowed(function, &self.measure);
+        let now = scope.now(&self.measure);
+        let was_missing = was_missing(over_window("count_over_time"), target, window);
         let existed = over_window("increase").binary("and", now.clone().offset(window));
-        let born = now.clone().binary("and", was_missing);
+        let matching = if self.measure.bucket().is_some() { "ignoring (le)" } else { "" };
+        let born = unless(now.clone().binary("and", was_missing), matching, before);
         let seen = now.binary("-", over_window("min_over_time"));
-        aggregate("sum", by, existed.binary("or", born).binary("or", seen))
+        existed.binary("or", born).binary("or", seen)
+    }
+
+    /// Native histograms have no minimum. Only Prometheus stores them, whose `increase` never counts the first value.
+    fn of_each_histogram(
+        &self,
+        histogram: &Histogram,
+        target: Target<'_>,
+        window: &str,
+        scope: &Scope,
+        before: Option<&Expr>,
+    ) -> Expr {
+        let increase = scope.windowed("increase", &self.measure);
+        let was_missing = was_missing(scope.native_samples(histogram), target, window);
+        let count = scope.now(Measure::Count(histogram.clone()));
+        let existed = increase.clone().binary("and", count.offset(window));
+        let born = unless(scope.now(&self.measure).binary("and", was_missing), "", before);
+        existed.binary("or", born).binary("or", increase)
+    }
+}
+
+/// Leaves out the series that existed before, if they are given.
+fn unless(born: Expr, matching: &str, before: Option<&Expr>) -> Expr {
+    match before {
+        Some(before) => born.modified("unless", matching, before.clone()),
+        None => born,
+    }
+}
+
+/// Returns the series with fewer samples within the window than their instance has pages.
+fn was_missing(samples: Expr, target: Target<'_>, window: &str) -> Expr {
+    let within = target.over(window).windowed("sum_over_time", "up");
+    // The page before the window counts too: it may be the last one without the series.
+    let pages = within.clone().binary("+", target.now("up").offset(window)).binary("or", within);
+    // Two scrapers may have the same target.
+    let instance = target.by(["instance"]);
+    let pages = aggregate("max", &instance, pages);
+    samples.modified("<", &format!("on ({}) group_left ()", instance.join(", ")), pages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promql::{Compare, matcher};
+
+    #[test]
+    fn each_series_counts_in_one_form() {
+        let wait = Histogram::in_form("wait_seconds", Histograms::Both);
+        let calls = |measure: Measure, histograms| {
+            let target = Target { histograms, ..Target::job("shop") };
+            let events = Events::of(measure, [matcher("route", Compare::Is, "/buy")]);
+            events.within(target, "5m", &["job"]).to_string()
+        };
+        let [classic, native, both] = [Histograms::Classic, Histograms::Native, Histograms::Both].map(|form| {
+            let count = calls(Measure::Count(wait.clone()), form);
+            assert_eq!(count.contains("unless"), form == Histograms::Both, "{count}");
+            calls(Measure::UpTo(wait.clone(), 0.5), form)
+        });
+        assert!(classic.contains("wait_seconds_bucket{") && !classic.contains("histogram_"), "{classic}");
+        assert!(native.contains("histogram_fraction(-Inf, 0.5, ") && !native.contains("_bucket"), "{native}");
+        // Only without `le` a series has the labels of the native histogram, which would count too otherwise.
+        assert!(both.starts_with("sum by (job) (sum without (le) ("), "{both}");
+        // A form that is stored from now on has no new events.
+        let before = "(wait_seconds_count{job=\"shop\", route=\"/buy\"} offset 5m or \
+                      histogram_count(wait_seconds{job=\"shop\", route=\"/buy\"} offset 5m))";
+        for (matching, times) in [("unless ignoring (le)", 1), ("unless", 1)] {
+            assert_eq!(both.matches(&format!("{matching} {before}")).count(), times, "{both}");
+        }
     }
 }

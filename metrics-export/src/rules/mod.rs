@@ -23,10 +23,12 @@ mod settings;
 use std::time::Duration;
 
 use crate::document::{Node, list, map};
+use crate::histograms::Histograms;
 use crate::metric::Metric;
 use crate::model::Model;
 use crate::promql::{Expr, Matcher};
 use crate::scope::Scope;
+use crate::scrape::Scrape;
 
 use scenario::Scenario;
 use settings::Tuning;
@@ -45,27 +47,29 @@ pub(crate) struct Target<'a> {
     by: &'static [&'static str],
     /// The labels that only tell copies of one series apart.
     replicas: &'a [String],
+    /// The stored form of histograms that have native buckets.
+    histograms: Histograms,
 }
 
 impl<'a> Target<'a> {
     /// All targets of a job are one service.
     pub(crate) const fn job(job: &'a str) -> Self {
-        Self { job, by: &["job"], replicas: &[] }
+        Self { job, by: &["job"], replicas: &[], histograms: Histograms::Classic }
     }
 
     /// The targets in each namespace of a Kubernetes cluster are a separate service. The Prometheus operator adds the
     /// label to every target.
     pub(crate) const fn in_namespaces(job: &'a str) -> Self {
-        Self { job, by: &["namespace", "job"], replicas: &[] }
+        Self { by: &["namespace", "job"], ..Self::job(job) }
     }
 
-    /// Leaves these labels out of all queries.
-    pub(crate) const fn without(self, replicas: &'a [String]) -> Self {
-        Self { replicas, ..self }
+    /// Sets the settings of Prometheus that queries depend on.
+    pub(crate) fn scraped(self, scrape: &'a Scrape) -> Self {
+        Self { replicas: &scrape.replicas, histograms: scrape.histograms(), ..self }
     }
 
     fn over(self, window: &str) -> Scope {
-        Scope::job(self.job, window).without(self.replicas)
+        Scope::job(self.job, window).without(self.replicas).with_histograms(self.histograms)
     }
 
     /// Returns the current values of a metric.
@@ -107,6 +111,8 @@ pub(crate) struct Alert {
     delay: Duration,
     /// The time from the end of a problem until the condition is false.
     ends: Duration,
+    /// `true` if it reads native histograms only.
+    is_native: bool,
 }
 
 /// The annotations of an alert, which are templates of Prometheus.
@@ -242,7 +248,6 @@ fn camel(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scrape::Scrape;
 
     /// Jobs.
     #[metrics_runtime::track(name = "jobs", in_flight, labels(urgent = urgent, tenant = tenant))]

@@ -3,6 +3,7 @@
 
 use super::events::Events;
 use super::{Rule, Target};
+use crate::histograms::Measure;
 use crate::metric::Metric;
 use crate::model::Model;
 use crate::names::recorded_name;
@@ -28,7 +29,8 @@ pub(super) fn rules(model: &Model, target: Target<'_>) -> Vec<Rule> {
     }
     for function in &model.functions {
         let completed = matcher(STATUS, Compare::IsNot, "cancelled");
-        ratio(&mut rules, &function.calls.name, &target.by(function.by()), [failed_calls(), completed], target);
+        let calls = Measure::from(&function.calls.name);
+        ratio(&mut rules, &calls, &target.by(function.by()), [failed_calls(), completed], target);
         if let Some(duration) = &function.duration {
             quantiles(&mut rules, duration, &target.by(function.timed_by(duration)), &scope);
         }
@@ -37,17 +39,17 @@ pub(super) fn rules(model: &Model, target: Target<'_>) -> Vec<Rule> {
 }
 
 /// Records the rate of all calls, and the ratio of those that failed among those that completed.
-fn ratio(rules: &mut Vec<Rule>, metric: &str, by: &[&str], of: [Matcher; 2], target: Target<'_>) {
-    let count = |matchers: Vec<Matcher>| Events::of(metric, matchers).within(target, WINDOW, by);
+fn ratio(rules: &mut Vec<Rule>, calls: &Measure, by: &[&str], of: [Matcher; 2], target: Target<'_>) {
+    let count = |matchers: Vec<Matcher>| Events::of(calls, matchers).within(target, WINDOW, by);
     let [failed, completed] = of.map(|events| count(vec![events]));
     let rate = count(Vec::new()).binary("/", Expr::Number(SECONDS));
-    rules.push(Rule::record(recorded(metric, by, "rate5m"), rate));
-    rules.push(Rule::record(recorded(metric, by, "error_ratio_rate5m"), failed.ratio(&completed)));
+    rules.push(Rule::record(recorded(&calls.series(), by, "rate5m"), rate));
+    rules.push(Rule::record(recorded(&calls.series(), by, "error_ratio_rate5m"), failed.ratio(&completed)));
 }
 
 fn quantiles(rules: &mut Vec<Rule>, histogram: &Metric, by: &[&str], scope: &Scope) {
     for (quantile, word) in QUANTILES {
-        let expr = scope.quantile(quantile, &histogram.name, by);
+        let expr = scope.quantile(quantile, &histogram.histogram(), by);
         rules.push(Rule::record(recorded(&histogram.name, by, &format!("{word}_rate5m")), expr));
     }
 }

@@ -17,6 +17,7 @@ use super::scenario::Scenario;
 use super::settings::Tuning;
 use super::{Alert, Group, Target, camel};
 use crate::document::{Node, list, map, number};
+use crate::metric::Metric;
 use crate::model::Model;
 use crate::promql::{Compare, Expr, Matcher, matcher};
 use crate::roles::{Http, STATUS};
@@ -59,7 +60,8 @@ const SPIKE: f64 = 3_600_000.0;
 pub(crate) fn yaml(model: &Model, target: Target<'_>, groups: &[Group], rules: &str) -> String {
     let alerts =
         groups.iter().flat_map(|group| &group.rules).filter_map(|rule| Some((&*rule.name, rule.alert.as_ref()?)));
-    let rehearsal = Rehearsal::new(model, target, alerts.collect());
+    let (native, alerts): (Vec<_>, Vec<_>) = alerts.partition(|(_, alert)| alert.is_native);
+    let rehearsal = Rehearsal::new(model, target, alerts);
     let tests = Scenario::ALL.iter().filter(|(scenario, ..)| rehearsal.has_metrics_of(*scenario));
     let tests: Vec<_> = tests.map(|(scenario, name, _)| rehearsal.test(*scenario, name)).collect();
     // Without an order, promtool evaluates alerts before or after what they ask for, as it happens.
@@ -71,10 +73,16 @@ pub(crate) fn yaml(model: &Model, target: Target<'_>, groups: &[Group], rules: &
         ("tests", tests.into()),
     ]);
     let [start, end] = [START, START + TROUBLE].map(|time| time / MINUTE);
-    format!(
-        "# In each scenario the trouble begins at {start}m and ends at {end}m, or later if an alert needs longer.\n{}",
-        file.yaml()
-    )
+    let mut text = format!(
+        "# In each scenario the trouble begins at {start}m and ends at {end}m, or later if an alert needs longer.\n"
+    );
+    if !native.is_empty() {
+        text.push_str(
+            "# Not rehearsed, because they read native histograms, for which promtool 2.42 has no notation:\n",
+        );
+        text.extend(native.iter().map(|(name, _)| format!("# - {name}\n")));
+    }
+    text + &file.yaml()
 }
 
 struct Rehearsal<'a> {
@@ -344,6 +352,12 @@ impl<'a> Rehearsal<'a> {
     }
 }
 
+impl Traffic {
+    fn completed(self) -> f64 {
+        self.succeeded + self.failed
+    }
+}
+
 impl Alert {
     /// Returns the time from the start of the trouble until the alert fires, without the times between scrapes and
     /// evaluations.
@@ -419,19 +433,17 @@ impl Instance<'_> {
     }
 
     /// Writes a histogram: all observations are in its first bucket, or beyond its last one if calls are slow.
-    fn histogram(&mut self, metric: &str, labels: &[(&str, &str)], buckets: &[f64]) {
+    fn histogram(&mut self, metric: &Metric, labels: &[(&str, &str)], born: u64, per_minute: impl Fn(Traffic) -> f64) {
         let (rehearsal, scenario) = (self.rehearsal, self.scenario);
-        let completed = |now| {
-            let Traffic { succeeded, failed, .. } = rehearsal.traffic(scenario, now);
-            succeeded + failed
-        };
-        let fast = |now| if rehearsal.traffic(scenario, now).slow { 0.0 } else { completed(now) };
-        for bound in buckets {
+        let observed = |now| per_minute(rehearsal.traffic(scenario, now));
+        let fast = |now| if rehearsal.traffic(scenario, now).slow { 0.0 } else { observed(now) };
+        let [bucket, count] = ["bucket", "count"].map(|suffix| metric.histogram().classic(suffix));
+        for bound in &metric.buckets {
             let bound = number(*bound);
-            self.counter(&format!("{metric}_bucket"), &[labels, &[("le", &bound)]].concat(), 0, fast);
+            self.counter(&bucket, &[labels, &[("le", &bound)]].concat(), born, fast);
         }
-        self.counter(&format!("{metric}_bucket"), &[labels, &[("le", "+Inf")]].concat(), 0, completed);
-        self.counter(&format!("{metric}_count"), labels, 0, completed);
+        self.counter(&bucket, &[labels, &[("le", "+Inf")]].concat(), born, observed);
+        self.counter(&count, labels, born, observed);
     }
 
     /// Writes a gauge of calls in flight, for an alert on calls that stall.
@@ -452,6 +464,18 @@ impl Instance<'_> {
         });
     }
 
+    /// Writes requests with these labels.
+    fn requests(&mut self, http: &Http, labels: &[(&str, &str)], born: u64, per_minute: impl Fn(Traffic) -> f64) {
+        let (rehearsal, scenario) = (self.rehearsal, self.scenario);
+        match http.counting_duration() {
+            Some(duration) => self.histogram(duration, labels, born, per_minute),
+            None => {
+                let requests = |now| per_minute(rehearsal.traffic(scenario, now));
+                self.counter(&http.requests.series(), labels, born, requests);
+            }
+        }
+    }
+
     fn http(&mut self, http: &Http) {
         let (rehearsal, scenario) = (self.rehearsal, self.scenario);
         let model = rehearsal.model;
@@ -464,12 +488,11 @@ impl Instance<'_> {
         for route in routes {
             let route = [(http.route.as_str(), route)];
             let with = |status| [route[0], (http.status.as_str(), status)];
-            self.counter(&http.requests, &with(ok), 0, |now| traffic(now).succeeded);
-            let born = self.failures_born();
-            self.counter(&http.requests, &with(failed), born, |now| traffic(now).failed);
-            self.counter(&http.requests, &with(left), 0, |now| traffic(now).cancelled);
-            if let Some(duration) = &http.duration {
-                self.histogram(&duration.name, &route, &duration.buckets);
+            self.requests(http, &with(ok), 0, |traffic| traffic.succeeded);
+            self.requests(http, &with(failed), self.failures_born(), |traffic| traffic.failed);
+            self.requests(http, &with(left), 0, |traffic| traffic.cancelled);
+            if let Some(duration) = http.duration.as_ref().filter(|_| http.counting_duration().is_none()) {
+                self.histogram(duration, &route, 0, Traffic::completed);
             }
             if let Some(overdue) = model.http_overdue() {
                 let late = move |now| if scenario == Scenario::Hang { traffic(now).cancelled } else { 0.0 };
@@ -488,7 +511,7 @@ impl Instance<'_> {
         }
         if scenario == Scenario::NotFoundScan {
             let labels = [(http.route.as_str(), "unmatched"), (http.status.as_str(), missing)];
-            self.counter(&http.requests, &labels, START, |now| if trouble(now) { 10_000.0 } else { 0.0 });
+            self.counter(&http.requests.series(), &labels, START, |now| if trouble(now) { 10_000.0 } else { 0.0 });
         }
     }
 
@@ -518,7 +541,7 @@ impl Instance<'_> {
                 }
                 let Some(duration) = &function.duration else { continue };
                 let labels: Vec<_> = labels.iter().copied().filter(|(label, _)| duration.has(label)).collect();
-                self.histogram(&duration.name, &labels, &duration.buckets);
+                self.histogram(duration, &labels, 0, Traffic::completed);
                 if let Some(overdue) = rehearsal.model.overdue(duration) {
                     let late = move |now| if scenario == Scenario::Hang { traffic(now).cancelled } else { 0.0 };
                     self.counter(&overdue.name, &labels, 0, late);

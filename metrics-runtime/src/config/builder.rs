@@ -202,6 +202,9 @@ impl Builder {
     ///
     /// [`build`](Self::build) and [`install`](Self::install) return an error if durations were recorded before with
     /// another setting.
+    ///
+    /// If the Prometheus that scrapes them stores native histograms, write dashboard and rules with the option
+    /// `--histograms native` of the crate `metrics-export`.
     pub const fn native_histograms(mut self, setting: NativeHistograms) -> Self {
         self.native_histograms = Some(setting);
         self

@@ -151,9 +151,10 @@ fn nanos_above(bound: f64) -> u64 {
 ///
 /// The formats of text have only the classic buckets, and for a histogram without any the bucket `+Inf`.
 ///
-/// Dashboards and rules of the crate `metrics-export` query classic buckets. A Prometheus that stores native buckets keeps
-/// the classic ones of the same histogram only with `always_scrape_classic_histograms`, which is called
-/// `scrape_classic_histograms` before Prometheus 3, and which does not exist before 2.45.
+/// Dashboards and rules of the crate `metrics-export` query classic buckets, or with `--histograms` native ones or both. A
+/// Prometheus that stores native buckets keeps the classic ones of the same histogram only with
+/// `always_scrape_classic_histograms`, which is called `scrape_classic_histograms` before Prometheus 3, and which does not
+/// exist before 2.45.
 #[derive(Debug)]
 pub struct Histogram {
     bounds: Arc<Bounds>,

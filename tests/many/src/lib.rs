@@ -84,7 +84,7 @@ pub fn run(functions: &'static [Function]) -> ExitCode {
 }
 
 async fn serve(functions: &'static [Function]) -> Result<(), Box<dyn Error>> {
-    let metrics = Metrics::builder().namespace("shop").install()?;
+    let metrics = Metrics::builder().namespace("shop").from_env()?.install()?;
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.next_if(|first| first == "metrics").is_some() {
         return Ok(Command::parse(arguments)?.run(&metrics, &mut std::io::stdout().lock())?);

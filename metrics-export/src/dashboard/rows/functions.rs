@@ -59,7 +59,7 @@ fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
     if let Some(duration) = duration {
         let by = function.timed_by(duration);
         let panel = Panel::new(title(duration), Draw::Lines, "s").help(duration);
-        panels.push(quantiles(panel, scope, &duration.name, &by));
+        panels.push(quantiles(panel, scope, &duration.histogram(), &by));
         // Four panels fill a line.
         for panel in &mut panels {
             panel.width = 6;

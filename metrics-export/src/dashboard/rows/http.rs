@@ -33,22 +33,22 @@ pub(super) fn http(view: &View<'_>) -> Vec<Panel> {
             .about("The share of requests answered with 5xx; no value while there are no requests.")
             .query_by(errors, &by, "all"),
     ];
-    let mut shown = vec![http.requests.trim_end_matches("_count").to_owned()];
+    let mut shown = vec![http.requests.metric().to_owned()];
     if let Some(duration) = &http.duration {
         shown.push(duration.name.clone());
         let panel = Panel::new("Duration", Draw::Lines, "s").help(duration);
-        panels.push(quantiles(panel, &scope, &duration.name, NONE));
+        panels.push(quantiles(panel, &scope, &duration.histogram(), NONE));
         panels.push(Panel::new("Duration by route (p95)", Draw::Lines, "s").help(duration).query_by(
-            scope.quantile(0.95, &duration.name, &by),
+            scope.quantile(0.95, &duration.histogram(), &by),
             &by,
             "p95",
         ));
-        panels.push(
-            Panel::new("Duration (heatmap)", Draw::Heatmap, "s")
-                .help(duration)
-                .note("Requests a second in each bucket.")
-                .query(scope.rate(&format!("{}_bucket", duration.name), &["le"]), "{{le}}"),
-        );
+        let histogram = duration.histogram();
+        let heatmap = Panel::new("Duration (heatmap)", Draw::Heatmap, "s").help(duration);
+        let heatmap = heatmap.note("Requests a second in each bucket.");
+        panels.push(scope.forms(scope.form(&histogram)).iter().fold(heatmap, |panel, scope| {
+            panel.query(scope.buckets(&histogram, NONE), if scope.is_native(&histogram) { "" } else { "{{le}}" })
+        }));
     }
     if let Some(aborted) = &http.aborted {
         shown.push(aborted.clone());

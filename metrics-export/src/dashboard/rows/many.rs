@@ -10,10 +10,11 @@ use super::functions::number;
 use super::{Fixed, Row, grouped, quantiles, within};
 use crate::dashboard::View;
 use crate::dashboard::panel::{Column, Draw, LARGEST, Panel, legend};
+use crate::histograms::{Histogram, Histograms};
 use crate::metric::{Metric, Role};
-use crate::promql::{Compare, Expr, Matcher, aggregate, call, largest, matcher};
+use crate::promql::{Compare, Expr, Matcher, aggregate, call, joined, label_replace, largest, matcher};
 use crate::roles::{Function, STATUS, failed_calls};
-use crate::scope::{FUNCTION, Names, quantile_of};
+use crate::scope::{FUNCTION, Names, Scope, quantile_of};
 
 /// The label of the module, in metrics that functions share.
 const MODULE: &str = "module";
@@ -26,15 +27,23 @@ const OUTCOMES: [(&str, &str); 4] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Calls,
-    Durations,
+    /// The durations that are queried in this form.
+    Durations(Histograms),
     InFlight,
 }
 
+/// The parts that a regular expression selects. It cannot select native histograms: `rate` drops their name, and
+/// `label_replace` drops the buckets on Prometheus 2.42.
+const SELECTED: [Part; 4] =
+    [Part::Calls, Part::Durations(Histograms::Classic), Part::Durations(Histograms::Both), Part::InFlight];
+
 impl Part {
-    fn of(self, function: &Function) -> Option<&Metric> {
+    fn of<'a>(self, function: &'a Function, scope: &Scope) -> Option<&'a Metric> {
         match self {
             Self::Calls => Some(&function.calls),
-            Self::Durations => function.duration.as_ref(),
+            Self::Durations(form) => {
+                function.duration.as_ref().filter(|duration| scope.form(&duration.histogram()) == form)
+            }
             Self::InFlight => function.in_flight.as_ref(),
         }
     }
@@ -43,21 +52,23 @@ impl Part {
     const fn suffix(self) -> &'static str {
         match self {
             Self::Calls => "_total",
-            Self::Durations => "_duration_seconds",
+            Self::Durations(_) => "_duration_seconds",
             Self::InFlight => "_in_flight",
         }
     }
 
     /// Returns the end of the names of the samples.
     const fn sample(self) -> &'static str {
-        if matches!(self, Self::Durations) { "_bucket" } else { "" }
+        if matches!(self, Self::Durations(_)) { "_bucket" } else { "" }
     }
 
     /// Returns the variable with the regular expression for the names.
     const fn variable(self) -> &'static str {
         match self {
             Self::Calls => "calls",
-            Self::Durations => "durations",
+            Self::Durations(Histograms::Native) => "native_durations",
+            Self::Durations(Histograms::Both) => "either_durations",
+            Self::Durations(_) => "durations",
             Self::InFlight => "in_flight",
         }
     }
@@ -84,9 +95,9 @@ pub(super) fn failing(view: &View<'_>) -> Option<Panel> {
 /// Returns the variables that queries for all functions use.
 pub(super) fn variables(view: &View<'_>) -> Vec<(String, Fixed)> {
     let functions = Functions::new(view);
-    let parts = [Part::Calls, Part::Durations, Part::InFlight].into_iter();
-    let patterns =
-        parts.filter_map(|part| Some((part.variable().to_owned(), Fixed::Constant(functions.pattern(part)?))));
+    let patterns = SELECTED
+        .into_iter()
+        .filter_map(|part| Some((part.variable().to_owned(), Fixed::Constant(functions.pattern(part)?))));
     patterns.collect()
 }
 
@@ -96,9 +107,8 @@ pub(super) fn rows(view: &View<'_>, title: &str) -> Vec<Row> {
     let worst = Row { variables: variables(view), ..Row::new(title, functions.worst()) };
     let mut rows = vec![worst];
     rows.extend(functions.modules(title));
-    let known = view.model.functions.iter().flat_map(|function| {
-        let parts = [Part::Calls, Part::Durations, Part::InFlight];
-        parts.into_iter().filter_map(|part| Some(part.of(function)?.name.clone()))
+    let known = view.model.functions.iter().flat_map(|Function { calls, duration, in_flight }| {
+        [Some(calls), duration.as_ref(), in_flight.as_ref()].into_iter().flatten().map(|metric| metric.name.clone())
     });
     let others = super::generic(view, Role::Function, &known.collect::<Vec<_>>());
     rows.extend(within(view, &format!("{title}: others"), others).into_iter().map(Row::closed));
@@ -121,13 +131,15 @@ impl<'a> Functions<'a> {
 
     /// Returns a regular expression for the names of this metric of all named functions.
     fn pattern(&self, part: Part) -> Option<String> {
-        let names: Vec<_> =
-            self.named.iter().filter_map(|(function, _)| Some(part.of(function)?.name.as_str())).collect();
+        let names =
+            self.named.iter().filter_map(|(function, _)| Some(part.of(function, &self.view.scope)?.name.as_str()));
+        let names: Vec<_> = names.collect();
         (!names.is_empty()).then(|| pattern(&names, part.suffix()))
     }
 
     fn names(&self, part: Part) -> Option<Names> {
-        let metrics = self.named.iter().filter_map(|(function, label)| Some((part.of(function)?, label)));
+        let scope = &self.view.scope;
+        let metrics = self.named.iter().filter_map(|(function, label)| Some((part.of(function, scope)?, label)));
         let metrics: Vec<_> = metrics.collect();
         if metrics.is_empty() {
             return None;
@@ -152,23 +164,23 @@ impl<'a> Functions<'a> {
 
     /// Returns the sum by function, and by more labels, of a metric of all functions.
     fn sum(&self, part: Part, matchers: &[Matcher], by: &[&str]) -> Option<Expr> {
-        let scope = self.view.scope.with(matchers.iter().cloned());
+        self.sum_in(&self.view.scope.with(matchers.iter().cloned()), part, by)
+    }
+
+    fn sum_in(&self, scope: &Scope, part: Part, by: &[&str]) -> Option<Expr> {
         let by = [&[FUNCTION], by].concat();
         let named = self.names(part).map(|names| match part {
             Part::InFlight => scope.each(&names),
-            Part::Calls | Part::Durations => scope.each_rate(&names),
+            Part::Calls | Part::Durations(_) => scope.each_rate(&names),
         });
         let shared = self.shared.iter().filter_map(|function| {
-            let metric = part.of(function)?;
+            let metric = part.of(function, &self.view.scope)?;
             let name = format!("{}{}", metric.name, part.sample());
             let values = match part {
                 Part::InFlight => scope.now(&name),
-                Part::Calls | Part::Durations => scope.windowed("rate", &name),
+                Part::Calls | Part::Durations(_) => scope.windowed("rate", &name),
             };
-            // Functions of several modules may have the same name.
-            let texts = [FUNCTION, "::", MODULE, FUNCTION].map(|text| Expr::Text(text.to_owned()));
-            let is_joined = metric.has(MODULE) && metric.has(FUNCTION);
-            Some(if is_joined { call("label_join", [values].into_iter().chain(texts)) } else { values })
+            Some(if has_module(metric) { with_module(values) } else { values })
         });
         named
             .into_iter()
@@ -177,12 +189,45 @@ impl<'a> Functions<'a> {
             .reduce(|all, more| all.binary("or", more))
     }
 
+    /// Returns the 95th percentile of the durations of all functions.
+    fn p95(&self) -> Option<Expr> {
+        let forms = Histograms::ALL.into_iter().flat_map(|form| {
+            let scopes = self.view.scope.forms(form).into_iter();
+            scopes.filter_map(move |scope| {
+                if scope.is_native(&Histogram::in_form("", form)) {
+                    self.native_p95(&scope, form)
+                } else {
+                    self.sum_in(&scope, Part::Durations(form), &["le"]).map(|buckets| quantile_of(0.95, buckets))
+                }
+            })
+        });
+        joined(forms.collect())
+    }
+
+    /// Returns the 95th percentile of the native histograms among the durations in this form: a query for each metric.
+    fn native_p95(&self, scope: &Scope, form: Histograms) -> Option<Expr> {
+        let metric = |function| Part::Durations(form).of(function, &self.view.scope);
+        let quantile = |metric: &Metric, by: &[&str]| scope.quantile(0.95, &metric.histogram(), by);
+        let named = self.named.iter().filter_map(|(function, label)| {
+            Some(label_replace(quantile(metric(function)?, &[]), [FUNCTION, label, "", ""]))
+        });
+        let shared = self.shared.iter().filter_map(|function| {
+            let metric = metric(function)?;
+            Some(if has_module(metric) {
+                aggregate("max", &[FUNCTION], with_module(quantile(metric, &[MODULE, FUNCTION])))
+            } else {
+                quantile(metric, &[FUNCTION])
+            })
+        });
+        joined(named.chain(shared).collect())
+    }
+
     /// Returns the panels of the functions that need attention, and the table.
     fn worst(&self) -> Vec<Panel> {
         let abandoned = matcher(STATUS, Compare::Matches, "panic|cancelled");
         let failed = self.sum(Part::Calls, &[failed_calls()], &[]);
         let all = self.sum(Part::Calls, &[], &[]);
-        let p95 = self.sum(Part::Durations, &[], &["le"]).map(|buckets| quantile_of(0.95, buckets));
+        let p95 = self.p95();
         let in_flight = self.sum(Part::InFlight, &[], &[]);
         let broken = self.sum(Part::Calls, std::slice::from_ref(&abandoned), &[STATUS]);
         let above_zero = |expr: Option<Expr>| expr.map(|expr| expr.compared(">", 0.0));
@@ -277,8 +322,8 @@ impl<'a> Functions<'a> {
     /// Adds the panels of functions with the same labels, each repeated for every function.
     fn repeated(&self, row: &mut Row, name: &str, by: &[&str], functions: &[&Function]) {
         let scope = &self.view.scope;
-        for part in [Part::Calls, Part::Durations] {
-            let metrics = functions.iter().filter_map(|function| Some(part.of(function)?.name.clone()));
+        for part in [Part::Calls].into_iter().chain(Histograms::ALL.map(Part::Durations)) {
+            let metrics = functions.iter().filter_map(|function| Some(part.of(function, scope)?.name.clone()));
             let metrics: Vec<_> = metrics.collect();
             if metrics.is_empty() {
                 continue;
@@ -286,10 +331,10 @@ impl<'a> Functions<'a> {
             let variable = format!("{name}_{}", part.variable());
             let metric = format!("${{{variable}}}");
             let panel = match part {
-                Part::Durations => {
+                Part::Durations(form) => {
                     let panel = Panel::new(metric.clone(), Draw::Lines, "s").about("The duration of calls.");
                     // The duration may lack labels of the calls.
-                    quantiles(panel, scope, &metric, &[])
+                    quantiles(panel, scope, &Histogram::in_form(&metric, form), &[])
                 }
                 _ => {
                     let by = [by, &[STATUS]].concat();
@@ -314,10 +359,21 @@ impl<'a> Functions<'a> {
         let mut panels = vec![top(panel("Calls", "cps"), rate), top(panel("Failures", "cps"), failed)];
         if let Some(duration) = &function.duration {
             let panel = Panel::new("Duration (p95)", Draw::Lines, "s").help(duration).note(&note);
-            panels.push(top(panel, scope.quantile(0.95, &duration.name, &by)));
+            panels.push(top(panel, scope.quantile(0.95, &duration.histogram(), &by)));
         }
         Row::new(format!("{title}: {module}"), panels).closed()
     }
+}
+
+/// Returns `true` if functions of several modules share the metric, of which some may have the same name.
+fn has_module(metric: &Metric) -> bool {
+    metric.has(MODULE) && metric.has(FUNCTION)
+}
+
+/// Puts the module in front of the name of the function.
+fn with_module(values: Expr) -> Expr {
+    let texts = [FUNCTION, "::", MODULE, FUNCTION].map(|text| Expr::Text(text.to_owned()));
+    call("label_join", [values].into_iter().chain(texts))
 }
 
 /// Groups functions by the module below the one that has them all, or by the first word of their names if all are in one

@@ -12,6 +12,7 @@ use metrics_runtime::description::MetricKind;
 
 use super::View;
 use super::panel::{Draw, LARGEST, Panel, legend, rate_unit, unit};
+use crate::histograms::Histogram;
 use crate::metric::{Metric, Role};
 use crate::promql::{Expr, aggregate, call};
 use crate::roles::ROUTE_LABELS;
@@ -90,7 +91,7 @@ fn grouped<T>(items: Vec<T>, key: impl Fn(&T) -> String) -> Vec<(String, Vec<T>)
 }
 
 /// Adds the quantiles of a histogram, or the 95th percentile of each series if there are labels.
-fn quantiles(panel: Panel, scope: &Scope, histogram: &str, by: &[&str]) -> Panel {
+fn quantiles(panel: Panel, scope: &Scope, histogram: &Histogram, by: &[&str]) -> Panel {
     if !by.is_empty() {
         return panel.query(scope.quantile(0.95, histogram, by), format!("p95 {}", legend(by, "")));
     }
@@ -121,7 +122,7 @@ pub(super) fn overview(view: &View<'_>) -> Row {
         );
         if let Some(duration) = &http.duration {
             let panel = Panel::new("Duration", Draw::Stat, "s").about("To the end of the response.").sized(8, 4);
-            panels.push(quantiles(panel, all, &duration.name, NONE));
+            panels.push(quantiles(panel, all, &duration.histogram(), NONE));
         }
         if let Some(gauge) = &http.in_flight {
             let expr = aggregate("sum", NONE, all.now(gauge));
@@ -206,7 +207,7 @@ fn value(scope: &Scope, metric: &Metric, by: &[&str], few: &[&str]) -> Panel {
             panel.help(metric).query_by_any(scope.rate(name, by), by, few, "rate")
         }
         MetricKind::Histogram => {
-            quantiles(Panel::new(title(metric), Draw::Lines, shown).help(metric), scope, name, few)
+            quantiles(Panel::new(title(metric), Draw::Lines, shown).help(metric), scope, &metric.histogram(), few)
         }
         MetricKind::Summary => {
             let panel = Panel::new(format!("{} (mean)", title(metric)), Draw::Lines, shown).help(metric);
