@@ -34,6 +34,8 @@ pub(crate) struct Contract {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) kind: MetricKind,
+    /// The earlier names, under which rules record it.
+    replaces: BTreeSet<String>,
     unit: Option<String>,
     pub(crate) labels: BTreeSet<String>,
     /// The values of labels of which the program knows all.
@@ -66,6 +68,7 @@ impl Contract {
         let metrics = model.metrics.iter().map(|metric| {
             let entry = Entry {
                 kind: metric.kind,
+                replaces: metric.replaces.iter().cloned().collect(),
                 unit: metric.unit.clone(),
                 labels: metric.labels.iter().map(|label| label.name.clone()).collect(),
                 values: values(metric),
@@ -120,9 +123,11 @@ impl Contract {
                         return Err(error(format!("`{name}` is listed twice")));
                     }
                     let (labels, values) = (BTreeSet::new(), BTreeMap::new());
-                    let entry = Entry { kind, unit: None, labels, values, buckets: Vec::new(), native: false };
+                    let (replaces, buckets) = (BTreeSet::new(), Vec::new());
+                    let entry = Entry { kind, replaces, unit: None, labels, values, buckets, native: false };
                     current = Some(contract.metrics.entry(name.clone()).or_insert(entry));
                 }
+                ("replaces", true, Some(entry)) => entry.replaces.extend(words),
                 ("unit", true, Some(entry)) => entry.unit = words.into_iter().next(),
                 ("labels", true, Some(entry)) => entry.labels.extend(words),
                 ("buckets", true, Some(entry)) => {
@@ -133,7 +138,7 @@ impl Contract {
                 }
                 ("native", true, Some(entry)) => entry.native = true,
                 (word, true, _) => {
-                    let expected = "`unit`, `labels`, `values`, `buckets` or `native` of a metric";
+                    let expected = "`replaces`, `unit`, `labels`, `values`, `buckets` or `native` of a metric";
                     return Err(error(format!("found `{word}`, expected {expected}")));
                 }
             }
@@ -145,6 +150,11 @@ impl Contract {
         Ok(contract)
     }
 
+    /// Returns `true` if a metric has the name, or had it before.
+    fn has(&self, name: &str) -> bool {
+        self.metrics.contains_key(name) || self.metrics.values().any(|entry| entry.replaces.contains(name))
+    }
+
     /// Compares this contract with the one of the program, `now`.
     pub(crate) fn difference(&self, now: &Self) -> Difference {
         let mut difference = Difference::default();
@@ -152,11 +162,13 @@ impl Contract {
         let new: Vec<_> = now.metrics.iter().filter(|(name, _)| !self.metrics.contains_key(*name)).collect();
         for (name, old) in &self.metrics {
             let mut breaks = |change: String| difference.breaks.push((name.clone(), change));
-            let Some(entry) = now.metrics.get(name) else {
+            // Rules record a renamed metric under its earlier names.
+            let renamed = now.metrics.iter().find(|(_, entry)| entry.replaces.contains(name));
+            let Some(entry) = now.metrics.get(name).or(renamed.map(|(_, entry)| entry)) else {
                 // The new name is a guess: that of the only new metric with the same contract.
                 let same: Vec<_> = new.iter().filter(|(_, entry)| *entry == old).collect();
                 breaks(match same.as_slice() {
-                    [(name, _)] => format!("removed; was it renamed to `{name}`?"),
+                    [(name, _)] => format!("removed; was it renamed to `{name}`? `replaces` keeps the name"),
                     _ => "removed".to_owned(),
                 });
                 continue;
@@ -166,7 +178,9 @@ impl Contract {
             if is_known && entry.kind != old.kind {
                 breaks(format!("is a {} and was a {}", entry.kind.as_str(), old.kind.as_str()));
             }
-            if entry.unit != old.unit {
+            // An earlier name may lack the unit that the new one ends in.
+            let has_new_unit = renamed.is_some() && old.unit.is_none();
+            if entry.unit != old.unit && !has_new_unit {
                 let word = |unit: &Option<String>| unit.as_deref().unwrap_or("none").to_owned();
                 breaks(format!("its unit is {} and was {}", word(&entry.unit), word(&old.unit)));
             }
@@ -204,11 +218,21 @@ impl Contract {
                 _ => {}
             }
         }
+        let earlier =
+            self.metrics.iter().flat_map(|(name, old)| old.replaces.iter().map(move |earlier| (earlier, name)));
+        for (earlier, name) in earlier.filter(|(earlier, _)| !now.has(earlier)) {
+            let change = format!("removed: `{name}` no longer replaces it, so no rule records it");
+            difference.breaks.push((earlier.clone(), change));
+        }
         for label in self.constant.symmetric_difference(&now.constant) {
             let change = if now.constant.contains(label) { "added" } else { "removed" };
             difference.breaks.push(("every metric".to_owned(), format!("constant label `{label}` {change}")));
         }
-        let metrics = new.into_iter().map(|(name, new)| format!("{} {name}", new.kind.as_str()));
+        let metrics = new.into_iter().map(|(name, new)| {
+            let earlier =
+                if new.replaces.is_empty() { String::new() } else { format!(", before {}", join(&new.replaces)) };
+            format!("{} {name}{earlier}", new.kind.as_str())
+        });
         difference.additions = metrics.chain(additions).collect();
         difference
     }
@@ -274,6 +298,9 @@ impl fmt::Display for Contract {
         }
         for (name, entry) in &self.metrics {
             writeln!(f, "\n{} {name}", entry.kind.as_str())?;
+            if !entry.replaces.is_empty() {
+                writeln!(f, "  replaces {}", join(&entry.replaces))?;
+            }
             if let Some(unit) = &entry.unit {
                 writeln!(f, "  unit {unit}")?;
             }
@@ -338,7 +365,7 @@ mod tests {
     fn every_part_of_the_contract_is_compared() {
         assert_eq!(
             breaks("counter jobs_total", "counter tasks_total"),
-            ["jobs_total: removed; was it renamed to `tasks_total`?"]
+            ["jobs_total: removed; was it renamed to `tasks_total`? `replaces` keeps the name"]
         );
         assert_eq!(breaks("counter jobs_total", "gauge jobs_total"), ["jobs_total: is a gauge and was a counter"]);
         let state = " state\n  values state done \"in work\" new\n";
@@ -393,6 +420,30 @@ mod tests {
     }
 
     #[test]
+    fn a_rename_that_is_declared_breaks_nothing() {
+        let renamed = LOCK
+            .replace("counter jobs_total\n", "counter tasks_total\n  replaces jobs_total\n")
+            .replace("histogram wait_seconds\n", "histogram queue_seconds\n  replaces delay_seconds wait_seconds\n");
+        let difference = parse(LOCK).difference(&parse(&renamed));
+        assert_eq!(difference.breaks, []);
+        let new = "new: histogram queue_seconds, before delay_seconds wait_seconds\nnew: counter tasks_total, before jobs_total\n";
+        assert_eq!(difference.added(), new);
+        assert_eq!(parse(&parse(&renamed).to_string()), parse(&renamed));
+        // A second rename keeps the first name, or breaks it.
+        let again = renamed.replace("tasks_total\n  replaces", "work_total\n  replaces tasks_total");
+        assert_eq!(parse(&renamed).difference(&parse(&again)).breaks, []);
+        let lost = again.replace("tasks_total jobs_total", "tasks_total");
+        let text = "removed: `tasks_total` no longer replaces it, so no rule records it";
+        let lost = parse(&renamed).difference(&parse(&lost)).breaks;
+        assert_eq!(lost, [("jobs_total".to_owned(), text.to_owned())]);
+        // It changes nothing else.
+        let other = renamed.replace("labels kind state", "labels kind state zone");
+        assert_eq!(parse(LOCK).difference(&parse(&other)).breaks.len(), 1);
+        let unit = renamed.replace("unit seconds", "unit minutes");
+        assert_eq!(parse(LOCK).difference(&parse(&unit)).breaks.len(), 1);
+    }
+
+    #[test]
     fn what_a_collector_does_not_tell_yet_is_not_judged() {
         assert_eq!(breaks("histogram wait", "unknown wait"), [""; 0]);
         assert_eq!(breaks("counter jobs", "unknown jobs"), [""; 0]);
@@ -424,7 +475,7 @@ mod tests {
             ("version 1\ncounter a_total\ncounter a_total\n", "line 3: `a_total` is listed twice"),
             (
                 "version 1\n  unit seconds\n",
-                "line 2: found `unit`, expected `unit`, `labels`, `values`, `buckets` or `native` of a metric",
+                "line 2: found `unit`, expected `replaces`, `unit`, `labels`, `values`, `buckets` or `native` of a metric",
             ),
             ("version 1\ngauge a\n  values b \"c", "line 3: `\"c` does not end with a quote"),
             ("version 1\ngauge a\n  labels b\n  values c d\n", "line 4: `c` is not one of the labels above"),

@@ -49,8 +49,9 @@ fn row(out: &mut String, metric: &Metric) {
         })
         .collect();
     let places: Vec<_> = metric.places.iter().map(|place| code(place)).collect();
+    let earlier = metric.replaces.iter().map(|name| format!("<br>before: {}", code(name)));
     let cells = [
-        code(&metric.name),
+        [code(&metric.name)].into_iter().chain(earlier).collect(),
         kind,
         labels.join("<br>"),
         metric.unit.clone().unwrap_or_default(),

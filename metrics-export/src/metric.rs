@@ -14,9 +14,13 @@ pub(crate) struct Metric {
     pub(crate) name: String,
     /// The name without the namespace of the service.
     pub(crate) base: String,
+    /// The names that it had before, on the page.
+    pub(crate) replaces: Vec<String>,
     pub(crate) kind: MetricKind,
     pub(crate) unit: Option<String>,
     pub(crate) help: String,
+    /// The names of the labels that are evaluated on the result of calls.
+    pub(crate) result_labels: Vec<&'static str>,
     /// The labels, sorted by name.
     pub(crate) labels: Vec<LabelDescription>,
     /// The bounds of a histogram's buckets, without `+Inf`.
@@ -106,6 +110,16 @@ impl Metric {
 
     pub(crate) fn has(&self, label: &str) -> bool {
         self.labels.iter().any(|other| other.name == label)
+    }
+
+    /// Returns the ends of the names of its samples.
+    pub(crate) fn samples(&self) -> &'static [&'static str] {
+        match (self.kind, self.native) {
+            (MetricKind::Histogram, false) => &["_bucket", "_sum", "_count"],
+            // Native buckets are a sample without a suffix.
+            (MetricKind::Histogram, true) => &["", "_bucket", "_sum", "_count"],
+            _ => &[""],
+        }
     }
 
     /// Returns the first of these labels that the metric has.

@@ -12,7 +12,7 @@ use crate::histograms::Measure;
 use crate::metric::{Metric, Role};
 use crate::names::{is_common, unit};
 use crate::roles::{Function, Http, STATUS, functions, http, role};
-use crate::scope::Owner;
+use crate::scope::{Owner, Renames};
 use crate::series::worst_case;
 
 /// The metrics and the settings of one service.
@@ -36,6 +36,8 @@ pub(crate) struct Model {
     pub(crate) constant: Vec<String>,
     /// All metrics, sorted by name.
     pub(crate) metrics: Vec<Metric>,
+    /// The earlier names of samples.
+    pub(crate) renames: Renames,
     /// A series that only this service has, or `None` if other services may have all of its metrics.
     pub(crate) owner: Option<Owner>,
     pub(crate) http: Option<Http>,
@@ -76,6 +78,7 @@ impl Model {
             constant,
             owner: owner(&metrics, &prefix, http.as_ref()),
             prefix,
+            renames: Renames::of(&metrics),
             metrics,
             http,
             functions,
@@ -127,6 +130,8 @@ fn metric(mut description: MetricDescription, constant: &[String], limit: usize)
     Metric {
         name: name.clone(),
         base: base_name.clone(),
+        replaces: description.replaces.clone(),
+        result_labels: declarations.iter().flat_map(|declaration| declaration.result_labels.clone()).collect(),
         kind: *kind,
         unit: description.unit.clone().or_else(|| unit(base_name)),
         help: help.clone(),
@@ -177,7 +182,9 @@ fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner>
         let from_start = metric.labels.is_empty() || metric.kind == MetricKind::Info;
         // A histogram with bounds below zero has no count on an OpenMetrics page.
         let is_counted = metric.buckets.first().is_none_or(|bound| *bound >= 0.0);
-        metric.origin != Origin::Collector && from_start && is_counted && is_own(&metric.name)
+        // Old instances have a renamed metric under its earlier name.
+        let is_everywhere = from_start && metric.replaces.is_empty();
+        metric.origin != Origin::Collector && is_everywhere && is_counted && is_own(&metric.name)
     });
     let owner = |series, counter| Owner { series, counter, prefix: prefix.to_owned() };
     let measure = |metric: &Metric| match metric.kind {

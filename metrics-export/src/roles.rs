@@ -61,14 +61,19 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Returns the labels that calls are grouped by, without the outcome.
-    pub(crate) fn by(&self) -> Vec<&str> {
+    /// Returns the labels with known values, without the outcome.
+    pub(crate) fn bounded(&self) -> Vec<&str> {
         self.calls.bounded().into_iter().filter(|label| *label != STATUS).collect()
     }
 
-    /// Returns the labels of [`by`](Self::by) that the duration also has.
+    /// Returns the labels that calls are grouped by in ratios: those with known values that do not depend on the outcome.
+    pub(crate) fn by(&self) -> Vec<&str> {
+        self.bounded().into_iter().filter(|label| !self.calls.result_labels.contains(label)).collect()
+    }
+
+    /// Returns the labels with known values that the duration also has.
     pub(crate) fn timed_by(&self, duration: &Metric) -> Vec<&str> {
-        self.by().into_iter().filter(|label| duration.has(label)).collect()
+        self.bounded().into_iter().filter(|label| duration.has(label)).collect()
     }
 }
 
@@ -197,7 +202,7 @@ mod tests {
             .named(HttpMetric::InFlight, "axum_http_requests_pending");
         let metrics = Metrics::builder().registry(&Registry::new()).http(http).build().unwrap();
         let found = Model::new(&metrics).http.unwrap();
-        assert_eq!(found.requests, "axum_http_requests_total");
+        assert_eq!(found.requests.series(), "axum_http_requests_total");
         assert_eq!(found.duration.map(|metric| metric.name).as_deref(), Some("axum_http_requests_duration_seconds"));
         assert_eq!(found.in_flight.as_deref(), Some("axum_http_requests_pending"));
     }

@@ -1,6 +1,10 @@
 //! The selectors of one document: the job, the instances and the window that all queries share.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::histograms::{Histogram, Histograms, Measure};
+use crate::metric::Metric;
 use crate::names::is_common;
 use crate::promql::{Compare, Expr, Matcher, aggregate, call, joined, label_replace, matcher, without};
 use crate::scrape::Scrape;
@@ -9,7 +13,7 @@ use crate::scrape::Scrape;
 pub(crate) const QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")];
 
 /// The step of the subqueries of rules, which is at most the interval of most scrapes.
-const STEP: &str = "15s";
+pub(crate) const STEP: &str = "15s";
 
 /// The label that tells functions apart.
 pub(crate) const FUNCTION: &str = "function";
@@ -29,6 +33,33 @@ pub(crate) struct Names {
     pub(crate) labels: Vec<(String, String)>,
     /// `true` if other services may have one of the metrics.
     pub(crate) shared: bool,
+}
+
+/// The earlier names of samples, by the present ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Renames(Arc<BTreeMap<String, Vec<String>>>);
+
+impl Renames {
+    pub(crate) fn of(metrics: &[Metric]) -> Self {
+        let renamed = metrics.iter().filter(|metric| !metric.replaces.is_empty());
+        let samples = renamed.flat_map(|metric| {
+            metric.samples().iter().map(|sample| {
+                let earlier = metric.replaces.iter().map(|name| format!("{name}{sample}"));
+                (format!("{}{sample}", metric.name), earlier.collect())
+            })
+        });
+        Self(Arc::new(samples.collect()))
+    }
+
+    /// Returns the earlier names of the sample.
+    pub(crate) fn earlier(&self, sample: &str) -> &[String] {
+        self.0.get(sample).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns all samples with earlier names, and these.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(sample, earlier)| (sample.as_str(), earlier.as_slice()))
+    }
 }
 
 /// A series that only the instances of one service have.
@@ -63,6 +94,7 @@ pub(crate) struct Scope {
     owner: Option<(Owner, Vec<Matcher>)>,
     /// The labels that only tell copies of one series apart.
     replicas: Vec<String>,
+    renames: Renames,
     /// The time between two samples.
     step: String,
     histograms: Histograms,
@@ -82,6 +114,7 @@ impl Scope {
             window: "$__rate_interval".to_owned(),
             owner,
             replicas: scrape.replicas.clone(),
+            renames: Renames::default(),
             step: scrape.interval(),
             histograms: scrape.histograms(),
             chooses_form: true,
@@ -95,10 +128,17 @@ impl Scope {
             window: window.to_owned(),
             owner: None,
             replicas: Vec::new(),
+            renames: Renames::default(),
             step: STEP.to_owned(),
             histograms: Histograms::default(),
             chooses_form: false,
         }
+    }
+
+    /// Asks for these earlier names too.
+    pub(crate) fn renamed(mut self, renames: &Renames) -> Self {
+        self.renames = renames.clone();
+        self
     }
 
     /// Leaves these labels out of all queries: series that differ in them alone are one.
@@ -195,6 +235,17 @@ impl Scope {
         Expr::Series { metric, matchers: name.into_iter().chain(matchers.iter().cloned()).collect(), window: None }
     }
 
+    /// Returns `function(metric[window])` over the steps that the range of a renamed metric has.
+    pub(crate) fn stepped(&self, function: &'static str, metric: &str) -> Expr {
+        let steps = self.series(metric, None).every(&self.window, &self.step);
+        self.owned(self.is_shared(metric), self.once(call(function, [steps])))
+    }
+
+    /// Returns `true` if the metric had another name before.
+    pub(crate) fn is_renamed(&self, metric: &str) -> bool {
+        !self.renames.earlier(metric).is_empty()
+    }
+
     /// Returns how often a gauge that only grows, such as a time, has grown within the window.
     ///
     /// `changes` counts the first sample of a series on VictoriaMetrics, and not on Prometheus; `resets` does so on
@@ -237,9 +288,27 @@ impl Scope {
         self.owner.as_ref().is_some_and(|(owner, _)| owner.shares(metric))
     }
 
+    /// Returns the series of a metric. Those of a renamed one are one series for each label set, without a name.
+    ///
+    /// At each step, an instance has the sample of its present name, or that of an earlier one. So a rate over the moment of
+    /// the renaming continues, as over a restart. What a rule records under an earlier name has the labels of the present
+    /// one, and is not counted again.
     fn series(&self, metric: &str, window: Option<&str>) -> Expr {
-        let window = window.map(str::to_owned);
-        Expr::Series { metric: metric.to_owned(), matchers: self.matchers.clone(), window }
+        let series = |metric: &str, window: Option<&str>| {
+            let window = window.map(str::to_owned);
+            Expr::Series { metric: metric.to_owned(), matchers: self.matchers.clone(), window }
+        };
+        let earlier = self.renames.earlier(metric);
+        if earlier.is_empty() {
+            return series(metric, window);
+        }
+        let all = earlier.iter().fold(series(metric, None), |all, name| all.binary("or", series(name, None)));
+        // An operation drops the name. Native histograms can be multiplied, but not added to a number.
+        let all = all.binary("*", Expr::Number(1.0));
+        match window {
+            Some(window) => all.every(window, &self.step),
+            None => all,
+        }
     }
 
     /// Limits a metric that other services may also have to the instances of the owner.
@@ -408,6 +477,30 @@ mod tests {
         let buckets = scope.buckets::<&str>(&own, &[]).to_string();
         assert!(buckets.contains("rate(metrics_runtime_scrape_duration_seconds_bucket{"), "{buckets}");
         assert!(buckets.contains(" and on (job, instance) histogram_count(rate(shop_wait_seconds{"), "{buckets}");
+    }
+
+    #[test]
+    fn a_renamed_metric_is_one_series_for_each_label_set() {
+        let names = BTreeMap::from([("new_total".to_owned(), vec!["old_total".to_owned(), "older_total".to_owned()])]);
+        let scope = Scope::job("shop", "5m").renamed(&Renames(Arc::new(names)));
+        let all = "((new_total{job=\"shop\"} or old_total{job=\"shop\"}) or older_total{job=\"shop\"}) * 1";
+        assert_eq!(scope.now("new_total").to_string(), all);
+        assert_eq!(scope.rate("new_total", &["route"]).to_string(), format!("sum by (route) (rate(({all})[5m:15s]))"));
+        assert_eq!(scope.now("old_total").to_string(), "old_total{job=\"shop\"}");
+    }
+
+    #[test]
+    fn a_renamed_histogram_is_one_series_in_each_form() {
+        let earlier = |suffix: &str| (format!("new{suffix}"), vec![format!("old{suffix}")]);
+        let names = BTreeMap::from(["", "_bucket", "_sum", "_count"].map(earlier));
+        let scope = Scope::job("shop", "5m").renamed(&Renames(Arc::new(names))).with_histograms(Histograms::Both);
+        let new = Histogram::in_form("new", Histograms::Both);
+        let [classic, native] = ["_bucket", ""]
+            .map(|suffix| format!("((new{suffix}{{job=\"shop\"}} or old{suffix}{{job=\"shop\"}}) * 1)[5m:15s]"));
+        assert_eq!(
+            scope.buckets::<&str>(&new, &[]).to_string(),
+            format!("sum by (le) (rate({classic})) or sum(rate({native}))")
+        );
     }
 
     #[test]

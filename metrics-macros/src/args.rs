@@ -15,7 +15,7 @@ use crate::syntax::key::Key;
 use crate::syntax::label::{Label, LabelSource, labels};
 use crate::syntax::objective::Objective;
 use crate::syntax::returns::Returns;
-use crate::syntax::text::Text;
+use crate::syntax::text::{Text, texts};
 use crate::syntax::value::{assigned, closure, count, each_item, expr, flag, function, path};
 
 /// The arguments of an attribute.
@@ -53,6 +53,7 @@ macro_rules! values {
 }
 values! {
     Text(Text) text,
+    Texts(Vec<Text>) texts,
     Literal(LitStr) literal,
     Path(Path) path,
     Expr(Expr) expr,
@@ -66,7 +67,16 @@ values! {
 
 /// Parses what follows a key.
 fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
-    if !matches!(key, Key::InFlight | Key::Timed | Key::Native | Key::CancelledFails | Key::Labels | Key::Objective) {
+    if !matches!(
+        key,
+        Key::InFlight
+            | Key::Timed
+            | Key::Native
+            | Key::CancelledFails
+            | Key::Labels
+            | Key::CounterLabels
+            | Key::Objective
+    ) {
         assigned(input, word, "")?;
     }
     Ok(match key {
@@ -74,11 +84,12 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
             flag(input, word)?;
             Value::Flag
         }
-        Key::Labels => Value::Labels(labels(input, word)?),
+        Key::Labels | Key::CounterLabels => Value::Labels(labels(input, word)?),
         Key::Objective => Value::Objective(Objective::parse(input, word)?),
         Key::Name | Key::LegacyName | Key::Help | Key::Unit | Key::Service => {
             Value::Text(Text::parse(input, |text| format!("{word} = {text}"))?)
         }
+        Key::Replaces => Value::Texts(texts(input, word)?),
         Key::Prefix | Key::Rename => Value::Literal(input.parse()?),
         Key::Buckets => Value::Buckets(input.parse()?),
         Key::Returns => Value::Returns(input.parse()?),
@@ -248,9 +259,16 @@ impl Args {
         }
     }
 
+    /// Returns the labels of all metrics, and those of the counter of calls, each with `true` for the latter.
+    pub(crate) fn all_labels(&self) -> impl Iterator<Item = (&Label, bool)> {
+        let of = |key| self.labels(key).into_iter().flatten();
+        let all = of(Key::Labels).map(|label| (label, false));
+        all.chain(of(Key::CounterLabels).map(|label| (label, true)))
+    }
+
     /// Returns the labels and their values, as text.
     pub(crate) fn label_texts(&self) -> String {
-        let labels = self.labels(Key::Labels).into_iter().flatten();
+        let labels = self.all_labels().map(|(label, _)| label);
         let labels = labels.map(|Label { name, source, .. }| quote!(#name = #source));
         quote!(#(#labels),*).to_string()
     }

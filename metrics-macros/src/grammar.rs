@@ -100,8 +100,10 @@ pub(crate) const TRACK: Recording = Recording {
         attribute: "track",
         accepts: &[
             Key::Name,
+            Key::Replaces,
             Key::Help,
             Key::Labels,
+            Key::CounterLabels,
             Key::Buckets,
             Key::Native,
             Key::OkIf,
@@ -115,10 +117,20 @@ pub(crate) const TRACK: Recording = Recording {
             Key::Objective,
             Key::Limit,
         ],
-        exclusive: &[OUTCOME, (Key::Preset, &[Key::Name, Key::Help, Key::Buckets, Key::Native])],
+        exclusive: &[OUTCOME, (Key::Preset, &[Key::Name, Key::Replaces, Key::Help, Key::Buckets, Key::Native])],
         needs: &[
             Needs {
+                key: Key::Replaces,
+                one_of: &[Key::Name],
+                reason: "without a name, all functions share one family with a fixed name",
+            },
+            Needs {
                 key: Key::Labels,
+                one_of: &[Key::Name, Key::Preset],
+                reason: "without a name, all functions share one family with fixed labels",
+            },
+            Needs {
+                key: Key::CounterLabels,
                 one_of: &[Key::Name, Key::Preset],
                 reason: "without a name, all functions share one family with fixed labels",
             },
@@ -161,6 +173,7 @@ pub(crate) const HISTOGRAM: Recording = Recording {
         accepts: &[
             Key::Name,
             Key::LegacyName,
+            Key::Replaces,
             Key::Help,
             Key::Unit,
             Key::Labels,
@@ -186,6 +199,7 @@ pub(crate) const COUNTER: Recording = Recording {
         accepts: &[
             Key::Name,
             Key::LegacyName,
+            Key::Replaces,
             Key::Help,
             Key::Unit,
             Key::Labels,
@@ -206,7 +220,16 @@ pub(crate) const COUNTER: Recording = Recording {
 pub(crate) const IN_FLIGHT: Recording = Recording {
     grammar: Grammar {
         attribute: "track_in_flight",
-        accepts: &[Key::Name, Key::LegacyName, Key::Help, Key::Labels, Key::Returns, Key::Crate, Key::Limit],
+        accepts: &[
+            Key::Name,
+            Key::LegacyName,
+            Key::Replaces,
+            Key::Help,
+            Key::Labels,
+            Key::Returns,
+            Key::Crate,
+            Key::Limit,
+        ],
         exclusive: &[NAMES],
         ..BASE
     },

@@ -84,8 +84,10 @@ use proc_macro::TokenStream;
 /// | argument | meaning | default |
 /// |---|---|---|
 /// | `name = ".."` | name of the metrics, without a namespace: a string literal or a path to a `const` | the shared families |
+/// | `replaces = ".."` | the name that the metrics had before, as `name` was written, or a list: `["..", ".."]`; see [Renames](#renames). Needs `name` | none |
 /// | `help = ".."` | help text: a string literal or a path to a `const`. Needs `name` | the first paragraph of the doc comment |
 /// | `labels(..)` | additional labels, see [Labels](#labels). Needs `name` or `preset` | none |
+/// | `counter_labels(..)` | labels that only the counter of calls has, see [Labels](#labels). Needs `name` or `preset` | none |
 /// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number from 1 to 1,000,000 or a `const`, see [Labels](#labels). Needs `name` or `preset` | the limit of the registry, 2,000 |
 /// | `buckets = [0.1, 1, 10]` | bucket bounds in seconds, see [Buckets](#buckets). Needs `name` | 0.005 to 10 |
 /// | `native` | native buckets beside the classic ones, see [Buckets](#buckets). Needs `name` | classic buckets only |
@@ -93,7 +95,7 @@ use proc_macro::TokenStream;
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
 /// | `in_flight` | also records the calls in flight | not recorded |
 /// | `objective(..)` | service level objective, see [Objectives](#objectives) | none |
-/// | `preset = path` | records the metrics of a preset, see [Presets](#presets). Excludes `name`, `help`, `buckets` and `native` | |
+/// | `preset = path` | records the metrics of a preset, see [Presets](#presets). Excludes `name`, `replaces`, `help`, `buckets` and `native` | |
 /// | `value = \|r\| ..` | the value that the preset records, as in [`macro@track_histogram`]. Needs `preset` | not recorded |
 /// | `timed` | also records the optional duration of the preset. Needs `preset` | not recorded |
 /// | `returns = ..` | the recorded part of a function without `async`, see [Futures](#functions-that-return-a-future) | `auto` |
@@ -107,6 +109,33 @@ use proc_macro::TokenStream;
 /// | `labels(a = "text")` | the fixed text |
 /// | `labels(a = \|r\| expr)` | the closure, called with a reference to the returned value (also to a `Result`); `panic` or `cancelled` if the call did not return |
 /// | `labels(a: Type = ..)` | as above, with a given type; default: the type of the parameter |
+///
+/// `counter_labels(..)` has the same forms, for labels of the counter alone. The cause of an error belongs there: as one of
+/// `labels`, it would multiply the buckets of the histogram.
+///
+/// ```
+/// use metrics_runtime::{LabelValue, track};
+///
+/// #[derive(LabelValue)]
+/// enum Cause {
+///     None,
+///     Password,
+/// }
+///
+/// fn cause(result: &Result<(), String>) -> Cause {
+///     if result.is_ok() { Cause::None } else { Cause::Password }
+/// }
+///
+/// #[track(name = "signin", labels(tenant = tenant), counter_labels(cause = |r| -> Cause { cause(r) }))]
+/// fn sign_in(tenant: &str, password: &str) -> Result<(), String> {
+///     if password == "secret" { Ok(()) } else { Err("wrong password".to_owned()) }
+/// }
+///
+/// sign_in("acme", "guess").unwrap_err();
+/// let page = metrics_runtime::Registry::global().render();
+/// assert!(page.contains("signin_total{tenant=\"acme\",cause=\"password\",status=\"error\"} 1\n"));
+/// assert!(page.contains("signin_duration_seconds_count{tenant=\"acme\"} 1\n"));
+/// ```
 ///
 /// The types of values implement `LabelValue`, such as `&str`, `String`, integers and `bool`. If the values of a type are
 /// known, as with [`derive@LabelValue`], their series exist at zero from the start. For a label of the result these are the
@@ -210,6 +239,27 @@ use proc_macro::TokenStream;
 /// # drop(checkout());
 /// ```
 ///
+/// # Renames
+///
+/// `replaces` keeps the queries of others working after a rename. The crate `metrics-export` writes recording rules that
+/// record each metric under its earlier names too, its panels and alerts ask for all of the names, and `metrics check`
+/// accepts the rename. The page has the new name alone.
+///
+/// ```
+/// use metrics_runtime::track;
+///
+/// // Until now, this was `#[track(name = "order")]`.
+/// #[track(name = "purchase", replaces = "order")]
+/// fn purchase() {}
+///
+/// let metrics = metrics_runtime::Metrics::builder().namespace("shop").build()?;
+/// let description = metrics.describe();
+/// let calls = description.metrics.iter().find(|metric| metric.name == "shop_purchase_total").unwrap();
+/// assert_eq!(calls.replaces, ["shop_order_total"]);
+/// # purchase();
+/// # Ok::<(), metrics_runtime::InstallError>(())
+/// ```
+///
 /// # Presets
 ///
 /// `preset = path` names a `const` of type `presets::Preset`, which lists the metrics:
@@ -278,8 +328,8 @@ use proc_macro::TokenStream;
 /// # Impl blocks
 ///
 /// On an `impl` block, the attribute records every method. The label `function` is `Type::method`. `#[track(skip)]` excludes
-/// a method, and `#[track(..)]` on a method replaces the arguments of the block, also in a `cfg_attr`. `name`, `help`,
-/// `labels` and `value` are allowed only on methods. On a method, the attribute must have its own name or path: the block does
+/// a method, and `#[track(..)]` on a method replaces the arguments of the block, also in a `cfg_attr`. `name`, `replaces`,
+/// `help`, `labels`, `counter_labels` and `value` are allowed only on methods. On a method, the attribute must have its own name or path: the block does
 /// not recognize an import under another name, which is a compile error.
 ///
 /// The location of the caller is lost in a method that inherits `#[track_caller]` from the declaration in its trait:
@@ -338,6 +388,7 @@ pub fn track(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `name = ".."` | name of the metric, without a namespace: a string literal or a path to a `const` | see above |
 /// | `legacy_name = ".."` | in place of `name`: any name that Prometheus allows, for a metric that dashboards know by a name against the conventions; `metrics lint` reports it | |
+/// | `replaces = ".."` | the whole name that the metric had before, without a namespace, or a list: `["..", ".."]`; see [`track`](macro@track#renames) | none |
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `unit = ".."` | plural base unit, such as `"bytes"`, with which the name must end: a string literal or a path to a `const`. `"seconds"` without `value` | none |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
@@ -397,6 +448,7 @@ pub fn track_histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `name = ".."` | name of the metric, without a namespace, which ends with `_total`: a string literal or a path to a `const` | see above |
 /// | `legacy_name = ".."` | in place of `name`: any name that Prometheus allows, for a metric that dashboards know by a name against the conventions; `metrics lint` reports it | |
+/// | `replaces = ".."` | the whole name that the metric had before, without a namespace, or a list: `["..", ".."]`; see [`track`](macro@track#renames) | none |
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `unit = ".."` | plural base unit, such as `"bytes"`, which the name must have before `_total`: a string literal or a path to a `const` | none |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels) | none |
@@ -437,6 +489,7 @@ pub fn track_counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `name = ".."` | name of the metric, without a namespace: a string literal or a path to a `const` | see above |
 /// | `legacy_name = ".."` | in place of `name`: any name that Prometheus allows, for a metric that dashboards know by a name against the conventions; `metrics lint` reports it | |
+/// | `replaces = ".."` | the whole name that the metric had before, without a namespace, or a list: `["..", ".."]`; see [`track`](macro@track#renames) | none |
 /// | `help = ".."` | help text: a string literal or a path to a `const` | the first paragraph of the doc comment |
 /// | `labels(..)` | labels, see [`track`](macro@track#labels), without those of the returned value | none |
 /// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number from 1 to 1,000,000 or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
@@ -726,6 +779,7 @@ pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | doc comment | help text: its first paragraph |
 /// | `#[buckets(..)]` | bucket bounds of a histogram: a list without brackets, or a form of [`track`](macro@track#buckets). `native` beside them, `#[buckets(0.1, 1, native)]`, adds native buckets. Default: 0.005 to 10, for seconds |
 /// | `#[legacy_name("..")]` | the whole name, without `prefix`: any name that Prometheus allows, for a metric that dashboards know by a name against the conventions; `metrics lint` reports it |
+/// | `#[replaces("..")]` | the whole names that the metric had before, without a namespace; see [`track`](macro@track#renames) |
 /// | `#[unit("bytes")]` | plural base unit, with which the name must end (before `_total`): a string literal or a path to a `const` |
 ///
 /// Other items of the module are not changed.

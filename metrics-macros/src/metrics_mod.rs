@@ -21,7 +21,7 @@ use crate::syntax::docs::{Help, documented};
 use crate::syntax::key::Key;
 use crate::syntax::module::{BodilessFunction, ModuleItem, parse_item, skip_item, split};
 use crate::syntax::signature::{KnownType, Surroundings};
-use crate::syntax::text::Text;
+use crate::syntax::text::{Text, list};
 use crate::tokens::{call_over, generate, text};
 
 const KINDS: [&str; 7] = ["Counter", "Gauge", "Histogram", "InFlight", "Info", "ObservedCounter", "ObservedGauge"];
@@ -40,6 +40,8 @@ struct Metric {
     buckets: Option<(Buckets, bool)>,
     unit: Option<Text>,
     legacy_name: Option<LitStr>,
+    /// The earlier names.
+    replaces: Vec<Text>,
     help: Option<Help>,
 }
 
@@ -162,7 +164,7 @@ fn metric(function: &BodilessFunction) -> Result<Metric> {
             }
         }
     }
-    let (mut buckets, mut unit, mut legacy_name) = (None, None, None);
+    let (mut buckets, mut unit, mut legacy_name, mut replaces) = (None, None, None, Vec::new());
     let mut kept = Vec::new();
     for attribute in attributes {
         if attribute.path().is_ident("buckets") {
@@ -185,6 +187,13 @@ fn metric(function: &BodilessFunction) -> Result<Metric> {
                 Ok(text) => legacy_name = Some(text),
                 Err(error) => problems.push(error),
             }
+        } else if attribute.path().is_ident("replaces") {
+            match attribute.parse_args_with(|input: ParseStream<'_>| list(input, |text| format!("#[replaces({text})]")))
+            {
+                Ok(_) if !replaces.is_empty() => problems.push(repeated(attribute)),
+                Ok(names) => replaces = names,
+                Err(error) => problems.push(error),
+            }
         } else {
             kept.push(attribute.clone());
         }
@@ -199,8 +208,19 @@ fn metric(function: &BodilessFunction) -> Result<Metric> {
         Ok((kind, ty)) => {
             problems.into_result()?;
             let buckets = buckets.map(|(_, list)| list);
-            let (visibility, signature) = (visibility.clone(), signature.clone());
-            Ok(Metric { attributes: kept, visibility, signature, kind, ty, labels, buckets, unit, legacy_name, help })
+            Ok(Metric {
+                attributes: kept,
+                visibility: visibility.clone(),
+                signature: signature.clone(),
+                kind,
+                ty,
+                labels,
+                buckets,
+                unit,
+                legacy_name,
+                replaces,
+                help,
+            })
         }
         Err(error) => Err(problems.and(error)),
     }
@@ -242,7 +262,8 @@ fn kind(ty: &Type) -> Result<Ident> {
 /// }
 /// ```
 fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &TokenStream) -> TokenStream {
-    let Metric { attributes, visibility, signature, kind, ty, labels, buckets, unit, legacy_name, help } = metric;
+    let Metric { attributes, visibility, signature, kind, ty, labels, buckets, unit, legacy_name, replaces, help } =
+        metric;
     let native = matches!(buckets, Some((_, true)));
     let function = signature.ident.unraw().to_string();
     let check_name = generate!(__SITE.check_name(#prefix));
@@ -254,6 +275,9 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
     if let Some(unit) = unit {
         checks.extend(check(unit, private, generate!(__SITE.check_unit())));
     }
+    for (i, name) in replaces.iter().enumerate() {
+        checks.extend(check(name, private, generate!(__SITE.check_replaced(#i))));
+    }
     for (i, (label, _)) in labels.iter().enumerate() {
         checks.extend(check(label, private, generate!(__SITE.check_label(#i))));
     }
@@ -262,9 +286,9 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
             checks.extend(check_bounds(buckets, private));
             bounds(buckets, private)
         }
-        None if kind == "Histogram" => generate!(#private::preset::SECONDS),
         None => generate!(&[]),
     };
+    let replaces = replaces.iter().map(text);
     let unit = match unit {
         Some(unit) => {
             let unit = text(unit);
@@ -312,6 +336,7 @@ fn expand_one(metric: &Metric, prefix: &str, limit: Option<&Expr>, private: &Tok
             const __SITE: #private::MetricSite = #private::MetricSite {
                 name: #name,
                 legacy_name: #is_legacy,
+                replaces: &[#(#replaces),*],
                 help: #help,
                 kind: #private::Kind::#page_kind,
                 unit: #unit,

@@ -6,7 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::{Attribute, Error, Expr, Ident, Path, ReturnType, Type, Visibility};
 
 use crate::args::Args;
-use crate::diagnostics::{Problems, did_you_mean, quoted};
+use crate::diagnostics::{Problems, did_you_mean, given_twice, quoted};
 use crate::grammar::{Grammar, Recording, Rows};
 use crate::syntax::buckets::Buckets;
 use crate::syntax::docs::{Help, documented};
@@ -34,6 +34,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) name: Option<&'a Text>,
     /// `true` if `name` is that of `legacy_name`.
     pub(crate) has_legacy_name: bool,
+    /// The earlier names.
+    pub(crate) replaces: &'a [Text],
     /// `true` if the name of the metric is `name`, or the name of the function.
     pub(crate) names_metric: bool,
     pub(crate) help: Option<Help>,
@@ -42,7 +44,10 @@ pub(crate) struct Plan<'a> {
     /// `true` if the histogram has native buckets.
     pub(crate) native: bool,
     pub(crate) limit: Option<&'a Expr>,
+    /// All labels. Those of the counter alone come last.
     pub(crate) labels: Vec<PlannedLabel<'a>>,
+    /// The number of labels that only the counter of calls has.
+    pub(crate) counter_labels: usize,
     /// The key of `labels` as the user wrote it, for errors about it; likewise the next three fields.
     pub(crate) labels_key: Option<Ident>,
     pub(crate) timed: Option<Ident>,
@@ -187,6 +192,7 @@ pub(crate) fn plan<'a>(
         label: block.map_or_else(|| function.name(), |block| format!("{}::{}", block.type_name, function.name())),
         name,
         has_legacy_name: args.key(Key::LegacyName).is_some(),
+        replaces: args.texts(Key::Replaces).map(Vec::as_slice).unwrap_or_default(),
         names_metric: match rows {
             Rows::ByName { .. } => name.is_some(),
             _ => grammar.accepts.contains(&Key::Name),
@@ -197,7 +203,8 @@ pub(crate) fn plan<'a>(
         native: args.key(Key::Native).is_some() || matches!(args.buckets(Key::Buckets), Some(Buckets::Native)),
         limit: args.expr(Key::Limit),
         labels,
-        labels_key: args.key(Key::Labels),
+        counter_labels: args.labels(Key::CounterLabels).map_or(0, Vec::len),
+        labels_key: args.key(Key::Labels).or_else(|| args.key(Key::CounterLabels)),
         timed: args.key(Key::Timed),
         in_flight: args.key(Key::InFlight),
         value_key: args.key(Key::Value),
@@ -286,7 +293,10 @@ fn labels<'a>(
     if let (Some(name), Some(source)) = (args.key(Key::Model), args.label(Key::Model)) {
         labels.push(planned(name, source, None, function, problems));
     }
-    for Label { name, ty, source } in args.labels(Key::Labels).into_iter().flatten() {
+    for (Label { name, ty, source }, of_counter) in args.all_labels() {
+        if of_counter && labels.iter().any(|earlier: &PlannedLabel<'_>| earlier.name.unraw() == name.unraw()) {
+            problems.push(given_twice(name, name.span()));
+        }
         if grammar.on_impl && args.span_of(Key::Preset).is_none() && name.unraw() == "status" {
             let text = "label `status` is the outcome of the call, which the attribute records: use another name, or \
                         decide the outcome with `ok_if` or `error_if`";

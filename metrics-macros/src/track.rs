@@ -127,7 +127,7 @@ impl Methods<'_> {
     /// Records every method of the block without `#[track(skip)]`. A `#[track(..)]` on a method replaces the arguments of
     /// the block.
     fn expand(&self, mut problems: Problems) -> Result<TokenStream> {
-        for key in [Key::Name, Key::Help, Key::Value, Key::Labels] {
+        for key in [Key::Name, Key::Replaces, Key::Help, Key::Value, Key::Labels, Key::CounterLabels] {
             if let Some(span) = self.args.span_of(key) {
                 let key = key.as_str();
                 problems.push(Error::new(

@@ -36,29 +36,32 @@ impl Names {
             ("ALERTS".to_owned(), labels(["alertname", "alertstate", "severity"].into_iter().chain(TARGET))),
         ]);
         let mut native = BTreeSet::new();
-        let (mut constant, mut current) = (Labels::new(), Vec::<String>::new());
+        let (mut constant, mut current, mut of_kind) = (Labels::new(), Vec::<String>::new(), samples(""));
         for line in lock.lines() {
             let words: Vec<_> = line.split_whitespace().collect();
             match (line.starts_with(' '), words.as_slice()) {
                 (_, [] | ["#", ..]) | (false, ["version", _]) | (true, ["unit" | "buckets" | "values", ..]) => {}
                 (false, ["constant", names @ ..]) => constant = labels(names.iter().copied()),
                 (true, ["native"]) => {
-                    let count = current.last().expect("a histogram is before its buckets");
-                    let name = count.trim_end_matches("_count").to_owned();
-                    names.insert(name.clone(), names[count].clone());
-                    native.insert(name);
+                    for count in current.iter().filter(|name| name.ends_with("_count")) {
+                        let name = count.trim_end_matches("_count").to_owned();
+                        names.insert(name.clone(), names[count].clone());
+                        native.insert(name);
+                    }
                 }
                 (true, ["labels", own @ ..]) => {
                     for name in &current {
                         names.entry(String::clone(name)).or_default().extend(labels(own.iter().copied()));
                     }
                 }
-                (false, [kind, name]) => {
-                    let samples = samples(kind);
-                    current = samples.iter().map(|(suffix, _)| format!("{name}{suffix}")).collect();
-                    for (name, (_, own)) in current.iter().zip(samples) {
-                        let all = labels(TARGET.iter().chain(*own).copied());
-                        names.insert(name.clone(), &all | &constant);
+                (is_part, [word, all @ ..]) if !is_part && all.len() == 1 || *word == "replaces" => {
+                    if !is_part {
+                        (current, of_kind) = (Vec::new(), samples(word));
+                    }
+                    for (name, (suffix, own)) in all.iter().flat_map(|name| of_kind.iter().map(move |of| (name, of))) {
+                        let own = labels(TARGET.iter().chain(*own).copied());
+                        names.insert(format!("{name}{suffix}"), &own | &constant);
+                        current.push(format!("{name}{suffix}"));
                     }
                 }
                 _ => panic!("not a line of a lock file: {line}"),

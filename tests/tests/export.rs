@@ -403,6 +403,43 @@ fn call(tenant: &str) {
     let _ = tenant;
 }
 
+#[derive(metrics_runtime::LabelValue)]
+enum Cause {
+    None,
+    Disk,
+}
+
+/// Saves.
+#[metrics_runtime::track(
+    name = "saves",
+    labels(kind = "file"),
+    counter_labels(cause = |r: &Result<(), ()>| -> Cause { if r.is_ok() { Cause::None } else { Cause::Disk } })
+)]
+fn save() -> Result<(), ()> {
+    Err(())
+}
+
+/// All calls with the cause of an error are errors: their share says nothing.
+#[test]
+fn shares_are_not_those_of_calls_with_one_result() {
+    let _ = save();
+    let export = Export::new(&Metrics::builder().namespace("shop").build().unwrap());
+    check(&export);
+    let rules = export.rules();
+    assert!(rules.contains("'job_kind:shop_saves:error_ratio_rate5m'"), "{rules}");
+    let saves: Vec<_> = rules.lines().filter(|line| line.contains("shop_saves_total{")).collect();
+    assert!(!saves.is_empty() && saves.iter().all(|line| !line.contains("cause")), "{saves:#?}");
+    let dashboard = dashboard_of(&export);
+    let queries: Vec<_> = panels(&dashboard)
+        .into_iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap().iter().map(|target| target["expr"].as_str().unwrap()))
+        .filter(|query| query.contains("shop_saves_total{"))
+        .collect();
+    let (shares, rates): (Vec<_>, Vec<_>) = queries.into_iter().partition(|query| query.contains(" / "));
+    assert!(shares.iter().all(|query| !query.contains("cause")), "{shares:?}");
+    assert!(rates.iter().any(|query| query.contains("by (cause, kind)")), "{rates:?}");
+}
+
 #[metrics_runtime::metrics]
 mod business {
     use metrics_runtime::Counter;

@@ -22,6 +22,7 @@ static OTHER: Callsite = Callsite::new(Site::new(&preset::TRACK, file!(), line!(
 static METRIC: DeclaredMetric<Counter> = DeclaredMetric::new(MetricSite {
     name: "lost_total",
     legacy_name: false,
+    replaces: &[],
     help: "A lost counter.",
     kind: Kind::Counter,
     unit: None,

@@ -874,3 +874,101 @@ mod values {
         assert_eq!(<&bool as LabelValue>::label(&&true).as_str(), "true");
     }
 }
+
+mod of_the_counter {
+    use super::*;
+
+    #[derive(Clone, Copy, LabelValue)]
+    enum Cause {
+        None,
+        Io,
+    }
+
+    fn cause<T>(result: &Result<T, ()>) -> Cause {
+        if result.is_ok() { Cause::None } else { Cause::Io }
+    }
+
+    fn names(metric: &str) -> BTreeSet<String> {
+        label_sets(metric).into_iter().flat_map(|labels| labels.into_keys().filter(|name| name != "le")).collect()
+    }
+
+    #[test]
+    fn no_histogram_and_no_gauge_has_the_label() {
+        #[track(name = "fetch", in_flight, labels(tenant = tenant), counter_labels(cause = |r| -> Cause { cause(r) }))]
+        fn fetch(tenant: &str, result: Result<(), ()>) -> Result<(), ()> {
+            assert_eq!(sample("fetch_in_flight", [("tenant", tenant)]), 1.0);
+            result
+        }
+        assert_eq!(fetch("acme", Ok(())), Ok(()));
+        assert_eq!(fetch("acme", Err(())), Err(()));
+        let count = |cause: &str, status: &str| {
+            sample("fetch_total", [("tenant", "acme"), ("cause", cause), ("status", status)])
+        };
+        assert_eq!((count("none", "success"), count("io", "error")), (1.0, 1.0));
+        assert_eq!(sample("fetch_duration_seconds_count", [("tenant", "acme")]), 2.0);
+        assert_eq!(names("fetch_duration_seconds_bucket"), ["tenant".to_owned()].into());
+        assert_eq!(names("fetch_in_flight"), ["tenant".to_owned()].into());
+    }
+
+    #[test]
+    fn its_series_exist_at_zero_if_all_values_are_known() {
+        #[track(name = "store", objective(latency("1s", 99.0)), counter_labels(cause = |r| -> Cause { cause(r) }, kind = "file"))]
+        async fn store() -> Result<(), ()> {
+            pending().await
+        }
+        let series: BTreeSet<_> = label_sets("store_total")
+            .into_iter()
+            .map(|labels| (labels["cause"].clone(), labels["status"].clone()))
+            .collect();
+        let expected = [
+            ("cancelled", "cancelled"),
+            ("io", "error"),
+            ("io", "success"),
+            ("none", "error"),
+            ("none", "success"),
+            ("panic", "panic"),
+        ];
+        assert_eq!(series, expected.map(|(cause, status)| (cause.to_owned(), status.to_owned())).into());
+        assert_eq!(label_sets("store_duration_seconds_count"), [Labels::new()].into());
+        assert_eq!(label_sets("store_overdue_total"), [Labels::new()].into());
+        abandon(store());
+        let cancelled = [("cause", "cancelled"), ("kind", "file"), ("status", "cancelled")];
+        assert_eq!(sample("store_total", cancelled), 1.0);
+    }
+
+    #[test]
+    fn its_value_may_be_evaluated_before_the_body_and_be_any_text() {
+        #[track(name = "send", labels(kind = |r| *r), counter_labels(to = to, size = |r| r.to_string()))]
+        fn send(to: String) -> u8 {
+            drop(to);
+            7
+        }
+        send("ada".to_owned());
+        send("bob".to_owned());
+        let count = |to: &str| sample("send_total", [("kind", "7"), ("to", to), ("size", "7"), ("status", "success")]);
+        assert_eq!((count("ada"), count("bob")), (1.0, 1.0));
+        assert_eq!(sample("send_duration_seconds_count", [("kind", "7")]), 2.0);
+    }
+
+    #[test]
+    fn methods_and_presets_have_such_labels() {
+        use metrics_runtime::presets::{Instrument, Preset};
+
+        const MAIL: Preset = Preset::new()
+            .calls(Instrument::counter("posts_total", "Posts."))
+            .duration(Instrument::histogram("post_duration_seconds", "Duration.", &[1.0]).unit("seconds"));
+
+        struct Post;
+
+        #[track]
+        impl Post {
+            #[track(preset = MAIL, labels(kind = "letter"), counter_labels(cause = |r| -> Cause { cause(r) }))]
+            fn send() -> Result<(), ()> {
+                Err(())
+            }
+        }
+        assert_eq!(Post::send(), Err(()));
+        assert_eq!(sample("posts_total", [("kind", "letter"), ("cause", "io"), ("status", "error")]), 1.0);
+        assert_eq!(sample("post_duration_seconds_count", [("kind", "letter")]), 1.0);
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use metrics_runtime::push::{ConfigError, Method, Push, PushError};
-use metrics_runtime::{Counter, Descriptor, Family, Metrics, Registry};
+use metrics_runtime::{Counter, Descriptor, Family, Gauge, Metrics, Registry};
 use prometheus::core::Collector;
 use tests::collector::Fixed;
 use tests::page::{Labels, difference};
@@ -324,6 +324,123 @@ async fn a_label_of_the_grouping_key_is_never_overwritten() {
 async fn metrics_that_are_switched_off_push_nothing() {
     let metrics = Metrics::builder().registry(&Registry::new()).enabled(false).build().unwrap();
     Push::new("http://127.0.0.1:9", "nightly").unwrap().put(&metrics).await.unwrap();
+}
+
+#[test]
+fn a_program_without_a_runtime_pushes_too() {
+    let Some(pushgateway) = tools::pushgateway() else { return };
+    let gateway = pushgateway.start();
+    let push = Push::new(&gateway.url(), "nightly").unwrap();
+    let (metrics, users) = metrics();
+    push.put_blocking(&metrics).unwrap();
+    assert_eq!(rows(&gateway), Some(3.0));
+    users.get_or_create(&["users"]).unwrap().inc();
+    push.post_blocking(&metrics).unwrap();
+    assert_eq!(rows(&gateway), Some(4.0));
+    push.delete_blocking().unwrap();
+    assert!(gateway.groups().is_empty());
+}
+
+#[test]
+fn a_blocking_push_fails_as_others_do() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (metrics, _) = metrics();
+    let push = Push::new(&format!("http://{address}"), "nightly").unwrap().timeout(Duration::from_millis(50));
+    let error = push.put_blocking(&metrics).unwrap_err();
+    assert!(matches!(error, PushError::TimedOut { .. }), "{error:?}");
+    drop(listener);
+    let error = push.timeout(Duration::from_secs(60)).delete_blocking().unwrap_err();
+    assert!(error.to_string().contains("Connection refused"), "{error}");
+    let error = Push::new("http://127.0.0.1:9", "nightly").unwrap().grouping("table", "x").unwrap();
+    let error = error.put_blocking(&metrics).unwrap_err();
+    assert!(matches!(error, PushError::LabelTaken { .. }), "{error:?}");
+}
+
+/// Async code should not call it, and may reach it through a library.
+#[tokio::test]
+async fn a_blocking_push_within_a_runtime_does_not_panic() {
+    let (url, received) = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let received = std::thread::spawn(move || {
+            use std::io::{Read as _, Write as _};
+            let (mut stream, _) = listener.accept().unwrap();
+            let read = stream.read(&mut [0; 1024]).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+            read
+        });
+        (url, received)
+    };
+    Push::new(&url, "nightly").unwrap().delete_blocking().unwrap();
+    assert!(received.join().unwrap() > 0);
+}
+
+/// Registers what a batch job has: one metric that it uses, and others that it does not.
+fn job() -> (Metrics, Metrics) {
+    let registry = Registry::new();
+    let count = |name: &'static str| registry.counter(Descriptor::counter(name, "C.")).unwrap();
+    count("rows_total").get_or_create(&[]).unwrap().inc_by(7);
+    count("skipped_total").get_or_create(&[]).unwrap();
+    count("never_created_total");
+    let gauge = |name: &'static str, change: fn(&Gauge)| {
+        let family = registry.gauge(Descriptor::gauge(name, "G.")).unwrap();
+        change(&family.get_or_create(&[]).unwrap());
+    };
+    gauge("left", |left| left.set(0.0));
+    gauge("never_set", |_| ());
+    gauge("changed", |changed| {
+        changed.inc();
+        changed.dec();
+    });
+    let time = |name: &'static str| registry.histogram(Descriptor::histogram(name, "H.", vec![1.0])).unwrap();
+    time("waits").get_or_create(&[]).unwrap().observe(0.0);
+    time("never_waited").get_or_create(&[]).unwrap();
+    registry.in_flight(Descriptor::gauge("imports_in_flight", "I.")).unwrap().get_or_create(&[]).unwrap();
+    let builder = Metrics::builder().registry(&registry).namespace("shop").info("build", [("version", "1")]);
+    let lean = builder.clone().own_metrics(false).unused_metrics(false).build().unwrap();
+    (lean, builder.build().unwrap())
+}
+
+const USED: [&str; 5] = ["shop_build_info", "shop_changed", "shop_left", "shop_rows_total", "shop_waits"];
+
+fn names(page: &str) -> BTreeSet<String> {
+    let names = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    names.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_page_can_leave_out_what_a_job_does_not_use() {
+    let (lean, full) = job();
+    let used: BTreeSet<_> = USED.map(str::to_owned).into();
+    assert_eq!(names(&lean.render()), used);
+    let open = String::from_utf8(lean.render_as(metrics_runtime::Format::OpenMetrics)).unwrap();
+    assert_eq!(names(&open).len(), used.len());
+    assert!(lean.render().contains("\nshop_left 0\n"), "a gauge that was set to zero: {}", lean.render());
+    // Others see everything: the service, its documents, and other pages of the same registry.
+    assert!(names(&full.render()).is_superset(&used));
+    assert!(full.render().contains("\nshop_never_set 0\n") && full.render().contains("\nshop_skipped_total 0\n"));
+    assert_eq!(lean.describe(), full.describe());
+    let [locked, all] = [&lean, &full].map(|metrics| metrics_export::Export::new(metrics).lock());
+    assert_eq!(locked, all);
+    lean.registry().counter(Descriptor::counter("skipped_total", "C.")).unwrap().get_or_create(&[]).unwrap().inc();
+    assert!(lean.render().contains("\nshop_skipped_total 1\n"), "it is used now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_and_a_push_leave_out_the_same() {
+    let (lean, _) = job();
+    let used: BTreeSet<_> = USED.map(str::to_owned).into();
+    let server = lean.serve((std::net::Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let page = tokio::task::spawn_blocking(move || {
+        let page = tests::client::Client::new(server.address()).get("/metrics").text().to_owned();
+        drop(server);
+        page
+    });
+    assert_eq!(names(&page.await.unwrap()), used);
+    let (url, received) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
+    Push::new(&url, "nightly").unwrap().put(&lean).await.unwrap();
+    assert_eq!(names(&received.await.unwrap()), used);
 }
 
 #[test]

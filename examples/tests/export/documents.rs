@@ -181,7 +181,7 @@ fn breaks_are_listed_with_the_panels_and_rules_they_break() {
     let breaks = check(&[dashboard.to_str().unwrap(), "no.json"]);
     assert!(!breaks.status.success());
     for line in [
-        "neurectomy_tokens_total: removed; was it renamed to `neurectomy_tokens_generated_total`?",
+        "neurectomy_tokens_total: removed; was it renamed to `neurectomy_tokens_generated_total`? `replaces` keeps the name",
         "dashboard.json: panel `Tokens`",
         "not searched: no.json: ",
         "new: gauge neurectomy_active_users",

@@ -59,7 +59,7 @@ fn rows(view: &View<'_>) -> Vec<Row> {
 
 /// Returns the dashboard of a job, or of all jobs of the service.
 pub(crate) fn node(model: &Model, job: Option<&str>, scrape: &Scrape) -> Node {
-    let view = View { model, scope: Scope::dashboard(model.owner.as_ref(), scrape) };
+    let view = View { model, scope: Scope::dashboard(model.owner.as_ref(), scrape).renamed(&model.renames) };
     let rows = rows(&view);
     let service = job.unwrap_or(&model.service);
     map([

@@ -78,7 +78,8 @@ impl Counter {
     fn of_each_series(&self, target: Target<'_>, window: &str, scope: &Scope, before: Option<&Expr>) -> Expr {
         let over_window = |function| scope.windowed(function, &self.measure);
         let now = scope.now(&self.measure);
-        let was_missing = was_missing(over_window("count_over_time"), target, window);
+        let is_stepped = scope.is_renamed(&self.measure.series());
+        let was_missing = was_missing(over_window("count_over_time"), target, window, is_stepped);
         let existed = over_window("increase").binary("and", now.clone().offset(window));
         let matching = if self.measure.bucket().is_some() { "ignoring (le)" } else { "" };
         let born = unless(now.clone().binary("and", was_missing), matching, before);
@@ -96,7 +97,8 @@ impl Counter {
         before: Option<&Expr>,
     ) -> Expr {
         let increase = scope.windowed("increase", &self.measure);
-        let was_missing = was_missing(scope.native_samples(histogram), target, window);
+        let is_stepped = scope.is_renamed(&histogram.name);
+        let was_missing = was_missing(scope.native_samples(histogram), target, window, is_stepped);
         let count = scope.now(Measure::Count(histogram.clone()));
         let existed = increase.clone().binary("and", count.offset(window));
         let born = unless(scope.now(&self.measure).binary("and", was_missing), "", before);
@@ -112,9 +114,11 @@ fn unless(born: Expr, matching: &str, before: Option<&Expr>) -> Expr {
     }
 }
 
-/// Returns the series with fewer samples within the window than their instance has pages.
-fn was_missing(samples: Expr, target: Target<'_>, window: &str) -> Expr {
-    let within = target.over(window).windowed("sum_over_time", "up");
+/// Returns the series with fewer samples within the window than their instance has pages. The samples of a renamed metric
+/// are counted by steps, and so are the pages then.
+fn was_missing(samples: Expr, target: Target<'_>, window: &str, is_stepped: bool) -> Expr {
+    let all = target.over(window);
+    let within = if is_stepped { all.stepped("sum_over_time", "up") } else { all.windowed("sum_over_time", "up") };
     // The page before the window counts too: it may be the last one without the series.
     let pages = within.clone().binary("+", target.now("up").offset(window)).binary("or", within);
     // Two scrapers may have the same target.

@@ -17,6 +17,7 @@ mod calls;
 mod events;
 mod recording;
 mod rehearsal;
+mod renames;
 mod scenario;
 mod settings;
 
@@ -27,7 +28,7 @@ use crate::histograms::Histograms;
 use crate::metric::Metric;
 use crate::model::Model;
 use crate::promql::{Expr, Matcher};
-use crate::scope::Scope;
+use crate::scope::{Renames, STEP, Scope};
 use crate::scrape::Scrape;
 
 use scenario::Scenario;
@@ -49,12 +50,14 @@ pub(crate) struct Target<'a> {
     replicas: &'a [String],
     /// The stored form of histograms that have native buckets.
     histograms: Histograms,
+    /// The earlier names of samples.
+    renames: Option<&'a Renames>,
 }
 
 impl<'a> Target<'a> {
     /// All targets of a job are one service.
     pub(crate) const fn job(job: &'a str) -> Self {
-        Self { job, by: &["job"], replicas: &[], histograms: Histograms::Classic }
+        Self { job, by: &["job"], replicas: &[], histograms: Histograms::Classic, renames: None }
     }
 
     /// The targets in each namespace of a Kubernetes cluster are a separate service. The Prometheus operator adds the
@@ -69,7 +72,11 @@ impl<'a> Target<'a> {
     }
 
     fn over(self, window: &str) -> Scope {
-        Scope::job(self.job, window).without(self.replicas).with_histograms(self.histograms)
+        let scope = Scope::job(self.job, window).without(self.replicas).with_histograms(self.histograms);
+        match self.renames {
+            Some(renames) => scope.renamed(renames),
+            None => scope,
+        }
     }
 
     /// Returns the current values of a metric.
@@ -128,6 +135,8 @@ pub(crate) struct Text {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group {
     pub(crate) name: String,
+    /// The time between two evaluations, if it is not that of the server.
+    interval: Option<&'static str>,
     pub(crate) rules: Vec<Rule>,
 }
 
@@ -179,15 +188,22 @@ impl Text {
 
 /// Returns all groups of a service that have a rule.
 pub(crate) fn groups(model: &Model, target: Target<'_>, settings: &AlertSettings) -> Vec<Group> {
+    let target = Target { renames: Some(&model.renames), ..target };
     let objectives = burn::objectives(model);
     let all = [
+        ("renames", renames::rules(&model.renames, target)),
         ("recording", recording::rules(model, target)),
         ("alerts", alerts::rules(model, target, settings)),
         ("objectives.recording", burn::recording(&objectives, target)),
         ("objectives.alerts", burn::alerts(model, &objectives, target, settings)),
     ];
     let groups = all.into_iter().filter(|(_, rules)| !rules.is_empty());
-    groups.map(|(name, rules)| Group { name: format!("{}.{name}", model.service), rules }).collect()
+    let groups = groups.map(|(name, rules)| Group {
+        name: format!("{}.{name}", model.service),
+        interval: (name == "renames").then_some(STEP),
+        rules,
+    });
+    groups.collect()
 }
 
 /// Checks that settings are about alerts of this service.
@@ -203,7 +219,9 @@ pub(crate) fn check(model: &Model, settings: &AlertSettings) -> Result<(), Alert
 pub(crate) fn node(groups: &[Group]) -> Node {
     let groups = groups.iter().map(|group| {
         let rules: Vec<_> = group.rules.iter().map(Rule::node).collect();
-        map([("name", group.name.as_str().into()), ("rules", rules.into())])
+        let node = map([("name", group.name.as_str().into())]);
+        let node = if let Some(interval) = group.interval { node.with("interval", interval) } else { node };
+        node.with("rules", rules)
     });
     map([("groups", list(groups))])
 }

@@ -52,18 +52,22 @@ fn site(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
         generate!(#private::SiteLabel { name: #name, value: #private::SiteValue::#value })
     });
     let labels: Vec<_> = labels.collect();
+    let counter_labels = plan.counter_labels;
+    let replaces: Vec<_> = plan.replaces.iter().map(text).collect();
     let some = |value: TokenStream| generate!(::core::option::Option::Some(#value));
     let given = [
         preset.map(|row| generate!(preset: #row)),
         (*label != function).then(|| generate!(function: #function)),
         plan.name.map(text).map(some).map(|name| generate!(name: #name)),
         plan.has_legacy_name.then(|| generate!(legacy_name: true)),
+        (!replaces.is_empty()).then(|| generate!(replaces: &[#(#replaces),*])),
         plan.help.as_ref().map(|help| optional_help(help, private)).map(|help| generate!(help: #help)),
         plan.unit.map(text).map(some).map(|unit| generate!(unit: #unit)),
         plan.buckets.map(|buckets| bounds(buckets, private)).map(some).map(|buckets| generate!(buckets: #buckets)),
         plan.native.then(|| generate!(native: true)),
         plan.limit.map(|limit| some(limit.to_token_stream())).map(|limit| generate!(limit: #limit)),
         (!labels.is_empty()).then(|| generate!(labels: &[#(#labels),*])),
+        (counter_labels > 0).then(|| generate!(counter_labels: #counter_labels)),
         plan.timed.is_some().then(|| generate!(timed: true)),
         plan.in_flight.is_some().then(|| generate!(in_flight: true)),
         plan.value.is_some().then(|| generate!(valued: true)),
@@ -81,6 +85,9 @@ fn checks(plan: &Plan<'_>, private: &TokenStream) -> TokenStream {
     let mut out = TokenStream::new();
     for (i, label) in plan.labels.iter().enumerate() {
         out.extend(check(&label.name, private, generate!(__SITE.check_label(#i))));
+    }
+    for (i, name) in plan.replaces.iter().enumerate() {
+        out.extend(check(name, private, generate!(__SITE.check_replaced(#i))));
     }
     if let Some(buckets) = plan.buckets {
         out.extend(check_bounds(buckets, private));

@@ -40,6 +40,31 @@ impl Text {
     }
 }
 
+/// Parses one text, or a list of texts in brackets.
+pub(crate) fn texts(input: ParseStream<'_>, word: &Ident) -> Result<Vec<Text>> {
+    if !input.peek(syn::token::Bracket) {
+        return Ok(vec![Text::parse(input, |text| format!("{word} = {text}"))?]);
+    }
+    let content;
+    let brackets = syn::bracketed!(content in input);
+    if content.is_empty() {
+        return Err(Error::new(
+            brackets.span.join(),
+            format!("`{word}` is empty: write `{word} = \"..\"`, or remove it"),
+        ));
+    }
+    list(&content, |text| format!("{word} = [{text}]"))
+}
+
+/// Parses texts between commas. `fixed` is that of [`Text::parse`].
+pub(crate) fn list(input: ParseStream<'_>, fixed: impl Fn(&str) -> String) -> Result<Vec<Text>> {
+    let mut texts = vec![Text::parse(input, &fixed)?];
+    while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
+        texts.push(Text::parse(input, &fixed)?);
+    }
+    Ok(texts)
+}
+
 impl ToTokens for Text {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {

@@ -42,7 +42,11 @@ pub(crate) fn assigned(input: ParseStream<'_>, word: &Ident, kind: &str) -> Resu
     if let Ok(list) = input.fork().parse::<Group>()
         && list.delimiter() == Delimiter::Parenthesis
     {
-        let list = if word == "buckets" { format!("[{}]", list.stream()) } else { list.stream().to_string() };
+        let list = if word == "buckets" || word == "replaces" {
+            format!("[{}]", list.stream())
+        } else {
+            list.stream().to_string()
+        };
         return Err(Error::new(word.span(), format!("{kind}`{word}` is not a list: write `{word} = {}`", short(list))));
     }
     let sign: Option<Token![=]> = input.parse()?;

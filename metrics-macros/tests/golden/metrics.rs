@@ -13,6 +13,7 @@ pub(crate) mod business {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_jobs_total",
             legacy_name: false,
+            replaces: &[],
             help: "Jobs that are done.",
             kind: ::metrics_runtime::__private::Kind::Counter,
             unit: ::core::option::Option::None,
@@ -76,6 +77,7 @@ pub(crate) mod business {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_active_users",
             legacy_name: false,
+            replaces: &[],
             help: "Users with a live session.",
             kind: ::metrics_runtime::__private::Kind::Gauge,
             unit: ::core::option::Option::None,
@@ -104,6 +106,7 @@ pub(crate) mod business {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_upload_bytes",
             legacy_name: false,
+            replaces: &[],
             help: "Size of an upload.",
             kind: ::metrics_runtime::__private::Kind::Histogram,
             unit: ::core::option::Option::Some("bytes"),
@@ -140,6 +143,7 @@ pub(crate) mod business {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_waits",
             legacy_name: false,
+            replaces: &[],
             help: "",
             kind: ::metrics_runtime::__private::Kind::Histogram,
             unit: ::core::option::Option::None,
@@ -173,6 +177,7 @@ pub(crate) mod business {
         const __SITE: ::metrics_runtime::__private::MetricSite = ::metrics_runtime::__private::MetricSite {
             name: "shop_version_info",
             legacy_name: false,
+            replaces: &[],
             help: "The version.",
             kind: ::metrics_runtime::__private::Kind::Info,
             unit: ::core::option::Option::None,

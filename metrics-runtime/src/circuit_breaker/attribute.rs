@@ -71,6 +71,7 @@ impl Declare for DeclaredBreaker {
         let declared = descriptors().into_iter().map(|descriptor| Declaration {
             values: descriptor.labels.iter().map(|label| values(label)).collect(),
             source: self.source,
+            result_labels: Vec::new(),
             objective: None,
             descriptor,
         });

@@ -33,7 +33,8 @@ use crate::schema::objective::RouteObjective;
 #[must_use = "nothing happens before `install` or `build`"]
 #[derive(Debug, Clone)]
 pub struct Builder {
-    pub(super) registry: Registry,
+    /// `None` for the global one, which is built after the buckets of durations are set.
+    pub(super) registry: Option<Registry>,
     pub(super) namespace: String,
     pub(super) constant: Vec<(String, String)>,
     pub(super) infos: Vec<(String, Vec<(String, String)>)>,
@@ -42,6 +43,9 @@ pub struct Builder {
     pub(super) enabled: bool,
     pub(super) series_limit: Option<usize>,
     pub(super) native_histograms: Option<NativeHistograms>,
+    pub(super) duration_buckets: Option<Vec<f64>>,
+    pub(super) own_metrics: bool,
+    pub(super) unused_metrics: bool,
     #[cfg(feature = "http")]
     pub(super) http: Http,
     #[cfg(feature = "axum")]
@@ -55,7 +59,7 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
-            registry: Registry::global().clone(),
+            registry: None,
             namespace: String::new(),
             constant: Vec::new(),
             infos: Vec::new(),
@@ -64,6 +68,9 @@ impl Builder {
             enabled: true,
             series_limit: None,
             native_histograms: None,
+            duration_buckets: None,
+            own_metrics: true,
+            unused_metrics: true,
             #[cfg(feature = "http")]
             http: Http::new(),
             #[cfg(feature = "axum")]
@@ -118,7 +125,7 @@ impl Builder {
     /// Sets the service level objective of an HTTP route, given as the application writes it (`/users/{id}`). The crate
     /// `metrics-export` generates burn-rate alerts from it.
     ///
-    /// A latency must be one of the bounds of [`Http::buckets`]. It adds the counter `http_requests_overdue_total` of
+    /// A latency must be one of the bounds of [`Http::buckets`], or of their default. It adds the counter `http_requests_overdue_total` of
     /// requests that were cancelled later, for this route. A second objective for the same route is an error at
     /// [`build`](Self::build).
     ///
@@ -186,6 +193,82 @@ impl Builder {
         self
     }
 
+    /// Sets the default buckets of durations: upper bounds in seconds, in increasing order, without `+Inf`. Default:
+    /// [`presets::SECONDS`](crate::presets::SECONDS), and for HTTP requests that of [`Http::buckets`](crate::http::Http::buckets).
+    ///
+    /// The buckets apply to histograms with the unit `seconds` that have no `buckets` of their own:
+    /// - those of attributes, of `#[metrics]` modules, and of presets with [`presets::SECONDS`](crate::presets::SECONDS).
+    ///   They are in the global registry, so a builder with another [registry](Self::registry) leaves them alone.
+    /// - those of the HTTP middleware, unless `Http::buckets` is set. OpenTelemetry's buckets are fixed.
+    /// - those of the facade `metrics`, unless a rule of its recorder sets others.
+    ///
+    /// ```standalone_crate
+    /// use metrics_runtime::{Metrics, track};
+    ///
+    /// #[track(name = "render")]
+    /// fn render() {}
+    ///
+    /// #[track(name = "import", buckets = [60, 600, 3600])]
+    /// fn import() {}
+    ///
+    /// let metrics = Metrics::builder().duration_buckets([0.001, 0.01, 0.1, 1.0]).install()?;
+    /// render();
+    /// import();
+    /// let page = metrics.render();
+    /// assert!(page.contains("render_duration_seconds_bucket{le=\"0.001\"} 1\n"));
+    /// assert!(page.contains("import_duration_seconds_bucket{le=\"60\"} 1\n"));
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// ```
+    ///
+    /// The promised latency of an `objective(..)` has to be a bound of these buckets too; give the function `buckets` of its
+    /// own if it is not. [`build`](Self::build) and [`install`](Self::install) return an error if it is not, if the buckets
+    /// are invalid, and if the global registry exists with other buckets: after the first call of an annotated function or of
+    /// [`Registry::global`].
+    pub fn duration_buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
+        self.duration_buckets = Some(bounds.into());
+        self
+    }
+
+    /// Shows the toolkit's own metrics, `metrics_runtime_*`, on the page or leaves them out. Default: on.
+    ///
+    /// Leave them out for a batch job, whose few metrics would disappear between them: from the endpoint, from pushes, and from
+    /// `render`, `visit` and `collector` of [`Metrics`](crate::Metrics). They are recorded, described and in the contract
+    /// nevertheless. The alerts `LabelOverflow` and `ScrapeErrors` of `metrics-export`, which ask for them,
+    /// never fire then; what they would tell is logged.
+    ///
+    /// ```
+    /// use metrics_runtime::{Descriptor, Metrics, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// registry.counter(Descriptor::counter("rows_total", "Imported rows."))?.get_or_create(&[])?.inc_by(7);
+    /// registry.counter(Descriptor::counter("skipped_total", "Skipped rows."))?.get_or_create(&[])?;
+    /// # #[cfg(feature = "http")]
+    /// let builder = Metrics::builder().registry(&registry).http(metrics_runtime::http::Http::none());
+    /// # #[cfg(not(feature = "http"))]
+    /// # let builder = Metrics::builder().registry(&registry);
+    /// let metrics = builder.own_metrics(false).unused_metrics(false).build()?;
+    /// assert_eq!(metrics.render(), "# HELP rows_total Imported rows.\n# TYPE rows_total counter\nrows_total 7\n");
+    /// assert!(metrics.describe().metrics.iter().any(|metric| metric.name == "skipped_total"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn own_metrics(mut self, shown: bool) -> Self {
+        self.own_metrics = shown;
+        self
+    }
+
+    /// Shows metrics that were never used on the page, at zero, or leaves them out. Default: on.
+    ///
+    /// A counter or a histogram was never used if all of its series are zero, a gauge if none was set, and a gauge of
+    /// operations in flight if there are none. Infos, computed metrics and collectors stay. Leave them out for a batch job
+    /// that uses a part of the program: from the places of [`own_metrics`](Self::own_metrics). They are described and in the
+    /// contract nevertheless.
+    ///
+    /// A service that is scraped shows them: an alert on a counter needs its zero before the first event.
+    pub const fn unused_metrics(mut self, shown: bool) -> Self {
+        self.unused_metrics = shown;
+        self
+    }
+
     /// Records all durations of the registry in [native buckets](crate::Histogram#native-buckets): those of attributes,
     /// of the HTTP middleware, and of all other histograms with the unit `seconds`. Default: classic buckets only.
     ///
@@ -223,7 +306,7 @@ impl Builder {
     /// Sets the registry, for a test or a second page. Default: [`Registry::global`]. Attributes and `#[metrics]`
     /// modules always record into the global registry.
     pub fn registry(mut self, registry: &Registry) -> Self {
-        self.registry = registry.clone();
+        self.registry = Some(registry.clone());
         self
     }
 }

@@ -56,6 +56,8 @@ pub struct MetricDescription {
     pub name: String,
     /// The name without the namespace of the service.
     pub base_name: String,
+    /// The names that it had before, on the page.
+    pub replaces: Vec<String>,
     /// The kind.
     pub kind: MetricKind,
     /// The declared unit. Collectors of the `prometheus` crate declare none.
@@ -237,6 +239,7 @@ fn describe(family: &dyn AnyFamily, naming: &Naming, declarations: Vec<Declarati
     MetricDescription {
         name: family.full_name(naming),
         base_name: descriptor.name.to_string(),
+        replaces: descriptor.replaces.iter().map(|name| format!("{}{name}", family.prefix(naming))).collect(),
         kind: descriptor.kind.into(),
         unit: descriptor.unit.as_ref().map(ToString::to_string),
         help: descriptor.help.to_string(),
@@ -319,6 +322,7 @@ fn describe_collected(metric: CollectedMetric, naming: &Naming) -> MetricDescrip
     MetricDescription {
         base_name: metric.name.strip_prefix(&naming.prefix).unwrap_or(&metric.name).to_owned(),
         name: metric.name,
+        replaces: Vec::new(),
         kind: metric.kind,
         unit: None,
         help: metric.help,
@@ -345,6 +349,7 @@ mod tests {
             descriptor: descriptor.clone(),
             source: Source::caller(),
             values: values.map(<[_]>::to_vec).to_vec(),
+            result_labels: Vec::new(),
             objective: None,
         };
         let (a, b) = (declared([&["a"], &["new", "done"]]), declared([&["b"], &["done"]]));

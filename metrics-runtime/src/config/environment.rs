@@ -10,10 +10,11 @@ use super::Builder;
 use crate::error::debug_as_display;
 #[cfg(feature = "axum")]
 use crate::http::{EndpointSettingError, PathError, check_path};
-use crate::schema::NativeHistograms;
+use crate::schema::{NativeHistograms, name};
 
 const ENABLED: &str = "METRICS_ENABLED";
 const NATIVE_HISTOGRAMS: &str = "METRICS_NATIVE_HISTOGRAMS";
+const DURATION_BUCKETS: &str = "METRICS_DURATION_BUCKETS";
 #[cfg(feature = "axum")]
 const PATH: &str = "METRICS_PATH";
 #[cfg(feature = "axum")]
@@ -107,6 +108,7 @@ impl Builder {
     /// |---|---|---|
     /// | `METRICS_ENABLED` | `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`, in any case | the program's setting; default: on |
     /// | `METRICS_NATIVE_HISTOGRAMS` | the buckets of durations, in any case: `off` for classic ones, `beside` for native ones beside them, `only` for native ones alone. See [`native_histograms`](Self::native_histograms) | the program's setting; default: classic buckets |
+    /// | `METRICS_DURATION_BUCKETS` | the default buckets of durations, in seconds and in increasing order, separated by commas: `0.01,0.1,1`. See [`duration_buckets`](Self::duration_buckets) | the program's setting; default: 0.005 to 10 |
     /// | `METRICS_PATH` | the path of the metrics page. It starts with `/` and is not a route of the application | the program's setting; default: `/metrics` |
     /// | `METRICS_TOKEN` | a secret. Scrapers send `Authorization: Bearer SECRET` | the program's setting; default: no token is required |
     /// | `METRICS_BASIC_AUTH` | a user and a password, `USER:PASSWORD` (feature `basic-auth`) | the program's setting; default: no user is required |
@@ -162,6 +164,13 @@ impl Builder {
             let expected = "one of off, beside, only";
             let error = EnvError::Value { variable: NATIVE_HISTOGRAMS, value, expected };
             self.native_histograms = Some(setting.ok_or(error)?);
+        }
+        if let Some(value) = trimmed(DURATION_BUCKETS) {
+            let bounds: Result<Vec<f64>, _> = value.split(',').map(|bound| bound.trim().parse()).collect();
+            let bounds = bounds.ok().filter(|bounds| name::check_buckets(bounds).is_ok());
+            let expected = "numbers of seconds in increasing order, separated by commas, such as 0.01,0.1,1";
+            self.duration_buckets =
+                Some(bounds.ok_or(EnvError::Value { variable: DURATION_BUCKETS, value, expected })?);
         }
         #[cfg(feature = "axum")]
         for (variable, feature, enabled) in FEATURES {
@@ -311,6 +320,19 @@ mod tests {
         let error = from(&[(NATIVE_HISTOGRAMS, "on")]).map(|_| ()).unwrap_err();
         let expected = "METRICS_NATIVE_HISTOGRAMS is \"on\"; expected one of off, beside, only, or unset";
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn buckets_of_durations_are_a_list_of_increasing_numbers() {
+        let builder = from(&[(DURATION_BUCKETS, " 0.01, 0.1,1\n")]).unwrap();
+        assert_eq!(builder.duration_buckets, Some(vec![0.01, 0.1, 1.0]));
+        assert_eq!(from(&[]).unwrap().duration_buckets, None);
+        for value in ["", "1,", "1,1", "2,1", "1;2", "inf", "NaN", "ten"] {
+            let error = from(&[(DURATION_BUCKETS, value)]).map(|_| ()).unwrap_err();
+            let begin =
+                format!("METRICS_DURATION_BUCKETS is {value:?}; expected numbers of seconds in increasing order");
+            assert!(error.to_string().starts_with(&begin), "{error}");
+        }
     }
 
     #[cfg(feature = "axum")]

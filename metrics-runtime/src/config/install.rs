@@ -14,12 +14,12 @@ use crate::http::{EndpointSettingError, PathError, Scraper, check_path};
 use crate::http::{HttpError, HttpLayer};
 #[cfg(feature = "serve")]
 use crate::http::{ServeError, check_exposure};
-use crate::instrument;
-use crate::registry::RegistryError;
+use crate::instrument::{self, Declaration, catalog, durations};
+use crate::registry::{Registry, RegistryError};
 use crate::schema::name::{self, NameError};
 #[cfg(feature = "axum")]
 use crate::schema::objective::{PROMISED_TWICE, RouteObjective};
-use crate::schema::{Descriptor, Naming, NativeHistograms, Source};
+use crate::schema::{Descriptor, Kind, Naming, NativeHistograms, Source};
 
 /// An error of [`Builder::build`] or [`Builder::install`].
 #[derive(Clone, PartialEq, thiserror::Error)]
@@ -70,6 +70,15 @@ pub enum InstallError {
          histograms with `native`"
     )]
     NativeHistograms(NativeHistograms),
+    /// The default buckets of durations are empty, not finite or not increasing.
+    #[error("duration_buckets: {0}")]
+    DurationBuckets(NameError),
+    /// The global registry was used before with other buckets of durations.
+    #[error(
+        "duration_buckets: too late, because the global registry has families with other buckets; install metrics before the \
+         first call of an annotated function or of `Registry::global`"
+    )]
+    LateDurationBuckets,
     /// Metrics are already installed in this process.
     #[error("metrics are already installed; install them once, then clone the handle or use `Metrics::installed`")]
     AlreadyInstalled,
@@ -104,6 +113,16 @@ impl From<HttpError> for InstallError {
     }
 }
 
+/// Returns the latencies that attributes promise and that are not bounds of the buckets.
+fn broken_promises() -> Vec<RegistryError> {
+    let histograms = catalog().into_iter().filter(|declaration| declaration.descriptor.kind == Kind::Histogram);
+    let problems = histograms.filter_map(|Declaration { descriptor, objective, source, .. }| {
+        let problem = objective?.check(&descriptor.buckets).err()?;
+        Some(RegistryError::Invalid { problem, source_place: source })
+    });
+    problems.collect()
+}
+
 impl Builder {
     /// Checks the settings and returns the metrics, without installing them in this process: for a second page, or for
     /// a test.
@@ -126,6 +145,13 @@ impl Builder {
                 return Err(InstallError::ConstantLabel(name::repeated_label(label).into()));
             }
         }
+        if let Some(bounds) = &self.duration_buckets {
+            name::check_buckets(bounds).map_err(|problem| InstallError::DurationBuckets(problem.into()))?;
+            #[cfg(feature = "http")]
+            {
+                self.http = self.http.or_buckets(bounds);
+            }
+        }
         #[cfg(feature = "axum")]
         check_path(&self.path).map_err(InstallError::Path)?;
         #[cfg(feature = "axum")]
@@ -146,37 +172,43 @@ impl Builder {
         if let Some(name) = self.collectors.repeated_runtime() {
             return Err(InstallError::TokioRuntime(name.to_owned()));
         }
-        let naming = Naming { prefix, constant: std::mem::take(&mut self.constant) };
-        let before = self.registry.checkpoint();
+        let naming = Naming {
+            prefix,
+            constant: std::mem::take(&mut self.constant),
+            hides_own: !self.own_metrics,
+            hides_unused: !self.unused_metrics,
+        };
+        let registry = self.built_registry()?;
+        let before = registry.checkpoint();
         #[cfg_attr(not(feature = "http"), expect(unused_variables, reason = "there is no layer"))]
-        let (infos, http) = match self.register(&naming) {
+        let (infos, http) = match self.register(&registry, &naming) {
             Ok(registered) => registered,
             Err(error) => {
-                self.registry.roll_back(before);
+                registry.roll_back(before);
                 return Err(error);
             }
         };
         if let Some(setting) = self.native_histograms
-            && !self.registry.decide_native_durations(setting)
+            && !registry.decide_native_durations(setting)
         {
-            self.registry.roll_back(before);
+            registry.roll_back(before);
             return Err(InstallError::NativeHistograms(setting));
         }
         for (family, (_, facts)) in infos.iter().zip(&self.infos) {
             let values: Vec<_> = facts.iter().map(|(_, value)| value.as_str()).collect();
             family.replace_all(&values);
         }
-        self.registry.warn_of_second_sources(&naming);
+        registry.warn_of_second_sources(&naming);
         if let Some(limit) = self.series_limit {
-            self.registry.set_series_limit(limit);
+            registry.set_series_limit(limit);
         }
         #[cfg(feature = "axum")]
-        let scraper = Scraper::new(self.registry.clone(), naming.clone(), self.endpoint, access, self.enabled);
+        let scraper = Scraper::new(registry.clone(), naming.clone(), self.endpoint, access, self.enabled);
         #[cfg(feature = "axum")]
         let scraper = Arc::new(scraper);
         Ok(Metrics {
             inner: Arc::new(Inner {
-                registry: self.registry,
+                registry,
                 naming,
                 objectives: self.objectives,
                 enabled: self.enabled,
@@ -196,25 +228,39 @@ impl Builder {
         })
     }
 
+    /// Returns the registry. Sets the default buckets of durations before the global one is built.
+    fn built_registry(&self) -> Result<Registry, InstallError> {
+        let records_attributes = self.registry.as_ref().is_none_or(Registry::is_global);
+        if let Some(bounds) = self.duration_buckets.as_ref().filter(|_| records_attributes) {
+            let before = durations::set_default_buckets(bounds).ok_or(InstallError::LateDurationBuckets)?;
+            let problems = broken_promises();
+            if !problems.is_empty() {
+                durations::set_default_buckets(before);
+                return Err(InstallError::Declarations(problems));
+            }
+        }
+        Ok(self.registry.clone().unwrap_or_else(|| Registry::global().clone()))
+    }
+
     /// Registers the families of the settings.
     #[track_caller]
-    fn register(&self, naming: &Naming) -> Result<(Vec<Family<Info>>, HttpLayer), InstallError> {
+    fn register(&self, registry: &Registry, naming: &Naming) -> Result<(Vec<Family<Info>>, HttpLayer), InstallError> {
         let mut infos = Vec::new();
         for (name, facts) in &self.infos {
             let descriptor = Descriptor::info(format!("{name}_info"), format!("Facts about the {name}."));
-            infos.push(self.registry.info(descriptor.labels(facts.iter().map(|(label, _)| label.clone())))?);
+            infos.push(registry.info(descriptor.labels(facts.iter().map(|(label, _)| label.clone())))?);
         }
         #[cfg(feature = "http")]
         let http = if self.enabled {
-            self.http.clone().promising(&self.objectives).layer(&self.registry)?
+            self.http.clone().promising(&self.objectives).layer(registry)?
         } else {
             HttpLayer::disabled()
         };
         #[cfg(not(feature = "http"))]
         let http = ();
-        self.collectors.register(&self.registry, Source::caller())?;
-        let mut problems = self.registry.problems();
-        problems.extend(self.registry.naming_conflicts(naming));
+        self.collectors.register(registry, Source::caller())?;
+        let mut problems = registry.problems();
+        problems.extend(registry.naming_conflicts(naming));
         if !problems.is_empty() {
             return Err(InstallError::Declarations(problems));
         }

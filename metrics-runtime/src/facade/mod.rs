@@ -59,8 +59,8 @@ use foldhash::fast::RandomState;
 use metrics::{Key, KeyName, Metadata, Recorder, SetRecorderError, SharedString, Unit};
 
 use crate::family::{Family, Metric, StoredSeries};
+use crate::instrument::durations::default_buckets;
 use crate::instrument::enabled;
-use crate::instrument::preset::SECONDS;
 use crate::metric::{Counter, First, Gauge, Histogram};
 use crate::registry::{Registry, RegistryError};
 use crate::schema::{Descriptor, NameError, OpenLabels, Source, name};
@@ -283,9 +283,9 @@ impl Facade {
     fn bounds(&self, given: &str, name: &str, unit: Option<Unit>) -> Vec<f64> {
         let rule = self.rules.iter().find(|(names, _)| names.matches(given) || names.matches(name));
         let default = || match unit {
-            Some(Unit::Seconds) => SECONDS,
+            Some(Unit::Seconds) => default_buckets(),
             Some(Unit::Bytes) => BYTES,
-            None if name.ends_with("_seconds") => SECONDS,
+            None if name.ends_with("_seconds") => default_buckets(),
             None if name.ends_with("_bytes") => BYTES,
             _ => DECADES,
         };

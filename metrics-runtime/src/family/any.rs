@@ -60,6 +60,10 @@ pub(crate) trait AnyFamily: Send + Sync {
     fn own_limit(&self) -> Option<usize> {
         None
     }
+    /// Returns `true` if no series of the family was ever used.
+    fn is_unused(&self) -> bool {
+        false
+    }
     /// Returns the number of look-ups that found no room.
     fn overflowed(&self) -> u64;
     fn as_any(&self) -> &dyn Any;
@@ -189,6 +193,15 @@ impl<M: Metric> AnyFamily for Family<M> {
         let loose = inner.loose.get().map(|table| (table.len(), table.text_len()));
         let sum = |(series, labels), (more, text)| (series + more, labels + text);
         [held, overflow, loose].into_iter().flatten().fold((0, 0), sum)
+    }
+
+    fn is_unused(&self) -> bool {
+        self.settle();
+        let unused = M::new(&self.inner.bounds).sample();
+        let mut is_unused = true;
+        // The value of an info is in its labels.
+        self.each_series(|_, series, _| is_unused &= M::KIND != Kind::Info && series.sample() == unused);
+        is_unused
     }
 
     fn remove_series(&self, label: &str, value: &str) {

@@ -130,7 +130,7 @@ metrics! {
         merges: false,
         carries: false,
         new: |_| Gauge::new(),
-        sample: |gauge| Sample::Gauge(gauge.get()),
+        sample: |gauge| Sample::Gauge(gauge.value()),
         read: |gauge, _| Value::Gauge(gauge.get().into()),
         absorb: |_, _, _| (),
         spread: |_| (),

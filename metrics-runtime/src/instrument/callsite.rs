@@ -7,7 +7,7 @@ use super::declaration::{Declaration, Declare};
 use super::families::SiteFamilies;
 use super::guard::Call;
 use super::series::{FoundSeries, Series};
-use super::site::{Signal, Site};
+use super::site::{LabelSource, Signal, Site};
 use super::switch::enabled;
 use crate::contained::contained;
 use crate::registry::Registry;
@@ -107,9 +107,11 @@ impl Declare for Callsite {
         recorded
             .map(|(signal, instrument)| {
                 let labels = site.label_sources(signal, &instrument);
+                let returned = labels.iter().filter(|(_, source)| matches!(source, LabelSource::Returned(..)));
                 Declaration {
                     descriptor: site.descriptor(signal, &instrument),
                     source: site.source,
+                    result_labels: returned.map(|(name, _)| *name).collect(),
                     values: labels.into_iter().map(|(_, source)| source.possible(signal)).collect(),
                     objective: site.objective.filter(|_| matches!(signal, Signal::Calls | Signal::Duration)),
                 }

@@ -10,6 +10,7 @@ use linkme::distributed_slice;
 
 use super::callsite::Callsite;
 pub(crate) use super::declaration::{Declaration, Declare};
+use super::durations;
 use crate::metric::{First, clock};
 use crate::registry::{Registry, RegistryError};
 use crate::schema::{Kind, Source};
@@ -102,6 +103,7 @@ impl Registry {
     pub fn global() -> &'static Self {
         static GLOBAL: LazyLock<Registry> = LazyLock::new(|| {
             clock::start();
+            durations::fix();
             let registry = Registry::new();
             declare_all(&registry);
             registry
@@ -109,9 +111,9 @@ impl Registry {
         &GLOBAL
     }
 
-    /// Returns `true` if this is the global registry.
+    /// Returns `true` if this is the global registry. Does not build it.
     pub(crate) fn is_global(&self) -> bool {
-        self.is(Self::global())
+        durations::is_fixed() && self.is(Self::global())
     }
 }
 

@@ -23,6 +23,9 @@ pub struct Declaration {
     /// The values of each label that are known at compile time, in the order of the labels; empty for a label that can
     /// have any value. A label that is evaluated on the result also has the values `panic` and `cancelled`.
     pub values: Vec<Vec<&'static str>>,
+    /// The labels that are evaluated on the result. A share of calls is never one of the calls with such a value: all calls
+    /// with an error's cause are errors.
+    pub result_labels: Vec<&'static str>,
     /// The objective that the attribute declares for the calls that this metric records.
     pub objective: Option<Objective>,
 }

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::catalog::warn_incomplete;
 use super::declaration::{Declaration, Declare};
+use super::durations;
+use super::preset::SECONDS;
 use super::switch::enabled;
 use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, Series};
 use crate::metric::Bounds;
@@ -18,13 +20,15 @@ pub struct MetricSite {
     pub name: &'static str,
     /// `true` if the name is that of `#[legacy_name(..)]`.
     pub legacy_name: bool,
+    /// The names of `#[replaces(..)]`.
+    pub replaces: &'static [&'static str],
     /// The help text: the doc comment of the function.
     pub help: &'static str,
     /// The kind, from the return type of the function.
     pub kind: Kind,
     /// The unit, from `#[unit(..)]`.
     pub unit: Option<&'static str>,
-    /// The bucket bounds, from `#[buckets(..)]`.
+    /// The bucket bounds, from `#[buckets(..)]`. Empty without it.
     pub buckets: &'static [f64],
     /// `true` if `#[buckets(..)]` has `native`.
     pub native: bool,
@@ -55,6 +59,14 @@ impl MetricSite {
             Err(_) if !prefix.is_empty() => Ok(()),
             _ => name::check_metric(self.name, self.kind),
         }
+    }
+
+    /// Checks the earlier name with the index `i`.
+    ///
+    /// # Errors
+    /// Returns an error if Prometheus does not allow the name, or if it is the present one or given twice.
+    pub const fn check_replaced(&self, i: usize) -> Check {
+        name::check_replaced(self.replaces[i], Some(self.name), self.replaces.split_at(i).0)
     }
 
     /// Checks the unit.
@@ -89,15 +101,25 @@ impl MetricSite {
             kind: self.kind,
             unit: self.unit.map(Cow::Borrowed),
             labels: self.labels.iter().map(|(name, _)| Cow::Borrowed(*name)).collect(),
-            buckets: Cow::Borrowed(self.buckets),
+            buckets: match (self.kind, self.buckets) {
+                (Kind::Histogram, []) if !self.native => Cow::Borrowed(durations::or_default(SECONDS, self.unit)),
+                (_, buckets) => Cow::Borrowed(buckets),
+            },
             native: self.native,
             series_limit: self.limit,
             legacy_name: self.legacy_name,
+            replaces: self.replaces.iter().copied().map(Cow::Borrowed).collect(),
         }
     }
 
     pub(super) fn declaration(&self) -> Declaration {
-        Declaration { descriptor: self.descriptor(), source: self.source, values: self.known(), objective: None }
+        Declaration {
+            descriptor: self.descriptor(),
+            source: self.source,
+            values: self.known(),
+            result_labels: Vec::new(),
+            objective: None,
+        }
     }
 
     fn known(&self) -> Vec<Vec<&'static str>> {

@@ -12,6 +12,7 @@ mod body;
 mod callsite;
 pub(crate) mod catalog;
 mod declaration;
+pub(crate) mod durations;
 mod families;
 mod guard;
 pub(crate) mod metrics_mod;

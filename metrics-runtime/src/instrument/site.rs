@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::durations;
 use super::preset::{Instrument, Labels, Name, Preset};
 use crate::schema::objective::overdue_name;
 use crate::schema::{Check, Descriptor, Kind, Objective, OpenLabels, Outcome, Problem, Source, each_tuple, name};
@@ -55,6 +56,8 @@ pub struct Site {
     pub name: Option<&'static str>,
     /// `true` if `name` is the argument `legacy_name`.
     pub legacy_name: bool,
+    /// The argument `replaces`.
+    pub replaces: &'static [&'static str],
     /// The argument `help`, or the doc comment.
     pub help: Option<&'static str>,
     /// The argument `unit`.
@@ -65,8 +68,10 @@ pub struct Site {
     pub native: bool,
     /// The argument `limit`.
     pub limit: Option<usize>,
-    /// The argument `labels`.
+    /// The arguments `labels` and `counter_labels`.
     pub labels: &'static [SiteLabel],
+    /// The number of labels, the last ones, that only the counter of calls has.
+    pub counter_labels: usize,
     /// `true` if the attribute has the argument `timed`, which turns on an optional duration.
     pub timed: bool,
     /// `true` if the attribute has the argument `in_flight`, which turns on an optional gauge.
@@ -93,12 +98,14 @@ impl Site {
             function,
             name: None,
             legacy_name: false,
+            replaces: &[],
             help: None,
             unit: None,
             buckets: None,
             native: false,
             limit: None,
             labels: &[],
+            counter_labels: 0,
             timed: false,
             in_flight: false,
             valued: false,
@@ -133,6 +140,20 @@ impl Site {
             // The preset has all names.
             (None, None) => Ok(()),
         }
+    }
+
+    /// Checks the earlier name with the index `i`.
+    ///
+    /// # Errors
+    /// Returns an error if Prometheus does not allow the name, or if it is the present one or given twice.
+    pub const fn check_replaced(&self, i: usize) -> Check {
+        let replaced = self.replaces[i];
+        if named_instrument(self.preset).is_none()
+            && let Err(problem) = name::check_stem(replaced)
+        {
+            return Err(problem);
+        }
+        name::check_replaced(replaced, self.name, self.replaces.split_at(i).0)
     }
 
     /// Checks the attribute's `unit` together with the name.
@@ -170,7 +191,7 @@ impl Site {
         if let Err(problem) = checked {
             return Err(problem);
         }
-        if self.is_used(label) {
+        if self.is_used(label, self.is_of_counter(i)) {
             return Ok(());
         }
         Err(match label.value {
@@ -283,12 +304,18 @@ impl Site {
         false
     }
 
-    const fn is_used(&self, label: SiteLabel) -> bool {
+    /// Returns `true` if only the counter of calls has the label with the index `i`.
+    const fn is_of_counter(&self, i: usize) -> bool {
+        i + self.counter_labels >= self.labels.len()
+    }
+
+    const fn is_used(&self, label: SiteLabel, of_counter: bool) -> bool {
         let instruments = self.instruments();
         let mut i = 0;
         while i < instruments.len() {
             // A call in flight has no result.
-            let late = i == Signal::InFlight as usize && matches!(label.value, SiteValue::Returned(_));
+            let late = i == Signal::InFlight as usize && matches!(label.value, SiteValue::Returned(_))
+                || of_counter && i != Signal::Calls as usize;
             match instruments[i] {
                 Some(Instrument { labels: Labels::All, .. }) if !late => return true,
                 Some(Instrument { labels: Labels::Only(names), .. }) if !late => {
@@ -358,15 +385,23 @@ impl Site {
         if signal != Signal::Overdue {
             return descriptor;
         }
+        let name = overdue_name(&descriptor.name);
+        let mut replaces: Vec<Cow<'static, str>> = Vec::new();
+        for replaced in descriptor.replaces.iter().map(|replaced| overdue_name(replaced)) {
+            // `x_seconds` and `x_duration_seconds` have the same.
+            if replaced != name && !replaces.iter().any(|earlier| *earlier == replaced) {
+                replaces.push(replaced.into());
+            }
+        }
         // The name of the histogram, so that two histograms with one stem are two definitions, which `install` reports.
         let help =
             format!("Calls that were cancelled after their promised latency; they are not in {}.", descriptor.name);
-        Descriptor { name: overdue_name(&descriptor.name).into(), help: help.into(), unit: None, ..descriptor }
+        Descriptor { name: name.into(), help: help.into(), unit: None, replaces, ..descriptor }
     }
 
-    /// Returns the definition of a metric with the name and the unit of the instrument.
-    fn named_descriptor(&self, signal: Signal, instrument: &Instrument) -> Descriptor {
-        let name = match instrument.name {
+    /// Returns the name of the instrument. That of overdue calls follows from the name of their duration.
+    fn name_of(&self, signal: Signal, instrument: &Instrument) -> Cow<'static, str> {
+        match instrument.name {
             Name::Fixed(name) => Cow::Borrowed(name),
             Name::Given(suffix) => match (self.name, self.unit) {
                 (Some(name), _) => Cow::Borrowed(name),
@@ -378,7 +413,12 @@ impl Site {
                 (None, None) => Cow::Owned(format!("{}{suffix}", self.function)),
             },
             Name::Suffixed(suffix) => Cow::Owned(format!("{}{suffix}", self.name.unwrap_or(self.function))),
-        };
+        }
+    }
+
+    /// Returns the definition of a metric with the name and the unit of the instrument.
+    fn named_descriptor(&self, signal: Signal, instrument: &Instrument) -> Descriptor {
+        let name = self.name_of(signal, instrument);
         let help = match (instrument.name, self.help) {
             (Name::Given(_), Some(help)) => Cow::Borrowed(help),
             (Name::Suffixed(_), Some(help)) => {
@@ -393,27 +433,32 @@ impl Site {
         // A legacy name need not end in the unit that the instrument has.
         let unit =
             instrument.unit.filter(|unit| !self.legacy_name || name::check_unit(&name, instrument.kind, unit).is_ok());
+        let unit = (if fixed { None } else { self.unit }).or(unit);
         let has_own_buckets = !fixed && instrument.kind == Kind::Histogram;
+        let replaces = self.replaces.iter().filter(|_| !fixed);
+        let replaces = replaces.map(|name| Self { name: Some(name), ..*self }.name_of(signal, instrument));
+        let replaces = replaces.collect();
         Descriptor {
             name,
             help,
             kind: instrument.kind,
-            unit: (if fixed { None } else { self.unit }).or(unit).map(Cow::Borrowed),
+            unit: unit.map(Cow::Borrowed),
             labels: self.label_sources(signal, instrument).into_iter().map(|(label, _)| Cow::Borrowed(label)).collect(),
             buckets: match self.buckets {
                 Some(buckets) if has_own_buckets => Cow::Borrowed(buckets),
-                _ => Cow::Borrowed(instrument.buckets),
+                _ => Cow::Borrowed(durations::or_default(instrument.buckets, unit)),
             },
             native: instrument.native || has_own_buckets && self.native,
             series_limit: self.limit,
             legacy_name: self.legacy_name,
+            replaces,
         }
     }
 
     /// Returns the labels of an instrument, each with the source of its value.
     pub(crate) fn label_sources(&self, signal: Signal, instrument: &Instrument) -> Vec<(&'static str, LabelSource)> {
         let (mut entry, mut returned) = (0, 0);
-        let declared = self.labels.iter().map(|label| {
+        let declared = self.labels.iter().enumerate().map(|(i, label)| {
             let source = match label.value {
                 SiteValue::Literal(value) => LabelSource::Literal(value),
                 SiteValue::Entry(known) => {
@@ -425,9 +470,10 @@ impl Site {
                     LabelSource::Returned(returned - 1, known)
                 }
             };
-            (label.name, source)
+            (signal == Signal::Calls || !self.is_of_counter(i)).then_some((label.name, source))
         });
-        let declared: Vec<_> = declared.collect();
+        // Sources are counted among all labels.
+        let declared: Vec<_> = declared.collect::<Vec<_>>().into_iter().flatten().collect();
         let mut labels = match instrument.labels {
             Labels::All => declared,
             Labels::Only(names) => {

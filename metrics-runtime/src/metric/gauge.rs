@@ -11,8 +11,8 @@ pub struct Gauge {
 
 impl Gauge {
     pub(crate) fn new() -> Self {
-        // The bits of 0.0 are zero.
-        Self { bits: AtomicU64::new(0) }
+        // A change turns it into another number or into 0.0.
+        Self { bits: AtomicU64::new((-0.0_f64).to_bits()) }
     }
 
     /// Sets the value.
@@ -43,6 +43,12 @@ impl Gauge {
     /// Returns the current value.
     #[must_use]
     pub fn get(&self) -> f64 {
+        // -0.0 becomes 0.0.
+        self.value() + 0.0
+    }
+
+    /// Returns the current value, or -0.0 before the first change.
+    pub(crate) fn value(&self) -> f64 {
         f64::from_bits(self.bits.load(Ordering::Relaxed))
     }
 }

@@ -20,18 +20,23 @@
 //! }
 //! ```
 //!
+//! A program without a runtime pushes with [`Push::put_blocking`].
+//!
 //! # Content of a push
 //!
 //! A push sends the page in the text format. No sample may have a label of the grouping key: the gateway would
 //! overwrite it and merge different series. Such a label is an error, and nothing is sent. Collectors that panic, do not
 //! answer within half of the timeout, or give timestamps, which a gateway refuses, are left out and counted. If metrics are switched off
-//! (`METRICS_ENABLED=false`), nothing is pushed and no error is returned.
+//! (`METRICS_ENABLED=false`), nothing is pushed and no error is returned. [`Builder::own_metrics`] and
+//! [`Builder::unused_metrics`] leave out what the job does not need.
 //!
 //! # HTTPS
 //!
 //! [`Push::new`] supports plain HTTP, which is usual within a cluster and needs no TLS dependency. For HTTPS, pass a
 //! connector with TLS, such as the one of `hyper-rustls`, to [`Push::with_connector`].
 //!
+//! [`Builder::own_metrics`]: crate::Builder::own_metrics
+//! [`Builder::unused_metrics`]: crate::Builder::unused_metrics
 //! [Pushgateway]: https://github.com/prometheus/pushgateway#api
 
 mod connection;
@@ -45,6 +50,9 @@ pub use error::{ConfigError, PushError};
 pub use pushing::Pushing;
 
 use std::fmt;
+use std::io;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -253,6 +261,63 @@ where
         let page = page::write(metrics, self.timeout / 2, self.format, self.key.label_names(), &url);
         let page = timeout_at(deadline, page).await.map_err(|_| self.timed_out())??;
         self.send(method, page.into(), deadline).await
+    }
+
+    /// Pushes like [`put`](Self::put), and blocks this thread until the push has ended: for a program without a runtime.
+    ///
+    /// It runs on a thread and a runtime of its own, which end with it. Do not call it from async code, which it would block.
+    ///
+    /// ```no_run
+    /// use metrics_runtime::{Metrics, push::Push};
+    ///
+    /// # fn import() {}
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let metrics = Metrics::builder().namespace("import").install()?;
+    ///     import();
+    ///     Push::new("http://pushgateway:9091", "nightly_import")?.put_blocking(&metrics)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the errors of [`put`](Self::put), [`Failed`](PushError::Failed) also if the system has no thread for the push.
+    pub fn put_blocking(&self, metrics: &Metrics) -> Result<(), PushError> {
+        self.blocking(self.put(metrics))
+    }
+
+    /// Pushes like [`post`](Self::post), and blocks this thread as [`put_blocking`](Self::put_blocking) does.
+    ///
+    /// # Errors
+    /// Returns the errors of [`put_blocking`](Self::put_blocking).
+    pub fn post_blocking(&self, metrics: &Metrics) -> Result<(), PushError> {
+        self.blocking(self.post(metrics))
+    }
+
+    /// Deletes like [`delete`](Self::delete), and blocks this thread as [`put_blocking`](Self::put_blocking) does.
+    ///
+    /// # Errors
+    /// Returns the errors of [`put_blocking`](Self::put_blocking).
+    pub fn delete_blocking(&self) -> Result<(), PushError> {
+        self.blocking(self.delete())
+    }
+
+    /// Runs a push on another thread: a thread of a runtime cannot start a second one.
+    fn blocking(&self, push: impl Future<Output = Result<(), PushError>> + Send) -> Result<(), PushError> {
+        let failed = |error: io::Error| PushError::Failed { url: self.url(), error: Box::new(error) };
+        thread::scope(|scope| {
+            let run = || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                let pushed = runtime.block_on(push);
+                // A look-up of the gateway's name may last longer than the timeout.
+                runtime.shutdown_background();
+                Ok(pushed)
+            };
+            let pushing = thread::Builder::new().name("metrics-push".to_owned()).spawn_scoped(scope, run);
+            match pushing.map_err(failed)?.join() {
+                Ok(pushed) => pushed.map_err(failed)?,
+                Err(panic) => resume_unwind(panic),
+            }
+        })
     }
 
     fn deadline(&self) -> Instant {

@@ -49,6 +49,24 @@ pub enum RegistryError {
         /// The place of this metric.
         second: Box<Source>,
     },
+    /// A metric replaces a name that another metric has, or replaces too.
+    #[error(
+        "metric `{metric}` at {first} replaces the name `{replaced}`, which `{other}` at {second} has; remove the name from \
+         `replaces`, or rename `{other}`"
+    )]
+    #[non_exhaustive]
+    Replaced {
+        /// The name of the metric that has earlier names, without namespace.
+        metric: String,
+        /// The earlier name.
+        replaced: String,
+        /// The other metric, without namespace.
+        other: String,
+        /// The place of the metric.
+        first: Box<Source>,
+        /// The place of the other metric.
+        second: Box<Source>,
+    },
     /// The name is reserved for the toolkit's own metrics.
     #[error(
         "metric `{metric}` at {source_place}: names that start with `metrics_runtime_` are reserved for the toolkit; \

@@ -16,6 +16,8 @@ pub(super) struct FamilySet {
     pub(super) computed: Vec<Group>,
     /// Every sample name that a family writes, with the name of the family.
     claims: BTreeMap<String, String>,
+    /// Every sample name that a family had before, with the present name of the family.
+    replaced: BTreeMap<String, String>,
     /// Declarations that could not be registered.
     pub(super) problems: Vec<RegistryError>,
 }
@@ -23,6 +25,7 @@ pub(super) struct FamilySet {
 impl FamilySet {
     /// Checks that no other family writes a sample name of this metric.
     pub(super) fn check_claims(&self, descriptor: &Descriptor, source: Source) -> Result<(), RegistryError> {
+        self.check_replaced(descriptor, source)?;
         let claims = descriptor.claims();
         let claimed = claims.iter().find_map(|claim| self.claims.get_key_value(claim));
         let claimed = claimed.map(|(sample, other)| (sample.clone(), other.clone()));
@@ -36,6 +39,37 @@ impl FamilySet {
                 other,
             }),
         }
+    }
+
+    /// Checks that no other family has an earlier name of this metric, and that none had the name of this metric before.
+    fn check_replaced(&self, descriptor: &Descriptor, source: Source) -> Result<(), RegistryError> {
+        let has = |other: &&String, sample: &String| {
+            self.by_name.get(*other).is_some_and(|family| family.descriptor().samples().contains(sample))
+        };
+        for sample in descriptor.replaced_samples() {
+            let writer = self.claims.get(&sample).filter(|other| has(other, &sample));
+            if let Some(other) = writer.or_else(|| self.replaced.get(&sample)) {
+                return Err(RegistryError::Replaced {
+                    metric: descriptor.name.to_string(),
+                    replaced: sample,
+                    other: other.clone(),
+                    first: Box::new(source),
+                    second: Box::new(self.by_name.get(other).map_or(source, |family| family.source())),
+                });
+            }
+        }
+        for sample in descriptor.samples() {
+            if let Some(metric) = self.replaced.get(&sample) {
+                return Err(RegistryError::Replaced {
+                    metric: metric.clone(),
+                    replaced: sample,
+                    other: descriptor.name.to_string(),
+                    first: Box::new(self.by_name.get(metric).map_or(source, |family| family.source())),
+                    second: Box::new(source),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Returns the name of a sample that this metric writes and another one reserves for its creation time, or the other
@@ -85,7 +119,28 @@ impl FamilySet {
                 taken.insert(format!("{}{claim}", family.prefix(naming)), (metric.clone(), source));
             }
         }
+        problems.extend(self.replaced_conflicts(naming));
         problems
+    }
+
+    /// Returns the conflicts between the earlier names on a page with this naming and the names of other families.
+    fn replaced_conflicts(&self, naming: &Naming) -> impl Iterator<Item = RegistryError> {
+        let families = self.by_name.values();
+        let written = families.clone().flat_map(|family| {
+            let samples = family.descriptor().samples().into_iter();
+            samples.map(move |sample| (format!("{}{sample}", family.prefix(naming)), family))
+        });
+        let written: BTreeMap<_, _> = written.collect();
+        let replaced = families.flat_map(move |family| {
+            let samples = family.descriptor().replaced_samples().into_iter();
+            samples.map(move |sample| (format!("{}{sample}", family.prefix(naming)), family))
+        });
+        replaced.filter_map(move |(replaced, family)| {
+            let other = written.get(&replaced)?;
+            let (metric, other_name) = (family.full_name(naming), other.full_name(naming));
+            let (first, second) = (Box::new(family.source()), Box::new(other.source()));
+            Some(RegistryError::Replaced { metric, replaced, other: other_name, first, second })
+        })
     }
 
     /// Adds a group of computed families, all of them or none.
@@ -118,6 +173,7 @@ impl FamilySet {
         let descriptor = family.descriptor();
         let name = descriptor.name.to_string();
         self.claims.extend(descriptor.claims().into_iter().map(|claim| (claim, name.clone())));
+        self.replaced.extend(descriptor.replaced_samples().into_iter().map(|sample| (sample, name.clone())));
         self.by_name.insert(name, family);
     }
 }

@@ -37,12 +37,13 @@ pub(crate) use page::Page;
 pub(crate) use scrape_metrics::ScrapeMetrics;
 pub(crate) use sources::calls::Gathering;
 
-use std::fmt;
+use std::borrow::Cow;
 #[cfg(feature = "axum")]
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fmt, iter};
 
 use family_set::FamilySet;
 use scrape_errors::ScrapeErrors;
@@ -225,8 +226,9 @@ impl Registry {
         descriptor: Descriptor,
         source: Source,
     ) -> Result<Family<M>, RegistryError> {
-        if descriptor.name.starts_with(own_metrics::PREFIX) {
-            return Err(RegistryError::Reserved { metric: descriptor.name.into_owned(), source_place: source });
+        let is_reserved = |name: &&Cow<'_, str>| name.starts_with(own_metrics::PREFIX);
+        if let Some(name) = iter::once(&descriptor.name).chain(&descriptor.replaces).find(is_reserved) {
+            return Err(RegistryError::Reserved { metric: name.to_string(), source_place: source });
         }
         let valid = if descriptor.kind == M::KIND { descriptor.check() } else { Err(wrong_kind(&descriptor, M::KIND)) };
         valid.map_err(|problem| RegistryError::Invalid { problem, source_place: source })?;

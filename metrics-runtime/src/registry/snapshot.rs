@@ -60,7 +60,11 @@ impl Snapshot {
             let created = family.descriptor().created()?;
             Some(format!("{}{created}", family.prefix(naming)))
         });
-        created.chain(self.names.iter().cloned()).collect()
+        let replaced = self.families.iter().flat_map(|family| {
+            let samples = family.descriptor().replaced_samples().into_iter();
+            samples.map(|sample| format!("{}{sample}", family.prefix(naming)))
+        });
+        created.chain(replaced).chain(self.names.iter().cloned()).collect()
     }
 }
 

@@ -126,7 +126,8 @@ impl Walk<'_> {
     pub(crate) fn visit<V: Visitor + ?Sized>(&self, visitor: &mut V) {
         let families = &self.snapshot.families;
         let toolkit = families.partition_point(|family| family.owner() < Owner::Toolkit);
-        for family in &families[..toolkit] {
+        let naming = self.naming;
+        for family in families[..toolkit].iter().filter(|family| !naming.hides_unused || !family.is_unused()) {
             visit(&**family, self.naming, self.snapshot.is_ambiguous(&**family, self.naming), visitor);
         }
         #[cfg(feature = "prometheus")]
@@ -134,7 +135,8 @@ impl Walk<'_> {
             family.visit(visitor);
         }
         // The toolkit's own come last, so they count what happened to this page.
-        for family in &families[toolkit..] {
+        let own = families[toolkit..].iter().filter(|_| !naming.hides_own);
+        for family in own.filter(|family| !naming.hides_unused || !family.is_unused()) {
             visit(&**family, self.naming, false, visitor);
         }
     }

@@ -43,6 +43,8 @@ pub struct Descriptor {
     pub series_limit: Option<usize>,
     /// `true` if the name need not follow the conventions for its kind.
     pub legacy_name: bool,
+    /// The names that the metric had before, without namespace.
+    pub replaces: Vec<Cow<'static, str>>,
 }
 
 impl Descriptor {
@@ -57,6 +59,7 @@ impl Descriptor {
             native: false,
             series_limit: None,
             legacy_name: false,
+            replaces: Vec::new(),
         }
     }
 
@@ -164,6 +167,29 @@ impl Descriptor {
         self
     }
 
+    /// Sets the names that the metric had before, without namespace. The labels, and the buckets of a histogram, are those
+    /// that it had under them.
+    ///
+    /// The page has the present name alone. The crate `metrics-export` writes recording rules that keep the earlier names
+    /// alive, its panels and alerts ask for all names, and `metrics check` accepts the rename. Another metric with an
+    /// earlier name is a [`RegistryError::Replaced`](crate::RegistryError::Replaced).
+    ///
+    /// ```
+    /// use metrics_runtime::{Descriptor, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let logins = Descriptor::counter("logins_total", "Logins.").replaces(["login_total"]);
+    /// registry.counter(logins.clone())?;
+    /// assert!(registry.counter(Descriptor::counter("login_total", "Logins.")).is_err(), "the name is not free yet");
+    /// assert!(logins.replaces(["logins_total"]).check().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn replaces<N: Into<Cow<'static, str>>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.replaces = names.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Checks the definition against the rules of Prometheus.
     ///
     /// The rules are those of the [data model](https://prometheus.io/docs/concepts/data_model/), of the
@@ -171,7 +197,8 @@ impl Descriptor {
     /// [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/).
     ///
     /// # Errors
-    /// Returns the first violation: a name that is not allowed for the kind; a label that is not allowed, reserved or
+    /// Returns the first violation: a name that is not allowed for the kind; an earlier name that is not allowed, or is the
+    /// present one; a label that is not allowed, reserved or
     /// declared twice; a unit that is not allowed or that the name does not end in, or any unit of an info; a limit of
     /// series that is not in 1..=1,000,000; native buckets of another kind than a histogram; or, for a histogram, a
     /// bucket list that is not finite, not strictly increasing, or empty without native buckets.
@@ -180,6 +207,10 @@ impl Descriptor {
             name::check_legacy(&self.name)?;
         } else {
             name::check_metric(&self.name, self.kind)?;
+        }
+        let replaces: Vec<_> = self.replaces.iter().map(AsRef::as_ref).collect();
+        for (i, replaced) in replaces.iter().enumerate() {
+            name::check_replaced(replaced, Some(&self.name), &replaces[..i])?;
         }
         for (i, label) in self.labels.iter().enumerate() {
             name::check_label(label)?;
@@ -222,6 +253,8 @@ impl Descriptor {
             Some("help")
         } else if self.series_limit.is_some_and(|limit| other.series_limit.is_some_and(|other| other != limit)) {
             Some("limit of series")
+        } else if self.replaces != other.replaces {
+            Some("replaced names")
         } else {
             None
         }
@@ -240,14 +273,30 @@ impl Descriptor {
         self.name == name && self.kind != Kind::Histogram
     }
 
+    /// Returns the names of the samples that the family has under this name.
+    fn samples_of(&self, name: &str) -> Vec<String> {
+        match self.kind {
+            Kind::Histogram => ["", "_bucket", "_count", "_sum"].map(|suffix| format!("{name}{suffix}")).to_vec(),
+            Kind::Counter | Kind::Gauge | Kind::Info => vec![name.to_owned()],
+        }
+    }
+
+    /// Returns the names of the samples that the family writes.
+    pub(crate) fn samples(&self) -> Vec<String> {
+        self.samples_of(&self.name)
+    }
+
+    /// Returns the names of the samples that the family wrote under its earlier names.
+    pub(crate) fn replaced_samples(&self) -> Vec<String> {
+        self.replaces.iter().flat_map(|name| self.samples_of(name)).collect()
+    }
+
     /// Returns the names that the exposition formats write for this family. No other family may use them.
     pub(crate) fn claims(&self) -> Vec<String> {
         let name = &self.name;
         match self.kind {
             Kind::Counter => vec![name.to_string(), name::stem(name).to_owned()],
-            Kind::Histogram => {
-                ["", "_bucket", "_count", "_sum"].iter().map(|suffix| format!("{name}{suffix}")).collect()
-            }
+            Kind::Histogram => self.samples(),
             Kind::Info => vec![name.to_string(), name.strip_suffix("_info").unwrap_or(name).to_owned()],
             Kind::Gauge => vec![name.to_string()],
         }

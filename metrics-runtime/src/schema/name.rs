@@ -241,6 +241,30 @@ pub(crate) const fn check_legacy(name: &str) -> Check {
     ]))
 }
 
+/// Checks an earlier name of a metric, which `earlier` were given before. `name` is its present name.
+///
+/// # Errors
+/// Returns an error if Prometheus does not allow the earlier name, or if it is the present one or given twice.
+pub(crate) const fn check_replaced(replaced: &str, name: Option<&str>, earlier: &[&str]) -> Check {
+    if let Some(name) = name
+        && equal(replaced, name)
+    {
+        return Err(replaces_itself(name));
+    }
+    let mut i = 0;
+    while i < earlier.len() {
+        if equal(replaced, earlier[i]) {
+            return Err(Problem::new(&["the name `", replaced, "` is replaced twice: remove one of the two"]));
+        }
+        i += 1;
+    }
+    check_legacy(replaced)
+}
+
+pub(crate) const fn replaces_itself(name: &str) -> Problem {
+    Problem::new(&["metric `", name, "` replaces itself: write the name that it had before, or remove `replaces`"])
+}
+
 /// Checks the name of a function that becomes the name of its metric.
 ///
 /// # Errors

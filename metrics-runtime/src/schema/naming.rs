@@ -1,16 +1,20 @@
-//! The namespace and the constant labels of a page.
+//! The namespace, the constant labels and the content of a page.
 
 use std::borrow::Cow;
 
 use super::label;
 
-/// The namespace and the constant labels of a page.
+/// The namespace, the constant labels and the content of a page. By default, it has all families.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Naming {
     /// The namespace with its underscore; empty if there is none.
     pub(crate) prefix: String,
     /// The labels on every sample of a family.
     pub(crate) constant: Vec<(String, String)>,
+    /// `true` if the page is without the toolkit's own metrics.
+    pub(crate) hides_own: bool,
+    /// `true` if the page is without families that were never used.
+    pub(crate) hides_unused: bool,
 }
 
 impl Naming {

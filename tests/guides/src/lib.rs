@@ -10,11 +10,13 @@ macro_rules! pages {
 }
 
 pages! {
+    batch_jobs: "batch-jobs.md"
     facade: "facade.md"
     grpc: "grpc.md"
     legacy_names: "legacy-names.md"
     observed_values: "observed-values.md"
     other_libraries: "other-libraries.md"
+    renames: "renames.md"
     timers: "timers.md"
     from_autometrics: "migrations/autometrics.md"
     from_axum_prometheus: "migrations/axum-prometheus.md"

@@ -34,7 +34,8 @@ pub(super) fn number(function: &Function) -> usize {
     label.and_then(|label| label.values.as_ref()).map_or(1, Vec::len)
 }
 
-fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
+/// Returns the panels of one function.
+pub(super) fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
     let Function { calls, duration, .. } = function;
     let name = title(calls);
     let by = function.by();
@@ -44,11 +45,16 @@ fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
     let abandoned = scope.with([matcher(STATUS, Compare::Matches, "panic|cancelled")]).rate(&calls.name, &with_status);
     let abandoned = abandoned.modified("/", "ignoring (status) group_left ()", total.clone().compared(">", 0.0));
     // Only the rate is grouped by run-time labels. A ratio or a quantile of few calls is not meaningful, and would be
-    // among the largest.
+    // among the largest. Nor is it grouped by labels of the result in ratios: all calls with an error's cause are errors.
     let all: Vec<_> = calls.label_names().into_iter().filter(|label| *label != STATUS).collect();
     let rate = scope.rate(&calls.name, &all);
     let mut panels = vec![
-        Panel::new(name.clone(), Draw::Stacked, "cps").help(calls).query_by_any(rate, &all, &by, "calls"),
+        Panel::new(name.clone(), Draw::Stacked, "cps").help(calls).query_by_any(
+            rate,
+            &all,
+            &function.bounded(),
+            "calls",
+        ),
         Panel::new(format!("{name}: errors"), Draw::Lines, "percentunit")
             .about("The share of calls that ended in an error; no value while there are no calls.")
             .query_by(errors, &by, "errors"),

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::functions::number;
+use super::functions::{calls, number};
 use super::{Fixed, Row, grouped, quantiles, within};
 use crate::dashboard::View;
 use crate::dashboard::panel::{Column, Draw, LARGEST, Panel, legend};
@@ -79,6 +79,9 @@ struct Functions<'a> {
     view: &'a View<'a>,
     /// The functions with metrics of their own, each with its value of the label [`FUNCTION`].
     named: Vec<(&'a Function, String)>,
+    /// Those of them with metrics that had other names before. One regular expression for all names would count an
+    /// instance twice.
+    renamed: Vec<(&'a Function, String)>,
     /// The metrics that functions share.
     shared: Vec<&'a Function>,
 }
@@ -126,7 +129,13 @@ impl<'a> Functions<'a> {
             let label = base.strip_suffix(Part::Calls.suffix()).filter(|stem| taken.insert((*stem).to_owned()));
             (function, label.unwrap_or(name).to_owned())
         });
-        Self { view, named: named.collect(), shared }
+        let is_renamed = |function: &Function| {
+            let Function { calls, duration, in_flight } = function;
+            let metrics = [Some(calls), duration.as_ref(), in_flight.as_ref()];
+            metrics.into_iter().flatten().any(|metric| !metric.replaces.is_empty())
+        };
+        let (renamed, named) = named.partition(|(function, _)| is_renamed(function));
+        Self { view, named, renamed, shared }
     }
 
     /// Returns a regular expression for the names of this metric of all named functions.
@@ -173,17 +182,24 @@ impl<'a> Functions<'a> {
             Part::InFlight => scope.each(&names),
             Part::Calls | Part::Durations(_) => scope.each_rate(&names),
         });
-        let shared = self.shared.iter().filter_map(|function| {
-            let metric = part.of(function, &self.view.scope)?;
+        let values = |metric: &Metric| {
             let name = format!("{}{}", metric.name, part.sample());
-            let values = match part {
+            match part {
                 Part::InFlight => scope.now(&name),
                 Part::Calls | Part::Durations(_) => scope.windowed("rate", &name),
-            };
+            }
+        };
+        let renamed = self.renamed.iter().filter_map(|(function, label)| {
+            Some(label_replace(values(part.of(function, &self.view.scope)?), [FUNCTION, label, "job", ".*"]))
+        });
+        let shared = self.shared.iter().filter_map(|function| {
+            let metric = part.of(function, &self.view.scope)?;
+            let values = values(metric);
             Some(if has_module(metric) { with_module(values) } else { values })
         });
         named
             .into_iter()
+            .chain(renamed)
             .chain(shared)
             .map(|values| aggregate("sum", &by, values))
             .reduce(|all, more| all.binary("or", more))
@@ -208,7 +224,7 @@ impl<'a> Functions<'a> {
     fn native_p95(&self, scope: &Scope, form: Histograms) -> Option<Expr> {
         let metric = |function| Part::Durations(form).of(function, &self.view.scope);
         let quantile = |metric: &Metric, by: &[&str]| scope.quantile(0.95, &metric.histogram(), by);
-        let named = self.named.iter().filter_map(|(function, label)| {
+        let named = self.named.iter().chain(&self.renamed).filter_map(|(function, label)| {
             Some(label_replace(quantile(metric(function)?, &[]), [FUNCTION, label, "", ""]))
         });
         let shared = self.shared.iter().filter_map(|function| {
@@ -292,15 +308,21 @@ impl<'a> Functions<'a> {
     }
 
     fn number(&self) -> usize {
-        self.named.len() + self.shared.iter().map(|function| number(function)).sum::<usize>()
+        self.named.len() + self.renamed.len() + self.shared.iter().map(|function| number(function)).sum::<usize>()
     }
 
     /// Returns a closed row for each module.
     fn modules(&self, title: &str) -> Vec<Row> {
         let mut rows = Vec::new();
-        for (i, (module, functions)) in by_module(&self.named).into_iter().enumerate() {
+        let named: Vec<_> = self.named.iter().chain(&self.renamed).cloned().collect();
+        for (i, (module, functions)) in by_module(&named).into_iter().enumerate() {
             let mut row = Row::new(format!("{title}: {module}"), Vec::new()).closed();
             let mut by_labels: BTreeMap<Vec<&str>, Vec<&Function>> = BTreeMap::new();
+            // A variable has one name for each function.
+            let is_renamed =
+                |function: &&Function| self.renamed.iter().any(|(renamed, _)| std::ptr::eq(*renamed, *function));
+            let (renamed, functions): (Vec<_>, Vec<_>) = functions.into_iter().partition(is_renamed);
+            row.panels.extend(renamed.into_iter().flat_map(|function| calls(&self.view.scope, function)));
             for function in functions {
                 by_labels.entry(function.by()).or_default().push(function);
             }

@@ -48,6 +48,9 @@ pub enum HttpError {
     },
 }
 
+/// The default buckets for durations, in seconds.
+const BUCKETS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
+
 /// The settings of the middleware: the metrics, their names, labels and buckets, and the requests to skip.
 ///
 /// [`HttpMetric`] lists the metrics, and says which are recorded by default. [`with`](Self::with) and
@@ -79,7 +82,8 @@ pub struct Http {
     status_label: Cow<'static, str>,
     pub(super) duration_status: bool,
     pub(super) status_classes: bool,
-    buckets: Cow<'static, [f64]>,
+    /// `None` for the default.
+    buckets: Option<Cow<'static, [f64]>>,
     size_buckets: Cow<'static, [f64]>,
     pub(super) labels: Vec<ExtractedLabel>,
     pub(super) route: Option<RequestExtractor>,
@@ -112,7 +116,7 @@ impl Http {
             status_label: Cow::Borrowed("status"),
             duration_status: false,
             status_classes: false,
-            buckets: Cow::Borrowed(&[0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0]),
+            buckets: None,
             size_buckets: Cow::Borrowed(&[100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8]),
             labels: Vec::new(),
             route: None,
@@ -231,15 +235,21 @@ impl Http {
     }
 
     /// Returns the upper bounds of the buckets for durations.
-    #[cfg(feature = "axum")]
     pub(crate) fn bounds(&self) -> &[f64] {
-        &self.buckets
+        self.buckets.as_deref().unwrap_or(BUCKETS)
+    }
+
+    /// Sets the buckets for durations, unless they are set.
+    pub(crate) fn or_buckets(mut self, bounds: &[f64]) -> Self {
+        self.buckets.get_or_insert_with(|| bounds.to_vec().into());
+        self
     }
 
     /// Sets the buckets for durations and times to the first byte: upper bounds in seconds, sorted, without `+Inf`.
+    /// Default: [`Builder::duration_buckets`](crate::Builder::duration_buckets), and without it 0.01 0.05 0.1 0.5 1 2.5 5 10.
     /// OpenTelemetry's buckets are fixed.
     pub fn buckets(mut self, bounds: impl Into<Cow<'static, [f64]>>) -> Self {
-        self.buckets = bounds.into();
+        self.buckets = Some(bounds.into());
         self
     }
 
@@ -386,8 +396,8 @@ impl Http {
             return None;
         }
         let bounds = match metric {
-            HttpMetric::RequestBodySize | HttpMetric::ResponseBodySize => &self.size_buckets,
-            _ => &self.buckets,
+            HttpMetric::RequestBodySize | HttpMetric::ResponseBodySize => &*self.size_buckets,
+            _ => self.bounds(),
         };
         let mut labels = vec![self.method_label.clone(), self.endpoint_label.clone()];
         let of_duration = matches!(metric, HttpMetric::Duration | HttpMetric::Overdue);
@@ -397,7 +407,7 @@ impl Http {
         if metric == HttpMetric::Requests || of_duration {
             labels.extend(self.labels.iter().map(|label| label.name.clone()));
         }
-        let descriptor = metric.descriptor(setting.name.clone(), labels, bounds.clone());
+        let descriptor = metric.descriptor(setting.name.clone(), labels, bounds.to_vec().into());
         if !setting.is_legacy {
             return Some(descriptor);
         }

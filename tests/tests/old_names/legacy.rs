@@ -1,9 +1,4 @@
 //! Metrics with names against the conventions, which dashboards know already.
-#![cfg(not(metrics_off))]
-#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
-#![allow(clippy::float_cmp, reason = "values on a page are exact")]
-
-mod support;
 
 use std::collections::BTreeSet;
 
@@ -11,9 +6,10 @@ use metrics_export::Export;
 use metrics_runtime::{
     Descriptor, Format, Metrics, Registry, metrics, track_counter, track_histogram, track_in_flight,
 };
-use support::{openmetrics_of, page_of, sample};
 use tests::page::{Kind, Point};
 use tests::tools;
+
+use crate::support::{openmetrics_of, page_of, sample};
 
 #[metrics(prefix = "pg_")]
 mod declared {

@@ -1,0 +1,48 @@
+//! The default buckets of durations in the global registry.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::preset::SECONDS;
+
+/// The default buckets, and `true` from the time at which the global registry has families with them.
+static DEFAULT: Mutex<(&[f64], bool)> = Mutex::new((SECONDS, false));
+
+fn locked() -> MutexGuard<'static, (&'static [f64], bool)> {
+    // The value is always complete.
+    DEFAULT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns the default buckets.
+pub(crate) fn default_buckets() -> &'static [f64] {
+    locked().0
+}
+
+/// Returns the default buckets in place of [`SECONDS`], if the unit is that of durations, or else the same buckets.
+pub(super) fn or_default(buckets: &'static [f64], unit: Option<&str>) -> &'static [f64] {
+    if buckets == SECONDS && unit == Some("seconds") { default_buckets() } else { buckets }
+}
+
+/// Returns `true` if the default can no longer change, since the global registry is built or being built.
+pub(super) fn is_fixed() -> bool {
+    locked().1
+}
+
+/// Fixes the default.
+pub(super) fn fix() {
+    locked().1 = true;
+}
+
+/// Sets the default. Returns the one before, or `None` if that is fixed and another one.
+pub(crate) fn set_default_buckets(buckets: &[f64]) -> Option<&'static [f64]> {
+    let mut default = locked();
+    let before = default.0;
+    if before == buckets {
+        return Some(before);
+    }
+    if default.1 {
+        return None;
+    }
+    // Descriptors borrow it. It is set once in most processes.
+    default.0 = Box::leak(buckets.into());
+    Some(before)
+}
