@@ -144,6 +144,8 @@ pub(crate) fn analyze(log: &Log, source: Source) -> Result<Analysis, AnalysisErr
 mod tests {
     use super::*;
     use axum::body::Bytes;
+    use metrics_runtime::assert_metric;
+    use metrics_runtime::test::Scope;
 
     const HEADER: &str = "rpm,load,measured_afr,target_afr\n";
 
@@ -224,6 +226,21 @@ mod tests {
             assert_eq!(rows.used + rows.unreadable + rows.out_of_range, expected, "{text:?}");
             assert_eq!(rows.first_unreadable.is_some(), rows.unreadable > 0, "{text:?}");
         }
+    }
+
+    #[metrics_runtime::test]
+    fn an_analysis_is_counted_by_status_and_source(metrics: Scope) {
+        csv(&"3000,80,12.6,12.0\n".repeat(5)).expect("a log");
+        csv("3000,80,12.6,12.0\n").expect("a log");
+        analyze(&Log::Samples(Vec::new()), Source::Jetstream).expect_err("no sample");
+        for (status, source) in
+            [(Status::Success, Source::Upload), (Status::Partial, Source::Upload), (Status::Error, Source::Jetstream)]
+        {
+            assert_metric!(metrics, analysis_total { status = status, source = source } == 1);
+            assert_metric!(metrics, analysis_duration_seconds { status = status } count == 1);
+        }
+        assert_metric!(metrics, analysis_total == 3);
+        assert_metric!(metrics, ve_corrections_count count == 2, sum == 1);
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub(crate) async fn compress(original: Bytes) -> io::Result<Compressed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use metrics_runtime::assert_metric;
+    use metrics_runtime::test::Scope;
     use rand::rngs::StdRng;
     use rand::{Rng as _, SeedableRng as _};
 
@@ -55,6 +57,12 @@ mod tests {
         assert!(compressed.ratio() > 20.0, "{}", compressed.ratio());
         let restored = zstd::bulk::decompress(&compressed.data, text.len()).expect("a frame");
         assert_eq!(restored, text.as_bytes());
+    }
+
+    #[metrics_runtime::test]
+    async fn the_ratio_is_observed(metrics: Scope) {
+        let compressed = compress(Bytes::from("a counter only goes up. ".repeat(100))).await.expect("memory");
+        assert_metric!(metrics, sigmalang_compression_ratio count == 1, sum == compressed.ratio());
     }
 
     #[tokio::test]

@@ -378,6 +378,8 @@ fn credentials() -> impl Iterator<Item = (String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use metrics_runtime::test::Scope;
+    use metrics_runtime::{assert_metric, assert_no_metric};
 
     const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -449,6 +451,20 @@ mod tests {
     async fn memory_stores_files() {
         check_operations(&at("memory:///").expect("a vault")).await;
         check_operations(&at("memory:///below").expect("a vault")).await;
+    }
+
+    #[metrics_runtime::test]
+    async fn operations_are_counted_by_status(metrics: Scope) {
+        let vault = at("memory:///").expect("a vault");
+        let name = named("a");
+        vault.store(&name, "content".into()).await.expect("stored");
+        read(&vault, &name).await.expect("there");
+        vault.delete(&name).await.expect("deleted");
+        vault.delete(&name).await.expect_err("it is gone");
+        for (operation, calls) in [("store", 1), ("retrieve", 1), ("delete", 2)] {
+            assert_metric!(metrics, sigmavault_operations_total { operation = operation, status = "success" } == calls);
+        }
+        assert_no_metric!(metrics, sigmavault_operations_total { status = "error" } > 0);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::{Error, Expr, Ident, Lit, LitStr, Path, Result};
+use syn::{Error, Expr, Ident, Lit, LitBool, LitStr, Path, Result};
 
 use crate::diagnostics::{Problems, given_twice, quoted, unknown};
 use crate::grammar::{self, Grammar, Positional, Required, Rows, SKIP};
@@ -16,7 +16,7 @@ use crate::syntax::label::{Label, LabelSource, labels};
 use crate::syntax::objective::Objective;
 use crate::syntax::returns::Returns;
 use crate::syntax::text::{Text, texts};
-use crate::syntax::value::{assigned, closure, count, each_item, expr, flag, function, path};
+use crate::syntax::value::{assigned, closure, count, each_item, expr, flag, function, literal, path};
 
 /// The arguments of an attribute.
 #[derive(Default)]
@@ -55,6 +55,7 @@ values! {
     Text(Text) text,
     Texts(Vec<Text>) texts,
     Literal(LitStr) literal,
+    Switch(LitBool) switch,
     Path(Path) path,
     Expr(Expr) expr,
     Duration(Duration) duration,
@@ -91,6 +92,8 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
         }
         Key::Replaces => Value::Texts(texts(input, word)?),
         Key::Prefix | Key::Rename => Value::Literal(input.parse()?),
+        Key::Flavor => Value::Literal(literal(input, "a string literal, such as `flavor = \"multi_thread\"`")?),
+        Key::StartPaused => Value::Switch(literal(input, "`true` or `false`")?),
         Key::Buckets => Value::Buckets(input.parse()?),
         Key::Returns => Value::Returns(input.parse()?),
         Key::Model => Value::Label(input.parse()?),
@@ -108,7 +111,7 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
         Key::Failures | Key::Ratio | Key::Calls | Key::Minimum | Key::Jitter | Key::HalfOpen | Key::SlowRatio => {
             Value::Expr(expr(input)?)
         }
-        Key::Limit => Value::Expr(count(input, word)?),
+        Key::Limit | Key::WorkerThreads => Value::Expr(count(input, word)?),
         Key::Breaker => {
             let breaker = expr(input)?;
             stays_inside(&breaker, "`breaker`")?;

@@ -9,7 +9,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Attribute, Item, Meta};
 
-use crate::grammar::{CIRCUIT_BREAKER, METRICS, RECORDING, Recording};
+use crate::grammar::{CIRCUIT_BREAKER, METRICS, RECORDING, Recording, TEST};
 use crate::{circuit_breaker, label_value, metrics_mod, track};
 
 /// Returns the expansion of the item, with all attributes expanded.
@@ -28,6 +28,7 @@ fn expanded(mut item: Item) -> Vec<Item> {
         Some(Macro::Recording(recording)) => track::attribute(recording, arguments(attribute), item),
         Some(Macro::CircuitBreaker) => circuit_breaker::attribute(&arguments(attribute), &item),
         Some(Macro::Metrics) => metrics_mod::expand(arguments(attribute), item),
+        Some(Macro::Test) => crate::test::attribute(arguments(attribute), &item),
         Some(Macro::LabelValue) => {
             let derived = label_value::expand(item.clone());
             quote!(#item #derived)
@@ -43,6 +44,7 @@ enum Macro {
     Recording(&'static Recording),
     CircuitBreaker,
     Metrics,
+    Test,
     LabelValue,
 }
 
@@ -54,6 +56,8 @@ impl Macro {
         recording
             .or(is(CIRCUIT_BREAKER.attribute).then_some(Self::CircuitBreaker))
             .or(is(METRICS.attribute).then_some(Self::Metrics))
+            // That of the compiler has a path.
+            .or(attribute.path().is_ident(TEST.attribute).then_some(Self::Test))
             .or(is("derive").then_some(Self::LabelValue))
     }
 }

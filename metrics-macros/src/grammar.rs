@@ -66,7 +66,7 @@ pub(crate) enum Rows {
 pub(crate) const RECORDING: [&Recording; 7] = [&TRACK, &HISTOGRAM, &COUNTER, &IN_FLIGHT, &RYOT, &COMPRESSION, &STORAGE];
 
 /// All attributes.
-pub(crate) const ALL: [&Grammar; 11] = [
+pub(crate) const ALL: [&Grammar; 12] = [
     &TRACK.grammar,
     &HISTOGRAM.grammar,
     &COUNTER.grammar,
@@ -76,6 +76,7 @@ pub(crate) const ALL: [&Grammar; 11] = [
     &STORAGE.grammar,
     &CIRCUIT_BREAKER,
     &METRICS,
+    &TEST,
     &LABEL_OF_ENUM,
     &LABEL_OF_VARIANT,
 ];
@@ -360,6 +361,9 @@ const BREAKER_FIX: &str = "write `#[circuit_breaker(service = \"ryot\", failures
 
 pub(crate) const METRICS: Grammar =
     Grammar { attribute: "metrics", accepts: &[Key::Prefix, Key::Limit, Key::Crate], ..BASE };
+
+pub(crate) const TEST: Grammar =
+    Grammar { attribute: "test", accepts: &[Key::Flavor, Key::WorkerThreads, Key::StartPaused, Key::Crate], ..BASE };
 
 pub(crate) const LABEL_OF_ENUM: Grammar =
     Grammar { attribute: "label", place: " on an enum", accepts: &[Key::Crate], ..BASE };

@@ -11,6 +11,7 @@
 //! | [`macro@track_storage`] | operations of the ΣVAULT storage |
 //! | [`macro@circuit_breaker`] | puts an async function behind a circuit breaker |
 //! | [`macro@metrics`] | declares business metrics as functions of a module |
+//! | [`macro@test`] | makes a function a test that records into a scope of its own |
 //! | [`derive@LabelValue`] | makes an enum a label with known values |
 
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ mod label_value;
 mod metrics_mod;
 mod plan;
 mod syntax;
+mod test;
 mod tokens;
 mod track;
 
@@ -794,6 +796,47 @@ pub fn circuit_breaker(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn metrics(args: TokenStream, item: TokenStream) -> TokenStream {
     metrics_mod::expand(args.into(), item.into()).into()
+}
+
+/// Makes a function a test that records into a [`Scope`] of its own. With the feature `test` of `metrics-runtime`.
+///
+/// ```
+/// use metrics_runtime::test::Scope;
+/// use metrics_runtime::{assert_metric, assert_no_metric, track};
+///
+/// #[track(name = "login", labels(tenant = tenant))]
+/// async fn login(tenant: &str, password: &str) -> Result<(), String> {
+///     if password == "secret" { Ok(()) } else { Err("wrong password".into()) }
+/// }
+///
+/// #[metrics_runtime::test]
+/// async fn failed_logins_are_counted(metrics: Scope) {
+///     login("acme", "guess").await.unwrap_err();
+///     assert_metric!(metrics, login_total { tenant = "acme", status = "error" } == 1);
+///     assert_metric!(metrics, login_duration_seconds { tenant = "acme" } count == 1, sum < 0.5);
+///     assert_no_metric!(metrics, login_total { status = "panic" } > 0);
+/// }
+/// ```
+///
+/// The function is an `fn` or an `async fn`. It has a parameter of type `Scope`, or none. Its return type and its other
+/// attributes are those of any test: `Result`, `#[ignore]`, `#[should_panic]`, `#[cfg]`. An `async fn` runs on a tokio
+/// runtime of its own, as with `#[tokio::test]`, with all drivers enabled; do not add that attribute.
+///
+/// See the module `test` of `metrics-runtime` for what records into the scope, and for how to read it.
+///
+/// # Arguments
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `flavor = ".."` | the runtime of an async test: `"current_thread"` or `"multi_thread"` | `"current_thread"` |
+/// | `worker_threads = 2` | the number of its threads, with `"multi_thread"`: a whole number, or a `const` | the number of cores |
+/// | `start_paused = true` | pauses the clock of tokio from the start, with `"current_thread"` | `false` |
+/// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
+///
+/// [`Scope`]: https://docs.rs/metrics-runtime/latest/metrics_runtime/test/struct.Scope.html
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    test::attribute(args.into(), &item.into()).into()
 }
 
 /// Makes an enum without fields a label with known values, whose series exist at zero from the start.

@@ -54,6 +54,14 @@ pub mod preset {
     pub use crate::instrument::preset::*;
 }
 
+/// What `#[metrics_runtime::test]` and the assertions of tests name.
+#[cfg(feature = "test")]
+pub mod test {
+    pub use crate::test::eventually::eventually;
+    pub use crate::test::query::{Check, ComparedNumber, Comparison, Part, Query, Readable, assert, assert_no};
+    pub use crate::test::run::{Runtime, block_on, run};
+}
+
 /// The return types of the functions of a `#[metrics]` module.
 pub mod kinds {
     pub use crate::family::Info;

@@ -68,6 +68,7 @@
 //! - `grpc` has the layers for servers and clients of tonic (feature `grpc`).
 //! - [`mod@circuit_breaker`] has circuit breakers, a tower layer, and gauges that show the breakers of other crates.
 //! - `push` pushes to a Pushgateway, for jobs that end before they are scraped (feature `push`).
+//! - `test` has scopes for tests that run in parallel, and assertions about metrics (feature `test`).
 //! - `facade` puts the metrics of crates that use the facade `metrics` onto the page (feature `facade`).
 //! - [`exemplars`] attaches the trace of one call to a sample.
 //! - [`Registry`] and [`Family`] have metrics without attributes. With the feature `prometheus`, `Registry::register`
@@ -164,6 +165,7 @@
 //! | `push` | `push`: pushing to a Pushgateway, at an interval and once at the end; includes `http` |
 //! | `opentelemetry` | `exemplars::OpenTelemetry`: exemplars from the current span. Other sources of exemplars need no feature |
 //! | `process` | `Builder::process`: `process_*` with the names of Prometheus' Go client, and `process_threads`, on Linux |
+//! | `test` | `#[metrics_runtime::test]`: tests that record into scopes of their own, and assertions about them, see `test`. For `[dev-dependencies]` |
 //! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*`, the metrics of tokio that do not need `tokio_unstable` |
 //!
 //! # Switching metrics off at compile time
@@ -199,6 +201,9 @@ mod metric;
 pub mod push;
 mod registry;
 mod schema;
+mod scope;
+#[cfg(feature = "test")]
+pub mod test;
 pub mod visit;
 
 pub use collectors::BuildInfo;
@@ -213,6 +218,8 @@ pub use instrument::{Declaration, ObservedCounter, ObservedGauge, catalog};
 pub use metric::{Counter, Gauge, Histogram, InFlight, InFlightGuard, Timer};
 #[cfg(feature = "circuit-breaker")]
 pub use metrics_macros::circuit_breaker;
+#[cfg(feature = "test")]
+pub use metrics_macros::test;
 pub use metrics_macros::{
     LabelValue, metrics, track, track_compression, track_counter, track_histogram, track_in_flight, track_ryot,
     track_storage,

@@ -25,4 +25,5 @@ keys! {
     SlowRatio "slow_ratio", CancelledFails "cancelled_fails", Breaker "breaker",
     FailureIf "failure_if", IgnoreIf "ignore_if", Classify "classify", OnReject "on_reject", Fallback "fallback",
     Prefix "prefix", Rename "rename", Limit "limit",
+    Flavor "flavor", WorkerThreads "worker_threads", StartPaused "start_paused",
 }

@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
-use syn::parse::ParseStream;
+use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, Ident, Lit, Path, Result, Token, UnOp};
 
 use super::control_flow::stays_inside;
@@ -132,6 +132,11 @@ pub(crate) fn path(input: ParseStream<'_>, expected: &str) -> Result<Path> {
         return input.call(Path::parse_mod_style);
     }
     Err(input.error(format!("expected {expected}, without quotes")))
+}
+
+/// Parses a literal. `expected` describes it in the error.
+pub(crate) fn literal<L: Parse>(input: ParseStream<'_>, expected: &str) -> Result<L> {
+    input.parse().map_err(|_| input.error(format!("expected {expected}")))
 }
 
 /// Parses an expression.

@@ -14,9 +14,10 @@ use super::open::CircuitOpen;
 use super::permit::Permit;
 use super::settings::Settings;
 use crate::contained::contained;
-use crate::instrument::catalog::{Declaration, Declare, warn_incomplete};
+use crate::instrument::catalog::{Declaration, Declare, registry_of, warn_incomplete};
 use crate::registry::Registry;
 use crate::schema::{Outcome, Source};
+use crate::scope::{self, PerScope};
 
 /// The breaker of one attribute. Attributes that name the same service share a breaker.
 #[derive(Debug)]
@@ -37,14 +38,15 @@ impl DeclaredBreaker {
     /// Returns the breaker. The first call registers it.
     #[inline]
     pub fn get(&'static self) -> &'static CircuitBreaker {
-        self.breaker.get().unwrap_or_else(|| self.resolve_globally())
+        let this = scope::current(self);
+        this.breaker.get().unwrap_or_else(|| this.resolve_globally())
     }
 
     #[cold]
     fn resolve_globally(&'static self) -> &'static CircuitBreaker {
         // Outside of `get_or_init`, because building the registry resolves all entries of the catalog, including this
         // one.
-        let registry = Registry::global();
+        let registry = registry_of(self);
         if self.breaker.get().is_none() {
             warn_incomplete(self.source);
         }
@@ -59,6 +61,12 @@ impl DeclaredBreaker {
             registry.keep_problem(problem);
             CircuitBreaker::from_checked(Arc::from(self.service), self.settings, Clock::monotonic())
         })
+    }
+}
+
+impl PerScope for DeclaredBreaker {
+    fn fresh(&self) -> Self {
+        Self::new(self.service, self.settings, self.source)
     }
 }
 
@@ -79,7 +87,7 @@ impl Declare for DeclaredBreaker {
     }
 
     fn declare(&'static self, registry: &Registry) {
-        self.breaker.get_or_init(|| self.resolve(registry));
+        scope::current(self).breaker.get_or_init(|| self.resolve(registry));
     }
 }
 

@@ -8,6 +8,8 @@ use crate::family::{AnyFamily, KNOWN_SERIES_LIMIT, Owner, visit};
 use crate::instrument::{Declaration, catalog};
 #[cfg(feature = "prometheus")]
 use crate::registry::CollectedMetric;
+#[cfg(feature = "test")]
+use crate::registry::{Registry, Walk};
 use crate::schema::label::each_tuple;
 pub use crate::schema::objective::RouteObjective;
 use crate::schema::{MetricKind, Naming, Source};
@@ -202,6 +204,31 @@ impl Metrics {
             ..description
         }
     }
+}
+
+/// Describes one metric of a walk without namespace, or returns the names of all if none has this name.
+#[cfg(feature = "test")]
+pub(crate) fn describe_named(
+    #[cfg_attr(not(feature = "prometheus"), expect(unused_variables, reason = "there are no collectors"))]
+    registry: &Registry,
+    walk: &Walk<'_>,
+    name: &str,
+    declarations: Vec<Declaration>,
+) -> Result<MetricDescription, BTreeSet<String>> {
+    let families = &walk.snapshot.families;
+    if let Some(family) = families.iter().find(|family| family.descriptor().name == name) {
+        return Ok(describe(&**family, &Naming::default(), declarations));
+    }
+    #[cfg_attr(not(feature = "prometheus"), expect(unused_mut, reason = "there are no collectors"))]
+    let mut others: BTreeSet<_> = families.iter().map(|family| family.descriptor().name.to_string()).collect();
+    #[cfg(feature = "prometheus")]
+    for metric in registry.collected_metrics(walk) {
+        if metric.name == name {
+            return Ok(describe_collected(metric, &Naming::default()));
+        }
+        others.insert(metric.name);
+    }
+    Err(others)
 }
 
 /// Describes a family.

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Builder;
-use super::metrics::{INSTALLED, Inner, Metrics};
+use super::metrics::{Inner, Metrics, installed};
 use crate::error::debug_as_display;
 use crate::family::{Family, Info};
 #[cfg(feature = "axum")]
@@ -287,12 +287,12 @@ impl Builder {
     pub fn install(self) -> Result<Metrics, InstallError> {
         // Checked before `build`, which registers families.
         let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
-        if INSTALLED.get().is_some() {
+        if installed().get().is_some() {
             return Err(InstallError::AlreadyInstalled);
         }
         let metrics = self.build()?;
         let enabled = metrics.is_enabled();
-        INSTALLED.set(metrics.clone()).map_err(|_| InstallError::AlreadyInstalled)?;
+        installed().set(metrics.clone()).map_err(|_| InstallError::AlreadyInstalled)?;
         instrument::set_enabled(enabled);
         Ok(metrics)
     }

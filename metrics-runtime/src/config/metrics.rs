@@ -23,9 +23,23 @@ use crate::http::{ServeError, Server, serve};
 use crate::registry::Registry;
 use crate::schema::Naming;
 use crate::schema::objective::RouteObjective;
+use crate::scope::{self, PerScope};
 use crate::visit::Visitor;
 
-pub(super) static INSTALLED: OnceLock<Metrics> = OnceLock::new();
+static INSTALLED: Installed = Installed(OnceLock::new());
+
+struct Installed(OnceLock<Metrics>);
+
+impl PerScope for Installed {
+    fn fresh(&self) -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+/// Returns the place of the installed metrics.
+pub(super) fn installed() -> &'static OnceLock<Metrics> {
+    &scope::current(&INSTALLED).0
+}
 
 /// The handle of a service's metrics: a registry, the names of its metrics on the page, and access to the page. Cheap
 /// to clone.
@@ -80,7 +94,7 @@ impl Metrics {
     /// Returns the metrics that are installed in this process, or `None` if [`Builder::install`] has not been called.
     #[must_use]
     pub fn installed() -> Option<&'static Self> {
-        INSTALLED.get()
+        installed().get()
     }
 
     /// Returns the registry.

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::catalog::warn_incomplete;
+use super::catalog::{registry_of, warn_incomplete};
 use super::declaration::{Declaration, Declare};
 use super::families::SiteFamilies;
 use super::guard::Call;
@@ -12,6 +12,7 @@ use super::switch::enabled;
 use crate::contained::contained;
 use crate::registry::Registry;
 use crate::schema::Objective;
+use crate::scope::{self, PerScope};
 
 /// One annotated function: its arguments, and the series that its calls record into.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Callsite {
     fn resolve_families(&'static self) -> &'static SiteFamilies {
         // Must come before `get_or_init`, because building the registry resolves every call site of the catalog, including
         // this one.
-        let registry = Registry::global();
+        let registry = registry_of(self);
         if self.families.get().is_none() {
             warn_incomplete(self.site.source);
         }
@@ -54,9 +55,10 @@ impl Callsite {
         if !enabled() {
             return Call::disabled();
         }
-        let series = match self.unlabelled.get() {
+        let this = scope::current(self);
+        let series = match this.unlabelled.get() {
             Some(series) => series,
-            None => self.resolve_unlabelled(),
+            None => this.resolve_unlabelled(),
         };
         Call::started(series, series.enter())
     }
@@ -84,19 +86,25 @@ impl Callsite {
 
     #[inline(never)]
     fn series_of(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
-        self.families().bounded(ordinals)
+        scope::current(self).families().bounded(ordinals)
     }
 
     /// Returns the series that a closure of generated code finds. If an expression of a label panics, returns the series
     /// whose labels are invalid.
     pub fn contained(&'static self, find: impl FnOnce() -> FoundSeries) -> FoundSeries {
-        contained(find).unwrap_or_else(|| self.families().invalid())
+        contained(find).unwrap_or_else(|| scope::current(self).families().invalid())
     }
 
     /// Returns the series for the values of the labels that are evaluated before the body, in the order of their
     /// declaration.
     pub fn series(&'static self, values: &[&str]) -> FoundSeries {
-        self.families().entered(values)
+        scope::current(self).families().entered(values)
+    }
+}
+
+impl PerScope for Callsite {
+    fn fresh(&self) -> Self {
+        Self::new(self.site)
     }
 }
 
@@ -120,7 +128,8 @@ impl Declare for Callsite {
     }
 
     fn declare(&'static self, registry: &Registry) {
-        let families = self.families.get_or_init(|| Box::new(SiteFamilies::new(&self.site, registry)));
+        let this = scope::current(self);
+        let families = this.families.get_or_init(|| Box::new(SiteFamilies::new(&self.site, registry)));
         let source = self.site.source;
         families.calls.iter().for_each(|family| family.declare(registry, source));
         families.duration.iter().for_each(|family| family.declare(registry, source));

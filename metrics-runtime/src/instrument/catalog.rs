@@ -4,7 +4,7 @@
 //! module. The linker collects the entries; no code runs at start-up.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Once, OnceLock};
 
 use linkme::distributed_slice;
 
@@ -14,6 +14,7 @@ use super::durations;
 use crate::metric::{First, clock};
 use crate::registry::{Registry, RegistryError};
 use crate::schema::{Kind, Source};
+use crate::scope::{self, PerScope};
 
 /// The link section of annotated functions.
 ///
@@ -84,12 +85,84 @@ pub(crate) fn warn_incomplete(missing: Source) {
     }
 }
 
+static GLOBAL: GlobalRegistry = GlobalRegistry::new();
+
+/// The registry of attributes.
+struct GlobalRegistry {
+    registry: OnceLock<Registry>,
+    /// Completed when the registry has everything that the binary declares.
+    is_declared: Once,
+}
+
+impl GlobalRegistry {
+    const fn new() -> Self {
+        Self { registry: OnceLock::new(), is_declared: Once::new() }
+    }
+
+    fn registry(&self) -> &Registry {
+        self.registry.get_or_init(|| {
+            clock::start();
+            durations::fix();
+            Registry::new()
+        })
+    }
+}
+
+impl PerScope for GlobalRegistry {
+    fn fresh(&self) -> Self {
+        Self::new()
+    }
+}
+
+/// Returns the registry of an entry that is not resolved, and resolves it.
+///
+/// In the registry of the process, this declares the whole catalog. In that of a scope it declares only the entry, so that
+/// a test pays for what it uses.
+pub(crate) fn registry_of(entry: &'static dyn Declare) -> &'static Registry {
+    if !scope::is_entered() {
+        return Registry::global();
+    }
+    let registry = scope::current(&GLOBAL).registry();
+    entry.declare(registry);
+    registry
+}
+
+/// The declarations of the binary by the names of their metrics, each with its entry.
+#[cfg(feature = "test")]
+pub(crate) type DeclaredByName = BTreeMap<String, Vec<(Declaration, &'static dyn Declare)>>;
+
+/// Returns the declarations of the binary, which do not change.
+#[cfg(feature = "test")]
+pub(crate) fn declared_by_name() -> &'static DeclaredByName {
+    static DECLARED: std::sync::LazyLock<DeclaredByName> = std::sync::LazyLock::new(|| {
+        let mut declared = DeclaredByName::new();
+        for entry in entries() {
+            for declaration in entry.declarations() {
+                let name = declaration.descriptor.name.to_string();
+                declared.entry(name).or_default().push((declaration, entry));
+            }
+        }
+        declared
+    });
+    &DECLARED
+}
+
+/// Declares the entries that have a metric of this name. Returns the registry, which may lack all others.
+#[cfg(feature = "test")]
+pub(crate) fn declare_named(name: &str) -> &'static Registry {
+    let registry = scope::current(&GLOBAL).registry();
+    let entries = declared_by_name().get(name).into_iter().flatten();
+    entries.for_each(|(_, entry)| entry.declare(registry));
+    registry
+}
+
 impl Registry {
     /// Returns the registry of attributes and `#[metrics]` modules, with everything that this binary declares.
     ///
     /// The first call builds it: it registers every declaration of the [`catalog`](crate::catalog()) and creates at
     /// zero every series whose labels are known. Conflicting declarations are kept as [`problems`](Self::problems),
-    /// which [`Builder::install`](crate::Builder::install) reports.
+    /// which [`Builder::install`](crate::Builder::install) reports. In the scope of a test (feature `test`), it is the
+    /// registry of the scope.
     ///
     /// ```
     /// #[metrics_runtime::track_counter(name = "imports_total")]
@@ -101,14 +174,10 @@ impl Registry {
     /// ```
     #[must_use]
     pub fn global() -> &'static Self {
-        static GLOBAL: LazyLock<Registry> = LazyLock::new(|| {
-            clock::start();
-            durations::fix();
-            let registry = Registry::new();
-            declare_all(&registry);
-            registry
-        });
-        &GLOBAL
+        let global = scope::current(&GLOBAL);
+        let registry = global.registry();
+        global.is_declared.call_once(|| declare_all(registry));
+        registry
     }
 
     /// Returns `true` if this is the global registry. Does not build it.

@@ -3,13 +3,28 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::preset::SECONDS;
+use crate::scope::{self, PerScope};
 
 /// The default buckets, and `true` from the time at which the global registry has families with them.
-static DEFAULT: Mutex<(&[f64], bool)> = Mutex::new((SECONDS, false));
+struct Default(Mutex<(&'static [f64], bool)>);
+
+static DEFAULT: Default = Default::new();
+
+impl Default {
+    const fn new() -> Self {
+        Self(Mutex::new((SECONDS, false)))
+    }
+}
+
+impl PerScope for Default {
+    fn fresh(&self) -> Self {
+        Self::new()
+    }
+}
 
 fn locked() -> MutexGuard<'static, (&'static [f64], bool)> {
     // The value is always complete.
-    DEFAULT.lock().unwrap_or_else(PoisonError::into_inner)
+    scope::current(&DEFAULT).0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the default buckets.

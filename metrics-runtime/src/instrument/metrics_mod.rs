@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use super::catalog::warn_incomplete;
+use super::catalog::{registry_of, warn_incomplete};
 use super::declaration::{Declaration, Declare};
 use super::durations;
 use super::preset::SECONDS;
@@ -12,6 +12,7 @@ use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, Series};
 use crate::metric::Bounds;
 use crate::registry::{Registry, RegistryError};
 use crate::schema::{Check, Descriptor, Kind, OpenLabels, Source, each_tuple, name, tuple_ordinal};
+use crate::scope::{self, PerScope};
 
 /// The metric that one function of a `#[metrics]` module declares.
 #[derive(Clone, Copy, Debug)]
@@ -205,19 +206,20 @@ impl<M: Metric> DeclaredMetric<M> {
 
     #[cold]
     fn switched_off(&'static self) -> &'static M {
-        self.switched_off.get_or_init(|| M::new(&Arc::new(Bounds::of(&self.site.descriptor()))))
+        scope::current(self).switched_off.get_or_init(|| M::new(&Arc::new(Bounds::of(&self.site.descriptor()))))
     }
 
     #[inline]
     fn resolved(&'static self) -> &'static Resolved<M> {
-        self.resolved.get().unwrap_or_else(|| self.resolve_globally())
+        let this = scope::current(self);
+        this.resolved.get().unwrap_or_else(|| this.resolve_globally())
     }
 
     #[cold]
     fn resolve_globally(&'static self) -> &'static Resolved<M> {
         // Must come before `get_or_init`, because building the registry resolves every metric of the catalog, including
         // this one.
-        let registry = Registry::global();
+        let registry = registry_of(self);
         if self.resolved.get().is_none() {
             warn_incomplete(self.site.source);
         }
@@ -269,12 +271,18 @@ impl<M: Metric> DeclaredMetric<M> {
     }
 }
 
+impl<M: Metric> PerScope for DeclaredMetric<M> {
+    fn fresh(&self) -> Self {
+        Self::new(self.site)
+    }
+}
+
 impl<M: Metric> Declare for DeclaredMetric<M> {
     fn declarations(&self) -> Vec<Declaration> {
         vec![self.site.declaration()]
     }
 
     fn declare(&'static self, registry: &Registry) {
-        self.resolved_in(registry);
+        scope::current(self).resolved_in(registry);
     }
 }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
-use super::catalog::warn_incomplete;
+use super::catalog::{registry_of, warn_incomplete};
 use super::declaration::{Declaration, Declare};
 use super::metrics_mod::MetricSite;
 use super::switch::enabled;
 use crate::registry::{Observed, ObservedMetrics, Observer, Registry};
 use crate::schema::{Kind, Number};
+use crate::scope::{self, PerScope};
 
 /// A gauge of a `#[metrics]` module whose value is asked for on each page.
 ///
@@ -143,7 +144,7 @@ impl<K: ObservedKind> DeclaredObserved<K> {
 
     /// Returns the series for these label values, in the order of the parameters.
     pub fn series(&'static self, values: &[&str]) -> K {
-        let metric = if enabled() { self.resolved_globally() } else { None };
+        let metric = if enabled() { scope::current(self).resolved_globally() } else { None };
         let labels = self.site.labels.iter().map(|(label, _)| *label);
         let labels: Vec<_> = labels.zip(values).collect();
         let values = match metric {
@@ -157,7 +158,7 @@ impl<K: ObservedKind> DeclaredObserved<K> {
 
     fn resolved_globally(&'static self) -> Option<(&'static Registry, &'static Arc<ObservedMetrics>)> {
         // Building the registry resolves every metric of the catalog, including this one.
-        let registry = Registry::global();
+        let registry = registry_of(self);
         if self.resolved.get().is_none() {
             warn_incomplete(self.site.source);
         }
@@ -172,12 +173,18 @@ impl<K: ObservedKind> DeclaredObserved<K> {
     }
 }
 
+impl<K: ObservedKind> PerScope for DeclaredObserved<K> {
+    fn fresh(&self) -> Self {
+        Self::new(self.site)
+    }
+}
+
 impl<K: ObservedKind> Declare for DeclaredObserved<K> {
     fn declarations(&self) -> Vec<Declaration> {
         vec![self.site.declaration()]
     }
 
     fn declare(&'static self, registry: &Registry) {
-        self.resolve(registry);
+        scope::current(self).resolve(registry);
     }
 }

@@ -2,11 +2,21 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-static ENABLED: AtomicBool = AtomicBool::new(true);
+use crate::scope::{self, PerScope};
+
+static ENABLED: Switch = Switch(AtomicBool::new(true));
+
+struct Switch(AtomicBool);
+
+impl PerScope for Switch {
+    fn fresh(&self) -> Self {
+        Self(AtomicBool::new(true))
+    }
+}
 
 /// Switches recording on or off for the whole process.
 pub(crate) fn set_enabled(enabled: bool) {
-    ENABLED.store(enabled, Ordering::Relaxed);
+    scope::current(&ENABLED).0.store(enabled, Ordering::Relaxed);
 }
 
 /// Returns `true` if attributes record. Costs one relaxed load. Recording is on unless an installation has switched it
@@ -16,5 +26,5 @@ pub(crate) fn set_enabled(enabled: bool) {
 #[inline]
 #[must_use]
 pub fn enabled() -> bool {
-    !cfg!(metrics_off) && ENABLED.load(Ordering::Relaxed)
+    !cfg!(metrics_off) && scope::current(&ENABLED).0.load(Ordering::Relaxed)
 }

@@ -10,6 +10,7 @@ use super::switch::enabled;
 use crate::contained::contained;
 use crate::metric::{Histogram, Moment};
 use crate::schema::Outcome;
+use crate::scope::Entered;
 
 /// Measures a block: observes its duration in a histogram, in seconds. Returns the value of the block.
 ///
@@ -101,7 +102,7 @@ pub fn time<R, H: Deref<Target = Histogram>>(
     outcome_of: impl FnOnce(&R) -> Outcome,
     histogram: impl FnOnce(Outcome) -> H,
 ) -> R {
-    let mut time = BlockTime { histogram: Some(histogram), start: None, outcome: Outcome::Panic };
+    let mut time = BlockTime::new(histogram, Outcome::Panic);
     time.start();
     let value = block();
     time.end(outcome_of(&value));
@@ -116,7 +117,7 @@ where
     C: FnOnce(Outcome) -> H,
     H: Deref<Target = Histogram>,
 {
-    let time = BlockTime { histogram: Some(histogram), start: None, outcome: Outcome::Cancelled };
+    let time = BlockTime::new(histogram, Outcome::Cancelled);
     Timed { block, outcome_of: Some(outcome_of), time }
 }
 
@@ -175,7 +176,7 @@ where
 {
     /// `None` if nothing more is to be observed.
     histogram: Option<C>,
-    start: Option<Moment>,
+    start: Option<(Moment, Entered)>,
     /// The outcome of a block that is dropped.
     outcome: Outcome,
 }
@@ -185,17 +186,22 @@ where
     C: FnOnce(Outcome) -> H,
     H: Deref<Target = Histogram>,
 {
+    fn new(histogram: C, outcome: Outcome) -> Self {
+        Self { histogram: Some(histogram), start: None, outcome }
+    }
+
     fn start(&mut self) {
-        self.start = Some(Moment::now());
+        self.start = Some((Moment::now(), Entered::now()));
         if !enabled() {
             self.histogram = None;
         }
     }
 
     fn end(&mut self, outcome: Outcome) {
-        let (Some(histogram), Some(start)) = (self.histogram.take(), self.start) else { return };
+        let (Some(histogram), Some((start, scope))) = (self.histogram.take(), self.start) else { return };
         let nanos = start.elapsed_nanos();
-        if let (true, Some(histogram)) = (outcome != Outcome::Cancelled, contained(|| histogram(outcome))) {
+        if let (true, Some(histogram)) = (outcome != Outcome::Cancelled, contained(|| scope.run(|| histogram(outcome))))
+        {
             histogram.observe_nanos(nanos);
         }
     }

@@ -13,6 +13,7 @@ use super::PushError;
 use super::labels::LabelFinder;
 use crate::config::Metrics;
 use crate::encode::Format;
+use crate::scope::Entered;
 
 /// Returns the page, without the sources that have not answered by the deadline. No sample may have one of the labels.
 pub(super) async fn write(
@@ -34,6 +35,7 @@ pub(super) async fn write(
             None => Ok(page),
         });
     };
-    thread::Builder::new().name("metrics-push".to_owned()).spawn(work).map_err(failed)?;
+    let scope = Entered::now();
+    thread::Builder::new().name("metrics-push".to_owned()).spawn(move || scope.run(work)).map_err(failed)?;
     receiver.await.unwrap_or_else(|_| Err(failed(io::Error::other("the page could not be written"))))
 }

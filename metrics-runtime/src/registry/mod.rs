@@ -36,6 +36,8 @@ pub(crate) use page::Page;
 #[cfg(feature = "axum")]
 pub(crate) use scrape_metrics::ScrapeMetrics;
 pub(crate) use sources::calls::Gathering;
+#[cfg(feature = "test")]
+pub(crate) use walk::Walk;
 
 use std::borrow::Cow;
 #[cfg(feature = "axum")]

@@ -17,6 +17,7 @@ pages! {
     observed_values: "observed-values.md"
     other_libraries: "other-libraries.md"
     renames: "renames.md"
+    testing: "testing.md"
     timers: "timers.md"
     from_autometrics: "migrations/autometrics.md"
     from_axum_prometheus: "migrations/axum-prometheus.md"

@@ -22,6 +22,7 @@ use crate::encode::Format;
 use crate::metric::First;
 use crate::registry::{Gathering, Page as WrittenPage, Registry};
 use crate::schema::Naming;
+use crate::scope::Entered;
 
 /// The interval of looking for new requests while the answers of collectors are awaited.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -92,9 +93,11 @@ impl Writer {
         let (page, receiver) = oneshot::channel();
         let starts = self.state().add(Waiting { kind, due, page });
         if starts {
+            let scope = Entered::now();
             let rounds = Rounds { writer: Arc::clone(self), ended: false };
             // If no thread starts, the closure is dropped, and the waiting requests fail.
-            let spawned = thread::Builder::new().name("metrics-scrape".to_owned()).spawn(move || rounds.run());
+            let spawned =
+                thread::Builder::new().name("metrics-scrape".to_owned()).spawn(move || scope.run(|| rounds.run()));
             if let Err(error) = spawned {
                 tracing::warn!(%error, "a scrape failed, because no thread could be started");
             }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Answer, Failure, Sources, Unit, lock};
 use crate::registry::gathered::{Cause, Gathered, Gatherer};
+use crate::scope::Entered;
 
 /// After this time without progress, one more thread takes sources from the queue. The value affects only the number
 /// of threads.
@@ -118,6 +119,7 @@ impl Gathering {
         }
         let running = Running(Arc::clone(&self.finished));
         let (queue, finished, overdue) = (Arc::clone(&self.queue), Arc::clone(&self.finished), self.overdue);
+        let scope = Entered::now();
         let work = move || {
             let next = || lock(&queue).pop_front();
             while let Some((unit, call)) = next() {
@@ -132,7 +134,7 @@ impl Gathering {
             drop(running);
         };
         // Without another thread, queued sources are left out unless a running thread takes them in time.
-        let _ = thread::Builder::new().name("metrics-collect".to_owned()).spawn(work);
+        let _ = thread::Builder::new().name("metrics-collect".to_owned()).spawn(move || scope.run(work));
     }
 }
 
