@@ -36,7 +36,9 @@ pub use crate::instrument::{
     Call, Callsite, Declare, enabled, in_place, recorded, recorded_as, recorded_from, run, time, timed, unreachable,
 };
 pub use crate::metric::{Counter, Gauge, Histogram, InFlight};
-pub use crate::schema::label::{Known, Label, LabelValue, UnknownValues, label_found, label_of, ordinal_of, typed};
+pub use crate::schema::label::{
+    Known, Label, LabelValue, Ordinal, UnknownValues, label_found, label_of, ordinal_of, typed,
+};
 pub use crate::schema::name::{
     check_bound, check_buckets, check_exponential, check_linear, check_prefix, check_series_limit, check_service,
     expect,

@@ -11,7 +11,7 @@ use super::site::{LabelSource, Signal, Site};
 use super::switch::enabled;
 use crate::contained::contained;
 use crate::registry::Registry;
-use crate::schema::Objective;
+use crate::schema::{Objective, Ordinal};
 use crate::scope::{self, PerScope};
 
 /// One annotated function: its arguments, and the series that its calls record into.
@@ -79,14 +79,14 @@ impl Callsite {
     /// Returns the cached series for the ordinals of the labels that are evaluated before the body, in the order of
     /// their declaration, or `None` if a label has no ordinal or there are too many combinations.
     #[inline]
-    pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<FoundSeries> {
-        // Optimized out when a label type has no ordinals.
-        if ordinals.contains(&None) { None } else { self.series_of(ordinals).map(FoundSeries::kept) }
+    pub fn bounded(&'static self, ordinals: &[Option<Ordinal>]) -> Option<FoundSeries> {
+        // The rest is optimized out when a label type has no ordinals.
+        self.series_of(Ordinal::of_tuple(ordinals)?).map(FoundSeries::kept)
     }
 
     #[inline(never)]
-    fn series_of(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
-        scope::current(self).families().bounded(ordinals)
+    fn series_of(&'static self, ordinal: Ordinal) -> Option<&'static Series> {
+        scope::current(self).families().bounded(ordinal)
     }
 
     /// Returns the series that a closure of generated code finds. If an expression of a label panics, returns the series

@@ -10,7 +10,7 @@ use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, OVERFLOW, Rem
 use crate::metric::{Counter, Histogram, InFlight};
 use crate::registry::{Registry, RegistryError};
 use crate::schema::label::INVALID;
-use crate::schema::{OpenLabels, Outcome, Source, each_tuple, shortened, tuple_ordinal};
+use crate::schema::{OpenLabels, Ordinal, Outcome, Source, each_tuple, shortened};
 
 /// The families of one call site, and the series that its calls have used.
 #[derive(Debug)]
@@ -197,11 +197,9 @@ impl SiteFamilies {
         }
     }
 
-    /// Returns the series for the ordinals of the entry values, or `None` if a label has no ordinal or there are too
-    /// many combinations.
-    pub(super) fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<&'static Series> {
-        let ordinal = tuple_ordinal(self.entry_values.iter().map(Vec::len), ordinals)?;
-        self.by_ordinal.get_or_init(|| self.all_bounded()).get(ordinal)
+    /// Returns the series for the ordinal of the entry values, or `None` if there are too many combinations.
+    pub(super) fn bounded(&'static self, ordinal: Ordinal) -> Option<&'static Series> {
+        ordinal.among(self.by_ordinal.get_or_init(|| self.all_bounded()))
     }
 
     #[cold]

@@ -21,30 +21,46 @@ pub trait Handle: Deref<Target = Series> {
     fn abandon(self, start: Moment, outcome: Outcome);
 }
 
-// The functions below are not inlined, to keep generated code small.
-macro_rules! handles {
-    ($($ty:ty),*) => {$(
-        impl Handle for $ty {
-            #[inline(never)]
-            fn finish(self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
-                self.end_with(start, outcome, value, returned);
-            }
+// The functions below are not inlined, to keep generated code small, except the last step of calls without labels.
 
-            #[inline]
-            fn record(self, start: Moment, outcome: Outcome) {
-                self.end(start, outcome);
-            }
+// It has any lifetime, because the compiler forgets that of a future within a future.
+impl Handle for &Series {
+    #[inline(never)]
+    fn finish(self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+        self.end_with(start, outcome, value, returned);
+    }
 
-            #[inline(never)]
-            fn abandon(self, start: Moment, outcome: Outcome) {
-                self.end(start, outcome);
-            }
-        }
-    )*};
+    #[inline]
+    fn record(self, start: Moment, outcome: Outcome) {
+        self.end(start, outcome);
+    }
+
+    #[inline(never)]
+    fn abandon(self, start: Moment, outcome: Outcome) {
+        self.end(start, outcome);
+    }
 }
-// The first one has the size of a pointer, for functions without labels. It has any lifetime, because the compiler
-// forgets that of a future within a future.
-handles!(&Series, FoundSeries);
+
+impl Handle for FoundSeries {
+    #[inline(never)]
+    fn finish(self, start: Moment, outcome: Outcome, value: Option<f64>, returned: &[&str]) {
+        self.end_with(start, outcome, value, returned);
+    }
+
+    #[inline(never)]
+    fn record(self, start: Moment, outcome: Outcome) {
+        match self.into_kept() {
+            // The last step, so that no register is saved.
+            Ok(series) => series.end(start, outcome),
+            Err(counted) => counted.abandon(start, outcome),
+        }
+    }
+
+    #[inline(never)]
+    fn abandon(self, start: Moment, outcome: Outcome) {
+        self.end(start, outcome);
+    }
+}
 
 /// A call in progress. Dropping it records the call, unless [`finish`](Self::finish) has done so.
 #[derive(Debug)]

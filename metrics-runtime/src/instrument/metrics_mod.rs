@@ -11,7 +11,7 @@ use super::switch::enabled;
 use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, Series};
 use crate::metric::Bounds;
 use crate::registry::{Registry, RegistryError};
-use crate::schema::{Check, Descriptor, Kind, OpenLabels, Source, each_tuple, name, tuple_ordinal};
+use crate::schema::{Check, Descriptor, Kind, OpenLabels, Ordinal, Source, each_tuple, name};
 use crate::scope::{self, PerScope};
 
 /// The metric that one function of a `#[metrics]` module declares.
@@ -180,14 +180,13 @@ impl<M: Metric> DeclaredMetric<M> {
     /// Returns the cached series for these label ordinals, in the order of the parameters, or `None` if a label has no
     /// ordinal or there are too many combinations.
     #[inline]
-    pub fn bounded(&'static self, ordinals: &[Option<usize>]) -> Option<Series<'static, M>> {
-        // Optimized out when a label type has no ordinals.
-        if ordinals.contains(&None) || !enabled() {
+    pub fn bounded(&'static self, ordinals: &[Option<Ordinal>]) -> Option<Series<'static, M>> {
+        // The rest is optimized out when a label type has no ordinals.
+        let ordinal = Ordinal::of_tuple(ordinals)?;
+        if !enabled() {
             return None;
         }
-        let counts = self.site.labels.iter().map(|(_, known)| known.len());
-        let ordinal = tuple_ordinal(counts, ordinals)?;
-        self.resolved().bounded.get(ordinal).map(|series| Series::held(*series))
+        ordinal.among(&self.resolved().bounded).map(|series| Series::held(*series))
     }
 
     /// Returns the series for these label values, in the order of the parameters.

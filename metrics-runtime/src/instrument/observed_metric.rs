@@ -9,7 +9,7 @@ use super::declaration::{Declaration, Declare};
 use super::metrics_mod::MetricSite;
 use super::switch::enabled;
 use crate::registry::{Observed, ObservedMetrics, Observer, Registry};
-use crate::schema::{Kind, Number};
+use crate::schema::{Kind, Number, Ordinal};
 use crate::scope::{self, PerScope};
 
 /// A gauge of a `#[metrics]` module whose value is asked for on each page.
@@ -138,7 +138,7 @@ impl<K: ObservedKind> DeclaredObserved<K> {
     }
 
     /// Returns `None`. Series of other kinds are found by ordinals.
-    pub fn bounded(&'static self, _: &[Option<usize>]) -> Option<K> {
+    pub fn bounded(&'static self, _: &[Option<Ordinal>]) -> Option<K> {
         None
     }
 

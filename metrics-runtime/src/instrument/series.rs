@@ -10,7 +10,7 @@ use super::recent::OwnEntry;
 use super::shards::CallShards;
 use crate::exemplars::{self, Exemplar};
 use crate::family::{Checked, Metric, Removable, StoredSeries};
-use crate::metric::{Counter, Histogram, InFlight, Moment, Sharded, Thread, Ticks};
+use crate::metric::{Counter, Histogram, InFlight, Moment, Observed, Sharded, Thread, Ticks};
 use crate::schema::Outcome;
 
 /// The series of one set of label values, in all families of a call site.
@@ -65,6 +65,15 @@ impl FoundSeries {
     #[inline]
     pub(super) fn kept(series: &'static Series) -> Self {
         Self(Found::Kept(series))
+    }
+
+    /// Returns the series without a count, or itself if they are counted.
+    #[inline]
+    pub(super) fn into_kept(self) -> Result<&'static Series, Self> {
+        match self.0 {
+            Found::Kept(series) => Ok(series),
+            counted => Err(Self(counted)),
+        }
     }
 
     pub(super) fn counted(entry: Arc<Removable<Series>>) -> Self {
@@ -237,8 +246,11 @@ impl Series {
         let ticks = start.elapsed();
         let thread = Thread::known();
         match self.shards[outcome as usize].existing(thread) {
-            Some(shards) if shards.observe(ticks) => self.carry(shards, outcome, ticks),
-            Some(shards) => self.count_by(shards, outcome, ticks),
+            Some(shards) => match shards.observe(ticks) {
+                Observed::Whole => self.count_by(shards, outcome, ticks),
+                Observed::Carry => self.carry(shards, outcome, ticks),
+                Observed::Nothing => self.record(outcome, ticks, None),
+            },
             None => self.record(outcome, ticks, None),
         }
     }
@@ -307,9 +319,7 @@ impl Series {
         if self.is_kept
             && let Some(shards) = self.shards(thread, outcome)
         {
-            if shards.observe(ticks) {
-                shards.carry();
-            }
+            shards.observe_slowly(ticks);
             shards.count();
         } else {
             if let Some(duration) = self.cached(&self.duration, |families| &families.duration, outcome) {

@@ -1,6 +1,6 @@
 //! The shards of one thread, resolved for the calls of one series.
 
-use crate::metric::{CounterShard, DurationShard, Ticks};
+use crate::metric::{CounterShard, DurationShard, Observed, Ticks};
 
 /// The shards that the calls of one thread with one outcome record into. So a call finds all of them by one look-up.
 #[derive(Debug)]
@@ -12,10 +12,16 @@ pub(super) struct CallShards {
 }
 
 impl CallShards {
-    /// Records a duration. Returns `true` if its sum has overflowed, so that [`carry`](Self::carry) must be called.
-    #[inline]
-    pub(super) fn observe(&self, ticks: Ticks) -> bool {
-        self.duration.as_ref().is_some_and(|duration| duration.observe(ticks))
+    /// Records a duration, as [`DurationShard::observe`] does.
+    #[expect(clippy::inline_always, reason = "as for the duration")]
+    #[inline(always)]
+    pub(super) fn observe(&self, ticks: Ticks) -> Observed {
+        self.duration.as_ref().map_or(Observed::Whole, |duration| duration.observe(ticks))
+    }
+
+    #[cold]
+    pub(super) fn observe_slowly(&self, ticks: Ticks) {
+        self.duration.iter().for_each(|duration| duration.observe_slowly(ticks));
     }
 
     #[cold]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use super::clock::Ticks;
-use super::native::{Cuts, Native, add_to_classic, native_buckets};
+use super::native::{Cuts, Native, NativeDurations, add_to_classic, native_buckets};
+use super::native_durations::DurationCells;
 use super::sharded::{Sharded, Thread};
 use super::striped::{add_exclusive, add_f64_exclusive, try_add};
 use super::sync::OnceLock;
@@ -24,6 +25,9 @@ pub struct Bounds {
     ticks_above: OnceLock<Box<[Ticks]>>,
     /// Present if the series have native buckets, or can have.
     cuts: Option<Cuts>,
+    /// The cells of durations in nanoseconds and in ticks, once one was recorded in native buckets.
+    pub(super) nanos: OnceLock<Box<DurationCells>>,
+    pub(super) ticks: OnceLock<Box<DurationCells>>,
     /// Decides if there are native buckets, in place of the definition.
     switch: Option<NativeSwitch>,
     /// `true` if the classic buckets are needed, whatever the switch says.
@@ -37,6 +41,8 @@ impl Bounds {
             nanos_above: upper.iter().map(|&bound| nanos_above(bound)).collect(),
             ticks_above: OnceLock::new(),
             cuts: None,
+            nanos: OnceLock::new(),
+            ticks: OnceLock::new(),
             switch: None,
             // With native buckets alone, nothing would tell that the sum can decrease.
             keeps_classic: AtomicBool::new(upper.first().is_some_and(|&bound| bound < 0.0)),
@@ -45,6 +51,14 @@ impl Bounds {
 
     fn ticks_above(&self) -> &[Ticks] {
         self.ticks_above.get_or_init(|| self.nanos_above.iter().map(|&nanos| Ticks::at_least(nanos)).collect())
+    }
+
+    pub(super) fn nanos(&self, cuts: &Cuts) -> &DurationCells {
+        self.nanos.get_or_init(|| DurationCells::new(cuts, |nanos| nanos))
+    }
+
+    pub(super) fn ticks(&self, cuts: &Cuts) -> &DurationCells {
+        self.ticks.get_or_init(|| DurationCells::new(cuts, |nanos| Ticks::at_least(nanos).0))
     }
 
     /// Creates the bounds of a definition.
@@ -122,7 +136,7 @@ impl Bounds {
 
 /// Returns the smallest `n` for which `n` nanoseconds, converted to seconds as `f64`, are above `bound`.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturation is intended")]
-fn nanos_above(bound: f64) -> u64 {
+pub(super) fn nanos_above(bound: f64) -> u64 {
     let is_above = |nanos: u64| nanos as f64 / 1e9 > bound;
     // The product is rounded. The loops correct the error.
     let mut nanos = (bound * 1e9) as u64;
@@ -143,7 +157,8 @@ fn nanos_above(bound: f64) -> u64 {
 /// [`Builder::native_histograms`](crate::Builder::native_histograms), it also has the buckets of a [native
 /// histogram](https://prometheus.io/docs/specs/native_histograms/), beside classic buckets or without them. There are
 /// eight for each power of two, each 9% wider than the one before, over the whole range of numbers, so nobody has to
-/// choose bounds. Memory grows with the powers of two that occur, by 128 bytes for each one and thread.
+/// choose bounds. Memory grows with the powers of two that occur, by 128 bytes for each one and thread. Durations also take
+/// one KiB for each thread and series, and 14 KiB for each family.
 ///
 /// The definitions are those of `client_golang`: schema 3, the zero bucket up to 2<sup>-128</sup>, and the upper bound of
 /// a bucket belongs to it. A series with more than 160 buckets gets a coarser schema, without a reset and without a loss.
@@ -202,12 +217,6 @@ impl Shard {
         &self.lines[i / LINE][i % LINE]
     }
 
-    /// Like [`number`](Self::number), without code for a panic.
-    #[inline]
-    pub(super) fn get(&self, i: usize) -> Option<&AtomicU64> {
-        self.lines.get(i / LINE).map(|line| &line[i % LINE])
-    }
-
     fn read(&self, i: usize) -> u64 {
         self.number(i).load(Ordering::Relaxed)
     }
@@ -236,28 +245,63 @@ impl Shard {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DurationShard<'h> {
     ticks_above: &'h [Ticks],
-    /// The first of these, since most calls of a function end in its first bucket.
+    /// The first of these, since most calls of a function end in its first bucket. Zero if there are native buckets.
     first_above: Ticks,
     /// The first line, which has all numbers of most histograms.
     line: &'h [AtomicU64; LINE],
     shard: &'h Shard,
+    native: Option<NativeDurations<'h>>,
+}
+
+/// The result of [`DurationShard::observe`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Observed {
+    /// The duration was added.
+    Whole,
+    /// The sum has overflowed, so [`DurationShard::carry`] must be called.
+    Carry,
+    /// Nothing was added, so [`DurationShard::observe_slowly`] must be called.
+    Nothing,
 }
 
 impl DurationShard<'_> {
-    /// Adds a duration. Only the thread of the shard may call it. Returns `true` if the sum has overflowed, so that
-    /// [`carry`](Self::carry) must be called.
+    /// Adds a duration. Only the thread of the shard may call it. It calls no function, so that the caller saves no
+    /// registers for it.
     #[expect(clippy::inline_always, reason = "called on one hot path, where a call would cost a tenth of it")]
     #[inline(always)]
-    pub(crate) fn observe(&self, ticks: Ticks) -> bool {
+    pub(crate) fn observe(&self, ticks: Ticks) -> Observed {
         if ticks < self.first_above {
-            add_exclusive(&self.line[COUNTS], 1);
-        } else {
-            let bucket = self.ticks_above.iter().position(|&above| ticks < above).unwrap_or(self.ticks_above.len());
-            add_exclusive(self.shard.number(COUNTS + bucket), 1);
+            return self.add(&self.line[COUNTS], ticks);
         }
+        if let Some(native) = self.native {
+            return match native.get(ticks) {
+                Some(count) => self.add(count, ticks),
+                None => Observed::Nothing,
+            };
+        }
+        let bucket = self.ticks_above.iter().position(|&above| ticks < above).unwrap_or(self.ticks_above.len());
+        self.add(self.shard.number(COUNTS + bucket), ticks)
+    }
+
+    #[expect(clippy::inline_always, reason = "as for `observe`")]
+    #[inline(always)]
+    fn add(&self, count: &AtomicU64, ticks: Ticks) -> Observed {
+        add_exclusive(count, 1);
         let (total, overflows) = self.line[TICKS].load(Ordering::Relaxed).overflowing_add(ticks.0);
         self.line[TICKS].store(total, Ordering::Relaxed);
-        overflows
+        if overflows { Observed::Carry } else { Observed::Whole }
+    }
+
+    /// Adds a duration, also if its count does not exist yet.
+    #[cold]
+    pub(crate) fn observe_slowly(&self, ticks: Ticks) {
+        let observed = match (self.observe(ticks), self.native) {
+            (Observed::Nothing, Some(native)) => self.add(native.find(ticks), ticks),
+            (observed, _) => observed,
+        };
+        if let Observed::Carry = observed {
+            self.carry();
+        }
     }
 
     /// Counts an overflow of the sum.
@@ -364,7 +408,7 @@ impl Histogram {
     )]
     #[inline(always)]
     pub(crate) fn observe_nanos_by(&self, thread: Thread, nanos: u64) {
-        // A histogram with native buckets has no such shards, so that others need not ask for them here.
+        // A histogram with native buckets has no such shards, so others need not ask for them here.
         if let Some(shard) = self.shards.of(thread, || Shard::new(&self.bounds)) {
             shard.observe_nanos_exclusive(shard.number(COUNTS + self.bounds.bucket_of_nanos(nanos)), nanos);
         } else {
@@ -374,17 +418,23 @@ impl Histogram {
 
     /// Returns the shard of a thread for durations, or `None` if the histogram has no shards or the thread has no slot.
     pub(crate) fn duration_shard(&self, thread: Thread) -> Option<DurationShard<'_>> {
+        if let Some((cuts, native)) = self.native() {
+            let (shard, durations) = native.durations(&self.bounds, cuts, thread)?;
+            let (line, native) = (shard.lines.first()?, Some(durations));
+            return Some(DurationShard { ticks_above: &[], first_above: Ticks::ZERO, line, shard, native });
+        }
         let shard = self.shards.of(thread, || Shard::new(&self.bounds))?;
         let ticks_above = self.bounds.ticks_above();
         let first_above = ticks_above.first().copied().unwrap_or(Ticks::ZERO);
-        Some(DurationShard { ticks_above, first_above, line: shard.lines.first()?, shard })
+        Some(DurationShard { ticks_above, first_above, line: shard.lines.first()?, shard, native: None })
     }
 
     /// Records a duration in native buckets, or in the numbers that all threads share.
     #[inline(never)]
     fn observe_nanos_elsewhere(&self, thread: Thread, nanos: u64) {
-        if !self.native.get().is_some_and(|native| native.observe_nanos(thread, nanos)) {
-            self.observe_nanos_slowly(thread, nanos);
+        match (self.native.get(), self.bounds.nanos.get()) {
+            (Some(native), Some(cells)) if native.observe_nanos(cells, thread, nanos) => {}
+            _ => self.observe_nanos_slowly(thread, nanos),
         }
     }
 
@@ -393,11 +443,10 @@ impl Histogram {
     fn observe_nanos_slowly(&self, thread: Thread, nanos: u64) {
         let (base, count, is_spread) = match self.native() {
             Some((cuts, native)) => {
-                let value = nanos as f64 / 1e9;
-                if let Some((shard, count)) = native.of(&self.bounds, cuts, thread, value) {
+                if let Some((shard, count)) = native.of_nanos(&self.bounds, cuts, thread, nanos) {
                     return shard.observe_nanos_exclusive(count, nanos);
                 }
-                (native.base(), native.shared(cuts, value), native.is_spread())
+                (native.base(), native.shared(cuts, nanos as f64 / 1e9), native.is_spread())
             }
             None => {
                 let bucket = self.bounds.bucket_of_nanos(nanos);
@@ -422,8 +471,8 @@ impl Histogram {
             reject("rejected observations that would make the sum of a histogram infinite", sum);
             return;
         }
-        if let Some((cuts, native)) = self.native() {
-            return native.absorb(cuts, &before.cells, &now.cells);
+        if let Some((_, native)) = self.native() {
+            return native.absorb(&before.cells, &now.cells);
         }
         let (mut earlier, mut later) = (0, 0);
         for (bucket, total) in now.cumulative.iter().enumerate() {
@@ -453,7 +502,7 @@ impl Histogram {
 
     /// Returns `true` if [`duration_shard`](Self::duration_shard) has all that an observation has to change.
     pub(crate) fn has_duration_shards(&self) -> bool {
-        self.shards.is_spread()
+        self.shards.is_spread() || self.native.get().is_some_and(|native| native.is_spread())
     }
 
     /// Returns the number of observations.
@@ -477,7 +526,7 @@ impl Histogram {
         cumulative.resize(self.bounds.upper.len() + 1, 0);
         cells.clear();
         if let (Some(cuts), Some(native)) = (&self.bounds.cuts, self.native.get()) {
-            native.read_into(cuts, cells);
+            native.read_into(&self.bounds, cuts, cells);
             add_to_classic(cells, &self.bounds, cumulative);
             *sum = total_sum(native.shards());
         } else {
@@ -579,7 +628,7 @@ mod tests {
         for bound in bounds {
             let Ticks(edge) = Ticks::at_least(nanos_above(bound));
             for ticks in [edge.saturating_sub(1), edge, edge + 1].map(Ticks) {
-                assert!(!shard.observe(ticks));
+                assert!(matches!(shard.observe(ticks), Observed::Whole));
                 by_nanos.observe_nanos(ticks.nanos());
             }
         }
@@ -597,10 +646,9 @@ mod tests {
         h.spread();
         let Some(shard) = h.duration_shard(Thread::current()) else { return };
         for bound in &bounds {
-            assert!(!shard.observe(Ticks::at_least(nanos_above(bound - 0.5))));
+            shard.observe_slowly(Ticks::at_least(nanos_above(bound - 0.5)));
         }
-        assert!(shard.observe(Ticks(u64::MAX)));
-        shard.carry();
+        shard.observe_slowly(Ticks(u64::MAX));
         let read = h.read();
         assert_eq!(read.cumulative, (1..=40).chain([41]).collect::<Vec<_>>());
         assert!(read.sum > Ticks(u64::MAX).nanos() as f64 / 1e9, "{}", read.sum);

@@ -9,6 +9,7 @@ mod histogram;
 #[cfg(all(test, models))]
 pub(crate) mod models;
 mod native;
+mod native_durations;
 mod sharded;
 mod striped;
 pub(crate) mod sync;
@@ -19,7 +20,7 @@ pub use counter::Counter;
 pub(crate) use counter::CounterShard;
 pub use gauge::{Gauge, InFlight};
 pub use histogram::Histogram;
-pub(crate) use histogram::{Bounds, DurationShard};
+pub(crate) use histogram::{Bounds, DurationShard, Observed};
 pub(crate) use sharded::{Sharded, Thread};
 pub(crate) use striped::Striped;
 pub use timer::{InFlightGuard, Timer};

@@ -247,10 +247,10 @@ fn native_total(buckets: &Buckets) -> u64 {
 fn a_native_histogram_loses_nothing_when_threads_collide_and_get_shards() {
     model(2, || {
         let histogram = native_histogram();
-        join([1, 2].map(|_| thread(&histogram, |histogram| histogram.observe_nanos(250_000_000))));
+        join([1, 2].map(|_| thread(&histogram, |histogram| histogram.observe_nanos(1_000))));
         let buckets = histogram.read();
-        assert_eq!((&*buckets.cumulative, buckets.sum), (&[2, 2][..], 0.5));
-        assert_eq!(native_buckets(&buckets.cells).positive, [(-16, 2)]);
+        assert_eq!((&*buckets.cumulative, buckets.sum), (&[2, 2][..], 2e-6));
+        assert_eq!(native_buckets(&buckets.cells).positive, [(-159, 2)]);
     });
 }
 
@@ -272,7 +272,7 @@ fn no_reading_of_a_native_histogram_is_torn_and_no_bucket_decreases() {
         let histogram = native_histogram();
         let threads = [
             thread(&histogram, |histogram| histogram.observe(4.0)),
-            thread(&histogram, |histogram| histogram.observe_nanos(500_000_000)),
+            thread(&histogram, |histogram| histogram.observe_nanos(1_000)),
         ];
         let [first, second] = [histogram.read(), histogram.read()];
         for reading in [&first, &second] {
@@ -283,5 +283,16 @@ fn no_reading_of_a_native_histogram_is_torn_and_no_bucket_decreases() {
         }
         join(threads);
         assert_eq!(native_total(&histogram.read()), 2);
+    });
+}
+
+#[test]
+fn a_native_histogram_loses_no_duration_of_the_shards_of_threads() {
+    model(1, || {
+        let histogram = native_histogram();
+        histogram.spread();
+        join([1_000, 1_001].map(|nanos| thread(&histogram, move |histogram| histogram.observe_nanos(nanos))));
+        let buckets = histogram.read();
+        assert_eq!((&*buckets.cumulative, native_total(&buckets)), (&[2, 2][..], 2));
     });
 }

@@ -13,14 +13,16 @@
 //! that lie within it. Classic and native buckets are both sums of cells, so the two always have the same total.
 
 use std::array;
+use std::collections::BTreeSet;
 
 use crossbeam_utils::CachePadded;
 
-use super::Bounds;
-use super::histogram::{COUNTS, Shard};
+use super::histogram::{COUNTS, Shard, nanos_above};
+use super::native_durations::{DurationCells, DurationCounts};
 use super::sharded::{Sharded, Thread};
 use super::sync::atomic::{AtomicU64, Ordering};
 use super::sync::{OCTAVE_LISTS, OnceLock};
+use super::{Bounds, Ticks};
 use crate::schema::NativeBuckets;
 
 /// The schema of the recording: 2<sup>3</sup> buckets for each power of two, each 9% wider than the one before.
@@ -110,24 +112,20 @@ impl Place {
         if self == Self::ZERO {
             return -ZERO_THRESHOLD;
         }
-        // The bits of the bound below a bucket, by the absolute value.
-        let lower_bound = |bucket: u16| {
-            let within =
-                usize::from(bucket & 7).checked_sub(1).map_or(0, |i| WITHIN_OCTAVE[i] >> (u64::BITS - MANTISSA_BITS));
-            u64::from(bucket >> 3) << MANTISSA_BITS | within
-        };
         let bucket = self.0 & !Self::SIGN;
-        if self.is_negative() {
-            -f64::from_bits(lower_bound(bucket + 1))
-        } else {
-            f64::from_bits(lower_bound(bucket) + 1)
-        }
+        if self.is_negative() { -lower_bound(bucket + 1) } else { lower_bound(bucket).next_up() }
     }
+}
+
+/// Returns the bound below a bucket of positive values.
+fn lower_bound(bucket: u16) -> f64 {
+    let within = usize::from(bucket & 7).checked_sub(1).map_or(0, |i| WITHIN_OCTAVE[i] >> (u64::BITS - MANTISSA_BITS));
+    f64::from_bits(u64::from(bucket >> 3) << MANTISSA_BITS | within)
 }
 
 /// A part of a native bucket: the observations above the last classic bound below them that lies within the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cell {
+pub(super) struct Cell {
     place: Place,
     /// The number of that classic bound, starting at 1; or 0 for the observations below all bounds within the bucket.
     above: u32,
@@ -164,14 +162,29 @@ impl Cuts {
         Self((1..).zip(bounds).filter_map(cut).collect())
     }
 
-    /// Returns the cuts of the buckets of an octave.
-    fn within(&self, octave: u16) -> impl Iterator<Item = &Cut> {
-        self.0.iter().filter(move |cut| cut.place.octave() == octave)
+    /// Returns the cell of a finite value.
+    fn cell(&self, value: f64) -> Cell {
+        let place = Place::of(value);
+        let below = self.0.partition_point(|cut| cut.bound < value);
+        let last = below.checked_sub(1).map(|last| &self.0[last]);
+        Cell { place, above: last.filter(|cut| cut.place == place).map_or(0, |cut| cut.above) }
+    }
+
+    /// Returns the cells that whole nanoseconds can be in, each with the shortest of them, in ascending order.
+    pub(super) fn durations(&self) -> impl Iterator<Item = (u64, Cell)> {
+        let [first, last] = [1, u64::MAX].map(|nanos| Place::of_positive(nanos as f64 / 1e9).0);
+        let bounds = (first..=last).map(lower_bound).chain(self.0.iter().map(|cut| cut.bound));
+        let starts: BTreeSet<_> = bounds.map(nanos_above).chain([0]).collect();
+        starts.into_iter().map(|nanos| (nanos, self.cell_of_nanos(nanos)))
+    }
+
+    fn cell_of_nanos(&self, nanos: u64) -> Cell {
+        self.cell(nanos as f64 / 1e9)
     }
 }
 
 /// A classic bound within a native bucket.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Cut {
     bound: f64,
     place: Place,
@@ -183,31 +196,8 @@ struct Cut {
 #[derive(Debug)]
 struct Octave {
     number: u16,
-    /// The cuts of these buckets, by ascending bounds.
-    cuts: Box<[Cut]>,
     counts: [AtomicU64; 8],
     next: NextOctave,
-}
-
-impl Octave {
-    /// Adds a duration to the cell of its seconds.
-    ///
-    /// Not inlined, to keep the path without cuts free of saved registers.
-    #[inline(never)]
-    fn observe_nanos(&self, shard: &Shard, place: Place, value: f64, nanos: u64) {
-        shard.observe_nanos_exclusive(self.cell(shard, place, value), nanos);
-    }
-
-    /// Returns the count of the cell of a value. The place is that of the value.
-    fn cell<'a>(&'a self, shard: &'a Shard, place: Place, value: f64) -> &'a AtomicU64 {
-        let mut count = &self.counts[place.within()];
-        for cut in &self.cuts {
-            if cut.place == place && value > cut.bound {
-                count = shard.get(COUNTS + cut.above as usize).unwrap_or(count);
-            }
-        }
-        count
-    }
 }
 
 type NextOctave = OnceLock<Box<CachePadded<Octave>>>;
@@ -222,14 +212,12 @@ impl Octaves {
     }
 
     /// Returns an octave. Allocates it if it has not occurred before.
-    #[inline]
-    fn get_or_create(&self, number: u16, cuts: &Cuts) -> &Octave {
+    fn get_or_create(&self, number: u16) -> &Octave {
         let mut next = &self.0[usize::from(number) % OCTAVE_LISTS];
         loop {
             let octave = next.get_or_init(|| {
                 Box::new(CachePadded::new(Octave {
                     number,
-                    cuts: cuts.within(number).cloned().collect(),
                     counts: array::from_fn(|_| AtomicU64::new(0)),
                     next: OnceLock::new(),
                 }))
@@ -241,16 +229,6 @@ impl Octaves {
         }
     }
 
-    /// Returns an octave, if it has occurred before.
-    #[inline]
-    fn get(&self, number: u16) -> Option<&Octave> {
-        let mut octave = self.0[usize::from(number) % OCTAVE_LISTS].get()?;
-        while octave.number != number {
-            octave = octave.next.get()?;
-        }
-        Some(octave)
-    }
-
     fn iter(&self) -> impl Iterator<Item = &Octave> {
         self.0
             .iter()
@@ -259,38 +237,40 @@ impl Octaves {
     }
 }
 
-/// The numbers of a histogram with native buckets, or of the shard of one thread.
-///
-/// Of the [`Shard`], the first count is that of the zero bucket, and the others are those above each classic bound,
-/// within the native bucket that the bound cuts.
-#[derive(Clone, Copy)]
-struct Cells<'a> {
-    cuts: &'a Cuts,
-    shard: &'a Shard,
-    octaves: &'a Octaves,
+/// The numbers of a histogram with native buckets.
+#[derive(Debug)]
+pub(super) struct Native {
+    base: NativeShard,
+    shards: Sharded<NativeShard>,
 }
 
-impl<'a> Cells<'a> {
-    /// Returns the count of the cell of a value.
-    fn of(self, value: f64) -> &'a AtomicU64 {
-        let place = Place::of(value);
-        if place != Place::ZERO {
-            return self.octaves.get_or_create(place.octave(), self.cuts).cell(self.shard, place, value);
-        }
-        let cut = self.cuts.within(place.octave()).take_while(|cut| value > cut.bound).last();
-        self.shard.number(COUNTS + cut.map_or(0, |cut| cut.above as usize))
+/// The numbers that one thread writes, or that all threads share.
+#[derive(Debug)]
+struct NativeShard {
+    /// The first count is that of the zero bucket, and the others are those above each classic bound, within the native
+    /// bucket that the bound cuts.
+    shard: Shard,
+    octaves: Octaves,
+    /// The durations in nanoseconds, and those in ticks of the clock. Both are in none of the counts above.
+    nanos: OnceLock<Box<DurationCounts>>,
+    ticks: OnceLock<Box<DurationCounts>>,
+}
+
+impl NativeShard {
+    fn new(bounds: &Bounds) -> Self {
+        Self { shard: Shard::new(bounds), octaves: Octaves::new(), nanos: OnceLock::new(), ticks: OnceLock::new() }
     }
 
     /// Returns the count of a cell.
-    fn get(self, Cell { place, above }: Cell) -> &'a AtomicU64 {
+    fn count(&self, Cell { place, above }: Cell) -> &AtomicU64 {
         match above {
-            0 if place != Place::ZERO => &self.octaves.get_or_create(place.octave(), self.cuts).counts[place.within()],
+            0 if place != Place::ZERO => &self.octaves.get_or_create(place.octave()).counts[place.within()],
             _ => self.shard.number(COUNTS + above as usize),
         }
     }
 
-    /// Calls `each` with all cells that have observations.
-    fn each(self, mut each: impl FnMut(Cell, u64)) {
+    /// Calls `each` with all cells that have observations, some of them several times.
+    fn each(&self, bounds: &Bounds, cuts: &Cuts, mut each: impl FnMut(Cell, u64)) {
         let mut read = |place, above, count: &AtomicU64| {
             let count = count.load(Ordering::Relaxed);
             if count > 0 {
@@ -298,7 +278,7 @@ impl<'a> Cells<'a> {
             }
         };
         read(Place::ZERO, 0, self.shard.number(COUNTS));
-        for Cut { place, above, .. } in &self.cuts.0 {
+        for Cut { place, above, .. } in &cuts.0 {
             read(*place, *above, self.shard.number(COUNTS + *above as usize));
         }
         for octave in self.octaves.iter() {
@@ -306,30 +286,34 @@ impl<'a> Cells<'a> {
                 read(Place(octave.number << 3 | within), 0, count);
             }
         }
+        for (cells, counts) in [(&bounds.nanos, &self.nanos), (&bounds.ticks, &self.ticks)] {
+            if let (Some(cells), Some(counts)) = (cells.get(), counts.get()) {
+                cells.each(counts, &mut each);
+            }
+        }
     }
 }
 
-/// The cells of a histogram with native buckets.
-#[derive(Debug)]
-pub(super) struct Native {
-    base: NativeShard,
-    shards: Sharded<NativeShard>,
+/// The counts of one thread for durations of the clock of calls.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NativeDurations<'a> {
+    cells: &'a DurationCells,
+    counts: &'a DurationCounts,
+    own: &'a NativeShard,
+    cuts: &'a Cuts,
 }
 
-/// The cells that one thread writes, or that all threads share.
-#[derive(Debug)]
-struct NativeShard {
-    shard: Shard,
-    octaves: Octaves,
-}
-
-impl NativeShard {
-    fn new(bounds: &Bounds) -> Self {
-        Self { shard: Shard::new(bounds), octaves: Octaves::new() }
+impl<'a> NativeDurations<'a> {
+    /// Returns the count of a duration, unless [`find`](Self::find) has to be called.
+    #[inline]
+    pub(super) fn get(self, ticks: Ticks) -> Option<&'a AtomicU64> {
+        self.counts.get(self.cells, ticks.0)
     }
 
-    fn cells<'a>(&'a self, cuts: &'a Cuts) -> Cells<'a> {
-        Cells { cuts, shard: &self.shard, octaves: &self.octaves }
+    /// Returns the count of a duration. Allocates it if its octave has not occurred before.
+    pub(super) fn find(self, ticks: Ticks) -> &'a AtomicU64 {
+        let count = self.counts.get_or_create(self.cells, ticks.0);
+        count.unwrap_or_else(|| self.own.count(self.cuts.cell_of_nanos(ticks.nanos())))
     }
 }
 
@@ -347,43 +331,58 @@ impl Native {
         self.shards.is_spread()
     }
 
-    /// Adds a duration to the shard of a thread. Returns `false`, and adds nothing, if the shard or the octave does not exist
-    /// yet, or if the duration is zero or longer than 292 years.
+    /// Adds a duration to the shard of a thread. Returns `false`, and adds nothing, if the shard or the count does not exist
+    /// yet, or if the duration is counted like other values.
     #[inline]
-    pub(super) fn observe_nanos(&self, thread: Thread, nanos: u64) -> bool {
-        let Some(NativeShard { shard, octaves }) = self.shards.existing(thread) else { return false };
-        // Signed numbers are converted by one instruction.
-        let signed = nanos.cast_signed();
-        if signed <= 0 {
-            return false;
-        }
-        let value = signed as f64 / 1e9;
-        let place = Place::of_positive(value);
-        let Some(octave) = octaves.get(place.octave()) else { return false };
-        if octave.cuts.is_empty() {
-            shard.observe_nanos_exclusive(&octave.counts[place.within()], nanos);
-        } else {
-            octave.observe_nanos(shard, place, value, nanos);
-        }
-        true
+    pub(super) fn observe_nanos(&self, cells: &DurationCells, thread: Thread, nanos: u64) -> bool {
+        let Some(own) = self.shards.existing(thread) else { return false };
+        let count = own.nanos.get().and_then(|counts| counts.get(cells, nanos));
+        count.map(|count| own.shard.observe_nanos_exclusive(count, nanos)).is_some()
+    }
+
+    /// Returns the shard of a thread, with the count of a duration, or `None` if the histogram has no shards or the thread
+    /// has no slot.
+    pub(super) fn of_nanos<'a>(
+        &'a self,
+        bounds: &Bounds,
+        cuts: &Cuts,
+        thread: Thread,
+        nanos: u64,
+    ) -> Option<(&'a Shard, &'a AtomicU64)> {
+        let own = self.shards.of(thread, || NativeShard::new(bounds))?;
+        let counts = own.nanos.get_or_init(|| Box::new(DurationCounts::new()));
+        let count = counts.get_or_create(bounds.nanos(cuts), nanos);
+        Some((&own.shard, count.unwrap_or_else(|| own.count(cuts.cell_of_nanos(nanos)))))
+    }
+
+    /// Returns the shard of a thread for durations, or `None` if the histogram has no shards or the thread has no slot.
+    pub(super) fn durations<'a>(
+        &'a self,
+        bounds: &'a Bounds,
+        cuts: &'a Cuts,
+        thread: Thread,
+    ) -> Option<(&'a Shard, NativeDurations<'a>)> {
+        let own = self.shards.of(thread, || NativeShard::new(bounds))?;
+        let counts = own.ticks.get_or_init(|| Box::new(DurationCounts::new()));
+        Some((&own.shard, NativeDurations { cells: bounds.ticks(cuts), counts, own, cuts }))
     }
 
     /// Returns the shard of a thread, with the count of the cell of a value, or `None` if the histogram has no shards or
     /// the thread has no slot.
     pub(super) fn of<'a>(
         &'a self,
-        bounds: &'a Bounds,
-        cuts: &'a Cuts,
+        bounds: &Bounds,
+        cuts: &Cuts,
         thread: Thread,
         value: f64,
     ) -> Option<(&'a Shard, &'a AtomicU64)> {
         let own = self.shards.of(thread, || NativeShard::new(bounds))?;
-        Some((&own.shard, own.cells(cuts).of(value)))
+        Some((&own.shard, own.count(cuts.cell(value))))
     }
 
     /// Returns the count of the cell of a value that all threads share.
-    pub(super) fn shared<'a>(&'a self, cuts: &'a Cuts, value: f64) -> &'a AtomicU64 {
-        self.base.cells(cuts).of(value)
+    pub(super) fn shared(&self, cuts: &Cuts, value: f64) -> &AtomicU64 {
+        self.base.count(cuts.cell(value))
     }
 
     /// Returns the numbers that all threads share.
@@ -397,9 +396,9 @@ impl Native {
     }
 
     /// Reads the counts of all cells that have observations, by their id.
-    pub(super) fn read_into(&self, cuts: &Cuts, cells: &mut Vec<(u64, u64)>) {
+    pub(super) fn read_into(&self, bounds: &Bounds, cuts: &Cuts, cells: &mut Vec<(u64, u64)>) {
         for shard in std::iter::once(&self.base).chain(self.shards.iter()) {
-            shard.cells(cuts).each(|cell, count| cells.push((cell.id(), count)));
+            shard.each(bounds, cuts, |cell, count| cells.push((cell.id(), count)));
         }
         cells.sort_unstable_by_key(|(id, _)| *id);
         cells.dedup_by(|(later, count), (id, sum)| {
@@ -410,11 +409,10 @@ impl Native {
     }
 
     /// Adds the observations of another histogram with the same bounds between two readings.
-    pub(super) fn absorb(&self, cuts: &Cuts, before: &[(u64, u64)], now: &[(u64, u64)]) {
-        let cells = self.base.cells(cuts);
+    pub(super) fn absorb(&self, before: &[(u64, u64)], now: &[(u64, u64)]) {
         for (id, count) in now {
             let earlier = before.binary_search_by_key(id, |(id, _)| *id).map_or(0, |i| before[i].1);
-            cells.get(Cell::of_id(*id)).fetch_add(count.saturating_sub(earlier), Ordering::Relaxed);
+            self.base.count(Cell::of_id(*id)).fetch_add(count.saturating_sub(earlier), Ordering::Relaxed);
         }
     }
 }
@@ -549,6 +547,31 @@ mod tests {
         })
     }
 
+    /// Durations of all lengths, and those beside the bounds of buckets and of steps.
+    fn duration() -> impl Strategy<Value = Vec<u64>> {
+        let edge = (0..64_u32, 0..32_u64, 0..5_u64);
+        let edge = edge.prop_map(|(octave, step, near)| (step << octave >> 4).saturating_add(near).saturating_sub(2));
+        let bucket = (-240..280_i32, 0..5_u64)
+            .prop_map(|(index, near)| nanos_above(upper_bound(index)).saturating_add(near).saturating_sub(2));
+        let usual = (any::<u64>(), 19..63_u32).prop_map(|(random, shift)| random >> shift);
+        let duration = prop_oneof![any::<u64>(), 0..64_u64, edge, bucket, usual.clone(), usual];
+        proptest::collection::vec(duration, 1..60)
+    }
+
+    /// Bounds of which several lie within a native bucket, and bounds beyond all durations.
+    fn close_bounds() -> impl Strategy<Value = Vec<f64>> {
+        let groups = proptest::collection::vec((-31.0..36.0_f64, 0.001..0.1_f64, 1..30_i32), 0..4);
+        let few = proptest::sample::subsequence(vec![-1.0, 0.0, 1e-9, 0.005, 0.25, 1.0, 2.5, 1e12], 0..8);
+        (groups, few).prop_map(|(groups, mut bounds)| {
+            for (octave, width, count) in groups {
+                bounds.extend((0..count).map(|i| octave.exp2() * (1.0 + width).powi(i)));
+            }
+            bounds.sort_by(f64::total_cmp);
+            bounds.dedup();
+            bounds
+        })
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -573,12 +596,39 @@ mod tests {
         }
 
         #[test]
-        fn a_duration_is_in_the_buckets_of_its_seconds(nanos in prop_oneof![any::<u64>(), 0..10_000_000_000_u64, 0..64_u64]) {
-            let bounds = [0.005, 0.25, 1.0, 2.5];
+        fn a_duration_is_in_the_buckets_of_its_seconds(
+            nanos in duration(),
+            bounds in close_bounds(),
+            spread in any::<bool>(),
+        ) {
             let (by_nanos, by_value) = (histogram(&bounds), histogram(&bounds));
-            by_nanos.observe_nanos(nanos);
-            by_value.observe(nanos as f64 / 1e9);
-            prop_assert_eq!(by_nanos.read(), by_value.read());
+            if spread {
+                by_nanos.spread();
+            }
+            for nanos in nanos {
+                by_nanos.observe_nanos(nanos);
+                by_value.observe(nanos as f64 / 1e9);
+            }
+            let (by_nanos, by_value) = (by_nanos.read(), by_value.read());
+            prop_assert_eq!(by_nanos.cumulative, by_value.cumulative);
+            prop_assert_eq!(by_nanos.cells, by_value.cells);
+            prop_assert!((by_nanos.sum - by_value.sum).abs() <= by_nanos.sum * 1e-12);
+        }
+
+        #[test]
+        fn a_duration_of_the_clock_is_in_the_buckets_of_its_nanoseconds(ticks in duration(), bounds in close_bounds()) {
+            let (by_ticks, by_nanos) = (histogram(&bounds), histogram(&bounds));
+            by_ticks.spread();
+            // A clock of more than a century is not exact.
+            for ticks in ticks.into_iter().map(|ticks| Ticks(ticks >> 3)) {
+                let thread = Thread::current();
+                let Some(shard) = by_ticks.duration_shard(thread) else { break };
+                shard.observe_slowly(ticks);
+                by_nanos.observe_nanos(ticks.nanos());
+            }
+            let (by_ticks, by_nanos) = (by_ticks.read(), by_nanos.read());
+            prop_assert_eq!(by_ticks.cumulative, by_nanos.cumulative);
+            prop_assert_eq!(by_ticks.cells, by_nanos.cells);
         }
 
         #[test]
@@ -654,6 +704,46 @@ mod tests {
         next.absorb(&before, &removed.read());
         let (next, expected) = (next.read(), expected.read());
         assert_eq!((next.cumulative, next.cells), (expected.cumulative, expected.cells));
+    }
+
+    #[test]
+    fn eight_threads_with_a_million_durations_of_the_clock_each_lose_none() {
+        const EACH: u64 = 1_000_000;
+        let bounds = [0.001, 0.25, 3.0];
+        let histogram = histogram(&bounds);
+        histogram.spread();
+        let ticks = |i: u64, thread: u64| Ticks((i << (i % 14)) + thread);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let histogram = &histogram;
+                scope.spawn(move || {
+                    let thread = Thread::current();
+                    let shard = histogram.duration_shard(thread);
+                    for i in 0..EACH {
+                        let ticks = ticks(i, number);
+                        match &shard {
+                            Some(shard) => shard.observe_slowly(ticks),
+                            None => histogram.observe_nanos(ticks.nanos()),
+                        }
+                    }
+                });
+            }
+            let mut last = 0;
+            while last < 8 * EACH {
+                let (buckets, native) = read(&histogram);
+                assert_eq!(Some(&total(&native)), buckets.cumulative.last(), "no reading is torn");
+                assert!(total(&native) >= last);
+                last = total(&native);
+            }
+        });
+        let values: Vec<_> =
+            (0..8).flat_map(|number| (0..EACH).map(move |i| ticks(i, number).nanos() as f64 / 1e9)).collect();
+        let (buckets, native) = read(&histogram);
+        assert_eq!(buckets.cumulative, classic(&values, &bounds));
+        assert_eq!(total(&native), 8 * EACH);
+        let sum: f64 = values.iter().sum();
+        // Each of the values was rounded down to a nanosecond.
+        assert!((0.0..=8e6 * 1e-9 + 1e-6 * sum).contains(&(buckets.sum - sum)), "{} {sum}", buckets.sum);
     }
 
     #[test]

@@ -28,8 +28,11 @@ mod standard {
     /// any family needs.
     pub(crate) const TABLE_SIZES: usize = 19;
 
-    /// The number of lists of the octaves of a native histogram. Most durations of one function are in fewer octaves.
-    pub(crate) const OCTAVE_LISTS: usize = 32;
+    /// The number of lists of the octaves of a native histogram.
+    pub(crate) const OCTAVE_LISTS: usize = 8;
+
+    /// The number of powers of two of durations.
+    pub(crate) const DURATION_OCTAVES: usize = 64;
 
     /// Defines a static. In models, each run initializes it again.
     macro_rules! global {
@@ -56,6 +59,9 @@ mod models {
 
     /// Low enough that two octaves share a list.
     pub(crate) const OCTAVE_LISTS: usize = 1;
+
+    /// Low enough for the small stack of a loom thread. Durations from two microseconds on are counted like other values.
+    pub(crate) const DURATION_OCTAVES: usize = 16;
 
     macro_rules! global {
         ($(#[$doc:meta])* static $name:ident: $ty:ty = $init:expr;) => {

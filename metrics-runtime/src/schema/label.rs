@@ -78,27 +78,46 @@ pub fn label_found<T: LabelValue>(value: &Option<T>) -> Label<'_> {
     value.as_ref().map_or(const { Label::from_static(INVALID) }, label_of)
 }
 
-/// Returns the ordinal of a label value, or `None` if the implementation panics.
+/// The index of a value among all values of its type, or of a tuple among all tuples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ordinal {
+    index: usize,
+    /// The number of all values. The compiler knows it, so that finding a series needs no table.
+    count: usize,
+}
+
+impl Ordinal {
+    /// Returns the ordinal of a tuple, or `None` if one of its labels has none.
+    #[inline]
+    pub(crate) fn of_tuple(ordinals: &[Option<Self>]) -> Option<Self> {
+        let mut tuple = Self { index: 0, count: 1 };
+        for ordinal in ordinals {
+            let Self { index, count } = (*ordinal)?;
+            tuple.index = tuple.index.wrapping_mul(count).wrapping_add(index);
+            tuple.count = tuple.count.saturating_mul(count);
+        }
+        Some(tuple)
+    }
+
+    /// Returns the element of an array that has one for each value, or `None` if it has another length.
+    #[inline]
+    pub(crate) fn among<T>(self, all: &[T]) -> Option<&T> {
+        if all.len() == self.count { all.get(self.index) } else { None }
+    }
+}
+
+/// Returns the ordinal of a label value, or `None` if it has none, or if the implementation panics or is wrong.
 #[inline]
-pub fn ordinal_of<T: LabelValue + ?Sized>(value: &T) -> Option<usize> {
-    if T::CANNOT_PANIC { value.ordinal() } else { contained(|| value.ordinal()).flatten() }
+pub fn ordinal_of<T: LabelValue + ?Sized>(value: &T) -> Option<Ordinal> {
+    let index = if T::CANNOT_PANIC { value.ordinal() } else { contained(|| value.ordinal()).flatten() };
+    let count = T::VALUES.len();
+    index.filter(|index| *index < count).map(|index| Ordinal { index, count })
 }
 
 /// Returns the value, which must have the type that the attribute names.
 #[inline]
 pub const fn typed<T: ?Sized>(value: &T) -> &T {
     value
-}
-
-/// Returns the index of a tuple among all tuples of bounded values, in the order of [`each_tuple`], or `None` if a
-/// label has no ordinal or one that is out of range. `counts` are the numbers of values of the labels.
-#[inline]
-pub(crate) fn tuple_ordinal(counts: impl Iterator<Item = usize>, ordinals: &[Option<usize>]) -> Option<usize> {
-    let mut index = 0;
-    for (count, ordinal) in counts.zip(ordinals) {
-        index = index * count + ordinal.filter(|&ordinal| ordinal < count)?;
-    }
-    Some(index)
 }
 
 /// The text of a label value: borrowed, owned, or stored inline if it is a number or a `char`.
@@ -657,16 +676,41 @@ mod tests {
     #[test]
     fn the_ordinal_of_a_tuple_is_its_index_among_all_tuples() {
         let lists = [vec!["a", "b"], vec!["x", "y", "z"], vec!["1", "2"]];
-        let mut index = 0;
+        let all: [usize; 12] = std::array::from_fn(|i| i);
+        let mut next = 0;
         each_tuple(&lists, 12, &mut |tuple| {
-            let ordinals: Vec<_> =
-                lists.iter().zip(tuple).map(|(list, value)| list.iter().position(|other| other == value)).collect();
-            assert_eq!(tuple_ordinal(lists.iter().map(Vec::len), &ordinals), Some(index));
-            index += 1;
+            let ordinals: Vec<_> = lists
+                .iter()
+                .zip(tuple)
+                .map(|(list, value)| {
+                    let index = list.iter().position(|other| other == value);
+                    index.map(|index| Ordinal { index, count: list.len() })
+                })
+                .collect();
+            let ordinal = Ordinal::of_tuple(&ordinals).unwrap();
+            assert_eq!(ordinal.among(&all), Some(&next));
+            assert_eq!(ordinal.among(&all[..11]), None, "of other values");
+            next += 1;
         });
-        assert_eq!(index, 12);
-        assert_eq!(tuple_ordinal([2, 2].into_iter(), &[Some(0), Some(2)]), None, "out of range");
-        assert_eq!(tuple_ordinal([2, 2].into_iter(), &[None, Some(0)]), None);
+        assert_eq!(next, 12);
+        assert_eq!(Ordinal::of_tuple(&[None, ordinal_of(&true)]), None);
+        let many = [Some(Ordinal { index: usize::MAX - 1, count: usize::MAX }); 3];
+        assert_eq!(Ordinal::of_tuple(&many).unwrap().among(&all), None, "too many");
+    }
+
+    #[test]
+    fn an_ordinal_out_of_range_is_none() {
+        struct Wrong;
+        impl LabelValue for Wrong {
+            const VALUES: &'static [&'static str] = &["a", "b"];
+            fn label(&self) -> Label<'_> {
+                Label::from("a")
+            }
+            fn ordinal(&self) -> Option<usize> {
+                Some(2)
+            }
+        }
+        assert_eq!(ordinal_of(&Wrong), None);
     }
 
     #[test]

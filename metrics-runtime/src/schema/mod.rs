@@ -24,7 +24,7 @@ pub use descriptor::Descriptor;
 pub(crate) use grpc_status::CODES;
 pub use kind::{Kind, MetricKind};
 pub use label::{Label, LabelValue, MAX_LABEL_VALUE_BYTES};
-pub(crate) use label::{LabelPairs, LabelText, OpenLabels, each_tuple, shortened, tuple_ordinal};
+pub(crate) use label::{LabelPairs, LabelText, OpenLabels, Ordinal, each_tuple, shortened};
 pub use name::NameError;
 pub(crate) use name::{Check, Problem};
 pub(crate) use naming::Naming;

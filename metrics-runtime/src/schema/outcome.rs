@@ -84,6 +84,7 @@ impl LabelValue for Outcome {
         Label::from_static(self.as_str())
     }
 
+    #[inline]
     fn ordinal(&self) -> Option<usize> {
         Some(*self as usize)
     }
