@@ -1,5 +1,6 @@
 //! Alerts on the metrics of the service. An alert exists only if its metric does.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use metrics_runtime::description::MetricKind;
@@ -19,11 +20,13 @@ pub(super) struct Alerts<'a> {
     pub(super) target: Target<'a>,
     settings: &'a AlertSettings,
     rules: Vec<Rule>,
+    /// The names of the series that are recorded.
+    recorded: HashSet<String>,
 }
 
 /// Returns all alerts, each after the series that it uses.
 pub(super) fn rules(model: &Model, target: Target<'_>, settings: &AlertSettings) -> Vec<Rule> {
-    let mut alerts = Alerts { model, target, settings, rules: Vec::new() };
+    let mut alerts = Alerts { model, target, settings, rules: Vec::new(), recorded: HashSet::new() };
     alerts.targets();
     alerts.http();
     alerts.functions();
@@ -71,7 +74,7 @@ impl Alerts<'_> {
     /// Records an expression for the alerts after it. Returns the recorded series.
     pub(super) fn record(&mut self, name: String, expr: Expr) -> Expr {
         let series = self.target.recorded(&name, []);
-        if !self.rules.iter().any(|rule| rule.name == name) {
+        if self.recorded.insert(name.clone()) {
             self.rules.push(Rule::record(name, expr));
         }
         series
