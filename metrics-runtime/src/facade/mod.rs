@@ -172,8 +172,9 @@ impl Facade {
     /// Sets the buckets of histograms with these names, in increasing order and without `+Inf`. The first rule that matches
     /// the name decides.
     ///
-    /// Without a rule, a histogram whose unit is seconds, or whose name ends in it, has buckets from 0.005 to 10; one of
-    /// bytes has buckets from 256 to 16 MiB; all others have one for each power of ten from 0.001 to 1,000,000.
+    /// Without a rule, a histogram whose unit is seconds, or whose name ends in it, has the [default buckets of
+    /// durations](crate::Builder::duration_buckets), from 0.005 to 10 unless the builder sets others; one of bytes has buckets
+    /// from 256 to 16 MiB; all others have one for each power of ten from 0.001 to 1,000,000.
     ///
     /// # Errors
     /// Returns an error if the list is empty, not finite or not strictly increasing.

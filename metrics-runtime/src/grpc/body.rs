@@ -53,12 +53,16 @@ where
     type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.project();
-        let polled = this.call.run(|| this.inner.poll_frame(cx));
+        let mut this = self.project();
+        let polled = this.call.run(|| this.inner.as_mut().poll_frame(cx));
         Poll::Ready(match std::task::ready!(polled) {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     this.call.respond(this.messages.ended(data));
+                    // A server polls a body without trailers not again after its last data.
+                    if this.call.is_active() && this.call.run(|| this.inner.is_end_stream()) {
+                        this.call.end(code::of_http(*this.status));
+                    }
                 } else if let Some(trailers) = frame.trailers_ref() {
                     this.call.end(code::in_headers(trailers).unwrap_or_else(|| code::of_http(*this.status)));
                 }
@@ -81,8 +85,12 @@ where
     }
 }
 
-/// Records a call that an error has ended, with the code that tonic's client gets for it.
+/// Records a call that an error has ended, with the code that tonic's client gets for it. Without a call, the error stays
+/// as it is.
 pub(super) fn record(call: &mut Call, error: impl Into<BoxError>) -> BoxError {
+    if !call.is_active() {
+        return error.into();
+    }
     match Status::try_from_error(error.into()) {
         Ok(status) => {
             call.fail(&status);

@@ -55,6 +55,10 @@ pub(super) fn unknown_metric(name: &str, others: &BTreeSet<String>) -> String {
     )
 }
 
+pub(super) fn renamed_metric(earlier: &str, name: &str) -> String {
+    format!("no metric has the name `{earlier}`: it is an earlier name of `{name}`; ask for `{name}`")
+}
+
 /// Checks that series of the metric can have this label value.
 pub(super) fn check_label(metric: &Metric, label: &str, value: &str) -> Result<(), String> {
     let description = &metric.description;

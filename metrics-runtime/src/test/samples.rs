@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::report::unknown_metric;
+use super::report::{renamed_metric, unknown_metric};
 use crate::config::describe::{MetricDescription, describe_named};
 use crate::instrument::catalog::{declare_named, declared_by_name};
 use crate::registry::Registry;
@@ -104,6 +104,11 @@ pub(super) fn current(name: &str) -> Result<Metric, String> {
     let declarations = declared_by_name().get(name).into_iter().flatten();
     let declarations = declarations.map(|(declaration, _)| declaration.clone()).collect();
     let description = describe_named(registry, &walk, name, declarations).map_err(|mut others| {
+        let declared = declared_by_name().values().flatten().map(|(declaration, _)| &declaration.descriptor);
+        let mut all = walk.snapshot.families.iter().map(|family| family.descriptor()).chain(declared);
+        if let Some(renamed) = all.find(|descriptor| descriptor.replaces.iter().any(|earlier| earlier == name)) {
+            return renamed_metric(name, &renamed.name);
+        }
         others.extend(declared_by_name().keys().cloned());
         unknown_metric(name, &others)
     })?;

@@ -4,9 +4,12 @@
 
 mod shop;
 
+use std::future::ready;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use metrics_runtime::Registry;
 use metrics_runtime::grpc::{Grpc, GrpcLayer, MethodKind};
 use metrics_runtime::http::Http;
@@ -165,6 +168,55 @@ async fn a_server_call_that_is_dropped_after_its_deadline_has_exceeded_it() {
         let call = service.call(request.header("grpc-timeout", timeout).body(Body::empty()).unwrap());
         tokio::time::timeout(Duration::from_millis(5), call).await.unwrap_err();
         assert_eq!(handled(&registry, "server", "Place", code), 1.0, "{timeout}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_without_a_code_has_that_of_its_http_status() {
+    // An HTTP server polls no body again that has reported its end, and drops it.
+    for (status, code) in [(503, "Unavailable"), (404, "Unimplemented"), (200, "Unknown")] {
+        for text in ["", "overloaded"] {
+            let registry = Registry::new();
+            let refuse = service_fn(move |_| {
+                let response = http::Response::builder().status(status).body(text.to_owned()).unwrap();
+                ready(Ok::<_, Status>(response))
+            });
+            let mut service = layer(Grpc::server(), &registry).layer(refuse);
+            let request = http::Request::post("/shop.Orders/Place").header("content-type", "application/grpc");
+            let mut body = service.call(request.body(Body::empty()).unwrap()).await.unwrap().into_body();
+            while !body.is_end_stream() {
+                body.frame().await.unwrap().unwrap();
+            }
+            drop(body);
+            assert_eq!(handled(&registry, "server", "Place", code), 1.0, "{status} {text:?}");
+            assert_eq!(sum(&registry, "grpc_server_handled_total", &[]), 1.0, "{status} {text:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_grpc_passes_unchanged() {
+    let registry = Registry::new();
+    let refuse = service_fn(async |_| Err::<http::Response<Body>, _>(Wrapped(Status::not_found("no page"))));
+    let mut service = layer(Grpc::server(), &registry).layer(refuse);
+    let error = service.call(http::Request::get("/page").body(Body::empty()).unwrap()).await.unwrap_err();
+    assert!(error.is::<Wrapped>(), "{error:?}");
+    assert_eq!(sum(&registry, "grpc_server_started_total", &[]), 0.0);
+}
+
+/// An error with a status as its source.
+#[derive(Debug)]
+struct Wrapped(Status);
+
+impl std::fmt::Display for Wrapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the page is missing")
+    }
+}
+
+impl std::error::Error for Wrapped {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
     }
 }
 

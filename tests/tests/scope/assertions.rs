@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics_runtime::test::Scope;
-use metrics_runtime::{Descriptor, Outcome, Registry, assert_metric, assert_no_metric, eventually};
+use metrics_runtime::{Descriptor, Outcome, Registry, assert_metric, assert_no_metric, eventually, track_counter};
 
 use crate::{Size, message, order, things};
 
@@ -74,6 +74,22 @@ fn a_failure_shows_the_series_that_come_close(metrics: Scope) {
         "{failure}"
     );
     assert!(!failure.contains("success"), "{failure}");
+}
+
+#[metrics_runtime::test]
+fn an_earlier_name_is_an_error_with_the_present_one(metrics: Scope) {
+    #[track_counter(name = "visits_total", replaces = "hits_total")]
+    fn visit() {}
+
+    visit();
+    let registered = Descriptor::gauge("visitors", "Visitors.").replaces(["guests"]);
+    Registry::global().gauge(registered).unwrap();
+    for (failure, present) in [
+        (message(|| assert_metric!(metrics, hits_total == 1)), "visits_total"),
+        (message(|| assert_metric!(metrics, guests == 1)), "visitors"),
+    ] {
+        assert!(failure.ends_with(&format!("it is an earlier name of `{present}`; ask for `{present}`")), "{failure}");
+    }
 }
 
 #[metrics_runtime::test]

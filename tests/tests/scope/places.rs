@@ -237,3 +237,14 @@ async fn a_test_waits_for_tasks_with_a_paused_clock(scope: Scope) {
     });
     eventually!(scope, order_total { shop = "late" } == 1).within(DEADLINE).await;
 }
+
+#[metrics_runtime::test]
+fn default_buckets_are_those_of_the_scope(metrics: Scope) {
+    let buckets = |scope: &Scope, name: &str| scope.page().matches(&format!("\n{name}_bucket{{shop=\"a\",le=")).count();
+    Metrics::builder().namespace("test").duration_buckets([0.5, 1.0]).install().unwrap();
+    order("a", true).unwrap();
+    assert_eq!(buckets(&metrics, "test_order_duration_seconds"), 3);
+    let other = Scope::new();
+    other.enter(|| order("a", true)).unwrap();
+    assert_eq!(buckets(&other, "order_duration_seconds"), 12);
+}
