@@ -911,6 +911,24 @@ mod of_the_counter {
     }
 
     #[test]
+    fn the_other_metrics_keep_their_labels_if_only_the_counter_is_full() {
+        #[track(name = "upload", limit = 3, labels(tenant = tenant), counter_labels(reason = |r| r.unwrap_err().to_string()))]
+        fn upload(tenant: &str, reason: u32) -> Result<(), u32> {
+            if tenant.is_empty() { Ok(()) } else { Err(reason) }
+        }
+        for reason in 0..12 {
+            upload("acme", reason).unwrap_err();
+        }
+        assert_eq!(sample("upload_duration_seconds_count", [("tenant", "acme")]), 12.0);
+        for tenant in ["b", "c", "d", "e"] {
+            upload(tenant, 1).unwrap_err();
+        }
+        let durations = |tenant: &str| sample("upload_duration_seconds_count", [("tenant", tenant)]);
+        assert_eq!((durations("b"), durations("c"), durations("_overflow")), (1.0, 1.0, 2.0));
+        assert_eq!(total("upload_total"), 16.0);
+    }
+
+    #[test]
     fn its_series_exist_at_zero_if_all_values_are_known() {
         #[track(name = "store", objective(latency("1s", 99.0)), counter_labels(cause = |r| -> Cause { cause(r) }, kind = "file"))]
         async fn store() -> Result<(), ()> {

@@ -33,6 +33,8 @@ pub(super) struct SiteFamilies {
     open_entries: OpenLabels,
     /// The labels whose values are not known, in the order of `all_labels`.
     open_labels: OpenLabels,
+    /// Those of them that only the counter of calls has.
+    open_to_counter: OpenLabels,
     /// The series by the entry values. Boxed, like the next field, because most call sites have no such labels.
     by_entry: OnceLock<Box<SeriesTable>>,
     /// The series by the entry values, followed by the values of labels evaluated on the result.
@@ -146,6 +148,16 @@ impl<M: Metric> SiteFamily<M> {
         family.stored_among(values.as_slice(), open)
     }
 
+    /// Returns `true` if a label of the family has the run-time value with this index, of which the first `entries` are
+    /// evaluated before the body.
+    fn has(&self, index: usize, entries: usize) -> bool {
+        self.sources.iter().any(|source| match *source {
+            LabelSource::Entry(i, _) => i == index,
+            LabelSource::Returned(i, _) => entries + i == index,
+            LabelSource::Literal(_) | LabelSource::Status => false,
+        })
+    }
+
     /// Creates the series whose label values are known, at zero. If these are too many, returns their number and creates
     /// none.
     fn declare_known_series(&self) -> Result<(), usize> {
@@ -177,7 +189,7 @@ impl SiteFamilies {
         if let (Some(duration), Some(_)) = (&duration, site.latency()) {
             duration.family.keep_classic();
         }
-        Self {
+        let mut families = Self {
             calls: SiteFamily::new(site, Signal::Calls, registry),
             duration,
             observed: SiteFamily::new(site, Signal::Value, registry),
@@ -191,10 +203,31 @@ impl SiteFamilies {
             by_ordinal: OnceLock::new(),
             open_entries,
             open_labels,
+            open_to_counter: OpenLabels::NONE,
             by_entry: OnceLock::new(),
             by_all: OnceLock::new(),
             full: OnceLock::new(),
+        };
+        let of_counter = (0..families.all_labels.len()).filter(|label| !families.is_beside_the_counter(*label));
+        families.open_to_counter =
+            of_counter.fold(
+                OpenLabels::NONE,
+                |labels, label| {
+                    if open_labels.contains(label) { labels.with(label) } else { labels }
+                },
+            );
+        families
+    }
+
+    /// Returns `true` if a metric other than the counter of calls has this label.
+    fn is_beside_the_counter(&self, label: usize) -> bool {
+        fn has<M: Metric>(family: Option<&SiteFamily<M>>, label: usize, entries: usize) -> bool {
+            family.is_some_and(|family| family.has(label, entries))
         }
+        let entries = self.entry_labels.len();
+        [&self.duration, &self.observed].iter().any(|family| has(family.as_ref(), label, entries))
+            || [&self.added, &self.overdue].iter().any(|family| has(family.as_ref(), label, entries))
+            || has(self.in_flight.as_ref(), label, entries)
     }
 
     /// Returns the series for the ordinal of the entry values, or `None` if there are too many combinations.
@@ -298,7 +331,8 @@ impl SiteFamilies {
         }
     }
 
-    /// Returns the series of the calls that have no room. It keeps the values that the program bounds.
+    /// Returns the series of the calls that have no room. It keeps the values that the program bounds. It also keeps those of
+    /// labels that other metrics than the counter have, for as many series again: these metrics may have room.
     #[cold]
     fn overflow(
         &'static self,
@@ -307,15 +341,26 @@ impl SiteFamilies {
         values: &[&str],
         open: OpenLabels,
     ) -> FoundSeries {
-        let mut masked = Values::collect(values.iter().copied());
-        for label in (0..masked.len).filter(|label| open.contains(*label)) {
-            masked.values[label] = OVERFLOW;
+        let SeriesTable { table, known, .. } = by_values;
+        let masked = |is_masked: &dyn Fn(usize) -> bool| {
+            Values::collect(
+                values.iter().enumerate().map(|(label, value)| if is_masked(label) { OVERFLOW } else { value }),
+            )
+        };
+        let all = masked(&|label| open.contains(label));
+        let of_counter = masked(&|label| open.contains(label) && self.open_to_counter.contains(label));
+        if ![values, all.as_slice()].contains(&of_counter.as_slice()) {
+            let has_room = |len: usize| len.saturating_sub(known.load(Ordering::Relaxed)) < 2 * self.series_limit();
+            let create = |values: &[&str]| Series::open(self, values);
+            if let Some(entry) = table.get_or_insert(names, of_counter.as_slice(), open, has_room, create) {
+                return FoundSeries::counted(Arc::clone(&entry));
+            }
         }
         let create = |values: &[&str]| {
-            by_values.known.fetch_add(1, Ordering::Relaxed);
+            known.fetch_add(1, Ordering::Relaxed);
             Series::kept(self, values)
         };
-        match by_values.table.get_or_insert(names, masked.as_slice(), open, |_| true, create) {
+        match table.get_or_insert(names, all.as_slice(), open, |_| true, create) {
             Some(entry) => FoundSeries::counted(Arc::clone(&entry)),
             // A table holds millions of series, more than the program bounds.
             None => {
