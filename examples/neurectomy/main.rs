@@ -62,6 +62,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
         .from_env()?
         .install()?;
     let ryot_breaker = CircuitBreaker::register("ryot", config.ryot_breaker)?;
+    let ryot_requests = metrics.client_layer("ryot")?;
     let vault_breaker = CircuitBreaker::register("sigmavault", sigmavault::BREAKER)?;
     if let Some(command) = args.metrics {
         return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
@@ -76,7 +77,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     let ryot =
         client::Config { url, model: config.ryot_model, api_key: config.ryot_api_key, timeout: config.ryot_timeout };
     let app = Arc::new(App {
-        ryot: Ryot::new(ryot, ryot_breaker)?,
+        ryot: Ryot::new(ryot, ryot_breaker, &ryot_requests)?,
         vault: Vault::open(config.vault, config.vault_timeout, vault_breaker)?,
         sessions: Sessions::new(config.lifetimes),
     });

@@ -45,6 +45,8 @@ pub(crate) struct Metric {
 pub(crate) enum Role {
     Http,
     Function,
+    /// A metric of requests that the service sends.
+    Upstream,
     Breaker,
     Business,
     Process,
@@ -68,9 +70,10 @@ pub(crate) enum WorstCase {
 
 impl Role {
     /// All roles with the titles of their rows, in the order of the dashboard.
-    pub(crate) const ALL: [(Self, &'static str); 6] = [
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
         (Self::Http, "HTTP"),
         (Self::Function, "Functions"),
+        (Self::Upstream, "Upstreams"),
         (Self::Breaker, "Circuit breakers"),
         (Self::Business, "Business"),
         (Self::Process, "Process and runtime"),

@@ -11,7 +11,7 @@ use metrics_runtime::{Metrics, Outcome, Source};
 use crate::histograms::Measure;
 use crate::metric::{Metric, Role};
 use crate::names::{is_common, unit};
-use crate::roles::{Function, Http, STATUS, functions, http, role};
+use crate::roles::{Function, Http, STATUS, Upstreams, functions, http, role, upstreams};
 use crate::scope::{Owner, Renames};
 use crate::series::worst_case;
 
@@ -42,6 +42,7 @@ pub(crate) struct Model {
     pub(crate) owner: Option<Owner>,
     pub(crate) http: Option<Http>,
     pub(crate) functions: Vec<Function>,
+    pub(crate) upstreams: Option<Upstreams>,
     /// The objectives of routes.
     pub(crate) routes: Vec<RouteObjective>,
 }
@@ -79,6 +80,7 @@ impl Model {
             owner: owner(&metrics, &prefix, http.as_ref()),
             prefix,
             renames: Renames::of(&metrics),
+            upstreams: upstreams(&metrics),
             metrics,
             http,
             functions,

@@ -49,6 +49,38 @@ impl Http {
     }
 }
 
+/// The metrics of requests to upstreams.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Upstreams {
+    /// The counter of requests.
+    pub(crate) requests: Metric,
+    /// The counter of requests without the end of a response.
+    pub(crate) errors: Option<Metric>,
+    /// The histogram of their duration.
+    pub(crate) duration: Option<Metric>,
+    /// The gauge of requests in flight.
+    pub(crate) in_flight: Option<Metric>,
+}
+
+impl Upstreams {
+    /// Returns a matcher for requests that have ended, whatever the answer. The caller gave up the others.
+    pub(crate) fn completed() -> Matcher {
+        matcher(STATUS, Compare::IsNot, "cancelled")
+    }
+
+    /// Returns the counters of failures, each with a matcher: answers with 5xx, and requests without the end of a response
+    /// that the caller did not give up.
+    pub(crate) fn failed(&self) -> Vec<(&str, Matcher)> {
+        let Some(errors) = &self.errors else {
+            return vec![(&self.requests.name, matcher(STATUS, Compare::Matches, "5xx|error"))];
+        };
+        vec![
+            (&self.requests.name, matcher(STATUS, Compare::Is, "5xx")),
+            (&errors.name, matcher(CAUSE, Compare::IsNot, "cancelled")),
+        ]
+    }
+}
+
 /// The metrics of the calls of one or more functions.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Function {
@@ -82,11 +114,14 @@ pub(crate) fn failed_calls() -> Matcher {
     matcher(STATUS, Compare::Matches, "error|panic")
 }
 
-/// The label of the outcome of a call.
+/// The label of the outcome of a call, or of the answer of an upstream.
 pub(crate) const STATUS: &str = "status";
 
-/// The label of the cause of an aborted response.
-const CAUSE: &str = "cause";
+/// The label of the cause of an aborted response, or of a request without the end of one.
+pub(crate) const CAUSE: &str = "cause";
+
+/// The label of the name of an upstream.
+pub(crate) const UPSTREAM: &str = "upstream";
 
 const METHOD_LABELS: &[&str] = &["method", "http_request_method", "http_method", "verb"];
 pub(crate) const ROUTE_LABELS: &[&str] = &["endpoint", "path", "route", "http_route", "handler", "uri"];
@@ -101,6 +136,8 @@ pub(crate) fn role(base: &str, labels: &[&str]) -> Role {
         Role::Breaker
     } else if is_process(base) || base == "build_info" {
         Role::Process
+    } else if base.starts_with("http_client_") {
+        Role::Upstream
     } else if base.starts_with("http_") || base == "requests_in_flight" || has(METHOD_LABELS) && has(ROUTE_LABELS) {
         Role::Http
     } else {
@@ -140,6 +177,20 @@ pub(crate) fn functions(metrics: &mut [Metric]) -> Vec<Function> {
         Function { calls: metrics[calls].clone(), duration, in_flight }
     });
     functions.collect()
+}
+
+/// Finds the metrics of requests to upstreams.
+pub(crate) fn upstreams(metrics: &[Metric]) -> Option<Upstreams> {
+    let find = |base: &str, label: &str| {
+        let found = metrics.iter().find(|metric| metric.base == base);
+        found.filter(|metric| metric.has(UPSTREAM) && metric.has(label)).cloned()
+    };
+    Some(Upstreams {
+        requests: find("http_client_requests_total", STATUS)?,
+        errors: find("http_client_errors_total", CAUSE),
+        duration: find("http_client_request_duration_seconds", UPSTREAM),
+        in_flight: find("http_client_requests_in_flight", UPSTREAM),
+    })
 }
 
 /// Finds the metrics of HTTP requests.

@@ -6,16 +6,17 @@ use std::fmt::Write as _;
 use metrics_runtime::description::{MetricDescription, MetricKind, Origin};
 
 use crate::metric::{Metric, Role, WorstCase};
-use crate::roles::ROUTE_LABELS;
+use crate::roles::{ROUTE_LABELS, UPSTREAM};
 
 /// Returns the worst case of a metric. `limit` is the largest number of series of a family with label values that are
-/// only known at run time. It does not apply to the routes of HTTP requests.
+/// only known at run time. It does not apply to the routes of HTTP requests and the names of upstreams.
 pub(crate) fn worst_case(metric: &MetricDescription, role: Role, limit: usize) -> WorstCase {
     let MetricDescription { kind, labels, label_sets, .. } = metric;
     let each = series_of_label_set(*kind, metric.buckets.len());
     if labels.is_empty() && *kind != MetricKind::Summary {
         return WorstCase::Exactly(each);
     }
+    let has = |of, names: &[&str]| role == of && labels.iter().any(|label| names.contains(&&*label.name));
     match metric.origin {
         Origin::Computed => {
             let (known, open): (Vec<_>, Vec<_>) = labels.iter().partition(|label| label.values.is_some());
@@ -28,7 +29,7 @@ pub(crate) fn worst_case(metric: &MetricDescription, role: Role, limit: usize) -
         Origin::Family if *kind == MetricKind::Info && metric.declarations.is_empty() => {
             WorstCase::Exactly(label_sets.current)
         }
-        Origin::Family if role == Role::Http && labels.iter().any(|label| ROUTE_LABELS.contains(&&*label.name)) => {
+        Origin::Family if has(Role::Http, ROUTE_LABELS) || has(Role::Upstream, &[UPSTREAM]) => {
             WorstCase::Each(each, labels.iter().map(|label| label.name.clone()).collect())
         }
         // Known label sets do not count against the limit. The overflow series keep known values.

@@ -207,6 +207,8 @@ pub(crate) struct MetricPattern<'a> {
     name: &'a str,
     /// The middle part of the names of recording rules, `level:metric:operations`.
     recorded: Option<String>,
+    /// `true` for a gauge, of which only minima are recorded. It may have the name of a counter without `_total`.
+    is_gauge: bool,
     /// The objectives of this metric.
     objectives: Option<ObjectivePattern>,
     /// The objectives of all metrics, to decide which metric an objective belongs to.
@@ -253,11 +255,12 @@ impl<'a> MetricPattern<'a> {
     /// Creates the pattern of a metric, or of any other name in a difference. `all` are the objectives of all metrics.
     pub(crate) fn new(contract: &Contract, name: &'a str, service: &str, all: &'a [ObjectivePattern]) -> Self {
         let entry = contract.metrics.get(name);
-        // Only rates and quantiles are recorded. A gauge may have the name of a counter without `_total`.
-        let recorded = entry.filter(|entry| matches!(entry.kind, MetricKind::Counter | MetricKind::Histogram));
+        let kind = entry.map(|entry| entry.kind);
+        let is_recorded = matches!(kind, Some(MetricKind::Counter | MetricKind::Histogram | MetricKind::Gauge));
         Self {
             name,
-            recorded: recorded.map(|_| recorded_name(name)),
+            recorded: is_recorded.then(|| recorded_name(name)),
+            is_gauge: kind == Some(MetricKind::Gauge),
             objectives: entry.and_then(|entry| ObjectivePattern::new(name, entry, service)),
             all,
         }
@@ -270,7 +273,9 @@ impl<'a> MetricPattern<'a> {
             let levels: Vec<_> = word.split(':').collect();
             match levels.as_slice() {
                 ["slo", "bad_events" | "events", _] => self.has_objective_in(text),
-                [_, metric, _] if is_sample(metric, self.recorded.as_deref()) => true,
+                [_, metric, operation] if is_sample(metric, self.recorded.as_deref()) => {
+                    !self.is_gauge || operation.starts_with("min")
+                }
                 _ => is_sample(word, Some(self.name)),
             }
         })
@@ -309,7 +314,7 @@ mod tests {
     /// Returns the places in a file that use a metric of the contract.
     fn usages(file: &str, text: &str, metric: &str) -> Vec<String> {
         let contract = Contract::parse(&format!(
-            "{LOCK}counter shop_old_total\ncounter shop_old_ryot_total\nhistogram shop_http_wait\n  labels method route\n"
+            "{LOCK}gauge shop_depth\ncounter shop_old_total\ncounter shop_old_ryot_total\nhistogram shop_http_wait\n  labels method route\n"
         ));
         let contract = contract.unwrap();
         let objectives = ObjectivePattern::all(&contract, "shop");
@@ -439,6 +444,8 @@ other: shop_old_total
         for query in ["job:wait_seconds:p95_rate5m", "job:wait_seconds_count:rate5m"] {
             assert_eq!(usages("q", query, "wait_seconds"), line, "{query}");
         }
+        assert_eq!(usages("q", "job:shop_depth:min5m", "shop_depth"), line);
+        assert_eq!(usages("q", "job:shop_depth:rate5m", "shop_depth"), [""; 0], "that of a counter `shop_depth_total`");
         let route = "slo:bad_events:ratio_rate1h{slo=\"http_buy_id_latency\"}";
         assert_eq!(usages("q", route, "shop_http_wait"), line);
         let dashboard = r#"{"panels": [{"title": "Jobs", "targets": [{"expr": "job:wait_seconds:p50_rate5m"}]}]}"#;

@@ -66,6 +66,7 @@
 //! - [`http`] has the middleware for tower services and axum routers (feature `http`), and the endpoint that serves the
 //!   page (feature `axum`).
 //! - `grpc` has the layers for servers and clients of tonic (feature `grpc`).
+//! - `client` has the layer for the requests that a service sends to others (feature `client`).
 //! - [`mod@circuit_breaker`] has circuit breakers, a tower layer, and gauges that show the breakers of other crates.
 //! - `push` pushes to a Pushgateway, for jobs that end before they are scraped (feature `push`).
 //! - `test` has scopes for tests that run in parallel, and assertions about metrics (feature `test`).
@@ -133,6 +134,11 @@
 //! | `http_responses_aborted_total{method, endpoint, phase, cause}` | responses that did not reach their end |
 //! | `http_requests_overdue_total{method, endpoint}` | only with a latency objective of a route: its requests that were cancelled after this latency |
 //! | further metrics of HTTP | opt-in, see `http::HttpMetric`: time to the first byte, requests in flight, body sizes, upgrades, the names of OpenTelemetry |
+//! | `http_client_requests_total{upstream, method, status}` | finished requests to an upstream (feature `client`) |
+//! | `http_client_request_duration_seconds{upstream, method}` | the time from such a request to the end of the response body |
+//! | `http_client_errors_total{upstream, method, cause}` | those that did not reach the end of their response |
+//! | `http_client_requests_in_flight{upstream, method}` | those that have not ended |
+//! | further metrics of outgoing requests | opt-in, see `client::ClientMetric`: time to the first byte, retries, body sizes |
 //! | `.._overdue_total` | only with a latency objective of a function: its calls that were cancelled after this latency, see [`macro@track`] |
 //! | `circuit_breaker_*{service}` | the state and the calls of circuit breakers, see [`mod@circuit_breaker`] |
 //! | `metrics_runtime_label_overflow_total{metric}` | look-ups that found no room: one for each call, each request, and each [`Family::get_or_create`] beyond the limit of series or recorded with a label value `_overflow` |
@@ -158,6 +164,8 @@
 //! | `tls` | `http::Endpoint::tls`: TLS and client certificates on the separate address, by rustls with ring, which needs a C compiler; includes `serve` |
 //! | `zstd` | pages in zstd, by the C library |
 //! | `http` | the middleware of [`http`] for any tower service, without axum. Responses, status codes and tuples with them implement [`Classify`]; methods and status codes implement [`LabelValue`](trait@LabelValue). Includes `tower` |
+//! | `client` | `client`: the layer for outgoing requests of tower clients, such as those of hyper-util and tonic; includes `http` |
+//! | `reqwest` | the layer for clients of the crate `reqwest` 0.13; includes `client` |
 //! | `tower` | with `circuit-breaker`, `circuit_breaker::CircuitBreakerLayer` |
 //! | `failsafe` | the circuit breakers of the crate `failsafe` on the page; includes `circuit-breaker` |
 //! | `tower-resilience` | the circuit breakers of the crate `tower-resilience-circuitbreaker` on the page; includes `circuit-breaker` |
@@ -182,6 +190,8 @@
 pub mod __private;
 #[cfg(feature = "circuit-breaker")]
 pub mod circuit_breaker;
+#[cfg(feature = "client")]
+pub mod client;
 mod collectors;
 mod config;
 mod contained;

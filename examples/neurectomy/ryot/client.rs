@@ -5,11 +5,14 @@ use std::time::{Duration, SystemTime};
 use examples::json::Object;
 use examples::log;
 use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen};
+use metrics_runtime::client::{ClientLayer, ClientService};
 use metrics_runtime::{Classify, LabelValue, Outcome, circuit_breaker, metrics, track_ryot};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tower_layer::Layer as _;
+use tower_service::Service as _;
 use url::{Host, Url};
 
 /// The timeout of connecting, shorter than that of a call, so that calls to an unreachable host fail early.
@@ -158,6 +161,8 @@ struct Choice {
 #[derive(Debug)]
 pub(crate) struct Ryot {
     http: Client,
+    /// The same client, which records its requests.
+    recorded: ClientService<Client>,
     endpoint: Url,
     model: String,
     authorization: Option<HeaderValue>,
@@ -171,7 +176,7 @@ impl Ryot {
     /// # Errors
     /// Returns an error if the URL is not `http://`, or `https://` with the feature `cloud`, or is that of chats; or if
     /// the key cannot be sent.
-    pub(crate) fn new(config: Config, breaker: CircuitBreaker) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: Config, breaker: CircuitBreaker, layer: &ClientLayer) -> Result<Self, ConfigError> {
         match config.url.scheme() {
             "http" => {}
             "https" if cfg!(feature = "cloud") => {}
@@ -188,8 +193,10 @@ impl Ryot {
             // A proxy would connect to 127.0.0.1 on the proxy's host.
             builder = builder.no_proxy();
         }
+        let http = builder.build()?;
         Ok(Self {
-            http: builder.build()?,
+            recorded: layer.layer(http.clone()),
+            http,
             endpoint,
             model: config.model,
             authorization,
@@ -213,7 +220,8 @@ impl Ryot {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        let mut response = request.send().await.map_err(|error| self.failure(error))?;
+        let request = request.build().map_err(|error| self.failure(error))?;
+        let mut response = self.recorded.clone().call(request).await.map_err(|error| self.failure(error))?;
         if !response.status().is_success() {
             // The reason is only logged, so that the answer counts even if the rest of it does not come.
             let reason = start(&mut response, MAX_REASON_BYTES).await.unwrap_or_default();
@@ -337,7 +345,7 @@ mod tests {
 
     fn ryot(config: Config) -> Result<Ryot, ConfigError> {
         let settings = Settings::consecutive(2).open(Duration::from_secs(60));
-        Ryot::new(config, CircuitBreaker::new("test", settings).expect("a breaker"))
+        Ryot::new(config, CircuitBreaker::new("test", settings).expect("a breaker"), &ClientLayer::disabled())
     }
 
     fn prompt(max_tokens: u32) -> Prompt {

@@ -109,7 +109,8 @@ fn an_incident_is_notified_with_what_to_do_and_resolved_after_it() {
         groups.entry(severity).or_default().extend(names(&notification["alerts"]));
     }
     let tickets = groups.get("ticket").into_iter().flatten();
-    assert!(tickets.clone().all(|name| name.contains("Burn") || name.ends_with("BreakerFlapping")), "{tickets:?}");
+    let expected = ["Burn", "BreakerFlapping", "UpstreamErrorRatio"];
+    assert!(tickets.clone().all(|name| expected.iter().any(|of| name.contains(of))), "{tickets:?}");
     let pages = groups["page"].iter();
     let of_ryot = ["BreakerRejecting", "HttpErrorRatio", "RyotRequestsErrorRatio", "RyotRequestsSuccessBurn"];
     assert!(pages.clone().all(|name| of_ryot.iter().any(|of| name.contains(of))), "{pages:?}");

@@ -13,6 +13,7 @@ use std::{env, fs, thread};
 
 use metrics_export::Export;
 use metrics_runtime::circuit_breaker::BreakerHandle;
+use metrics_runtime::client::Client;
 use metrics_runtime::http::{Http, HttpMetric};
 use metrics_runtime::{Metrics, Objective, Registry, track};
 use tests::tools;
@@ -46,6 +47,7 @@ pub(crate) fn shop() -> Export {
     if !known.contains("circuit_breaker_state") {
         BreakerHandle::register_in(registry, "bank").unwrap();
     }
+    Client::new().layer("bank", registry).unwrap();
     for name in ["process_open_fds", "process_max_fds", "process_start_time_seconds"] {
         if !known.contains(name) {
             registry.register(Box::new(prometheus::Gauge::new(name, "A gauge.").unwrap())).unwrap();

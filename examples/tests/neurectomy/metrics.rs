@@ -73,6 +73,8 @@ fn generating_records_requests_tokens_and_durations() {
     let page = page(&service);
     let requests = |status| page.value("neurectomy_ryot_requests_total", [("status", status)]);
     assert_eq!((requests("success"), requests("error")), (2.0, 0.0));
+    let sent = [("upstream", "ryot"), ("method", "POST"), ("status", "2xx")];
+    assert_eq!(page.value("neurectomy_http_client_requests_total", sent), 2.0);
     let generated = page.value("neurectomy_tokens_generated_total", [("model", "ryot-tiny")]);
     assert_eq!(generated, tokens);
     assert_eq!(page.value("neurectomy_ryot_request_duration_seconds_count", []), 2.0);
@@ -122,6 +124,8 @@ fn traffic_changes_every_family_that_does_not_count_failures() {
     let changing = BTreeSet::from([
         "neurectomy_http_requests_total",
         "neurectomy_http_request_duration_seconds",
+        "neurectomy_http_client_requests_total",
+        "neurectomy_http_client_request_duration_seconds",
         "neurectomy_ryot_requests_total",
         "neurectomy_ryot_request_duration_seconds",
         "neurectomy_tokens_generated_total",
@@ -155,6 +159,8 @@ fn traffic_changes_every_family_that_does_not_count_failures() {
         "system_info",
         "http_responses_aborted_total",
         "http_requests_overdue_total",
+        "http_client_errors_total",
+        "http_client_requests_in_flight",
         "ryot_request_overdue_total",
         "tokens_unknown_total",
     ];

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tests::canned::{self, COMPLETION};
 use tests::client::Client;
+use tests::page::Page;
 use tests::prometheus::Target;
 use tests::service::Service;
 use tests::{tools, wait};
@@ -46,8 +47,18 @@ fn the_breaker_of_ryot_opens_while_ryot_is_down() {
     let requests = |status| page.value("neurectomy_ryot_requests_total", [("status", status)]);
     // Rejected calls are not requests to Ryot.
     assert_eq!((requests("success"), requests("error")), (1.0, 5.0));
+    let sent = |status| [("upstream", "ryot"), ("method", "POST"), ("status", status)];
+    let sent = |status| page.value("neurectomy_http_client_requests_total", sent(status));
+    assert_eq!((sent("2xx"), sent("error")), (1.0, 5.0));
+    assert_eq!(upstream_errors(&page, "reset"), 5.0);
     let tokens = page.value("neurectomy_tokens_generated_total", [("model", "other")]);
     assert_eq!(tokens, 4.0);
+}
+
+/// Returns the requests to Ryot without the end of a response, by cause.
+fn upstream_errors(page: &Page, cause: &str) -> f64 {
+    let labels = [("upstream", "ryot"), ("method", "POST"), ("cause", cause)];
+    page.value("neurectomy_http_client_errors_total", labels)
 }
 
 /// Returns the calls with this result, as the breaker of Ryot counts them.
@@ -137,6 +148,11 @@ fn a_client_that_disconnects_cancels_the_call() {
     });
     let failures = page.value("neurectomy_circuit_breaker_failures_total", [("service", "ryot")]);
     assert_eq!((failures, counted(&service, "cancelled")), (0.0, 1.0));
+    assert_eq!(upstream_errors(&page, "cancelled"), 1.0);
+    assert_eq!(
+        page.value("neurectomy_http_client_requests_in_flight", [("upstream", "ryot"), ("method", "POST")]),
+        0.0
+    );
     assert_eq!(page.value("neurectomy_ryot_request_duration_seconds_count", []), 0.0);
 }
 
@@ -158,5 +174,5 @@ fn a_slow_ryot_times_out() {
     assert_error(&generate(&service, 5), 504);
     let page = page(&service);
     let errors = page.value("neurectomy_ryot_requests_total", [("status", "error")]);
-    assert_eq!(errors, 1.0);
+    assert_eq!((errors, upstream_errors(&page, "timeout")), (1.0, 1.0));
 }

@@ -30,6 +30,7 @@ pub(super) fn rules(model: &Model, target: Target<'_>, settings: &AlertSettings)
     alerts.targets();
     alerts.http();
     alerts.functions();
+    alerts.upstreams();
     alerts.breakers();
     alerts.toolkit();
     alerts.process();

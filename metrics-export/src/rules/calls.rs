@@ -1,4 +1,4 @@
-//! Alerts on calls: requests and functions. Failures, durations and cancellations.
+//! Alerts on calls: requests, functions and requests to upstreams. Failures, durations and cancellations.
 
 use super::alerts::Alerts;
 use super::events::Events;
@@ -10,7 +10,7 @@ use crate::document::number;
 use crate::histograms::Measure;
 use crate::metric::Metric;
 use crate::promql::{Compare, Expr, aggregate, call, matcher};
-use crate::roles::{Http, STATUS, failed_calls};
+use crate::roles::{Http, STATUS, UPSTREAM, Upstreams, failed_calls};
 use crate::time::spoken;
 
 /// The ratio of failures above which an alert fires, without an objective.
@@ -21,6 +21,12 @@ const MAX_CANCELLED: f64 = 0.5;
 
 /// The number of observations that an alert on a quantile requires, and of calls that one on cancellations requires.
 const MIN_OBSERVATIONS: f64 = 20.0;
+
+/// The [`failure`](Calls::failure) of calls to the service and its functions.
+const OF_CALLS: [&str; 2] = [
+    "Calls end in an error or a panic, or requests with a status from 500.",
+    "the services that this one calls: their breakers and functions fail at the same time if they are the cause",
+];
 
 /// The number of calls that usually complete within a window for their absence to be noticed. Without a problem, none
 /// completes in one of twenty thousand windows.
@@ -34,6 +40,8 @@ struct Calls<'a> {
     subject: String,
     /// A note about the calls: a space and a sentence, or empty.
     note: &'static str,
+    /// The meaning of a failure, and the cause to look at: sentences.
+    failure: [&'static str; 2],
     /// The severity of failures.
     severity: &'static str,
     /// The counter of all calls.
@@ -66,6 +74,7 @@ impl Alerts<'_> {
             name: "Http".to_owned(),
             subject: "HTTP requests".to_owned(),
             note: "",
+            failure: OF_CALLS,
             severity: "page",
             counter: http.requests.clone(),
             metric: self.model.metrics.iter().find(|metric| metric.name == http.requests.metric()),
@@ -100,6 +109,7 @@ impl Alerts<'_> {
                 name: camel(metric.base.trim_end_matches("_total")),
                 subject,
                 note: rejected,
+                failure: OF_CALLS,
                 severity: if promised { "page" } else { "ticket" },
                 counter: Measure::from(&metric.name),
                 metric: Some(metric),
@@ -122,6 +132,37 @@ impl Alerts<'_> {
         }
     }
 
+    /// Latencies have no alert: the buckets of all upstreams are the same, whatever is expected of them.
+    pub(super) fn upstreams(&mut self) {
+        let Some(found) = self.model.upstreams.as_ref() else { return };
+        let requests = &found.requests;
+        let failed = found.failed().into_iter().map(|(counter, matcher)| Events::of(counter, [matcher]));
+        let Some(failed) = failed.reduce(|all, events| all.and(Some(events))) else { return };
+        let calls = Calls {
+            name: "Upstream".to_owned(),
+            subject: "requests to an upstream".to_owned(),
+            note: "",
+            failure: [
+                "The upstream answers with 5xx, or the request ends without a response.",
+                "the upstream itself: `Errors by upstream and cause` says whether it can be reached, and its breaker has the \
+                 same name",
+            ],
+            severity: "ticket",
+            counter: (&requests.name).into(),
+            metric: Some(requests),
+            by: self.target.by([UPSTREAM]),
+            completed: Events::of(&requests.name, [Upstreams::completed()]),
+            failed,
+            cancelled: Some(Events::of(&requests.name, [matcher(STATUS, Compare::Is, "cancelled")])),
+            panels: ["Failures by upstream", "Errors by upstream and cause", "Requests by upstream"].map(str::to_owned),
+        };
+        self.error_ratio(&calls);
+        self.cancelled(&calls);
+        if let Some(in_flight) = &found.in_flight {
+            self.stalled(&calls, in_flight);
+        }
+    }
+
     fn error_ratio(&mut self, calls: &Calls<'_>) {
         let name = format!("{}ErrorRatio", calls.name);
         let defaults = Tuning::new(calls.severity, 5).above(MAX_ERROR_RATIO).below(1.0).within(3);
@@ -138,11 +179,7 @@ impl Alerts<'_> {
                 tuning.spoken_window(),
                 calls.note
             ),
-            &format!(
-                "Calls end in an error or a panic, or requests with a status from 500. Look at {}, at the log, and at the \
-                 services that this one calls: their breakers and functions fail at the same time if they are the cause.",
-                calls.panels[0]
-            ),
+            &format!("{} Look at {}, at the log, and at {}.", calls.failure[0], calls.panels[0], calls.failure[1]),
             calls.metric,
         );
         let lasts = tuning.window >= Some(tuning.holds);

@@ -20,7 +20,7 @@ use crate::document::{Node, list, map, number};
 use crate::metric::Metric;
 use crate::model::Model;
 use crate::promql::{Compare, Expr, Matcher, matcher};
-use crate::roles::{Http, STATUS};
+use crate::roles::{CAUSE, Http, STATUS, UPSTREAM, Upstreams};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -386,6 +386,9 @@ impl Instance<'_> {
             self.http(http);
         }
         self.functions();
+        if let Some(upstreams) = &model.upstreams {
+            self.upstreams(upstreams);
+        }
         self.breakers();
         self.toolkit();
     }
@@ -547,6 +550,26 @@ impl Instance<'_> {
                     self.counter(&overdue.name, &labels, 0, late);
                 }
             }
+        }
+    }
+
+    fn upstreams(&mut self, upstreams: &Upstreams) {
+        let (rehearsal, scenario) = (self.rehearsal, self.scenario);
+        let traffic = move |now| rehearsal.traffic(scenario, now);
+        let upstream = [(UPSTREAM, "rehearsal"), ("method", "POST")];
+        let Upstreams { requests, errors, in_flight, .. } = upstreams;
+        let with = |label, value| [upstream[0], upstream[1], (label, value)];
+        self.counter(&requests.name, &with(STATUS, "2xx"), 0, |now| traffic(now).succeeded);
+        self.counter(&requests.name, &with(STATUS, "5xx"), 0, |_| 0.0);
+        let born = self.failures_born();
+        self.counter(&requests.name, &with(STATUS, "error"), born, |now| traffic(now).failed);
+        self.counter(&requests.name, &with(STATUS, "cancelled"), 0, |now| traffic(now).cancelled);
+        if let Some(errors) = errors {
+            self.counter(&errors.name, &with(CAUSE, "connect"), born, |now| traffic(now).failed);
+            self.counter(&errors.name, &with(CAUSE, "cancelled"), 0, |now| traffic(now).cancelled);
+        }
+        if let Some(in_flight) = in_flight {
+            self.in_flight(&in_flight.name, &upstream, "UpstreamStalled");
         }
     }
 

@@ -3,6 +3,8 @@
 #[cfg(feature = "serve")]
 use std::net::SocketAddr;
 
+#[cfg(feature = "client")]
+use crate::client::Client;
 use crate::collectors::CollectorSet;
 #[cfg(feature = "axum")]
 use crate::http::Endpoint;
@@ -48,6 +50,8 @@ pub struct Builder {
     pub(super) unused_metrics: bool,
     #[cfg(feature = "http")]
     pub(super) http: Http,
+    #[cfg(feature = "client")]
+    pub(super) client: Client,
     #[cfg(feature = "axum")]
     pub(super) path: String,
     #[cfg(feature = "axum")]
@@ -73,6 +77,8 @@ impl Builder {
             unused_metrics: true,
             #[cfg(feature = "http")]
             http: Http::new(),
+            #[cfg(feature = "client")]
+            client: Client::new(),
             #[cfg(feature = "axum")]
             path: "/metrics".to_owned(),
             #[cfg(feature = "axum")]
@@ -148,6 +154,14 @@ impl Builder {
     #[cfg(feature = "http")]
     pub fn http(mut self, http: Http) -> Self {
         self.http = http;
+        self
+    }
+
+    /// Sets what [`Metrics::client_layer`](crate::Metrics::client_layer) records of outgoing requests. Default:
+    /// [`Client::new`].
+    #[cfg(feature = "client")]
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = client;
         self
     }
 

@@ -214,6 +214,8 @@ impl Builder {
                 enabled: self.enabled,
                 #[cfg(feature = "http")]
                 http,
+                #[cfg(feature = "client")]
+                client: self.client,
                 #[cfg(feature = "axum")]
                 path: self.path,
                 #[cfg(feature = "axum")]

@@ -1,5 +1,7 @@
 //! The handle of a service's metrics.
 
+#[cfg(feature = "client")]
+use std::borrow::Cow;
 #[cfg(feature = "serve")]
 use std::net::SocketAddr;
 #[cfg(feature = "serve")]
@@ -11,6 +13,8 @@ use std::time::Duration;
 use super::Builder;
 #[cfg(feature = "prometheus")]
 use super::MetricsCollector;
+#[cfg(feature = "client")]
+use crate::client::{Client, ClientError, ClientLayer, check};
 use crate::encode::Format;
 #[cfg(feature = "grpc")]
 use crate::grpc::{Grpc, GrpcError, GrpcLayer};
@@ -71,6 +75,8 @@ pub(super) struct Inner {
     pub(super) enabled: bool,
     #[cfg(feature = "http")]
     pub(super) http: HttpLayer,
+    #[cfg(feature = "client")]
+    pub(super) client: Client,
     #[cfg(feature = "axum")]
     pub(super) path: String,
     #[cfg(feature = "axum")]
@@ -203,6 +209,25 @@ impl Metrics {
     pub fn grpc_layer(&self, grpc: &Grpc) -> Result<GrpcLayer, GrpcError> {
         let layer = grpc.layer(&self.inner.registry)?;
         Ok(if self.inner.enabled { layer } else { GrpcLayer::disabled() })
+    }
+
+    /// Creates a layer that records the requests to one upstream. If metrics are switched off, it passes requests through.
+    ///
+    /// The name must come from the program, and is best the one of the [circuit breaker](mod@crate::circuit_breaker) of the
+    /// upstream. Create one layer for each client, not for each request. See [`client`](crate::client).
+    ///
+    /// # Errors
+    /// Returns an error if the name cannot be the value of a label, see
+    /// [`Client::layer`](crate::client::Client::layer).
+    #[cfg(feature = "client")]
+    #[track_caller]
+    pub fn client_layer(&self, upstream: impl Into<Cow<'static, str>>) -> Result<ClientLayer, ClientError> {
+        let upstream = upstream.into();
+        if self.inner.enabled {
+            return self.inner.client.layer(upstream, &self.inner.registry);
+        }
+        check(&upstream)?;
+        Ok(ClientLayer::disabled())
     }
 
     /// Returns the page as a tower service, to mount it in another way than [`instrument`](Self::instrument) does. It

@@ -179,7 +179,7 @@
 
 #[cfg(feature = "axum")]
 mod endpoint;
-mod middleware;
+pub(crate) mod middleware;
 
 #[cfg(feature = "tls")]
 pub use endpoint::TlsError;

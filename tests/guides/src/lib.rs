@@ -16,6 +16,7 @@ pages! {
     legacy_names: "legacy-names.md"
     observed_values: "observed-values.md"
     other_libraries: "other-libraries.md"
+    outgoing_calls: "outgoing-calls.md"
     renames: "renames.md"
     testing: "testing.md"
     timers: "timers.md"

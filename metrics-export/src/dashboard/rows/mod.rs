@@ -5,6 +5,7 @@ mod functions;
 mod http;
 mod many;
 mod process;
+mod upstreams;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +16,13 @@ use super::panel::{Draw, LARGEST, Panel, legend, rate_unit, unit};
 use crate::histograms::Histogram;
 use crate::metric::{Metric, Role};
 use crate::promql::{Expr, aggregate, call};
-use crate::roles::ROUTE_LABELS;
+use crate::roles::{ROUTE_LABELS, UPSTREAM};
 use crate::scope::{QUANTILES, Scope};
 use breakers::{breakers, open_breakers};
 use functions::functions;
 use http::http;
 use process::process;
+use upstreams::upstreams;
 
 const NONE: &[&str] = &[];
 
@@ -61,6 +63,7 @@ pub(super) fn of(view: &View<'_>, role: Role, title: &str) -> Vec<Row> {
     let panels = match role {
         Role::Http => http(view),
         Role::Function => return functions(view, title),
+        Role::Upstream => upstreams(view),
         Role::Breaker => breakers(view),
         Role::Process => process(view),
         Role::Business | Role::Own => generic(view, role, &[]),
@@ -163,7 +166,7 @@ pub(super) fn generic(view: &View<'_>, role: Role, shown: &[String]) -> Vec<Pane
         .filter(|metric| !shown.contains(&metric.name) && metric.kind != MetricKind::Info && !metric.is_undetermined());
     let panels = rest.map(|metric| {
         let all = metric.label_names();
-        // Routes, and the label values of breakers and processes, are always few.
+        // Routes, upstreams, and the label values of breakers and processes, are always few.
         match role {
             Role::Business | Role::Function => value(scope, metric, &all, &metric.bounded()),
             // The label `metric` has a value for each metric.
@@ -171,6 +174,10 @@ pub(super) fn generic(view: &View<'_>, role: Role, shown: &[String]) -> Vec<Pane
             Role::Http => {
                 let route: Vec<_> = metric.first_of(ROUTE_LABELS).into_iter().collect();
                 value(scope, metric, &route, &route)
+            }
+            Role::Upstream => {
+                let upstream: Vec<_> = metric.first_of(&[UPSTREAM]).into_iter().collect();
+                value(scope, metric, &upstream, &upstream)
             }
             Role::Process => {
                 let by = [vec!["instance"], all].concat();

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Buf as _;
+use bytes::Buf;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -29,7 +29,7 @@ pin_project! {
 }
 
 /// The length was not announced. No body is this long.
-const UNKNOWN: u64 = u64::MAX;
+pub(crate) const UNKNOWN: u64 = u64::MAX;
 
 impl<B: Body> TrackedBody<B> {
     pub(super) fn track(response: Response<B>, mut guard: Guard) -> Response<Self> {
@@ -96,21 +96,7 @@ impl<B: Body> Body for TrackedBody<B> {
         this.guard.begin_read();
         let polled = this.inner.as_mut().poll_frame(cx);
         if this.guard.is_active() {
-            let (mut bytes, mut ended) = (0, None);
-            match &polled {
-                Poll::Ready(Some(Ok(frame))) => {
-                    let data = frame.data_ref().map(|data| data.remaining() as u64);
-                    bytes = data.unwrap_or(0);
-                    // After the last announced byte, servers do not poll again, whether or not the body reports its
-                    // end.
-                    if is_last_frame(data, this.remaining) || this.inner.is_end_stream() {
-                        ended = Some(Outcome::Completed);
-                    }
-                }
-                Poll::Ready(Some(Err(_))) => ended = Some(Outcome::Failed),
-                Poll::Ready(None) => ended = Some(Outcome::Completed),
-                Poll::Pending => {}
-            }
+            let (bytes, ended) = read(&polled, this.remaining, || this.inner.is_end_stream());
             this.guard.end_read(bytes, ended);
         }
         polled
@@ -127,6 +113,26 @@ impl<B: Body> Body for TrackedBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// Returns the bytes that a poll of a body has read, and the reason of its end if it has ended.
+#[inline]
+pub(crate) fn read<D: Buf, E>(
+    polled: &Poll<Option<Result<Frame<D>, E>>>,
+    remaining: &mut u64,
+    is_end_stream: impl FnOnce() -> bool,
+) -> (u64, Option<Outcome>) {
+    match polled {
+        Poll::Ready(Some(Ok(frame))) => {
+            let data = frame.data_ref().map(|data| data.remaining() as u64);
+            // After the last announced byte, readers do not poll again, whether or not the body reports its end.
+            let is_last = is_last_frame(data, remaining) || is_end_stream();
+            (data.unwrap_or(0), is_last.then_some(Outcome::Completed))
+        }
+        Poll::Ready(Some(Err(_))) => (0, Some(Outcome::Failed)),
+        Poll::Ready(None) => (0, Some(Outcome::Completed)),
+        Poll::Pending => (0, None),
     }
 }
 

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 
 /// The reason why a request is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// The response was sent to its end.
     Completed,
     /// The connection switched to another protocol or became a tunnel.
@@ -26,12 +26,12 @@ pub(super) enum Outcome {
 
 /// The end of a request: everything that decides which metrics record it, and with which labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ending {
-    pub(super) outcome: Outcome,
+pub(crate) struct Ending {
+    pub(crate) outcome: Outcome,
     /// The status of the response, if there was one.
-    pub(super) status: Option<StatusCode>,
+    pub(crate) status: Option<StatusCode>,
     /// `true` if the response is a long-lived stream.
-    pub(super) is_stream: bool,
+    pub(crate) is_stream: bool,
 }
 
 impl Ending {
@@ -53,7 +53,7 @@ impl Ending {
 
     /// Returns `true` if the duration is observed. The duration of a cancelled request depends on the client, a stream
     /// lasts as long as its client likes, and an upgraded connection has none.
-    pub(super) fn has_duration(self) -> bool {
+    pub(crate) fn has_duration(self) -> bool {
         !self.is_stream && !matches!(self.outcome, Outcome::Cancelled | Outcome::Upgraded)
     }
 
@@ -65,7 +65,7 @@ impl Ending {
 
     /// Returns `true` if the size of the response body is observed.
     #[inline]
-    pub(super) fn has_size(self) -> bool {
+    pub(crate) fn has_size(self) -> bool {
         self.outcome != Outcome::Upgraded
     }
 
@@ -158,7 +158,7 @@ impl LongLived {
     const CONTENT_TYPES: [&str; 2] = ["text/event-stream", "multipart/x-mixed-replace"];
 
     /// Returns `true` if this response of unknown length is a long-lived stream.
-    pub(super) fn is<B>(response: &Response<B>) -> bool {
+    pub(crate) fn is<B>(response: &Response<B>) -> bool {
         let content_type = || response.headers().get(CONTENT_TYPE)?.to_str().ok()?.split(';').next();
         response.extensions().get::<Self>().is_some()
             || content_type().is_some_and(|essence| {

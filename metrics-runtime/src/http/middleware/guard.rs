@@ -4,15 +4,15 @@
 //! records the request once, in whichever of them it ends.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::{Request, StatusCode};
+use http::Request;
 
 use super::ending::{Ending, Outcome};
 use super::extract::ExtractedValues;
 use super::head::{RequestHead, ResponseHead};
 use super::labels;
 use super::mark::Mark;
+use super::progress::Progress;
 use super::recorder::{FinishedRequest, Series};
 use super::request_body::ReceivedBytes;
 use super::routes::Routes;
@@ -32,21 +32,9 @@ pub(super) struct Guard(Option<Active>);
 struct Active {
     series: Shared<Series>,
     start: Moment,
-    /// The status of the response, once there is one.
-    status: Option<StatusCode>,
-    /// The bytes sent of the response body.
-    response_bytes: u64,
+    progress: Progress,
     extracted: ExtractedValues,
     extra: Option<Box<Extra>>,
-    /// `true` once something has read the response body.
-    is_read: bool,
-    /// `true` if the response is a long-lived stream.
-    is_stream: bool,
-    /// `true` while code of the application runs.
-    running: bool,
-    /// `true` once the body has reported its end to the server. Set through a shared reference, so it is atomic:
-    /// a body stays `Sync` with the guard in it.
-    end_of_stream: AtomicBool,
 }
 
 /// The state that few requests need, boxed to keep [`Guard`] small.
@@ -75,14 +63,9 @@ impl Active {
         Self {
             series,
             start: Moment::now(),
-            status: None,
-            response_bytes: 0,
+            progress: Progress::default(),
             extracted: ExtractedValues::default(),
             extra: None,
-            is_read: false,
-            is_stream: false,
-            running: false,
-            end_of_stream: AtomicBool::new(false),
         }
     }
 
@@ -113,7 +96,7 @@ impl Active {
             start: self.start,
             extracted: &self.extracted,
             request_bytes,
-            response_bytes: self.response_bytes,
+            response_bytes: self.progress.bytes(),
         });
     }
 
@@ -193,7 +176,7 @@ impl Guard {
     #[inline]
     pub(super) fn set_running(&mut self, running: bool) {
         if let Some(active) = &mut self.0 {
-            active.running = running;
+            active.progress.set_running(running);
         }
     }
 
@@ -206,7 +189,7 @@ impl Guard {
             return false;
         }
         let (status, method) = (response.status(), active.series.method());
-        active.status = Some(status);
+        active.progress.set_status(status);
         if active.series.records_more() {
             active.on_response_with_more(response);
         }
@@ -221,8 +204,7 @@ impl Guard {
     #[inline]
     pub(super) fn begin_read(&mut self) {
         if let Some(active) = &mut self.0 {
-            active.is_read = true;
-            active.running = true;
+            active.progress.begin_read();
         }
     }
 
@@ -230,8 +212,7 @@ impl Guard {
     #[inline]
     pub(super) fn end_read(&mut self, bytes: u64, ended: Option<Outcome>) {
         if let Some(active) = &mut self.0 {
-            active.running = false;
-            active.response_bytes = active.response_bytes.saturating_add(bytes);
+            active.progress.end_read(bytes);
             if let Some(outcome) = ended {
                 self.finish(outcome);
             }
@@ -241,14 +222,14 @@ impl Guard {
     /// Notes that the body has reported its end, after which a server may drop it without another poll.
     pub(super) fn note_end_of_stream(&self) {
         if let Some(active) = &self.0 {
-            active.end_of_stream.store(true, Ordering::Relaxed);
+            active.progress.note_end_of_stream();
         }
     }
 
     /// Notes that the response is a long-lived stream.
     pub(super) fn note_stream(&mut self) {
         if let Some(active) = &mut self.0 {
-            active.is_stream = true;
+            active.progress.note_stream();
         }
     }
 
@@ -264,7 +245,7 @@ impl Guard {
 
     fn finish(&mut self, outcome: Outcome) {
         let Some(active) = &self.0 else { return };
-        let ending = Ending { outcome, status: active.status, is_stream: active.is_stream };
+        let ending = active.progress.ending(outcome);
         if active.extra.is_some() || !active.series.record_usual(ending, active.start) {
             active.finish_unusual(ending);
         }
@@ -275,15 +256,7 @@ impl Guard {
     #[cold]
     fn finish_dropped(&mut self) {
         let Some(active) = &mut self.0 else { return };
-        let outcome = if active.running {
-            Outcome::Panicked
-        } else if *active.end_of_stream.get_mut() {
-            Outcome::Completed
-        } else if active.status.is_some() && !active.is_read {
-            Outcome::Unread
-        } else {
-            Outcome::Cancelled
-        };
+        let outcome = active.progress.dropped();
         self.finish(outcome);
     }
 

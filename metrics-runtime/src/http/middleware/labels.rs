@@ -7,7 +7,7 @@ pub(super) const UNMATCHED: &str = "unmatched";
 
 /// The methods of RFC 9110, `PATCH` of RFC 5789, `QUERY`, and OpenTelemetry's value for all other methods. Methods are
 /// case-sensitive.
-pub(super) const METHODS: [&str; 11] =
+pub(crate) const METHODS: [&str; 11] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", OTHER];
 
 /// The method of requests whose method is unknown, and of those beyond the limit whose method a route does not serve.
@@ -19,7 +19,7 @@ const CONNECT: usize = 5;
 /// Returns the index of the method in [`METHODS`]. Clients can send any method, so all unknown ones share the last
 /// index.
 #[inline]
-pub(super) fn method(method: &Method) -> usize {
+pub(crate) fn method(method: &Method) -> usize {
     match *method {
         Method::GET => 0,
         Method::HEAD => HEAD,
@@ -44,14 +44,14 @@ pub(super) fn class(status: &str) -> &'static str {
 
 /// Returns `true` if this response upgrades the connection (RFC 9110, sections 15.2.2 and 9.3.6; RFC 8441).
 #[inline]
-pub(super) fn is_upgrade(method: usize, status: StatusCode) -> bool {
+pub(crate) fn is_upgrade(method: usize, status: StatusCode) -> bool {
     status == StatusCode::SWITCHING_PROTOCOLS || method == CONNECT && status.is_success()
 }
 
 /// Returns `true` if a response to this method with this status has a body. Servers drop the body of any other response
 /// without polling it.
 #[inline]
-pub(super) fn has_body(method: usize, status: StatusCode) -> bool {
+pub(crate) fn has_body(method: usize, status: StatusCode) -> bool {
     !(method == HEAD
         || is_upgrade(method, status)
         || status.is_informational()

@@ -19,6 +19,7 @@ mod mark;
 mod metric;
 #[cfg(feature = "axum")]
 mod probe;
+mod progress;
 mod recorder;
 mod request_body;
 #[cfg(feature = "axum")]
@@ -31,15 +32,27 @@ mod skip;
 mod upgrade;
 
 pub use body::TrackedBody;
+#[cfg(feature = "client")]
+pub(crate) use body::{UNKNOWN, read};
 pub use ending::LongLived;
+#[cfg(feature = "client")]
+pub(crate) use ending::{Ending, Outcome};
 pub use future::ResponseFuture;
 pub use head::{RequestHead, ResponseHead};
+#[cfg(feature = "client")]
+pub(crate) use labels::{METHODS, has_body, is_upgrade, method};
 pub use layer::HttpLayer;
 pub use metric::HttpMetric;
 #[cfg(feature = "axum")]
 pub(crate) use probe::{Matched, RouteProbe};
+#[cfg(feature = "client")]
+pub(crate) use progress::Progress;
+#[cfg(feature = "client")]
+pub(crate) use recorder::known_place;
 pub use request_body::{RequestBody, RequestBodyLayer, RequestBodyService};
 pub use service::HttpService;
 pub use settings::{Http, HttpError};
+#[cfg(feature = "client")]
+pub(crate) use shared::Shared;
 pub use skip::{Skip, SkipService};
 pub use upgrade::OpenUpgrade;

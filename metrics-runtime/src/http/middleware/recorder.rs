@@ -39,7 +39,7 @@ struct CachedSeries(OnceLock<Option<Place>>);
 
 /// Returns the place of the series with these values. The program bounds their number, so the limit of series does not
 /// apply, and the series gets its shards at once.
-fn known_place<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
+pub(crate) fn known_place<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
     family.known_series(values).spread();
     family.number(values)
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 ///
 /// Every request clones one and drops it again. With a reference count, all cores would write to the same cache line.
 /// Values of the global registry live until the process exits anyway, so they are leaked and not counted.
-pub(super) enum Shared<T: 'static> {
+pub(crate) enum Shared<T: 'static> {
     Static(&'static T),
     Counted(Arc<T>),
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(value: T, is_static: bool) -> Self {
+    pub(crate) fn new(value: T, is_static: bool) -> Self {
         if is_static { Self::Static(Box::leak(Box::new(value))) } else { Self::Counted(Arc::new(value)) }
     }
 

@@ -1,0 +1,91 @@
+//! The response body of the layer.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::cause::{ByError, FindCause};
+use super::guard::Guard;
+use crate::http::LongLived;
+use crate::http::middleware::{Outcome, UNKNOWN, read};
+
+pin_project! {
+    /// The response body of [`ClientService`](super::ClientService): passes the inner body on unchanged, and records the
+    /// request when the body ends or is dropped.
+    #[derive(Debug)]
+    pub struct ResponseBody<B, C = ByError> {
+        #[pin]
+        inner: B,
+        guard: Guard,
+        cause: C,
+        // The number of bytes to come, or `UNKNOWN`.
+        remaining: u64,
+    }
+}
+
+impl<B: Body, C> ResponseBody<B, C> {
+    /// Records the head of the response, and the whole response if no body follows.
+    pub(super) fn track(response: Response<B>, mut guard: Guard, cause: C) -> Response<Self> {
+        let mut remaining = UNKNOWN;
+        let has_body = guard.on_response(response.status());
+        if guard.is_active() {
+            let is_pending = has_body && {
+                let body = response.body();
+                // The methods of the body are code of the client.
+                guard.run(|| {
+                    remaining = body.size_hint().exact().unwrap_or(UNKNOWN);
+                    remaining != 0 && !body.is_end_stream()
+                })
+            };
+            if !is_pending {
+                guard.complete();
+            } else if remaining == UNKNOWN && LongLived::is(&response) {
+                guard.note_stream();
+            }
+        }
+        response.map(|inner| Self { inner, guard, cause, remaining })
+    }
+}
+
+impl<B: Default, C: Default> Default for ResponseBody<B, C> {
+    fn default() -> Self {
+        Self { inner: B::default(), guard: Guard::default(), cause: C::default(), remaining: UNKNOWN }
+    }
+}
+
+impl<B: Body, C: FindCause<B::Error>> Body for ResponseBody<B, C> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let mut this = self.project();
+        this.guard.begin_read();
+        let polled = this.inner.as_mut().poll_frame(cx);
+        if this.guard.is_active() {
+            let (bytes, ended) = read(&polled, this.remaining, || this.inner.is_end_stream());
+            this.guard.end_read(bytes);
+            match (&polled, ended) {
+                (Poll::Ready(Some(Err(error))), _) => this.guard.fail(error, &*this.cause),
+                (_, Some(Outcome::Completed)) => this.guard.complete(),
+                _ => {}
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let ended = self.inner.is_end_stream();
+        if ended {
+            // A body can end without another frame, and its reader then drops it after this call.
+            self.guard.note_end_of_stream();
+        }
+        ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
