@@ -87,7 +87,6 @@ pub(crate) fn commands() -> Result<Vec<Vec<String>>, String> {
         command.into_iter().map(str::to_owned).collect()
     };
     Ok(vec![
-        command("check", &["--workspace"]),
         command("check", &["--workspace", "--features", &features.join(",")]),
         command("test", &["--package", USER, "--lib"]),
     ])

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{fmt, fs};
+use std::{fmt, fs, thread};
 
 use crate::steps::{Cargo, Step};
 use crate::{cargo, setup};
@@ -54,18 +54,40 @@ impl fmt::Display for Tests {
 ///
 /// # Errors
 /// Returns the failed step: its title, its command, and the reason.
-pub(crate) fn all(steps: &[&Step], env: &[(&str, impl AsRef<OsStr>)]) -> Result<Tests, String> {
+pub(crate) fn all(steps: &[&Step], env: &[(&str, impl AsRef<OsStr> + Sync)]) -> Result<Tests, String> {
     let mut total = Tests::default();
-    for (index, step) in steps.iter().enumerate() {
-        let title = format!("{}/{} {}", index + 1, steps.len(), step.name);
-        println!("\n==> {title}");
-        let started = Instant::now();
-        let done = step.commands().and_then(|commands| run_all(step, &commands, env, &mut total));
-        let took = clock(started.elapsed());
-        done.map_err(|reason| format!("step {title}, after {took}: {reason}"))?;
-        println!("<== {title}: ok in {took}");
+    let titles = (1..).zip(steps).map(|(number, step)| format!("{number}/{} {}", steps.len(), step.name));
+    let numbered: Vec<_> = titles.zip(steps.iter().copied()).collect();
+    for together in numbered.chunk_by(|(_, step), _| step.beside_next) {
+        total.add(at_once(together, env)?);
     }
     Ok(total)
+}
+
+/// Runs steps at the same time.
+fn at_once(steps: &[(String, &Step)], env: &[(&str, impl AsRef<OsStr> + Sync)]) -> Result<Tests, String> {
+    thread::scope(|scope| {
+        let running: Vec<_> = steps.iter().map(|(title, step)| scope.spawn(|| one(title, step, env))).collect();
+        let done = running.into_iter().map(|step| step.join().unwrap_or_else(|_| Err("panicked".to_owned())));
+        // All of them end before the first failure is reported.
+        let done: Vec<_> = done.collect();
+        let mut total = Tests::default();
+        for tests in done {
+            total.add(tests?);
+        }
+        Ok(total)
+    })
+}
+
+fn one(title: &str, step: &Step, env: &[(&str, impl AsRef<OsStr>)]) -> Result<Tests, String> {
+    println!("\n==> {title}");
+    let started = Instant::now();
+    let mut tests = Tests::default();
+    let done = step.commands().and_then(|commands| run_all(step, &commands, env, &mut tests));
+    let took = clock(started.elapsed());
+    done.map_err(|reason| format!("step {title}, after {took}: {reason}"))?;
+    println!("<== {title}: ok in {took}");
+    Ok(tests)
 }
 
 impl Step {
@@ -200,6 +222,7 @@ mod tests {
             cargo: Cargo::One("test --test off"),
             env: &[("BLESS", "1")],
             cfg: Some("metrics_off"),
+            beside_next: false,
             tests: true,
         };
         let commands = off.commands().expect("the command is constant");

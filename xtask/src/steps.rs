@@ -10,6 +10,8 @@ pub(crate) struct Step {
     /// A `--cfg` for the crates of this workspace. Their dependencies are those of the other steps, which `RUSTFLAGS`
     /// would build anew.
     pub(crate) cfg: Option<&'static str>,
+    /// `true` if the step runs at the same time as the one after it, which has a target folder of its own.
+    pub(crate) beside_next: bool,
     /// `true` if the step runs tests. They are counted, and a step without any test fails.
     pub(crate) tests: bool,
 }
@@ -23,7 +25,7 @@ pub(crate) enum Cargo {
     Many(fn() -> Result<Vec<Vec<String>>, String>),
 }
 
-const PLAIN: Step = Step { name: "", cargo: Cargo::One(""), env: &[], cfg: None, tests: false };
+const PLAIN: Step = Step { name: "", cargo: Cargo::One(""), env: &[], cfg: None, beside_next: false, tests: false };
 
 const TESTS: Step = Step { tests: true, ..PLAIN };
 
@@ -34,7 +36,8 @@ pub(crate) const STEPS: &[Step] = &[
         cargo: Cargo::One("clippy --workspace --all-targets --all-features -- -D warnings"),
         ..PLAIN
     },
-    Step { name: "each feature", cargo: Cargo::Many(features::commands), ..PLAIN },
+    // Both of these use little more than one processor.
+    Step { name: "each feature", cargo: Cargo::Many(features::commands), beside_next: true, ..PLAIN },
     Step { name: "minimal versions", cargo: Cargo::Many(minimal_versions::commands), ..PLAIN },
     // Unit, integration and compile-fail tests. They include the examples run as services, and checks by a real
     // Prometheus, promtool and the reference parsers. With the features that only add to the others, so that the builds
