@@ -165,6 +165,7 @@
 //! | `zstd` | pages in zstd, by the C library |
 //! | `http` | the middleware of [`http`] for any tower service, without axum. Responses, status codes and tuples with them implement [`Classify`]; methods and status codes implement [`LabelValue`](trait@LabelValue). Includes `tower` |
 //! | `client` | `client`: the layer for outgoing requests of tower clients, such as those of hyper-util and tonic; includes `http` |
+//! | `grpc` | `grpc`: the layers for servers and clients of tonic 0.14; includes `http` |
 //! | `reqwest` | the layer for clients of the crate `reqwest` 0.13; includes `client` |
 //! | `tower` | with `circuit-breaker`, `circuit_breaker::CircuitBreakerLayer` |
 //! | `failsafe` | the circuit breakers of the crate `failsafe` on the page; includes `circuit-breaker` |
