@@ -804,17 +804,17 @@ pub fn metrics(args: TokenStream, item: TokenStream) -> TokenStream {
 /// use metrics_runtime::test::Scope;
 /// use metrics_runtime::{assert_metric, assert_no_metric, track};
 ///
-/// #[track(name = "login", labels(tenant = tenant))]
-/// async fn login(tenant: &str, password: &str) -> Result<(), String> {
+/// #[track(name = "sign_in", labels(tenant = tenant))]
+/// async fn sign_in(tenant: &str, password: &str) -> Result<(), String> {
 ///     if password == "secret" { Ok(()) } else { Err("wrong password".into()) }
 /// }
 ///
 /// #[metrics_runtime::test]
-/// async fn failed_logins_are_counted(metrics: Scope) {
-///     login("acme", "guess").await.unwrap_err();
-///     assert_metric!(metrics, login_total { tenant = "acme", status = "error" } == 1);
-///     assert_metric!(metrics, login_duration_seconds { tenant = "acme" } count == 1, sum < 0.5);
-///     assert_no_metric!(metrics, login_total { status = "panic" } > 0);
+/// async fn failed_attempts_are_counted(metrics: Scope) {
+///     sign_in("acme", "guess").await.unwrap_err();
+///     assert_metric!(metrics, sign_in_total { tenant = "acme", status = "error" } == 1);
+///     assert_metric!(metrics, sign_in_duration_seconds { tenant = "acme" } count == 1, sum < 0.5);
+///     assert_no_metric!(metrics, sign_in_total { status = "panic" } > 0);
 /// }
 /// ```
 ///
