@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use super::cause::Cause;
 use crate::exemplars;
-use crate::family::{Family, Metric};
-use crate::http::middleware::{Ending, METHODS, Outcome, known_place};
+use crate::family::{Family, KnownSeries, Metric};
+use crate::http::middleware::{Ending, METHODS, Outcome};
 use crate::metric::{Counter, Histogram, InFlight, Moment, Thread};
 
 /// The families of a layer, `None` for each metric that is switched off.
@@ -60,21 +60,17 @@ pub(super) struct Upstream {
     methods: [OnceLock<Box<Places>>; METHODS.len()],
 }
 
-/// The place of a series in its family, once it is used.
-#[derive(Default)]
-struct Place(OnceLock<Option<u32>>);
-
 /// The places of the series of one method.
 #[derive(Default)]
 struct Places {
-    requests: [Place; STATUSES.len()],
-    duration: Place,
-    errors: [Place; CAUSES.len()],
-    in_flight: Place,
-    first_byte: Place,
-    retries: Place,
-    request_size: Place,
-    response_size: Place,
+    requests: [KnownSeries; STATUSES.len()],
+    duration: KnownSeries,
+    errors: [KnownSeries; CAUSES.len()],
+    in_flight: KnownSeries,
+    first_byte: KnownSeries,
+    retries: KnownSeries,
+    request_size: KnownSeries,
+    response_size: KnownSeries,
 }
 
 /// A request that is over.
@@ -130,13 +126,11 @@ impl Upstream {
     fn series<'f, M: Metric, const N: usize>(
         &self,
         family: Option<&'f Family<M>>,
-        place: &Place,
+        place: &KnownSeries,
         method: usize,
         further: [&str; N],
     ) -> Option<&'f M> {
-        let family = family?;
-        let place = place.0.get_or_init(|| known_place(family, &self.values(method, further)));
-        family.numbered((*place)?)
+        place.get(family?, || self.values(method, further))
     }
 
     pub(super) fn enter(&self, method: usize) {

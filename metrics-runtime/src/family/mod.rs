@@ -8,6 +8,8 @@ mod any;
 pub(crate) mod computed;
 mod created;
 mod exemplars;
+#[cfg(any(feature = "client", feature = "grpc"))]
+mod known;
 mod labelled;
 mod limit;
 mod metric;
@@ -19,6 +21,8 @@ mod series;
 mod table;
 
 pub(crate) use any::{AnyFamily, Owner, visit};
+#[cfg(any(feature = "client", feature = "grpc"))]
+pub(crate) use known::KnownSeries;
 pub use labelled::Labelled;
 pub(crate) use limit::{DEFAULT_SERIES_LIMIT, KNOWN_SERIES_LIMIT, Shared, SharedLimit};
 pub use metric::{Info, Metric};
@@ -371,6 +375,14 @@ impl<M: Metric> Family<M> {
     #[inline]
     pub(crate) fn known_series(&self, values: &[&str]) -> &M {
         self.held(values, OpenLabels::NONE).unwrap_or_else(|| self.overflow_among(values, OpenLabels::NONE))
+    }
+
+    /// Returns the number of the series of values that the program bounds. The limit of series does not apply, and the
+    /// series gets its shards at once.
+    #[cfg(feature = "http")]
+    pub(crate) fn known_number(&self, values: &[&str]) -> Option<u32> {
+        self.known_series(values).spread();
+        self.number(values)
     }
 
     /// Returns the overflow series whose labels all have the value `_overflow`. Every call counts one look-up.

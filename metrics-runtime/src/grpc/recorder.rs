@@ -1,13 +1,12 @@
 //! The series of each method.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
 use tonic::Code;
 
 use super::families::{Families, Side};
 use super::methods::{COMMON, Method};
-use crate::family::{Family, Metric};
+use crate::family::{Family, KnownSeries, Metric};
 use crate::metric::{Counter, Moment};
 use crate::schema::CODES;
 
@@ -25,26 +24,16 @@ pub(super) struct Recorder {
 /// The labels of a method, and the places of its series.
 struct MethodSeries {
     labels: [String; 3],
-    started: Place,
-    received: Place,
-    sent: Place,
-    seconds: Place,
-    handled: [Place; CODES.len()],
+    started: KnownSeries,
+    received: KnownSeries,
+    sent: KnownSeries,
+    seconds: KnownSeries,
+    handled: [KnownSeries; CODES.len()],
 }
 
-/// The cached number of a series in its family.
-#[derive(Default)]
-struct Place(OnceLock<Option<u32>>);
-
-impl Place {
-    /// Returns the series with these values, which the program bounds.
-    fn series<'f, M: Metric>(&self, family: &'f Family<M>, values: &[&str]) -> &'f M {
-        let number = self.0.get_or_init(|| {
-            family.known_series(values).spread();
-            family.number(values)
-        });
-        number.and_then(|number| family.numbered(number)).unwrap_or_else(|| family.known_series(values))
-    }
+/// Returns the series with these values.
+fn kept<'f, M: Metric>(place: &KnownSeries, family: &'f Family<M>, values: &[&str]) -> &'f M {
+    place.get(family, || values).unwrap_or_else(|| family.known_series(values))
 }
 
 const UNKNOWN: &str = "unknown";
@@ -86,10 +75,10 @@ impl Recorder {
     fn declare(&self, method: usize) {
         let (series, families) = (&self.series[method], &self.families);
         let values = series.values();
-        series.started.series(&families.started, &values);
-        series.received.series(&families.received, &values);
-        series.sent.series(&families.sent, &values);
-        series.seconds.series(&families.seconds, &values);
+        kept(&series.started, &families.started, &values);
+        kept(&series.received, &families.received, &values);
+        kept(&series.sent, &families.sent, &values);
+        kept(&series.seconds, &families.seconds, &values);
         self.handled(method, Code::Ok);
     }
 
@@ -100,22 +89,22 @@ impl Recorder {
 
     pub(super) fn start(&self, method: usize) {
         let series = &self.series[method];
-        series.started.series(&self.families.started, &series.values()).inc();
+        kept(&series.started, &self.families.started, &series.values()).inc();
     }
 
     pub(super) fn receive(&self, method: usize, messages: u64) {
         let series = &self.series[method];
-        series.received.series(&self.families.received, &series.values()).inc_by(messages);
+        kept(&series.received, &self.families.received, &series.values()).inc_by(messages);
     }
 
     pub(super) fn send(&self, method: usize, messages: u64) {
         let series = &self.series[method];
-        series.sent.series(&self.families.sent, &series.values()).inc_by(messages);
+        kept(&series.sent, &self.families.sent, &series.values()).inc_by(messages);
     }
 
     pub(super) fn handle(&self, method: usize, code: Code, start: Moment) {
         let series = &self.series[method];
-        series.seconds.series(&self.families.seconds, &series.values()).observe_nanos(start.elapsed_nanos());
+        kept(&series.seconds, &self.families.seconds, &series.values()).observe_nanos(start.elapsed_nanos());
         self.handled(method, code).inc();
     }
 
@@ -124,6 +113,6 @@ impl Recorder {
         let [kind, service, name] = series.values();
         // Every code of tonic has a name.
         let code = (code as usize).min(CODES.len() - 1);
-        series.handled[code].series(&self.families.handled, &[kind, service, name, CODES[code]])
+        kept(&series.handled[code], &self.families.handled, &[kind, service, name, CODES[code]])
     }
 }

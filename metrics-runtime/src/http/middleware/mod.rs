@@ -47,8 +47,6 @@ pub use metric::HttpMetric;
 pub(crate) use probe::{Matched, RouteProbe};
 #[cfg(feature = "client")]
 pub(crate) use progress::Progress;
-#[cfg(feature = "client")]
-pub(crate) use recorder::known_place;
 pub use request_body::{RequestBody, RequestBodyLayer, RequestBodyService};
 pub use service::HttpService;
 pub use settings::{Http, HttpError};

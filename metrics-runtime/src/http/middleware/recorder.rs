@@ -37,13 +37,6 @@ struct Place {
 #[derive(Default)]
 struct CachedSeries(OnceLock<Option<Place>>);
 
-/// Returns the place of the series with these values. The program bounds their number, so the limit of series does not
-/// apply, and the series gets its shards at once.
-pub(crate) fn known_place<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
-    family.known_series(values).spread();
-    family.number(values)
-}
-
 /// Returns the place of the series with these values, or `None` if it is new and the limit is reached.
 fn limited_place<M: Metric>(family: &Family<M>, values: &[&str]) -> Option<u32> {
     let number = family.number(values)?;
@@ -59,7 +52,7 @@ fn stored<M: Metric>(
     is_open: bool,
 ) -> Option<StoredSeries<M>> {
     let Some(of_recorder) = family(&recorder.families) else { return Some(StoredSeries::None) };
-    let place = if is_open { limited_place(of_recorder, values) } else { known_place(of_recorder, values) };
+    let place = if is_open { limited_place(of_recorder, values) } else { of_recorder.known_number(values) };
     let number = place?;
     let of_program = if let Shared::Static(recorder) = recorder { family(&recorder.families) } else { None };
     let series = of_program.and_then(|family| family.numbered(number));
@@ -258,12 +251,12 @@ impl Series {
         let values = |endpoint| [METHODS[self.method], endpoint].into_iter().chain(further.iter().copied());
         let values = |endpoint| values(endpoint).collect::<Vec<_>>();
         let (number, is_beyond) = match self.origin {
-            Origin::Router => (known_place(family, &values(&self.endpoint))?, false),
+            Origin::Router => (family.known_number(&values(&self.endpoint))?, false),
             Origin::Extracted => match limited_place(family, &values(&self.endpoint)) {
                 Some(number) => (number, false),
-                None => (known_place(family, &values(OVERFLOW))?, true),
+                None => (family.known_number(&values(OVERFLOW))?, true),
             },
-            Origin::Overflow => (known_place(family, &values(OVERFLOW))?, true),
+            Origin::Overflow => (family.known_number(&values(OVERFLOW))?, true),
         };
         Some(Place { number, is_beyond })
     }
