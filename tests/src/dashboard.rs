@@ -50,15 +50,15 @@ pub fn opened(dashboard: &Value) -> Value {
     opened
 }
 
-/// Returns the panels of the [`opened`] dashboard with their queries for all instances of a job, over windows of twenty
-/// seconds.
+/// Returns the panels of the [`opened`] dashboard with their queries for these instances of a job, a regular expression,
+/// over windows of twenty seconds.
 #[must_use]
-pub fn panels(dashboard: &Value, job: &str) -> Vec<(Value, Vec<String>)> {
+pub fn panels(dashboard: &Value, job: &str, instances: &str) -> Vec<(Value, Vec<String>)> {
     let opened = opened(dashboard);
     let panels = list(&opened["panels"]).filter(|panel| panel["type"] != "row").map(|panel| {
         let queries = list(&panel["targets"]).map(|target| {
             let query = string(&target["expr"]).replace("$__rate_interval", "20s").replace("$job", job);
-            query.replace("$instance", ".+").replace("$route", ".+")
+            query.replace("$instance", instances).replace("$route", ".+")
         });
         (panel.clone(), queries.collect())
     });

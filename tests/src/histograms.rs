@@ -37,7 +37,7 @@ impl Queries {
     #[must_use]
     pub fn of_dashboards([classic, native, both]: [&Value; 3], job: &str) -> Self {
         let queries = |dashboard| {
-            let queries = panels(dashboard, job).into_iter().flat_map(|(panel, queries)| {
+            let queries = panels(dashboard, job, ".+").into_iter().flat_map(|(panel, queries)| {
                 let is_heatmap = panel["type"] == "heatmap";
                 if is_heatmap { vec![format!("group({})", queries.join(" or "))] } else { queries }
             });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::client::Client;
-use tests::dashboard::opened;
+use tests::dashboard;
 use tests::engines::Engines;
 use tests::page::Page;
 use tests::prometheus::{Server, Target};
@@ -70,17 +70,7 @@ pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
 pub(crate) fn panels(dashboard: &Value, example: &Example, instances: &[&Service]) -> Vec<(Value, Vec<String>)> {
     let addresses: Vec<_> = instances.iter().map(|instance| instance.address().to_string()).collect();
     let all = format!("({})", addresses.join("|").replace('.', "\\\\."));
-    let dashboard = opened(dashboard);
-    let panels = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
-    let panels = panels.map(|panel| {
-        let targets = panel["targets"].as_array().unwrap().iter();
-        let queries = targets.map(|target| {
-            let query = target["expr"].as_str().unwrap().replace("$__rate_interval", "20s");
-            query.replace("$instance", &all).replace("$job", example.name).replace("$route", ".+")
-        });
-        (panel.clone(), queries.collect())
-    });
-    panels.collect()
+    dashboard::panels(dashboard, example.name, &all)
 }
 
 fn queries(example: &Example, instances: &[&Service]) -> BTreeMap<String, Vec<String>> {
