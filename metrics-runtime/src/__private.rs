@@ -56,7 +56,7 @@ pub mod preset {
     pub use crate::instrument::preset::*;
 }
 
-/// What `#[metrics_runtime::test]` and the assertions of tests name.
+/// The names that `#[metrics_runtime::test]` and the assertions of tests use.
 #[cfg(feature = "test")]
 pub mod test {
     pub use crate::test::eventually::eventually;

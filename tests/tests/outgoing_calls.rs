@@ -103,7 +103,7 @@ impl Recorded {
     }
 }
 
-/// What a server does with a connection once it has read the head of a request.
+/// The answer of a server to a connection of which it has read the head of a request.
 #[derive(Clone)]
 enum Answer {
     /// Sends this, and closes the connection.

@@ -63,7 +63,7 @@ impl Counter {
 
     fn of_histogram(&self, histogram: &Histogram, target: Target<'_>, window: &str, scope: &Scope) -> Expr {
         let is_joined = scope.form(histogram) == Histograms::Both;
-        // Where the stored form changes, a series is born that is not new.
+        // A change of the stored form gives birth to a series that is not new.
         let before = is_joined.then(|| scope.now(Measure::Count(histogram.clone())).offset(window));
         scope.each_form(histogram, |form| {
             if form.is_native(histogram) {

@@ -260,7 +260,7 @@ pub(crate) enum Observed {
     Whole,
     /// The sum has overflowed, so [`DurationShard::carry`] must be called.
     Carry,
-    /// Nothing was added, so [`DurationShard::observe_slowly`] must be called.
+    /// The duration was not added, so [`DurationShard::observe_slowly`] must be called.
     Nothing,
 }
 

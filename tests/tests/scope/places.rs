@@ -1,4 +1,4 @@
-//! What records into a scope, and what does not.
+//! The places that record into a scope, and those that do not.
 
 use std::pin::pin;
 use std::sync::mpsc;

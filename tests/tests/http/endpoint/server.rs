@@ -237,7 +237,7 @@ async fn a_shutdown_waits_for_active_scrapes_and_closes_all_other_connections_at
     // A page that is not read to its end.
     let mut reading = connect(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n").await;
     reading.read_exact(&mut [0; 12]).await.expect("a response");
-    // Nothing, the beginning of a request, and that of a second one.
+    // No byte, the beginning of a request, and that of a second one.
     let idle = [connect(b"").await, connect(b"GET /metrics HTTP/1.1\r\nhost: ").await];
     let mut kept = connect(b"GET /health HTTP/1.1\r\nhost: a\r\n\r\nGET /metrics HTTP/1.1\r\nhost: ").await;
     let mut health = Vec::new();

@@ -169,7 +169,7 @@ async fn handshakes_that_never_end_do_not_block_others_and_time_out() {
     let mut stalled = Vec::new();
     for i in 0..600 {
         let mut stream = TcpStream::connect(server.address()).await.expect("the server listens");
-        // Nothing, the beginning of a record, and a record without its end.
+        // No byte, the beginning of a record, and a record without its end.
         let _ = stream.write_all([&b""[..], &[22], &[22, 3, 1, 64, 0, 1, 0, 63, 252, 3, 3]][i % 3]).await;
         stalled.push(stream);
     }
@@ -185,7 +185,7 @@ async fn a_shutdown_does_not_wait_for_handshakes() {
     let authority = Authority::new();
     let server = serve(with_tls(&authority.sign("server"))).await;
     let mut stalled = Vec::new();
-    // Nothing, the beginning of a record, and a record without its end.
+    // No byte, the beginning of a record, and a record without its end.
     for bytes in [&b""[..], &[22], &[22, 3, 1, 64, 0, 1, 0, 63, 252, 3, 3]] {
         let mut stream = TcpStream::connect(server.address()).await.expect("the server listens");
         stream.write_all(bytes).await.expect("sent");
