@@ -58,7 +58,7 @@ impl Config {
     /// # Errors
     /// Returns an error if a variable has an invalid value.
     pub(crate) fn from_env() -> Result<Self, EnvError> {
-        let vault = match (url("SIGMAVAULT_URL")?, env::text("SIGMAVAULT_DIR")?) {
+        let vault = match (env::url("SIGMAVAULT_URL")?, env::text("SIGMAVAULT_DIR")?) {
             (Some(url), None) => sigmavault::Location::Url(url),
             (None, Some(folder)) => sigmavault::Location::Folder(PathBuf::from(folder)),
             (None, None) => sigmavault::Location::Folder(std::env::temp_dir().join("neurectomy-files")),
@@ -72,7 +72,7 @@ impl Config {
         Ok(Self {
             environment: env::label("NEURECTOMY_ENVIRONMENT", "development")?,
             cluster: env::label("NEURECTOMY_CLUSTER", "local")?,
-            ryot_url: url("RYOT_URL")?,
+            ryot_url: env::url("RYOT_URL")?,
             ryot_model: env::text("RYOT_MODEL")?.unwrap_or_else(|| "ryot-tiny".to_owned()),
             ryot_api_key: env::text("RYOT_API_KEY")?,
             ryot_timeout: env::seconds("RYOT_TIMEOUT", Duration::from_secs(30))?,
@@ -89,11 +89,4 @@ impl Config {
             patience: env::client_timeout()?,
         })
     }
-}
-
-fn url(name: &'static str) -> Result<Option<Url>, EnvError> {
-    let Some(text) = env::text(name)? else {
-        return Ok(None);
-    };
-    Url::parse(&text).map(Some).map_err(|error| EnvError { name, problem: format!("`{text}` is not a URL: {error}") })
 }

@@ -4,15 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use examples::traffic::{self, base_url};
 use rand::RngExt as _;
 use rand::seq::{IndexedRandom as _, IteratorRandom as _};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
-use tokio::time::MissedTickBehavior;
-
-/// The maximum number of concurrent requests. Beyond it, new requests wait.
-const MAX_CONCURRENT_REQUESTS: usize = 256;
 
 /// The maximum number of keys, and of sessions. Beyond it, the oldest is revoked or ended.
 const MAX_HELD: usize = 8;
@@ -71,33 +67,15 @@ struct Traffic {
 pub(crate) async fn send(address: SocketAddr, rate: u32) -> Result<(), reqwest::Error> {
     let http = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
     let traffic = Arc::new(Traffic { http, base_url: base_url(address), held: Mutex::default() });
-    let slots = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
-    let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
-    // Do not catch up after a pause, which would send a burst.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return Ok(());
-        };
+    traffic::send(rate, || {
         let traffic = Arc::clone(&traffic);
-        tokio::spawn(async move {
+        async move {
             // Errors are ignored here: the metrics of the service show them.
             let _ = traffic.perform(random_step()).await;
-            drop(slot);
-        });
-    }
-}
-
-/// Returns the URL for requests to a listener on `address`. The unspecified address is replaced by the loopback
-/// address.
-fn base_url(address: SocketAddr) -> String {
-    let port = address.port();
-    match address {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("http://127.0.0.1:{port}"),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("http://[::1]:{port}"),
-        address => format!("http://{address}"),
-    }
+        }
+    })
+    .await;
+    Ok(())
 }
 
 fn random_step() -> Step {
@@ -209,18 +187,6 @@ fn field(answer: &Value, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_unspecified_address_is_replaced_by_the_loopback_address() {
-        for (address, expected) in [
-            ("0.0.0.0:80", "http://127.0.0.1:80"),
-            ("[::]:80", "http://[::1]:80"),
-            ("127.0.0.1:8000", "http://127.0.0.1:8000"),
-            ("[::1]:8000", "http://[::1]:8000"),
-        ] {
-            assert_eq!(base_url(address.parse().expect("an address")), expected);
-        }
-    }
 
     #[test]
     fn the_oldest_is_returned_beyond_the_limit() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use metrics_runtime::MAX_LABEL_VALUE_BYTES;
+use url::Url;
 
 use crate::log::excerpt;
 
@@ -52,6 +53,26 @@ pub fn seconds(name: &'static str, default: Duration) -> Result<Duration, EnvErr
             problem: format!("`{value}` is not a number of seconds above zero, such as 2.5"),
         }),
     }
+}
+
+/// Returns the value of the variable `name` as a URL, or `None` if it is unset.
+///
+/// # Errors
+/// Returns an error if the value is not a URL.
+pub fn url(name: &'static str) -> Result<Option<Url>, EnvError> {
+    text(name)?.map(|value| parse_url(name, &value)).transpose()
+}
+
+/// Returns the value of the variable `name` as a URL, or the URL `default` if it is unset.
+///
+/// # Errors
+/// Returns an error if the value is not a URL.
+pub fn url_or(name: &'static str, default: &str) -> Result<Url, EnvError> {
+    parse_url(name, text(name)?.as_deref().unwrap_or(default))
+}
+
+fn parse_url(name: &'static str, value: &str) -> Result<Url, EnvError> {
+    Url::parse(value).map_err(|error| EnvError { name, problem: format!("`{value}` is not a URL: {error}") })
 }
 
 /// Returns the value of the variable `name` as the value of a label, or `default` if it is unset.

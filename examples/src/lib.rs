@@ -8,6 +8,8 @@
 //! - [`log`]: lines on stderr.
 //! - [`mod@env`]: environment variables. An empty value counts as unset, an invalid one is an error.
 //! - [`secret`]: random identifiers that cannot be guessed.
+//! - [`upstream`]: HTTP clients of other services.
+//! - [`traffic`]: requests of a service to itself.
 
 pub mod body;
 pub mod env;
@@ -17,3 +19,5 @@ pub mod log;
 pub mod run;
 pub mod secret;
 pub mod serve;
+pub mod traffic;
+pub mod upstream;

@@ -73,9 +73,7 @@ pub async fn serve_metrics(metrics: &Metrics) -> Result<Option<Server>, ServeErr
 /// Returns an error if the signal handlers cannot be installed, or if the address of the listener is unknown.
 pub async fn serve(listener: TcpListener, app: Router, patience: Duration) -> io::Result<()> {
     let mut signals = Signals::new()?;
-    let address = listener.local_addr()?;
-    // An error is ignored: stdout may be closed.
-    let _ = writeln!(io::stdout(), "listening on http://{address}");
+    announce(listener.local_addr()?);
 
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
@@ -102,15 +100,14 @@ pub async fn serve(listener: TcpListener, app: Router, patience: Duration) -> io
         }
     }
     drop(listener);
-    tokio::select! {
-        () = graceful.shutdown() => return Ok(()),
-        // A client that never completes its request must not block the shutdown.
-        () = tokio::time::sleep(SHUTDOWN_TIMEOUT) => {}
-        // A second signal stops the service at once.
-        () = signals.next() => {}
-    }
-    log::line("stopped with requests in progress");
+    signals.drain(graceful.shutdown()).await;
     Ok(())
+}
+
+/// Prints to stdout that the service accepts requests.
+pub fn announce(address: SocketAddr) {
+    // An error is ignored: stdout may be closed.
+    let _ = writeln!(io::stdout(), "listening on http://{address}");
 }
 
 /// Returns the future of a connection.
@@ -135,19 +132,25 @@ fn connection(
 
 /// The signals SIGINT and SIGTERM. They are caught from construction on, so that none is lost before the first poll.
 #[cfg(unix)]
-struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    /// Catches the signals.
+    ///
+    /// # Errors
+    /// Returns an error if the handlers cannot be installed.
+    pub fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    /// Waits for a signal.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -155,19 +158,40 @@ impl Signals {
     }
 }
 
+/// The signal of Ctrl-C.
 #[cfg(not(unix))]
-struct Signals;
+#[derive(Debug)]
+pub struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
+    /// Catches the signal.
+    ///
+    /// # Errors
+    /// Returns no error.
     #[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
-    fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         Ok(Self)
     }
 
-    async fn next(&mut self) {
+    /// Waits for the signal.
+    pub async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+impl Signals {
+    /// Waits for the end of the requests in progress, after a first signal.
+    pub async fn drain(&mut self, requests: impl Future<Output = ()>) {
+        tokio::select! {
+            () = requests => return,
+            // A client that never completes its request must not block the shutdown.
+            () = tokio::time::sleep(SHUTDOWN_TIMEOUT) => {}
+            // A second signal stops the service at once.
+            () = self.next() => {}
+        }
+        log::line("stopped with requests in progress");
     }
 }

@@ -2,7 +2,7 @@
 //! parsers, and slowhttptest.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -198,16 +198,6 @@ fn slow_clients_do_not_block_other_scrapes() {
     assert_eq!(client.get("/health").expect(200).text(), "ok\n");
 }
 
-/// Returns the address of the metrics page that Neurectomy prints.
-fn announced(service: &Service) -> SocketAddr {
-    wait::until("the address of the metrics", || {
-        let stdout = service.stdout();
-        let url = stdout.lines().find_map(|line| line.strip_prefix("metrics on "))?;
-        let (_, rest) = url.split_once("://")?;
-        Some(rest.strip_suffix("/metrics")?.parse().unwrap())
-    })
-}
-
 fn start(env: &[(&str, &str)]) -> Service {
     let env: Vec<_> = [("SIGMAVAULT_URL", "memory:///")].iter().chain(env).copied().collect();
     Service::start(NEURECTOMY, &["--listen", "127.0.0.1:0"], &env)
@@ -216,7 +206,7 @@ fn start(env: &[(&str, &str)]) -> Service {
 #[test]
 fn neurectomy_serves_its_metrics_on_a_separate_address() {
     let service = start(&[("METRICS_LISTEN", "0"), ("METRICS_TOKEN", "s3cr3t")]);
-    let metrics = Client::new(announced(&service));
+    let metrics = Client::new(service.metrics_address());
     let _ = service.get("/metrics").expect(404);
     let _ = metrics.get("/metrics").expect(401);
     let authorization = [("authorization", "Bearer s3cr3t")];
@@ -257,7 +247,7 @@ fn prometheus_scrapes_over_https_with_a_user_and_a_certificate() {
     let tls = json!({ "ca_file": ca });
     let https = json!({ "scheme": "https", "tls_config": tls, "basic_auth": basic_auth });
     let service = start(&env);
-    let address = announced(&service);
+    let address = service.metrics_address();
     assert!(service.stdout().contains(&format!("metrics on https://{address}/metrics\n")), "{}", service.stdout());
     let scraped = prometheus.scrape(&[Target::new("page", address).with(https.clone())]);
     scraped.wait_until("metrics_runtime_scrapes_total{code=\"200\"} > 0", |found| !found.is_empty());
@@ -277,7 +267,7 @@ fn prometheus_scrapes_over_https_with_a_user_and_a_certificate() {
     }
 
     let mutual = start(&[&env[..], &[("METRICS_TLS_CLIENT_CA_FILE", ca)]].concat());
-    let address = announced(&mutual);
+    let address = mutual.metrics_address();
     let ((certificate, key), mut own) = (client.paths(), https.clone());
     own["tls_config"] = json!({ "ca_file": ca, "cert_file": certificate, "key_file": key });
     let scraped = prometheus.scrape(&[Target::new("page", address).with(own)]);

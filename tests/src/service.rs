@@ -62,6 +62,17 @@ impl Service {
         Stopped::new(process, status)
     }
 
+    /// Returns the address of the metrics page, once the service prints `metrics on http://ADDRESS/metrics`.
+    #[must_use]
+    pub fn metrics_address(&self) -> SocketAddr {
+        wait::until("the address of the metrics", || {
+            let stdout = self.stdout();
+            let url = stdout.lines().find_map(|line| line.strip_prefix("metrics on "))?;
+            let (_, rest) = url.split_once("://")?;
+            Some(rest.strip_suffix("/metrics")?.parse().unwrap())
+        })
+    }
+
     /// Returns the standard output so far.
     #[must_use]
     pub fn stdout(&self) -> String {

@@ -1,22 +1,20 @@
 //! The client of Ryot, behind a circuit breaker. Ryot is any server with an `OpenAI`-compatible completions API.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use examples::json::Object;
 use examples::log;
+use examples::upstream::{self, UpstreamError, retry_after, start};
 use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen};
 use metrics_runtime::client::{ClientLayer, ClientService};
 use metrics_runtime::{Classify, LabelValue, Outcome, circuit_breaker, metrics, track_ryot};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Client, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_layer::Layer as _;
 use tower_service::Service as _;
-use url::{Host, Url};
-
-/// The timeout of connecting, shorter than that of a call, so that calls to an unreachable host fail early.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+use url::Url;
 
 /// The maximum size of an answer, far larger than any completion.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -27,9 +25,6 @@ const MAX_REASON_BYTES: usize = 4 << 10;
 /// The maximum number of tokens of an answer. A larger one is an error of the server, and would spoil the counter for
 /// ever.
 const MAX_TOKENS: f64 = 1_048_576.0;
-
-/// The maximum delay that is passed on to clients.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// The settings of the client.
 #[derive(Debug, Clone)]
@@ -120,18 +115,14 @@ mod tokens {
 /// An error of creating the client.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    #[error("`{0}` is not an http URL such as http://127.0.0.1:8080")]
-    NotHttp(Url),
     #[error(
         "`{0}` is the address of chats; Ryot is called for completions, at an address such as http://127.0.0.1:8080/v1"
     )]
     Chat(Url),
     #[error("RYOT_API_KEY has characters that a header cannot have")]
     ApiKey,
-    #[error("`{0}` requires TLS, which this build does not include; build with --features cloud")]
-    NoTls(Url),
-    #[error("the HTTP client cannot be built")]
-    Client(#[from] reqwest::Error),
+    #[error(transparent)]
+    Client(#[from] UpstreamError),
 }
 
 /// The body of a request.
@@ -177,23 +168,9 @@ impl Ryot {
     /// Returns an error if the URL is not `http://`, or `https://` with the feature `cloud`, or is that of chats; or if
     /// the key cannot be sent.
     pub(crate) fn new(config: Config, breaker: CircuitBreaker, layer: &ClientLayer) -> Result<Self, ConfigError> {
-        match config.url.scheme() {
-            "http" => {}
-            "https" if cfg!(feature = "cloud") => {}
-            "https" => return Err(ConfigError::NoTls(config.url)),
-            _ => return Err(ConfigError::NotHttp(config.url)),
-        }
         let endpoint = endpoint(&config.url).ok_or_else(|| ConfigError::Chat(config.url.clone()))?;
         let authorization = config.api_key.as_deref().map(authorization).transpose()?;
-        let mut builder = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(config.timeout)
-            .redirect(reqwest::redirect::Policy::none());
-        if is_loopback(&config.url) {
-            // A proxy would connect to 127.0.0.1 on the proxy's host.
-            builder = builder.no_proxy();
-        }
-        let http = builder.build()?;
+        let http = upstream::client(&config.url, config.timeout)?;
         Ok(Self {
             recorded: layer.layer(http.clone()),
             http,
@@ -258,17 +235,6 @@ impl Ryot {
     }
 }
 
-/// Returns the start of a body: all of it, or a few more bytes than `limit`.
-async fn start(response: &mut Response, limit: usize) -> Result<Vec<u8>, reqwest::Error> {
-    let mut body = Vec::new();
-    while body.len() <= limit
-        && let Some(chunk) = response.chunk().await?
-    {
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
 fn error_of_status(status: StatusCode, headers: &HeaderMap, reason: &str) -> RyotError {
     let reason = log::excerpt(reason);
     match status {
@@ -279,14 +245,6 @@ fn error_of_status(status: StatusCode, headers: &HeaderMap, reason: &str) -> Ryo
         StatusCode::TOO_MANY_REQUESTS => RyotError::Limited { retry_after: retry_after(headers), reason },
         _ => RyotError::Status { status, retry_after: retry_after(headers), reason },
     }
-}
-
-/// Returns the delay of the header `Retry-After`, which has seconds or a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let until = || httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok();
-    let delay = value.parse().ok().map(Duration::from_secs).or_else(until)?;
-    Some(delay.min(MAX_RETRY_AFTER))
 }
 
 /// Returns the number of generated tokens, which some servers write as a float.
@@ -315,15 +273,6 @@ fn authorization(key: &str) -> Result<HeaderValue, ConfigError> {
     let mut value = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| ConfigError::ApiKey)?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]
@@ -385,15 +334,11 @@ mod tests {
     #[test]
     fn unsupported_urls_are_errors() {
         let error = ryot(config(url("ftp://h"))).expect_err("ftp");
-        assert!(matches!(error, ConfigError::NotHttp(_)), "{error}");
+        assert!(matches!(error, ConfigError::Client(UpstreamError::NotHttp(_))), "{error}");
         let error = ryot(config(url("http://h/v1/chat/completions"))).expect_err("chats");
         assert!(error.to_string().contains("/v1"), "{error}");
         let key = Config { api_key: Some("a\nb".to_owned()), ..config(url("http://h")) };
         assert!(matches!(ryot(key), Err(ConfigError::ApiKey)));
-        if cfg!(not(feature = "cloud")) {
-            let error = ryot(config(url("https://h"))).expect_err("no TLS");
-            assert!(error.to_string().contains("--features cloud"), "{error}");
-        }
     }
 
     #[tokio::test]
@@ -476,22 +421,6 @@ mod tests {
             (json!({ "completion_tokens": "3" }), Err(Unknown::Invalid)),
         ] {
             assert_eq!(generated_tokens(&usage), expected, "{usage}");
-        }
-    }
-
-    #[test]
-    fn a_delay_is_read_as_seconds_or_as_a_date_and_is_limited() {
-        let delay = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, value.parse().expect("a value"));
-            retry_after(&headers)
-        };
-        assert_eq!(delay("7"), Some(Duration::from_secs(7)));
-        assert_eq!(delay("99999999999"), Some(MAX_RETRY_AFTER));
-        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
-        assert!(delay(&date).is_some_and(|delay| delay <= Duration::from_secs(100)), "{date}");
-        for none in ["-1", "soon", "", "Thu, 01 Jan 1970 00:00:00 GMT"] {
-            assert_eq!(delay(none), None, "{none}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Assertions about both services.
+//! Assertions about the services with an HTTP API.
 
 use tests::client::Response;
 use tests::page::Page;

@@ -1,4 +1,4 @@
-//! Tests of the details of alerts: promtool evaluates the rules of both services, and of one with metrics of breakers
+//! Tests of the details of alerts: promtool evaluates the rules of the services with routes, and of one with metrics of breakers
 //! and of the process, on synthetic series. `rehearsal` tests that every alert fires in its scenarios.
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use metrics_runtime::{Metrics, Objective, Registry};
 use serde_json::{Value, json};
 use tests::tools;
 
-use crate::{EXAMPLES, NEURECTOMY};
+use crate::{EXAMPLES, NEURECTOMY, WITH_ROUTES};
 
 /// The rules of one service.
 pub(crate) struct Rules {
@@ -20,9 +20,9 @@ pub(crate) struct Rules {
     pub(crate) text: String,
 }
 
-/// Returns the rules of both services, and of a third one that has metrics of the process.
+/// Returns the rules of the services with routes, and of another one that has metrics of the process.
 fn all() -> Vec<Rules> {
-    let examples = EXAMPLES.iter().map(|example| Rules { service: example.name, text: example.document("rules") });
+    let examples = WITH_ROUTES.iter().map(|example| Rules { service: example.name, text: example.document("rules") });
     examples.chain([everything()]).collect()
 }
 

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::{env, fs};
 
+use tests::client::Client;
 use tests::lookup::Names;
 use tests::page::Page;
 use tests::{tools, wait};
 
-use crate::panels::{start, use_dynoai};
-use crate::{DYNOAI, EXAMPLES, Example, NEURECTOMY};
+use crate::panels::{start, start_gateway, use_dynoai};
+use crate::{DYNOAI, EXAMPLES, Example, GATEWAY, NEURECTOMY};
 
 const COMMITTED: [&str; 5] = ["dashboard", "rules", "kubernetes", "docs", "lock"];
 
@@ -133,11 +134,15 @@ fn the_contract_has_what_the_page_of_a_running_service_has() {
     let neurectomy = start(&NEURECTOMY, &["--traffic", "50"], &[]);
     let dynoai = start(&DYNOAI, &[], &[]);
     use_dynoai(&dynoai);
-    for (example, service, requests) in
-        [(NEURECTOMY, neurectomy, "neurectomy_http_requests_total"), (DYNOAI, dynoai, "dynoai_requests_total")]
-    {
+    let gateway = start_gateway(&neurectomy);
+    for (example, service, requests) in [
+        (NEURECTOMY, neurectomy, "neurectomy_http_requests_total"),
+        (DYNOAI, dynoai, "dynoai_requests_total"),
+        (GATEWAY, gateway, "grpc_server_handled_total"),
+    ] {
+        let metrics = Client::new(example.page(&service));
         let page = wait::until("traffic", || {
-            let page = Page::parse_text(service.get("/metrics").expect(200).text()).unwrap();
+            let page = Page::parse_text(metrics.get("/metrics").expect(200).text()).unwrap();
             (!page.series(requests).is_empty()).then_some(page)
         });
         let locked = locked(&example.document("lock"));

@@ -6,11 +6,11 @@ use tests::tools;
 
 use crate::alerts::{Rules, scenario, test};
 use crate::panels::{panels, start};
-use crate::{EXAMPLES, NEURECTOMY};
+use crate::{NEURECTOMY, WITH_ROUTES};
 
 #[test]
 fn failures_that_two_agents_see_are_not_twice_as_many() {
-    for example in EXAMPLES {
+    for example in WITH_ROUTES {
         let written = |arguments: &[&str]| example.metrics(&[&["rules"], arguments].concat()).stdout;
         let plain = Rules { service: example.name, text: written(&[]) };
         let once = Rules { service: example.name, text: written(&["--replica-label", "agent"]) };

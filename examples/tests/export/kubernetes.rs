@@ -6,7 +6,7 @@ use tests::tools;
 
 use crate::alerts::{Rules, scenario, test};
 use crate::panels::start;
-use crate::{EXAMPLES, NEURECTOMY};
+use crate::{EXAMPLES, NEURECTOMY, WITH_ROUTES};
 
 /// Returns the rules of the `PrometheusRule` as a rules file.
 fn rules(objects: &str) -> String {
@@ -17,7 +17,7 @@ fn rules(objects: &str) -> String {
 
 #[test]
 fn each_namespace_has_its_own_error_ratio() {
-    for example in EXAMPLES {
+    for example in WITH_ROUTES {
         let rules = Rules { service: example.name, text: rules(&example.document("kubernetes")) };
         let alert =
             rules.text.lines().find_map(|line| line.trim().strip_prefix("- alert: ")?.strip_suffix("HttpErrorRatio"));

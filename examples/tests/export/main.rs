@@ -14,6 +14,7 @@ mod panels;
 mod picture;
 mod rehearsal;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -27,12 +28,20 @@ struct Example {
 
 const NEURECTOMY: Example = Example { name: "neurectomy", binary: env!("CARGO_BIN_EXE_neurectomy") };
 const DYNOAI: Example = Example { name: "dynoai", binary: env!("CARGO_BIN_EXE_dynoai") };
-const EXAMPLES: [Example; 2] = [NEURECTOMY, DYNOAI];
+const GATEWAY: Example = Example { name: "gateway", binary: env!("CARGO_BIN_EXE_gateway") };
+const EXAMPLES: [Example; 3] = [NEURECTOMY, DYNOAI, GATEWAY];
+/// The services with metrics of HTTP routes.
+const WITH_ROUTES: [Example; 2] = [NEURECTOMY, DYNOAI];
 
 impl Example {
     /// Runs `service metrics ..`.
     fn metrics(&self, arguments: &[&str]) -> Stopped {
         Service::run(self.binary, &[&["metrics"], arguments].concat(), &[])
+    }
+
+    /// Returns the address of the metrics page of a running instance.
+    fn page(&self, instance: &Service) -> SocketAddr {
+        if self.name == GATEWAY.name { instance.metrics_address() } else { instance.address() }
     }
 
     /// Returns the document that the service writes.

@@ -14,11 +14,23 @@ use tests::prometheus::{Server, Target};
 use tests::service::Service;
 use tests::{tools, wait};
 
-use crate::{DYNOAI, Example, NEURECTOMY};
+use crate::{DYNOAI, Example, GATEWAY, NEURECTOMY};
 
 pub(crate) fn start(example: &Example, arguments: &[&str], env: &[(&str, &str)]) -> Service {
     let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
-    Service::start(example.binary, &arguments, &[&[("SIGMAVAULT_URL", "memory:///")], env].concat())
+    let own = if example.name == GATEWAY.name { ("METRICS_LISTEN", "0") } else { ("SIGMAVAULT_URL", "memory:///") };
+    Service::start(example.binary, &arguments, &[&[own], env].concat())
+}
+
+/// Starts a gateway with traffic in front of this instance of Neurectomy.
+pub(crate) fn start_gateway(neurectomy: &Service) -> Service {
+    let url = format!("http://{}", neurectomy.address());
+    start(&GATEWAY, &["--traffic", "20"], &[("NEURECTOMY_URL", &url), ("NEURECTOMY_COOLDOWN", "5")])
+}
+
+/// Returns the target of an instance.
+pub(crate) fn target(example: &Example, instance: &Service) -> Target<'static> {
+    Target::new(example.name, example.page(instance))
 }
 
 /// Uses `DynoAI`: uploads a valid and an invalid log, and starts a run.
@@ -68,7 +80,7 @@ pub(crate) fn while_used(instances: &[&Service], act: impl FnOnce()) {
 
 /// Returns the panels of a dashboard with their queries, in which variables are replaced as Grafana replaces them.
 pub(crate) fn panels(dashboard: &Value, example: &Example, instances: &[&Service]) -> Vec<(Value, Vec<String>)> {
-    let addresses: Vec<_> = instances.iter().map(|instance| instance.address().to_string()).collect();
+    let addresses: Vec<_> = instances.iter().map(|instance| example.page(instance).to_string()).collect();
     let all = format!("({})", addresses.join("|").replace('.', "\\\\."));
     dashboard::panels(dashboard, example.name, &all)
 }
@@ -98,19 +110,17 @@ fn every_panel_has_data_from_two_instances_and_the_same_on_both_engines() {
     let [a, b] =
         [&[][..], &[("RYOT_URL", "http://127.0.0.1:1")]].map(|env| start(&NEURECTOMY, &["--traffic", "20"], env));
     let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[], &[]));
-    let target = |example: &Example, service: &Service| Target::new(example.name, service.address());
+    let [e, f] = [&a, &b].map(start_gateway);
+    let examples = [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d]), (&GATEWAY, [&e, &f])];
     while_used(&[&c, &d], || {
-        let server = prometheus.scrape(&[
-            target(&NEURECTOMY, &a),
-            target(&NEURECTOMY, &b),
-            target(&DYNOAI, &c),
-            target(&DYNOAI, &d),
-        ]);
-        assert_every_panel_has_data(&server, &NEURECTOMY, &[&a, &b]);
-        assert_every_panel_has_data(&server, &DYNOAI, &[&c, &d]);
+        let targets = examples.iter().flat_map(|(example, instances)| instances.map(|one| target(example, one)));
+        let server = prometheus.scrape(&targets.collect::<Vec<_>>());
+        for (example, instances) in examples {
+            assert_every_panel_has_data(&server, example, &instances);
+        }
         let Some(engines) = Engines::find() else { return };
         server.wait_until("count_over_time(up[1h])", |counts| counts.values().all(|count| *count >= 30.0));
-        for (example, instances) in [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d])] {
+        for (example, instances) in examples {
             let mut queries: Vec<_> = queries(example, &instances).into_values().flatten().collect();
             // No instance has restarted. Each of them is new within the hour.
             let restarts = example.dashboard()["annotations"]["list"][0]["expr"].as_str().unwrap().to_owned();
@@ -155,7 +165,7 @@ fn sums_over_instances_equal_the_sums_of_the_pages() {
     use_dynoai(&d);
     use_dynoai(&d);
     for (example, instances) in [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d])] {
-        let targets = instances.map(|service| Target::new(example.name, service.address()));
+        let targets = instances.map(|service| target(example, service));
         let server = prometheus.scrape(&targets);
         let page = |service: &&Service| Page::parse_text(service.get("/metrics").expect(200).text()).unwrap();
         let equal = wait::try_until(|| {

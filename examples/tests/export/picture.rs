@@ -12,12 +12,12 @@ use serde_json::{Map, Value};
 use tests::canned::{self, COMPLETION};
 use tests::dashboard::opened;
 use tests::picture::{Drawn, Painter};
-use tests::prometheus::{Range, Server, Target};
+use tests::prometheus::{Range, Server};
 use tests::service::Service;
 use tests::tools;
 
-use crate::panels::{panels, start, while_used};
-use crate::{DYNOAI, Example, NEURECTOMY};
+use crate::panels::{panels, start, start_gateway, target, while_used};
+use crate::{DYNOAI, Example, GATEWAY, NEURECTOMY};
 
 /// The row below the end of the picture in the README. The whole dashboard is too long for it.
 const README_ENDS_ABOVE: &str = "Failure ratio and its threshold";
@@ -88,8 +88,10 @@ fn every_panel_is_drawn_with_data() {
     let a = start(&NEURECTOMY, &["--traffic", "20"], &[]);
     let b = start(&NEURECTOMY, &["--traffic", "20"], &[("RYOT_URL", &url), ("RYOT_COOLDOWN", "5")]);
     let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[], &[]));
-    let targets = [(&NEURECTOMY, &a), (&NEURECTOMY, &b), (&DYNOAI, &c), (&DYNOAI, &d)]
-        .map(|(example, service)| Target::new(example.name, service.address()));
+    let [e, f] = [&a, &b].map(start_gateway);
+    let examples = [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d]), (&GATEWAY, [&e, &f])];
+    let targets = examples.iter().flat_map(|(example, instances)| instances.map(|one| target(example, one)));
+    let targets: Vec<_> = targets.collect();
     while_used(&[&c, &d], || {
         let from = now();
         let server = prometheus.scrape(&targets);
@@ -110,7 +112,7 @@ fn every_panel_is_drawn_with_data() {
         wait_for_scrapes();
 
         let range = Range { from, to: now(), step: if bless { 2 } else { 1 } };
-        for (example, instances) in [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d])] {
+        for (example, instances) in examples {
             let results = Results::new(&server, example, &instances, range);
             let drawn = results.draw(&painter, None, &artefact(example));
             results.assert_all_is_drawn(&drawn);

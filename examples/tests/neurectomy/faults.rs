@@ -5,13 +5,14 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use tests::canned::COMPLETION;
 use tests::client::{Client, Response};
 use tests::page::Page;
 use tests::service::Service;
 use tests::wait;
 
 use crate::upstream::{Behaviour, Upstream};
-use crate::{ANY_PORT, BINARY, assert_error, generate, listener, page, put, start};
+use crate::{ANY_PORT, BINARY, assert_error, completion, generate, listener, page, put, start};
 
 /// The only request to a part of the service between two pages: the name of its breaker, the counter of its calls, and
 /// its route.
@@ -82,7 +83,7 @@ fn every_fault_of_ryot_is_answered_and_recorded_as_documented() {
     let answer = |status, headers, body: String| Behaviour::answer(status, headers, body);
     let failed = |status, headers| answer(status, headers, format!("{SECRET} is no key\n{}", "x".repeat(3_000_000)));
     let faults = [
-        ("answers", Behaviour::completion()),
+        ("answers", completion()),
         ("leaves out the number of tokens", answer("200 OK", "", usage(""))),
         (
             "sends 2^64 - 1 tokens",
@@ -104,7 +105,7 @@ fn every_fault_of_ryot_is_answered_and_recorded_as_documented() {
         ("hangs within the body", Behaviour::Hang(HALF)),
         ("sends a byte now and then", Behaviour::Drip("HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n")),
     ];
-    let ryot = Upstream::start(Behaviour::completion());
+    let ryot = Upstream::start(completion());
     let service = start(&[("RYOT_URL", &ryot.url()), ("RYOT_TIMEOUT", "1")]);
     let _ = generate(&service, 5).expect(200);
     let memory = page(&service).value("process_resident_memory_bytes", []);
@@ -120,7 +121,7 @@ fn every_fault_of_ryot_is_answered_and_recorded_as_documented() {
         assert!(response.body.len() < 300 && !response.text().contains(SECRET), "{fault}: {}", response.text());
         rows.push(RYOT.row(&service, &before, fault, Some(&response)));
         // Five failures in a row would open the breaker.
-        ryot.set(Behaviour::completion());
+        ryot.set(completion());
         let _ = generate(&service, 5).expect(200);
     }
     let after = page(&service);
@@ -131,7 +132,7 @@ fn every_fault_of_ryot_is_answered_and_recorded_as_documented() {
     let tokens = after.value("neurectomy_tokens_generated_total", [("model", "ryot-tiny")]);
     assert_eq!(tokens % 4.0, 0.0, "only of completions that have them: {tokens}");
 
-    ryot.set(Behaviour::Late(Duration::from_millis(200)));
+    ryot.set(Behaviour::Late(Duration::from_millis(200), COMPLETION));
     let service = start(&[("RYOT_URL", &ryot.url()), ("RYOT_SLOW", "0.2")]);
     let before = page(&service);
     let response = generate(&service, 5);
@@ -284,7 +285,7 @@ fn every_fault_of_a_bucket_is_answered_and_recorded_as_documented() {
         &[
             ("SIGMAVAULT_URL", "s3://bucket/files"),
             ("SIGMAVAULT_TIMEOUT", "0.5"),
-            ("AWS_ENDPOINT", url.trim_end_matches("/v1")),
+            ("AWS_ENDPOINT", &url),
             ("AWS_ALLOW_HTTP", "true"),
             ("AWS_ACCESS_KEY_ID", "id"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),

@@ -12,15 +12,18 @@ mod metrics;
 mod ryot;
 mod sessions;
 mod start;
+#[path = "../common/upstream.rs"]
 mod upstream;
 
 use std::net::{SocketAddr, TcpListener};
 
 use common::{assert_bounds, assert_error};
 use serde_json::json;
+use tests::canned::COMPLETION;
 use tests::client::{Client, Response};
 use tests::page::Page;
 use tests::service::{Service, Stopped};
+use upstream::Behaviour;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_neurectomy");
 const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];
@@ -39,6 +42,11 @@ fn start_error(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
 
 fn page(service: &Client) -> Page {
     Page::parse_text(service.get("/metrics").expect(200).text()).unwrap()
+}
+
+/// The answer of a model: a completion of four tokens.
+fn completion() -> Behaviour {
+    Behaviour::answer("200 OK", "", COMPLETION)
 }
 
 fn put(service: &Client, path: &str, body: impl AsRef<[u8]>) -> Response {

@@ -13,7 +13,7 @@ use tests::service::Service;
 use tests::{tools, wait};
 
 use crate::upstream::{Behaviour, Upstream};
-use crate::{assert_error, generate, page, start};
+use crate::{assert_error, completion, generate, page, start};
 
 #[test]
 fn the_breaker_of_ryot_opens_while_ryot_is_down() {
@@ -36,7 +36,7 @@ fn the_breaker_of_ryot_opens_while_ryot_is_down() {
     let seconds: u8 = rejected.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=3).contains(&seconds), "{seconds}");
 
-    ryot.set(Behaviour::completion());
+    ryot.set(completion());
     let completion = wait::until("Ryot to be called again", || {
         let answer = generate(&service, 5);
         (answer.status == 200).then(|| answer.json())
@@ -68,7 +68,7 @@ fn counted(service: &Client, result: &str) -> f64 {
 
 #[test]
 fn the_breaker_of_ryot_opens_while_its_answers_are_late() {
-    let ryot = Upstream::start(Behaviour::Late(Duration::from_millis(100)));
+    let ryot = Upstream::start(Behaviour::Late(Duration::from_millis(100), COMPLETION));
     let service = start(&[("RYOT_URL", &ryot.url()), ("RYOT_SLOW", "0.1")]);
     for _ in 1..=5 {
         let _ = generate(&service, 5).expect(200);

@@ -1,22 +1,18 @@
-//! A server in place of Ryot or of a bucket, with faults.
+//! A server in place of Ryot, of a bucket or of Neurectomy, with faults.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
-
-use tests::canned::COMPLETION;
-
-use crate::listener;
 
 /// The server's reaction to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Behaviour {
     /// Sends an answer with this status line, these headers and this body.
     Answer { status: &'static str, headers: &'static str, body: String },
-    /// Answers as a model does, after this time.
-    Late(Duration),
+    /// Answers with this body, after this time.
+    Late(Duration, &'static str),
     /// Sends these bytes, and then neither sends nor closes.
     Hang(&'static str),
     /// Sends these bytes one after the other, with pauses, and then starts again.
@@ -31,11 +27,6 @@ impl Behaviour {
     pub(crate) fn answer(status: &'static str, headers: &'static str, body: impl Into<String>) -> Self {
         Self::Answer { status, headers, body: body.into() }
     }
-
-    /// The answer of a model: a completion of four tokens.
-    pub(crate) fn completion() -> Self {
-        Self::answer("200 OK", "", COMPLETION)
-    }
 }
 
 /// A running server. Its threads end with the test process.
@@ -48,7 +39,8 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) fn start(behaviour: Behaviour) -> Self {
-        let (listener, address) = listener();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
         let behaviour = Arc::new(Mutex::new(behaviour));
         let (hangs, hanging) = mpsc::channel();
         let current = Arc::clone(&behaviour);
@@ -67,7 +59,7 @@ impl Upstream {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}", self.address)
     }
 }
 
@@ -75,13 +67,13 @@ fn behave(behaviour: Behaviour, mut stream: TcpStream, hangs: &mpsc::Sender<()>)
     // A connection that is closed before its request is read is reset.
     if matches!(behaviour, Behaviour::Reset(_)) {
         let _ = stream.peek(&mut [0]);
-    } else {
-        read_request(&mut stream);
+    } else if read_request(&mut stream).starts_with("get /health ") {
+        return send(&mut stream, "200 OK", "", "");
     }
     match behaviour {
-        Behaviour::Late(time) => {
+        Behaviour::Late(time, body) => {
             thread::sleep(time);
-            send(&mut stream, "200 OK", "", COMPLETION);
+            send(&mut stream, "200 OK", "", body);
         }
         Behaviour::Answer { status, headers, body } => send(&mut stream, status, headers, &body),
         Behaviour::Hang(start) => {
@@ -109,18 +101,20 @@ fn send(stream: &mut TcpStream, status: &str, headers: &str, body: &str) {
     let _ = write!(stream, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
 }
 
-/// Reads a whole request with a body of known length.
-fn read_request(stream: &mut TcpStream) {
+/// Reads a whole request with a body of known length. Returns it in lower case.
+fn read_request(stream: &mut TcpStream) -> String {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
+    let mut text = String::new();
     while let Ok(read @ 1..) = stream.read(&mut buffer) {
         request.extend_from_slice(&buffer[..read]);
-        let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
+        text = String::from_utf8_lossy(&request).to_ascii_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
             if body.len() >= length.unwrap_or(0) {
-                return;
+                break;
             }
         }
     }
+    text
 }
