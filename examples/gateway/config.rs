@@ -17,12 +17,13 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
         "NEURECTOMY_SLOW",
         "seconds after which a request counts as a failure for the breaker, however it ends [default: 15]",
     ),
-    ("NEURECTOMY_COOLDOWN", "seconds that the breaker stays open after five failures in a row [default: 10]"),
+    ("NEURECTOMY_COOLDOWN", "seconds that the breaker stays open after half of the requests failed [default: 10]"),
     env::CLIENT_TIMEOUT,
 ];
 
-/// The number of consecutive failures that opens the breaker.
-const FAILURES: u32 = 5;
+/// The breaker opens if half of the requests of the last 10 seconds failed, at least five. Many calls are in progress at
+/// a time, so a few failures in a row say little.
+const BREAKER: Settings = Settings::ratio_over_time(0.5, Duration::from_secs(10)).minimum(5);
 
 /// The settings, read once at start-up.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Config {
             url: env::url_or("NEURECTOMY_URL", "http://127.0.0.1:8000")?,
             // Neurectomy itself gives up after 30 seconds, and says why.
             timeout: env::seconds("NEURECTOMY_TIMEOUT", Duration::from_secs(35))?,
-            breaker: Settings::consecutive(FAILURES)
+            breaker: BREAKER
                 .slow(env::seconds("NEURECTOMY_SLOW", Duration::from_secs(15))?)
                 .open(env::seconds("NEURECTOMY_COOLDOWN", Duration::from_secs(10))?),
             patience: env::client_timeout()?,
