@@ -25,7 +25,7 @@ pub(crate) fn start(example: &Example, arguments: &[&str], env: &[(&str, &str)])
 /// Starts a gateway with traffic in front of this instance of Neurectomy.
 pub(crate) fn start_gateway(neurectomy: &Service) -> Service {
     let url = format!("http://{}", neurectomy.address());
-    start(&GATEWAY, &["--traffic", "8"], &[("NEURECTOMY_URL", &url), ("NEURECTOMY_COOLDOWN", "5")])
+    start(&GATEWAY, &["--traffic", "5"], &[("NEURECTOMY_URL", &url), ("NEURECTOMY_COOLDOWN", "5")])
 }
 
 /// Returns the target of an instance.
