@@ -18,7 +18,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
         "seconds after which a request counts as a failure for the breaker, however it ends [default: 15]",
     ),
     ("NEURECTOMY_COOLDOWN", "seconds that the breaker stays open after half of the requests failed [default: 10]"),
-    env::CLIENT_TIMEOUT,
+    ("CLIENT_TIMEOUT", "seconds of silence after which a client must show that it is still there [default: 30]"),
 ];
 
 /// The breaker opens if half of the requests of the last 10 seconds failed, at least five. Many calls are in progress at

@@ -24,7 +24,7 @@ impl Deadline {
     /// that the call ends with an answer of this service, and not with a timer of tonic.
     pub(crate) fn shorten(self, most: Duration) -> Duration {
         let left = self.0.map(|end| end.saturating_duration_since(Instant::now()));
-        left.map_or(most, |left| most.min(left - left / 20))
+        left.map_or(most, |left| most.min(left.saturating_sub(left / 20)))
     }
 }
 

@@ -31,6 +31,7 @@ use std::time::Duration;
 use examples::run::{Args, Cli, run};
 use examples::serve::{Signals, announce, listen, serve_metrics};
 use metrics_runtime::circuit_breaker::CircuitBreaker;
+use metrics_runtime::client::Client;
 use metrics_runtime::grpc::GrpcLayer;
 use metrics_runtime::{Http, Metrics};
 use tokio::net::TcpListener;
@@ -71,6 +72,7 @@ async fn gateway(args: Args) -> Result<(), Box<dyn Error>> {
         .info("app", [("version", env!("CARGO_PKG_VERSION"))])
         .process()
         .http(Http::none())
+        .client(Client::new().buckets(service::SECONDS))
         .listen_on((Ipv4Addr::LOCALHOST, METRICS_PORT))
         .from_env()?
         .install()?;

@@ -61,7 +61,7 @@ impl NeurectomyError {
 
 /// The body of a request.
 #[derive(Serialize)]
-struct Prompt<'a> {
+struct Body<'a> {
     prompt: &'a str,
     max_tokens: Option<u32>,
     temperature: Option<f64>,
@@ -142,7 +142,7 @@ impl Neurectomy {
         }
         let failure = |error| self.failure(error, timeout);
         let GenerateRequest { prompt, max_tokens, temperature, seed } = request;
-        let body = Prompt { prompt, max_tokens: *max_tokens, temperature: *temperature, seed: *seed };
+        let body = Body { prompt, max_tokens: *max_tokens, temperature: *temperature, seed: *seed };
         let request = self.http.post(self.at("v1/generate")).timeout(timeout).json(&body).build().map_err(failure)?;
         let mut response = self.recorded.clone().call(request).await.map_err(failure)?;
         if !response.status().is_success() {

@@ -27,14 +27,16 @@ const MAX_SAMPLES: u32 = 16;
 /// The metadata with the delay until a retry, as the clients of gRPC that retry by themselves understand it.
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
+/// The buckets of all durations, which are those of the language model.
+pub(crate) const SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
 /// Returns the methods of the service, for their metrics.
 pub(crate) fn methods() -> Grpc {
     Grpc::server()
         .method("/gateway.v1.Completions/Generate", MethodKind::Unary)
         .method("/gateway.v1.Completions/Sample", MethodKind::ServerStream)
         .method("/gateway.v1.Completions/GenerateEach", MethodKind::BidiStream)
-        // Those of the completions: their time is that of the language model.
-        .buckets(&[0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
+        .buckets(SECONDS)
 }
 
 type CompletionStream = Pin<Box<dyn Stream<Item = Result<Completion, Status>> + Send>>;
@@ -103,7 +105,7 @@ impl Gateway {
     #[track(
         name = "completions",
         in_flight,
-        buckets = [0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0],
+        buckets = SECONDS,
         objective(success = 99.0, latency("10s", 95.0)),
     )]
     async fn complete(&self, request: &GenerateRequest, deadline: Deadline) -> Result<Completion, Status> {

@@ -110,8 +110,8 @@ fn every_panel_has_data_from_two_instances_and_the_same_on_both_engines() {
     let [a, b] =
         [&[][..], &[("RYOT_URL", "http://127.0.0.1:1")]].map(|env| start(&NEURECTOMY, &["--traffic", "20"], env));
     let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[], &[]));
-    let [e, f] = [&a, &b].map(start_gateway);
-    let examples = [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d]), (&GATEWAY, [&e, &f])];
+    let gateways = [&a, &b].map(start_gateway);
+    let examples = [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d]), (&GATEWAY, gateways.each_ref())];
     while_used(&[&c, &d], || {
         let targets = examples.iter().flat_map(|(example, instances)| instances.map(|one| target(example, one)));
         let server = prometheus.scrape(&targets.collect::<Vec<_>>());

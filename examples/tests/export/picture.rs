@@ -88,8 +88,8 @@ fn every_panel_is_drawn_with_data() {
     let a = start(&NEURECTOMY, &["--traffic", "20"], &[]);
     let b = start(&NEURECTOMY, &["--traffic", "20"], &[("RYOT_URL", &url), ("RYOT_COOLDOWN", "5")]);
     let [c, d] = [0, 1].map(|_| start(&DYNOAI, &[], &[]));
-    let [e, f] = [&a, &b].map(start_gateway);
-    let examples = [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d]), (&GATEWAY, [&e, &f])];
+    let gateways = [&a, &b].map(start_gateway);
+    let examples = [(&NEURECTOMY, [&a, &b]), (&DYNOAI, [&c, &d]), (&GATEWAY, gateways.each_ref())];
     let targets = examples.iter().flat_map(|(example, instances)| instances.map(|one| target(example, one)));
     let targets: Vec<_> = targets.collect();
     while_used(&[&c, &d], || {
