@@ -9,6 +9,7 @@ use clap::builder::{NonEmptyStringValueParser, PathBufValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Error, FromArgMatches, Subcommand};
 
+use crate::budget::Options;
 use crate::command::{Action, Command, USAGE, interval_problem};
 use crate::histograms::Histograms;
 use crate::scrape::{Scrape, label};
@@ -60,6 +61,13 @@ fn subcommand(action: Action, name: &'static str) -> clap::Command {
             .arg(path("tests").help("Also write unit tests for promtool").requires("output")),
         Action::Kubernetes => queries(command.arg(path("output"))).arg(interval()).arg(path("alerts").help(ALERTS)),
         Action::Lint => command.arg(path("output")).arg(path("accepted")),
+        Action::Budget => Options::ALL
+            .iter()
+            .fold(command, |command, (option, value)| command.arg(raw(option, value)))
+            .arg(path("output"))
+            .arg(job())
+            .arg(histograms())
+            .arg(interval()),
         // clap has its own help.
         Action::Docs | Action::Lock | Action::Help => command.arg(path("output")),
     }
@@ -67,9 +75,22 @@ fn subcommand(action: Action, name: &'static str) -> clap::Command {
 
 /// Adds the options of documents with queries.
 fn queries(command: clap::Command) -> clap::Command {
-    let job = Arg::new("job").long("job").value_parser(NonEmptyStringValueParser::new()).value_name("NAME");
-    let form = Arg::new("histograms").long("histograms").value_parser(str::parse::<Histograms>).value_name("FORM");
-    command.arg(job).arg(labels("replica-label")).arg(form)
+    command.arg(job()).arg(labels("replica-label")).arg(histograms())
+}
+
+fn job() -> Arg {
+    Arg::new("job").long("job").value_parser(NonEmptyStringValueParser::new()).value_name("NAME")
+}
+
+fn histograms() -> Arg {
+    Arg::new("histograms").long("histograms").value_parser(str::parse::<Histograms>).value_name("FORM")
+}
+
+/// Returns an option of the command `budget`, which reads its value itself.
+fn raw(option: &'static str, value: &'static str) -> Arg {
+    let help = USAGE.lines().find_map(|line| line.trim_start().strip_prefix(option)?.split_once("budget: "));
+    let arg = Arg::new(option).long(option.trim_start_matches('-')).value_name(value).action(ArgAction::Append);
+    arg.value_parser(PathBufValueParser::new()).help(help.map(|(_, help)| help).unwrap_or_default())
 }
 
 /// Returns an option that takes labels of targets.
@@ -103,6 +124,13 @@ impl FromArgMatches for Command {
             deployments: labels("target-label"),
             histograms: matches.try_get_one::<Histograms>("histograms").ok().flatten().copied(),
         };
+        for (option, _) in Options::ALL {
+            for value in matches.try_get_many::<PathBuf>(option).ok().flatten().into_iter().flatten() {
+                let set = command.budget.set(option, value.into());
+                set.map_err(|problem| Error::raw(ErrorKind::ValueValidation, problem + "\n"))?;
+            }
+        }
+        command.budget.checked().map_err(|problem| Error::raw(ErrorKind::ArgumentConflict, format!("{problem}\n")))?;
         command.alerts = path("alerts");
         command.tests = path("tests");
         command.job = matches.try_get_one::<String>("job").ok().flatten().cloned();
@@ -137,6 +165,9 @@ mod tests {
             &["dashboard", "--histograms", "both"],
             &["rules", "--histograms=native"],
             &["lint", "--accepted", "a"],
+            &["budget", "--instances", "1000", "--budget=5", "--page", "p.txt", "--values", "a=1", "--values", "b=2"],
+            &["budget", "--prometheus=http://p", "--drop", "x{a=\"b\"}", "--relabel", "vmagent", "--job", "shop"],
+            &["budget", "--since", "l", "--sample-bytes", "1.3", "--scrape-interval=1m", "--histograms", "native"],
             &["dashboard", "--target-label=cluster", "--target-label", "namespace", "--scrape-interval", "1m"],
             &["kubernetes", "--replica-label", "replica", "--replica-label", "a", "--scrape-interval=15s"],
         ] {
@@ -163,6 +194,12 @@ mod tests {
             &["check", ""],
             &["check", "--histograms", "both"],
             &["rules", "--histograms", "sparse"],
+            &["lint", "--instances", "2"],
+            &["budget", "--instances", "many"],
+            &["budget", "--instances", "1", "--instances", "2"],
+            &["budget", "--page", "p", "--prometheus", "http://p"],
+            &["budget", "--relabel", "prometheus"],
+            &["budget", "file"],
         ] {
             assert!(parse(wrong).is_err() && Command::parse(wrong.iter().copied()).is_err(), "{wrong:?}");
         }

@@ -10,6 +10,7 @@ use metrics_runtime::Metrics;
 use metrics_runtime::description::MetricKind;
 
 use crate::accepted;
+use crate::budget::{self, BudgetError};
 use crate::contract::Contract;
 use crate::error::debug_as_display;
 use crate::export::Export;
@@ -36,18 +37,28 @@ metrics docs         a reference of all metrics (Markdown)
 metrics lock         the contract with dashboards and rules, for metrics.lock
 metrics check        compare with metrics.lock; fails if a change breaks the contract
 metrics lint         violations of naming conventions, and the number of series
+metrics budget       the series of all instances, and what each label costs; fails above a budget
 
   --output FILE            write to a file instead of the standard output
-  --job NAME               dashboard, rules, kubernetes: the value of the label `job` [default: the namespace]
-  --scrape-interval TIME   dashboard, kubernetes: the time between two scrapes [default: 30s]
+  --job NAME               dashboard, rules, kubernetes, budget: the value of the label `job` [default: the namespace]
+  --scrape-interval TIME   dashboard, kubernetes, budget: the time between two scrapes [default: 30s, budget: 15s]
   --replica-label NAME     dashboard, rules, kubernetes: a label that only tells copies of one series apart; repeatable
-  --histograms FORM        dashboard, rules, kubernetes: the stored buckets of histograms that have both: `classic`,
-                           `native` or `both` [default: classic]
+  --histograms FORM        dashboard, rules, kubernetes, budget: the stored buckets of histograms that have both:
+                           `classic`, `native` or `both` [default: classic]
   --target-label NAME      dashboard: a label to choose targets by, such as `cluster` or `namespace`; repeatable
   --alerts FILE            rules, kubernetes: the settings of alerts: which are left out, thresholds, windows, severities
   --tests FILE             rules: also write unit tests of the rules for `promtool test rules`; needs --output
   --lock FILE              check: the file to compare with [default: metrics.lock]
   --accepted FILE          lint: the findings that are accepted [default: metrics.accepted, if it exists]
+  --instances N            budget: the number of instances [default: 1]
+  --budget N               budget: the largest number of series of all instances
+  --page FILE|URL          budget: a page, to count what exists: a file, or an address with `http://`
+  --prometheus URL         budget: a Prometheus that scrapes the job, to count what exists
+  --values LABEL=N         budget: the number of values of a label that are only known at run time; repeatable
+  --drop SERIES            budget: series to drop: `x`, `x{label=\"value\"}`, `x_bucket` or `x{le=\"0.1\"}`; repeatable
+  --relabel FORM           budget: write the rules that drop them in place of the table: `prometheus` or `vmagent`
+  --sample-bytes BYTES     budget: the size of a sample in the store [default: 2]
+  --since FILE             budget: an earlier metrics.lock, to show the growth
   FILE..                   check: dashboards and rules to search for what breaks
 ";
 
@@ -60,12 +71,13 @@ pub(crate) enum Action {
     Lock,
     Check,
     Lint,
+    Budget,
     /// Writes the usage.
     Help,
 }
 
 impl Action {
-    pub(crate) const ALL: [(Self, &'static str); 7] = [
+    pub(crate) const ALL: [(Self, &'static str); 8] = [
         (Self::Dashboard, "dashboard"),
         (Self::Rules, "rules"),
         (Self::Kubernetes, "kubernetes"),
@@ -73,6 +85,7 @@ impl Action {
         (Self::Lock, "lock"),
         (Self::Check, "check"),
         (Self::Lint, "lint"),
+        (Self::Budget, "budget"),
     ];
 
     fn named(name: &str) -> Option<Self> {
@@ -105,6 +118,7 @@ pub struct Command {
     pub(crate) accepted: Option<PathBuf>,
     pub(crate) alerts: Option<PathBuf>,
     pub(crate) tests: Option<PathBuf>,
+    pub(crate) budget: budget::Options,
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -182,6 +196,9 @@ pub enum CommandError {
         /// The line and the problem.
         problem: String,
     },
+    /// A budget is exceeded, or the series cannot be counted.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
     /// The contract with dashboards and rules is broken.
     #[error("{report}")]
     #[non_exhaustive]
@@ -248,7 +265,8 @@ impl Command {
     pub(crate) fn new(action: Action) -> Self {
         let scrape = Scrape::default();
         let (output, job, lock, accepted, alerts, tests) = (None, None, None, None, None, None);
-        Self { action, output, job, scrape, lock, accepted, alerts, tests, files: Vec::new() }
+        let (budget, files) = (budget::Options::default(), Vec::new());
+        Self { action, output, job, scrape, lock, accepted, alerts, tests, budget, files }
     }
 
     /// Parses the arguments after `metrics`. `help`, `--help` and `-h` are a command that writes [`USAGE`].
@@ -309,6 +327,7 @@ impl Command {
                         _ => scrape::add(&mut command.scrape.deployments, value)?,
                     }
                 }
+                other if budget::Options::has(other) => command.budget.set(other, value()?).map_err(usage)?,
                 other => return Err(usage(format!("unknown option `{other}`"))),
             }
         }
@@ -318,15 +337,20 @@ impl Command {
     /// Returns an error if an option does not belong to the command.
     pub(crate) fn checked(self) -> Result<Self, CommandError> {
         let checks = self.action == Action::Check;
+        let budgets = self.action == Action::Budget;
         let queries = matches!(self.action, Action::Dashboard | Action::Rules | Action::Kubernetes);
-        let scrapes = matches!(self.action, Action::Dashboard | Action::Kubernetes);
+        let scrapes = budgets || matches!(self.action, Action::Dashboard | Action::Kubernetes);
         let alerts = matches!(self.action, Action::Rules | Action::Kubernetes);
         let Scrape { interval, replicas, deployments, histograms } = &self.scrape;
         for (given, allowed, problem) in [
-            (self.job.is_some(), queries, "--job is for `dashboard`, `rules` and `kubernetes`"),
+            (self.job.is_some(), queries || budgets, "--job is for `dashboard`, `rules`, `kubernetes` and `budget`"),
             (!replicas.is_empty(), queries, "--replica-label is for `dashboard`, `rules` and `kubernetes`"),
-            (histograms.is_some(), queries, "--histograms is for `dashboard`, `rules` and `kubernetes`"),
-            (interval.is_some(), scrapes, "--scrape-interval is for `dashboard` and `kubernetes`"),
+            (
+                histograms.is_some(),
+                queries || budgets,
+                "--histograms is for `dashboard`, `rules`, `kubernetes` and `budget`",
+            ),
+            (interval.is_some(), scrapes, "--scrape-interval is for `dashboard`, `kubernetes` and `budget`"),
             (!deployments.is_empty(), self.action == Action::Dashboard, "--target-label is for `dashboard`"),
             (self.accepted.is_some(), self.action == Action::Lint, "--accepted is for `lint`"),
             (self.lock.is_some(), checks, "--lock is for `check`"),
@@ -340,6 +364,10 @@ impl Command {
                 return Err(usage(problem));
             }
         }
+        if let Some(option) = self.budget.first().filter(|_| !budgets) {
+            return Err(usage(format!("{option} is for `budget`")));
+        }
+        self.budget.checked().map_err(usage)?;
         Ok(self)
     }
 
@@ -348,12 +376,12 @@ impl Command {
     ///
     /// # Errors
     /// Returns an error if metrics are switched off, the job is not a valid Kubernetes label value, a file cannot be
-    /// read or written, the lock file is missing or invalid, `check` finds a break, or `lint` finds a violation. A
-    /// service should exit with a code other than zero.
+    /// read or written, the lock file is missing or invalid, `check` finds a break, `lint` finds a violation, or `budget`
+    /// finds too many series. A service should exit with a code other than zero.
     pub fn run(&self, metrics: &Metrics, out: &mut dyn Write) -> Result<(), CommandError> {
         // Help does not depend on the metrics and does not gather them.
         let export = || if metrics.is_enabled() { self.export(metrics) } else { Err(CommandError::Disabled) };
-        let mut findings = Vec::new();
+        let mut found = Ok(());
         let text = match self.action {
             Action::Dashboard => export()?.dashboard(),
             Action::Rules => {
@@ -373,14 +401,22 @@ impl Command {
             Action::Lock => export()?.lock(),
             Action::Lint => {
                 let export = export()?;
-                findings = self.lint(&export)?;
+                let findings = self.lint(&export)?;
+                if !findings.is_empty() {
+                    found = Err(CommandError::Lint { findings });
+                }
                 export.series()
+            }
+            Action::Budget => {
+                let (text, above) = self.budget(&export()?)?;
+                found = above.map_or(Ok(()), |above| Err(above.into()));
+                text
             }
             Action::Check => self.check(&export()?)?,
             Action::Help => USAGE.to_owned(),
         };
         self.write(&text, out)?;
-        if findings.is_empty() { Ok(()) } else { Err(CommandError::Lint { findings }) }
+        found
     }
 
     fn export(&self, metrics: &Metrics) -> Result<Export, CommandError> {
@@ -426,18 +462,22 @@ impl Command {
         Ok(rest.iter().map(ToString::to_string).collect())
     }
 
+    fn budget(&self, export: &Export) -> Result<(String, Option<BudgetError>), CommandError> {
+        let since = self.budget.since.as_ref();
+        let since =
+            since.map(|path| Ok::<_, CommandError>((path.display().to_string(), read_lock(path)?))).transpose()?;
+        Ok(budget::run(&budget::Request {
+            export,
+            job: self.job.as_deref().unwrap_or(&export.model.service),
+            scrape: &self.scrape,
+            options: &self.budget,
+            since,
+        })?)
+    }
+
     fn check(&self, export: &Export) -> Result<String, CommandError> {
         let path = self.lock.clone().unwrap_or_else(|| LOCK.into());
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CommandError::NoLock { path }),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(CommandError::BrokenLock { path, problem: "it is not UTF-8".to_owned() });
-            }
-            Err(error) => return Err(CommandError::File { path, error }),
-        };
-        let locked = Contract::parse(&text)
-            .map_err(|error| CommandError::BrokenLock { path: path.clone(), problem: error.to_string() })?;
+        let locked = read_lock(&path)?;
         let difference = locked.difference(&Contract::of(&export.model));
         let (mut files, mut unread) = (Vec::new(), Vec::new());
         for file in &self.files {
@@ -475,6 +515,19 @@ impl Command {
         );
         Err(CommandError::Breaks { report })
     }
+}
+
+fn read_lock(path: &Path) -> Result<Contract, CommandError> {
+    let path = path.to_owned();
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CommandError::NoLock { path }),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Err(CommandError::BrokenLock { path, problem: "it is not UTF-8".to_owned() });
+        }
+        Err(error) => return Err(CommandError::File { path, error }),
+    };
+    Contract::parse(&text).map_err(|error| CommandError::BrokenLock { path, problem: error.to_string() })
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), CommandError> {

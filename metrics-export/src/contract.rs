@@ -35,14 +35,14 @@ pub(crate) struct Contract {
 pub(crate) struct Entry {
     pub(crate) kind: MetricKind,
     /// The earlier names, under which rules record it.
-    replaces: BTreeSet<String>,
+    pub(crate) replaces: BTreeSet<String>,
     unit: Option<String>,
     pub(crate) labels: BTreeSet<String>,
     /// The values of labels of which the program knows all.
-    values: BTreeMap<String, BTreeSet<String>>,
-    buckets: Vec<f64>,
+    pub(crate) values: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) buckets: Vec<f64>,
     /// `true` for a histogram with native buckets.
-    native: bool,
+    pub(crate) native: bool,
 }
 
 /// The error of a lock file that cannot be read.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::document::number;
 use crate::metric::{Metric, Role};
 use crate::model::Model;
+use crate::series::worst_case;
 
 /// Returns the reference, in the order of the rows of the dashboard.
 pub(crate) fn markdown(model: &Model) -> String {
@@ -56,7 +57,7 @@ fn row(out: &mut String, metric: &Metric) {
         labels.join("<br>"),
         metric.unit.clone().unwrap_or_default(),
         text(&metric.help),
-        metric.series.to_string(),
+        worst_case(metric).to_string(),
         places.join("<br>"),
     ];
     let _ = writeln!(out, "| {} |", cells.join(" | "));

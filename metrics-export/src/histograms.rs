@@ -157,7 +157,7 @@ impl From<&Self> for Measure {
 ///
 /// The text format writes `1`, OpenMetrics and Prometheus 3 write `1.0`. Go, and with it OpenMetrics, writes an exponent
 /// below 1e-4 and from 1e6 on, as in `1e-05` and `1e+06`, others only from 1e16 or 1e21 on, or without a sign or a zero.
-fn bound(seconds: f64) -> Matcher {
+pub(crate) fn bound(seconds: f64) -> Matcher {
     let decimal = number(seconds);
     let mut spellings = vec![decimal.replace('.', "\\.")];
     if seconds.fract() == 0.0 {

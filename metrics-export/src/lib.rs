@@ -41,6 +41,7 @@
 #![forbid(unsafe_code)]
 
 mod accepted;
+mod budget;
 #[cfg(feature = "clap")]
 mod clap;
 mod command;
@@ -66,6 +67,7 @@ mod series;
 mod time;
 mod usages;
 
+pub use budget::BudgetError;
 pub use command::{Command, CommandError, USAGE};
 pub use export::Export;
 pub use histograms::{Histograms, HistogramsError};

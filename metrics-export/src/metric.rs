@@ -3,7 +3,7 @@
 use std::fmt;
 
 use metrics_runtime::Declaration;
-use metrics_runtime::description::{LabelDescription, MetricKind, Origin};
+use metrics_runtime::description::{LabelDescription, LabelSets, MetricKind, Origin};
 
 use crate::histograms::Histogram;
 
@@ -37,7 +37,10 @@ pub(crate) struct Metric {
     pub(crate) origin: Origin,
     /// `false` for a metric of a collector that has no series yet.
     pub(crate) exists: bool,
-    pub(crate) series: WorstCase,
+    /// The label sets that it can have.
+    pub(crate) label_sets: LabelSets,
+    /// The largest number of label sets with values that are only known at run time.
+    pub(crate) limit: usize,
 }
 
 /// The role of a metric, which selects its row of the dashboard.
@@ -54,7 +57,7 @@ pub(crate) enum Role {
     Own,
 }
 
-/// The largest number of series that a metric can have on one instance.
+/// The largest number of series, or of label sets, that a metric can have on one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WorstCase {
     /// The number of combinations of known label values.
@@ -82,6 +85,16 @@ impl Role {
 }
 
 impl WorstCase {
+    /// Returns the number of series of these label sets, each of which has `series`.
+    pub(crate) fn times(self, series: usize) -> Self {
+        match self {
+            Self::Exactly(sets) => Self::Exactly(sets.saturating_mul(series)),
+            Self::Limited(sets) => Self::Limited(sets.saturating_mul(series)),
+            Self::Each(sets, labels) => Self::Each(sets.saturating_mul(series), labels),
+            Self::Unknown => Self::Unknown,
+        }
+    }
+
     /// Returns the number, followed by `unit`.
     pub(crate) fn counted(&self, unit: &str) -> String {
         match self {

@@ -13,7 +13,6 @@ use crate::metric::{Metric, Role};
 use crate::names::{is_common, unit};
 use crate::roles::{Function, Http, STATUS, Upstreams, functions, http, role, upstreams};
 use crate::scope::{Owner, Renames};
-use crate::series::worst_case;
 
 /// The metrics and the settings of one service.
 #[derive(Clone, Debug)]
@@ -146,7 +145,8 @@ fn metric(mut description: MetricDescription, constant: &[String], limit: usize)
         outcomes: *kind == MetricKind::Counter && labels.iter().any(has_outcomes),
         origin: *origin,
         exists: *origin != Origin::Collector || description.label_sets.current > 0,
-        series: worst_case(&description, role, limit),
+        label_sets: description.label_sets,
+        limit: description.series_limit.unwrap_or(limit),
     }
 }
 

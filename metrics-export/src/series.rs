@@ -1,48 +1,131 @@
 //! The worst-case number of series of each metric on one instance.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use metrics_runtime::description::{MetricDescription, MetricKind, Origin};
+use metrics_runtime::description::{LabelDescription, MetricKind, Origin};
 
 use crate::metric::{Metric, Role, WorstCase};
 use crate::roles::{ROUTE_LABELS, UPSTREAM};
 
-/// Returns the worst case of a metric. `limit` is the largest number of series of a family with label values that are
-/// only known at run time. It does not apply to the routes of HTTP requests and the names of upstreams.
-pub(crate) fn worst_case(metric: &MetricDescription, role: Role, limit: usize) -> WorstCase {
-    let MetricDescription { kind, labels, label_sets, .. } = metric;
-    let each = series_of_label_set(*kind, metric.buckets.len());
-    if labels.is_empty() && *kind != MetricKind::Summary {
-        return WorstCase::Exactly(each);
+/// The largest number of label sets that one declaration lists, as in the runtime. Those of others are created when they
+/// are recorded.
+const LISTED: usize = 50_000;
+
+/// A part of the label sets of a metric.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View<'a> {
+    /// A label that the metric would not have.
+    pub(crate) without: Option<&'a str>,
+    /// Labels with a value each. Label sets with one of them are left out.
+    pub(crate) dropped: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> View<'a> {
+    /// Creates a view without one label.
+    pub(crate) fn without(label: &'a str) -> Self {
+        Self { without: Some(label), dropped: Vec::new() }
     }
-    let has = |of, names: &[&str]| role == of && labels.iter().any(|label| names.contains(&&*label.name));
+
+    fn is_all(&self) -> bool {
+        self.without.is_none() && self.dropped.is_empty()
+    }
+
+    /// Returns the labels of a metric that are left.
+    pub(crate) fn labels<'m>(&self, metric: &'m Metric) -> impl Iterator<Item = &'m LabelDescription> + use<'m, 'a> {
+        let without = self.without;
+        metric.labels.iter().filter(move |label| Some(label.name.as_str()) != without)
+    }
+
+    /// Returns the number of values of a label that are left out.
+    pub(crate) fn values_dropped(&self, label: &str) -> usize {
+        self.dropped.iter().filter(|(name, _)| *name == label).count()
+    }
+
+    fn keeps(&self, label: &str, value: &str) -> bool {
+        !self.dropped.contains(&(label, value))
+    }
+}
+
+/// Returns the worst case of a metric in the text format.
+pub(crate) fn worst_case(metric: &Metric) -> WorstCase {
+    label_sets(metric, &View::default()).times(series_of_label_set(metric.kind, metric.buckets.len()))
+}
+
+/// Returns the worst case of a part of the label sets of a metric. The limit of series does not apply to the routes of
+/// HTTP requests and the names of upstreams.
+pub(crate) fn label_sets(metric: &Metric, view: &View<'_>) -> WorstCase {
+    let labels: Vec<_> = view.labels(metric).collect();
+    if labels.is_empty() && metric.kind != MetricKind::Summary {
+        return WorstCase::Exactly(1);
+    }
+    let has = |of, names: &[&str]| metric.role == of && metric.first_of(names).is_some();
     match metric.origin {
         Origin::Computed => {
             let (known, open): (Vec<_>, Vec<_>) = labels.iter().partition(|label| label.values.is_some());
-            let label_sets: usize = known.iter().flat_map(|label| &label.values).map(Vec::len).product();
-            let series = label_sets.saturating_mul(each);
-            let open: Vec<_> = open.iter().map(|label| label.name.clone()).collect();
-            if open.is_empty() { WorstCase::Exactly(series) } else { WorstCase::Each(series, open) }
+            let label_sets = known.into_iter().map(|label| kept(label, view)).fold(1, usize::saturating_mul);
+            let open: Vec<_> = open.into_iter().map(|label| label.name.clone()).collect();
+            if open.is_empty() { WorstCase::Exactly(label_sets) } else { WorstCase::Each(label_sets, open) }
         }
         // Infos are registered with their values, once.
-        Origin::Family if *kind == MetricKind::Info && metric.declarations.is_empty() => {
-            WorstCase::Exactly(label_sets.current)
+        Origin::Family if metric.kind == MetricKind::Info && metric.declarations.is_empty() => {
+            WorstCase::Exactly(metric.label_sets.current)
         }
         Origin::Family if has(Role::Http, ROUTE_LABELS) || has(Role::Upstream, &[UPSTREAM]) => {
-            WorstCase::Each(each, labels.iter().map(|label| label.name.clone()).collect())
+            WorstCase::Each(1, labels.iter().map(|label| label.name.clone()).collect())
         }
-        // Known label sets do not count against the limit. The overflow series keep known values.
-        Origin::Family if label_sets.open => {
-            let limit = metric.series_limit.unwrap_or(limit);
-            let known = labels.iter().flat_map(|label| &label.values).map(Vec::len);
-            let overflow = known.fold(1, usize::saturating_mul);
-            let label_sets = label_sets.known.saturating_add(limit).saturating_add(overflow);
-            WorstCase::Limited(label_sets.saturating_mul(each))
+        Origin::Family => {
+            let (known, open) = declared(metric, &labels, view);
+            if !open {
+                return WorstCase::Exactly(known);
+            }
+            // Known label sets do not count against the limit. The overflow series keep known values.
+            let values = labels.iter().filter(|label| label.values.is_some()).map(|label| kept(label, view));
+            let overflow = values.fold(1, usize::saturating_mul);
+            WorstCase::Limited(known.saturating_add(metric.limit).saturating_add(overflow))
         }
-        Origin::Family | Origin::Toolkit => WorstCase::Exactly(label_sets.known.saturating_mul(each)),
+        Origin::Toolkit if view.is_all() => WorstCase::Exactly(metric.label_sets.known),
+        Origin::Toolkit => {
+            let left = labels.iter().map(|label| kept(label, view)).fold(1, usize::saturating_mul);
+            WorstCase::Exactly(left.min(metric.label_sets.known))
+        }
         _ => WorstCase::Unknown,
     }
+}
+
+/// Returns the number of known values of a label that are left.
+fn kept(label: &LabelDescription, view: &View<'_>) -> usize {
+    label.values.iter().flatten().filter(|value| view.keeps(&label.name, value)).count()
+}
+
+/// Counts the label sets that declarations list. Returns `true` as well if there are others.
+fn declared(metric: &Metric, labels: &[&LabelDescription], view: &View<'_>) -> (usize, bool) {
+    if view.is_all() {
+        return (metric.label_sets.known, metric.label_sets.open);
+    }
+    let mut label_sets = BTreeSet::new();
+    let mut open = metric.declarations.is_empty();
+    for declaration in &metric.declarations {
+        let values = |label: &&LabelDescription| {
+            let index = declaration.descriptor.labels.iter().position(|name| *name == label.name);
+            index.and_then(|index| declaration.values.get(index)).cloned().unwrap_or_default()
+        };
+        let lists: Vec<_> = labels.iter().map(values).collect();
+        let count = lists.iter().map(Vec::len).fold(1, usize::saturating_mul);
+        if !(1..=LISTED).contains(&count) {
+            open = true;
+            continue;
+        }
+        let mut tuples = vec![Vec::new()];
+        for (label, list) in labels.iter().zip(&lists) {
+            let list: Vec<_> = list.iter().filter(|value| view.keeps(&label.name, value)).collect();
+            tuples =
+                tuples.iter().flat_map(|tuple| list.iter().map(|value| [tuple, &[**value][..]].concat())).collect();
+        }
+        label_sets.extend(tuples);
+    }
+    (label_sets.len(), open)
 }
 
 /// Returns the number of series of one label set. A histogram has one for each bucket, `+Inf`, the sum and the count.
@@ -56,11 +139,11 @@ pub(crate) fn listing(metrics: &[Metric]) -> String {
         WorstCase::Exactly(series) | WorstCase::Limited(series) | WorstCase::Each(series, _) => *series,
         WorstCase::Unknown => 0,
     };
-    let mut metrics: Vec<_> = metrics.iter().collect();
-    metrics.sort_by_key(|metric| (Reverse(weight(&metric.series)), &metric.name));
-    metrics.iter().fold(String::new(), |mut out, metric| {
+    let mut metrics: Vec<_> = metrics.iter().map(|metric| (worst_case(metric), &metric.name)).collect();
+    metrics.sort_by_key(|(case, name)| (Reverse(weight(case)), *name));
+    metrics.iter().fold(String::new(), |mut out, (case, name)| {
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "{}: {}", metric.name, metric.series.counted(" series"));
+        let _ = writeln!(out, "{name}: {}", case.counted(" series"));
         out
     })
 }
@@ -81,12 +164,9 @@ mod tests {
         let model = Model::new(&metrics.build().unwrap());
         move |base: &str| {
             let metric = model.find(base).unwrap();
-            assert!(listing(&model.metrics).contains(&format!(
-                "{}: {}",
-                metric.name,
-                metric.series.counted(" series")
-            )));
-            metric.series.to_string()
+            let case = worst_case(metric);
+            assert!(listing(&model.metrics).contains(&format!("{}: {}", metric.name, case.counted(" series"))));
+            case.to_string()
         }
     }
 

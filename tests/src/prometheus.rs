@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::client::Client;
 use crate::page::{Labels, Point};
@@ -47,6 +48,24 @@ impl<'a> Target<'a> {
     #[must_use]
     pub fn with(self, settings: Value) -> Self {
         Self { settings, ..self }
+    }
+
+    /// Replaces the settings by those of a document in YAML.
+    #[must_use]
+    pub fn with_yaml(self, settings: &str) -> Self {
+        let documents = YamlLoader::load_from_str(settings).unwrap();
+        self.with(json_of(&documents[0]))
+    }
+}
+
+fn json_of(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Hash(entries) => {
+            entries.iter().map(|(key, value)| (key.as_str().unwrap().to_owned(), json_of(value))).collect()
+        }
+        Yaml::Array(items) => items.iter().map(json_of).collect(),
+        Yaml::String(text) => text.as_str().into(),
+        other => panic!("expected lists, maps and texts, found {other:?}"),
     }
 }
 
@@ -161,6 +180,12 @@ impl Prometheus {
 }
 
 impl Server {
+    /// Returns the address of the server.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.client.address()
+    }
+
     /// Returns the `data` of an API answer, for queries that have no helper: `get("/api/v1/metadata")`.
     #[must_use]
     pub fn get(&self, path: &str) -> Value {

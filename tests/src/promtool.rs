@@ -34,6 +34,14 @@ impl Promtool {
         }
     }
 
+    /// Runs `promtool check config`, which checks the configuration of a Prometheus.
+    ///
+    /// # Errors
+    /// Returns the output of promtool.
+    pub fn check_config(&self, file: &Path) -> Result<(), String> {
+        self.run(&["check", "config"], file)
+    }
+
     /// Runs `promtool check rules`, which checks syntax, names and templates.
     ///
     /// # Errors

@@ -52,6 +52,12 @@ pub fn vmalert() -> Option<Program> {
     found("vmalert", on_path("vmalert")).map(Program::new)
 }
 
+/// Finds vmagent, which scrapes and relabels for `VictoriaMetrics`.
+#[must_use]
+pub fn vmagent() -> Option<Program> {
+    found("vmagent", on_path("vmagent")).map(Program::new)
+}
+
 /// Finds the Pushgateway.
 #[must_use]
 pub fn pushgateway() -> Option<Pushgateway> {

@@ -35,13 +35,20 @@ impl Victoria {
     /// Starts an empty server.
     #[must_use]
     pub fn start(&self) -> Store {
+        self.start_with(&[])
+    }
+
+    /// Starts an empty server with more options.
+    #[must_use]
+    pub fn start_with(&self, options: &[&str]) -> Store {
         let folder = tempfile::tempdir().unwrap();
         let (process, client) = server::start("/health", |address| {
             let mut command = Command::new(&self.program);
             command
                 .arg(format!("-storageDataPath={}", folder.path().display()))
                 .arg(format!("-httpListenAddr={address}"))
-                .args(["-memory.allowedBytes=256MB", "-loggerLevel=ERROR", "-retentionPeriod=1y"]);
+                .args(["-memory.allowedBytes=256MB", "-loggerLevel=ERROR", "-retentionPeriod=1y"])
+                .args(options);
             command
         });
         Store { _process: process, _folder: folder, client }

@@ -4,6 +4,7 @@
 #![allow(clippy::float_cmp, reason = "the compared values are whole numbers, which an f64 represents exactly")]
 
 mod alerts;
+mod budget;
 mod documents;
 mod engines;
 mod fleet;

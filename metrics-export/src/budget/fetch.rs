@@ -1,0 +1,166 @@
+//! A client of plain HTTP, for the page of an instance and the API of a Prometheus.
+//!
+//! It speaks HTTP/1.0, in which a server may neither answer in chunks nor keep the connection.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+/// The time to connect to one address.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The time between two parts of an answer. A query of Prometheus may take two minutes.
+const READ: Duration = Duration::from_secs(130);
+
+/// The largest answer.
+const MAX: u64 = 1 << 30;
+
+const SAVE: &str = "save the page with `curl -o page.txt ..`, and pass the file";
+
+/// A successful answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Returns `true` for an address, as opposed to the path of a file.
+pub(super) fn is_url(text: &str) -> bool {
+    text.contains("://")
+}
+
+/// Sends `GET url`.
+///
+/// # Errors
+/// Returns the problem if the address is not one of plain HTTP, if nothing answers, or if the status is not 200.
+pub(super) fn get(url: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
+    let (authority, path) = split(url)?;
+    let failed = |error: io::Error| format!("the request failed: {error}");
+    let mut stream = connect(authority)?;
+    let mut request = format!("GET {path} HTTP/1.0\r\nhost: {authority}\r\n");
+    for (name, value) in headers {
+        request.extend([name, ": ", value, "\r\n"]);
+    }
+    request.push_str("\r\n");
+    stream.write_all(request.as_bytes()).map_err(failed)?;
+    let mut answer = Vec::new();
+    let _ = stream.take(MAX + 1).read_to_end(&mut answer).map_err(failed)?;
+    parse(&answer)
+}
+
+/// Splits an address into the authority and the path.
+fn split(url: &str) -> Result<(&str, String), String> {
+    if url.starts_with("https://") {
+        return Err(format!("it needs TLS, which this command does not have: {SAVE}"));
+    }
+    let rest = url.strip_prefix("http://").ok_or("expected an address that begins with `http://`")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = (&rest[..end], rest[end..].split('#').next().unwrap_or_default());
+    if authority.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("expected an address such as `http://127.0.0.1:8000/metrics`".to_owned());
+    }
+    if authority.contains('@') {
+        return Err(format!("this command sends no user and no password: {SAVE}"));
+    }
+    Ok((authority, if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }))
+}
+
+fn connect(authority: &str) -> Result<TcpStream, String> {
+    let failed = |error: io::Error| format!("cannot connect: {error}");
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let address = if has_port { authority.to_owned() } else { format!("{authority}:80") };
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in address.to_socket_addrs().map_err(failed)? {
+        match TcpStream::connect_timeout(&address, CONNECT) {
+            Ok(stream) => {
+                stream.set_read_timeout(Some(READ)).map_err(failed)?;
+                stream.set_write_timeout(Some(READ)).map_err(failed)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(failed(last))
+}
+
+fn parse(answer: &[u8]) -> Result<Answer, String> {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
+    let head = end.and_then(|end| std::str::from_utf8(&answer[..end]).ok());
+    let (Some(head), Some(end)) = (head, end) else { return Err("the answer is not one of HTTP".to_owned()) };
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.")?.get(2..5)?.parse::<u16>().ok());
+    let status = status.ok_or("the answer is not one of HTTP")?;
+    let headers = lines.filter_map(|line| line.split_once(':'));
+    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
+    let answer = Answer { headers: headers.collect(), body: answer[end + 4..].to_owned() };
+    match status {
+        200 => {}
+        301..=308 => {
+            let to = answer.header("location").unwrap_or("another address");
+            return Err(format!("it redirects to {to}: pass that address"));
+        }
+        401 | 403 => {
+            return Err(format!("it needs credentials (status {status}), which this command does not send: {SAVE}"));
+        }
+        _ => {
+            let body = String::from_utf8_lossy(&answer.body);
+            let text: String = body.lines().next().unwrap_or_default().chars().take(300).collect();
+            return Err(format!("the status is {status}, expected 200: {text}"));
+        }
+    }
+    if answer.header("transfer-encoding").is_some() {
+        return Err(format!("it answers in chunks, which HTTP/1.0 does not have: {SAVE}"));
+    }
+    let length = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
+    if answer.body.len() as u64 > MAX || length.is_some_and(|length| length != answer.body.len()) {
+        return Err("the answer is not complete".to_owned());
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_of_plain_http() {
+        assert_eq!(split("http://a:80/b?c=d#e"), Ok(("a:80", "/b?c=d".to_owned())));
+        assert_eq!(split("http://[::1]:80?c"), Ok(("[::1]:80", "/?c".to_owned())));
+        assert_eq!(split("http://a"), Ok(("a", "/".to_owned())));
+        for (url, problem) in [
+            ("https://a/metrics", "it needs TLS, which this command does not have: save the page with `curl"),
+            ("ftp://a", "expected an address that begins with `http://`"),
+            ("http:///metrics", "expected an address such as"),
+            ("http://a/b c", "expected an address such as"),
+            ("http://ada:secret@a/", "this command sends no user and no password: save the page"),
+        ] {
+            let found = split(url).unwrap_err();
+            assert!(found.starts_with(problem), "{url}: {found}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_complete_and_successful() {
+        let answer = parse(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX:  y \r\n\r\nup1").unwrap();
+        assert_eq!((answer.body.as_slice(), answer.header("x")), (&b"up1"[..], Some("y")));
+        assert_eq!(parse(b"HTTP/1.0 200 OK\r\n\r\n").unwrap().body, b"");
+        for (answer, problem) in [
+            (&b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nup1"[..], "the answer is not complete"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "it answers in chunks"),
+            (b"HTTP/1.1 401 Unauthorized\r\n\r\n", "it needs credentials (status 401)"),
+            (b"HTTP/1.1 302 Found\r\nLocation: http://b/\r\n\r\n", "it redirects to http://b/: pass that address"),
+            (b"HTTP/1.1 404 Not Found\r\n\r\nno page\nhere", "the status is 404, expected 200: no page"),
+            (b"SSH-2.0", "the answer is not one of HTTP"),
+            (b"", "the answer is not one of HTTP"),
+        ] {
+            let found = parse(answer).unwrap_err();
+            assert!(found.starts_with(problem), "{found}");
+        }
+    }
+}
