@@ -47,9 +47,13 @@ pub(crate) struct Metric {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
     Http,
+    /// A metric of the gRPC calls that the service answers.
+    Grpc,
     Function,
     /// A metric of requests that the service sends.
     Upstream,
+    /// A metric of the gRPC calls that the service makes.
+    GrpcClient,
     Breaker,
     Business,
     Process,
@@ -73,10 +77,12 @@ pub(crate) enum WorstCase {
 
 impl Role {
     /// All roles with the titles of their rows, in the order of the dashboard.
-    pub(crate) const ALL: [(Self, &'static str); 7] = [
+    pub(crate) const ALL: [(Self, &'static str); 9] = [
         (Self::Http, "HTTP"),
+        (Self::Grpc, "gRPC"),
         (Self::Function, "Functions"),
         (Self::Upstream, "Upstreams"),
+        (Self::GrpcClient, "gRPC clients"),
         (Self::Breaker, "Circuit breakers"),
         (Self::Business, "Business"),
         (Self::Process, "Process and runtime"),

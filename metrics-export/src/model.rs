@@ -11,7 +11,7 @@ use metrics_runtime::{Metrics, Outcome, Source};
 use crate::histograms::Measure;
 use crate::metric::{Metric, Role};
 use crate::names::{is_common, unit};
-use crate::roles::{Function, Http, STATUS, Upstreams, functions, http, role, upstreams};
+use crate::roles::{Function, Grpc, Http, STATUS, Upstreams, functions, grpc, http, role, upstreams};
 use crate::scope::{Owner, Renames};
 
 /// The metrics and the settings of one service.
@@ -42,8 +42,12 @@ pub(crate) struct Model {
     pub(crate) http: Option<Http>,
     pub(crate) functions: Vec<Function>,
     pub(crate) upstreams: Option<Upstreams>,
+    /// The gRPC calls that the service answers, and those that it makes.
+    pub(crate) grpc: Vec<Grpc>,
     /// The objectives of routes.
     pub(crate) routes: Vec<RouteObjective>,
+    /// The objectives of gRPC methods.
+    pub(crate) methods: Vec<RouteObjective>,
 }
 
 impl Model {
@@ -57,6 +61,7 @@ impl Model {
             listen,
             tls,
             objectives,
+            grpc_objectives,
             series_limit,
             metrics,
             ..
@@ -80,11 +85,18 @@ impl Model {
             prefix,
             renames: Renames::of(&metrics),
             upstreams: upstreams(&metrics),
+            grpc: grpc(&metrics),
             metrics,
             http,
             functions,
             routes: objectives,
+            methods: grpc_objectives,
         }
+    }
+
+    /// Returns the gRPC calls that the service answers.
+    pub(crate) fn grpc_server(&self) -> Option<&Grpc> {
+        self.grpc.iter().find(|grpc| grpc.role == Role::Grpc)
     }
 
     /// Returns `true` if the page may be on an address that other machines can reach.

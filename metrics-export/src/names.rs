@@ -15,9 +15,14 @@ pub(crate) fn is_process(base: &str) -> bool {
     PROCESS.iter().any(|prefix| base.starts_with(prefix))
 }
 
+/// Returns `true` if the name has the prefix of the metrics of gRPC, which have no namespace.
+pub(crate) fn is_grpc(base: &str) -> bool {
+    ["grpc_server_", "grpc_client_", "rpc_server_", "rpc_client_"].iter().any(|prefix| base.starts_with(prefix))
+}
+
 /// Returns `true` if other services that use the same libraries may have a metric of this name.
 pub(crate) fn is_common(name: &str) -> bool {
-    name == "up" || is_own(name) || is_process(name)
+    name == "up" || is_own(name) || is_process(name) || is_grpc(name)
 }
 
 /// Returns `true` for the counters of calls and requests that were cancelled after their promised latency.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use metrics_runtime::description::{LabelDescription, MetricKind, Origin};
 
 use crate::metric::{Metric, Role, WorstCase};
-use crate::roles::{ROUTE_LABELS, UPSTREAM};
+use crate::roles::{METHOD_OF_GRPC, ROUTE_LABELS, UPSTREAM};
 
 /// The largest number of label sets that one declaration lists, as in the runtime. Those of others are created when they
 /// are recorded.
@@ -54,7 +54,7 @@ pub(crate) fn worst_case(metric: &Metric) -> WorstCase {
 }
 
 /// Returns the worst case of a part of the label sets of a metric. The limit of series does not apply to the routes of
-/// HTTP requests and the names of upstreams.
+/// HTTP requests, the methods of gRPC and the names of upstreams.
 pub(crate) fn label_sets(metric: &Metric, view: &View<'_>) -> WorstCase {
     let labels: Vec<_> = view.labels(metric).collect();
     if labels.is_empty() && metric.kind != MetricKind::Summary {
@@ -72,7 +72,12 @@ pub(crate) fn label_sets(metric: &Metric, view: &View<'_>) -> WorstCase {
         Origin::Family if metric.kind == MetricKind::Info && metric.declarations.is_empty() => {
             WorstCase::Exactly(metric.label_sets.current)
         }
-        Origin::Family if has(Role::Http, ROUTE_LABELS) || has(Role::Upstream, &[UPSTREAM]) => {
+        Origin::Family
+            if has(Role::Http, ROUTE_LABELS)
+                || has(Role::Upstream, &[UPSTREAM])
+                || has(Role::Grpc, METHOD_OF_GRPC)
+                || has(Role::GrpcClient, METHOD_OF_GRPC) =>
+        {
             WorstCase::Each(1, labels.iter().map(|label| label.name.clone()).collect())
         }
         Origin::Family => {

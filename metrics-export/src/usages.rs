@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::contract::{Contract, Entry};
 use crate::metric::Role;
 use crate::names::{is_overdue, objective_name, recorded_name};
-use crate::roles::{ROUTE_LABELS, role};
+use crate::roles::{METHOD_OF_GRPC, ROUTE_LABELS, role};
 
 /// A file with a dashboard or rules.
 #[derive(Clone, Debug)]
@@ -230,7 +230,8 @@ impl ObjectivePattern {
         contract.metrics.iter().filter_map(|(name, entry)| Self::new(name, entry, service)).collect()
     }
 
-    /// Ids of functions begin with the name of the metric without namespace, ids of routes with `http`.
+    /// Ids of functions begin with the name of the metric without namespace, ids of routes with `http`, those of gRPC methods
+    /// with `grpc`.
     fn new(name: &str, entry: &Entry, service: &str) -> Option<Self> {
         let end = match entry.kind {
             MetricKind::Counter if is_overdue(name) => "_latency",
@@ -240,8 +241,15 @@ impl ObjectivePattern {
         };
         let base = name.strip_prefix(service).and_then(|name| name.strip_prefix('_')).unwrap_or(name);
         let labels: Vec<_> = entry.labels.iter().map(String::as_str).collect();
-        let routed = role(base, &labels) == Role::Http && ROUTE_LABELS.iter().any(|label| labels.contains(label));
-        let start = if routed { "http".to_owned() } else { objective_name(entry.kind, base) };
+        let has = |any: &[&str]| any.iter().any(|label| labels.contains(label));
+        let start = match role(base, &labels) {
+            Role::Http if has(ROUTE_LABELS) => "http".to_owned(),
+            // Calls are counted where they have a code.
+            Role::Grpc if has(METHOD_OF_GRPC) && (entry.kind == MetricKind::Histogram || has(&["grpc_code"])) => {
+                "grpc".to_owned()
+            }
+            _ => objective_name(entry.kind, base),
+        };
         Some(Self { start, end })
     }
 
@@ -314,7 +322,8 @@ mod tests {
     /// Returns the places in a file that use a metric of the contract.
     fn usages(file: &str, text: &str, metric: &str) -> Vec<String> {
         let contract = Contract::parse(&format!(
-            "{LOCK}gauge shop_depth\ncounter shop_old_total\ncounter shop_old_ryot_total\nhistogram shop_http_wait\n  labels method route\n"
+            "{LOCK}gauge shop_depth\ncounter shop_old_total\ncounter shop_old_ryot_total\nhistogram shop_http_wait\n  labels method route\n\
+             counter grpc_server_handled_total\n  labels grpc_code grpc_method\ncounter grpc_server_started_total\n  labels grpc_method\n"
         ));
         let contract = contract.unwrap();
         let objectives = ObjectivePattern::all(&contract, "shop");
@@ -448,6 +457,11 @@ other: shop_old_total
         assert_eq!(usages("q", "job:shop_depth:rate5m", "shop_depth"), [""; 0], "that of a counter `shop_depth_total`");
         let route = "slo:bad_events:ratio_rate1h{slo=\"http_buy_id_latency\"}";
         assert_eq!(usages("q", route, "shop_http_wait"), line);
+        let method = "slo:bad_events:ratio_rate1h{slo=\"grpc_shop_orders_place_success\"}";
+        assert_eq!(usages("q", method, "grpc_server_handled_total"), line);
+        assert_eq!(usages("q", method, "grpc_server_started_total"), [""; 0], "it has no code");
+        let waiting = "job_grpc_service_grpc_method:grpc_server_started:in_flight_min5m";
+        assert_eq!(usages("q", waiting, "grpc_server_started_total"), line);
         let dashboard = r#"{"panels": [{"title": "Jobs", "targets": [{"expr": "job:wait_seconds:p50_rate5m"}]}]}"#;
         assert_eq!(usages("d.json", dashboard, "wait_seconds"), ["d.json: panel `Jobs`"]);
     }

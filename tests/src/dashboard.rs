@@ -58,7 +58,8 @@ pub fn panels(dashboard: &Value, job: &str, instances: &str) -> Vec<(Value, Vec<
     let panels = list(&opened["panels"]).filter(|panel| panel["type"] != "row").map(|panel| {
         let queries = list(&panel["targets"]).map(|target| {
             let query = string(&target["expr"]).replace("$__rate_interval", "20s").replace("$job", job);
-            query.replace("$instance", instances).replace("$route", ".+")
+            let query = query.replace("$instance", instances);
+            ["$route", "$grpc_service", "$rpc_method"].iter().fold(query, |query, name| query.replace(name, ".+"))
         });
         (panel.clone(), queries.collect())
     });

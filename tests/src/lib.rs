@@ -8,7 +8,7 @@
 //! - [`certificates`]: an authority that signs certificates
 //! - [`samples`]: samples with their times, for [`prometheus`] and [`victoria`]
 //! - [`tools`]: finds Prometheus, promtool, an Alertmanager, VictoriaMetrics, a Pushgateway, Python's reference parsers,
-//!   Grafana's dashboard schema, a browser, curl and slowhttptest
+//!   Grafana's dashboard schema, a browser, curl, h2load and slowhttptest
 //! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`alertmanager`], [`victoria`], [`pushgateway`], [`picture`],
 //!   [`program`]: run these tools
 //! - [`dashboard`]: dashboards with open rows and repeated panels

@@ -103,6 +103,12 @@ pub fn slowhttptest() -> Option<Program> {
     found("slowhttptest", on_path("slowhttptest")).map(Program::new)
 }
 
+/// Finds h2load, which sends many HTTP/2 requests.
+#[must_use]
+pub fn h2load() -> Option<Program> {
+    found("h2load", on_path("h2load")).map(Program::new)
+}
+
 fn found<T>(tool: &str, found: Option<T>) -> Option<T> {
     if found.is_none() {
         let message = format!("{} needs {tool}; run `cargo xtask setup`", test_name());

@@ -1,6 +1,6 @@
 //! Installation of the tools that the tests need beyond Rust: Prometheus with promtool, an Alertmanager,
-//! VictoriaMetrics, a Pushgateway, curl, slowhttptest and Chromium; and, in a virtual environment under the target folder,
-//! the Python packages `prometheus-client`, `grafana-foundation-sdk` and `plotly`.
+//! VictoriaMetrics, a Pushgateway, curl, h2load, slowhttptest and Chromium; and, in a virtual environment under the target
+//! folder, the Python packages `prometheus-client`, `grafana-foundation-sdk` and `plotly`.
 //!
 //! Installed tools are not changed, so a second run changes nothing. Packages are installed with apt if it is available
 //! and this runs as root. Otherwise, one line for each missing tool explains how to install it.
@@ -30,6 +30,7 @@ pub(crate) fn run() -> Vec<String> {
         ("victoria-metrics", VICTORIA_METRICS.get()),
         ("pushgateway", PUSHGATEWAY.get()),
         ("curl", program("curl")),
+        ("h2load", H2LOAD.get()),
         ("slowhttptest", program("slowhttptest")),
         ("chromium", program("chromium")),
         ("python", python()),
@@ -83,6 +84,12 @@ const PUSHGATEWAY: Package = Package {
     name: "prometheus-pushgateway",
     programs: &["prometheus-pushgateway"],
     by_hand: "`sudo apt-get install prometheus-pushgateway`, or its release linked under that name",
+};
+
+const H2LOAD: Package = Package {
+    name: "nghttp2-client",
+    programs: &["h2load"],
+    by_hand: "`sudo apt-get install nghttp2-client` or `brew install nghttp2`",
 };
 
 impl Package {

@@ -11,7 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use metrics_export::{Export, Histograms};
 use metrics_runtime::http::Http;
-use metrics_runtime::{Descriptor, Family, Format, Histogram, Metrics, Objective, Registry};
+use metrics_runtime::{Counter, Descriptor, Family, Format, Histogram, Metrics, Objective, Registry};
 use serde_json::json;
 use tests::histograms::{Queries, Servers};
 use tests::lookup::Names;
@@ -25,11 +25,15 @@ use crate::rehearsal::Rehearsal;
 
 const FORMS: [Histograms; 3] = [Histograms::Classic, Histograms::Native, Histograms::Both];
 
-/// A service without a counter of requests, as in OpenTelemetry: the histogram of their duration counts them.
+/// A service without a counter of requests, as in OpenTelemetry: the histogram of their duration counts them. Its gRPC
+/// server has the names of the middlewares, its client those of OpenTelemetry.
 struct Shop {
     registry: Registry,
     requests: Family<Histogram>,
     waits: Family<Histogram>,
+    answered: Family<Counter>,
+    answers: Family<Histogram>,
+    calls: Family<Histogram>,
 }
 
 impl Shop {
@@ -39,8 +43,16 @@ impl Shop {
         let histogram = |name| Descriptor::histogram(name, "A duration.", bounds.to_vec()).unit("seconds").native();
         let labels = ["http_request_method", "http_route", "http_response_status_code"];
         let requests = histogram("http_server_request_duration_seconds").labels(labels);
-        let [requests, waits] = [requests, histogram("wait_seconds")].map(|of| registry.histogram(of).unwrap());
-        Self { registry, requests, waits }
+        let method = ["grpc_type", "grpc_service", "grpc_method"];
+        let answers = histogram("grpc_server_handling_seconds").labels(method);
+        let answered = Descriptor::counter("grpc_server_handled_total", "Calls.");
+        let answered = answered.labels(method.into_iter().chain(["grpc_code"]));
+        let labels = ["rpc_system_name", "rpc_method", "rpc_response_status_code", "error_type"];
+        let calls = histogram("rpc_client_call_duration_seconds").labels(labels);
+        let [requests, waits, answers, calls] =
+            [requests, histogram("wait_seconds"), answers, calls].map(|of| registry.histogram(of).unwrap());
+        let answered = registry.counter(answered).unwrap();
+        Self { registry, requests, waits, answered, answers, calls }
     }
 
     fn metrics(&self) -> Metrics {
@@ -69,6 +81,15 @@ impl Shop {
             self.observe("/buy", status, seconds);
             self.observe("/look", "200", seconds / 2.0);
             self.waits.get_or_create(&[]).unwrap().observe(seconds);
+            let place = ["unary", "shop.Orders", "Place"];
+            let (answer, code, error) = match i % 10 {
+                0 => ("Internal", "UNAVAILABLE", "UNAVAILABLE"),
+                1 => ("Canceled", "CANCELLED", "CANCELLED"),
+                _ => ("OK", "OK", ""),
+            };
+            self.answers.get_or_create(&place).unwrap().observe(seconds);
+            self.answered.get_or_create(&[&place[..], &[answer]].concat()).unwrap().inc();
+            self.calls.get_or_create(&["grpc", "stock.Stock/Take", code, error]).unwrap().observe(seconds);
         }
     }
 
@@ -177,7 +198,8 @@ fn every_panel_and_rule_has_the_same_value_from_classic_and_native_histograms() 
         (0..7).for_each(|_| shop.observe("/new", "500", 0.3));
         let [of_classic, of_native, of_both] = FORMS.map(|form| {
             let rules = rules(&shop.export(form).rules());
-            let failed = rules.into_iter().find(|rule| rule.name.ends_with("_count:failed_increase3m"));
+            let failed =
+                rules.into_iter().find(|rule| rule.name.ends_with("request_duration_seconds_count:failed_increase3m"));
             failed.unwrap().query
         });
         let asked = [(&classic, &of_classic), (&native, &of_native), (&classic, &of_both), (&native, &of_both)];
@@ -210,7 +232,14 @@ fn alerts_are_rehearsed_unless_they_read_native_histograms_alone() {
     let failures = both.run(|name| ["healthy", "slow"].contains(&name));
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     let (native, tests) = rehearsal(Histograms::Native);
-    for alert in ["HttpLatency", "HttpErrorRatio", "HttpBuyLatencyBurn1h", "HttpBuySuccessBurn3d"] {
+    for alert in [
+        "HttpLatency",
+        "HttpErrorRatio",
+        "HttpBuyLatencyBurn1h",
+        "HttpBuySuccessBurn3d",
+        "GrpcLatency",
+        "GrpcClientErrorRatio",
+    ] {
         assert!(tests.contains(&format!("\n# - Shop{alert}\n")), "{alert}: {tests}");
     }
     let failures = native.run(|name| name == "healthy");

@@ -14,6 +14,7 @@ use std::{env, fs, thread};
 use metrics_export::Export;
 use metrics_runtime::circuit_breaker::BreakerHandle;
 use metrics_runtime::client::Client;
+use metrics_runtime::grpc::{Grpc, MethodKind};
 use metrics_runtime::http::{Http, HttpMetric};
 use metrics_runtime::{Metrics, Objective, Registry, track};
 use tests::tools;
@@ -48,6 +49,8 @@ pub(crate) fn shop() -> Export {
         BreakerHandle::register_in(registry, "bank").unwrap();
     }
     Client::new().layer("bank", registry).unwrap();
+    Grpc::server().method("/shop.Orders/Place", MethodKind::Unary).layer(registry).unwrap();
+    Grpc::client().method("/stock.Stock/Watch", MethodKind::ServerStream).layer(registry).unwrap();
     for name in ["process_open_fds", "process_max_fds", "process_start_time_seconds"] {
         if !known.contains(name) {
             registry.register(Box::new(prometheus::Gauge::new(name, "A gauge.").unwrap())).unwrap();

@@ -197,6 +197,12 @@ fn variables(view: &View<'_>, job: Option<&str>, scrape: &Scrape, rows: &[Row]) 
         let requests = view.scope.selector(&http.requests, &matchers);
         variables.push(variable("route", "Route", &format!("label_values({requests}, {})", http.route), None));
     }
+    if let Some(grpc) = model.grpc_server() {
+        let calls = view.scope.selector(&grpc.calls, &matchers);
+        let label = grpc.by[0];
+        let title = if label == "rpc_method" { "gRPC method" } else { "gRPC service" };
+        variables.push(variable(label, title, &format!("label_values({calls}, {label})"), None));
+    }
     let histograms = model.metrics.iter().filter(|metric| metric.kind == MetricKind::Histogram);
     if histograms.into_iter().any(|metric| view.scope.form(&metric.histogram()) == Histograms::Both) {
         variables.push(forms());
@@ -216,6 +222,7 @@ fn title(name: &str) -> String {
 fn variable(name: &str, label: &str, query: &str, selected: Option<&str>) -> Node {
     let (text, value) = selected.map_or(("All", "$__all"), |selected| (selected, selected));
     let current = map([("selected", true.into()), ("text", list([text])), ("value", list([value]))]);
+    let optional = !["job", "instance", "route", "grpc_service", "rpc_method"].contains(&name);
     map([
         ("type", "query".into()),
         ("name", name.into()),
@@ -228,7 +235,7 @@ fn variable(name: &str, label: &str, query: &str, selected: Option<&str>) -> Nod
         ("includeAll", true.into()),
         ("multi", true.into()),
         // Series without a label of deployments are among all.
-        ("allValue", if ["job", "instance", "route"].contains(&name) { ".+" } else { ".*" }.into()),
+        ("allValue", if optional { ".*" } else { ".+" }.into()),
         ("current", current),
         ("options", Node::List(Vec::new())),
         ("regex", "".into()),

@@ -29,6 +29,7 @@ pub(super) fn rules(model: &Model, target: Target<'_>, settings: &AlertSettings)
     let mut alerts = Alerts { model, target, settings, rules: Vec::new(), recorded: HashSet::new() };
     alerts.targets();
     alerts.http();
+    alerts.grpc();
     alerts.functions();
     alerts.upstreams();
     alerts.breakers();

@@ -23,7 +23,7 @@ use crate::metric::Metric;
 use crate::model::Model;
 use crate::names::objective_name;
 use crate::promql::{Compare, Expr, Matcher, aggregate, call, matcher};
-use crate::roles::{Http, STATUS, failed_calls};
+use crate::roles::{Grpc, Http, STATUS, failed_calls};
 use crate::time::parse_span;
 
 /// The alerts of an objective: long and short window, burn rate, and severity.
@@ -48,7 +48,7 @@ enum Bad {
     AllBut(Events),
 }
 
-/// The function or route of an objective.
+/// The function, route or gRPC method of an objective.
 #[derive(Clone, Debug)]
 struct Subject {
     /// A unique key.
@@ -130,7 +130,7 @@ impl Slo {
     }
 }
 
-/// Returns the objectives of all functions and routes.
+/// Returns the objectives of all functions, routes and gRPC methods.
 pub(super) fn objectives(model: &Model) -> Vec<Slo> {
     let declarations = model
         .metrics
@@ -139,8 +139,10 @@ pub(super) fn objectives(model: &Model) -> Vec<Slo> {
     let functions = declarations.filter_map(|(metric, declaration)| function(model, metric, declaration));
     let routes =
         model.http.iter().flat_map(|http| model.routes.iter().flat_map(|objective| route(model, objective, http)));
+    let methods = model.grpc_server().into_iter();
+    let methods = methods.flat_map(|grpc| model.methods.iter().flat_map(|objective| method(objective, grpc)));
     let mut slos: Vec<Slo> = Vec::new();
-    for slo in functions.chain(routes) {
+    for slo in functions.chain(routes).chain(methods) {
         // Functions that share their series have one objective: `install` rejects different ones.
         if !slos.iter().any(|other| other.has_same_subject(&slo)) {
             slos.push(slo);
@@ -188,7 +190,7 @@ fn function(model: &Model, metric: &Metric, declaration: &Declaration) -> Option
             let total = with(matcher(STATUS, Compare::IsNot, "cancelled"));
             success(&subject, objective, total, with(failed_calls()), &[])
         }
-        Kind::Histogram => latency(&subject, objective, metric, model.overdue(metric), &matchers),
+        Kind::Histogram => latency(&subject, objective, metric, Cancelled::of(model.overdue(metric)), &matchers),
         _ => None,
     }
 }
@@ -238,9 +240,29 @@ fn route(model: &Model, objective: &RouteObjective, http: &Http) -> Vec<Slo> {
     let also: &[Scenario] = if broken.is_some() { &[Scenario::BrokenResponses] } else { &[] };
     let slos = [
         success(&subject, objective, total, with(http.failed()).and(broken), also),
-        http.duration
-            .as_ref()
-            .and_then(|duration| latency(&subject, objective, duration, model.http_overdue(), slice::from_ref(&this))),
+        http.duration.as_ref().and_then(|duration| {
+            latency(&subject, objective, duration, Cancelled::of(model.http_overdue()), slice::from_ref(&this))
+        }),
+    ];
+    slos.into_iter().flatten().collect()
+}
+
+fn method(objective: &RouteObjective, grpc: &Grpc) -> Vec<Slo> {
+    let RouteObjective { route: path, objective, .. } = objective;
+    let labels = grpc.method(path).into_iter();
+    let this: Vec<_> = labels.map(|(label, value)| matcher(label, Compare::Is, value)).collect();
+    let subject = Subject {
+        key: path.clone(),
+        name: format!("grpc_{}", word(path)),
+        about: format!("calls of {}", template_text(path)),
+        note: "",
+        metric: grpc.calls.metric().to_owned(),
+        panel: "`Failures by method` and `Duration by method (p95)` in the row `gRPC`".to_owned(),
+    };
+    let with = |more: [Matcher; 2]| Events::of(&grpc.calls, this.iter().cloned().chain(more));
+    let slos = [
+        success(&subject, objective, with(grpc.completed()), with(grpc.failed()), &[]),
+        grpc.duration.as_ref().and_then(|duration| latency(&subject, objective, duration, Cancelled::Observed, &this)),
     ];
     slos.into_iter().flatten().collect()
 }
@@ -259,17 +281,36 @@ fn success(subject: &Subject, objective: &Objective, total: Events, failed: Even
     })
 }
 
-/// A call that was cancelled after the promised time is in no histogram: `overdue` counts it.
+/// The metric of calls that were cancelled after the promised time.
+#[derive(Clone, Copy)]
+enum Cancelled<'a> {
+    /// They have no duration, and no counter.
+    Uncounted,
+    /// They have no duration, and this counter.
+    Overdue(&'a Metric),
+    /// They have a duration as all others.
+    Observed,
+}
+
+impl<'a> Cancelled<'a> {
+    fn of(overdue: Option<&'a Metric>) -> Self {
+        overdue.map_or(Self::Uncounted, Self::Overdue)
+    }
+}
+
 fn latency(
     subject: &Subject,
     objective: &Objective,
     duration: &Metric,
-    overdue: Option<&Metric>,
+    cancelled: Cancelled<'_>,
     labels: &[Matcher],
 ) -> Option<Slo> {
     let (seconds, percent) = objective.latency_bound()?;
-    let late = overdue.map(|metric| Events::of(&metric.name, labels.iter().cloned()));
-    let also: &[Scenario] = if late.is_some() { &[Scenario::Hang] } else { &[] };
+    let (late, also): (_, &[Scenario]) = match cancelled {
+        Cancelled::Uncounted => (None, &[]),
+        Cancelled::Overdue(metric) => (Some(Events::of(&metric.name, labels.iter().cloned())), &[Scenario::Hang]),
+        Cancelled::Observed => (None, &[Scenario::Hang]),
+    };
     let [all, fast] = [Measure::Count(duration.histogram()), Measure::UpTo(duration.histogram(), seconds)];
     Some(Slo {
         subject: subject.clone(),

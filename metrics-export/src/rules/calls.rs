@@ -9,8 +9,9 @@ use super::{MIN_FAILURES, Target, Text, camel, label_list, percent, rejection_no
 use crate::document::number;
 use crate::histograms::Measure;
 use crate::metric::Metric;
-use crate::promql::{Compare, Expr, aggregate, call, matcher};
+use crate::promql::{Compare, Expr, Matcher, aggregate, call, matcher};
 use crate::roles::{Http, STATUS, UPSTREAM, Upstreams, failed_calls};
+use crate::scope::STEP;
 use crate::time::spoken;
 
 /// The ratio of failures above which an alert fires, without an objective.
@@ -33,26 +34,46 @@ const OF_CALLS: [&str; 2] = [
 const USUALLY_COMPLETE: f64 = 10.0;
 
 /// Calls of one kind.
-struct Calls<'a> {
+pub(super) struct Calls<'a> {
     /// The start of the names of alerts.
-    name: String,
+    pub(super) name: String,
     /// The calls in words, as a template.
-    subject: String,
+    pub(super) subject: String,
     /// A note about the calls: a space and a sentence, or empty.
-    note: &'static str,
+    pub(super) note: &'static str,
     /// The meaning of a failure, and the cause to look at: sentences.
-    failure: [&'static str; 2],
+    pub(super) failure: [&'static str; 2],
     /// The severity of failures.
-    severity: &'static str,
+    pub(super) severity: &'static str,
     /// The counter of all calls.
-    counter: Measure,
-    metric: Option<&'a Metric>,
-    by: Vec<&'a str>,
-    completed: Events,
-    failed: Events,
-    cancelled: Option<Events>,
+    pub(super) counter: Measure,
+    pub(super) metric: Option<&'a Metric>,
+    pub(super) by: Vec<&'a str>,
+    pub(super) completed: Events,
+    pub(super) failed: Events,
+    pub(super) cancelled: Option<Events>,
     /// The panels of failures, of cancellations and of all calls.
-    panels: [String; 3],
+    pub(super) panels: [String; 3],
+}
+
+/// The durations of calls.
+#[derive(Clone, Copy)]
+pub(super) struct Durations<'a> {
+    pub(super) histogram: &'a Metric,
+    /// The calls whose duration is up to the service, or `None` if all are.
+    pub(super) only: Option<&'a Matcher>,
+    pub(super) by: &'a [&'a str],
+    /// `true` if calls that were given up have a duration too.
+    pub(super) of_cancelled: bool,
+    pub(super) panel: &'a str,
+}
+
+/// The number of calls in flight.
+#[derive(Clone, Copy)]
+pub(super) enum InFlight<'a> {
+    Gauge(&'a Metric),
+    /// The calls that this counter has counted when they started, without those that have ended since.
+    Started(&'a Metric),
 }
 
 impl Calls<'_> {
@@ -87,12 +108,13 @@ impl Alerts<'_> {
         self.error_ratio(&calls);
         self.broken_responses(http, &calls);
         if let Some(duration) = &http.duration {
-            self.latency(&calls, duration, &by, "Duration by route (p95)");
+            let panel = "Duration by route (p95)";
+            self.latency(&calls, Durations { histogram: duration, only: None, by: &by, of_cancelled: false, panel });
         }
         self.cancelled(&calls);
         let in_flight = self.model.metrics.iter().find(|metric| Some(&metric.name) == http.in_flight.as_ref());
         if let Some(in_flight) = in_flight {
-            self.stalled(&calls, in_flight);
+            self.stalled(&calls, InFlight::Gauge(in_flight));
         }
     }
 
@@ -123,11 +145,15 @@ impl Alerts<'_> {
             self.error_ratio(&calls);
             if let Some(duration) = &function.duration {
                 let panel = format!("durations of `{}` in the row `Functions`", duration.name);
-                self.latency(&calls, duration, &self.target.by(function.timed_by(duration)), &panel);
+                let (by, panel) = (self.target.by(function.timed_by(duration)), panel.as_str());
+                self.latency(
+                    &calls,
+                    Durations { histogram: duration, only: None, by: &by, of_cancelled: false, panel },
+                );
             }
             self.cancelled(&calls);
             if let Some(in_flight) = &function.in_flight {
-                self.stalled(&calls, in_flight);
+                self.stalled(&calls, InFlight::Gauge(in_flight));
             }
         }
     }
@@ -159,11 +185,11 @@ impl Alerts<'_> {
         self.error_ratio(&calls);
         self.cancelled(&calls);
         if let Some(in_flight) = &found.in_flight {
-            self.stalled(&calls, in_flight);
+            self.stalled(&calls, InFlight::Gauge(in_flight));
         }
     }
 
-    fn error_ratio(&mut self, calls: &Calls<'_>) {
+    pub(super) fn error_ratio(&mut self, calls: &Calls<'_>) {
         let name = format!("{}ErrorRatio", calls.name);
         let defaults = Tuning::new(calls.severity, 5).above(MAX_ERROR_RATIO).below(1.0).within(3);
         let Some(tuning) = self.tuned(&name, defaults) else { return };
@@ -219,7 +245,8 @@ impl Alerts<'_> {
         self.counts(&calls.completed);
     }
 
-    fn latency(&mut self, calls: &Calls<'_>, duration: &Metric, by: &[&str], panel: &str) {
+    pub(super) fn latency(&mut self, calls: &Calls<'_>, durations: Durations<'_>) {
+        let Durations { histogram: duration, only, by, of_cancelled, panel } = durations;
         // Buckets are placed around the expected durations. The last one is beyond them.
         let [.., bound, last] = duration.buckets.as_slice() else { return };
         let name = format!("{}Latency", calls.name);
@@ -227,8 +254,9 @@ impl Alerts<'_> {
             return;
         };
         let (target, window) = (self.target, tuning.window());
-        let slow = target.over(&window).quantile(0.95, &duration.histogram(), by).compared(">", tuning.limit());
-        let observed = Events::of(Measure::Count(duration.histogram()), []);
+        let scope = target.over(&window).with(only.cloned());
+        let slow = scope.quantile(0.95, &duration.histogram(), by).compared(">", tuning.limit());
+        let observed = Events::of(Measure::Count(duration.histogram()), only.cloned());
         let enough = observed.within(target, &window, by).compared(">=", MIN_OBSERVATIONS);
         let bound = number(tuning.limit());
         // Within a bucket a quantile is an estimate, and beyond the last bucket it is unknown.
@@ -242,14 +270,15 @@ impl Alerts<'_> {
             ),
             Some(duration),
         );
-        self.alert(&name, tuning, slow.binary("and", enough), text, &[Scenario::Slow]);
+        let fires: &[_] = if of_cancelled { &[Scenario::Slow, Scenario::Hang] } else { &[Scenario::Slow] };
+        self.alert(&name, tuning, slow.binary("and", enough), text, fires);
         self.delayed();
         self.counts(&observed);
     }
 
     /// A call that hangs ends when its caller gives up. Callers also leave for reasons of their own, so the alert
     /// compares with the past: it fires if fewer than half as many calls complete as usual.
-    fn cancelled(&mut self, calls: &Calls<'_>) {
+    pub(super) fn cancelled(&mut self, calls: &Calls<'_>) {
         let Some(cancelled) = &calls.cancelled else { return };
         let name = format!("{}Cancelled", calls.name);
         let Some(tuning) = self.tuned(&name, Tuning::new("ticket", 5).above(MAX_CANCELLED).below(1.0).within(3)) else {
@@ -292,15 +321,25 @@ impl Alerts<'_> {
     ///
     /// Streams and long jobs are in flight too. They usually are, so the alert compares with the past, and it asks only for
     /// completions where there usually are many.
-    fn stalled(&mut self, calls: &Calls<'_>, in_flight: &Metric) {
+    pub(super) fn stalled(&mut self, calls: &Calls<'_>, in_flight: InFlight<'_>) {
         let name = format!("{}Stalled", calls.name);
         let Some(tuning) = self.tuned(&name, Tuning::new(calls.severity, 3).above(4.0).within(5)) else { return };
         let target: Target<'_> = self.target;
         let window = tuning.window();
+        let (InFlight::Gauge(metric) | InFlight::Started(metric)) = in_flight;
         let by: Vec<_> =
-            calls.by.iter().copied().filter(|label| target.by.contains(label) || in_flight.has(label)).collect();
-        let waiting = aggregate("sum", &by, target.over(&window).windowed("min_over_time", &in_flight.name));
-        let waiting = self.record(recorded(&in_flight.name, &by, &format!("min{window}")), waiting);
+            calls.by.iter().copied().filter(|label| target.by.contains(label) || metric.has(label)).collect();
+        let (least, operation) = match in_flight {
+            InFlight::Gauge(gauge) => (target.over(&window).windowed("min_over_time", &gauge.name), "min"),
+            InFlight::Started(started) => {
+                let each = [by.as_slice(), &["instance"]].concat();
+                let now = |counter: &str| aggregate("sum", &each, target.now(counter));
+                let open = now(&started.name).binary("-", now(&calls.counter.series()));
+                (call("min_over_time", [open.every(&window, STEP)]), "in_flight_min")
+            }
+        };
+        let waiting = aggregate("sum", &by, least);
+        let waiting = self.record(recorded(&metric.name, &by, &format!("{operation}{window}")), waiting);
         let completed = recorded(&calls.counter.series(), &by, &format!("completed_increase{window}"));
         let completed = self.record(completed, calls.completed.within(target, &window, &by));
         // The median is the usual number for half of its window, whatever the number of calls that stall.
@@ -320,7 +359,7 @@ impl Alerts<'_> {
                  runtime. Look at {}, at the calls in flight, and at a dump of the tasks or threads.",
                 calls.panels[2]
             ),
-            Some(in_flight),
+            Some(metric),
         );
         self.alert(&name, tuning, expr, text, &[Scenario::Stall, Scenario::Hang]);
         self.delayed();

@@ -15,6 +15,7 @@ mod breakers;
 mod burn;
 mod calls;
 mod events;
+mod grpc;
 mod recording;
 mod rehearsal;
 mod renames;

@@ -1,4 +1,4 @@
-//! Recording rules: rates, error ratios and quantiles by route and by function, with the naming scheme
+//! Recording rules: rates, error ratios and quantiles by route, gRPC method and function, with the naming scheme
 //! `level:metric:operations` (<https://prometheus.io/docs/practices/rules/>).
 
 use super::events::Events;
@@ -22,15 +22,23 @@ pub(super) fn rules(model: &Model, target: Target<'_>) -> Vec<Rule> {
     if let Some(http) = &model.http {
         let by = target.by([http.route.as_str()]);
         let completed = matcher(&http.status, Compare::IsNot, "499");
-        ratio(&mut rules, &http.requests, &by, [http.failed(), completed], target);
+        ratio(&mut rules, &http.requests, &by, [vec![http.failed()], vec![completed]], target);
         if let Some(duration) = &http.duration {
+            quantiles(&mut rules, duration, &by, &scope);
+        }
+    }
+    for grpc in &model.grpc {
+        let by = target.by(grpc.by.iter().copied());
+        ratio(&mut rules, &grpc.calls, &by, [grpc.failed().into(), grpc.completed().into()], target);
+        if let Some(duration) = &grpc.duration {
             quantiles(&mut rules, duration, &by, &scope);
         }
     }
     for function in &model.functions {
         let completed = matcher(STATUS, Compare::IsNot, "cancelled");
         let calls = Measure::from(&function.calls.name);
-        ratio(&mut rules, &calls, &target.by(function.by()), [failed_calls(), completed], target);
+        let of = [vec![failed_calls()], vec![completed]];
+        ratio(&mut rules, &calls, &target.by(function.by()), of, target);
         if let Some(duration) = &function.duration {
             quantiles(&mut rules, duration, &target.by(function.timed_by(duration)), &scope);
         }
@@ -39,9 +47,9 @@ pub(super) fn rules(model: &Model, target: Target<'_>) -> Vec<Rule> {
 }
 
 /// Records the rate of all calls, and the ratio of those that failed among those that completed.
-fn ratio(rules: &mut Vec<Rule>, calls: &Measure, by: &[&str], of: [Matcher; 2], target: Target<'_>) {
+fn ratio(rules: &mut Vec<Rule>, calls: &Measure, by: &[&str], of: [Vec<Matcher>; 2], target: Target<'_>) {
     let count = |matchers: Vec<Matcher>| Events::of(calls, matchers).within(target, WINDOW, by);
-    let [failed, completed] = of.map(|events| count(vec![events]));
+    let [failed, completed] = of.map(&count);
     let rate = count(Vec::new()).binary("/", Expr::Number(SECONDS));
     rules.push(Rule::record(recorded(&calls.series(), by, "rate5m"), rate));
     rules.push(Rule::record(recorded(&calls.series(), by, "error_ratio_rate5m"), failed.ratio(&completed)));

@@ -133,7 +133,7 @@ impl Builder {
     ///
     /// A latency must be one of the bounds of [`Http::buckets`], or of their default. It adds the counter `http_requests_overdue_total` of
     /// requests that were cancelled later, for this route. A second objective for the same route is an error at
-    /// [`build`](Self::build).
+    /// [`build`](Self::build). The objective of a gRPC method is a setting of its layer, `Grpc::objective`.
     ///
     /// ```
     /// use std::time::Duration;

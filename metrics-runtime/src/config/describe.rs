@@ -35,6 +35,8 @@ pub struct Description {
     pub tls: Option<TlsDescription>,
     /// The objectives of HTTP routes, in the order in which the builder got them.
     pub objectives: Vec<RouteObjective>,
+    /// The objectives of the gRPC methods that a server has a layer for, by their paths, such as `/shop.Orders/Place`.
+    pub grpc_objectives: Vec<RouteObjective>,
     /// The largest number of series of each family with label values that are only known at run time, unless the family
     /// has its own limit.
     pub series_limit: usize,
@@ -182,6 +184,7 @@ impl Metrics {
             listen: None,
             tls: None,
             objectives: self.inner.objectives.clone(),
+            grpc_objectives: registry.promised_methods(),
             series_limit: registry.series_limit(),
             metrics: metrics.into_values().collect(),
         };

@@ -189,7 +189,7 @@ impl Metrics {
     }
 
     /// Returns the layer for a gRPC server or client with these settings. If metrics are switched off, it passes calls
-    /// through.
+    /// through. Its metrics and objectives are in the [description](Self::describe) from then on.
     ///
     /// ```
     /// use metrics_runtime::Metrics;

@@ -6,6 +6,40 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use tonic::{Code, Status, TimeoutExpired};
 
+use super::families::Side;
+use crate::schema::{Classify as _, Outcome};
+
+/// The names of the codes in OpenTelemetry's conventions, in the order of their numbers.
+pub(super) const OPENTELEMETRY: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+/// Returns the value of `error_type`, which is empty without an error. For a client, everything but `OK` is one; for a
+/// server, what is its own fault.
+pub(super) fn error_type(side: Side, code: Code) -> &'static str {
+    let is_error = match side {
+        Side::Server => code.classify() == Outcome::Error,
+        Side::Client => code != Code::Ok,
+    };
+    if is_error { OPENTELEMETRY.get(code as usize).copied().unwrap_or("_OTHER") } else { "" }
+}
+
 /// Returns the code in the headers of a response or in its trailers, or `None` if they have none. A code that does not
 /// exist is `Unknown`.
 pub(super) fn in_headers(headers: &HeaderMap) -> Option<Code> {
@@ -79,6 +113,23 @@ mod tests {
             assert_eq!(in_headers(&headers("grpc-status", value)), Some(expected), "{value}");
         }
         assert_eq!(in_headers(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn codes_have_the_names_of_opentelemetry() {
+        for (number, name) in (0..).zip(OPENTELEMETRY) {
+            let code = Code::from_i32(number);
+            assert_eq!(name.replace('_', ""), format!("{code:?}").to_uppercase());
+        }
+    }
+
+    #[test]
+    fn faults_of_the_client_are_errors_for_the_client_only() {
+        let of = |code| [Side::Server, Side::Client].map(|side| error_type(side, code));
+        assert_eq!(of(Code::Ok), ["", ""]);
+        assert_eq!(of(Code::NotFound), ["", "NOT_FOUND"]);
+        assert_eq!(of(Code::Cancelled), ["", "CANCELLED"]);
+        assert_eq!(of(Code::DataLoss), ["DATA_LOSS", "DATA_LOSS"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::error::debug_as_display;
 use crate::registry::RegistryError;
+use crate::schema::NameError;
 
 /// The reason why [`Grpc::layer`](super::Grpc::layer) has failed.
 #[derive(thiserror::Error)]
@@ -31,6 +32,14 @@ pub enum GrpcError {
         first: &'static str,
         /// The other value.
         second: &'static str,
+    },
+    /// The objective of a method cannot be turned into alerts, or the method has a second one.
+    #[error("objective of {path}: {problem}")]
+    Objective {
+        /// The path of the method.
+        path: String,
+        /// The problem with its objective.
+        problem: NameError,
     },
     /// No method is known, so that all calls would be `unknown`.
     #[error("found no method; name the methods with `descriptors(..)`, or one by one with `method(..)`")]

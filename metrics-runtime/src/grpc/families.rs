@@ -12,7 +12,16 @@ pub(super) enum Side {
     Client,
 }
 
-#[derive(Clone)]
+/// The names that the metrics have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Those of the middlewares for Go.
+    Middleware,
+    OpenTelemetry,
+    Both,
+}
+
+/// The families with the names of the middlewares for Go.
 pub(super) struct Families {
     pub(super) started: Family<Counter>,
     pub(super) handled: Family<Counter>,
@@ -20,6 +29,9 @@ pub(super) struct Families {
     pub(super) sent: Family<Counter>,
     pub(super) seconds: Family<Histogram>,
 }
+
+/// The histogram with OpenTelemetry's name.
+pub(super) type CallDuration = Family<Histogram>;
 
 const LABELS: [&str; 3] = ["grpc_type", "grpc_service", "grpc_method"];
 
@@ -60,6 +72,24 @@ impl Families {
             )?,
         })
     }
+}
+
+/// Registers the duration of calls of OpenTelemetry's [semantic conventions for RPC metrics][1], under its Prometheus name.
+///
+/// [1]: https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/
+pub(super) fn call_duration(
+    registry: &Registry,
+    side: Side,
+    buckets: &[f64],
+    source: Source,
+) -> Result<CallDuration, RegistryError> {
+    let (name, help) = match side {
+        Side::Server => ("rpc_server_call_duration_seconds", "Duration of incoming gRPC calls."),
+        Side::Client => ("rpc_client_call_duration_seconds", "Duration of outgoing gRPC calls."),
+    };
+    let labels = ["rpc_system_name", "rpc_method", "rpc_response_status_code", "error_type"];
+    let descriptor = Descriptor::histogram(name, help, buckets.to_vec()).unit("seconds").labels(labels);
+    family(registry, descriptor, source)
 }
 
 /// Registers a family without a namespace. Its labels are those of a method unless it has others.

@@ -11,6 +11,8 @@
 //! [middlewares for Go][go], which the ones for Java and Python share, so their dashboards fit. The metrics have no
 //! namespace.
 //!
+//! With [`Grpc::opentelemetry`], OpenTelemetry's metric is recorded in place of these.
+//!
 //! Each call that starts is counted once when it is handled. The code is:
 //!
 //! | end of the call | `grpc_code` |

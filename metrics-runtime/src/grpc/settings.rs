@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use super::descriptors;
 use super::error::GrpcError;
-use super::families::{Families, Side};
+use super::families::{Families, Names, Side, call_duration};
 use super::layer::GrpcLayer;
 use super::methods::{Method, MethodKind};
 use super::recorder::Recorder;
 use crate::http::Skip;
 use crate::metric::clock;
 use crate::registry::Registry;
-use crate::schema::Source;
+use crate::schema::objective::{NO_SUCH_METHOD, OF_A_CLIENT, Objective, PROMISED_TWICE, RouteObjective};
+use crate::schema::{NameError, Source};
 
-/// The settings of a [`GrpcLayer`]: the side, the methods and the buckets.
+/// The settings of a [`GrpcLayer`]: the side, the methods with their objectives, the names and the buckets.
 ///
 /// ```
 /// use metrics_runtime::Registry;
@@ -41,8 +42,22 @@ pub struct Grpc {
     side: Side,
     descriptors: Vec<Cow<'static, [u8]>>,
     methods: Vec<(Cow<'static, str>, MethodKind)>,
-    buckets: Cow<'static, [f64]>,
+    objectives: Vec<RouteObjective>,
+    names: Names,
+    /// `None` for those of the names.
+    buckets: Option<Vec<f64>>,
     with_http: bool,
+}
+
+/// The buckets of the middlewares for Go.
+const BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The buckets that the semantic conventions recommend.
+const OPENTELEMETRY_BUCKETS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+fn invalid(promised: &RouteObjective, problem: impl Into<NameError>) -> GrpcError {
+    GrpcError::Objective { path: promised.route.clone(), problem: problem.into() }
 }
 
 impl fmt::Debug for Grpc {
@@ -67,8 +82,9 @@ impl Grpc {
             side,
             descriptors: Vec::new(),
             methods: Vec::new(),
-            // Those of the middlewares for Go.
-            buckets: Cow::Borrowed(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+            objectives: Vec::new(),
+            names: Names::Middleware,
+            buckets: None,
             with_http: false,
         }
     }
@@ -86,10 +102,52 @@ impl Grpc {
         self
     }
 
-    /// Sets the upper bounds of the buckets of `_handling_seconds`, in seconds; default 0.005 0.01 0.025 0.05 0.1 0.25
-    /// 0.5 1 2.5 5 10.
+    /// Sets the service level objective of a method of a server, by its path. The crate `metrics-export` generates
+    /// burn-rate alerts from it, if `Metrics::grpc_layer` is called before the documents are written.
+    ///
+    /// Calls fail with the codes that are the service's own fault, see [`Classify`](crate::Classify) of [`tonic::Code`]. A
+    /// call that was given up (`Canceled`) counts neither as a success nor as a failure, but has a duration as every other.
+    /// A latency must be one of the bounds of [`buckets`](Self::buckets), or of their default.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use metrics_runtime::grpc::{Grpc, MethodKind};
+    /// use metrics_runtime::{Metrics, Objective};
+    ///
+    /// let metrics = Metrics::builder().namespace("shop").install()?;
+    /// let objective = Objective::new().success(99.9).latency(Duration::from_millis(250), 99.0);
+    /// let grpc = Grpc::server().method("/shop.Orders/Place", MethodKind::Unary);
+    /// let layer = metrics.grpc_layer(&grpc.objective("/shop.Orders/Place", objective))?;
+    /// # drop(layer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn objective(mut self, path: impl Into<String>, objective: Objective) -> Self {
+        self.objectives.push(RouteObjective { route: path.into(), objective });
+        self
+    }
+
+    /// Records the histogram `rpc_server_call_duration_seconds`, or that with `client`, in place of all other metrics: the
+    /// duration of OpenTelemetry's [semantic conventions for RPC metrics][1], under its Prometheus name. Its labels are
+    /// `rpc_system_name`, `rpc_method` (`shop.Orders/Place`, or `_OTHER`), `rpc_response_status_code` and `error_type`.
+    ///
+    /// A client has no `server_address`, as that may be anything.
+    ///
+    /// [1]: https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/
+    pub fn opentelemetry(mut self) -> Self {
+        self.names = Names::OpenTelemetry;
+        self
+    }
+
+    /// Records the histogram of [`opentelemetry`](Self::opentelemetry) beside all other metrics, to migrate.
+    pub fn with_opentelemetry(mut self) -> Self {
+        self.names = Names::Both;
+        self
+    }
+
+    /// Sets the upper bounds of the buckets of durations, in seconds; default 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5
+    /// 10. OpenTelemetry's histogram also has 0.075, 0.75 and 7.5 by default.
     pub fn buckets(mut self, upper: &[f64]) -> Self {
-        self.buckets = Cow::Owned(upper.to_vec());
+        self.buckets = Some(upper.to_vec());
         self
     }
 
@@ -106,18 +164,54 @@ impl Grpc {
     ///
     /// # Errors
     /// Returns an error if descriptors cannot be read, if a path does not name a method, if one method has two kinds, if
-    /// there is no method, if the buckets are not valid, or if a name is already registered with another definition.
+    /// there is no method, if the buckets are not valid, if alerts cannot be derived from an objective, or if a name is
+    /// already registered with another definition.
     #[track_caller]
     pub fn layer(&self, registry: &Registry) -> Result<GrpcLayer, GrpcError> {
         let source = Source::caller();
         let methods = self.known_methods()?;
         clock::start();
-        let families = Families::register(registry, self.side, &self.buckets, source)?;
+        self.check_objectives(&methods)?;
+        let families = match self.names {
+            Names::OpenTelemetry => None,
+            _ => Some(Families::register(registry, self.side, self.bounds(BUCKETS), source)?),
+        };
+        let calls = match self.names {
+            Names::Middleware => None,
+            _ => Some(call_duration(registry, self.side, self.bounds(OPENTELEMETRY_BUCKETS), source)?),
+        };
+        for objective in &self.objectives {
+            if !registry.promise(objective.clone()) {
+                return Err(invalid(objective, PROMISED_TWICE));
+            }
+        }
         if self.side == Side::Server && !self.with_http {
             Skip::start();
         }
-        let recorder = Recorder::new(self.side, self.with_http, families, &methods);
+        let recorder = Recorder::new(self.side, self.with_http, families, calls, &methods);
         Ok(GrpcLayer { recorder: Some(Arc::new(recorder)) })
+    }
+
+    fn bounds<'a>(&'a self, default: &'a [f64]) -> &'a [f64] {
+        self.buckets.as_deref().unwrap_or(default)
+    }
+
+    fn check_objectives(&self, methods: &[Method]) -> Result<(), GrpcError> {
+        // Documents ask for the names of the middlewares if there are both.
+        let bounds = self.bounds(if self.names == Names::OpenTelemetry { OPENTELEMETRY_BUCKETS } else { BUCKETS });
+        for (i, promised) in self.objectives.iter().enumerate() {
+            if self.side == Side::Client {
+                return Err(invalid(promised, OF_A_CLIENT));
+            }
+            if !methods.iter().any(|method| method.path() == promised.route) {
+                return Err(invalid(promised, NO_SUCH_METHOD));
+            }
+            if self.objectives[..i].iter().any(|earlier| earlier.route == promised.route) {
+                return Err(invalid(promised, PROMISED_TWICE));
+            }
+            promised.objective.check(bounds).map_err(|problem| invalid(promised, problem))?;
+        }
+        Ok(())
     }
 
     fn known_methods(&self) -> Result<Vec<Method>, GrpcError> {

@@ -7,6 +7,7 @@ use super::error::RegistryError;
 use super::own_metrics;
 use crate::family::AnyFamily;
 use crate::family::computed::Group;
+use crate::schema::objective::RouteObjective;
 use crate::schema::{Descriptor, Naming, Source};
 
 #[derive(Clone, Default)]
@@ -20,6 +21,8 @@ pub(super) struct FamilySet {
     replaced: BTreeMap<String, String>,
     /// Declarations that could not be registered.
     pub(super) problems: Vec<RegistryError>,
+    /// The objectives of gRPC methods, by the paths of these.
+    pub(super) methods: Vec<RouteObjective>,
 }
 
 impl FamilySet {

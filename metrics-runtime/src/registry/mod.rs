@@ -55,6 +55,7 @@ use crate::family::computed::ComputedSource;
 use crate::family::computed::{Computed, Group};
 use crate::family::{AnyFamily as _, DEFAULT_SERIES_LIMIT, Family, Info, Metric, Owner, Shared};
 use crate::metric::{Counter, Gauge, Histogram, InFlight};
+use crate::schema::objective::RouteObjective;
 use crate::schema::{Descriptor, Kind, NameError, Naming, NativeHistograms, Source, name};
 
 /// A set of metric families, and of collectors of the `prometheus` crate.
@@ -307,6 +308,24 @@ impl Registry {
     #[must_use]
     pub fn problems(&self) -> Vec<RegistryError> {
         self.families().problems.clone()
+    }
+
+    /// Keeps the objective of a gRPC method for the description. Returns `false` if the method has another one.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn promise(&self, promised: RouteObjective) -> bool {
+        let methods = &mut self.families().methods;
+        match methods.iter().find(|other| other.route == promised.route) {
+            Some(other) => *other == promised,
+            None => {
+                methods.push(promised);
+                true
+            }
+        }
+    }
+
+    /// Returns the objectives of gRPC methods.
+    pub(crate) fn promised_methods(&self) -> Vec<RouteObjective> {
+        self.families().methods.clone()
     }
 
     /// Returns the conflicts between the names that the families have on a page with this naming.

@@ -7,7 +7,7 @@ use super::name::{Check, NameError, Problem};
 /// A service level objective over 30 days: the percentage of calls that succeed, the percentage that completes within a
 /// time, or both.
 ///
-/// Attributes take it as `objective(..)`, HTTP routes by `Builder::objective`. The crate `metrics-export` writes
+/// Attributes take it as `objective(..)`, HTTP routes by `Builder::objective`, gRPC methods by `Grpc::objective`. The crate `metrics-export` writes
 /// burn-rate alerts for it, with the windows of the [SRE workbook][1].
 ///
 /// ```
@@ -124,10 +124,22 @@ const NO_SUCH_BUCKET: Problem =
     Problem::new(&["no bucket of the duration ends at this time, so the calls beyond it cannot be counted: \
      take one of the histogram's bounds, or give it one with `buckets = [..]`"]);
 
-/// The error for a second objective of one route.
-#[cfg(feature = "axum")]
+/// The error for a second objective of one route or method.
+#[cfg(any(feature = "axum", feature = "grpc"))]
 pub(crate) const PROMISED_TWICE: Problem =
-    Problem::new(&["the route already has an objective: put success and latency into one, or remove one of the two"]);
+    Problem::new(&["there already is an objective: put success and latency into one, or remove one of the two"]);
+
+/// The error for the objective of a client.
+#[cfg(feature = "grpc")]
+pub(crate) const OF_A_CLIENT: Problem =
+    Problem::new(&["a client promises nothing: give the objective to `Grpc::server()` of the service that is called"]);
+
+/// The error for the objective of a method that the layer does not know.
+#[cfg(feature = "grpc")]
+pub(crate) const NO_SUCH_METHOD: Problem = Problem::new(&[
+    "the layer does not know this method, so its objective would never have data: name it with `descriptors(..)` or \
+     `method(..)`",
+]);
 
 const UNREACHABLE: Problem = Problem::new(&[
     "an objective must be a percentage below 100 and above 93.06: the fastest alert fires at 14.4 times the error rate \
@@ -140,13 +152,13 @@ const fn check_percent(percent: f64) -> Check {
     if percent < 100.0 && Objective::FASTEST_BURN * (100.0 - percent) < 100.0 { Ok(()) } else { Err(UNREACHABLE) }
 }
 
-/// The objective of one HTTP route.
+/// The objective of one HTTP route or gRPC method.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RouteObjective {
-    /// The route as the application wrote it.
+    /// The route as the application wrote it, or the path of the method.
     pub route: String,
-    /// The objective of its requests.
+    /// The objective of its requests or calls.
     pub objective: Objective,
 }
 

@@ -1,13 +1,18 @@
 //! gRPC servers and clients over sockets: each call that starts is handled once, with the code that the client saw.
 #![cfg(not(metrics_off))]
 #![allow(clippy::float_cmp, reason = "the values are counts")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 
+mod documents;
+mod functions;
+mod load;
+mod opentelemetry;
 mod shop;
 
 use std::future::ready;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use metrics_runtime::Registry;
@@ -141,6 +146,53 @@ async fn a_stream_that_the_client_drops_is_cancelled() {
     drop(tokio::time::timeout(Duration::from_millis(50), calls.shop.place("hang")).await);
     assert_eq!(calls.ended("Place", "Canceled"), 1.0);
     until(|| calls.served("Place", "Canceled") == 1.0).await;
+}
+
+#[tokio::test]
+async fn an_abort_is_counted_once_in_each_kind_of_call() {
+    let calls = Calls::new().await;
+    // Each call has reached the server, and nothing comes back.
+    for method in ["Place", "Upload", "Watch", "Chat"] {
+        let shop = calls.shop.clone();
+        let call = tokio::spawn(async move {
+            match method {
+                "Place" => drop(shop.place("hang").await),
+                "Upload" => drop(shop.upload_all(stream::iter(["a".to_owned()]).chain(stream::pending())).await),
+                "Watch" => drop(shop.watch("hang").await.unwrap().next().await),
+                _ => drop(shop.chat(&["hang"]).await.unwrap().next().await),
+            }
+        });
+        until(|| calls.messages(method)[1] == 1.0).await;
+        call.abort();
+        call.await.unwrap_err();
+        assert_eq!(calls.ended(method, "Canceled"), 1.0, "{method}");
+        until(|| calls.served(method, "Canceled") == 1.0).await;
+    }
+    // Within the stream of answers.
+    let mut answers = calls.shop.chat(&["a", "hang"]).await.unwrap();
+    assert_eq!(answers.next().await.unwrap().unwrap(), "a");
+    drop(answers);
+    assert_eq!(calls.ended("Chat", "Canceled"), 2.0);
+    until(|| calls.served("Chat", "Canceled") == 2.0).await;
+    for (registry, side) in [(&calls.server, "server"), (&calls.client, "client")] {
+        let totals = ["started_total", "handled_total", "handling_seconds_count"];
+        assert_eq!(totals.map(|name| sum(registry, &format!("grpc_{side}_{name}"), &[])), [5.0; 3], "{side}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_has_only_trailers_has_their_code() {
+    let registry = Registry::new();
+    // tonic writes the code into the head.
+    let refuse = service_fn(async |_| Ok::<_, Status>(Status::resource_exhausted("no more").into_http::<Body>()));
+    let mut service = layer(Grpc::server(), &registry).layer(refuse);
+    let request = http::Request::post("/shop.Orders/Watch").header("content-type", "application/grpc");
+    let response = service.call(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.headers()["grpc-status"], "8");
+    assert!(response.body().is_end_stream());
+    assert_eq!(handled(&registry, "server", "Watch", "ResourceExhausted"), 1.0);
+    drop(response);
+    assert_eq!(sum(&registry, "grpc_server_handled_total", &[]), 1.0);
 }
 
 #[tokio::test]
@@ -283,6 +335,39 @@ async fn the_health_service_is_known() {
 }
 
 #[tokio::test]
+async fn the_reflection_service_is_known() {
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+    let calls = Calls::new().await;
+    let mut reflection = ServerReflectionClient::new(calls.shop.channel());
+    let services = MessageRequest::ListServices(String::new());
+    let request = ServerReflectionRequest { host: String::new(), message_request: Some(services) };
+    let mut answers = reflection.server_reflection_info(stream::iter([request])).await.unwrap().into_inner();
+    let answer = answers.next().await.unwrap().unwrap();
+    assert!(matches!(answer.message_response, Some(MessageResponse::ListServicesResponse(_))), "{answer:?}");
+    assert!(answers.next().await.is_none());
+    let labels = [("grpc_type", "bidi_stream"), ("grpc_service", "grpc.reflection.v1.ServerReflection")];
+    assert_eq!(sum(&calls.server, "grpc_server_handled_total", &labels), 1.0);
+    assert_eq!(calls.messages("ServerReflectionInfo"), [1.0; 4]);
+    assert_eq!(calls.served("ServerReflectionInfo", "OK"), 1.0);
+}
+
+#[test]
+fn the_methods_of_descriptors_are_known() {
+    let registry = Registry::new();
+    let descriptors = tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET;
+    Grpc::server().descriptors(descriptors).layer(&registry).unwrap();
+    let labels = [("grpc_type", "bidi_stream"), ("grpc_method", "ServerReflectionInfo")];
+    let page = page(&registry);
+    let started: Vec<_> = page.samples().filter(|sample| sample.name == "grpc_server_started_total").collect();
+    assert_eq!(started.len(), 1);
+    assert!(labels.iter().all(|(name, value)| started[0].labels[*name] == *value), "{:?}", started[0].labels);
+}
+
+#[tokio::test]
 async fn a_call_is_not_counted_as_an_http_request_too() {
     for with_http in [false, true] {
         let registry = Registry::new();
@@ -333,29 +418,4 @@ fn mistakes_in_the_settings_are_errors() {
     let twice = Grpc::client().method("/a.B/C", MethodKind::Unary).method("/a.B/C", MethodKind::BidiStream);
     assert_eq!(error(twice), "`/a.B/C` is unary and bidi_stream; a method has one kind");
     assert!(error(with_methods(Grpc::server()).buckets(&[2.0, 1.0])).contains("bucket"));
-}
-
-mod attributes {
-    use metrics_runtime::{Metrics, track};
-    use tests::page::Page;
-    use tonic::{Response, Status};
-
-    #[track(name = "orders", labels(code = |result| result.as_ref().map_or_else(Status::code, |_| tonic::Code::Ok)))]
-    async fn order(answer: Result<(), Status>) -> Result<Response<()>, Status> {
-        answer.map(Response::new)
-    }
-
-    #[tokio::test]
-    async fn what_a_client_has_done_wrong_is_not_a_failure() {
-        order(Ok(())).await.unwrap();
-        order(Err(Status::not_found("no such order"))).await.unwrap_err();
-        order(Err(Status::internal("the disk is full"))).await.unwrap_err();
-        order(Err(Status::cancelled("given up"))).await.unwrap_err();
-        let page = Page::parse_text(&Metrics::builder().build().unwrap().render()).unwrap();
-        for (code, status) in
-            [("OK", "success"), ("NotFound", "success"), ("Internal", "error"), ("Canceled", "cancelled")]
-        {
-            assert_eq!(page.value("orders_total", [("code", code), ("status", status)]), 1.0, "{code}");
-        }
-    }
 }

@@ -109,10 +109,12 @@ pub(crate) async fn serve_within(http: HttpLayer, grpc: GrpcLayer) -> SocketAddr
     let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = incoming.local_addr().expect("the port is bound");
     let (_, health) = tonic_health::server::health_reporter();
+    let reflection = tonic_reflection::server::Builder::configure().build_v1().expect("the descriptors are valid");
     let server = Server::builder()
         .layer(ServiceBuilder::new().layer(http).layer(grpc).layer(tonic::service::InterceptorLayer::new(guarded)))
         .add_service(Orders)
         .add_service(health)
+        .add_service(reflection)
         .serve_with_incoming(incoming);
     tokio::spawn(server);
     address
@@ -165,7 +167,14 @@ impl Shop {
 
     pub(crate) async fn upload(&self, texts: &[&str]) -> Result<String, Status> {
         let texts: Vec<_> = texts.iter().map(ToString::to_string).collect();
-        let (request, path) = (self.request(stream::iter(texts)), PathAndQuery::from_static("/shop.Orders/Upload"));
+        self.upload_all(stream::iter(texts)).await
+    }
+
+    pub(crate) async fn upload_all(
+        &self,
+        texts: impl Stream<Item = String> + Send + 'static,
+    ) -> Result<String, Status> {
+        let (request, path) = (self.request(texts), PathAndQuery::from_static("/shop.Orders/Upload"));
         Ok(self.client().await?.client_streaming(request, path, ProstCodec::default()).await?.into_inner())
     }
 

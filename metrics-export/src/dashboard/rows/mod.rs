@@ -2,6 +2,7 @@
 
 mod breakers;
 mod functions;
+mod grpc;
 mod http;
 mod many;
 mod process;
@@ -16,10 +17,11 @@ use super::panel::{Draw, LARGEST, Panel, legend, rate_unit, unit};
 use crate::histograms::Histogram;
 use crate::metric::{Metric, Role};
 use crate::promql::{Expr, aggregate, call};
-use crate::roles::{ROUTE_LABELS, UPSTREAM};
+use crate::roles::{METHOD_OF_GRPC, ROUTE_LABELS, UPSTREAM};
 use crate::scope::{QUANTILES, Scope};
 use breakers::{breakers, open_breakers};
 use functions::functions;
+use grpc::grpc;
 use http::http;
 use process::process;
 use upstreams::upstreams;
@@ -62,6 +64,7 @@ impl Row {
 pub(super) fn of(view: &View<'_>, role: Role, title: &str) -> Vec<Row> {
     let panels = match role {
         Role::Http => http(view),
+        Role::Grpc | Role::GrpcClient => grpc(view, role),
         Role::Function => return functions(view, title),
         Role::Upstream => upstreams(view),
         Role::Breaker => breakers(view),
@@ -134,6 +137,17 @@ pub(super) fn overview(view: &View<'_>) -> Row {
             );
         }
     }
+    if let Some(grpc) = model.grpc_server() {
+        let [failed, completed] = [grpc.failed(), grpc.completed()].map(|of| all.with(of).rate(&grpc.calls, NONE));
+        let total = all.rate(&grpc.calls, NONE);
+        panels.push(Panel::new("gRPC calls", Draw::Stat, "reqps").about("Calls a second.").query(total, "calls"));
+        panels.push(
+            Panel::new("gRPC failures", Draw::Stat, "percentunit")
+                .about("The share of calls that ended with a code that is the fault of the service.")
+                .limits(0.01, 0.05)
+                .query(failed.ratio(&completed), "failures"),
+        );
+    }
     panels.extend(many::failing(view));
     panels.extend(open_breakers(view));
     if panels.iter().map(|panel| panel.width).sum::<i64>() > 24 {
@@ -174,6 +188,10 @@ pub(super) fn generic(view: &View<'_>, role: Role, shown: &[String]) -> Vec<Pane
             Role::Http => {
                 let route: Vec<_> = metric.first_of(ROUTE_LABELS).into_iter().collect();
                 value(scope, metric, &route, &route)
+            }
+            Role::Grpc | Role::GrpcClient => {
+                let method: Vec<_> = all.iter().copied().filter(|label| METHOD_OF_GRPC.contains(label)).collect();
+                value(scope, metric, &method, &method)
             }
             Role::Upstream => {
                 let upstream: Vec<_> = metric.first_of(&[UPSTREAM]).into_iter().collect();

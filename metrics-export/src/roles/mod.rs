@@ -3,6 +3,8 @@
 //! Only the name and the labels of a metric decide its row of the dashboard and its alerts, so metrics of other
 //! libraries get them too.
 
+mod grpc;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use metrics_runtime::Source;
@@ -10,8 +12,10 @@ use metrics_runtime::description::MetricKind;
 
 use crate::histograms::Measure;
 use crate::metric::{Metric, Role};
-use crate::names::{is_overdue, is_own, is_process};
+use crate::names::{is_grpc, is_overdue, is_own, is_process};
 use crate::promql::{Compare, Matcher, matcher};
+
+pub(crate) use grpc::{Grpc, METHOD_OF_GRPC, grpc};
 
 /// The metrics of HTTP requests.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,6 +140,8 @@ pub(crate) fn role(base: &str, labels: &[&str]) -> Role {
         Role::Breaker
     } else if is_process(base) || base == "build_info" {
         Role::Process
+    } else if is_grpc(base) {
+        if base.contains("client_") { Role::GrpcClient } else { Role::Grpc }
     } else if base.starts_with("http_client_") {
         Role::Upstream
     } else if base.starts_with("http_") || base == "requests_in_flight" || has(METHOD_LABELS) && has(ROUTE_LABELS) {

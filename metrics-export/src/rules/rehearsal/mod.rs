@@ -10,6 +10,8 @@
     reason = "times, instances and steps of a rehearsal are small positive numbers"
 )]
 
+mod grpc;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -172,7 +174,7 @@ impl<'a> Rehearsal<'a> {
     fn has_metrics_of(&self, scenario: Scenario) -> bool {
         let fires = |scenario| self.alerts.iter().any(|(_, alert)| alert.fires.contains(&scenario));
         match scenario {
-            Scenario::NotFoundScan | Scenario::Streams => self.model.http.is_some(),
+            Scenario::NotFoundScan | Scenario::Streams => self.model.http.is_some() || !self.model.grpc.is_empty(),
             Scenario::Evening | Scenario::LongJobs => fires(Scenario::Stall),
             Scenario::BrokenResponses
             | Scenario::Stall
@@ -385,6 +387,9 @@ impl Instance<'_> {
         if let Some(http) = &model.http {
             self.http(http);
         }
+        for grpc in &model.grpc {
+            self.grpc(grpc);
+        }
         self.functions();
         if let Some(upstreams) = &model.upstreams {
             self.upstreams(upstreams);
@@ -411,6 +416,17 @@ impl Instance<'_> {
 
     /// Writes a counter with this number of events in a minute. It exists from `born` on.
     fn counter(&mut self, metric: &str, labels: &[(&str, &str)], born: u64, per_minute: impl Fn(u64) -> f64) {
+        let values = self.counted(born, per_minute);
+        self.values(metric, labels, &values);
+    }
+
+    /// Writes the values of a counter.
+    fn values(&mut self, metric: &str, labels: &[(&str, &str)], values: &BTreeMap<u64, f64>) {
+        self.gauge(metric, labels, |life, now| values.get(&now).copied().filter(|_| life.up == Some(true)));
+    }
+
+    /// Returns the values of a counter with this number of events in a minute.
+    fn counted(&self, born: u64, per_minute: impl Fn(u64) -> f64) -> BTreeMap<u64, f64> {
         let (rehearsal, scenario, index) = (self.rehearsal, self.scenario, self.index);
         let old = scenario == Scenario::OldProcess && index == 2;
         let mut value = if old { 50_000.0 } else { 0.0 };
@@ -426,7 +442,7 @@ impl Instance<'_> {
                 values.insert(now, value);
             }
         }
-        self.gauge(metric, labels, |life, now| values.get(&now).copied().filter(|_| life.up == Some(true)));
+        values
     }
 
     /// Returns the time at which the series of failures exist.
@@ -440,31 +456,49 @@ impl Instance<'_> {
         let (rehearsal, scenario) = (self.rehearsal, self.scenario);
         let observed = |now| per_minute(rehearsal.traffic(scenario, now));
         let fast = |now| if rehearsal.traffic(scenario, now).slow { 0.0 } else { observed(now) };
+        self.observed(metric, labels, born, fast, observed);
+    }
+
+    /// Writes a histogram with these observations in its first bucket, and in all.
+    fn observed(
+        &mut self,
+        metric: &Metric,
+        labels: &[(&str, &str)],
+        born: u64,
+        fast: impl Fn(u64) -> f64,
+        all: impl Fn(u64) -> f64,
+    ) {
         let [bucket, count] = ["bucket", "count"].map(|suffix| metric.histogram().classic(suffix));
         for bound in &metric.buckets {
             let bound = number(*bound);
-            self.counter(&bucket, &[labels, &[("le", &bound)]].concat(), born, fast);
+            self.counter(&bucket, &[labels, &[("le", &bound)]].concat(), born, &fast);
         }
-        self.counter(&bucket, &[labels, &[("le", "+Inf")]].concat(), born, observed);
-        self.counter(&count, labels, born, observed);
+        self.counter(&bucket, &[labels, &[("le", "+Inf")]].concat(), born, &all);
+        self.counter(&count, labels, born, &all);
     }
 
     /// Writes a gauge of calls in flight, for an alert on calls that stall.
     fn in_flight(&mut self, metric: &str, labels: &[(&str, &str)], alert: &str) {
-        let (rehearsal, scenario) = (self.rehearsal, self.scenario);
-        let waiting = 30.0 + 2.0 * rehearsal.tuning(alert).map_or(0.0, Tuning::limit);
-        self.gauge(metric, labels, |life, now| {
-            let trouble = rehearsal.is_trouble(scenario, now);
-            let value = match scenario {
+        let waiting = self.waiting(alert);
+        self.gauge(metric, labels, |life, now| life.up.filter(|up| *up).map(|_| waiting(now)));
+    }
+
+    /// Returns the number of calls in flight.
+    fn waiting(&self, alert: &str) -> impl Fn(u64) -> f64 + use<> {
+        let scenario = self.scenario;
+        let end = self.rehearsal.end(scenario);
+        let waiting = 30.0 + 2.0 * self.rehearsal.tuning(alert).map_or(0.0, Tuning::limit);
+        move |now| {
+            let trouble = (START..end).contains(&now);
+            match scenario {
                 Scenario::Streams => 1000.0 + (now / MINUTE) as f64,
                 Scenario::Evening => 1000.0,
                 Scenario::LongJobs => 8.0,
                 Scenario::Hang if trouble => waiting,
                 Scenario::Stall if trouble => waiting + (now - START) as f64,
                 _ => 1.0,
-            };
-            life.up.filter(|up| *up).map(|_| value)
-        });
+            }
+        }
     }
 
     /// Writes requests with these labels.
