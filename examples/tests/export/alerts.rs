@@ -289,7 +289,7 @@ fn the_text_of_an_alert_is_true() {
         "too many requests to /v1/files/{*path} take longer than 0.5 s: 99% should not",
         "100% did within the last 3d: the budget of 30 days burns faster than would just use it up.",
     );
-    let rejected = "Calls that a circuit breaker rejected before they began are not among them.";
+    let rejected = "Calls that a circuit breaker around the function rejected are not among them.";
     let mut failing = scenario(&rules, FAILING_RYOT, &[]);
     failing["alert_rule_test"] = expected(
         "NeurectomyRyotRequestsErrorRatio",

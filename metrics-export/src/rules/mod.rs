@@ -227,11 +227,11 @@ pub(crate) fn node(groups: &[Group]) -> Node {
     map([("groups", list(groups))])
 }
 
-/// Returns a note about rejected calls if the service has a circuit breaker. A breaker wraps the function that is
-/// recorded, so only the metrics of the breaker count the calls that it rejects.
+/// Returns a note about rejected calls if the service has a circuit breaker. A breaker around the function that is
+/// recorded rejects calls before they begin, so only its own metrics count them.
 fn rejection_note(model: &Model) -> &'static str {
     if model.find("circuit_breaker_calls_total").is_some() {
-        " Calls that a circuit breaker rejected before they began are not among them."
+        " Calls that a circuit breaker around the function rejected are not among them."
     } else {
         ""
     }

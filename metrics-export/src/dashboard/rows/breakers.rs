@@ -50,6 +50,8 @@ pub(super) fn breakers(view: &View<'_>) -> Vec<Panel> {
         // The instance that is nearest to opening.
         let largest = |metric: &Metric| aggregate("max", &BY, scope.now(&metric.name));
         let panel = Panel::new("Failure ratio and its threshold", Draw::Lines, "percentunit").help(ratio);
+        // Breakers that count consecutive failures have no ratio.
+        let panel = panel.empty("no circuit breaker opens at a ratio");
         let mut panel = panel.query_by(largest(ratio), &BY, "ratio");
         for (base, legend) in [
             ("circuit_breaker_failure_ratio_threshold", "{{service}} threshold"),
