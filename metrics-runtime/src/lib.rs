@@ -77,7 +77,8 @@
 //!   `Metrics::collector` are collectors for a registry of that crate.
 //! - [`Registry::gauge_fn`], [`Registry::observe`] and [`Registry::observe_all`] ask for values on each page, and
 //!   [`Registry::before_scrape`] calls a function before it.
-//! - [`visit`] reads all samples of a registry, for formats and destinations of your own.
+//! - [`visit`] reads all samples of a registry, for formats and destinations of your own. The crate `metrics-remote-write`
+//!   sends them with Prometheus remote write.
 //! - [`catalog()`] lists everything that the binary declares, before the first call.
 //! - [`Builder`] adds `build_info`, `process_*` and `tokio_*`. The latter two have no namespace, as in other client
 //!   libraries.
@@ -247,6 +248,18 @@ pub mod description {
         Description, LabelDescription, LabelSets, MetricDescription, Origin, RouteObjective, TlsDescription,
     };
     pub use crate::schema::MetricKind;
+}
+
+/// Parts that the crate `metrics-remote-write` shares. They can change in every version.
+#[doc(hidden)]
+pub mod __shared {
+    #[cfg(feature = "protobuf")]
+    pub use crate::encode::Message;
+    #[cfg(feature = "push")]
+    pub use crate::push::client::{
+        Answer, Client, Failure, Patient, address, basic_auth, deadline, root_cause, shown_address,
+    };
+    pub use crate::schema::push_number;
 }
 
 /// The presets of attributes, and the types that define further ones.

@@ -5,6 +5,8 @@
 //! returns a value that belongs to the scope, which the first look creates. Whatever starts in a scope keeps references to
 //! its values, and so ends there, on whichever thread. Without the feature `test`, nothing of this is compiled.
 
+use std::{io, thread};
+
 #[cfg(feature = "test")]
 pub(crate) use with_test::{ScopeId, outside};
 
@@ -63,6 +65,15 @@ impl Entered {
         #[cfg(not(feature = "test"))]
         run()
     }
+}
+
+/// Runs code on a new thread, in the scope of this one.
+///
+/// # Errors
+/// Returns an error if the system has no thread for it.
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let scope = Entered::now();
+    thread::Builder::new().name(name.to_owned()).spawn(move || scope.run(work)).map(drop)
 }
 
 #[cfg(feature = "test")]

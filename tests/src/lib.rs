@@ -6,6 +6,7 @@
 //! - [`service`]: starts and stops a binary of this workspace
 //! - [`canned`]: a server that answers with fixed bodies
 //! - [`certificates`]: an authority that signs certificates
+//! - [`remote_write`]: a receiver of remote write
 //! - [`samples`]: samples with their times, for [`prometheus`] and [`victoria`]
 //! - [`tools`]: finds Prometheus, promtool, an Alertmanager, VictoriaMetrics, a Pushgateway, Python's reference parsers,
 //!   Grafana's dashboard schema, a browser, curl, h2load and slowhttptest
@@ -45,6 +46,7 @@ pub mod prometheus;
 pub mod promtool;
 pub mod pushgateway;
 pub mod python;
+pub mod remote_write;
 pub mod samples;
 mod server;
 pub mod service;

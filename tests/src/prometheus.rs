@@ -17,6 +17,9 @@ use crate::promtool::Promtool;
 use crate::samples::Samples;
 use crate::{server, wait};
 
+/// The file of the configuration in the folder of a server.
+const CONFIGURATION: &str = "prometheus.json";
+
 /// An installed Prometheus; [`tools::prometheus`](crate::tools::prometheus) finds it.
 #[derive(Clone, Debug)]
 pub struct Prometheus {
@@ -97,8 +100,14 @@ pub struct Range {
 pub struct Server {
     // Dropped before the folder: the process writes into it.
     _process: Process,
-    _folder: TempDir,
+    folder: TempDir,
     client: Client,
+}
+
+/// A server that was killed, with its data and its address.
+pub struct Killed {
+    folder: TempDir,
+    address: SocketAddr,
 }
 
 impl Prometheus {
@@ -155,27 +164,41 @@ impl Prometheus {
     /// Has promtool evaluate the recording rules of a file on this server, and restarts the server with what they record.
     #[must_use]
     pub fn record(&self, server: Server, promtool: &Promtool, rules: &Path, times: [u64; 2]) -> Server {
-        let Server { _process: process, _folder: folder, client } = server;
+        let Server { _process: process, folder, client } = server;
         let url = format!("http://{}", client.address());
         promtool.record(&url, rules, times, &folder.path().join("data")).unwrap();
         drop(process);
         self.start(&configuration(&[]), folder)
     }
 
+    /// Starts a server without targets, to which programs write their samples.
+    #[must_use]
+    pub fn receive(&self) -> Server {
+        self.start(&configuration(&[]), tempfile::tempdir().unwrap())
+    }
+
+    /// Starts a server again that was killed.
+    #[must_use]
+    pub fn restart(&self, Killed { folder, address }: Killed) -> Server {
+        let (process, client) = server::start_at("/-/ready", address, |address| self.command(folder.path(), address));
+        Server { _process: process, folder, client }
+    }
+
     fn start(&self, configuration: &Value, folder: TempDir) -> Server {
-        let config = folder.path().join("prometheus.json");
-        fs::write(&config, configuration.to_string()).unwrap();
-        let (process, client) = server::start("/-/ready", |address| {
-            let mut command = Command::new(&self.program);
-            command
-                .arg(format!("--config.file={}", config.display()))
-                .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
-                .arg(format!("--web.listen-address={address}"))
-                .arg(format!("--enable-feature={}", self.features))
-                .arg("--log.level=warn");
-            command
-        });
-        Server { _process: process, _folder: folder, client }
+        fs::write(folder.path().join(CONFIGURATION), configuration.to_string()).unwrap();
+        let (process, client) = server::start("/-/ready", |address| self.command(folder.path(), address));
+        Server { _process: process, folder, client }
+    }
+
+    fn command(&self, folder: &Path, address: SocketAddr) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .arg(format!("--config.file={}", folder.join(CONFIGURATION).display()))
+            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg(format!("--enable-feature={}", self.features))
+            .args(["--web.enable-remote-write-receiver", "--log.level=warn"]);
+        command
     }
 }
 
@@ -184,6 +207,18 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.client.address()
+    }
+
+    /// Returns the address to which programs write.
+    #[must_use]
+    pub fn write_url(&self) -> String {
+        format!("http://{}/api/v1/write", self.address())
+    }
+
+    /// Kills the server, and keeps its data.
+    #[must_use]
+    pub fn kill(self) -> Killed {
+        Killed { address: self.address(), folder: self.folder }
     }
 
     /// Returns the `data` of an API answer, for queries that have no helper: `get("/api/v1/metadata")`.

@@ -20,6 +20,17 @@ pub(crate) fn start(ready: &str, mut command: impl FnMut(SocketAddr) -> Command)
     panic!("a server found its port in use ten times");
 }
 
+/// Starts the command as [`start`] does, at this address, which no server listens on any more.
+pub(crate) fn start_at(
+    ready: &str,
+    address: SocketAddr,
+    mut command: impl FnMut(SocketAddr) -> Command,
+) -> (Process, Client) {
+    let client = Client::new(address);
+    let process = wait::until("the address to be free", || try_start(&mut command(address), &client, ready));
+    (process, client)
+}
+
 fn try_start(command: &mut Command, client: &Client, ready: &str) -> Option<Process> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut process = Process::start(command);

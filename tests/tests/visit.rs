@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use metrics_runtime::circuit_breaker::{CircuitBreaker, Settings};
 use metrics_runtime::visit::{FamilyRef, MetricKind, SeriesRef, Value, Visitor};
-use metrics_runtime::{Descriptor, Metrics, Registry};
+use metrics_runtime::{Descriptor, Metrics, Observer, Registry};
 
 /// Collects counters, and the counts of histograms, by name and labels.
 #[derive(Default)]
@@ -130,6 +132,29 @@ fn a_visitor_that_panics_breaks_nothing_else() {
         let jobs = counts(&registry).keys().filter(|key| key.starts_with("jobs_total{")).count();
         assert_eq!(jobs, round * 10, "also those that the broken visitor has not reached");
     }
+}
+
+#[test]
+fn a_walk_with_a_deadline_is_one_of_another_thread_and_leaves_out_a_source_that_hangs() {
+    let registry = Registry::new();
+    registry.counter(Descriptor::counter("jobs_total", "Jobs.")).unwrap().get_or_create(&[]).unwrap().inc();
+    let (go_on, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let hangs = move |_: &mut Observer<'_>| assert!(waits.lock().unwrap().recv().is_err());
+    let _hanging = registry.observe(Descriptor::counter("hanging_total", "Never answers."), hangs).unwrap();
+    let metrics = Metrics::builder().registry(&registry).namespace("shop").build().unwrap();
+    let (sender, walked) = mpsc::channel();
+    let then = |sender: mpsc::Sender<_>| {
+        move |counts: Counts| sender.send((counts.0, thread::current().id())).expect("the test waits")
+    };
+    let deadline = Duration::from_millis(50);
+    metrics.visit_within(deadline, Counts::default(), then(sender.clone())).unwrap();
+    let (counts, thread) = walked.recv().unwrap();
+    assert_eq!(counts["shop_jobs_total{"], 1.0);
+    assert!(!counts.contains_key("shop_hanging_total{") && thread != thread::current().id());
+    registry.visit_within(deadline, Counts::default(), then(sender)).unwrap();
+    assert_eq!(walked.recv().unwrap().0["jobs_total{"], 1.0);
+    drop(go_on);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Builds of the libraries without the features that the lints have: the runtime with each feature alone, and with the
-//! default features minus each one; the documents without the bridge to clap.
+//! default features minus each one; the documents without the bridge to clap; remote write without TLS.
 
 use crate::manifest;
 
 const RUNTIME: &str = "metrics-runtime";
 const DOCUMENTS: &str = "metrics-export";
+const REMOTE_WRITE: &str = "metrics-remote-write";
 
 const BUILD: &[&str] = &["rustc", "--lib", "--profile", "check"];
 
@@ -19,7 +20,7 @@ pub(crate) fn commands() -> Result<Vec<Vec<String>>, String> {
     let names: Vec<&str> = features.iter().map(|(feature, _)| feature.as_str()).collect();
     // The step before this one has linted the same code. The compiler alone takes three quarters of the time.
     let mut commands: Vec<_> = sets(&names, default).iter().map(|set| deny(BUILD, RUNTIME, set)).collect();
-    commands.push(deny(BUILD, DOCUMENTS, ""));
+    commands.extend([DOCUMENTS, REMOTE_WRITE].map(|package| deny(BUILD, package, "")));
     // The tests of the HTTP layer must not need axum either.
     commands.push(deny(&["clippy", "--all-targets"], RUNTIME, "http"));
     Ok(commands)

@@ -2,12 +2,12 @@
 
 #[cfg(feature = "client")]
 use std::borrow::Cow;
+use std::io;
 #[cfg(feature = "serve")]
 use std::net::SocketAddr;
 #[cfg(feature = "serve")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-#[cfg(feature = "push")]
 use std::time::Duration;
 
 use super::Builder;
@@ -143,6 +143,25 @@ impl Metrics {
     /// series that exist are visited nevertheless, as they are rendered.
     pub fn visit(&self, visitor: &mut dyn Visitor) {
         self.inner.registry.visit_as(&self.inner.naming, visitor);
+    }
+
+    /// Visits all series as [`visit`](Self::visit) does, on a new thread and without the sources that have not answered
+    /// by the deadline. Then calls `then` there. See [`Registry::visit_within`].
+    ///
+    /// # Errors
+    /// Returns an error, and drops the visitor, if the system has no thread for the walk.
+    pub fn visit_within<V: Visitor + Send + 'static>(
+        &self,
+        deadline: Duration,
+        mut visitor: V,
+        then: impl FnOnce(V) + Send + 'static,
+    ) -> io::Result<()> {
+        let metrics = self.clone();
+        scope::spawn("metrics-visit", move || {
+            let Inner { registry, naming, .. } = &*metrics.inner;
+            registry.visit_answers(naming, registry.gather_within(deadline), &mut visitor);
+            then(visitor);
+        })
     }
 
     /// Renders the page without the sources that have not answered by the deadline, which are counted. `visitor` reads

@@ -3,9 +3,13 @@
 //! Each format is a [`Visitor`] in a file of its own. It does not know the sources of the samples.
 
 #[cfg(feature = "protobuf")]
+mod message;
+#[cfg(feature = "protobuf")]
 mod protobuf;
 mod text;
 
+#[cfg(feature = "protobuf")]
+pub use message::Message;
 #[cfg(feature = "protobuf")]
 pub(crate) use protobuf::ProtobufPage;
 pub(crate) use text::TextPage;

@@ -6,11 +6,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use micropb::{PbEncoder, Tag, WIRE_TYPE_I64, WIRE_TYPE_LEN, WIRE_TYPE_VARINT};
-
-use super::{Extent, Layout, PageWriter};
+use super::{Extent, Layout, Message, PageWriter};
 use crate::exemplars::StoredExemplar;
-use crate::schema::NativeBuckets;
 use crate::visit::{FamilyRef, HistogramRef, MetricKind, Number, SeriesRef, SummaryRef, Value, Visitor};
 
 /// A page of messages while it is written. As in Go's client, it has no families without series.
@@ -30,7 +27,7 @@ impl ProtobufPage {
 
     fn end_family(&mut self) {
         match self.family.take() {
-            Some((start, true)) => Message(&mut self.out).end(start),
+            Some((start, true)) => Message::new(&mut self.out).end(start),
             Some((start, false)) => {
                 self.out.truncate(start);
                 self.layout.drop_last();
@@ -45,7 +42,7 @@ impl Visitor for ProtobufPage {
         self.end_family();
         self.family = Some((self.out.len(), false));
         self.layout.start(family.name, self.out.len());
-        let mut message = Message(&mut self.out);
+        let mut message = Message::new(&mut self.out);
         message.start();
         message.string(1, family.name);
         message.string(2, family.help);
@@ -73,7 +70,7 @@ impl Visitor for ProtobufPage {
             Value::Summary(summary) => summary.quantiles.len() as u64 + 2,
             _ => 1,
         };
-        Message(&mut self.out).message(4, |metric| {
+        Message::new(&mut self.out).message(4, |metric| {
             let mut labels: Vec<_> = series.labels().collect();
             // Consumers may expect the order of Go's client.
             labels.sort_unstable_by_key(|(name, _)| *name);
@@ -118,76 +115,9 @@ fn len(family: Extent) -> usize {
     HEADER + family.labels + family.series * (family.constant + SERIES + family.buckets * BUCKET)
 }
 
-/// The fields of a message, at the end of the page.
-struct Message<'a>(&'a mut Vec<u8>);
-
 impl Message<'_> {
-    fn encoder(&mut self) -> PbEncoder<&mut Vec<u8>> {
-        PbEncoder::new(&mut *self.0)
-    }
-
-    // Writing to a `Vec` cannot fail.
-    fn tag(&mut self, field: u32, wire_type: u8) {
-        let Ok(()) = self.encoder().encode_tag(Tag::from_parts(field, wire_type));
-    }
-
-    fn uint(&mut self, field: u32, value: u64) {
-        self.tag(field, WIRE_TYPE_VARINT);
-        let Ok(()) = self.encoder().encode_varint64(value);
-    }
-
-    fn sint(&mut self, field: u32, value: i32) {
-        self.tag(field, WIRE_TYPE_VARINT);
-        let Ok(()) = self.encoder().encode_sint32(value);
-    }
-
-    fn double(&mut self, field: u32, value: f64) {
-        self.tag(field, WIRE_TYPE_I64);
-        let Ok(()) = self.encoder().encode_double(value);
-    }
-
     fn number(&mut self, field: u32, value: Number) {
         self.double(field, value.as_f64());
-    }
-
-    fn string(&mut self, field: u32, value: &str) {
-        self.tag(field, WIRE_TYPE_LEN);
-        let Ok(()) = self.encoder().encode_string(value);
-    }
-
-    /// Writes a field that is a message, or a packed list of numbers.
-    fn message(&mut self, field: u32, write: impl FnOnce(&mut Message<'_>)) {
-        self.tag(field, WIRE_TYPE_LEN);
-        let start = self.start();
-        write(self);
-        self.end(start);
-    }
-
-    /// Starts a message with one byte for its length, which is enough for most, and returns its start.
-    fn start(&mut self) -> usize {
-        self.0.push(0);
-        self.0.len() - 1
-    }
-
-    /// Ends the message that was started here: writes its length, and moves it if the length takes more than one byte.
-    fn end(&mut self, start: usize) {
-        let (first, end) = (start + 1, self.0.len());
-        let Ok(()) = self.encoder().encode_varint64((end - first) as u64);
-        self.0[start] = self.0[end];
-        if self.0.len() - end == 1 {
-            self.0.truncate(end);
-        } else {
-            let prefix = self.0.len() - end - 1;
-            self.0.remove(end);
-            self.0[first..].rotate_right(prefix);
-        }
-    }
-
-    fn label(&mut self, field: u32, name: &str, value: &str) {
-        self.message(field, |pair| {
-            pair.string(1, name);
-            pair.string(2, value);
-        });
     }
 
     fn time(&mut self, field: u32, time: SystemTime) {
@@ -243,81 +173,13 @@ impl Message<'_> {
             });
         }
         if let Some(native) = histogram.native {
-            self.native(native);
+            self.native(5, native);
+            if native.negative.is_empty() && native.positive.is_empty() {
+                // An empty span tells a native histogram without observations from a classic one.
+                self.span(12, 0, 0);
+            }
         }
         self.created(15, series);
-    }
-
-    fn native(&mut self, native: &NativeBuckets) {
-        self.sint(5, native.schema.into());
-        self.double(6, native.zero_threshold);
-        self.uint(7, native.zero_count);
-        self.spans(9, 10, &native.negative);
-        self.spans(12, 13, &native.positive);
-        if native.negative.is_empty() && native.positive.is_empty() {
-            // An empty span tells a native histogram without observations from a classic one.
-            self.span(12, 0, 0);
-        }
-    }
-
-    /// Writes buckets as spans of consecutive ones, with the difference of each count to the one before.
-    fn spans(&mut self, spans: u32, deltas: u32, buckets: &[(i32, u64)]) {
-        let mut rest = Filled::new(buckets).peekable();
-        let mut end = 0;
-        let mut last = 0;
-        while let Some((start, _)) = rest.peek().copied() {
-            let mut length = 0;
-            while rest.next_if(|(index, _)| *index == start.saturating_add_unsigned(length)).is_some() {
-                length += 1;
-            }
-            self.span(spans, start - end, length);
-            end = start.saturating_add_unsigned(length);
-        }
-        if !buckets.is_empty() {
-            self.message(deltas, |list| {
-                for (_, count) in Filled::new(buckets) {
-                    let Ok(()) = list.encoder().encode_sint64(count.wrapping_sub(last).cast_signed());
-                    last = count;
-                }
-            });
-        }
-    }
-
-    fn span(&mut self, field: u32, offset: i32, length: u32) {
-        self.message(field, |span| {
-            span.sint(1, offset);
-            span.uint(2, length.into());
-        });
-    }
-}
-
-/// The buckets, with empty ones in gaps that are shorter than a span: up to two, as in Go's client.
-struct Filled<'a> {
-    buckets: &'a [(i32, u64)],
-    /// The index after the last bucket.
-    next: Option<i32>,
-}
-
-impl<'a> Filled<'a> {
-    fn new(buckets: &'a [(i32, u64)]) -> Self {
-        Self { buckets, next: None }
-    }
-}
-
-impl Iterator for Filled<'_> {
-    type Item = (i32, u64);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (&(index, count), rest) = self.buckets.split_first()?;
-        let bucket = match self.next {
-            Some(next) if next < index && index - next <= 2 => (next, 0),
-            _ => {
-                self.buckets = rest;
-                (index, count)
-            }
-        };
-        self.next = Some(bucket.0 + 1);
-        Some(bucket)
     }
 }
 
@@ -327,6 +189,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
+    use crate::schema::NativeBuckets;
 
     #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
     struct Span {
@@ -363,7 +226,7 @@ mod tests {
     fn encoded(bounds: &[f64], cumulative: &[u64], native: Option<&NativeBuckets>) -> Histogram {
         let mut out = Vec::new();
         let histogram = HistogramRef { bounds, cumulative, sum: 1.5, native };
-        Message(&mut out).histogram(&SeriesRef::new("", ""), histogram);
+        Message::new(&mut out).histogram(&SeriesRef::new("", ""), histogram);
         Histogram::decode(&*out).unwrap()
     }
 

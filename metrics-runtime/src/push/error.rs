@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use super::client::{root_cause, shown_address};
 use crate::error::debug_as_display;
 use crate::schema::NameError;
 
@@ -11,7 +12,7 @@ use crate::schema::NameError;
 #[non_exhaustive]
 pub enum ConfigError {
     /// The address is not a valid address of a gateway.
-    #[error("the push address{} {problem}; expected an address such as http://pushgateway:9091", quoted(.url))]
+    #[error("the push address{} {problem}; expected an address such as http://pushgateway:9091", shown_address(.url))]
     #[non_exhaustive]
     Url {
         /// The address. Empty if it may contain a password.
@@ -40,10 +41,6 @@ impl ConfigError {
         let url = if url.contains('@') { String::new() } else { url.to_owned() };
         Self::Url { url, problem }
     }
-}
-
-fn quoted(url: &str) -> String {
-    if url.is_empty() { String::new() } else { format!(" {url:?}") }
 }
 
 /// An error of a push.
@@ -99,12 +96,3 @@ pub enum PushError {
 }
 
 debug_as_display!(PushError);
-
-/// Returns the text of the innermost source, which names the cause, such as a refused connection.
-fn root_cause(error: &(dyn Error + 'static)) -> String {
-    let mut root = error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    root.to_string()
-}

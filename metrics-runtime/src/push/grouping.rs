@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use http::Uri;
 
 use super::ConfigError;
+use super::client::address;
 use crate::schema::name;
 
 /// A grouping key: the label `job` and further labels, encoded in the path of an address.
@@ -18,16 +19,10 @@ pub(super) struct GroupingKey {
 
 impl GroupingKey {
     pub(super) fn new(url: &str, job: &str) -> Result<Self, ConfigError> {
-        let invalid = |problem| Err(ConfigError::url(url, problem));
-        let Ok(uri) = url.parse::<Uri>() else { return invalid("is not a valid URL") };
-        if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return invalid("does not begin with http:// or https://");
-        }
-        if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
-            return invalid("contains a user or password; use `Push::basic_auth` for these");
-        }
-        if uri.query().is_some() || url.contains('#') {
-            return invalid("has a query or a fragment");
+        let invalid = |problem| ConfigError::url(url, problem);
+        let uri = address(url).map_err(invalid)?;
+        if uri.query().is_some() {
+            return Err(invalid("has a query"));
         }
         if job.is_empty() {
             return Err(ConfigError::Job);

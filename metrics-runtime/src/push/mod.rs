@@ -39,6 +39,7 @@
 //! [`Builder::unused_metrics`]: crate::Builder::unused_metrics
 //! [Pushgateway]: https://github.com/prometheus/pushgateway#api
 
+pub(crate) mod client;
 mod connection;
 mod error;
 mod grouping;
@@ -55,29 +56,21 @@ use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
-use base64::Engine as _;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
+use http::{Request, Uri};
+use http_body_util::Full;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
-use hyper_util::rt::TokioExecutor;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::Metrics;
 use crate::encode::Format;
+use client::{Client, Failure};
 use connection::Patient;
 use grouping::GroupingKey;
 
 /// The default timeout of a push.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The time until the deadline of a push whose timeout is beyond the range of times.
-const NEVER: Duration = Duration::from_secs(86_400);
-
-/// The maximum number of bytes of an answer that an error contains.
-const MAX_ERROR_BODY: usize = 1024;
 
 /// The handling of metrics that the gateway already has under the grouping key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,7 +87,7 @@ pub enum Method {
 /// Each push opens a new connection. See the [module documentation](self) for an example.
 #[derive(Clone)]
 pub struct Push<C = HttpConnector> {
-    client: Client<Patient<C>, Full<Bytes>>,
+    client: Client<C>,
     key: GroupingKey,
     headers: HeaderMap,
     timeout: Duration,
@@ -146,8 +139,13 @@ where
 
     fn connected(connector: C, key: GroupingKey) -> Self {
         // Without idle connections, because the gateway may close them between two pushes.
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(Patient(connector));
-        Self { client, key, headers: HeaderMap::new(), timeout: DEFAULT_TIMEOUT, format: Format::Text }
+        Self {
+            client: Client::new(connector, 0),
+            key,
+            headers: HeaderMap::new(),
+            timeout: DEFAULT_TIMEOUT,
+            format: Format::Text,
+        }
     }
 }
 
@@ -164,15 +162,7 @@ impl<C> Push<C> {
 
     /// Sets credentials for HTTP basic authentication. They never appear in errors or logs.
     pub fn basic_auth(self, user: &str, password: &str) -> Self {
-        let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-        match HeaderValue::from_str(&format!("Basic {encoded}")) {
-            Ok(mut value) => {
-                value.set_sensitive(true);
-                self.header(AUTHORIZATION, value)
-            }
-            // Unreachable: every character of base64 is valid in a header.
-            Err(_) => self,
-        }
+        self.header(AUTHORIZATION, client::basic_auth(user, password))
     }
 
     /// Sets a header of every request. A second value for the same name replaces the first.
@@ -321,8 +311,7 @@ where
     }
 
     fn deadline(&self) -> Instant {
-        let now = Instant::now();
-        now.checked_add(self.timeout).unwrap_or(now + NEVER)
+        client::deadline(self.timeout)
     }
 
     fn timed_out(&self) -> PushError {
@@ -335,20 +324,14 @@ where
         *request.uri_mut() = self.uri().clone();
         *request.headers_mut() = self.headers.clone();
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.format.content_type()));
-        let failed = |error| PushError::Failed { url: self.url(), error: Box::new(error) };
-        let response = timeout_at(deadline, self.client.request(request)).await.map_err(|_| self.timed_out())?;
-        let mut response = response.map_err(failed)?;
-        if response.status().is_success() {
+        let answer = self.client.send(request, deadline).await.map_err(|failure| match failure {
+            Failure::TimedOut => self.timed_out(),
+            Failure::Failed(error) => PushError::Failed { url: self.url(), error: error.into() },
+        })?;
+        if answer.status.is_success() {
             return Ok(());
         }
-        let mut body = Vec::new();
-        // The status is known, so an answer that stalls is no timeout.
-        let _ = timeout_at(deadline, read_start(&mut response, &mut body)).await;
-        Err(PushError::Refused {
-            url: self.url(),
-            status: response.status().as_u16(),
-            body: String::from_utf8_lossy(&body).trim().to_owned(),
-        })
+        Err(PushError::Refused { url: self.url(), status: answer.status.as_u16(), body: answer.text })
     }
 
     fn uri(&self) -> &Uri {
@@ -357,16 +340,5 @@ where
 
     fn url(&self) -> String {
         self.uri().to_string()
-    }
-}
-
-/// Reads the first [`MAX_ERROR_BODY`] bytes of a response. An error while reading ends the text.
-async fn read_start<B: http_body::Body<Data = Bytes> + Unpin>(response: &mut Response<B>, kept: &mut Vec<u8>) {
-    while kept.len() < MAX_ERROR_BODY
-        && let Some(Ok(frame)) = response.body_mut().frame().await
-    {
-        if let Some(data) = frame.data_ref() {
-            kept.extend_from_slice(&data[..data.len().min(MAX_ERROR_BODY - kept.len())]);
-        }
     }
 }

@@ -4,7 +4,6 @@
 //! down. The thread ends by the deadline of the sources, and nothing waits for it, so no push keeps the process alive.
 
 use std::io;
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -13,7 +12,7 @@ use super::PushError;
 use super::labels::LabelFinder;
 use crate::config::Metrics;
 use crate::encode::Format;
-use crate::scope::Entered;
+use crate::scope;
 
 /// Returns the page, without the sources that have not answered by the deadline. No sample may have one of the labels.
 pub(super) async fn write(
@@ -35,7 +34,6 @@ pub(super) async fn write(
             None => Ok(page),
         });
     };
-    let scope = Entered::now();
-    thread::Builder::new().name("metrics-push".to_owned()).spawn(move || scope.run(work)).map_err(failed)?;
+    scope::spawn("metrics-push", work).map_err(failed)?;
     receiver.await.unwrap_or_else(|_| Err(failed(io::Error::other("the page could not be written"))))
 }

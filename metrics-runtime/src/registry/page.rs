@@ -1,7 +1,7 @@
 //! The pages of a registry.
 
 #[cfg(feature = "push")]
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Registry;
 use super::gathered::Gathered;
@@ -11,10 +11,6 @@ use crate::encode::ProtobufPage;
 use crate::encode::{Format, Layout, PageWriter, TextPage};
 use crate::schema::Naming;
 use crate::visit::Visitor;
-
-/// A duration that can be added to every time.
-#[cfg(feature = "push")]
-const LONG: Duration = Duration::from_secs(86_400);
 
 /// A written page.
 #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "only the endpoint reads more than the bytes"))]
@@ -62,11 +58,8 @@ impl Registry {
         naming: &Naming,
         visitor: &mut dyn Visitor,
     ) -> Page {
-        let gathering = self.start_gathering(deadline);
-        // A call can be overdue before the deadline of this page, but not after it.
-        while !gathering.wait(Instant::now() + deadline.min(LONG)) {}
         #[cfg_attr(not(feature = "prometheus"), expect(unused_mut, reason = "only collectors have timestamps"))]
-        let mut gathered = gathering.answers();
+        let mut gathered = self.gather_within(deadline);
         #[cfg(feature = "prometheus")]
         gathered.leave_out_timestamps();
         self.page_beside(format, naming, gathered, Some(visitor))

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "prometheus")]
 use std::collections::BTreeSet;
+use std::io;
 use std::time::{Duration, Instant};
 
 use super::Registry;
@@ -12,10 +13,14 @@ use super::snapshot::Snapshot;
 use crate::encode::Extent;
 use crate::family::{Owner, visit};
 use crate::schema::{Kind, Naming};
+use crate::scope;
 use crate::visit::Visitor;
 
 /// The time that sources have to answer at an install.
 const INSTALL_DEADLINE: Duration = Duration::from_secs(1);
+
+/// A duration that can be added to every time.
+const LONG: Duration = Duration::from_secs(86_400);
 
 /// Everything that a page shows at one moment, before it is read.
 pub(crate) struct Walk<'n> {
@@ -42,11 +47,66 @@ impl Registry {
         self.visit_as(&Naming::default(), visitor);
     }
 
+    /// Visits all series as [`visit`](Self::visit) does, on a new thread and without the sources that have not answered
+    /// by the deadline. Then calls `then` there, unless the visitor panicked.
+    ///
+    /// It does not block, so async code can call it. Sources that are left out are counted, as those of a page are.
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use metrics_runtime::visit::{FamilyRef, SeriesRef, Value, Visitor};
+    /// use metrics_runtime::Registry;
+    ///
+    /// #[derive(Default)]
+    /// struct Count(usize);
+    ///
+    /// impl Visitor for Count {
+    ///     fn series(&mut self, _: &FamilyRef<'_>, _: &SeriesRef<'_>, _: Value<'_>) {
+    ///         self.0 += 1;
+    ///     }
+    /// }
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// Registry::new().visit_within(Duration::from_secs(1), Count::default(), move |count| {
+    ///     let _ = sender.send(count.0);
+    /// })?;
+    /// assert!(receiver.recv()? > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error, and drops the visitor, if the system has no thread for the walk.
+    pub fn visit_within<V: Visitor + Send + 'static>(
+        &self,
+        deadline: Duration,
+        mut visitor: V,
+        then: impl FnOnce(V) + Send + 'static,
+    ) -> io::Result<()> {
+        let registry = self.clone();
+        scope::spawn("metrics-visit", move || {
+            registry.visit_answers(&Naming::default(), registry.gather_within(deadline), &mut visitor);
+            then(visitor);
+        })
+    }
+
     /// Visits all series with the names and the constant labels of this naming.
     pub(crate) fn visit_as(&self, naming: &Naming, visitor: &mut dyn Visitor) {
-        let walk = self.walk(naming, self.gather());
+        self.visit_answers(naming, self.gather(), visitor);
+    }
+
+    /// Visits all series with these answers of sources.
+    pub(crate) fn visit_answers(&self, naming: &Naming, gathered: Gathered, visitor: &mut dyn Visitor) {
+        let walk = self.walk(naming, gathered);
         self.report(&walk);
         walk.visit(visitor);
+    }
+
+    /// Calls all sources on other threads, and returns the answers until the deadline.
+    pub(crate) fn gather_within(&self, deadline: Duration) -> Gathered {
+        let gathering = self.start_gathering(deadline);
+        // A call can be overdue before this deadline, but not after it.
+        while !gathering.wait(Instant::now() + deadline.min(LONG)) {}
+        gathering.answers()
     }
 
     /// Prepares a walk over the families of this moment and these answers of sources.
@@ -89,9 +149,7 @@ impl Registry {
         if self.snapshot(naming, Vec::new()).common.is_empty() {
             return;
         }
-        let gathering = self.start_gathering(INSTALL_DEADLINE);
-        while !gathering.wait(Instant::now() + INSTALL_DEADLINE) {}
-        let walk = self.walk(naming, gathering.answers());
+        let walk = self.walk(naming, self.gather_within(INSTALL_DEADLINE));
         self.inner.errors.warn_of_second_sources(&walk.second_sources);
     }
 }

@@ -65,7 +65,7 @@ pub struct Buckets {
 }
 
 /// Appends a number in the notation of both formats, integers without a fraction.
-pub(crate) fn push_number(out: &mut String, number: Number) {
+pub fn push_number(out: &mut String, number: Number) {
     match number {
         Number::Whole(n) => out.push_str(itoa::Buffer::new().format(n)),
         Number::Float(f) => match special(f) {

@@ -17,6 +17,7 @@ pages! {
     observed_values: "observed-values.md"
     other_libraries: "other-libraries.md"
     outgoing_calls: "outgoing-calls.md"
+    remote_write: "remote-write.md"
     renames: "renames.md"
     testing: "testing.md"
     timers: "timers.md"

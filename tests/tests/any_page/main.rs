@@ -7,9 +7,11 @@ mod words;
 use std::collections::BTreeSet;
 use std::sync::Once;
 
+use metrics_remote_write::Protocol;
 use metrics_runtime::{Format, exemplars};
 use program::Program;
 use proptest::prelude::*;
+use proptest::sample::select;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{TestError, TestRunner};
 use serde_json::json;
@@ -88,6 +90,29 @@ fn every_format_and_every_visitor_has_the_samples_of_the_text_page() {
             TestError::Fail(reason, program) => panic!("{reason}\n{program:#?}"),
             TestError::Abort(reason) => panic!("{reason}"),
         }
+    }
+}
+
+#[test]
+fn remote_write_sends_the_samples_of_the_text_page() {
+    install_exemplars();
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) };
+    let case = (program::program(), select(vec![Protocol::V1, Protocol::V2]));
+    let outcome = TestRunner::new(config).run(&case, |(program, protocol)| {
+        let Some((text, written)) = program.written(protocol) else { return Ok(()) };
+        let page = Page::parse(Format::Text, &text).map_err(TestCaseError::fail)?;
+        // An empty label is the same as none.
+        let without_empty = |mut point: Point| {
+            point.labels.retain(|_, value| !value.is_empty());
+            point
+        };
+        let expected = as_stored(constant(&page)).into_iter().map(without_empty).collect();
+        let difference = difference(&expected, &as_stored(written));
+        prop_assert!(difference.is_empty(), "{difference}{}", shown(&text));
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use futures::executor::block_on;
 use http::Request;
+use metrics_remote_write::{Protocol, RemoteWrite};
 use metrics_runtime::circuit_breaker::{CircuitBreaker, Settings};
 use metrics_runtime::exemplars::Exemplar;
 use metrics_runtime::http::{Http, HttpMetric};
@@ -17,6 +19,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tests::page::{Point, canonical_bound};
+use tests::remote_write::Receiver;
 use tower::ServiceExt as _;
 
 use crate::collectors::{Foreign, foreign};
@@ -154,6 +157,29 @@ impl Program {
             metrics.visit(&mut visitor);
             let (text, protobuf) = (metrics.render_as(Format::Text), metrics.render_as(Format::Protobuf));
             Some(Walks { text, protobuf, visited: visitor.0 })
+        })
+    }
+
+    /// Runs the program, and returns its text page with the samples that a receiver of remote write gets.
+    pub(crate) fn written(&self, protocol: Protocol) -> Option<(Vec<u8>, BTreeSet<Point>)> {
+        self.run(|_, metrics| {
+            let metrics = metrics?;
+            let mut receiver = Receiver::start();
+            let write = RemoteWrite::new(&receiver.url(), "none").expect("a valid address").instance("");
+            let write = write.external_label("job", "").expect("a valid label").stale_markers(false);
+            let write = write.protocol(protocol).interval(Duration::from_secs(1_000_000)).samples_per_request(40);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let written = runtime.block_on(async { write.start(metrics).expect("valid settings").finish().await });
+            receiver.kill();
+            let store = receiver.store();
+            assert_eq!(written.expect("nothing is lost").samples, receiver.stored());
+            let last = store.into_values().filter_map(|mut samples| samples.pop_last());
+            let points = last.map(|(_, series)| {
+                let labels = series.labels.iter().filter(|(name, _)| *name != "__name__");
+                let labels = labels.map(|(name, value)| (name.as_str(), value.as_str()));
+                Point::new(series.name(), labels, series.value)
+            });
+            Some((metrics.render_as(Format::Text), points.filter(|point| is_constant(&point.name)).collect()))
         })
     }
 
@@ -307,9 +333,9 @@ impl Visitor for Points {
     }
 }
 
-/// Returns `true` for samples that are the same on all pages of a program: all but those that count resources, pages, and
-/// the values of all programs of this process.
+/// Returns `true` for samples that are the same on all pages of a program: all but those that count resources, pages,
+/// remote writes, and the values of all programs of this process.
 pub(crate) fn is_constant(name: &str) -> bool {
     let varying = ["metrics_runtime_scrape_errors_total", "metrics_runtime_rejected_values_total"];
-    !name.starts_with("process_") && !varying.contains(&name)
+    !name.starts_with("process_") && !varying.contains(&name) && !name.contains("remote_storage_")
 }

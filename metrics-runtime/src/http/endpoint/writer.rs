@@ -10,7 +10,6 @@
 use std::iter;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -22,7 +21,7 @@ use crate::encode::Format;
 use crate::metric::First;
 use crate::registry::{Gathering, Page as WrittenPage, Registry};
 use crate::schema::Naming;
-use crate::scope::Entered;
+use crate::scope;
 
 /// The interval of looking for new requests while the answers of collectors are awaited.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -93,12 +92,9 @@ impl Writer {
         let (page, receiver) = oneshot::channel();
         let starts = self.state().add(Waiting { kind, due, page });
         if starts {
-            let scope = Entered::now();
             let rounds = Rounds { writer: Arc::clone(self), ended: false };
             // If no thread starts, the closure is dropped, and the waiting requests fail.
-            let spawned =
-                thread::Builder::new().name("metrics-scrape".to_owned()).spawn(move || scope.run(|| rounds.run()));
-            if let Err(error) = spawned {
+            if let Err(error) = scope::spawn("metrics-scrape", || rounds.run()) {
                 tracing::warn!(%error, "a scrape failed, because no thread could be started");
             }
         } else {

@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Answer, Failure, Sources, Unit, lock};
 use crate::registry::gathered::{Cause, Gathered, Gatherer};
-use crate::scope::Entered;
+use crate::scope;
 
 /// After this time without progress, one more thread takes sources from the queue. The value affects only the number
 /// of threads.
@@ -119,7 +118,6 @@ impl Gathering {
         }
         let running = Running(Arc::clone(&self.finished));
         let (queue, finished, overdue) = (Arc::clone(&self.queue), Arc::clone(&self.finished), self.overdue);
-        let scope = Entered::now();
         let work = move || {
             let next = || lock(&queue).pop_front();
             while let Some((unit, call)) = next() {
@@ -134,7 +132,7 @@ impl Gathering {
             drop(running);
         };
         // Without another thread, queued sources are left out unless a running thread takes them in time.
-        let _ = thread::Builder::new().name("metrics-collect".to_owned()).spawn(move || scope.run(work));
+        let _ = scope::spawn("metrics-collect", work);
     }
 }
 

@@ -1,6 +1,4 @@
 //! Pushing the metrics of batch jobs: to a real Pushgateway and to servers that fail.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
-#![allow(clippy::float_cmp, reason = "values on a page are exact")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};

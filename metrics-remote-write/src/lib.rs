@@ -1,0 +1,95 @@
+//! Sends the metrics of a [`metrics_runtime`] program with Prometheus [remote write], for processes that nobody can scrape.
+//!
+//! ```no_run
+//! use metrics_remote_write::RemoteWrite;
+//! use metrics_runtime::Metrics;
+//!
+//! # async fn serve() {}
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let metrics = Metrics::builder().namespace("shop").install()?;
+//!     let write = RemoteWrite::new("http://prometheus:9090/api/v1/write", "shop")?.instance("10.0.0.7:8000");
+//!     let writing = write.start(&metrics)?;
+//!     serve().await;
+//!     writing.finish().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Receivers are Prometheus with `--web.enable-remote-write-receiver`, VictoriaMetrics, Mimir, Thanos, Grafana Cloud and
+//! others.
+//!
+//! # Samples
+//!
+//! Each interval has one walk over the registry. It reads what a page has at this moment, and all its samples have the time
+//! at its start, except those of collectors that set times. The labels of a series are sorted and encoded when it is seen
+//! first, and kept until it is gone. Names, and bounds of classic buckets, are those of the page in the text format. All
+//! series have the labels `job`, `instance` and those of [`RemoteWrite::external_label`], unless they have labels of these
+//! names.
+//!
+//! A series that is gone, and every series at the end of the program, gets a stale marker: queries do not show it any more.
+//! A series never has two samples of one time, and times never go back, even if the clock does. Sources of the registry have
+//! 10 seconds to answer, as on a scrape; those that do not are left out and counted.
+//!
+//! # Delivery
+//!
+//! Requests are sent one after the other, so the samples of a series arrive in order. Answers with status 5xx or 429, and
+//! connections that break, hang or are refused, are tried again until the receiver accepts the request. All other answers,
+//! redirects among them, drop it and count its samples as failed. Meanwhile, requests wait in a queue in memory, which is
+//! bounded: beyond [`RemoteWrite::queue_bytes`], the oldest ones are dropped and counted. A request that is sent twice,
+//! because its answer was lost, has the same times and values, and receivers store it once.
+//!
+//! [`Writing::finish`] returns the number of samples that arrived, or an error that says how many did not.
+//!
+//! # Metrics about writing
+//!
+//! They are in the registry that is sent, with its namespace and the label `remote_name`, and named as those of Prometheus:
+//!
+//! | metric | meaning |
+//! |---|---|
+//! | `remote_storage_samples_total` | samples that the receiver has accepted, with native histograms and stale markers |
+//! | `remote_storage_samples_failed_total` | samples that it has refused |
+//! | `remote_storage_samples_retried_total` | samples of requests that failed and are sent again |
+//! | `remote_storage_samples_dropped_total{reason}` | samples that had no room (`queue_full`), or were not accepted before the end (`shutdown`) |
+//! | `remote_storage_samples_pending` | samples in the queue |
+//! | `remote_storage_bytes_total` | compressed bytes of requests that were answered |
+//! | `remote_storage_highest_timestamp_in_seconds` | the time of the last walk |
+//! | `remote_storage_queue_highest_sent_timestamp_seconds` | the time of the newest sample that was accepted; the difference is the lag |
+//! | `remote_storage_sent_batch_duration_seconds` | the time of a request until its answer |
+//!
+//! A warning is logged when the receiver begins to fail, refuses a request, or the queue is full, at most every ten minutes
+//! for each of these.
+//!
+//! # Features
+//!
+//! | feature | |
+//! |---|---|
+//! | `tls` | receivers with https: rustls with ring, and the authorities of the system or of `RemoteWrite::ca_file` |
+//!
+//! [remote write]: https://prometheus.io/docs/specs/prw/remote_write_spec/
+
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod error;
+mod labels;
+mod own_metrics;
+mod queue;
+mod receiver;
+mod request;
+mod settings;
+mod source;
+mod table;
+#[cfg(feature = "tls")]
+mod tls;
+mod walk;
+mod warnings;
+mod writer;
+mod writing;
+
+pub use error::{ConfigError, FinishError};
+pub use request::Protocol;
+pub use settings::RemoteWrite;
+pub use source::Source;
+pub use writer::Written;
+pub use writing::Writing;

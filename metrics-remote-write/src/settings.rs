@@ -1,0 +1,285 @@
+//! The settings of remote write.
+
+#[cfg(feature = "tls")]
+use std::path::Path;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use metrics_runtime::__shared::{Patient, address, basic_auth};
+use metrics_runtime::Descriptor;
+
+use crate::backoff::Backoff;
+use crate::error::ConfigError;
+use crate::labels::Selection;
+use crate::own_metrics::OwnMetrics;
+use crate::receiver::Receiver;
+use crate::request::Protocol;
+use crate::source::Source;
+#[cfg(feature = "tls")]
+use crate::tls;
+use crate::walk::Reading;
+use crate::writer::{Pace, Writer};
+use crate::writing::Writing;
+
+/// The settings of a task that writes metrics to one receiver. Cheap to clone.
+///
+/// See the [documentation of the crate](crate) for an example.
+#[derive(Clone, Debug)]
+pub struct RemoteWrite {
+    receiver: Receiver,
+    name: Option<String>,
+    reading: Reading,
+    pace: Pace,
+}
+
+impl RemoteWrite {
+    /// Creates the settings for a receiver, with its whole address: `http://prometheus:9090/api/v1/write`. `job` is the
+    /// label `job` of all series.
+    ///
+    /// # Errors
+    /// Returns an error if the address is not a valid `http://` address, or a valid `https://` address with the feature
+    /// `tls`; if the job is empty; or with `https://` if the certificate authorities of the system cannot be read.
+    pub fn new(url: &str, job: &str) -> Result<Self, ConfigError> {
+        let invalid = |problem| ConfigError::url(url, problem);
+        let uri = address(url).map_err(invalid)?;
+        if uri.scheme_str() == Some("http") {
+            let mut connector = HttpConnector::new();
+            // A request is written at once.
+            connector.set_nodelay(true);
+            return Self::connected(Receiver::new(connector, uri), job);
+        }
+        #[cfg(feature = "tls")]
+        return Self::connected(Receiver::new(tls::connector(None)?, uri), job);
+        #[cfg(not(feature = "tls"))]
+        Err(invalid("is https; enable the feature `tls`, or use `RemoteWrite::with_connector`"))
+    }
+
+    /// Creates the settings like [`new`](Self::new), for a receiver that is reached with the given connector: with TLS of
+    /// your own, or through a proxy.
+    ///
+    /// ```
+    /// use hyper_util::client::legacy::connect::HttpConnector;
+    /// use metrics_remote_write::RemoteWrite;
+    ///
+    /// let mut connector = HttpConnector::new();
+    /// connector.set_local_address(Some([127, 0, 0, 1].into()));
+    /// let write = RemoteWrite::with_connector(connector, "http://prometheus:9090/api/v1/write", "shop")?;
+    /// # drop(write);
+    /// # Ok::<(), metrics_remote_write::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if the address is not a valid `http://` or `https://` address, or if the job is empty.
+    pub fn with_connector<C: Clone + Send + Sync + 'static>(
+        connector: C,
+        url: &str,
+        job: &str,
+    ) -> Result<Self, ConfigError>
+    where
+        Patient<C>: Connect,
+    {
+        let uri = address(url).map_err(|problem| ConfigError::url(url, problem))?;
+        Self::connected(Receiver::new(connector, uri), job)
+    }
+
+    fn connected(receiver: Receiver, job: &str) -> Result<Self, ConfigError> {
+        if job.is_empty() {
+            return Err(ConfigError::Job);
+        }
+        let mut selection = Selection::default();
+        selection.set_external("job", job);
+        let reading = Reading {
+            protocol: Protocol::V1,
+            selection,
+            native_histograms: false,
+            exemplars: true,
+            stale_markers: true,
+            batch: 2_000,
+        };
+        let pace = Pace {
+            interval: Duration::from_secs(15),
+            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(10)),
+            queue_bytes: 16 << 20,
+            shutdown_timeout: Duration::from_secs(10),
+        };
+        Ok(Self { receiver, name: None, reading, pace })
+    }
+
+    /// Sets the label `instance`, which every process needs: a host with a port, or the name of a pod. Two processes with
+    /// the same labels would write into the same series. An empty text is no label, for a job of which never more than one
+    /// process runs.
+    pub fn instance(mut self, instance: &str) -> Self {
+        self.reading.selection.set_external("instance", instance);
+        self
+    }
+
+    /// Sets a label of all series, such as `cluster`. A series that has this label keeps its own value. A second value for
+    /// the same name replaces the first.
+    ///
+    /// # Errors
+    /// Returns an error if the name is not a valid label name.
+    pub fn external_label(mut self, name: &str, value: &str) -> Result<Self, ConfigError> {
+        Descriptor::gauge("labelled", "").labels([name.to_owned()]).check().map_err(ConfigError::Label)?;
+        self.reading.selection.set_external(name, value);
+        Ok(self)
+    }
+
+    /// Leaves out metrics: those of these names, and with `*` at the end all metrics whose samples have this prefix. The name
+    /// is that of a metric, or of one of its series: `http_request_duration_seconds_bucket` leaves out the classic
+    /// buckets.
+    ///
+    /// ```
+    /// use metrics_remote_write::RemoteWrite;
+    ///
+    /// let write = RemoteWrite::new("http://prometheus:9090/api/v1/write", "shop")?
+    ///     .drop_metrics(["process_*", "tokio_*", "shop_build_info"]);
+    /// # drop(write);
+    /// # Ok::<(), metrics_remote_write::ConfigError>(())
+    /// ```
+    pub fn drop_metrics<N: AsRef<str>>(mut self, patterns: impl IntoIterator<Item = N>) -> Self {
+        patterns.into_iter().for_each(|pattern| self.reading.selection.drop(pattern.as_ref()));
+        self
+    }
+
+    /// Sets the version of the protocol. Default: [`Protocol::V1`].
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.reading.protocol = protocol;
+        self
+    }
+
+    /// Sends native histograms. Default: `false`, because a receiver that does not store them refuses a whole request with
+    /// one, or leaves them out without an error.
+    ///
+    /// Then a histogram with native buckets is sent as a native one, and if it has classic buckets also as a classic one.
+    /// Otherwise it is sent as on the page in the text format.
+    pub fn native_histograms(mut self, sent: bool) -> Self {
+        self.reading.native_histograms = sent;
+        self
+    }
+
+    /// Sends exemplars. Default: `true`.
+    pub fn exemplars(mut self, sent: bool) -> Self {
+        self.reading.exemplars = sent;
+        self
+    }
+
+    /// Sends stale markers, which end a series in queries: for series that are gone, and for all series at the end. Default:
+    /// `true`. Without them, queries show the last value for five more minutes.
+    pub fn stale_markers(mut self, sent: bool) -> Self {
+        self.reading.stale_markers = sent;
+        self
+    }
+
+    /// Sets the time between two writes. Default: 15 seconds.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.pace.interval = interval;
+        self
+    }
+
+    /// Sets the largest number of samples of a request. Default: 2,000. The samples of one histogram are never divided.
+    pub fn samples_per_request(mut self, samples: u64) -> Self {
+        self.reading.batch = samples;
+        self
+    }
+
+    /// Sets the memory of requests that wait for the receiver, in compressed bytes. Default: 16 MiB. Beyond it, the oldest
+    /// ones are dropped and counted.
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.pace.queue_bytes = bytes;
+        self
+    }
+
+    /// Sets the shortest and the longest time before a request is sent again. The time doubles with each attempt. Default:
+    /// 100 milliseconds and 10 seconds.
+    pub fn backoff(mut self, times: std::ops::RangeInclusive<Duration>) -> Self {
+        self.pace.backoff = Backoff::new(*times.start(), *times.end());
+        self
+    }
+
+    /// Sets the time that the receiver has to answer a request. Default: 30 seconds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.receiver.set_timeout(timeout);
+        self
+    }
+
+    /// Sets the time of [`Writing::finish`]: what the receiver has not accepted by then is dropped. Default: 10 seconds.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.pace.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Sets credentials for HTTP basic authentication. They never appear in errors or logs.
+    pub fn basic_auth(self, user: &str, password: &str) -> Self {
+        self.header(AUTHORIZATION, basic_auth(user, password))
+    }
+
+    /// Sets a bearer token. It never appears in errors or logs.
+    ///
+    /// # Errors
+    /// Returns an error if the token is empty or cannot be sent in a header.
+    pub fn bearer_token(self, token: &str) -> Result<Self, ConfigError> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| ConfigError::Token)?;
+        if token.trim().is_empty() {
+            return Err(ConfigError::Token);
+        }
+        value.set_sensitive(true);
+        Ok(self.header(AUTHORIZATION, value))
+    }
+
+    /// Sets a header of every request, such as `X-Scope-OrgID` for a tenant of Mimir. A second value for the same name
+    /// replaces the first. Those of the protocol cannot be replaced.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.receiver.set_header(name, value);
+        self
+    }
+
+    /// Trusts the certificate authorities of a PEM file, and no others.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read or has no certificate.
+    #[cfg(feature = "tls")]
+    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        self.receiver.connect_with(tls::connector(Some(path.as_ref()))?);
+        Ok(self)
+    }
+
+    /// Sets the label `remote_name` of the metrics about writing. Default: the host and the port of the receiver. Two tasks
+    /// with one receiver need two names.
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Starts to write, in a task of the current tokio runtime: at once, then at the interval, and a last time at the end.
+    /// See [`Writing::finish`]. If metrics are switched off, nothing is written.
+    ///
+    /// # Errors
+    /// Returns an error if the label `instance` is not set; if the interval, the samples of a request or the bytes of the
+    /// queue are zero; if the registry has another metric of the name of one of those about writing; or if it is called
+    /// outside of a tokio runtime.
+    ///
+    /// # Panics
+    /// Panics in a tokio runtime without timers and I/O.
+    pub fn start(&self, source: impl Into<Source>) -> Result<Writing, ConfigError> {
+        let source = source.into();
+        if !self.reading.selection.has_external("instance") {
+            return Err(ConfigError::Instance);
+        }
+        if self.pace.interval.is_zero() {
+            return Err(ConfigError::Interval);
+        }
+        let zero = [("samples_per_request", self.reading.batch == 0), ("queue_bytes", self.pace.queue_bytes == 0)];
+        if let Some((setting, _)) = zero.into_iter().find(|(_, is_zero)| *is_zero) {
+            return Err(ConfigError::Zero(setting));
+        }
+        if !source.is_enabled() {
+            return Ok(Writing::switched_off());
+        }
+        Writing::start(|| {
+            let name = self.name.as_deref().unwrap_or(self.receiver.authority());
+            let own = OwnMetrics::register(source.registry(), name).map_err(ConfigError::Metric)?;
+            Ok(Writer::new(source, self.receiver.clone(), self.reading.clone(), self.pace.clone(), own))
+        })
+    }
+}
