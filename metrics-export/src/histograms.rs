@@ -92,6 +92,8 @@ pub(crate) enum Measure {
     Value(String),
     /// The number of observations.
     Count(Histogram),
+    /// The sum of the observations.
+    Sum(Histogram),
     /// The number of observations of at most this many seconds.
     UpTo(Histogram, f64),
 }
@@ -100,14 +102,15 @@ impl Measure {
     /// Returns the name of the metric, without the suffix of a histogram.
     pub(crate) fn metric(&self) -> &str {
         match self {
-            Self::Value(name) | Self::Count(Histogram { name, .. }) | Self::UpTo(Histogram { name, .. }, _) => name,
+            Self::Value(name) => name,
+            Self::Count(histogram) | Self::Sum(histogram) | Self::UpTo(histogram, _) => &histogram.name,
         }
     }
 
     pub(crate) const fn histogram(&self) -> Option<&Histogram> {
         match self {
             Self::Value(_) => None,
-            Self::Count(histogram) | Self::UpTo(histogram, _) => Some(histogram),
+            Self::Count(histogram) | Self::Sum(histogram) | Self::UpTo(histogram, _) => Some(histogram),
         }
     }
 
@@ -116,6 +119,7 @@ impl Measure {
         match self {
             Self::Value(name) => name.clone(),
             Self::Count(histogram) => histogram.classic("count"),
+            Self::Sum(histogram) => histogram.classic("sum"),
             Self::UpTo(histogram, _) => histogram.classic("bucket"),
         }
     }
@@ -127,6 +131,9 @@ impl Measure {
 
     /// Returns the number in each native histogram.
     pub(crate) fn of_native(&self, histograms: Expr) -> Expr {
+        if let Self::Sum(_) = self {
+            return call("histogram_sum", [histograms]);
+        }
         let count = call("histogram_count", [histograms.clone()]);
         let Self::UpTo(_, seconds) = self else { return count };
         let share = call("histogram_fraction", [Expr::Number(f64::NEG_INFINITY), Expr::Number(*seconds), histograms]);

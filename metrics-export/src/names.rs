@@ -30,6 +30,22 @@ pub(crate) fn is_overdue(base: &str) -> bool {
     base.ends_with("_overdue_total")
 }
 
+/// Returns `true` for the metrics of the polls of functions.
+pub(crate) fn is_of_polls(base: &str) -> bool {
+    [BUSY, POLLS, SLOW_POLLS, FIRST_POLL_DELAY].contains(&base)
+}
+
+const BUSY: &str = "function_busy_seconds_total";
+const POLLS: &str = "function_polls_total";
+pub(crate) const SLOW_POLLS: &str = "function_slow_polls_total";
+const FIRST_POLL_DELAY: &str = "function_first_poll_delay_seconds";
+
+/// The delay of the canary of a tokio runtime.
+pub(crate) const CANARY_DELAY: &str = "tokio_canary_delay_seconds";
+
+/// The time for which a worker of a tokio runtime is stuck.
+pub(crate) const WORKER_STUCK: &str = "tokio_worker_stuck_seconds";
+
 /// Returns the base unit that the name ends in
 /// (<https://prometheus.io/docs/practices/naming/#base-units>).
 pub(crate) fn unit(base: &str) -> Option<String> {

@@ -73,6 +73,7 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
         Key::InFlight
             | Key::Timed
             | Key::Native
+            | Key::Polls
             | Key::CancelledFails
             | Key::Labels
             | Key::CounterLabels
@@ -81,7 +82,7 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
         assigned(input, word, "")?;
     }
     Ok(match key {
-        Key::InFlight | Key::Timed | Key::Native | Key::CancelledFails => {
+        Key::InFlight | Key::Timed | Key::Native | Key::Polls | Key::CancelledFails => {
             flag(input, word)?;
             Value::Flag
         }
@@ -105,7 +106,7 @@ fn value(key: Key, input: ParseStream<'_>, word: &Ident) -> Result<Value> {
         Key::FailureIf | Key::IgnoreIf => Value::Expr(closure(input, word, "error")?),
         Key::OnReject => Value::Expr(closure(input, word, "open")?),
         Key::Fallback => Value::Expr(function(input, word)?),
-        Key::Window | Key::Open | Key::MaxOpen | Key::Lease | Key::Slow => {
+        Key::Window | Key::Open | Key::MaxOpen | Key::Lease | Key::Slow | Key::SlowPoll => {
             Value::Duration(Duration::parse(input, |text| format!("{word} = {text}"))?)
         }
         Key::Failures | Key::Ratio | Key::Calls | Key::Minimum | Key::Jitter | Key::HalfOpen | Key::SlowRatio => {

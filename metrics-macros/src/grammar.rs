@@ -96,6 +96,9 @@ const OUTCOME: (Key, &[Key]) = (Key::OkIf, &[Key::ErrorIf]);
 
 const NAMES: (Key, &[Key]) = (Key::Name, &[Key::LegacyName]);
 
+const SLOW_POLL: Needs =
+    Needs { key: Key::SlowPoll, one_of: &[Key::Polls], reason: "it is the limit of the polls that are measured" };
+
 pub(crate) const TRACK: Recording = Recording {
     grammar: Grammar {
         attribute: "track",
@@ -117,9 +120,12 @@ pub(crate) const TRACK: Recording = Recording {
             Key::Timed,
             Key::Objective,
             Key::Limit,
+            Key::Polls,
+            Key::SlowPoll,
         ],
         exclusive: &[OUTCOME, (Key::Preset, &[Key::Name, Key::Replaces, Key::Help, Key::Buckets, Key::Native])],
         needs: &[
+            SLOW_POLL,
             Needs {
                 key: Key::Replaces,
                 one_of: &[Key::Name],
@@ -187,8 +193,11 @@ pub(crate) const HISTOGRAM: Recording = Recording {
             Key::Crate,
             Key::Objective,
             Key::Limit,
+            Key::Polls,
+            Key::SlowPoll,
         ],
         exclusive: &[OUTCOME, NAMES],
+        needs: &[SLOW_POLL],
         ..BASE
     },
     rows: Rows::ByValue { plain: "HISTOGRAM", of_value: "HISTOGRAM_OF_VALUE" },
@@ -211,8 +220,11 @@ pub(crate) const COUNTER: Recording = Recording {
             Key::Crate,
             Key::Objective,
             Key::Limit,
+            Key::Polls,
+            Key::SlowPoll,
         ],
         exclusive: &[OUTCOME, NAMES],
+        needs: &[SLOW_POLL],
         ..BASE
     },
     rows: Rows::ByValue { plain: "COUNTER", of_value: "COUNTER_OF_VALUE" },
@@ -230,8 +242,11 @@ pub(crate) const IN_FLIGHT: Recording = Recording {
             Key::Returns,
             Key::Crate,
             Key::Limit,
+            Key::Polls,
+            Key::SlowPoll,
         ],
         exclusive: &[NAMES],
+        needs: &[SLOW_POLL],
         ..BASE
     },
     rows: Rows::One("IN_FLIGHT"),
@@ -249,9 +264,12 @@ pub(crate) const RYOT: Recording = Recording {
             Key::Crate,
             Key::Objective,
             Key::Limit,
+            Key::Polls,
+            Key::SlowPoll,
         ],
         exclusive: &[OUTCOME],
         needs: &[
+            SLOW_POLL,
             Needs { key: Key::Tokens, one_of: &[Key::Model], reason: "tokens are counted by model" },
             Needs { key: Key::Model, one_of: &[Key::Tokens], reason: "only the tokens have the label `model`" },
             Needs {
@@ -268,8 +286,9 @@ pub(crate) const RYOT: Recording = Recording {
 pub(crate) const COMPRESSION: Recording = Recording {
     grammar: Grammar {
         attribute: "track_compression",
-        accepts: &[Key::CompressionRatio, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate],
+        accepts: &[Key::CompressionRatio, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate, Key::Polls, Key::SlowPoll],
         exclusive: &[OUTCOME],
+        needs: &[SLOW_POLL],
         ..BASE
     },
     rows: Rows::Ratio("COMPRESSION"),
@@ -279,8 +298,18 @@ pub(crate) const STORAGE: Recording = Recording {
     grammar: Grammar {
         attribute: "track_storage",
         positional: Some(Positional { label: "operation", example: "\"store\"" }),
-        accepts: &[Key::Timed, Key::OkIf, Key::ErrorIf, Key::Returns, Key::Crate, Key::Objective],
+        accepts: &[
+            Key::Timed,
+            Key::OkIf,
+            Key::ErrorIf,
+            Key::Returns,
+            Key::Crate,
+            Key::Objective,
+            Key::Polls,
+            Key::SlowPoll,
+        ],
         exclusive: &[OUTCOME],
+        needs: &[SLOW_POLL],
         ..BASE
     },
     rows: Rows::One("STORAGE"),

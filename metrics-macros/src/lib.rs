@@ -42,6 +42,7 @@ use proc_macro::TokenStream;
 /// | duration in seconds, a histogram | `function_call_duration_seconds{function, module}` | `x_duration_seconds{..}` |
 /// | calls cancelled too late, a counter, with a [latency objective](#objectives) | `function_call_overdue_total{function, module}` | `x_overdue_total{..}` |
 /// | calls in flight, a gauge, with `in_flight` | `function_calls_in_flight{function, module}` | `x_in_flight{..}` |
+/// | with `polls` | [four metrics](#polls) with the labels `function` and `module` | the same |
 ///
 /// Without `name`, all functions share these families, so that one dashboard fits every service. With `name`, the
 /// labels are those in `labels(..)`.
@@ -101,6 +102,8 @@ use proc_macro::TokenStream;
 /// | `value = \|r\| ..` | the value that the preset records, as in [`macro@track_histogram`]. Needs `preset` | not recorded |
 /// | `timed` | also records the optional duration of the preset. Needs `preset` | not recorded |
 /// | `returns = ..` | the recorded part of a function without `async`, see [Futures](#functions-that-return-a-future) | `auto` |
+/// | `polls` | also measures the polls of an async function, see [Polls](#polls) | not measured |
+/// | `slow_poll = ".."` | the time from which on a poll is slow: a string with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`) or a constant expression of type `Duration`. Needs `polls` | that of `Builder::slow_poll`, 10 ms |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 ///
 /// # Labels
@@ -296,6 +299,48 @@ use proc_macro::TokenStream;
 /// | `returns = future` | the future, for example behind a type alias of a boxed future |
 /// | `returns = value` | the function, without the future that it returns |
 ///
+/// # Polls
+///
+/// The duration of an async call includes the time in which it waits. With `polls`, the attribute also measures the time in
+/// which it does not:
+///
+/// | metric | records |
+/// |---|---|
+/// | `function_busy_seconds_total{function, module}` | the time inside of polls, without that inside of polls of other functions with `polls` |
+/// | `function_polls_total{function, module}` | polls |
+/// | `function_slow_polls_total{function, module}` | polls that took `slow_poll` or longer, and so kept their thread from other tasks |
+/// | `function_first_poll_delay_seconds{function, module}` | the time from the call to the first poll, a histogram of buckets from 0.1 ms to 5 s: for a task that was spawned, the time that it waited for a thread |
+///
+/// The labels are those of `function_calls_total`, also with a `name` or a preset.
+///
+/// ```
+/// use std::time::Duration;
+/// use metrics_runtime::track;
+///
+/// #[track(polls, slow_poll = "5ms")]
+/// async fn resize() {
+///     std::thread::sleep(Duration::from_millis(6)); // blocks the thread
+///     tokio::task::yield_now().await;
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// resize().await;
+/// # });
+/// let page = metrics_runtime::Registry::global().render();
+/// let polls = page.lines().find(|line| line.starts_with("function_polls_total{function=\"resize\",")).unwrap();
+/// let slow = page.lines().find(|line| line.starts_with("function_slow_polls_total{function=\"resize\",")).unwrap();
+/// assert!(polls.ends_with(" 2") && slow.ends_with(" 1"));
+/// ```
+///
+/// Synchronous functions, and async ones without `polls`, count as a part of the function that calls them. The time of a slow
+/// poll is its own fault alone: functions whose polls contain it are slow if the rest of their poll is. A poll that panics is
+/// counted. A future that is dropped before its first poll records nothing. The time is that of the clock: a thread that
+/// the system has suspended is busy.
+///
+/// Each poll reads the clock twice, and a call once more. Without `polls`, nothing is added to a function. `polls` on a
+/// function that is not polled is a compile error; in an `impl` block it applies to the methods that are. The delay of the
+/// first poll is not known, and has no series, for a function that stays an `async fn` ([Limits](#limits)).
+///
 /// # Panics in arguments
 ///
 /// A panic of a closure, a label or a trait of the application while a call is recorded does not reach the caller. The panic
@@ -402,6 +447,8 @@ pub fn track(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
 /// | `objective(latency(..))` | latency objective of durations, see [`track`](macro@track#objectives) | none |
 /// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `polls` | also measures the polls of an async function, see [`track`](macro@track#polls) | not measured |
+/// | `slow_poll = ".."` | the time from which on a poll is slow, see [`track`](macro@track#polls). Needs `polls` | that of `Builder::slow_poll`, 10 ms |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 ///
 /// # Values
@@ -460,6 +507,8 @@ pub fn track_histogram(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
 /// | `objective(success = ..)` | success objective of calls, see [`track`](macro@track#objectives) | none |
 /// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `polls` | also measures the polls of an async function, see [`track`](macro@track#polls) | not measured |
+/// | `slow_poll = ".."` | the time from which on a poll is slow, see [`track`](macro@track#polls). Needs `polls` | that of `Builder::slow_poll`, 10 ms |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn track_counter(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -496,6 +545,8 @@ pub fn track_counter(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `labels(..)` | labels, see [`track`](macro@track#labels), without those of the returned value | none |
 /// | `limit = 10_000` | the limit of series with label values that are only known at run time: a whole number from 1 to 1,000,000 or a `const`, see [`track`](macro@track#labels) | the limit of the registry, 2,000 |
 /// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `polls` | also measures the polls of an async function, see [`track`](macro@track#polls) | not measured |
+/// | `slow_poll = ".."` | the time from which on a poll is slow, see [`track`](macro@track#polls). Needs `polls` | that of `Builder::slow_poll`, 10 ms |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn track_in_flight(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -538,6 +589,8 @@ pub fn track_in_flight(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
 /// | `objective(..)` | service level objective, see [`track`](macro@track#objectives) | none |
 /// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `polls` | also measures the polls of an async function, see [`track`](macro@track#polls) | not measured |
+/// | `slow_poll = ".."` | the time from which on a poll is slow, see [`track`](macro@track#polls). Needs `polls` | that of `Builder::slow_poll`, 10 ms |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn track_ryot(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -580,6 +633,8 @@ pub fn track_ryot(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `ok_if = \|r\| bool` | `true` for a success, see [`track`](macro@track#outcomes) | by the type |
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
 /// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `polls` | also measures the polls of an async function, see [`track`](macro@track#polls) | not measured |
+/// | `slow_poll = ".."` | the time from which on a poll is slow, see [`track`](macro@track#polls). Needs `polls` | that of `Builder::slow_poll`, 10 ms |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn track_compression(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -617,6 +672,8 @@ pub fn track_compression(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `error_if = \|r\| bool` | `true` for an error, instead of `ok_if` | by the type |
 /// | `objective(..)` | service level objective, see [`track`](macro@track#objectives). A latency needs `timed` | none |
 /// | `returns = ..` | `auto`, `future` or `value`, see [`track`](macro@track#functions-that-return-a-future) | `auto` |
+/// | `polls` | also measures the polls of an async function, see [`track`](macro@track#polls) | not measured |
+/// | `slow_poll = ".."` | the time from which on a poll is slow, see [`track`](macro@track#polls). Needs `polls` | that of `Builder::slow_poll`, 10 ms |
 /// | `crate = path` | path of the crate `metrics_runtime` | `::metrics_runtime` |
 #[proc_macro_attribute]
 pub fn track_storage(args: TokenStream, item: TokenStream) -> TokenStream {

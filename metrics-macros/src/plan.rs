@@ -10,6 +10,7 @@ use crate::diagnostics::{Problems, did_you_mean, given_twice, quoted};
 use crate::grammar::{Grammar, Recording, Rows};
 use crate::syntax::buckets::Buckets;
 use crate::syntax::docs::{Help, documented};
+use crate::syntax::duration::Duration;
 use crate::syntax::item::{Function, Impl, has_others};
 use crate::syntax::key::Key;
 use crate::syntax::label::{Label, LabelSource};
@@ -57,6 +58,15 @@ pub(crate) struct Plan<'a> {
     /// The closure of `ok_if` (with `true`) or `error_if` (with `false`).
     pub(crate) decide: Option<(&'a Expr, bool)>,
     pub(crate) objective: Option<&'a Objective>,
+    /// The measurement of polls, for an async function with `polls`.
+    pub(crate) polls: Option<Polls<'a>>,
+}
+
+/// The measurement of polls.
+pub(crate) struct Polls<'a> {
+    pub(crate) slow_poll: Option<&'a Duration>,
+    /// `true` if the function creates its future when it is called, so that a delay of the first poll is seen.
+    pub(crate) is_created_by_call: bool,
 }
 
 impl<'a> Plan<'a> {
@@ -183,11 +193,13 @@ pub(crate) fn plan<'a>(
     let uses_result = value.is_some()
         || decide.is_some()
         || labels.iter().any(|label| matches!(label.source, LabelSource::Returned(_)));
+    let shape = shape(function, block, args, &labels, uses_result, problems);
     Plan {
         function,
         block,
         krate: args.path(Key::Crate),
-        shape: shape(function, block, args, &labels, uses_result, problems),
+        polls: polls(args, &shape),
+        shape,
         row,
         label: block.map_or_else(|| function.name(), |block| format!("{}::{}", block.type_name, function.name())),
         name,
@@ -391,6 +403,28 @@ fn shape(
         }
         (_, Some(ReturnedFuture::Boxed)) | (Returns::Future, None) => Shape::Future { boxed: true },
         (Returns::Auto, None) => Shape::Sync { rejects_future: true },
+    }
+}
+
+/// Returns the measurement of polls, if the arguments have `polls` and the function has polls.
+fn polls<'a>(args: &'a Args, shape: &Shape) -> Option<Polls<'a>> {
+    args.key(Key::Polls)?;
+    let is_created_by_call = match shape {
+        Shape::Async { stays_async } => !stays_async,
+        Shape::Future { .. } => true,
+        Shape::Never { is_async: true } => false,
+        Shape::Sync { .. } | Shape::InPlace | Shape::Never { is_async: false } => return None,
+    };
+    Some(Polls { slow_poll: args.duration(Key::SlowPoll), is_created_by_call })
+}
+
+/// Rejects `polls` if no function with these arguments is polled. `what` is such a function.
+pub(crate) fn check_polls(args: &Args, is_polled: bool, what: &str, problems: &mut Problems) {
+    if let (false, Some(span)) = (is_polled, args.span_of(Key::Polls)) {
+        let text = format!(
+            "`polls` needs {what} that is async or returns a future, because others are not polled: remove `polls`"
+        );
+        problems.push(Error::new(span, text));
     }
 }
 

@@ -1,5 +1,7 @@
 //! The attributes that record calls: `#[track]` and its relatives.
 
+use std::cell::Cell;
+
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::parse::{ParseStream, Parser as _};
@@ -12,7 +14,7 @@ use crate::crate_path;
 use crate::diagnostics::{Problems, given_twice};
 use crate::expand;
 use crate::grammar::{self, RECORDING, Recording, SKIP};
-use crate::plan::{Plan, plan};
+use crate::plan::{Plan, check_polls, plan};
 use crate::syntax::item::{Function, Impl, ImplItem, Item};
 use crate::syntax::key::Key;
 
@@ -49,9 +51,13 @@ fn try_attribute(recording: &'static Recording, args: TokenStream, item: TokenSt
         Ok(Item::Function(function)) => {
             check_repeated(recording, &args, &function, &mut problems);
             let plan = plan(recording, &args, &function, None, &mut problems);
+            check_polls(&args, plan.polls.is_some(), "a function", &mut problems);
+            check_polled_once(&args, &function, &mut problems);
             problems.into_result().map(|()| emit(&plan))
         }
-        Ok(Item::Impl(block)) if grammar.on_impl => Methods { recording, args: &args, block: &block }.expand(problems),
+        Ok(Item::Impl(block)) if grammar.on_impl => {
+            Methods { recording, args: &args, block: &block, is_polled: Cell::new(false) }.expand(problems)
+        }
         Ok(Item::Impl(block)) => {
             let text = format!("{} is for functions: use `#[track]` for an impl block", grammar.title());
             problems.push(Error::new_spanned(block.head, text));
@@ -112,6 +118,29 @@ fn check_repeated(recording: &'static Recording, args: &Args, function: &Functio
     }
 }
 
+/// Rejects `polls` if another attribute of the function has measured its polls.
+fn check_polled_once(args: &Args, function: &Function, problems: &mut Problems) {
+    if let Some(span) = args.span_of(Key::Polls).filter(|_| is_polled(function.body.stream())) {
+        let text =
+            "another attribute of the function has `polls`, so that each poll would be counted twice: remove one";
+        problems.push(Error::new(span, text));
+    }
+}
+
+/// Returns `true` if another attribute has generated the body, and measures its polls.
+fn is_polled(tokens: TokenStream) -> bool {
+    let mut is_private = false;
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => is_polled(group.stream()),
+        TokenTree::Ident(word) => {
+            let is_polled = is_private && word == "polled";
+            is_private = word == "__private";
+            is_polled
+        }
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
 fn emit(plan: &Plan<'_>) -> TokenStream {
     expand::expand(plan)
 }
@@ -121,6 +150,8 @@ struct Methods<'a> {
     recording: &'static Recording,
     args: &'a Args,
     block: &'a Impl,
+    /// `true` if the polls of a method with the arguments of the block are measured.
+    is_polled: Cell<bool>,
 }
 
 impl Methods<'_> {
@@ -143,6 +174,7 @@ impl Methods<'_> {
                 ImplItem::Function(function) => self.method(function.clone(), &mut problems),
             });
         }
+        check_polls(self.args, self.is_polled.get(), "a method", &mut problems);
         problems.into_result()?;
         Ok(self.block.with_items(&items))
     }
@@ -171,9 +203,15 @@ impl Methods<'_> {
         match tokens {
             Some(tokens) => {
                 let args = Args::parse(tokens, &self.recording.grammar, problems);
-                emit(&plan(self.recording, &args, &method, Some(self.block), problems))
+                let plan = plan(self.recording, &args, &method, Some(self.block), problems);
+                check_polls(&args, plan.polls.is_some(), "a method", problems);
+                emit(&plan)
             }
-            None => emit(&plan(self.recording, self.args, &method, Some(self.block), problems)),
+            None => {
+                let plan = plan(self.recording, self.args, &method, Some(self.block), problems);
+                self.is_polled.set(self.is_polled.get() || plan.polls.is_some());
+                emit(&plan)
+            }
         }
     }
 }

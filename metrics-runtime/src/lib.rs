@@ -140,6 +140,8 @@
 //! | `http_client_errors_total{upstream, method, cause}` | those that did not reach the end of their response |
 //! | `http_client_requests_in_flight{upstream, method}` | those that have not ended |
 //! | further metrics of outgoing requests | opt-in, see `client::ClientMetric`: time to the first byte, retries, body sizes |
+//! | `function_busy_seconds_total`, `function_polls_total`, `function_slow_polls_total`, `function_first_poll_delay_seconds`, with `{function, module}` | only of functions with `polls`, see [`macro@track`] |
+//! | `tokio_canary_delay_seconds{runtime, probe}`, `tokio_worker_stuck_seconds{runtime, worker}` | only with a canary, see `Builder::runtime_canary_on` |
 //! | `.._overdue_total` | only with a latency objective of a function: its calls that were cancelled after this latency, see [`macro@track`] |
 //! | `circuit_breaker_*{service}` | the state and the calls of circuit breakers, see [`mod@circuit_breaker`] |
 //! | `metrics_runtime_label_overflow_total{metric}` | look-ups that found no room: one for each call, each request, and each [`Family::get_or_create`] beyond the limit of series or recorded with a label value `_overflow` |
@@ -176,7 +178,7 @@
 //! | `opentelemetry` | `exemplars::OpenTelemetry`: exemplars from the current span. Other sources of exemplars need no feature |
 //! | `process` | `Builder::process`: `process_*` with the names of Prometheus' Go client, and `process_threads`, on Linux |
 //! | `test` | `#[metrics_runtime::test]`: tests that record into scopes of their own, and assertions about them, see `test`. For `[dev-dependencies]` |
-//! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*`, the metrics of tokio that do not need `tokio_unstable` |
+//! | `tokio-runtime` | `Builder::tokio_runtime`: `tokio_*`, the metrics of tokio that do not need `tokio_unstable`; `Builder::runtime_canary` |
 //!
 //! # Switching metrics off at compile time
 //!
@@ -219,6 +221,8 @@ pub mod test;
 pub mod visit;
 
 pub use collectors::BuildInfo;
+#[cfg(feature = "tokio-runtime")]
+pub use collectors::CanaryError;
 #[cfg(feature = "prometheus")]
 pub use config::MetricsCollector;
 pub use config::{Builder, EnvError, InstallError, Metrics};

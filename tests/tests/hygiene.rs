@@ -85,7 +85,14 @@ mod shadowed {
         name.len()
     }
 
-    #[::metrics_runtime::track(name = "shadowed_later", in_flight, buckets = [1, 2.5, LIMIT], help = HELP)]
+    #[::metrics_runtime::track(
+        name = "shadowed_later",
+        in_flight,
+        buckets = [1, 2.5, LIMIT],
+        help = HELP,
+        polls,
+        slow_poll = "1ms"
+    )]
     pub(super) async fn later(call: u8, returned: u8) -> ::core::result::Result<u8, ::std::string::String> {
         let outcome = call + returned;
         if outcome > 5 {
@@ -97,12 +104,12 @@ mod shadowed {
     const HELP: &::core::primitive::str = "Help.";
 
     #[::metrics_runtime::track_histogram(name = "shadowed_value", value = |value| *value, ok_if = |value| *value < 5)]
-    #[::metrics_runtime::track_in_flight(name = "shadowed_in_flight", labels(call = call))]
+    #[::metrics_runtime::track_in_flight(name = "shadowed_in_flight", labels(call = call), polls)]
     pub(super) fn boxed(call: u8) -> ::std::pin::Pin<::std::boxed::Box<dyn ::core::future::Future<Output = u8>>> {
         ::std::boxed::Box::pin(async move { call })
     }
 
-    #[::metrics_runtime::track]
+    #[::metrics_runtime::track(polls)]
     pub(super) async fn never() -> ! {
         loop {
             ::std::future::pending::<()>().await;

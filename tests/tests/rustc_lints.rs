@@ -141,7 +141,7 @@ async fn generate(prompt: &str) -> Result<String, Failure> {
 }
 
 /// Responds.
-#[track(in_flight)]
+#[track(in_flight, polls, slow_poll = "20ms")]
 async fn respond(prompt: &str, times: usize) -> Result<String, Failure> {
     if prompt.is_empty() {
         return Err(Failure);

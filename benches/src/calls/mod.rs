@@ -8,6 +8,7 @@ mod metered;
 pub mod metrics;
 pub mod native;
 mod ours;
+mod polls;
 mod prometheus;
 mod prometheus_client;
 mod run_time_labels;
@@ -151,7 +152,7 @@ pub struct Counted {
     pub goal: Goal,
 }
 
-pub const COUNTED: [Counted; 9] = [
+pub const COUNTED: [Counted; 11] = [
     Counted {
         name: "an async function, the goal",
         batch: OURS.1,
@@ -175,6 +176,18 @@ pub const COUNTED: [Counted; 9] = [
         batch: ours::switched_off,
         against: Against::Batch(ours::plain_batch),
         goal: Goal::Adds(8.0),
+    },
+    Counted {
+        name: "a poll with `polls`, without",
+        batch: polls::measured_polls,
+        against: Against::Batch(polls::plain_polls),
+        goal: Goal::Reported,
+    },
+    Counted {
+        name: "a call of one poll with `polls`, without",
+        batch: polls::calls,
+        against: Against::Batch(OURS.1),
+        goal: Goal::Reported,
     },
     Counted {
         name: "two texts as labels, measured",

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 use std::{env, fs, thread};
 
@@ -18,6 +18,7 @@ use metrics_runtime::grpc::{Grpc, MethodKind};
 use metrics_runtime::http::{Http, HttpMetric};
 use metrics_runtime::{Metrics, Objective, Registry, track};
 use tests::tools;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{DYNOAI, Example, GATEWAY, NEURECTOMY};
 
@@ -30,10 +31,13 @@ async fn pay() -> Result<(), ()> {
 }
 
 /// Searches, which promise nothing.
-#[track(name = "searches")]
+#[track(name = "searches", polls)]
 async fn search() -> Result<(), ()> {
     Ok(())
 }
+
+/// The runtime of the shop.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_time().build().unwrap());
 
 /// Returns the documents of a service with every kind of metric.
 pub(crate) fn shop() -> Export {
@@ -42,7 +46,8 @@ pub(crate) fn shop() -> Export {
     let objective = Objective::new().success(99.9).latency(Duration::from_millis(500), 99.0);
     let metrics = || {
         let http = Http::new().with(HttpMetric::InFlight);
-        Metrics::builder().namespace("shop").http(http).objective("/buy", objective).build().unwrap()
+        let builder = Metrics::builder().namespace("shop").http(http).objective("/buy", objective);
+        builder.runtime_canary_on("shop", RUNTIME.handle()).build().unwrap()
     };
     let known: BTreeSet<_> = metrics().describe().metrics.into_iter().map(|metric| metric.base_name).collect();
     if !known.contains("circuit_breaker_state") {

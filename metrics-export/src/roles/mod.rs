@@ -12,7 +12,7 @@ use metrics_runtime::description::MetricKind;
 
 use crate::histograms::Measure;
 use crate::metric::{Metric, Role};
-use crate::names::{is_grpc, is_overdue, is_own, is_process};
+use crate::names::{is_grpc, is_of_polls, is_overdue, is_own, is_process};
 use crate::promql::{Compare, Matcher, matcher};
 
 pub(crate) use grpc::{Grpc, METHOD_OF_GRPC, grpc};
@@ -142,6 +142,8 @@ pub(crate) fn role(base: &str, labels: &[&str]) -> Role {
         Role::Process
     } else if is_grpc(base) {
         if base.contains("client_") { Role::GrpcClient } else { Role::Grpc }
+    } else if is_of_polls(base) {
+        Role::Function
     } else if base.starts_with("http_client_") {
         Role::Upstream
     } else if base.starts_with("http_") || base == "requests_in_flight" || has(METHOD_LABELS) && has(ROUTE_LABELS) {
@@ -169,6 +171,8 @@ pub(crate) fn functions(metrics: &mut [Metric]) -> Vec<Function> {
         for i in beside {
             let metric = &mut metrics[i];
             let found = match metric.kind {
+                // Declared at the same places, and about all functions.
+                _ if is_of_polls(&metric.base) => continue,
                 MetricKind::Histogram if metric.unit.as_deref() == Some("seconds") => &mut duration,
                 MetricKind::Gauge => &mut in_flight,
                 MetricKind::Counter if is_overdue(&metric.base) => {
@@ -272,6 +276,21 @@ mod tests {
         let model = Model::new(&metrics.build().unwrap());
         assert_eq!(model.find("http_requests_overdue_total").map(|metric| metric.role), Some(Role::Http));
         assert_eq!(model.http.unwrap().requests.series(), "http_requests_total");
+    }
+
+    /// Visits.
+    #[metrics_runtime::track(name = "visits", polls)]
+    async fn visit() {}
+
+    #[test]
+    fn the_delay_of_first_polls_is_not_taken_for_the_duration_of_a_function() {
+        let _ = visit;
+        let model = Model::new(&Metrics::builder().build().unwrap());
+        let visits = model.functions.iter().find(|function| function.calls.base == "visits_total").unwrap();
+        assert_eq!(visits.duration.as_ref().map(|metric| &*metric.base), Some("visits_duration_seconds"));
+        for name in ["function_first_poll_delay_seconds", "function_slow_polls_total"] {
+            assert_eq!(model.find(name).map(|metric| metric.role), Some(Role::Function));
+        }
     }
 
     #[test]

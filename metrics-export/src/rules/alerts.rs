@@ -10,7 +10,9 @@ use super::scenario::Scenario;
 use super::settings::{AlertSettings, Tuning};
 use super::{Alert, Rule, Target, Text, camel, percent, template_text};
 use crate::document::number;
+use crate::histograms::Measure;
 use crate::model::Model;
+use crate::names::{CANARY_DELAY, WORKER_STUCK};
 use crate::promql::{Expr, aggregate, call};
 use crate::time::spoken;
 
@@ -35,6 +37,7 @@ pub(super) fn rules(model: &Model, target: Target<'_>, settings: &AlertSettings)
     alerts.breakers();
     alerts.toolkit();
     alerts.process();
+    alerts.runtimes();
     alerts.rules
 }
 
@@ -233,6 +236,54 @@ impl Alerts<'_> {
             // Each restart has a later start.
             let expr = target.over(&tuning.window()).grown(&start).compared(">", tuning.limit());
             self.alert("Restarts", tuning, expr, text, &[Scenario::CrashLoop]);
+        }
+    }
+
+    /// Alerts on tokio runtimes. They are tickets: what a blocked runtime does to the service is in its calls and requests.
+    fn runtimes(&mut self) {
+        let target = self.target;
+        let by = target.by(["instance", "runtime"]);
+        let functions = "The panels `Runtime blocked` and, for functions with `polls`, `Slow polls by function` are in the row \
+                         `Process and runtime`.";
+        let tuned = self.tuned("RuntimeBlocked", Tuning::new("ticket", 5).above(0.1).below(1.0).within(3));
+        if let (Some(delay), Some(tuning)) = (self.model.find(CANARY_DELAY), tuned) {
+            let late = target.over(&tuning.window()).rate(Measure::Sum(delay.histogram()), &by);
+            let expr = late.compared(">", tuning.limit());
+            let text = Text::new(
+                "the tokio runtime {{ $labels.runtime }} of {{ $labels.instance }} is blocked",
+                format!(
+                    "A task that became ready would have waited for {{{{ $value | humanizePercentage }}}} of the last {}.",
+                    tuning.spoken_window()
+                ),
+                &format!(
+                    "The workers do not come back to the scheduler, or have more to do than they can. Look for functions that \
+                     block their thread: files, locks, `std::thread::sleep`, long computations. They belong in \
+                     `spawn_blocking`. If no function has slow polls, the machine may have no processor for the process. \
+                     {functions}"
+                ),
+                None,
+            );
+            self.alert("RuntimeBlocked", tuning, expr, text, &[Scenario::RuntimeBlocked]);
+            self.delayed();
+            let is_native = target.over("").is_native(&delay.histogram());
+            if let Some(alert) = self.last() {
+                alert.is_native = is_native;
+            }
+        }
+        let tuned = self.tuned("WorkerStuck", Tuning::new("ticket", 2).above(30.0));
+        if let (Some(stuck), Some(tuning)) = (self.model.find(WORKER_STUCK), tuned) {
+            let expr = aggregate("max", &by, target.now(&stuck.name)).compared(">", tuning.limit());
+            let text = Text::new(
+                "a worker of the tokio runtime {{ $labels.runtime }} of {{ $labels.instance }} is stuck",
+                "A worker has not come back to the scheduler for {{ $value | humanizeDuration }}.",
+                &format!(
+                    "A task blocks its thread, perhaps for ever: a lock that is not released, a channel of the standard \
+                     library, a loop. It is one worker less for all other tasks, and the tasks that wait for this thread never \
+                     run. A poll that does not end is not among the slow polls yet, so look at a dump of the threads. {functions}"
+                ),
+                None,
+            );
+            self.alert("WorkerStuck", tuning, expr, text, &[Scenario::RuntimeBlocked]);
         }
     }
 }

@@ -289,6 +289,30 @@ mod tests {
     }
 
     #[test]
+    fn a_blocked_runtime_is_found_by_the_sum_of_its_delays_in_each_form_of_histograms() {
+        use metrics_runtime::{Descriptor, Registry};
+        let registry = Registry::new();
+        let delay = Descriptor::histogram("tokio_canary_delay_seconds", "Delay.", &[0.1][..]).native();
+        registry.histogram(delay.unit("seconds").labels(["runtime", "probe"])).unwrap();
+        let metrics = metrics_runtime::Metrics::builder().registry(&registry).build().unwrap();
+        let export = || crate::Export::new(&metrics).job("shop");
+        let rules = |form| {
+            let rules = export().histograms(form).rules();
+            let (_, alert) = rules.split_once("RuntimeBlocked\n").expect("an alert");
+            alert.lines().find_map(|line| line.trim().strip_prefix("expr: ")).unwrap().trim_matches('\'').to_owned()
+        };
+        let sum = "sum by (job, instance, runtime) (";
+        let classic = "rate(tokio_canary_delay_seconds_sum{job=\"shop\"}[3m])";
+        let native = "histogram_sum(rate(tokio_canary_delay_seconds{job=\"shop\"}[3m]))";
+        assert_eq!(rules(Histograms::Classic), format!("{sum}{classic}) > 0.1"));
+        assert_eq!(rules(Histograms::Native), format!("{sum}{native}) > 0.1"));
+        assert_eq!(rules(Histograms::Both), format!("{sum}{classic} or {native}) > 0.1"));
+        let native = export().histograms(Histograms::Native).rule_tests("rules.yaml");
+        assert!(native.contains("RuntimeBlocked\n") && !native.contains("alertname=\"RuntimeBlocked\""), "{native}");
+        assert!(!export().rules().contains("WorkerStuck"), "nothing says that");
+    }
+
+    #[test]
     fn help_texts_are_not_templates() {
         assert_eq!(template_text("a {{ $labels.x }}\nb"), "a {{ \"{{\" }} $labels.x }} b");
         assert_eq!(camel("neurectomy_ryot_requests"), "NeurectomyRyotRequests");

@@ -37,11 +37,12 @@ pub(crate) enum Scenario {
     LabelOverflow,
     ScrapeErrors,
     FileDescriptors,
+    RuntimeBlocked,
 }
 
 impl Scenario {
     /// All scenarios with their names and what happens in them.
-    pub(crate) const ALL: [(Self, &'static str, &'static str); 34] = [
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 35] = [
         (Self::Healthy, "healthy", "steady traffic; one of a thousand calls fails"),
         (Self::Idle, "idle", "no traffic"),
         (Self::LowTraffic, "low traffic", "a call every ten minutes, of which one fails"),
@@ -76,6 +77,7 @@ impl Scenario {
         (Self::LabelOverflow, "label overflow", "a metric gets more label values than it may have"),
         (Self::ScrapeErrors, "scrape errors", "a collector fails on a page"),
         (Self::FileDescriptors, "file descriptors", "nearly all file descriptors are open"),
+        (Self::RuntimeBlocked, "runtime blocked", "functions block the workers of a runtime, and one worker for ever"),
     ];
 
     /// A burst or a spike of errors, whether they are the first ones or not.

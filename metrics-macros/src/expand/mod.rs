@@ -8,12 +8,14 @@ pub(crate) mod entry;
 pub(crate) mod help;
 mod objective;
 pub(crate) mod parameters;
+mod polls;
 mod returned;
 pub(crate) mod site;
 
 use body::{after, future_of_body, grouped, output_span};
 use entry::{deferred, enter, entry_tokens};
 use parameters::Parameters;
+use polls::polled;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
 use returned::{finish, settled_check};
@@ -102,6 +104,7 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
             };
             let finish = finish(plan, &private, &call, &generate!(*#returned));
             let recorded = generate!(#recorded(#future, move || #enter, move |#returned, #call| { #finish }));
+            let recorded = polled(plan, &private, recorded);
             let recorded = match &function.signature.output {
                 ReturnType::Type(_, ty) if *boxed => call_over(ty, &generate!(::std::boxed::Box::pin), recorded),
                 _ => recorded,
@@ -131,11 +134,12 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
 /// Returns the recorded future of an async body. Labels are evaluated at the first poll, before the body.
 fn record_body(plan: &Plan<'_>, private: &TokenStream, future: &TokenStream, finish: &TokenStream) -> TokenStream {
     let enter = enter(plan, private);
-    if entry_tokens(plan).is_empty() {
+    let recorded = if entry_tokens(plan).is_empty() {
         generate!(#private::recorded(#future, move || #enter, #finish))
     } else {
         generate!(#private::recorded_from(move || (#enter, #future), #finish))
-    }
+    };
+    polled(plan, private, recorded)
 }
 
 /// Returns an `async fn` as a function that returns its future. The documentation still shows the `async fn`.

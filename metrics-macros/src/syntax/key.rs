@@ -17,6 +17,7 @@ macro_rules! keys {
 // Two keys may have the same text: the attribute decides between them.
 keys! {
     Name "name", LegacyName "legacy_name", Replaces "replaces", Help "help", Unit "unit", Labels "labels", CounterLabels "counter_labels", Buckets "buckets", Value "value",
+    Polls "polls", SlowPoll "slow_poll",
     OkIf "ok_if", ErrorIf "error_if", InFlight "in_flight", Timed "timed", Native "native", Returns "returns",
     Crate "crate", Preset "preset",
     Model "model", Tokens "tokens", CompressionRatio "ratio", Objective "objective",

@@ -7,9 +7,15 @@ mod build_info;
 #[cfg(feature = "process")]
 mod process;
 #[cfg(feature = "tokio-runtime")]
+mod tokio_canary;
+#[cfg(feature = "tokio-runtime")]
 mod tokio_runtime;
 
 pub use build_info::BuildInfo;
+#[cfg(feature = "tokio-runtime")]
+pub use tokio_canary::CanaryError;
+#[cfg(feature = "tokio-runtime")]
+pub(crate) use tokio_canary::runtime as canary_runtime;
 
 use crate::registry::{Registry, RegistryError};
 use crate::schema::Source;
@@ -23,18 +29,20 @@ pub(crate) struct CollectorSet {
     /// The runtimes, each with the value of its label `runtime`.
     #[cfg(feature = "tokio-runtime")]
     pub(crate) tokio_runtimes: Vec<(String, tokio::runtime::Handle)>,
+    /// The runtimes that get a canary, likewise; `None` for the current one.
+    #[cfg(feature = "tokio-runtime")]
+    pub(crate) canaries: Vec<(String, Option<tokio::runtime::Handle>)>,
+}
+
+/// Returns a name that two of the runtimes have.
+#[cfg(feature = "tokio-runtime")]
+pub(crate) fn repeated<T>(runtimes: &[(String, T)]) -> Option<&str> {
+    let names = runtimes.iter().map(|(name, _)| name.as_str()).enumerate();
+    let mut repeated = names.filter(|(i, name)| runtimes[..*i].iter().any(|(earlier, _)| earlier == name));
+    repeated.next().map(|(_, name)| name)
 }
 
 impl CollectorSet {
-    /// Returns a name that two of the runtimes have.
-    #[cfg(feature = "tokio-runtime")]
-    pub(crate) fn repeated_runtime(&self) -> Option<&str> {
-        let names = self.tokio_runtimes.iter().map(|(name, _)| name.as_str()).enumerate();
-        let mut repeated =
-            names.filter(|(i, name)| self.tokio_runtimes[..*i].iter().any(|(earlier, _)| earlier == name));
-        repeated.next().map(|(_, name)| name)
-    }
-
     #[cfg_attr(
         not(any(feature = "process", feature = "tokio-runtime")),
         expect(unused_variables, reason = "only computed families have the place of their registration")
@@ -50,6 +58,13 @@ impl CollectorSet {
         #[cfg(feature = "tokio-runtime")]
         for (name, handle) in &self.tokio_runtimes {
             registry.computed::<tokio_runtime::Runtimes>(source)?.insert(name, handle);
+        }
+        #[cfg(feature = "tokio-runtime")]
+        for (name, handle) in &self.canaries {
+            if let Some(handle) = handle {
+                let delays = tokio_canary::delays(registry, source)?;
+                registry.computed::<tokio_canary::Canaries>(source)?.insert(name, handle, &delays);
+            }
         }
         Ok(())
     }

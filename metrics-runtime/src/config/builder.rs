@@ -2,6 +2,7 @@
 
 #[cfg(feature = "serve")]
 use std::net::SocketAddr;
+use std::time::Duration;
 
 #[cfg(feature = "client")]
 use crate::client::Client;
@@ -46,6 +47,7 @@ pub struct Builder {
     pub(super) series_limit: Option<usize>,
     pub(super) native_histograms: Option<NativeHistograms>,
     pub(super) duration_buckets: Option<Vec<f64>>,
+    pub(super) slow_poll: Option<Duration>,
     pub(super) own_metrics: bool,
     pub(super) unused_metrics: bool,
     #[cfg(feature = "http")]
@@ -73,6 +75,7 @@ impl Builder {
             series_limit: None,
             native_histograms: None,
             duration_buckets: None,
+            slow_poll: None,
             own_metrics: true,
             unused_metrics: true,
             #[cfg(feature = "http")]
@@ -240,6 +243,25 @@ impl Builder {
     /// [`Registry::global`].
     pub fn duration_buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
         self.duration_buckets = Some(bounds.into());
+        self
+    }
+
+    /// Sets the time from which on a poll counts in `function_slow_polls_total`, for functions with `polls` and without
+    /// `slow_poll` ([`#[track]`](macro@crate::track#polls)). Default: 10 ms, which delays every other task of the thread
+    /// noticeably.
+    ///
+    /// It is a setting of attributes, which record into the global registry. A builder with another
+    /// [registry](Self::registry) leaves it alone.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use metrics_runtime::Metrics;
+    ///
+    /// let metrics = Metrics::builder().slow_poll(Duration::from_millis(2)).install()?;
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// ```
+    pub const fn slow_poll(mut self, limit: Duration) -> Self {
+        self.slow_poll = Some(limit);
         self
     }
 

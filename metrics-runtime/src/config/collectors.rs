@@ -74,7 +74,8 @@ impl Builder {
     /// [`Metrics`](crate::Metrics) of the same registry can then, or before, give its name to a new runtime. The two
     /// counters exist on targets with 64-bit atomics.
     ///
-    /// Each runtime gets one task, which never runs and is not counted; it notices the shutdown.
+    /// Each runtime gets one task, which never runs and is not counted; it notices the shutdown. The task of a
+    /// [canary](Self::runtime_canary_on) is counted.
     ///
     /// ```
     /// use metrics_runtime::{Metrics, Registry};
@@ -87,6 +88,71 @@ impl Builder {
     #[cfg(feature = "tokio-runtime")]
     pub fn tokio_runtime(mut self, name: impl Into<String>, handle: &tokio::runtime::Handle) -> Self {
         self.collectors.tokio_runtimes.push((name.into(), handle.clone()));
+        self
+    }
+
+    /// Adds a canary to the tokio runtime in which [`install`](Self::install) or [`build`](Self::build) is called, under the
+    /// name `main`. See [`runtime_canary_on`](Self::runtime_canary_on).
+    ///
+    /// ```
+    /// use metrics_runtime::{Metrics, Registry};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
+    /// # runtime.block_on(async {
+    /// let metrics = Metrics::builder().registry(&Registry::new()).runtime_canary().build()?;
+    /// assert!(metrics.render().contains("tokio_canary_delay_seconds_count{runtime=\"main\",probe=\"timer\"}"));
+    /// # Ok::<(), metrics_runtime::InstallError>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "tokio-runtime")]
+    pub fn runtime_canary(mut self) -> Self {
+        self.collectors.canaries.push(("main".to_owned(), None));
+        self
+    }
+
+    /// Adds a canary to a tokio runtime: a task that measures the delay between the time at which a task should have run
+    /// and the time at which it did. It works without `tokio_unstable`. The metrics have no namespace.
+    ///
+    /// | metric | kind | labels | meaning |
+    /// |---|---|---|---|
+    /// | `tokio_canary_delay_seconds` | histogram | `runtime`, `probe` | delay of the canary, in seconds |
+    /// | `tokio_worker_stuck_seconds` | gauge | `runtime`, `worker` | time since a worker that is not asleep has come back to the scheduler, in seconds; 0 if that is less than about 0.2 s |
+    ///
+    /// | `probe` | measures | grows if |
+    /// |---|---|---|
+    /// | `timer` | the delay of a timer, without the 2 ms by which timers of an idle runtime are late | all workers are blocked, or the one that waits for timers and sockets for all others |
+    /// | `spawn` | the time from the spawn of a task, at the end of the queue of a worker, to its first poll | workers have more tasks than they can run |
+    /// | both | | the machine has no processor for the workers |
+    ///
+    /// The sum of a delay in a time is about the share of that time in which a task that became ready would have waited:
+    /// `rate(tokio_canary_delay_seconds_sum[5m])`. A worker that is blocked while others run does not delay the canary.
+    /// `tokio_worker_stuck_seconds` shows it, also if it is blocked for ever, and `function_slow_polls_total`
+    /// ([`polls`](macro@crate::track#polls)) names the function.
+    ///
+    /// `name` is the value of the label `runtime`; give it the name that [`tokio_runtime`](Self::tokio_runtime) has. The
+    /// canary ends with its runtime, and its series then disappear. Another [`Metrics`](crate::Metrics) of the same registry
+    /// that gives the name to a runtime ends the earlier canary.
+    ///
+    /// The canary runs ten times a second, at intervals that differ. Each time it wakes a worker, spawns two tasks that do
+    /// nothing, and reads two numbers of each worker. If the runtime is dropped or nothing drives it, it costs nothing. The gauge exists on
+    /// targets with 64-bit atomics.
+    ///
+    /// A runtime without timers, a second canary of one name, and [`runtime_canary`](Self::runtime_canary) outside of a runtime
+    /// are errors at [`build`](Self::build). If metrics are switched off, there is no canary.
+    ///
+    /// ```
+    /// use metrics_runtime::{Metrics, Registry};
+    ///
+    /// let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
+    /// let builder = Metrics::builder().registry(&Registry::new()).tokio_runtime("jobs", runtime.handle());
+    /// let metrics = builder.runtime_canary_on("jobs", runtime.handle()).build()?;
+    /// assert!(metrics.render().contains("tokio_canary_delay_seconds_count{runtime=\"jobs\",probe=\"spawn\"}"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "tokio-runtime")]
+    pub fn runtime_canary_on(mut self, name: impl Into<String>, handle: &tokio::runtime::Handle) -> Self {
+        self.collectors.canaries.push((name.into(), Some(handle.clone())));
         self
     }
 }

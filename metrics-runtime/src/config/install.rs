@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Builder;
 use super::metrics::{Inner, Metrics, installed};
+#[cfg(feature = "tokio-runtime")]
+use crate::collectors::{CanaryError, canary_runtime, repeated};
 use crate::error::debug_as_display;
 use crate::family::{Family, Info};
 #[cfg(feature = "axum")]
@@ -60,6 +62,16 @@ pub enum InstallError {
     #[cfg(feature = "tokio-runtime")]
     #[error("tokio_runtime: two runtimes are named {0:?}; give each of them a name of its own")]
     TokioRuntime(String),
+    /// A canary cannot be added to a tokio runtime.
+    #[cfg(feature = "tokio-runtime")]
+    #[error("runtime_canary: {problem}, for the runtime named {name:?}")]
+    #[non_exhaustive]
+    RuntimeCanary {
+        /// The value of the label `runtime`.
+        name: String,
+        /// The problem with the runtime.
+        problem: CanaryError,
+    },
     /// Metrics of this binary with invalid definitions, or with definitions that conflict. Each error names the places
     /// of the declarations.
     #[error("{}", list(.0))]
@@ -169,9 +181,7 @@ impl Builder {
             check_exposure(&access, address).map_err(InstallError::Serve)?;
         }
         #[cfg(feature = "tokio-runtime")]
-        if let Some(name) = self.collectors.repeated_runtime() {
-            return Err(InstallError::TokioRuntime(name.to_owned()));
-        }
+        self.check_runtimes()?;
         let naming = Naming {
             prefix,
             constant: std::mem::take(&mut self.constant),
@@ -199,6 +209,9 @@ impl Builder {
             family.replace_all(&values);
         }
         registry.warn_of_second_sources(&naming);
+        if let Some(limit) = self.slow_poll.filter(|_| registry.is_global()) {
+            instrument::set_slow_poll(limit);
+        }
         if let Some(limit) = self.series_limit {
             registry.set_series_limit(limit);
         }
@@ -228,6 +241,25 @@ impl Builder {
                 mounted: AtomicBool::new(false),
             }),
         })
+    }
+
+    /// Checks the names of runtimes, and finds the runtimes of canaries. There are none if metrics are switched off.
+    #[cfg(feature = "tokio-runtime")]
+    fn check_runtimes(&mut self) -> Result<(), InstallError> {
+        if let Some(name) = repeated(&self.collectors.tokio_runtimes) {
+            return Err(InstallError::TokioRuntime(name.to_owned()));
+        }
+        if !self.enabled {
+            self.collectors.canaries.clear();
+        }
+        if let Some(name) = repeated(&self.collectors.canaries) {
+            return Err(InstallError::RuntimeCanary { name: name.to_owned(), problem: CanaryError::Repeated });
+        }
+        for (name, handle) in &mut self.collectors.canaries {
+            let found = canary_runtime(handle.take());
+            *handle = Some(found.map_err(|problem| InstallError::RuntimeCanary { name: name.clone(), problem })?);
+        }
+        Ok(())
     }
 
     /// Returns the registry. Sets the default buckets of durations before the global one is built.

@@ -64,10 +64,16 @@ impl Moment {
         })
     }
 
+    /// Returns the ticks from this moment to a later one, or 0 if that is earlier.
+    #[inline]
+    pub(crate) fn until(self, later: Self) -> Ticks {
+        Ticks(later.0.saturating_sub(self.0))
+    }
+
     /// Returns the ticks since this moment, or 0 if the clock has not advanced.
     #[inline]
     pub(crate) fn elapsed(self) -> Ticks {
-        Ticks(Self::now().0.saturating_sub(self.0))
+        self.until(Self::now())
     }
 
     /// Returns the nanoseconds since this moment, or 0 if the clock has not advanced.
@@ -84,6 +90,18 @@ pub(crate) struct Ticks(pub(super) u64);
 impl Ticks {
     /// The duration of calls that are not timed.
     pub(crate) const ZERO: Self = Self(0);
+
+    /// Returns a duration of this many ticks.
+    #[inline]
+    pub(crate) const fn of(count: u64) -> Self {
+        Self(count)
+    }
+
+    /// Returns the number of ticks.
+    #[inline]
+    pub(crate) const fn count(self) -> u64 {
+        self.0
+    }
 
     /// Returns the whole nanoseconds.
     #[inline]
@@ -113,7 +131,7 @@ impl Ticks {
     }
 
     /// Returns the shortest duration of at least this many nanoseconds, or the longest duration for more than a century.
-    pub(super) fn at_least(nanos: u64) -> Self {
+    pub(crate) fn at_least(nanos: u64) -> Self {
         if nanos > 1 << 62 {
             return Self(u64::MAX);
         }

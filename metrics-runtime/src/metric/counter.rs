@@ -84,6 +84,14 @@ impl Counter {
         }
     }
 
+    /// Adds a duration, in seconds.
+    pub(crate) fn add_nanos(&self, nanos: u64) {
+        let seconds = nanos as f64 / 1e9;
+        if !self.sum.increase_fraction(seconds) {
+            full(seconds);
+        }
+    }
+
     /// Returns the current value.
     #[must_use]
     pub fn get(&self) -> f64 {

@@ -10,6 +10,7 @@ macro_rules! pages {
 }
 
 pages! {
+    async_time: "async-time.md"
     batch_jobs: "batch-jobs.md"
     facade: "facade.md"
     grpc: "grpc.md"

@@ -12,7 +12,8 @@ pub(crate) fn print(shape: &Shape, id: u32) -> Vec<String> {
     let track = match track {
         Track::Absent => None,
         Track::Shared => Some("track".to_owned()),
-        Track::Named => Some(format!("track(name = \"{name}\")")),
+        Track::Named if shape.kind == Kind::Sync => Some(format!("track(name = \"{name}\")")),
+        Track::Named => Some(format!("track(name = \"{name}\", polls)")),
         Track::InFlight => Some(format!("track(name = \"{name}\", in_flight)")),
         Track::Label => Some(format!("track(name = \"{name}\", labels(kind = \"fixed\"))")),
         Track::ParamLabel => Some(format!("track(name = \"{name}\", labels(input = c))")),

@@ -2,8 +2,10 @@
 
 use super::generic;
 use crate::dashboard::View;
-use crate::dashboard::panel::{Draw, Panel};
+use crate::dashboard::panel::{Draw, Panel, rate_unit};
+use crate::histograms::Measure;
 use crate::metric::Role;
+use crate::names::{CANARY_DELAY, SLOW_POLLS};
 use crate::promql::aggregate;
 
 /// A limit that hardly any system sets. It has no panel.
@@ -21,6 +23,47 @@ pub(super) fn process(view: &View<'_>) -> Vec<Panel> {
         panels.push(panel.note("As a share of their limit.").query_by(aggregate("max", &by, used), &by, "open"));
         shown.extend([open, most].map(|metric| metric.name.clone()));
     }
+    if let Some(delay) = model.find(CANARY_DELAY) {
+        let by = ["instance", "runtime", "probe"];
+        let late = scope.rate(Measure::Sum(delay.histogram()), &by);
+        panels.push(
+            Panel::new("Runtime blocked", Draw::Lines, "percentunit")
+                .about("The share of time in which a task that became ready would have waited for a worker.")
+                .query_by(late, &by, "runtime"),
+        );
+        // The functions that block it.
+        if let Some(slow) = model.find(SLOW_POLLS) {
+            let by = slow.label_names();
+            let panel = Panel::new("Slow polls by function", Draw::Lines, rate_unit(None)).help(slow);
+            panels.push(panel.query_by_any(scope.rate(&slow.name, &by), &by, &by, "polls"));
+        }
+    }
     panels.extend(generic(view, Role::Process, &shown));
     panels
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_runtime::{Descriptor, Metrics, Registry};
+
+    use crate::Export;
+
+    #[test]
+    fn functions_with_slow_polls_are_beside_the_runtime_that_they_block() {
+        let registry = Registry::new();
+        let delay = Descriptor::histogram("tokio_canary_delay_seconds", "Delay.", &[0.1][..]).unit("seconds");
+        registry.histogram(delay.labels(["runtime", "probe"])).unwrap();
+        let dashboard = || Export::new(&Metrics::builder().registry(&registry).build().unwrap()).dashboard();
+        let title = |name: &str| format!("\"title\": \"{name}\"");
+        assert!(
+            dashboard().contains(&title("Runtime blocked")) && !dashboard().contains(&title("Slow polls by function"))
+        );
+        let slow = Descriptor::counter("function_slow_polls_total", "Slow polls.");
+        registry.counter(slow.labels(["function", "module"])).unwrap();
+        let dashboard = dashboard();
+        let between = dashboard.split(&title("Runtime blocked")).nth(1).unwrap();
+        let between = between.split(&title("Slow polls by function")).next().unwrap();
+        assert_eq!(between.matches("\"title\"").count(), 0, "they are side by side");
+        assert!(between.contains("rate(tokio_canary_delay_seconds_sum{"), "{between}");
+    }
 }

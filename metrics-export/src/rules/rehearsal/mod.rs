@@ -21,6 +21,7 @@ use super::{Alert, Group, Target, camel};
 use crate::document::{Node, list, map, number};
 use crate::metric::Metric;
 use crate::model::Model;
+use crate::names::{CANARY_DELAY, WORKER_STUCK};
 use crate::promql::{Compare, Expr, Matcher, matcher};
 use crate::roles::{CAUSE, Http, STATUS, UPSTREAM, Upstreams};
 
@@ -184,7 +185,8 @@ impl<'a> Rehearsal<'a> {
             | Scenario::CrashLoop
             | Scenario::LabelOverflow
             | Scenario::ScrapeErrors
-            | Scenario::FileDescriptors => fires(scenario),
+            | Scenario::FileDescriptors
+            | Scenario::RuntimeBlocked => fires(scenario),
             _ => true,
         }
     }
@@ -396,6 +398,7 @@ impl Instance<'_> {
         }
         self.breakers();
         self.toolkit();
+        self.runtime();
     }
 
     /// Writes a gauge. Its value is a function of the instance and the time.
@@ -694,6 +697,26 @@ impl Instance<'_> {
             let many = 1000.0 * f64::midpoint(limit, 1.0);
             let trouble = |now| scenario == Scenario::FileDescriptors && rehearsal.is_trouble(scenario, now);
             self.gauge(&metric.name, &[], |life, now| alive(life, if trouble(now) { many } else { 0.0 }));
+        }
+    }
+
+    fn runtime(&mut self) {
+        let (rehearsal, scenario) = (self.rehearsal, self.scenario);
+        let model = rehearsal.model;
+        let blocked = move |now| scenario == Scenario::RuntimeBlocked && rehearsal.is_trouble(scenario, now);
+        let limit = |alert, default| rehearsal.tuning(alert).map_or(default, Tuning::limit);
+        if let Some(delay) = model.find(CANARY_DELAY) {
+            let much = MINUTE as f64 * f64::midpoint(limit("RuntimeBlocked", 0.1), 1.0);
+            let labels = [("runtime", "rehearsal"), ("probe", "timer")];
+            let sum = delay.histogram().classic("sum");
+            self.counter(&sum, &labels, 0, |now| if blocked(now) { much } else { 0.05 });
+        }
+        if let Some(stuck) = model.find(WORKER_STUCK) {
+            let long = 2.0 * limit("WorkerStuck", 30.0);
+            self.gauge(&stuck.name, &[("runtime", "rehearsal"), ("worker", "0")], |life, now| {
+                let seconds = if blocked(now) { long + (now - START) as f64 } else { 0.0 };
+                life.up.filter(|up| *up).map(|_| seconds)
+            });
         }
     }
 }
