@@ -150,8 +150,8 @@ pub fn run(table: &mut Table, crew: &Crew) {
     }
 }
 
-/// Compares the costs that ours and the other add to the first contender.
-fn added(table: &mut Table, crew: &Crew, bench: String, contenders: [Contender; 3], goal: Goal) {
+/// Compares the costs that ours and the other, the second and the third contender, add to the first one.
+pub fn added(table: &mut Table, crew: &Crew, bench: String, contenders: [Contender; 3], goal: Goal) {
     let Some(rounds) = crew.rounds(contenders) else {
         return table.unmeasured(format!("{bench}: the threads did not run side by side; is the machine busy?"));
     };

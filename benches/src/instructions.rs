@@ -10,8 +10,10 @@ use std::process::Command;
 use crate::breaker;
 use crate::calls::{self, Against, native};
 use crate::floor;
+use crate::grpc;
 use crate::http;
 use crate::measure::Batch;
+use crate::outgoing;
 use crate::table::{Goal, Table};
 
 /// The argument that makes this program run one batch and nothing else: see [`run_alone`].
@@ -26,6 +28,8 @@ const WARM: u64 = 2_000_000;
 /// A row: the batch of ours, and what it is compared with.
 struct Pair {
     bench: String,
+    /// The batch to which both add.
+    base: Option<Named>,
     ours: Named,
     other: Other,
     goal: Goal,
@@ -43,6 +47,7 @@ enum Other {
 fn pairs() -> Vec<Pair> {
     let pair = |bench: &str, ours: (&str, Batch), other: (&str, Batch), goal| Pair {
         bench: format!("instructions {bench}"),
+        base: None,
         ours: (ours.0.to_owned(), ours.1),
         other: Other::Batch((other.0.to_owned(), other.1)),
         goal,
@@ -57,7 +62,7 @@ fn pairs() -> Vec<Pair> {
             Against::Figure(figure) => Other::Figure(figure),
         };
         let bench = format!("instructions per call: {name}");
-        pairs.push(Pair { bench, ours: (name.to_owned(), batch), other, goal });
+        pairs.push(Pair { bench, base: None, ours: (name.to_owned(), batch), other, goal });
     }
     for native::Pair { name, ours, other, goal } in native::PAIRS {
         pairs.push(pair(&format!("of a native histogram: {name}"), ours, other, goal));
@@ -68,12 +73,20 @@ fn pairs() -> Vec<Pair> {
     for (bench, other, goal) in http::COUNTED {
         pairs.push(pair(&format!("of an http request: {bench}"), http::OURS_ALONE, other, goal));
     }
+    let mut added = |bench: &str, [bare, ours, other]: [(&str, Batch); 3]| {
+        let pair = pair(&format!("added to {bench}: a hand-written middleware"), ours, other, Goal::AtMost(0.5));
+        pairs.push(Pair { base: Some((bare.0.to_owned(), bare.1)), ..pair });
+    };
+    added("an outgoing request", outgoing::COUNTED);
+    for (side, batches) in grpc::COUNTED {
+        added(&format!("a unary grpc call, {side}"), batches);
+    }
     pairs
 }
 
 pub fn run(table: &mut Table) {
     let mut known = HashMap::new();
-    for Pair { bench, ours, other, goal } in pairs() {
+    for Pair { bench, base, ours, other, goal } in pairs() {
         if !table.wants(&bench) {
             continue;
         }
@@ -82,8 +95,9 @@ pub fn run(table: &mut Table) {
             Other::Batch((name, _)) => count(name),
             Other::Figure(figure) => Ok(figure),
         };
-        match count(ours.0).and_then(|ours| Ok((ours, other?))) {
-            Ok((ours, other)) => table.row(bench, ours, other, goal),
+        let base = base.map_or(Ok(0.0), |(name, _)| count(name));
+        match count(ours.0).and_then(|ours| Ok((base?, ours, other?))) {
+            Ok((base, ours, other)) => table.row(bench, ours - base, other - base, goal),
             Err(why) => table.skip(format!("{bench}: {why}")),
         }
     }
@@ -113,7 +127,7 @@ fn counted(name: &str) -> Result<f64, String> {
 pub fn run_alone(name: &str) -> bool {
     let mut batches = pairs().into_iter().flat_map(|pair| {
         let other = if let Other::Batch(other) = pair.other { Some(other) } else { None };
-        std::iter::once(pair.ours).chain(other)
+        std::iter::once(pair.ours).chain(other).chain(pair.base)
     });
     let Some((_, batch)) = batches.find(|(other, _)| other == name) else { return false };
     batch(if name.contains("labels") { WARM } else { 100 });

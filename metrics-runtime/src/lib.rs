@@ -216,6 +216,8 @@ pub mod push;
 mod registry;
 mod schema;
 mod scope;
+#[cfg(feature = "http")]
+mod shared;
 #[cfg(feature = "test")]
 pub mod test;
 pub mod visit;

@@ -280,16 +280,29 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
-        let running = match this.running {
+        if this.judge.is_none() {
+            // A poll after the end is an error of the caller, and must not let the call end a second time.
+            return this.call.poll(cx);
+        }
+        // Stored only if the call has to wait, so that others keep it in registers.
+        let mut running = match this.running.take() {
             Some(running) => running,
             None => match this.breaker.inner().admit() {
-                Ok(admission) => this.running.insert(Running::new(this.breaker.inner(), admission)),
+                Ok(admission) => Running::new(&**this.breaker.inner(), admission),
                 Err(open) => return Poll::Ready(Err(open.into())),
             },
         };
-        running.poll_to_end(this.call, cx, this.judge, |judge, returned| {
+        running.progress = Progress::Polling;
+        let polled = this.call.poll(cx);
+        if let Poll::Ready(returned) = &polled {
+            let judge = this.judge.take();
             // A panic of the classification is a failure, not a panic of the caller.
-            contained(|| judge(returned)).unwrap_or(Verdict::Failure)
-        })
+            let verdict = judge.and_then(|judge| contained(|| judge(returned))).unwrap_or(Verdict::Failure);
+            running.complete(verdict.into());
+        } else {
+            running.progress = Progress::Waiting;
+            *this.running = Some(running);
+        }
+        polled
     }
 }

@@ -28,6 +28,7 @@ pin_project! {
 
 impl<B: Body, C> ResponseBody<B, C> {
     /// Records the head of the response, and the whole response if no body follows.
+    #[inline]
     pub(super) fn track(response: Response<B>, mut guard: Guard, cause: C) -> Response<Self> {
         let mut remaining = UNKNOWN;
         let has_body = guard.on_response(response.status());
@@ -37,7 +38,7 @@ impl<B: Body, C> ResponseBody<B, C> {
                 // The methods of the body are code of the client.
                 guard.run(|| {
                     remaining = body.size_hint().exact().unwrap_or(UNKNOWN);
-                    remaining != 0 && !body.is_end_stream()
+                    remaining != 0 && (remaining != UNKNOWN || !body.is_end_stream())
                 })
             };
             if !is_pending {

@@ -39,7 +39,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         this.guard.start();
-        let polled = this.guard.run(|| this.inner.poll(cx));
+        this.guard.set_running(true);
+        let polled = this.inner.poll(cx);
+        this.guard.set_running(false);
         Poll::Ready(match ready!(polled) {
             Ok(response) => Ok(response.track(std::mem::take(this.guard), this.body_error_cause)),
             Err(error) => {

@@ -5,14 +5,17 @@
 
 use std::fmt;
 
-use http::{Extensions, StatusCode};
+use http::StatusCode;
 
 use super::attempts::Attempts;
 use super::cause::{Cause, FindCause};
-use super::upstream::{FinishedRequest, Upstream};
+use super::message::ClientRequest;
+use super::series::{FinishedRequest, Series};
+use super::upstream::Upstream;
 use crate::contained::contained;
-use crate::http::middleware::{Outcome, Progress, Shared, has_body, is_upgrade};
+use crate::http::middleware::{Ending, Outcome, Progress, has_body, is_upgrade, method};
 use crate::metric::Moment;
+use crate::shared::Shared;
 
 /// A request in progress, or `None` if it has been recorded or is not recorded.
 ///
@@ -22,14 +25,51 @@ use crate::metric::Moment;
 pub struct Guard(Option<Active>);
 
 struct Active {
-    upstream: Shared<Upstream>,
-    method: usize,
+    series: Shared<Series>,
     start: Moment,
     progress: Progress,
-    attempts: Option<Attempts>,
-    request_bytes: Option<u64>,
     /// `true` once the response future was polled. Before that, nothing was sent.
     is_started: bool,
+    extra: Option<Box<Extra>>,
+}
+
+/// The state that few requests need, boxed to keep [`Guard`] small.
+struct Extra {
+    attempts: Option<Attempts>,
+    request_bytes: Option<u64>,
+}
+
+impl Extra {
+    #[inline]
+    fn of(series: &Series, request: &impl ClientRequest) -> Option<Box<Self>> {
+        let attempts = request.extensions().and_then(|extensions| extensions.get::<Attempts>());
+        if attempts.is_none() && !series.records_request_size() {
+            return None;
+        }
+        Some(Box::new(Self { attempts: attempts.cloned(), request_bytes: request.body_bytes() }))
+    }
+}
+
+impl Active {
+    #[cold]
+    fn on_response_with_more(&self, status: StatusCode) {
+        if !is_upgrade(self.series.method(), status) {
+            self.series.observe_first_byte(self.start);
+        }
+    }
+
+    #[cold]
+    fn finish_slowly(&self, ending: Ending, cause: Option<Cause>) {
+        let extra = self.extra.as_deref();
+        self.series.record(&FinishedRequest {
+            ending,
+            cause,
+            start: self.start,
+            is_retry: extra.and_then(|extra| extra.attempts.as_ref()).is_some_and(Attempts::add),
+            request_bytes: extra.and_then(|extra| extra.request_bytes),
+            response_bytes: self.progress.bytes(),
+        });
+    }
 }
 
 impl fmt::Debug for Guard {
@@ -40,25 +80,12 @@ impl fmt::Debug for Guard {
 
 impl Guard {
     #[inline]
-    pub(super) fn begin(upstream: &Shared<Upstream>, method: usize, request_bytes: Option<u64>) -> Self {
-        upstream.enter(method);
-        Self(Some(Active {
-            upstream: upstream.clone(),
-            method,
-            start: Moment::now(),
-            progress: Progress::default(),
-            attempts: None,
-            request_bytes,
-            is_started: false,
-        }))
-    }
-
-    /// Keeps the attempts of the request.
-    #[inline]
-    pub(super) fn note_attempts(&mut self, extensions: &Extensions) {
-        if let Some(active) = &mut self.0 {
-            active.attempts = extensions.get::<Attempts>().cloned();
-        }
+    pub(super) fn begin(upstream: &Upstream, request: &impl ClientRequest) -> Self {
+        let series = upstream.series(method(request.method()));
+        let extra = Extra::of(series, request);
+        series.enter();
+        let (start, progress) = (Moment::now(), Progress::default());
+        Self(Some(Active { series: series.clone(), start, progress, is_started: false, extra }))
     }
 
     #[inline]
@@ -84,22 +111,26 @@ impl Guard {
     }
 
     #[inline]
-    fn set_running(&mut self, is_running: bool) {
+    pub(super) fn set_running(&mut self, is_running: bool) {
         if let Some(active) = &mut self.0 {
             active.progress.set_running(is_running);
         }
     }
 
     /// Records the head of the response. Returns `true` if the response has a body.
+    #[inline]
     pub(super) fn on_response(&mut self, status: StatusCode) -> bool {
         let Some(active) = &mut self.0 else { return false };
         active.progress.set_status(status);
-        if is_upgrade(active.method, status) {
-            self.finish(Outcome::Upgraded, None);
-            return false;
+        if active.series.records_more() {
+            active.on_response_with_more(status);
         }
-        active.upstream.observe_first_byte(active.method, active.start);
-        has_body(active.method, status)
+        let method = active.series.method();
+        let has_body = has_body(method, status);
+        if !has_body && is_upgrade(method, status) {
+            self.finish(Outcome::Upgraded, None);
+        }
+        has_body
     }
 
     /// Notes that the response is a long-lived stream.
@@ -133,9 +164,14 @@ impl Guard {
     }
 
     /// Records a response that was read to its end.
-    #[inline]
     pub(super) fn complete(&mut self) {
-        self.finish(Outcome::Completed, None);
+        let Some(active) = &self.0 else { return };
+        let ending = active.progress.ending(Outcome::Completed);
+        let is_usual = active.extra.is_none() && !ending.is_stream;
+        if !is_usual || !active.series.record_completed(ending.status, active.start) {
+            active.finish_slowly(ending, None);
+        }
+        self.0 = None;
     }
 
     /// Records an error of the client or of the response body.
@@ -147,17 +183,10 @@ impl Guard {
         }
     }
 
+    #[cold]
     fn finish(&mut self, outcome: Outcome, cause: Option<Cause>) {
         let Some(active) = &self.0 else { return };
-        active.upstream.record(&FinishedRequest {
-            method: active.method,
-            ending: active.progress.ending(outcome),
-            cause,
-            start: active.start,
-            is_retry: active.attempts.as_ref().is_some_and(Attempts::add),
-            request_bytes: active.request_bytes,
-            response_bytes: active.progress.bytes(),
-        });
+        active.finish_slowly(active.progress.ending(outcome), cause);
         self.0 = None;
     }
 
@@ -167,7 +196,7 @@ impl Guard {
         let Some(active) = &mut self.0 else { return };
         match active.progress.dropped() {
             Outcome::Cancelled if !active.is_started => {
-                active.upstream.exit(active.method);
+                active.series.exit();
                 self.0 = None;
             }
             outcome => self.finish(outcome, None),

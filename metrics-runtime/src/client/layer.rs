@@ -11,7 +11,7 @@ use super::future::ResponseFuture;
 use super::guard::Guard;
 use super::message::{ClientRequest, ClientResponse};
 use super::upstream::Upstream;
-use crate::http::middleware::{self, Shared};
+use crate::shared::Shared;
 
 /// A [`Layer`] that records the requests of a client to one upstream. Created by
 /// [`Metrics::client_layer`](crate::Metrics::client_layer) or [`Client::layer`](super::Client::layer).
@@ -111,16 +111,14 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Q) -> Self::Future {
-        let mut guard = self.layer.upstream.as_ref().map_or_else(Guard::default, |upstream| {
-            let mut guard = Guard::begin(upstream, middleware::method(request.method()), request.body_bytes());
-            if let Some(extensions) = request.extensions() {
-                guard.note_attempts(extensions);
-            }
-            guard
-        });
-        // The call itself can panic.
-        let inner = guard.run(|| self.inner.call(request));
+        let mut guard =
+            self.layer.upstream.as_ref().map_or_else(Guard::default, |upstream| Guard::begin(upstream, &request));
+        // The call itself can panic. Not within a closure, which would move the request and the future once more.
+        guard.set_running(true);
+        let inner = self.inner.call(request);
+        guard.set_running(false);
         ResponseFuture::new(inner, guard, self.layer.error_cause.clone(), self.layer.body_error_cause.clone())
     }
 }

@@ -54,6 +54,7 @@ impl<B: Body> ClientRequest for Request<B> {}
 impl<B: Body, C: FindCause<B::Error> + Clone> private::Response<C> for Response<B> {
     type Tracked = Response<ResponseBody<B, C>>;
 
+    #[inline]
     fn track(self, guard: Guard, cause: &C) -> Self::Tracked {
         ResponseBody::track(self, guard, cause.clone())
     }

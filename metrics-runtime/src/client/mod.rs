@@ -89,6 +89,7 @@ mod message;
 mod metric;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod series;
 mod settings;
 mod upstream;
 

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use super::cause::ByError;
 use super::layer::ClientLayer;
 use super::metric::ClientMetric;
-use super::upstream::{Families, Upstream};
+use super::upstream::{Families, Recorder, Upstream};
 use crate::family::{Family, Metric, OVERFLOW};
-use crate::http::middleware::Shared;
 use crate::metric::clock;
 use crate::registry::{Registry, RegistryError};
 use crate::schema::{MAX_LABEL_VALUE_BYTES, Source};
+use crate::shared::Shared;
 
 /// An error of [`Client::layer`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -120,7 +120,9 @@ impl Client {
         check(&upstream)?;
         clock::start();
         let families = self.families(registry, Source::caller())?;
-        let upstream = Shared::new(Upstream::new(upstream, families), registry.is_global());
+        let is_static = registry.is_global();
+        let recorder = Shared::new(Recorder { name: upstream, families }, is_static);
+        let upstream = Shared::new(Upstream::new(recorder), is_static);
         Ok(ClientLayer { upstream: Some(upstream), error_cause: ByError, body_error_cause: ByError })
     }
 

@@ -15,6 +15,8 @@ mod limit;
 mod metric;
 #[cfg(all(test, models))]
 mod models;
+#[cfg(feature = "http")]
+mod numbered;
 mod removable;
 mod removal;
 mod series;
@@ -26,6 +28,8 @@ pub(crate) use known::KnownSeries;
 pub use labelled::Labelled;
 pub(crate) use limit::{DEFAULT_SERIES_LIMIT, KNOWN_SERIES_LIMIT, Shared, SharedLimit};
 pub use metric::{Info, Metric};
+#[cfg(feature = "http")]
+pub(crate) use numbered::Numbered;
 pub(crate) use removable::{Removable, RemovableTable};
 pub(crate) use removal::{Checked, removals};
 pub(crate) use series::StoredSeries;

@@ -11,9 +11,11 @@ use pin_project_lite::pin_project;
 use tonic::{Code, Status};
 
 use super::BoxError;
-use super::call::{Call, Recorded};
+use super::call::Call;
 use super::code;
 use super::messages::Messages;
+use super::recorder::MethodSeries;
+use crate::shared::Shared;
 
 pin_project! {
     /// The response body of [`GrpcService`](super::GrpcService): passes the inner body on, and records the call when it
@@ -54,7 +56,9 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
-        let polled = this.call.run(|| this.inner.as_mut().poll_frame(cx));
+        this.call.set_running(true);
+        let polled = this.inner.as_mut().poll_frame(cx);
+        this.call.set_running(false);
         Poll::Ready(match std::task::ready!(polled) {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -108,13 +112,13 @@ pin_project! {
     pub(super) struct RequestMessages<B> {
         #[pin]
         inner: B,
-        method: Recorded,
+        method: Shared<MethodSeries>,
         messages: Messages,
     }
 }
 
 impl<B> RequestMessages<B> {
-    pub(super) fn new(inner: B, method: Recorded) -> Self {
+    pub(super) fn new(inner: B, method: Shared<MethodSeries>) -> Self {
         Self { inner, method, messages: Messages::default() }
     }
 }

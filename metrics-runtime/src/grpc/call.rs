@@ -4,67 +4,43 @@
 //! records the call once, in whichever of them it ends.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 use tonic::{Code, Status};
 
 use super::code;
-use super::families::Side;
-use super::recorder::Recorder;
+use super::recorder::MethodSeries;
 use crate::metric::Moment;
+use crate::shared::Shared;
 
 /// A call in progress, or `None` if it has been recorded or is no call.
 #[derive(Default)]
 pub(super) struct Call(Option<Active>);
 
 struct Active {
-    method: Recorded,
+    method: Shared<MethodSeries>,
     start: Moment,
     deadline: Option<Duration>,
     /// `true` while code of the application runs: a guard that is dropped then was dropped by a panic of that code.
     running: bool,
 }
 
-/// A method, and its recorder.
-#[derive(Clone)]
-pub(super) struct Recorded {
-    recorder: Arc<Recorder>,
-    method: usize,
-}
-
-impl Recorded {
-    /// Records messages of the request.
-    pub(super) fn of_request(&self, messages: u64) {
-        match self.recorder.side {
-            Side::Server => self.recorder.receive(self.method, messages),
-            Side::Client => self.recorder.send(self.method, messages),
-        }
-    }
-
-    fn of_response(&self, messages: u64) {
-        match self.recorder.side {
-            Side::Server => self.recorder.send(self.method, messages),
-            Side::Client => self.recorder.receive(self.method, messages),
-        }
-    }
-}
-
 impl Call {
-    pub(super) fn begin(recorder: &Arc<Recorder>, path: &str, headers: &HeaderMap) -> (Self, Recorded) {
-        let method = Recorded { recorder: Arc::clone(recorder), method: recorder.method(path) };
-        recorder.start(method.method);
+    #[inline]
+    pub(super) fn begin(method: Shared<MethodSeries>, headers: &HeaderMap) -> Self {
+        method.start();
         let deadline = code::deadline(headers);
-        let active = Active { method: method.clone(), start: Moment::now(), deadline, running: false };
-        (Self(Some(active)), method)
+        Self(Some(Active { method, start: Moment::now(), deadline, running: false }))
     }
 
+    #[inline]
     pub(super) fn is_active(&self) -> bool {
         self.0.is_some()
     }
 
     /// Runs code of the application.
+    #[inline]
     pub(super) fn run<T>(&mut self, code: impl FnOnce() -> T) -> T {
         self.set_running(true);
         let returned = code();
@@ -72,13 +48,15 @@ impl Call {
         returned
     }
 
-    fn set_running(&mut self, running: bool) {
+    #[inline]
+    pub(super) fn set_running(&mut self, running: bool) {
         if let Some(active) = &mut self.0 {
             active.running = running;
         }
     }
 
     /// Records messages of the response.
+    #[inline]
     pub(super) fn respond(&self, messages: u64) {
         if let Some(active) = &self.0
             && messages > 0
@@ -88,8 +66,9 @@ impl Call {
     }
 
     pub(super) fn end(&mut self, code: Code) {
-        if let Some(Active { method, start, .. }) = self.0.take() {
-            method.recorder.handle(method.method, code, start);
+        if let Some(Active { method, start, .. }) = &self.0 {
+            method.handle(code, *start);
+            self.0 = None;
         }
     }
 

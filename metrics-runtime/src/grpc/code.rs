@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tonic::{Code, Status, TimeoutExpired};
 
 use super::families::Side;
@@ -30,6 +30,13 @@ pub(super) const OPENTELEMETRY: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
+// Names of headers, so that no request parses them.
+static GRPC_STATUS: HeaderName = Status::GRPC_STATUS;
+static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// The number of headers that are compared faster than the name of one is hashed.
+const FEW: usize = 8;
+
 /// Returns the value of `error_type`, which is empty without an error. For a client, everything but `OK` is one; for a
 /// server, what is its own fault.
 pub(super) fn error_type(side: Side, code: Code) -> &'static str {
@@ -40,11 +47,19 @@ pub(super) fn error_type(side: Side, code: Code) -> &'static str {
     if is_error { OPENTELEMETRY.get(code as usize).copied().unwrap_or("_OTHER") } else { "" }
 }
 
+/// Returns the first header with a name, as `get` does.
+#[inline]
+pub(super) fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
+    if headers.len() > FEW {
+        return headers.get(name);
+    }
+    headers.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
+}
+
 /// Returns the code in the headers of a response or in its trailers, or `None` if they have none. A code that does not
 /// exist is `Unknown`.
 pub(super) fn in_headers(headers: &HeaderMap) -> Option<Code> {
-    let code = headers.get("grpc-status")?.to_str().ok().and_then(|code| code.parse().ok());
-    Some(code.map_or(Code::Unknown, Code::from_i32))
+    Some(Code::from_bytes(header(headers, &GRPC_STATUS)?.as_bytes()))
 }
 
 /// Returns the [code for a response that has none][1].
@@ -80,7 +95,7 @@ pub(super) fn of_status(status: &Status) -> Code {
 ///
 /// [1]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 pub(super) fn deadline(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get("grpc-timeout")?.to_str().ok()?;
+    let value = header(headers, &GRPC_TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;

@@ -21,8 +21,14 @@ pub(super) enum Names {
     Both,
 }
 
-/// The families with the names of the middlewares for Go.
+/// The families of a layer, with one or both of the names.
 pub(super) struct Families {
+    pub(super) middleware: Option<Middleware>,
+    pub(super) calls: Option<CallDuration>,
+}
+
+/// The families with the names of the middlewares for Go.
+pub(super) struct Middleware {
     pub(super) started: Family<Counter>,
     pub(super) handled: Family<Counter>,
     pub(super) received: Family<Counter>,
@@ -35,7 +41,7 @@ pub(super) type CallDuration = Family<Histogram>;
 
 const LABELS: [&str; 3] = ["grpc_type", "grpc_service", "grpc_method"];
 
-impl Families {
+impl Middleware {
     pub(super) fn register(
         registry: &Registry,
         side: Side,

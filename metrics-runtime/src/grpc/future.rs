@@ -39,7 +39,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let polled = this.call.run(|| this.inner.poll(cx));
+        this.call.set_running(true);
+        let polled = this.inner.poll(cx);
+        this.call.set_running(false);
         Poll::Ready(match ready!(polled) {
             Ok(response) => Ok(GrpcBody::track(response, std::mem::take(this.call))),
             Err(error) => Err(record(this.call, error)),

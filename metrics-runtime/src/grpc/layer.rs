@@ -1,7 +1,6 @@
 //! The layer and its service.
 
 use std::fmt;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -13,10 +12,12 @@ use tower_service::Service;
 use super::BoxError;
 use super::body::{GrpcBody, RequestMessages};
 use super::call::Call;
+use super::code::header;
 use super::families::Side;
 use super::future::GrpcFuture;
 use super::recorder::Recorder;
 use crate::http::Skip;
+use crate::shared::Shared;
 
 /// A [`Layer`] that records the calls of a gRPC server or client. Created by [`Grpc::layer`](super::Grpc::layer).
 ///
@@ -24,7 +25,7 @@ use crate::http::Skip;
 /// the same metrics.
 #[derive(Clone)]
 pub struct GrpcLayer {
-    pub(super) recorder: Option<Arc<Recorder>>,
+    pub(super) recorder: Option<Shared<Recorder>>,
 }
 
 impl GrpcLayer {
@@ -53,7 +54,7 @@ impl<S> Layer<S> for GrpcLayer {
 #[derive(Clone)]
 pub struct GrpcService<S> {
     inner: S,
-    recorder: Option<Arc<Recorder>>,
+    recorder: Option<Shared<Recorder>>,
 }
 
 impl<S: fmt::Debug> fmt::Debug for GrpcService<S> {
@@ -76,24 +77,28 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<tonic::body::Body>) -> Self::Future {
         let Some(recorder) = self.recorder.as_ref().filter(|_| is_grpc(request.headers())) else {
             return GrpcFuture::new(self.inner.call(request), Call::default());
         };
         if recorder.side == Side::Server && !recorder.with_http {
             Skip::request(&request);
         }
-        let (mut call, method) = Call::begin(recorder, request.uri().path(), request.headers());
-        let request = request.map(|body| tonic::body::Body::new(RequestMessages::new(body, method)));
-        // The call itself can panic.
-        let inner = call.run(|| self.inner.call(request));
+        let method = recorder.method(request.uri().path()).clone();
+        let mut call = Call::begin(method.clone(), request.headers());
+        let body = std::mem::take(request.body_mut());
+        *request.body_mut() = tonic::body::Body::new(RequestMessages::new(body, method));
+        // The call itself can panic. Not within a closure, which would move the request and the future once more.
+        call.set_running(true);
+        let inner = self.inner.call(request);
+        call.set_running(false);
         GrpcFuture::new(inner, call)
     }
 }
 
 /// Returns `true` for `application/grpc` with or without a format, but not for `application/grpc-web`.
 fn is_grpc(headers: &HeaderMap) -> bool {
-    let rest = headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"));
+    let rest = header(headers, &CONTENT_TYPE).and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"));
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 

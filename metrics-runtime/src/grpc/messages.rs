@@ -18,7 +18,20 @@ const PREFIX: u8 = 5;
 
 impl Messages {
     /// Returns the number of messages that end in these bytes.
-    pub(super) fn ended(&mut self, mut bytes: &[u8]) -> u64 {
+    #[inline]
+    pub(super) fn ended(&mut self, bytes: &[u8]) -> u64 {
+        // Most frames are one message.
+        if self.prefix == 0
+            && let Some(([_, length @ ..], message)) = bytes.split_first_chunk::<{ PREFIX as usize }>()
+            && u32::from_be_bytes(*length) as usize == message.len()
+        {
+            return 1;
+        }
+        self.ended_among(bytes)
+    }
+
+    #[inline(never)]
+    fn ended_among(&mut self, mut bytes: &[u8]) -> u64 {
         let mut ended = 0;
         loop {
             if self.prefix < PREFIX {

@@ -1,44 +1,54 @@
 //! The series of each method.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use tonic::Code;
 
 use super::code;
-use super::families::{CallDuration, Families, Side};
+use super::families::{Families, Side};
 use super::methods::{COMMON, Method};
 use crate::family::{Family, KnownSeries, Metric};
-use crate::metric::{Counter, Histogram, Moment};
+use crate::metric::{Counter, CounterShard, DurationShard, Histogram, Moment, Observed, Sharded, Thread, Ticks};
 use crate::schema::CODES;
+use crate::shared::Shared;
 
-/// Records the calls of a layer.
+/// The methods of a layer.
 pub(super) struct Recorder {
     pub(super) side: Side,
     /// `true` if an HTTP layer around a server is to record the calls as well.
     pub(super) with_http: bool,
-    families: Option<Families>,
-    calls: Option<CallDuration>,
-    by_path: HashMap<String, usize>,
-    /// The series of the known methods, and at the end those of all others.
-    series: Vec<MethodSeries>,
+    by_path: HashMap<String, Shared<MethodSeries>, foldhash::fast::RandomState>,
+    /// The series of all other methods.
+    unknown: Shared<MethodSeries>,
 }
 
-/// The labels of a method, and the places of its series.
-struct MethodSeries {
+/// The series of one method, and the recording of a call in them.
+pub(super) struct MethodSeries {
+    side: Side,
+    families: Shared<Families>,
     labels: [String; 3],
-    started: KnownSeries,
-    received: KnownSeries,
-    sent: KnownSeries,
-    seconds: KnownSeries,
-    handled: [KnownSeries; CODES.len()],
+    started: KnownSeries<Counter>,
+    received: KnownSeries<Counter>,
+    sent: KnownSeries<Counter>,
+    seconds: KnownSeries<Histogram>,
+    handled: [KnownSeries<Counter>; CODES.len()],
     /// The method as OpenTelemetry writes it.
     method: String,
-    calls: [KnownSeries; CODES.len()],
+    calls: [KnownSeries<Histogram>; CODES.len()],
+    /// The shards of each thread in the series above, once these have shards.
+    shards: Sharded<ThreadShards>,
 }
 
-/// Returns the series with these values.
-fn kept<'f, M: Metric>(place: &KnownSeries, family: &'f Family<M>, values: &[&str]) -> &'f M {
-    place.get(family, || values).unwrap_or_else(|| family.known_series(values))
+/// The shards that the calls of one thread record into, found by one look-up. Only the metrics of the middlewares have
+/// some.
+struct ThreadShards {
+    started: CounterShard<'static>,
+    received: CounterShard<'static>,
+    sent: CounterShard<'static>,
+    seconds: DurationShard<'static>,
+    /// By code, each from its first call on.
+    handled: [OnceLock<CounterShard<'static>>; CODES.len()],
 }
 
 /// Returns the place of a code among all. Every code of tonic has one.
@@ -51,106 +61,202 @@ const UNKNOWN: &str = "unknown";
 /// OpenTelemetry's value for a method that the layer does not know.
 const OTHER: &str = "_OTHER";
 
-impl MethodSeries {
-    fn of(method: &Method) -> Self {
-        let labels = [method.kind.as_str().to_owned(), method.service.clone(), method.name.clone()];
-        Self::new(labels, format!("{}/{}", method.service, method.name))
+impl Recorder {
+    /// Creates the series of these methods at zero, so that the first call of each is an increase.
+    pub(super) fn new(side: Side, with_http: bool, families: &Shared<Families>, methods: &[Method]) -> Self {
+        let new = |labels: [String; 3], method: String| {
+            Shared::new(MethodSeries::new(side, families, labels, method), families.is_static())
+        };
+        let of = |method: &Method| {
+            let labels = [method.kind.as_str().to_owned(), method.service.clone(), method.name.clone()];
+            new(labels, format!("{}/{}", method.service, method.name))
+        };
+        let mut by_path = HashMap::default();
+        for method in methods {
+            by_path.entry(method.path()).or_insert_with(|| of(method)).declare();
+        }
+        for method in COMMON.into_iter().filter_map(|(path, kind)| Method::at(path, kind).ok()) {
+            by_path.entry(method.path()).or_insert_with(|| of(&method));
+        }
+        Self { side, with_http, by_path, unknown: new([UNKNOWN; 3].map(str::to_owned), OTHER.to_owned()) }
     }
 
-    fn new(labels: [String; 3], method: String) -> Self {
-        let (started, received, sent, seconds) = Default::default();
-        let (handled, calls) = Default::default();
-        Self { labels, started, received, sent, seconds, handled, method, calls }
+    /// Returns the series of the method with this path, or those of all unknown ones.
+    #[inline]
+    pub(super) fn method(&self, path: &str) -> &Shared<MethodSeries> {
+        self.by_path.get(path).unwrap_or(&self.unknown)
+    }
+}
+
+impl MethodSeries {
+    fn new(side: Side, families: &Shared<Families>, labels: [String; 3], method: String) -> Self {
+        Self {
+            side,
+            families: families.clone(),
+            labels,
+            started: KnownSeries::default(),
+            received: KnownSeries::default(),
+            sent: KnownSeries::default(),
+            seconds: KnownSeries::default(),
+            handled: Default::default(),
+            method,
+            calls: Default::default(),
+            shards: Sharded::new(),
+        }
+    }
+
+    fn declare(&self) {
+        self.started();
+        self.received();
+        self.sent();
+        self.seconds();
+        self.handled(Code::Ok as usize);
+        self.calls(Code::Ok);
+    }
+
+    #[inline]
+    fn own_shards(&self) -> Option<&ThreadShards> {
+        self.shards.existing(Thread::known())
+    }
+
+    #[inline]
+    pub(super) fn start(&self) {
+        match self.own_shards() {
+            Some(shards) => shards.started.inc(),
+            None => self.started().into_iter().for_each(Counter::inc),
+        }
+    }
+
+    /// Records messages of the request.
+    #[inline]
+    pub(super) fn of_request(&self, messages: u64) {
+        match self.side {
+            Side::Server => self.receive(messages),
+            Side::Client => self.send(messages),
+        }
+    }
+
+    /// Records messages of the response.
+    #[inline]
+    pub(super) fn of_response(&self, messages: u64) {
+        match self.side {
+            Side::Server => self.send(messages),
+            Side::Client => self.receive(messages),
+        }
+    }
+
+    fn receive(&self, messages: u64) {
+        match self.own_shards() {
+            Some(shards) if messages == 1 => shards.received.inc(),
+            _ => self.received().into_iter().for_each(|received| received.inc_by(messages)),
+        }
+    }
+
+    fn send(&self, messages: u64) {
+        match self.own_shards() {
+            Some(shards) if messages == 1 => shards.sent.inc(),
+            _ => self.sent().into_iter().for_each(|sent| sent.inc_by(messages)),
+        }
+    }
+
+    /// Records a call that has ended.
+    pub(super) fn handle(&self, code: Code, start: Moment) {
+        let ticks = start.elapsed();
+        if !self.handle_in_shards(index(code), ticks) {
+            self.handle_slowly(index(code), ticks.nanos());
+        }
+        if let Some(calls) = self.calls(code) {
+            calls.observe_nanos(ticks.nanos());
+        }
+    }
+
+    /// Records a call in the shards of the thread. Returns `false` if it has none.
+    #[inline]
+    fn handle_in_shards(&self, code: usize, ticks: Ticks) -> bool {
+        let Some(shards) = self.own_shards() else { return false };
+        let Some(handled) = shards.handled[code].get() else { return false };
+        match shards.seconds.observe(ticks) {
+            Observed::Whole => {}
+            Observed::Carry => shards.seconds.carry(),
+            Observed::Nothing => return false,
+        }
+        handled.inc();
+        true
+    }
+
+    /// Records a call in series without shards, and creates those of the thread.
+    #[inline(never)]
+    fn handle_slowly(&self, code: usize, nanos: u64) {
+        let (Some(seconds), Some(handled)) = (self.seconds(), self.handled(code)) else { return };
+        let thread = Thread::current();
+        seconds.observe_nanos_by(thread, nanos);
+        handled.inc_by_thread(thread);
+        self.create_shards(thread, code);
+    }
+
+    /// Creates the shards of a thread for calls with this code, unless one of the series has none.
+    #[cold]
+    fn create_shards(&self, thread: Thread, code: usize) -> Option<()> {
+        let shard = |series: &KnownSeries<Counter>| series.lasting()??.shard(thread);
+        let seconds = self.seconds.lasting()??;
+        let (started, received, sent) = (shard(&self.started)?, shard(&self.received)?, shard(&self.sent)?);
+        let handled = shard(&self.handled[code])?;
+        let seconds = seconds.has_duration_shards().then(|| seconds.duration_shard(thread))??;
+        self.shards.spread();
+        let new = || ThreadShards { started, received, sent, seconds, handled: Default::default() };
+        self.shards.of(thread, new)?.handled[code].get_or_init(|| handled);
+        Some(())
     }
 
     fn values(&self) -> [&str; 3] {
         self.labels.each_ref().map(String::as_str)
     }
 
-    fn handled<'f>(&self, families: &'f Families, code: Code) -> &'f Counter {
+    /// Returns the series with these values, or `None` without the family.
+    fn kept<'a, M: Metric, const N: usize>(
+        &'a self,
+        known: &KnownSeries<M>,
+        family: fn(&Families) -> Option<&Family<M>>,
+        values: impl Fn() -> [&'a str; N],
+    ) -> Option<&'a M> {
+        let series = known.get(&self.families, family, &values);
+        series.or_else(|| Some(family(&self.families)?.known_series(&values())))
+    }
+
+    /// Returns the series of a metric that has no further label.
+    fn of_method<'a, M: Metric>(
+        &'a self,
+        known: &KnownSeries<M>,
+        family: fn(&Families) -> Option<&Family<M>>,
+    ) -> Option<&'a M> {
+        self.kept(known, family, || self.values())
+    }
+
+    fn started(&self) -> Option<&Counter> {
+        self.of_method(&self.started, |families| Some(&families.middleware.as_ref()?.started))
+    }
+
+    fn received(&self) -> Option<&Counter> {
+        self.of_method(&self.received, |families| Some(&families.middleware.as_ref()?.received))
+    }
+
+    fn sent(&self) -> Option<&Counter> {
+        self.of_method(&self.sent, |families| Some(&families.middleware.as_ref()?.sent))
+    }
+
+    fn seconds(&self) -> Option<&Histogram> {
+        self.of_method(&self.seconds, |families| Some(&families.middleware.as_ref()?.seconds))
+    }
+
+    fn handled(&self, code: usize) -> Option<&Counter> {
         let [kind, service, name] = self.values();
-        let code = index(code);
-        kept(&self.handled[code], &families.handled, &[kind, service, name, CODES[code]])
+        let values = || [kind, service, name, CODES[code]];
+        self.kept(&self.handled[code], |families| Some(&families.middleware.as_ref()?.handled), values)
     }
 
-    fn calls<'f>(&self, calls: &'f CallDuration, side: Side, code: Code) -> &'f Histogram {
-        let values = ["grpc", &self.method, code::OPENTELEMETRY[index(code)], code::error_type(side, code)];
-        kept(&self.calls[index(code)], calls, &values)
-    }
-}
-
-impl Recorder {
-    /// Creates the series of these methods at zero, so that the first call of each is an increase.
-    pub(super) fn new(
-        side: Side,
-        with_http: bool,
-        families: Option<Families>,
-        calls: Option<CallDuration>,
-        methods: &[Method],
-    ) -> Self {
-        let common = COMMON.into_iter().filter_map(|(path, kind)| Method::at(path, kind).ok());
-        let (mut by_path, mut series) = (HashMap::new(), Vec::new());
-        for method in methods.iter().cloned().chain(common) {
-            by_path.entry(method.path()).or_insert_with(|| {
-                series.push(MethodSeries::of(&method));
-                series.len() - 1
-            });
-        }
-        series.push(MethodSeries::new([UNKNOWN; 3].map(str::to_owned), OTHER.to_owned()));
-        let recorder = Self { side, with_http, families, calls, by_path, series };
-        for method in methods {
-            recorder.declare(recorder.method(&method.path()));
-        }
-        recorder
-    }
-
-    fn declare(&self, method: usize) {
-        let series = &self.series[method];
-        let values = series.values();
-        if let Some(families) = &self.families {
-            kept(&series.started, &families.started, &values);
-            kept(&series.received, &families.received, &values);
-            kept(&series.sent, &families.sent, &values);
-            kept(&series.seconds, &families.seconds, &values);
-            series.handled(families, Code::Ok);
-        }
-        if let Some(calls) = &self.calls {
-            series.calls(calls, self.side, Code::Ok);
-        }
-    }
-
-    /// Returns the number of the method with this path, or that of all unknown ones.
-    pub(super) fn method(&self, path: &str) -> usize {
-        self.by_path.get(path).copied().unwrap_or(self.series.len() - 1)
-    }
-
-    pub(super) fn start(&self, method: usize) {
-        let Some(families) = &self.families else { return };
-        let series = &self.series[method];
-        kept(&series.started, &families.started, &series.values()).inc();
-    }
-
-    pub(super) fn receive(&self, method: usize, messages: u64) {
-        let Some(families) = &self.families else { return };
-        let series = &self.series[method];
-        kept(&series.received, &families.received, &series.values()).inc_by(messages);
-    }
-
-    pub(super) fn send(&self, method: usize, messages: u64) {
-        let Some(families) = &self.families else { return };
-        let series = &self.series[method];
-        kept(&series.sent, &families.sent, &series.values()).inc_by(messages);
-    }
-
-    pub(super) fn handle(&self, method: usize, code: Code, start: Moment) {
-        let series = &self.series[method];
-        let nanos = start.elapsed_nanos();
-        if let Some(families) = &self.families {
-            kept(&series.seconds, &families.seconds, &series.values()).observe_nanos(nanos);
-            series.handled(families, code).inc();
-        }
-        if let Some(calls) = &self.calls {
-            series.calls(calls, self.side, code).observe_nanos(nanos);
-        }
+    /// Returns the series with OpenTelemetry's name.
+    fn calls(&self, code: Code) -> Option<&Histogram> {
+        let values = || ["grpc", &self.method, code::OPENTELEMETRY[index(code)], code::error_type(self.side, code)];
+        self.kept(&self.calls[index(code)], |families| families.calls.as_ref(), values)
     }
 }

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
 use super::descriptors;
 use super::error::GrpcError;
-use super::families::{Families, Names, Side, call_duration};
+use super::families::{Families, Middleware, Names, Side, call_duration};
 use super::layer::GrpcLayer;
 use super::methods::{Method, MethodKind};
 use super::recorder::Recorder;
@@ -16,6 +15,7 @@ use crate::metric::clock;
 use crate::registry::Registry;
 use crate::schema::objective::{NO_SUCH_METHOD, OF_A_CLIENT, Objective, PROMISED_TWICE, RouteObjective};
 use crate::schema::{NameError, Source};
+use crate::shared::Shared;
 
 /// The settings of a [`GrpcLayer`]: the side, the methods with their objectives, the names and the buckets.
 ///
@@ -160,7 +160,8 @@ impl Grpc {
         self
     }
 
-    /// Creates the layer and registers its metrics, all series of the methods at zero.
+    /// Creates the layer and registers its metrics, all series of the methods at zero. A layer that records into
+    /// [`Registry::global`] is never freed, like that registry.
     ///
     /// # Errors
     /// Returns an error if descriptors cannot be read, if a path does not name a method, if one method has two kinds, if
@@ -172,9 +173,9 @@ impl Grpc {
         let methods = self.known_methods()?;
         clock::start();
         self.check_objectives(&methods)?;
-        let families = match self.names {
+        let middleware = match self.names {
             Names::OpenTelemetry => None,
-            _ => Some(Families::register(registry, self.side, self.bounds(BUCKETS), source)?),
+            _ => Some(Middleware::register(registry, self.side, self.bounds(BUCKETS), source)?),
         };
         let calls = match self.names {
             Names::Middleware => None,
@@ -188,8 +189,10 @@ impl Grpc {
         if self.side == Side::Server && !self.with_http {
             Skip::start();
         }
-        let recorder = Recorder::new(self.side, self.with_http, families, calls, &methods);
-        Ok(GrpcLayer { recorder: Some(Arc::new(recorder)) })
+        let is_static = registry.is_global();
+        let families = Shared::new(Families { middleware, calls }, is_static);
+        let recorder = Recorder::new(self.side, self.with_http, &families, &methods);
+        Ok(GrpcLayer { recorder: Some(Shared::new(recorder, is_static)) })
     }
 
     fn bounds<'a>(&'a self, default: &'a [f64]) -> &'a [f64] {

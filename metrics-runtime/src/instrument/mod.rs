@@ -23,7 +23,6 @@ mod polls;
 pub(crate) mod preset;
 mod recent;
 mod series;
-mod shards;
 pub(crate) mod site;
 mod switch;
 mod time;

@@ -7,10 +7,9 @@ use std::time::SystemTime;
 
 use super::families::{SiteFamilies, SiteFamily};
 use super::recent::OwnEntry;
-use super::shards::CallShards;
 use crate::exemplars::{self, Exemplar};
 use crate::family::{Checked, Metric, Removable, StoredSeries};
-use crate::metric::{Counter, Histogram, InFlight, Moment, Observed, Sharded, Thread, Ticks};
+use crate::metric::{CallShards, Counter, Histogram, InFlight, Moment, Observed, Sharded, Thread, Ticks};
 use crate::schema::Outcome;
 
 /// The series of one set of label values, in all families of a call site.

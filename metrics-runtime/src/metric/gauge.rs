@@ -1,5 +1,9 @@
 //! Gauges.
 
+#[cfg(feature = "client")]
+use super::Thread;
+#[cfg(feature = "client")]
+use super::striped::add_exclusive;
 use super::sync::atomic::{AtomicU64, Ordering};
 use super::{Striped, reject, try_add_f64};
 
@@ -60,9 +64,35 @@ pub struct InFlight {
     sum: Striped,
 }
 
+/// The shard of one thread.
+#[cfg(feature = "client")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InFlightShard<'g>(&'g AtomicU64);
+
+#[cfg(feature = "client")]
+impl InFlightShard<'_> {
+    /// Records the start of an operation. Only the thread of the shard may call it.
+    #[inline]
+    pub(crate) fn enter(self) {
+        add_exclusive(self.0, 1);
+    }
+
+    /// Records the end of an operation, which any thread may have started.
+    #[inline]
+    pub(crate) fn exit(self) {
+        add_exclusive(self.0, u64::MAX);
+    }
+}
+
 impl InFlight {
     pub(crate) fn new() -> Self {
         Self { sum: Striped::new() }
+    }
+
+    /// Returns the shard of a thread, or `None` if the gauge has no shards or the thread has no slot.
+    #[cfg(feature = "client")]
+    pub(crate) fn shard(&self, thread: Thread) -> Option<InFlightShard<'_>> {
+        self.sum.shard(thread).map(InFlightShard)
     }
 
     /// Records the start of an operation.

@@ -11,6 +11,7 @@ pub(crate) mod models;
 mod native;
 mod native_durations;
 mod sharded;
+mod shards;
 mod striped;
 pub(crate) mod sync;
 mod timer;
@@ -18,10 +19,15 @@ mod timer;
 pub(crate) use clock::{Moment, Ticks};
 pub use counter::Counter;
 pub(crate) use counter::CounterShard;
+#[cfg(feature = "client")]
+pub(crate) use gauge::InFlightShard;
 pub use gauge::{Gauge, InFlight};
 pub use histogram::Histogram;
 pub(crate) use histogram::{Bounds, DurationShard, Observed};
 pub(crate) use sharded::{Sharded, Thread};
+pub(crate) use shards::CallShards;
+#[cfg(feature = "http")]
+pub(crate) use shards::RequestShards;
 pub(crate) use striped::Striped;
 pub use timer::{InFlightGuard, Timer};
 

@@ -65,7 +65,7 @@ fn begin_body<B: Body>(response: &Response<B>, guard: &mut Guard) -> u64 {
             guard.run(|| {
                 // Servers announce the length from the same two sources, in this order.
                 remaining = body.size_hint().exact().or_else(|| content_length(response.headers())).unwrap_or(UNKNOWN);
-                remaining != 0 && !body.is_end_stream()
+                remaining != 0 && (remaining != UNKNOWN || !body.is_end_stream())
             })
         };
         if !is_pending {

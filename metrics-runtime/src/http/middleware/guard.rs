@@ -16,10 +16,10 @@ use super::progress::Progress;
 use super::recorder::{FinishedRequest, Series};
 use super::request_body::ReceivedBytes;
 use super::routes::Routes;
-use super::shared::Shared;
 use super::skip::Skip;
 use super::upgrade::OpenUpgrade;
 use crate::metric::Moment;
+use crate::shared::Shared;
 
 /// A request in progress, or `None` if it has been recorded or is skipped.
 ///
@@ -60,22 +60,17 @@ impl Extra {
 impl Active {
     #[inline]
     fn begin(series: Shared<Series>) -> Self {
-        Self {
-            series,
-            start: Moment::now(),
-            progress: Progress::default(),
-            extracted: ExtractedValues::default(),
-            extra: None,
-        }
+        let (progress, extracted) = (Progress::default(), ExtractedValues::default());
+        Self { series, start: Moment::now(), progress, extracted, extra: None }
     }
 
     /// Like [`begin`](Self::begin), for a request that is marked, or whose layer records more than the default metrics.
     #[inline(never)]
     fn begin_with_more<B>(series: Shared<Series>, mark: Option<Mark>, request: &mut Request<B>) -> Self {
         let mut active = Self::begin(series);
-        let recorder = active.series.recorder();
-        if !recorder.extracted.is_empty() {
-            recorder.extracted.extract_from_request(RequestHead::of(request), &mut active.extracted);
+        let labels = &active.series.recorder().extracted;
+        if !labels.is_empty() {
+            labels.extract_from_request(RequestHead::of(request), &mut active.extracted);
         }
         active.series.enter();
         active.extra = Extra::of(&active.series, mark, request);
@@ -84,18 +79,15 @@ impl Active {
 
     #[cold]
     fn finish_unusual(&self, ending: Ending) {
-        let mut request_bytes = None;
-        if let Some(extra) = &self.extra {
-            if extra.is_skipped() {
-                return self.series.exit();
-            }
-            request_bytes = extra.received.as_ref().and_then(ReceivedBytes::bytes);
+        let extra = self.extra.as_deref();
+        if extra.is_some_and(Extra::is_skipped) {
+            return self.series.exit();
         }
         self.series.record(&FinishedRequest {
             ending,
             start: self.start,
             extracted: &self.extracted,
-            request_bytes,
+            request_bytes: extra.and_then(|extra| extra.received.as_ref()?.bytes()),
             response_bytes: self.progress.bytes(),
         });
     }
@@ -103,9 +95,9 @@ impl Active {
     /// Records what only the head of the response shows, for a layer that records more than the default metrics.
     #[inline(never)]
     fn on_response_with_more(&mut self, response: ResponseHead<'_>) {
-        let recorder = self.series.recorder();
-        if !recorder.extracted.is_empty() {
-            recorder.extracted.extract_from_response(response, &mut self.extracted);
+        let labels = &self.series.recorder().extracted;
+        if !labels.is_empty() {
+            labels.extract_from_response(response, &mut self.extracted);
         }
         if !labels::is_upgrade(self.series.method(), response.status()) {
             self.series.observe_first_byte(self.start);
@@ -193,11 +185,11 @@ impl Guard {
         if active.series.records_more() {
             active.on_response_with_more(response);
         }
-        if labels::is_upgrade(method, status) {
+        let has_body = labels::has_body(method, status);
+        if !has_body && labels::is_upgrade(method, status) {
             self.finish(Outcome::Upgraded);
-            return false;
         }
-        labels::has_body(method, status)
+        has_body
     }
 
     /// Notes that the body is read, which is code of the application.

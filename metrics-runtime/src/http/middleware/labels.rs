@@ -52,6 +52,10 @@ pub(crate) fn is_upgrade(method: usize, status: StatusCode) -> bool {
 /// without polling it.
 #[inline]
 pub(crate) fn has_body(method: usize, status: StatusCode) -> bool {
+    // Most responses are decided by this line.
+    if status == StatusCode::OK && method != HEAD && method != CONNECT {
+        return true;
+    }
     !(method == HEAD
         || is_upgrade(method, status)
         || status.is_informational()

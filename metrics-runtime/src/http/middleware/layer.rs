@@ -13,11 +13,11 @@ use super::recorder::Recorder;
 use super::routes::Routes;
 use super::service::HttpService;
 use super::settings::{Http, HttpError};
-use super::shared::Shared;
 use crate::family::{Family, Metric};
 use crate::metric::clock;
 use crate::registry::{Registry, RegistryError};
 use crate::schema::Source;
+use crate::shared::Shared;
 
 /// A [`Layer`] that records the requests of a service. Created by [`Http::layer`].
 ///

@@ -8,7 +8,7 @@ use http::Request;
 use super::families::Families;
 use super::recorder::Series;
 use super::routes::Routes;
-use super::shared::Shared;
+use crate::shared::Shared;
 
 /// A node of the list of layers that record a request, in the extensions of the request, the innermost layer first.
 ///

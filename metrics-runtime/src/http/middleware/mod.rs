@@ -27,7 +27,6 @@ mod router;
 mod routes;
 mod service;
 mod settings;
-mod shared;
 mod skip;
 mod upgrade;
 
@@ -50,7 +49,5 @@ pub(crate) use progress::Progress;
 pub use request_body::{RequestBody, RequestBodyLayer, RequestBodyService};
 pub use service::HttpService;
 pub use settings::{Http, HttpError};
-#[cfg(feature = "client")]
-pub(crate) use shared::Shared;
 pub use skip::{Skip, SkipService};
 pub use upgrade::OpenUpgrade;

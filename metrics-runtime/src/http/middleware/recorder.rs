@@ -8,10 +8,10 @@ use super::extract::{ExtractedLabels, ExtractedValues, MAX_LABELS};
 use super::families::Families;
 use super::labels::{self, METHODS};
 use super::routes::Origin;
-use super::shared::Shared;
 use crate::exemplars::{self, Exemplar};
-use crate::family::{self, Family, Metric, OVERFLOW};
-use crate::metric::{Counter, Histogram, InFlight, Moment, Thread};
+use crate::family::{self, Family, Metric, Numbered, OVERFLOW};
+use crate::metric::{Counter, Histogram, InFlight, Moment, Observed, RequestShards, Thread, Ticks};
+use crate::shared::Shared;
 
 /// The families and label settings that all requests of a layer share.
 pub(super) struct Recorder {
@@ -51,12 +51,9 @@ fn stored<M: Metric>(
     values: &[&str],
     is_open: bool,
 ) -> Option<StoredSeries<M>> {
-    let Some(of_recorder) = family(&recorder.families) else { return Some(StoredSeries::None) };
+    let Some(of_recorder) = family(&recorder.families) else { return Some(StoredSeries(None)) };
     let place = if is_open { limited_place(of_recorder, values) } else { of_recorder.known_number(values) };
-    let number = place?;
-    let of_program = if let Shared::Static(recorder) = recorder { family(&recorder.families) } else { None };
-    let series = of_program.and_then(|family| family.numbered(number));
-    Some(series.map_or(StoredSeries::Numbered(number), StoredSeries::Static))
+    Some(StoredSeries(Some(Numbered::of(recorder, |recorder| family(&recorder.families), place?))))
 }
 
 #[inline]
@@ -82,13 +79,26 @@ pub(super) struct Series {
     aborted: [CachedSeries; Aborted::COUNT],
     upgrades: CachedSeries,
     upgrades_open: CachedSeries,
-    by_ending: [OnceLock<EndingSeries>; 8],
+    by_ending: [CachedEnding; 8],
     /// The same series without the families in which an outer layer records a request.
     within: Mutex<Vec<Reduced>>,
 }
 
 /// The excluded families, and the series without them, or `None` if no family is left.
 type Reduced = ([bool; Families::COUNT], Option<Shared<Series>>);
+
+/// The cached series of one ending.
+struct CachedEnding {
+    series: OnceLock<EndingSeries>,
+    /// The shards of the requests that are recorded in two series, a counter and durations, and in nothing else.
+    shards: RequestShards,
+}
+
+impl Default for CachedEnding {
+    fn default() -> Self {
+        Self { series: OnceLock::new(), shards: RequestShards::new() }
+    }
+}
 
 /// The series for one ending, except those of `records_more`.
 #[derive(Clone, Copy)]
@@ -100,14 +110,8 @@ struct EndingSeries {
     opentelemetry: StoredSeries<Histogram>,
 }
 
-/// A series in its family.
-enum StoredSeries<M: 'static> {
-    /// The metric is not recorded.
-    None,
-    /// Of the global registry.
-    Static(&'static M),
-    Numbered(u32),
-}
+/// A series in its family, or `None` if the metric is not recorded.
+struct StoredSeries<M: 'static>(Option<Numbered<M>>);
 
 impl<M> Clone for StoredSeries<M> {
     fn clone(&self) -> Self {
@@ -120,10 +124,32 @@ impl<M> Copy for StoredSeries<M> {}
 impl<M: Metric> StoredSeries<M> {
     #[inline]
     fn get(self, family: Option<&Family<M>>) -> Option<&M> {
-        match self {
-            Self::Static(series) => Some(series),
-            Self::Numbered(number) => family.map(|family| numbered(family, number)),
-            Self::None => None,
+        match self.0? {
+            Numbered::Static(series) => Some(series),
+            Numbered::Number(number) => family.map(|family| numbered(family, number)),
+        }
+    }
+
+    /// Returns the series if it lives until the process exits, with `None` in place of one that is not recorded.
+    #[expect(clippy::option_option, reason = "unknown, or known not to be recorded")]
+    fn lasting(self) -> Option<Option<&'static M>> {
+        match self.0 {
+            None => Some(None),
+            Some(Numbered::Static(series)) => Some(Some(series)),
+            Some(Numbered::Number(_)) => None,
+        }
+    }
+}
+
+impl EndingSeries {
+    /// Creates the shards of a thread, if these requests can be recorded in shards alone.
+    #[cold]
+    fn create_shards(&self, shards: &RequestShards, thread: Thread) {
+        if self.aborted.is_none()
+            && self.opentelemetry.0.is_none()
+            && let (Some(duration), Some(requests)) = (self.duration.lasting(), self.requests.lasting())
+        {
+            shards.create(thread, duration, requests);
         }
     }
 }
@@ -302,20 +328,31 @@ impl Series {
         }
     }
 
-    /// Records a request that is over in the cached series of its ending. Returns `false`, and records nothing, if they
-    /// are not cached or not all that is recorded.
+    /// Records a request that is over in the shards of the thread. Returns `false`, and records nothing, if it has none for
+    /// the ending yet, or if they are not all that is recorded.
     #[inline]
     pub(super) fn record_usual(&self, ending: Ending, start: Moment) -> bool {
         if self.records_more {
             return false;
         }
-        let cached = self.by_ending.iter().map_while(OnceLock::get).find(|series| series.ending == ending);
-        let Some(series) = cached.filter(|series| series.aborted.is_none()) else { return false };
-        self.record_cached(series, start);
+        let mut cached = self.by_ending.iter().map_while(|cached| Some((cached.series.get()?, &cached.shards)));
+        let Some((series, shards)) = cached.find(|(series, _)| series.ending == ending) else { return false };
+        let ticks = start.elapsed();
+        let Some(shards) = shards.existing(Thread::known()) else { return false };
+        match shards.observe(ticks) {
+            Observed::Whole => {}
+            Observed::Carry => shards.carry(),
+            Observed::Nothing => return false,
+        }
+        shards.count();
+        if exemplars::is_installed() {
+            self.record_exemplars(series, ticks);
+        }
         true
     }
 
     /// Records a request that is over.
+    #[inline(never)]
     pub(super) fn record(&self, request: &FinishedRequest<'_>) {
         if self.records_more {
             self.record_more(request);
@@ -324,25 +361,17 @@ impl Series {
             self.record_aborted(aborted, request);
         }
         match self.ending_series(request) {
-            Some(series) => self.record_cached(series, request.start),
+            Some((series, shards)) => self.record_cached(series, shards, request.start.elapsed()),
             None => self.record_uncached(request),
         }
     }
 
-    #[inline]
-    fn record_cached(&self, series: &EndingSeries, start: Moment) {
+    fn record_cached(&self, series: &EndingSeries, shards: &RequestShards, ticks: Ticks) {
         let (families, thread) = (&self.recorder.families, Thread::current());
-        let mut nanos = 0;
         let duration = series.duration.get(families.duration.as_ref());
         let opentelemetry = series.opentelemetry.get(families.opentelemetry.as_ref());
-        if duration.is_some() || opentelemetry.is_some() {
-            nanos = start.elapsed_nanos();
-        }
-        if let Some(duration) = duration {
-            duration.observe_nanos_by(thread, nanos);
-        }
-        if let Some(opentelemetry) = opentelemetry {
-            opentelemetry.observe_nanos(nanos);
+        for histogram in [duration, opentelemetry].into_iter().flatten() {
+            histogram.observe_nanos_by(thread, ticks.nanos());
         }
         if self.records_more {
             self.exit();
@@ -352,7 +381,10 @@ impl Series {
             requests.inc_by_thread(thread);
         }
         if exemplars::is_installed() {
-            self.record_exemplars(series, nanos);
+            self.record_exemplars(series, ticks);
+        }
+        if !self.records_more {
+            series.create_shards(shards, thread);
         }
     }
 
@@ -377,10 +409,10 @@ impl Series {
     /// Attaches the current trace as an exemplar to the series of a recorded request.
     #[cold]
     #[inline(never)]
-    fn record_exemplars(&self, series: &EndingSeries, nanos: u64) {
+    fn record_exemplars(&self, series: &EndingSeries, ticks: Ticks) {
         let Some(exemplar) = exemplars::current() else { return };
         let families = &self.recorder.families;
-        let seconds = nanos as f64 / 1e9;
+        let seconds = ticks.nanos() as f64 / 1e9;
         attach(families.duration.as_ref(), series.duration, seconds, &exemplar);
         attach(families.opentelemetry.as_ref(), series.opentelemetry, seconds, &exemplar);
         attach(families.requests.as_ref(), series.requests, 1.0, &exemplar);
@@ -401,10 +433,10 @@ impl Series {
     }
 
     /// Returns the cached series for this ending, or `None` if an operation counts as an overflow or the cache is full.
-    fn ending_series(&self, request: &FinishedRequest<'_>) -> Option<&EndingSeries> {
+    fn ending_series(&self, request: &FinishedRequest<'_>) -> Option<(&EndingSeries, &RequestShards)> {
         let mut new = None;
         for slot in &self.by_ending {
-            let series = match slot.get() {
+            let series = match slot.series.get() {
                 Some(series) => series,
                 None => {
                     let created = match new {
@@ -412,11 +444,11 @@ impl Series {
                         None => *new.insert(self.create_ending_series(request)?),
                     };
                     // Another thread may have filled this slot meanwhile, for another ending.
-                    slot.get_or_init(|| created)
+                    slot.series.get_or_init(|| created)
                 }
             };
             if series.ending == request.ending {
-                return Some(series);
+                return Some((series, &slot.shards));
             }
         }
         None

@@ -20,7 +20,7 @@ use super::layer::HttpLayer;
 use super::probe::RouteProbe;
 use super::request_body::RequestBody;
 use super::routes::Routes;
-use super::shared::Shared;
+use crate::shared::Shared;
 
 impl HttpLayer {
     /// Adds the layer to all routes of a router and to its fallbacks. Call it after all routes and fallbacks were added:

@@ -16,12 +16,12 @@ use super::mark::Marking;
 use super::recorder::{Recorder, Series};
 #[cfg(feature = "axum")]
 use super::router::nested_prefix;
-use super::shared::Shared;
 use super::skip::SkipRules;
 use crate::contained::contained;
 use crate::family::{OVERFLOW, Table};
 use crate::metric::First;
 use crate::schema::shortened;
+use crate::shared::Shared;
 
 /// The routes of a layer, each with its series by method.
 pub(super) struct Routes {

@@ -10,7 +10,7 @@ use super::body::TrackedBody;
 use super::future::ResponseFuture;
 use super::guard::Guard;
 use super::routes::Routes;
-use super::shared::Shared;
+use crate::shared::Shared;
 
 /// A service that records its requests. Created by [`HttpLayer`](super::HttpLayer).
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use http::header::UPGRADE;
 use http::{Method, Request};
 
 use super::recorder::Series;
-use super::shared::Shared;
+use crate::shared::Shared;
 
 /// A guard that counts an upgraded connection, such as a WebSocket or a `CONNECT` tunnel, in `http_upgrades_open`.
 ///

@@ -17,7 +17,7 @@ impl<T> Shared<T> {
         if is_static { Self::Static(Box::leak(Box::new(value))) } else { Self::Counted(Arc::new(value)) }
     }
 
-    pub(super) const fn is_static(&self) -> bool {
+    pub(crate) const fn is_static(&self) -> bool {
         matches!(self, Self::Static(_))
     }
 }
