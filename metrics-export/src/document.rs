@@ -8,6 +8,8 @@
 //! 1.2 includes (<https://yaml.org/spec/1.2.2/#57-escaped-characters>). A property test reads the output back with a
 //! YAML parser. The YAML serializers for serde are either unmaintained or give no control over quotes and line breaks.
 
+use std::borrow::Cow;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// A value of JSON or YAML.
@@ -19,12 +21,15 @@ pub(crate) enum Node {
     Float(f64),
     Text(String),
     List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+    Map(Vec<(Key, Node)>),
 }
 
+/// A key of a map. Most of them are constant, and are not allocated.
+pub(crate) type Key = Cow<'static, str>;
+
 /// Creates a map that keeps the order of its entries.
-pub(crate) fn map<const N: usize>(entries: [(&str, Node); N]) -> Node {
-    Node::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+pub(crate) fn map<const N: usize>(entries: [(&'static str, Node); N]) -> Node {
+    Node::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
 }
 
 /// Creates a list.
@@ -52,9 +57,9 @@ from! {
 
 impl Node {
     /// Appends an entry to a map.
-    pub(crate) fn with(mut self, key: &str, value: impl Into<Node>) -> Self {
+    pub(crate) fn with(mut self, key: &'static str, value: impl Into<Node>) -> Self {
         if let Self::Map(entries) = &mut self {
-            entries.push((key.to_owned(), value.into()));
+            entries.push((key.into(), value.into()));
         }
         self
     }
@@ -169,7 +174,13 @@ fn line(out: &mut String, value: &impl ToString) {
 }
 
 fn margin(out: &mut String, indent: usize) {
-    out.extend(std::iter::repeat_n(' ', indent));
+    const SPACES: &str = "                                ";
+    let mut rest = indent;
+    while rest > 0 {
+        let spaces = &SPACES[..rest.min(SPACES.len())];
+        out.push_str(spaces);
+        rest -= spaces.len();
+    }
 }
 
 /// Returns `true` for text of several lines that a literal block does not change.
@@ -227,7 +238,7 @@ fn is_plain(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '/')
         && text.chars().all(inner)
         && !text.ends_with(' ')
-        && !words.contains(&text.to_ascii_lowercase().as_str())
+        && !words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -255,9 +266,10 @@ mod tests {
             }
             (Node::Map(written), Yaml::Hash(parsed)) => {
                 written.len() == parsed.len()
-                    && written.iter().zip(parsed).all(|((key, written), (name, parsed))| {
-                        name.as_str() == Some(key.as_str()) && is(written, parsed)
-                    })
+                    && written
+                        .iter()
+                        .zip(parsed)
+                        .all(|((key, written), (name, parsed))| name.as_str() == Some(&**key) && is(written, parsed))
             }
             _ => false,
         }
@@ -277,7 +289,7 @@ mod tests {
             text().prop_map(Node::from),
         ];
         leaf.prop_recursive(4, 40, 5, |inner| {
-            let keys = proptest::collection::btree_map(text(), inner.clone(), 0..4);
+            let keys = proptest::collection::btree_map(text().prop_map(Key::from), inner.clone(), 0..4);
             prop_oneof![
                 proptest::collection::vec(inner, 0..4).prop_map(Node::List),
                 keys.prop_map(|map| Node::Map(map.into_iter().collect())),

@@ -70,6 +70,12 @@ pub(crate) struct Polls<'a> {
 }
 
 impl<'a> Plan<'a> {
+    /// Returns `true` if nothing of a call is evaluated at run time except the outcome, by the type of the returned value.
+    pub(crate) fn is_plain(&self) -> bool {
+        let is_literal = |label: &PlannedLabel<'_>| matches!(label.source, LabelSource::Literal(_));
+        self.labels.iter().all(is_literal) && self.value.is_none() && self.decide.is_none()
+    }
+
     /// Returns the types that a label can have: none if no item can name them, several if `cfg` selects one.
     pub(crate) fn types_of(&self, label: &PlannedLabel<'a>) -> Vec<LabelType<'a>> {
         let signature = &self.function.signature;

@@ -33,8 +33,8 @@ pub use crate::instrument::metrics_mod::{DeclaredMetric, MetricSite};
 pub use crate::instrument::observed_metric::{DeclaredObserved, ObservedCounter, ObservedGauge};
 pub use crate::instrument::site::{Site, SiteLabel, SiteValue};
 pub use crate::instrument::{
-    Call, Callsite, Declare, Polls, enabled, in_place, polled, recorded, recorded_as, recorded_from, run, time, timed,
-    unreachable,
+    Call, Callsite, Declare, Polls, enabled, in_place, polled, recorded, recorded_as, recorded_from, recorded_plain,
+    run, time, timed, unreachable,
 };
 pub use crate::metric::{Counter, Gauge, Histogram, InFlight};
 pub use crate::schema::label::{

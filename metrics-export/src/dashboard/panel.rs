@@ -216,14 +216,14 @@ impl Panel {
 
     fn transformations(&self) -> Vec<Node> {
         let transformation = |id: &str, options| map([("id", id.into()), ("options", options)]);
-        let excluded = |name: &str| (name.to_owned(), true.into());
+        let excluded = |name: &'static str| (name.into(), true.into());
         if self.columns.is_empty() {
             let excluded = Node::Map(["Time", "Value"].map(excluded).to_vec());
             return vec![transformation("organize", map([("excludeByName", excluded)]))];
         }
         let renamed = self.columns.iter().enumerate().map(|(i, column)| {
             let value = format!("Value #{}", letter(i));
-            (value, column.title.into())
+            (value.into(), column.title.into())
         });
         let organized =
             [("excludeByName", Node::Map(vec![excluded("Time")])), ("renameByName", Node::Map(renamed.collect()))];
@@ -383,7 +383,7 @@ fn breaker_states() -> Node {
     let options = states.iter().enumerate().map(|(value, (text, color))| {
         let index = Node::Int(i64::try_from(value).unwrap_or_default());
         let state = map([("text", (*text).into()), ("color", (*color).into()), ("index", index)]);
-        (value.to_string(), state)
+        (value.to_string().into(), state)
     });
     list([map([("type", "value".into()), ("options", Node::Map(options.collect()))])])
 }

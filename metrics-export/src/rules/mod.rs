@@ -24,7 +24,7 @@ mod settings;
 
 use std::time::Duration;
 
-use crate::document::{Node, list, map};
+use crate::document::{Key, Node, list, map};
 use crate::histograms::Histograms;
 use crate::metric::Metric;
 use crate::model::Model;
@@ -153,7 +153,7 @@ impl Rule {
 
     fn node(&self) -> Node {
         let mut labels: Vec<_> =
-            self.labels.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+            self.labels.iter().map(|(name, value)| (Key::from(name.clone()), value.as_str().into())).collect();
         let Some(alert) = &self.alert else {
             let record = map([("record", self.name.as_str().into()), ("expr", self.expr.to_string().into())]);
             return if labels.is_empty() { record } else { record.with("labels", Node::Map(labels)) };
@@ -163,7 +163,7 @@ impl Rule {
         if !holds.is_empty() {
             node = node.with("for", holds);
         }
-        labels.insert(0, ("severity".to_owned(), alert.tuning.severity.as_str().into()));
+        labels.insert(0, ("severity".into(), alert.tuning.severity.as_str().into()));
         let Text { summary, description, runbook } = &alert.text;
         let annotations = [("summary", summary), ("description", description), ("runbook", runbook)];
         let annotations = map(annotations.map(|(name, text)| (name, text.as_str().into())));

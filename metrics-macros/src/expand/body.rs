@@ -35,7 +35,7 @@ pub(crate) fn future_of_body(function: &Function, bind: &TokenStream, private: &
 /// Returns the future that another attribute of this crate has generated, if the body only awaits it. So several
 /// attributes add one future each, and store parameters once.
 fn awaited_future(body: &Group) -> Option<TokenStream> {
-    let generated = ["recorded", "recorded_from", "polled", "behind_breaker"];
+    let generated = ["recorded", "recorded_from", "recorded_plain", "polled", "behind_breaker"];
     let tokens: Vec<_> = body.stream().into_iter().collect();
     let [TokenTree::Ident(returns), future @ .., TokenTree::Punct(_), TokenTree::Ident(awaits), TokenTree::Punct(_)] =
         &*tokens

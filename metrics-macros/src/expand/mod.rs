@@ -18,7 +18,8 @@ use parameters::Parameters;
 use polls::polled;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
-use returned::{finish, settled_check};
+use returned::{finish, outcome_by_type, settled_check};
+use site::statics;
 use syn::{ReturnType, Signature};
 
 use crate::crate_path;
@@ -33,10 +34,10 @@ use crate::tokens::{call_over, generate, generate_at, generated_at, relocated, s
 /// async fn f(a: A) -> R { BODY }
 ///
 /// fn f(a: A) -> impl Future<Output = R> {
-///     return recorded(
+///     return recorded_plain(
 ///         async move { if false { return unreachable::<R>() } let a = a; BODY },
-///         move || { listed! { callsite __CALLSITE = .. } __CALLSITE.enter() },
-///         move |returned, call| if call.is_active() { call.returned(Probe(&returned).outcome()) },
+///         { listed! { callsite __CALLSITE = .. } &__CALLSITE },
+///         |returned| Probe(returned).outcome(),
 ///     );
 /// }
 /// ```
@@ -57,9 +58,17 @@ pub(crate) fn expand(plan: &Plan<'_>) -> TokenStream {
     let Parameters { signature, bind } = Parameters::of(function, &entry_tokens(plan));
     match &plan.shape {
         Shape::Async { stays_async } => {
-            let finish = finish(plan, &private, &call, &generate!(*#returned));
             let future = future_of_body(function, &bind, &private);
-            let recorded = record_body(plan, &private, &future, &generate!(move |#returned, #call| { #finish }));
+            let recorded = if plan.is_plain() {
+                let statics = statics(plan, &private);
+                let outcome = outcome_by_type(&private, &returned.to_token_stream());
+                let recorded =
+                    generate!(#private::recorded_plain(#future, { #statics &__CALLSITE }, |#returned| #outcome));
+                polled(plan, &private, recorded)
+            } else {
+                let finish = finish(plan, &private, &call, &generate!(*#returned));
+                record_body(plan, &private, &future, &generate!(move |#returned, #call| { #finish }))
+            };
             if *stays_async {
                 function.with(&signature, &generate!(return #recorded.await;))
             } else {

@@ -20,12 +20,7 @@ pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, retur
     let label_lints = closure_lints(has_labels);
     let decided = match plan.decide {
         Some((expr, wanted)) => call_over(expr, &generate!(#private::decided), generate!(&#returned, #expr, #wanted)),
-        None => generate! {
-            {
-                use #private::OutcomeOf as _;
-                (&&&&&&#private::Probe(&#returned)).outcome()
-            }
-        },
+        None => outcome_by_type(private, &generate!(&#returned)),
     };
     if plan.value.is_none() && !has_labels {
         return generate! {
@@ -83,6 +78,16 @@ pub(super) fn finish(plan: &Plan<'_>, private: &TokenStream, call: &Ident, retur
             let value = #value;
             #label_lints
             #call.finish(#outcome, value, &[#(#labels),*]);
+        }
+    }
+}
+
+/// Returns a block for the outcome of the returned value, by its type. `reference` is a reference to the value.
+pub(super) fn outcome_by_type(private: &TokenStream, reference: &TokenStream) -> TokenStream {
+    generate! {
+        {
+            use #private::OutcomeOf as _;
+            (&&&&&&#private::Probe(#reference)).outcome()
         }
     }
 }

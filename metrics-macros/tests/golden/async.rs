@@ -7,7 +7,7 @@ fn answer(
     question: String,
     retries: u8,
 ) -> impl ::core::future::Future<Output = Result<String, Error>> {
-    return ::metrics_runtime::__private::recorded(
+    return ::metrics_runtime::__private::recorded_plain(
         async move {
             if false {
                 return ::metrics_runtime::__private::unreachable::<
@@ -22,22 +22,18 @@ fn answer(
                 () => ask(question, retries).await,
             }
         },
-        move || {
+        {
             ::metrics_runtime::__private::listed! {
                 callsite __CALLSITE =
                 ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
                 ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
                 ::core::line!(), ::core::module_path!(), "answer"))
             }
-            __CALLSITE.enter()
+            &__CALLSITE
         },
-        move |returned, call| {
-            if call.is_active() {
-                call.returned({
-                    use ::metrics_runtime::__private::OutcomeOf as _;
-                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
-                });
-            }
+        |returned| {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(returned)).outcome()
         },
     );
 }
@@ -47,7 +43,7 @@ async fn tick() {
 }
 #[cfg(not(doc))]
 fn tick() -> impl ::core::future::Future<Output = ()> {
-    return ::metrics_runtime::__private::recorded(
+    return ::metrics_runtime::__private::recorded_plain(
         async move {
             if false {
                 return;
@@ -58,22 +54,18 @@ fn tick() -> impl ::core::future::Future<Output = ()> {
                 }
             }
         },
-        move || {
+        {
             ::metrics_runtime::__private::listed! {
                 callsite __CALLSITE =
                 ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
                 ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
                 ::core::line!(), ::core::module_path!(), "tick"))
             }
-            __CALLSITE.enter()
+            &__CALLSITE
         },
-        move |returned, call| {
-            if call.is_active() {
-                call.returned({
-                    use ::metrics_runtime::__private::OutcomeOf as _;
-                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
-                });
-            }
+        |returned| {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(returned)).outcome()
         },
     );
 }

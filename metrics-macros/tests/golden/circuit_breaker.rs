@@ -232,7 +232,7 @@ async fn stacked() -> Result<u8, Error> {
             {
                 ::core::result::Result::Ok(permit) => {
                     ::metrics_runtime::__private::Asked::Admitted(
-                        ::metrics_runtime::__private::recorded(
+                        ::metrics_runtime::__private::recorded_plain(
                             async move {
                                 if false {
                                     return ::metrics_runtime::__private::unreachable::<
@@ -243,7 +243,7 @@ async fn stacked() -> Result<u8, Error> {
                                     () => Ok(1),
                                 }
                             },
-                            move || {
+                            {
                                 const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
                                     name: ::core::option::Option::Some("stacked_total"),
                                     ..::metrics_runtime::__private::Site::new(
@@ -261,16 +261,12 @@ async fn stacked() -> Result<u8, Error> {
                                     callsite __CALLSITE =
                                     ::metrics_runtime::__private::Callsite::new(__SITE)
                                 }
-                                __CALLSITE.enter()
+                                &__CALLSITE
                             },
-                            move |returned, call| {
-                                if call.is_active() {
-                                    call.returned({
-                                        use ::metrics_runtime::__private::OutcomeOf as _;
-                                        (&&&&&&::metrics_runtime::__private::Probe(&*returned))
-                                            .outcome()
-                                    });
-                                }
+                            |returned| {
+                                use ::metrics_runtime::__private::OutcomeOf as _;
+                                (&&&&&&::metrics_runtime::__private::Probe(returned))
+                                    .outcome()
                             },
                         ),
                         permit,

@@ -6,7 +6,7 @@ async fn short() {
 #[cfg(not(doc))]
 fn short() -> impl ::core::future::Future<Output = ()> {
     return ::metrics_runtime::__private::polled(
-        ::metrics_runtime::__private::recorded(
+        ::metrics_runtime::__private::recorded_plain(
             async move {
                 if false {
                     return;
@@ -15,22 +15,18 @@ fn short() -> impl ::core::future::Future<Output = ()> {
                     () => {}
                 }
             },
-            move || {
+            {
                 ::metrics_runtime::__private::listed! {
                     callsite __CALLSITE =
                     ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
                     ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
                     ::core::line!(), ::core::module_path!(), "short"))
                 }
-                __CALLSITE.enter()
+                &__CALLSITE
             },
-            move |returned, call| {
-                if call.is_active() {
-                    call.returned({
-                        use ::metrics_runtime::__private::OutcomeOf as _;
-                        (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
-                    });
-                }
+            |returned| {
+                use ::metrics_runtime::__private::OutcomeOf as _;
+                (&&&&&&::metrics_runtime::__private::Probe(returned)).outcome()
             },
         ),
         {
@@ -194,7 +190,7 @@ impl Store {
     #[cfg(not(doc))]
     fn get(&self) -> impl ::core::future::Future<Output = ()> {
         return ::metrics_runtime::__private::polled(
-            ::metrics_runtime::__private::recorded(
+            ::metrics_runtime::__private::recorded_plain(
                 async move {
                     if false {
                         return;
@@ -204,7 +200,7 @@ impl Store {
                         () => {}
                     }
                 },
-                move || {
+                {
                     ::metrics_runtime::__private::listed! {
                         callsite __CALLSITE =
                         ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site
@@ -212,16 +208,11 @@ impl Store {
                         ::metrics_runtime::__private::preset::TRACK, ::core::file!(),
                         ::core::line!(), ::core::module_path!(), "Store::get") })
                     }
-                    __CALLSITE.enter()
+                    &__CALLSITE
                 },
-                move |returned, call| {
-                    if call.is_active() {
-                        call.returned({
-                            use ::metrics_runtime::__private::OutcomeOf as _;
-                            (&&&&&&::metrics_runtime::__private::Probe(&*returned))
-                                .outcome()
-                        });
-                    }
+                |returned| {
+                    use ::metrics_runtime::__private::OutcomeOf as _;
+                    (&&&&&&::metrics_runtime::__private::Probe(returned)).outcome()
                 },
             ),
             {

@@ -352,7 +352,7 @@ async fn generate(prompt: &str) -> Result<Completion, Error> {
 fn generate(
     prompt: &str,
 ) -> impl ::core::future::Future<Output = Result<Completion, Error>> {
-    return ::metrics_runtime::__private::recorded(
+    return ::metrics_runtime::__private::recorded_plain(
         async move {
             if false {
                 return ::metrics_runtime::__private::unreachable::<
@@ -365,22 +365,18 @@ fn generate(
                 () => complete(prompt).await,
             }
         },
-        move || {
+        {
             ::metrics_runtime::__private::listed! {
                 callsite __CALLSITE =
                 ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
                 ::metrics_runtime::__private::preset::RYOT, ::core::file!(),
                 ::core::line!(), ::core::module_path!(), "generate"))
             }
-            __CALLSITE.enter()
+            &__CALLSITE
         },
-        move |returned, call| {
-            if call.is_active() {
-                call.returned({
-                    use ::metrics_runtime::__private::OutcomeOf as _;
-                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
-                });
-            }
+        |returned| {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(returned)).outcome()
         },
     );
 }
@@ -575,7 +571,7 @@ async fn store(key: &str) -> Result<(), Error> {
 }
 #[cfg(not(doc))]
 fn store(key: &str) -> impl ::core::future::Future<Output = Result<(), Error>> {
-    return ::metrics_runtime::__private::recorded(
+    return ::metrics_runtime::__private::recorded_plain(
         async move {
             if false {
                 return ::metrics_runtime::__private::unreachable::<Result<(), Error>>();
@@ -586,7 +582,7 @@ fn store(key: &str) -> impl ::core::future::Future<Output = Result<(), Error>> {
                 () => write(key).await,
             }
         },
-        move || {
+        {
             const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
                 labels: &[
                     ::metrics_runtime::__private::SiteLabel {
@@ -609,15 +605,11 @@ fn store(key: &str) -> impl ::core::future::Future<Output = Result<(), Error>> {
             ::metrics_runtime::__private::listed! {
                 callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
             }
-            __CALLSITE.enter()
+            &__CALLSITE
         },
-        move |returned, call| {
-            if call.is_active() {
-                call.returned({
-                    use ::metrics_runtime::__private::OutcomeOf as _;
-                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
-                });
-            }
+        |returned| {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(returned)).outcome()
         },
     );
 }

@@ -6,8 +6,8 @@ async fn ask(question: &str) -> u8 {
 #[cfg(not(doc))]
 #[inline]
 fn ask(question: &str) -> impl ::core::future::Future<Output = u8> {
-    return ::metrics_runtime::__private::recorded(
-        ::metrics_runtime::__private::recorded(
+    return ::metrics_runtime::__private::recorded_plain(
+        ::metrics_runtime::__private::recorded_plain(
             async move {
                 if false {
                     return ::metrics_runtime::__private::unreachable::<u8>();
@@ -18,25 +18,21 @@ fn ask(question: &str) -> impl ::core::future::Future<Output = u8> {
                     () => 1,
                 }
             },
-            move || {
+            {
                 ::metrics_runtime::__private::listed! {
                     callsite __CALLSITE =
                     ::metrics_runtime::__private::Callsite::new(::metrics_runtime::__private::Site::new(&
                     ::metrics_runtime::__private::preset::RYOT, ::core::file!(),
                     ::core::line!(), ::core::module_path!(), "ask"))
                 }
-                __CALLSITE.enter()
+                &__CALLSITE
             },
-            move |returned, call| {
-                if call.is_active() {
-                    call.returned({
-                        use ::metrics_runtime::__private::OutcomeOf as _;
-                        (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
-                    });
-                }
+            |returned| {
+                use ::metrics_runtime::__private::OutcomeOf as _;
+                (&&&&&&::metrics_runtime::__private::Probe(returned)).outcome()
             },
         ),
-        move || {
+        {
             const __SITE: ::metrics_runtime::__private::Site = ::metrics_runtime::__private::Site {
                 name: ::core::option::Option::Some("questions_total"),
                 ..::metrics_runtime::__private::Site::new(
@@ -51,15 +47,11 @@ fn ask(question: &str) -> impl ::core::future::Future<Output = u8> {
             ::metrics_runtime::__private::listed! {
                 callsite __CALLSITE = ::metrics_runtime::__private::Callsite::new(__SITE)
             }
-            __CALLSITE.enter()
+            &__CALLSITE
         },
-        move |returned, call| {
-            if call.is_active() {
-                call.returned({
-                    use ::metrics_runtime::__private::OutcomeOf as _;
-                    (&&&&&&::metrics_runtime::__private::Probe(&*returned)).outcome()
-                });
-            }
+        |returned| {
+            use ::metrics_runtime::__private::OutcomeOf as _;
+            (&&&&&&::metrics_runtime::__private::Probe(returned)).outcome()
         },
     );
 }

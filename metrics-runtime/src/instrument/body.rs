@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use super::callsite::Callsite;
 use super::guard::{Call, Handle};
+use crate::schema::Outcome;
 
 /// Runs a synchronous body. The bound makes the closure an `FnOnce`, which may move out of its captures.
 #[inline]
@@ -21,6 +23,70 @@ pub fn run<R>(body: impl FnOnce() -> R) -> R {
 #[must_use]
 pub fn unreachable<T>() -> T {
     unreachable!("generated code uses only the type")
+}
+
+pin_project_lite::pin_project! {
+    /// The future of a function without labels that are evaluated at run time. The call is recorded from the first poll on.
+    ///
+    /// A type of its own, with few parameters and bounds: each of them costs compile time for every function.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct RecordedPlain<F, O> {
+        #[pin]
+        body: F,
+        state: State,
+        outcome_of: O,
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not polled yet.
+    Unstarted(&'static Callsite),
+    Started(Call),
+}
+
+/// Attaches a future to a call that starts at the first poll. `outcome_of` returns the outcome of the output.
+#[inline]
+pub fn recorded_plain<F, O>(future: F, callsite: &'static Callsite, outcome_of: O) -> RecordedPlain<F, O>
+where
+    F: Future,
+    O: Fn(&F::Output) -> Outcome,
+{
+    RecordedPlain { body: future, state: State::Unstarted(callsite), outcome_of }
+}
+
+impl<F, O> Future for RecordedPlain<F, O>
+where
+    F: Future,
+    O: Fn(&F::Output) -> Outcome,
+{
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let call = this.state.started();
+        let returned = ready!(call.poll(this.body, cx));
+        if call.is_active() {
+            call.returned((this.outcome_of)(&returned));
+        }
+        Poll::Ready(returned)
+    }
+}
+
+impl State {
+    /// Starts the call at the first poll, and returns it.
+    #[inline]
+    fn started(&mut self) -> &mut Call {
+        if let Self::Unstarted(callsite) = *self {
+            *self = Self::Started(callsite.enter());
+        }
+        match self {
+            Self::Started(call) => call,
+            Self::Unstarted(_) => unreachable!("the call has just started"),
+        }
+    }
 }
 
 pin_project_lite::pin_project! {

@@ -1,9 +1,11 @@
 //! The static call site of an annotated function.
 
+use std::panic::RefUnwindSafe;
 use std::sync::OnceLock;
 
 use super::catalog::{registry_of, warn_incomplete};
 use super::declaration::{Declaration, Declare};
+use super::erased::Erased;
 use super::families::SiteFamilies;
 use super::guard::Call;
 use super::series::{FoundSeries, Series};
@@ -18,22 +20,24 @@ use crate::scope::{self, PerScope};
 #[derive(Debug)]
 pub struct Callsite {
     site: Site,
-    /// Boxed, so that a call site takes little space in the data section of the program.
-    families: OnceLock<Box<SiteFamilies>>,
+    families: OnceLock<Erased<SiteFamilies>>,
     /// The series of a call site that has no labels evaluated before the body.
     unlabelled: OnceLock<Series>,
+    /// The series of a call site with such labels, by the ordinal of the tuple of their values; empty if a label is
+    /// unbounded or there are too many combinations. Here, so that a call does not look at the families.
+    by_ordinal: OnceLock<Box<[Series]>>,
 }
 
 impl Callsite {
     /// Creates a call site. Its families are registered when the registry is built.
     #[must_use]
     pub const fn new(site: Site) -> Self {
-        Self { site, families: OnceLock::new(), unlabelled: OnceLock::new() }
+        Self { site, families: OnceLock::new(), unlabelled: OnceLock::new(), by_ordinal: OnceLock::new() }
     }
 
     fn families(&'static self) -> &'static SiteFamilies {
         match self.families.get() {
-            Some(families) => families,
+            Some(families) => families.get(),
             None => self.resolve_families(),
         }
     }
@@ -46,7 +50,12 @@ impl Callsite {
         if self.families.get().is_none() {
             warn_incomplete(self.site.source);
         }
-        self.families.get_or_init(|| Box::new(SiteFamilies::new(&self.site, registry)))
+        self.families_of(registry)
+    }
+
+    fn families_of(&self, registry: &Registry) -> &'static SiteFamilies {
+        // A call site is never dropped.
+        self.families.get_or_init(|| Erased::new(Box::leak(Box::new(SiteFamilies::new(&self.site, registry))))).get()
     }
 
     /// Starts a call of a function that has no labels evaluated before the body.
@@ -86,7 +95,17 @@ impl Callsite {
 
     #[inline(never)]
     fn series_of(&'static self, ordinal: Ordinal) -> Option<&'static Series> {
-        scope::current(self).families().bounded(ordinal)
+        let this = scope::current(self);
+        ordinal.among(match this.by_ordinal.get() {
+            Some(all) => all,
+            None => this.resolve_by_ordinal(),
+        })
+    }
+
+    #[cold]
+    fn resolve_by_ordinal(&'static self) -> &'static [Series] {
+        let families = self.families();
+        self.by_ordinal.get_or_init(|| families.all_bounded())
     }
 
     /// Returns the series that a closure of generated code finds. If an expression of a label panics, returns the series
@@ -101,6 +120,9 @@ impl Callsite {
         scope::current(self).families().entered(values)
     }
 }
+
+// As for `Series`.
+impl RefUnwindSafe for Callsite {}
 
 impl PerScope for Callsite {
     fn fresh(&self) -> Self {
@@ -129,7 +151,7 @@ impl Declare for Callsite {
 
     fn declare(&'static self, registry: &Registry) {
         let this = scope::current(self);
-        let families = this.families.get_or_init(|| Box::new(SiteFamilies::new(&self.site, registry)));
+        let families = this.families_of(registry);
         let source = self.site.source;
         families.calls.iter().for_each(|family| family.declare(registry, source));
         families.duration.iter().for_each(|family| family.declare(registry, source));

@@ -10,7 +10,7 @@ use crate::family::{AnyFamily, Family, KNOWN_SERIES_LIMIT, Metric, OVERFLOW, Rem
 use crate::metric::{Counter, Histogram, InFlight};
 use crate::registry::{Registry, RegistryError};
 use crate::schema::label::INVALID;
-use crate::schema::{OpenLabels, Ordinal, Outcome, Source, each_tuple, shortened};
+use crate::schema::{OpenLabels, Outcome, Source, each_tuple, shortened};
 
 /// The families of one call site, and the series that its calls have used.
 #[derive(Debug)]
@@ -26,9 +26,6 @@ pub(super) struct SiteFamilies {
     pub(super) entry_labels: Vec<&'static str>,
     entry_values: Vec<Vec<&'static str>>,
     pub(super) all_labels: Vec<&'static str>,
-    /// The series by the ordinal of the tuple of entry values (the values of labels evaluated before the body); empty
-    /// if a label is unbounded or there are too many combinations.
-    by_ordinal: OnceLock<Box<[Series]>>,
     /// The entry labels whose values are not known.
     open_entries: OpenLabels,
     /// The labels whose values are not known, in the order of `all_labels`.
@@ -200,7 +197,6 @@ impl SiteFamilies {
             entry_labels,
             entry_values: site.entry_values(),
             all_labels,
-            by_ordinal: OnceLock::new(),
             open_entries,
             open_labels,
             open_to_counter: OpenLabels::NONE,
@@ -230,13 +226,9 @@ impl SiteFamilies {
             || has(self.in_flight.as_ref(), label, entries)
     }
 
-    /// Returns the series for the ordinal of the entry values, or `None` if there are too many combinations.
-    pub(super) fn bounded(&'static self, ordinal: Ordinal) -> Option<&'static Series> {
-        ordinal.among(self.by_ordinal.get_or_init(|| self.all_bounded()))
-    }
-
-    #[cold]
-    fn all_bounded(&'static self) -> Box<[Series]> {
+    /// Creates the series of all tuples of entry values (the values of labels evaluated before the body), in the order of
+    /// their ordinals. Creates none if a label is unbounded or there are too many combinations.
+    pub(super) fn all_bounded(&'static self) -> Box<[Series]> {
         let mut all = Vec::new();
         each_tuple(&self.entry_values, ORDINALS, &mut |tuple| all.push(Series::kept(self, tuple)));
         all.into_boxed_slice()

@@ -14,6 +14,7 @@ mod callsite;
 pub(crate) mod catalog;
 mod declaration;
 pub(crate) mod durations;
+mod erased;
 mod families;
 mod guard;
 pub(crate) mod metrics_mod;
@@ -27,7 +28,7 @@ pub(crate) mod site;
 mod switch;
 mod time;
 
-pub use body::{recorded, recorded_as, recorded_from, run, unreachable};
+pub use body::{recorded, recorded_as, recorded_from, recorded_plain, run, unreachable};
 pub use callsite::Callsite;
 pub use catalog::catalog;
 pub use declaration::{Declaration, Declare};

@@ -5,6 +5,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use super::erased::Erased;
 use super::families::{SiteFamilies, SiteFamily};
 use super::recent::OwnEntry;
 use crate::exemplars::{self, Exemplar};
@@ -15,7 +16,7 @@ use crate::schema::Outcome;
 /// The series of one set of label values, in all families of a call site.
 #[derive(Debug)]
 pub struct Series {
-    families: &'static SiteFamilies,
+    families: Erased<SiteFamilies>,
     /// `true` if durations are recorded, and nothing else is done at the start and the end of a call. Two flags, since
     /// the compiler tests two values of one number with more instructions.
     only_timed: bool,
@@ -120,7 +121,7 @@ impl Series {
     /// Creates the series of values that the program bounds, or of those beyond the limit.
     pub(super) fn kept(families: &'static SiteFamilies, values: &[&str]) -> Self {
         Self {
-            families,
+            families: Erased::new(families),
             only_timed: families.duration.is_some() && families.in_flight.is_none(),
             counts_in_flight: families.in_flight.is_some(),
             values: values.iter().map(|value| Box::from(*value)).collect(),
@@ -138,7 +139,7 @@ impl Series {
     /// Returns `true` if these are the series of these values at this call site.
     #[inline]
     pub(super) fn is_of(&self, families: &SiteFamilies, values: &[&str]) -> bool {
-        std::ptr::eq(self.families, families)
+        self.families.is(families)
             && self.values.len() == values.len()
             // An empty box has no address, and comparing nothing at no address takes 50 ns on some processors.
             && self.values.iter().zip(values).all(|(own, value)| own.len() == value.len() && (own.is_empty() || **own == **value))
@@ -189,7 +190,7 @@ impl Series {
     #[inline(never)]
     fn start_in_flight(&self) -> Moment {
         self.enter_gauge();
-        if self.families.duration.is_some() { Moment::now() } else { Moment::ZERO }
+        if self.families.get().duration.is_some() { Moment::now() } else { Moment::ZERO }
     }
 
     fn enter_gauge(&self) {
@@ -197,7 +198,8 @@ impl Series {
             Some(entered) => entered.as_ref(),
             None => self.resolve_gauge(),
         };
-        if let (Some(site_family), Some(EnteredGauge { gauge, overflows })) = (&self.families.in_flight, entered) {
+        if let (Some(site_family), Some(EnteredGauge { gauge, overflows })) = (&self.families.get().in_flight, entered)
+        {
             if *overflows {
                 site_family.family.count_overflow();
             }
@@ -209,7 +211,7 @@ impl Series {
     #[cold]
     fn resolve_gauge(&self) -> Option<&EnteredGauge> {
         let entered = self.in_flight.get_or_init(|| {
-            let (gauge, overflows) = self.look_up(self.families.in_flight.as_ref()?, Outcome::Success);
+            let (gauge, overflows) = self.look_up(self.families.get().in_flight.as_ref()?, Outcome::Success);
             Some(EnteredGauge { gauge, overflows })
         });
         self.checked.demand();
@@ -280,7 +282,7 @@ impl Series {
     /// No longer counts the call as in flight, and returns its duration, or zero if the call is not timed.
     #[inline(never)]
     fn leave(&self, start: Moment) -> Ticks {
-        let ticks = if self.families.duration.is_some() { start.elapsed() } else { Ticks::ZERO };
+        let ticks = if self.families.get().duration.is_some() { start.elapsed() } else { Ticks::ZERO };
         if let Some(Some(entered)) = self.in_flight.get() {
             entered.gauge.exit();
         }
@@ -302,7 +304,7 @@ impl Series {
     /// Not inlined, so that calls without values of the result do not reserve stack space for them.
     #[inline(never)]
     fn record_returned(&self, outcome: Outcome, ticks: Ticks, value: Option<f64>, returned: &[&str]) {
-        self.families.returned(&self.values, returned).record(outcome, ticks, value);
+        self.families.get().returned(&self.values, returned).record(outcome, ticks, value);
     }
 
     /// Records a call in these series.
@@ -361,7 +363,7 @@ impl Series {
     /// calls do not pay for it.
     #[cold]
     fn record_cancelled(&self, ticks: Ticks) {
-        let families = self.families;
+        let families = self.families.get();
         if let Some(overdue) = &families.overdue
             && ticks.nanos() as f64 / 1e9 > families.promised
         {
@@ -401,7 +403,7 @@ impl Series {
             }
         }
         let Some(exemplar) = exemplars::current() else { return };
-        let families = self.families;
+        let families = self.families.get();
         if outcome != Outcome::Cancelled {
             keep(families.duration.as_ref(), &self.duration, ticks.nanos() as f64 / 1e9, &exemplar);
         }
@@ -432,7 +434,7 @@ impl Series {
     ) -> Option<&'s M> {
         match cached.get() {
             Some(series) => series.as_deref(),
-            None => self.resolve(cached, site_family(self.families).as_ref(), outcome),
+            None => self.resolve(cached, site_family(self.families.get()).as_ref(), outcome),
         }
     }
 
@@ -453,7 +455,7 @@ impl Series {
             (series, _) => series,
         };
         // The program bounds the number of series without run-time labels, so their shards are allocated at once.
-        if self.families.all_labels.is_empty() {
+        if self.families.get().all_labels.is_empty() {
             series.spread();
         }
         let cached = cached.get_or_init(|| Some(series)).as_deref();
@@ -463,6 +465,6 @@ impl Series {
 
     /// Looks up the series by its label values. Returns `true` with an overflow series.
     fn look_up<M: Metric>(&self, site_family: &SiteFamily<M>, outcome: Outcome) -> (StoredSeries<M>, bool) {
-        site_family.find(&self.values, self.families.entry_labels.len(), outcome)
+        site_family.find(&self.values, self.families.get().entry_labels.len(), outcome)
     }
 }
