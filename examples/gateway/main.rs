@@ -71,6 +71,7 @@ async fn gateway(args: Args) -> Result<(), Box<dyn Error>> {
         .namespace("gateway")
         .info("app", [("version", env!("CARGO_PKG_VERSION"))])
         .process()
+        .runtime_canary()
         .http(Http::none())
         .client(Client::new().buckets(service::SECONDS))
         .listen_on((Ipv4Addr::LOCALHOST, METRICS_PORT))

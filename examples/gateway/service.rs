@@ -105,6 +105,7 @@ impl Gateway {
     #[track(
         name = "completions",
         in_flight,
+        polls,
         buckets = SECONDS,
         objective(success = 99.0, latency("10s", 95.0)),
     )]
