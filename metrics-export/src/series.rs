@@ -54,7 +54,7 @@ pub(crate) fn worst_case(metric: &Metric) -> WorstCase {
 }
 
 /// Returns the worst case of a part of the label sets of a metric. The limit of series does not apply to the routes of
-/// HTTP requests, the methods of gRPC and the names of upstreams.
+/// HTTP requests, the methods of gRPC, and the names of upstreams and runtimes.
 pub(crate) fn label_sets(metric: &Metric, view: &View<'_>) -> WorstCase {
     let labels: Vec<_> = view.labels(metric).collect();
     if labels.is_empty() && metric.kind != MetricKind::Summary {
@@ -76,7 +76,8 @@ pub(crate) fn label_sets(metric: &Metric, view: &View<'_>) -> WorstCase {
             if has(Role::Http, ROUTE_LABELS)
                 || has(Role::Upstream, &[UPSTREAM])
                 || has(Role::Grpc, METHOD_OF_GRPC)
-                || has(Role::GrpcClient, METHOD_OF_GRPC) =>
+                || has(Role::GrpcClient, METHOD_OF_GRPC)
+                || has(Role::Process, &["runtime"]) =>
         {
             WorstCase::Each(1, labels.iter().map(|label| label.name.clone()).collect())
         }
