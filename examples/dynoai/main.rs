@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use examples::body::BodyLimits;
 use examples::env;
 use examples::run::{Args, Cli, run};
-use examples::serve::{listen, serve, serve_metrics};
+use examples::serve::{listen, serve, serve_metrics, with_live_page};
 use metrics_runtime::{Http, Metrics};
 
 const CLI: Cli = Cli {
@@ -48,12 +48,13 @@ async fn dynoai(args: Args) -> Result<(), Box<dyn Error>> {
         )
         .from_env()?
         .install()?;
-    if let Some(command) = args.metrics {
+    if let Some(command) = &args.metrics {
         return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
     }
     let _page = serve_metrics(&metrics).await?;
     let app = metrics.instrument(app::router(&BodyLimits::new(patience)))?;
     let listener = listen(args.listen).await?;
-    serve(listener, app, patience).await?;
+    let (app, live) = with_live_page(&metrics, app, listener.local_addr()?, &args)?;
+    serve(listener, app, patience, live).await?;
     Ok(())
 }

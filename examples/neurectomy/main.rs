@@ -23,7 +23,7 @@ use std::time::Duration;
 use examples::body::BodyLimits;
 use examples::log;
 use examples::run::{Args, Cli, run};
-use examples::serve::{listen, serve, serve_metrics};
+use examples::serve::{listen, serve, serve_metrics, with_live_page};
 use metrics_runtime::circuit_breaker::CircuitBreaker;
 use metrics_runtime::{Metrics, Objective};
 
@@ -64,7 +64,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     let ryot_breaker = CircuitBreaker::register("ryot", config.ryot_breaker)?;
     let ryot_requests = metrics.client_layer("ryot")?;
     let vault_breaker = CircuitBreaker::register("sigmavault", sigmavault::BREAKER)?;
-    if let Some(command) = args.metrics {
+    if let Some(command) = &args.metrics {
         return Ok(command.run(&metrics, &mut std::io::stdout().lock())?);
     }
     let listener = listen(args.listen).await?;
@@ -83,6 +83,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     });
     let page = serve_metrics(&metrics).await?;
     let router = metrics.instrument(app::router(Arc::clone(&app), &BodyLimits::new(config.patience)))?;
+    let (router, live) = with_live_page(&metrics, router, address, &args)?;
 
     let expiring = tokio::spawn(async move { app.sessions.expire().await });
     let traffic = tokio::spawn(async move {
@@ -92,7 +93,7 @@ async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
             log::line(format_args!("cannot send traffic: {error}"));
         }
     });
-    let outcome = serve(listener, router, config.patience).await;
+    let outcome = serve(listener, router, config.patience, live).await;
     expiring.abort();
     traffic.abort();
     if let Some(page) = page {

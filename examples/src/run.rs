@@ -22,6 +22,10 @@ pub struct Args {
     pub listen: SocketAddr,
     /// The number of requests per second that the service sends to itself.
     pub traffic: u32,
+    /// `true` if the service has a live page of its metrics.
+    pub live: bool,
+    /// `true` if a browser opens the live page.
+    pub open: bool,
     /// A command about the service's metrics, to run instead of serving requests.
     pub metrics: Option<Command>,
 }
@@ -74,7 +78,7 @@ impl From<lexopt::Error> for ParseExit {
 
 impl Cli {
     fn parse(&self, args: impl IntoIterator<Item = OsString>) -> Result<Args, ParseExit> {
-        let mut parsed = Args { listen: self.listen, traffic: 0, metrics: None };
+        let mut parsed = Args { listen: self.listen, traffic: 0, live: false, open: false, metrics: None };
         let mut parser = lexopt::Parser::from_args(args);
         while let Some(argument) = parser.next()? {
             match argument {
@@ -95,6 +99,8 @@ impl Cli {
                         ))
                     })?;
                 }
+                Long("live") => parsed.live = true,
+                Long("open") => (parsed.live, parsed.open) = (true, true),
                 Short('h') | Long("help") => return Err(ParseExit::Help),
                 Value(word) if word == "metrics" => {
                     let command = Command::parse(parser.raw_args()?);
@@ -115,6 +121,10 @@ impl Cli {
         if self.traffic {
             help.push_str("  --traffic N     send N requests a second to itself, so that the metrics change\n");
         }
+        help.push_str(
+            "  --live          serve a live page of the metrics, at /metrics/live\n  \
+             --open          the same, and open it in a browser\n",
+        );
         help.push_str("  -h, --help      print this help\n\nCommands:\n");
         for line in USAGE.lines() {
             // Writing to a string cannot fail.
@@ -200,14 +210,28 @@ mod tests {
 
     #[test]
     fn without_arguments_the_defaults_apply() {
-        let expected = Args { listen: SocketAddr::from(([127, 0, 0, 1], 8000)), traffic: 0, metrics: None };
+        let expected = Args {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            traffic: 0,
+            live: false,
+            open: false,
+            metrics: None,
+        };
         assert_eq!(parse(&[]), Ok(expected));
     }
 
     #[test]
     fn a_value_follows_a_space_or_an_equals_sign() {
-        let expected = Args { listen: SocketAddr::from(([0, 0, 0, 0], 0)), traffic: 5, metrics: None };
+        let expected =
+            Args { listen: SocketAddr::from(([0, 0, 0, 0], 0)), traffic: 5, live: false, open: false, metrics: None };
         assert_eq!(parse(&["--listen", "0.0.0.0:0", "--traffic=5"]), Ok(expected));
+    }
+
+    #[test]
+    fn to_open_the_live_page_is_to_serve_it() {
+        let live = |args: &[&str]| parse(args).map(|args| (args.live, args.open));
+        assert_eq!(live(&["--live"]), Ok((true, false)));
+        assert_eq!(live(&["--open"]), Ok((true, true)));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use metrics_live::{Live, LiveError};
 use metrics_runtime::Metrics;
 use metrics_runtime::http::{ServeError, Server};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +25,7 @@ use tokio_io_timeout::TimeoutStream;
 use tower_service::Service as _;
 
 use crate::log;
+use crate::run::Args;
 
 /// The maximum number of connections. Further ones wait. Each can have a file open too, and the usual limit is 1,024
 /// descriptors.
@@ -64,14 +67,43 @@ pub async fn serve_metrics(metrics: &Metrics) -> Result<Option<Server>, ServeErr
     Ok(server)
 }
 
-/// Serves `app` until SIGINT or SIGTERM, then completes the requests in progress. Closes the connection of a client
-/// that does not send the head of a request, or does not read a response, for `patience`.
+/// Adds the live page of the metrics to the router, if the command line asks for it, and opens a browser if it asks for
+/// that as well.
+///
+/// Prints one line to stdout if it does: `live page on http://ADDRESS/PATH`.
+///
+/// # Errors
+/// Returns an error if the page cannot have its path.
+pub fn with_live_page(
+    metrics: &Metrics,
+    router: Router,
+    address: SocketAddr,
+    args: &Args,
+) -> Result<(Router, Option<Live>), LiveError> {
+    if !args.live {
+        return Ok((router, None));
+    }
+    let live = Live::new(metrics);
+    let router = router.merge(live.router()?);
+    let url = format!("http://{address}{}", live.path());
+    let _ = writeln!(io::stdout(), "live page on {url}");
+    if args.open {
+        let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+        // Where there is no browser, the line above has the address.
+        let _ = Command::new(opener).arg(url).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    }
+    Ok((router, Some(live)))
+}
+
+/// Serves `app` until SIGINT or SIGTERM, then completes the requests in progress. The live page is closed first, because
+/// its streams have no end. Closes the connection of a client that does not send the head of a request, or does not read a
+/// response, for `patience`.
 ///
 /// Prints one line to stdout once it accepts requests and handles signals: `listening on http://ADDRESS`.
 ///
 /// # Errors
 /// Returns an error if the signal handlers cannot be installed, or if the address of the listener is unknown.
-pub async fn serve(listener: TcpListener, app: Router, patience: Duration) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, app: Router, patience: Duration, live: Option<Live>) -> io::Result<()> {
     let mut signals = Signals::new()?;
     announce(listener.local_addr()?);
 
@@ -100,6 +132,9 @@ pub async fn serve(listener: TcpListener, app: Router, patience: Duration) -> io
         }
     }
     drop(listener);
+    if let Some(live) = live {
+        live.close();
+    }
     signals.drain(graceful.shutdown()).await;
     Ok(())
 }

@@ -72,6 +72,11 @@ impl Node {
         json
     }
 
+    /// Returns JSON in one line.
+    pub(crate) fn line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// Returns one YAML document, with a line break at the end.
     pub(crate) fn yaml(&self) -> String {
         let mut out = String::new();

@@ -10,7 +10,7 @@ use crate::kubernetes::{self, JobError};
 use crate::model::Model;
 use crate::rules::{self, AlertError, AlertSettings, Target};
 use crate::scrape::{self, LabelError, Scrape};
-use crate::{dashboard, docs, lint, series};
+use crate::{dashboard, docs, lint, page, series};
 
 /// The documents of one service.
 ///
@@ -133,6 +133,27 @@ impl Export {
     #[must_use]
     pub fn dashboard(&self) -> String {
         dashboard::node(&self.model, self.job.as_deref(), &self.scrape).json()
+    }
+
+    /// Returns what a page in the process itself shows of these metrics, in JSON: the panels of the dashboard, with their
+    /// queries as trees, the objectives, and all metrics. The crate `metrics-live` serves such a page.
+    ///
+    /// The queries select no job, and their windows are `$window`, or `$opened` for the time since the page was opened. A
+    /// histogram with native buckets only is queried by classic ones.
+    ///
+    /// ```
+    /// use metrics_export::Export;
+    /// use metrics_runtime::{Descriptor, Metrics, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// registry.counter(Descriptor::counter("jobs_total", "Jobs."))?;
+    /// let page = Export::page(&Metrics::builder().registry(&registry).build()?);
+    /// assert!(page.contains(r#"["aggregate","sum",[],null,["call","rate",["series","jobs_total",[],"$window"]]]"#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn page(metrics: &Metrics) -> String {
+        page::json(metrics)
     }
 
     /// Returns a file of recording and alerting rules for Prometheus, in YAML.

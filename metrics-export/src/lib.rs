@@ -58,6 +58,7 @@ mod lint;
 mod metric;
 mod model;
 mod names;
+mod page;
 mod promql;
 mod roles;
 mod rules;

@@ -52,6 +52,10 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(metrics: &Metrics) -> Self {
+        Self::of(metrics.describe())
+    }
+
+    pub(crate) fn of(description: Description) -> Self {
         let Description {
             namespace,
             constant_labels,
@@ -65,7 +69,7 @@ impl Model {
             series_limit,
             metrics,
             ..
-        } = metrics.describe();
+        } = description;
         let constant: Vec<_> = constant_labels.into_iter().map(|(name, _)| name).collect();
         let metrics = metrics.into_iter().map(|description| metric(description, &constant, series_limit));
         let mut metrics: Vec<_> = metrics.collect();

@@ -121,6 +121,17 @@ impl Scope {
         }
     }
 
+    /// Creates the scope of a page in the process itself, which sees its own series only. The page fills in the window.
+    pub(crate) fn process() -> Self {
+        let (window, step) = ("$window".to_owned(), "$step".to_owned());
+        Self { matchers: Vec::new(), step, ..Self::job("", &window) }
+    }
+
+    /// Returns the scope with another window.
+    pub(crate) fn over(&self, window: &str) -> Self {
+        Self { window: window.to_owned(), ..self.clone() }
+    }
+
     /// Creates the scope of rules for one job.
     pub(crate) fn job(job: &str, window: &str) -> Self {
         Self {

@@ -84,6 +84,7 @@
 //!   libraries.
 //! - [`description`] has the types of [`Metrics::describe`], which describes everything that is declared and
 //!   registered.
+//! - The crate `metrics-live` serves a page that shows the metrics in the service itself.
 //! - The crate `metrics-export` writes dashboards, alert rules, Kubernetes objects, a reference and a contract from
 //!   this description, and checks them.
 //!

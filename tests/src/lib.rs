@@ -28,6 +28,7 @@
 #![allow(clippy::doc_markdown, reason = "OpenMetrics is the name of a format")]
 
 pub mod alertmanager;
+pub mod browser;
 pub mod canned;
 pub mod certificates;
 pub mod client;

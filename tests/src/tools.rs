@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::alertmanager::Alertmanager;
+use crate::browser::BrowserProgram;
 use crate::grafana::Grafana;
 use crate::picture::Painter;
 use crate::program::Program;
@@ -86,9 +87,19 @@ pub fn grafana() -> Option<Grafana> {
 /// Finds the browser and the library that draw dashboards.
 #[must_use]
 pub fn painter() -> Option<Painter> {
-    let chromium = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
-    let painter = chromium.zip(venv_python()).and_then(|(chromium, python)| Painter::new(chromium, &python));
+    let painter = chromium().zip(venv_python()).and_then(|(chromium, python)| Painter::new(chromium, &python));
     found("chromium and python with plotly", painter)
+}
+
+/// Finds the browser that shows live pages, and Node, which drives it.
+#[must_use]
+pub fn browser() -> Option<BrowserProgram> {
+    let found_programs = chromium().zip(on_path("node").or_else(|| on_path("nodejs")));
+    found("chromium and node", found_programs).map(|(chromium, node)| BrowserProgram::new(chromium, node))
+}
+
+fn chromium() -> Option<PathBuf> {
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path)
 }
 
 /// Finds curl.

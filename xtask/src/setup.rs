@@ -33,6 +33,7 @@ pub(crate) fn run() -> Vec<String> {
         ("h2load", H2LOAD.get()),
         ("slowhttptest", program("slowhttptest")),
         ("chromium", program("chromium")),
+        ("node", NODE.get()),
         ("python", python()),
     ];
     for (name, found) in tools {
@@ -67,6 +68,9 @@ const PROMETHEUS: Package = Package {
     programs: &["promtool", "prometheus"],
     by_hand: "`sudo apt-get install prometheus` or `brew install prometheus`",
 };
+
+const NODE: Package =
+    Package { name: "nodejs", programs: &["node"], by_hand: "`sudo apt-get install nodejs` or `brew install node`" };
 
 const ALERTMANAGER: Package = Package {
     name: "prometheus-alertmanager",

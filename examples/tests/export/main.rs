@@ -9,6 +9,7 @@ mod documents;
 mod engines;
 mod fleet;
 mod kubernetes;
+mod live;
 mod native_histograms;
 mod notifications;
 mod panels;

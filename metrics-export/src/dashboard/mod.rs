@@ -1,5 +1,6 @@
 //! The dashboard: a row for each role of metrics, with queries over the chosen job and instances.
 
+mod page;
 mod panel;
 mod rows;
 
@@ -18,6 +19,8 @@ use crate::scope::{FORMS, Scope, chosen};
 use crate::scrape::Scrape;
 use panel::{datasource, place};
 use rows::{Fixed, Row};
+
+pub(crate) use page::{query, rows as process_rows, states};
 
 /// The schema version of Grafana 12. Older versions read it, newer ones migrate it.
 const SCHEMA: i64 = 42;

@@ -20,6 +20,10 @@ pub(super) enum Draw {
     Table,
 }
 
+/// The names and colors of the values of `circuit_breaker_state`, in the order of its help text.
+pub(super) const STATES: [(&str, &str); 5] =
+    [("closed", "green"), ("open", "red"), ("half-open", "yellow"), ("disabled", "blue"), ("forced open", "purple")];
+
 /// One query.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -61,6 +65,8 @@ pub(super) struct Panel {
     pub(super) columns: Vec<Column>,
     /// The variable whose values each have a copy of this panel.
     pub(super) repeat: Option<String>,
+    /// The function of the panel, on the page of a process.
+    pub(super) subject: Option<String>,
 }
 
 impl Panel {
@@ -86,6 +92,7 @@ impl Panel {
             colors: &[],
             columns: Vec::new(),
             repeat: None,
+            subject: None,
         }
     }
 
@@ -161,6 +168,11 @@ impl Panel {
 
     pub(super) fn repeated(self, variable: &str) -> Self {
         Self { repeat: Some(variable.to_owned()), ..self }
+    }
+
+    /// Names the function of the panel.
+    pub(super) fn about_function(self, name: &str) -> Self {
+        Self { subject: Some(name.to_owned()), ..self }
     }
 
     pub(super) fn signed(self) -> Self {
@@ -371,16 +383,9 @@ fn step(color: &str, value: Node) -> Node {
     map([("color", color.into()), ("value", value)])
 }
 
-/// Maps the values of `circuit_breaker_state` to names and colors, in the order of its help text.
+/// Maps the values of `circuit_breaker_state` to names and colors.
 fn breaker_states() -> Node {
-    let states = [
-        ("closed", "green"),
-        ("open", "red"),
-        ("half-open", "yellow"),
-        ("disabled", "blue"),
-        ("forced open", "purple"),
-    ];
-    let options = states.iter().enumerate().map(|(value, (text, color))| {
+    let options = STATES.iter().enumerate().map(|(value, (text, color))| {
         let index = Node::Int(i64::try_from(value).unwrap_or_default());
         let state = map([("text", (*text).into()), ("color", (*color).into()), ("index", index)]);
         (value.to_string().into(), state)

@@ -24,6 +24,7 @@ use crate::model::Model;
 use crate::names::objective_name;
 use crate::promql::{Compare, Expr, Matcher, aggregate, call, matcher};
 use crate::roles::{Grpc, Http, STATUS, failed_calls};
+use crate::scope::Scope;
 use crate::time::parse_span;
 
 /// The alerts of an objective: long and short window, burn rate, and severity.
@@ -128,6 +129,37 @@ impl Slo {
     fn recorded(&self, target: Target<'_>, name: &str) -> Expr {
         aggregate("max", &target.by([]), target.recorded(name, [self.matcher()]))
     }
+}
+
+/// The budget of an objective, for a page in the process itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    /// The unique name of the objective.
+    pub(crate) id: String,
+    /// The calls in words.
+    pub(crate) about: String,
+    /// The bad calls in words.
+    pub(crate) fault: String,
+    /// The percentage of calls that have to be good.
+    pub(crate) percent: f64,
+    /// The number of calls.
+    pub(crate) total: Expr,
+    /// The number of bad calls.
+    pub(crate) bad: Expr,
+}
+
+/// Returns the budgets of all objectives, with the events within the window of the scope.
+pub(crate) fn budgets(model: &Model, scope: &Scope) -> Vec<Budget> {
+    let budgets = objectives(model).into_iter().map(|slo| {
+        let total = slo.total.of_process(scope);
+        let bad = match &slo.bad {
+            Bad::Counted(events) => events.of_process(scope),
+            Bad::AllBut(good) => total.clone().binary("-", good.of_process(scope)),
+        };
+        let about = slo.subject.about.replace("{{ \"{{\" }}", "{{");
+        Budget { id: slo.id, about, fault: slo.fault, percent: slo.percent, total, bad }
+    });
+    budgets.collect()
 }
 
 /// Returns the objectives of all functions, routes and gRPC methods.

@@ -12,7 +12,7 @@
 
 use super::Target;
 use crate::histograms::{Histogram, Histograms, Measure};
-use crate::promql::{Expr, Matcher, aggregate, without};
+use crate::promql::{Expr, Matcher, aggregate, call, without};
 use crate::scope::Scope;
 
 /// Counters of events that are counted together.
@@ -40,6 +40,15 @@ impl Events {
     pub(super) fn and(mut self, others: Option<Self>) -> Self {
         self.0.extend(others.into_iter().flat_map(|others| others.0));
         self
+    }
+
+    /// Returns the number of events that a process has counted within the window of the scope.
+    pub(super) fn of_process(&self, scope: &Scope) -> Expr {
+        let counts = self.0.iter().map(|Counter { measure, matchers }| {
+            let sum = scope.with(matchers.clone()).increase::<&str>(measure, &[]);
+            sum.binary("or", call("vector", [Expr::Number(0.0)]))
+        });
+        counts.reduce(|sum, count| sum.binary("+", count)).unwrap_or(Expr::Number(0.0))
     }
 
     /// Returns the number of events within the window, in groups by these labels.

@@ -35,6 +35,7 @@ use crate::scrape::Scrape;
 use scenario::Scenario;
 use settings::Tuning;
 
+pub(crate) use burn::{Budget, budgets};
 pub(crate) use rehearsal::yaml as rehearsal;
 pub use settings::{AlertError, AlertSetting, AlertSettings};
 

@@ -21,7 +21,7 @@ use crate::grpc::{Grpc, GrpcError, GrpcLayer};
 #[cfg(feature = "http")]
 use crate::http::HttpLayer;
 #[cfg(feature = "axum")]
-use crate::http::{EndpointError, EndpointService, Scraper, has_route, instrument};
+use crate::http::{AccessRules, EndpointError, EndpointService, Scraper, has_route, instrument};
 #[cfg(feature = "serve")]
 use crate::http::{ServeError, Server, serve};
 use crate::registry::Registry;
@@ -255,6 +255,13 @@ impl Metrics {
     #[must_use]
     pub fn endpoint(&self) -> EndpointService {
         EndpointService::new(Arc::clone(&self.inner.scraper))
+    }
+
+    /// Returns the access rules of the page, for other pages about the same metrics.
+    #[cfg(feature = "axum")]
+    #[must_use]
+    pub fn access_rules(&self) -> AccessRules {
+        AccessRules::new(Arc::clone(&self.inner.scraper))
     }
 
     /// Serves the page and a health check on a separate address. Port 0 takes a free port.

@@ -184,7 +184,10 @@ pub(crate) mod middleware;
 #[cfg(feature = "tls")]
 pub use endpoint::TlsError;
 #[cfg(feature = "axum")]
-pub use endpoint::{Endpoint, EndpointError, EndpointService, EndpointSettingError, PageBody, PathError, SlowReader};
+pub use endpoint::{
+    AccessRules, Endpoint, EndpointError, EndpointService, EndpointSettingError, PageBody, PathError, Refused,
+    SlowReader,
+};
 #[cfg(feature = "axum")]
 pub(crate) use endpoint::{Scraper, check_path, has_route, instrument};
 #[cfg(feature = "serve")]

@@ -15,6 +15,7 @@ pages! {
     facade: "facade.md"
     grpc: "grpc.md"
     legacy_names: "legacy-names.md"
+    live_page: "live-page.md"
     observed_values: "observed-values.md"
     other_libraries: "other-libraries.md"
     outgoing_calls: "outgoing-calls.md"

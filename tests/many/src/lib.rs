@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,11 +18,16 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use metrics_export::Command;
-use metrics_runtime::Metrics;
+use metrics_live::Live;
+use metrics_runtime::{Descriptor, Metrics};
+use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 /// The largest number of calls a second, over all functions.
 const CALLS: u64 = 400;
+
+/// The number of series of the metric that is shown beside the functions: the limit of a family.
+const ITEMS: usize = 2000;
 
 /// The time after which a caller gives up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -89,6 +95,9 @@ async fn serve(functions: &'static [Function]) -> Result<(), Box<dyn Error>> {
     if arguments.next_if(|first| first == "metrics").is_some() {
         return Ok(Command::parse(arguments)?.run(&metrics, &mut std::io::stdout().lock())?);
     }
+    if arguments.next_if(|first| first == "--live").is_some() {
+        show(&metrics).await?;
+    }
     let server = metrics.serve(([127, 0, 0, 1], 0)).await?;
     writeln!(std::io::stdout(), "listening on http://{}", server.address())?;
     let pause = Duration::from_secs(1).max(Duration::from_millis(functions.len() as u64 * 1000 / CALLS));
@@ -99,6 +108,29 @@ async fn serve(functions: &'static [Function]) -> Result<(), Box<dyn Error>> {
     let app =
         ["/", "/cart", "/orders/{id}", "/search"].into_iter().fold(app, |app, route| app.route(route, get(respond)));
     request_again_and_again(metrics.instrument(app)?).await
+}
+
+/// Serves the live page on an address of its own, with a metric of many series beside the functions.
+async fn show(metrics: &Metrics) -> Result<(), Box<dyn Error>> {
+    let stock = Descriptor::counter("items_sold_total", "Items sold.").labels(["item"]);
+    let stock = metrics.registry().counter(stock)?;
+    let items: Vec<_> = (0..ITEMS).map(|item| format!("item-{item}")).collect();
+    tokio::task::spawn_local(async move {
+        loop {
+            for item in &items {
+                if let Ok(sold) = stock.get_or_create(&[item]) {
+                    sold.inc();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    });
+    let live = Live::new(metrics);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    writeln!(std::io::stdout(), "live page on http://{}{}", listener.local_addr()?, live.path())?;
+    let router = live.router()?.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::task::spawn_local(async move { axum::serve(listener, router).await });
+    Ok(())
 }
 
 async fn respond(request: Request) -> Result<&'static str, StatusCode> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
+use tests::browser::Window;
 use tests::dashboard::{filled, opened};
 use tests::lookup::Names;
 use tests::prometheus::{Range, Server, Target};
@@ -29,6 +30,41 @@ fn dashboard(binary: &str) -> Value {
 
 fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
     dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row")
+}
+
+#[test]
+fn the_live_page_shows_500_functions_and_a_metric_of_2000_series() {
+    let Some(program) = tools::browser() else { return };
+    let (_, many) = SERVICES[2];
+    let service = Service::start(many, &["--live"], &[]);
+    let stdout = service.stdout();
+    let url = stdout.lines().find_map(|line| line.strip_prefix("live page on ")).unwrap();
+    let browser = program.start();
+    let page = browser.open(url, Window::WIDE);
+    let table = "live.app.panels.find(({ title }) => title === 'All functions')";
+    page.until("live.app.model && live.app.store.counts('shop_items_sold_total') === 2000");
+    page.get(&format!("{table}.root.scrollIntoView()"));
+    page.until(&format!("{table}.root.querySelectorAll('tbody tr').length === 500"));
+    let file = artefact("500-live");
+    page.picture(&file);
+    // The time between two frames while the page goes on, for those who look.
+    let frames = page.get(
+        "new Promise((resolve) => {
+            const times = [];
+            const frame = (time) => (times.push(time) < 300 && time - times[0] < 5000 ? requestAnimationFrame(frame) : resolve(times));
+            requestAnimationFrame(frame);
+        }).then((times) => {
+            const pauses = times.slice(1).map((time, i) => time - times[i]).sort((a, b) => a - b);
+            return { frames: times.length, median: pauses[pauses.length >> 1], longest: pauses.at(-1), heap: performance.memory.usedJSHeapSize };
+        })",
+    );
+    eprintln!("{frames}");
+
+    let name = page.get(&format!("{table}.root.querySelector('.link').textContent"));
+    page.get(&format!("{table}.root.querySelector('.link').click()"));
+    page.until(&format!("live.app.panels.length >= 3 && live.app.panels.every(({{ subject }}) => subject === {name})"));
+    page.until("live.app.panels[0].series().length > 0");
+    assert_eq!(page.problems(), Vec::<String>::new());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::roles::{Function, STATUS};
 use crate::scope::{FUNCTION, Scope};
 
 /// The largest number of functions that have panels of their own in an open row.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 /// Returns the rows of all functions.
 pub(super) fn functions(view: &View<'_>, title: &str) -> Vec<Row> {

@@ -2,12 +2,39 @@
 
 use super::{NONE, generic, quantiles, value};
 use crate::dashboard::View;
-use crate::dashboard::panel::{Draw, Panel};
+use crate::dashboard::panel::{Column, Draw, Panel};
 use crate::metric::Role;
 use crate::promql::{Compare, aggregate, label_replace, matcher};
 
 /// The colors of the classes of statuses.
 const CLASSES: [(&str, &str); 4] = [("2xx", "green"), ("3xx", "blue"), ("4xx", "yellow"), ("5xx", "red")];
+
+/// Returns the table of all routes.
+pub(super) fn routes(view: &View<'_>) -> Option<Panel> {
+    let http = view.model.http.as_ref()?;
+    let by = [http.route.as_str()];
+    let all = view.scope.rate(&http.requests, &by);
+    let class = |class: &str| {
+        let matched = matcher(&http.status, Compare::Matches, class);
+        view.scope.with([matched]).rate(&http.requests, &by).or_zero(&all)
+    };
+    let failed = view.scope.with([http.failed()]).rate(&http.requests, &by).ratio(&all);
+    let p95 = http.duration.as_ref().map(|duration| view.scope.quantile(0.95, &duration.histogram(), &by));
+    let rate = |title| Column { title, unit: "reqps", limits: None };
+    let columns = [
+        (Some(class("[123].*")), rate("1xx to 3xx")),
+        (Some(class("4.*")), rate("4xx")),
+        (Some(class("5.*")), rate("5xx")),
+        (Some(failed), Column { title: "Errors", unit: "percentunit", limits: Some((0.01, 0.05)) }),
+        (p95, Column { title: "p95", unit: "s", limits: None }),
+    ];
+    let table = Panel::new("All routes", Draw::Table, "short");
+    let table = table.about("Requests a second by class of the status, the share of those that failed, and the 95th percentile of the duration.");
+    Some(columns.into_iter().fold(table, |table, (expr, column)| match expr {
+        Some(expr) => table.column(expr, column),
+        None => table,
+    }))
+}
 
 pub(super) fn http(view: &View<'_>) -> Vec<Panel> {
     let (model, all) = (view.model, &view.scope);

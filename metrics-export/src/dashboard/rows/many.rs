@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::functions::{calls, number};
+use super::functions::{FEW, calls, number};
 use super::{Fixed, Row, grouped, quantiles, within};
 use crate::dashboard::View;
 use crate::dashboard::panel::{Column, Draw, LARGEST, Panel, legend};
@@ -104,16 +104,33 @@ pub(super) fn variables(view: &View<'_>) -> Vec<(String, Fixed)> {
     patterns.collect()
 }
 
+/// Returns the rows for the page of a process: all functions in a table, those that need attention, and a closed row with
+/// the panels of each function, unless they are few.
+pub(super) fn process_rows(view: &View<'_>, title: &str) -> Vec<Row> {
+    let functions = Functions::new(view);
+    let mut panels: Vec<_> = functions.outcomes().into_iter().collect();
+    let each = functions.each();
+    let others = super::generic(view, Role::Function, &functions.known());
+    let variables = variables(view);
+    if functions.number() <= FEW {
+        panels.extend(each);
+        panels.extend(others);
+        return vec![Row { variables, ..Row::new(title, panels) }];
+    }
+    panels.extend(functions.worst().into_iter().filter(|panel| panel.draw != Draw::Table));
+    let mut rows =
+        vec![Row { variables, ..Row::new(title, panels) }, Row::new(format!("{title}: each"), each).closed()];
+    rows.extend(within(view, &format!("{title}: others"), others).into_iter().map(Row::closed));
+    rows
+}
+
 /// Returns the rows.
 pub(super) fn rows(view: &View<'_>, title: &str) -> Vec<Row> {
     let functions = Functions::new(view);
     let worst = Row { variables: variables(view), ..Row::new(title, functions.worst()) };
     let mut rows = vec![worst];
     rows.extend(functions.modules(title));
-    let known = view.model.functions.iter().flat_map(|Function { calls, duration, in_flight }| {
-        [Some(calls), duration.as_ref(), in_flight.as_ref()].into_iter().flatten().map(|metric| metric.name.clone())
-    });
-    let others = super::generic(view, Role::Function, &known.collect::<Vec<_>>());
+    let others = super::generic(view, Role::Function, &functions.known());
     rows.extend(within(view, &format!("{title}: others"), others).into_iter().map(Row::closed));
     rows
 }
@@ -136,6 +153,14 @@ impl<'a> Functions<'a> {
         };
         let (renamed, named) = named.partition(|(function, _)| is_renamed(function));
         Self { view, named, renamed, shared }
+    }
+
+    /// Returns the names of the metrics of all functions.
+    fn known(&self) -> Vec<String> {
+        let known = self.view.model.functions.iter().flat_map(|Function { calls, duration, in_flight }| {
+            [Some(calls), duration.as_ref(), in_flight.as_ref()].into_iter().flatten().map(|metric| metric.name.clone())
+        });
+        known.collect()
     }
 
     /// Returns a regular expression for the names of this metric of all named functions.
@@ -305,6 +330,56 @@ impl<'a> Functions<'a> {
             None => table,
         }));
         panels
+    }
+
+    /// Returns the table of all functions with a column for each outcome.
+    fn outcomes(&self) -> Option<Panel> {
+        let all = self.sum(Part::Calls, &[], &[])?;
+        let ended =
+            |status: &str| Some(self.sum(Part::Calls, &[matcher(STATUS, Compare::Is, status)], &[])?.or_zero(&all));
+        let rate = |title| Column { title, unit: "cps", limits: None };
+        let columns = [
+            (ended("success"), rate("Success")),
+            (ended("error"), rate("Error")),
+            (ended("panic"), rate("Panic")),
+            (ended("cancelled"), rate("Cancelled")),
+            (self.p95(), Column { title: "p95", unit: "s", limits: None }),
+            (self.sum(Part::InFlight, &[], &[]), Column { title: "In flight", unit: "short", limits: None }),
+        ];
+        let table = Panel::new("All functions", Draw::Table, "short");
+        let table = table.about("Calls a second by outcome, their 95th percentile, and the calls that have not ended.");
+        Some(columns.into_iter().fold(table, |table, (expr, column)| match expr {
+            Some(expr) => table.column(expr, column),
+            None => table,
+        }))
+    }
+
+    /// Returns the panels of each function, with its name.
+    fn each(&self) -> Vec<Panel> {
+        let scope = &self.view.scope;
+        let own = self.named.iter().chain(&self.renamed).flat_map(|(function, name)| {
+            calls(scope, function).into_iter().map(move |panel| panel.about_function(name))
+        });
+        let shared = self.shared.iter().flat_map(|function| {
+            let places: BTreeSet<_> = function
+                .calls
+                .declarations
+                .iter()
+                .filter_map(|declaration| {
+                    let fixed = declaration.fixed_labels();
+                    let value = |label| fixed.iter().find(|(name, _)| *name == label).map(|(_, value)| *value);
+                    Some((value(MODULE), value(FUNCTION)?))
+                })
+                .collect();
+            places.into_iter().flat_map(|(module, name)| {
+                let module = module.filter(|_| has_module(&function.calls));
+                let labels = [module.map(|module| (MODULE, module)), Some((FUNCTION, name))].into_iter().flatten();
+                let scope = scope.with(labels.map(|(label, value)| matcher(label, Compare::Is, value)));
+                let name = module.map_or_else(|| name.to_owned(), |module| format!("{module}::{name}"));
+                calls(&scope, function).into_iter().map(move |panel| panel.about_function(&name))
+            })
+        });
+        own.chain(shared).collect()
     }
 
     fn number(&self) -> usize {

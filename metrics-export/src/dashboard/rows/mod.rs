@@ -74,6 +74,22 @@ pub(super) fn of(view: &View<'_>, role: Role, title: &str) -> Vec<Row> {
     within(view, title, panels)
 }
 
+/// Returns the rows of a role for the page of a process.
+pub(super) fn of_process(view: &View<'_>, role: Role, title: &str) -> Vec<Row> {
+    match role {
+        Role::Function => many::process_rows(view, title),
+        Role::Http => {
+            let table = http::routes(view);
+            let mut rows = of(view, role, title);
+            if let Some(row) = rows.first_mut() {
+                row.panels.splice(0..0, table);
+            }
+            rows
+        }
+        _ => of(view, role, title),
+    }
+}
+
 /// Returns one row, or closed ones by the beginnings of the metrics' names if one has too many panels.
 fn within(view: &View<'_>, title: &str, panels: Vec<Panel>) -> Vec<Row> {
     if panels.len() <= MAX_PANELS {

@@ -196,7 +196,6 @@ pub(crate) struct Access {
     /// The TLS of a separate address.
     pub(super) tls: Option<Arc<Tls>>,
     /// `true` if the page may be public without tokens and networks.
-    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "a router decides on its own address"))]
     pub(super) open: bool,
 }
 
@@ -215,8 +214,7 @@ impl Access {
     /// Returns `true` if access is restricted, or explicitly open to everyone.
     #[cfg(feature = "serve")]
     pub(super) fn may_be_public(&self) -> bool {
-        let has_client_certificates = self.tls().is_some_and(Tls::requires_client_certificate);
-        self.open || self.requires_credentials() || self.networks.is_some() || has_client_certificates
+        self.is_set() || self.tls().is_some_and(Tls::requires_client_certificate)
     }
 
     /// Returns the TLS of a separate address.
@@ -249,16 +247,9 @@ impl Access {
     /// Decides by the address of the peer, never by a header such as `x-forwarded-for`. Pass `None` as `authorization`
     /// if the request has no such header, or more than one.
     pub(super) fn decide(&self, peer: Option<IpAddr>, authorization: Option<&[u8]>) -> Decision {
-        if let Some(networks) = &self.networks {
-            // A dual-stack socket reports an IPv4 peer as ::ffff:10.1.2.3.
-            match peer.map(|peer| peer.to_canonical()) {
-                None => return Decision::UnknownPeer,
-                Some(peer) if networks.iter().any(|network| network.contains(peer)) => {}
-                Some(_) => return Decision::Forbidden,
-            }
-        }
-        if !self.requires_credentials() {
-            return Decision::Allowed;
+        let decision = self.decide_peer(peer);
+        if decision != Decision::Allowed || !self.requires_credentials() {
+            return decision;
         }
         let presented = |scheme| authorization.and_then(|text| credentials(text, scheme)).unwrap_or_default();
         let is_one = |known: &[Token], presented: &[u8]| {
@@ -266,6 +257,22 @@ impl Access {
         };
         let valid = is_one(&self.tokens, presented("bearer")) | is_one(&self.users, presented("basic"));
         if bool::from(valid) { Decision::Allowed } else { Decision::Unauthorized }
+    }
+
+    /// Decides by the allowed networks alone.
+    pub(super) fn decide_peer(&self, peer: Option<IpAddr>) -> Decision {
+        let Some(networks) = &self.networks else { return Decision::Allowed };
+        // A dual-stack socket reports an IPv4 peer as ::ffff:10.1.2.3.
+        match peer.map(|peer| peer.to_canonical()) {
+            None => Decision::UnknownPeer,
+            Some(peer) if networks.iter().any(|network| network.contains(peer)) => Decision::Allowed,
+            Some(_) => Decision::Forbidden,
+        }
+    }
+
+    /// Returns `true` if requests need credentials or an address, or if the page is explicitly open to everyone.
+    pub(super) fn is_set(&self) -> bool {
+        self.open || self.requires_credentials() || self.networks.is_some()
     }
 }
 

@@ -14,6 +14,7 @@ mod pages;
 mod path;
 mod probe;
 mod response;
+mod rules;
 mod scraper;
 #[cfg(feature = "serve")]
 mod server;
@@ -29,6 +30,7 @@ pub(crate) use mount::{has_route, instrument};
 pub use path::PathError;
 pub(crate) use path::check_path;
 pub use response::{PageBody, SlowReader};
+pub use rules::{AccessRules, Refused};
 pub(crate) use scraper::Scraper;
 #[cfg(feature = "serve")]
 pub use server::{ServeError, Server};

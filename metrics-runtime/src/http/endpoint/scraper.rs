@@ -115,9 +115,27 @@ impl Scraper {
     }
 
     fn admit(&self, request: &Parts, peer: Option<IpAddr>) -> Result<(), (StatusCode, &'static str)> {
+        self.permit(request, peer)?;
+        if request.method != Method::GET && request.method != Method::HEAD {
+            return Err((StatusCode::METHOD_NOT_ALLOWED, "use GET or HEAD\n"));
+        }
+        Ok(())
+    }
+
+    /// Checks the access rules, and that metrics are switched on.
+    pub(super) fn permit(&self, request: &Parts, peer: Option<IpAddr>) -> Result<(), (StatusCode, &'static str)> {
         let mut authorization = request.headers.get_all(AUTHORIZATION).iter();
         let only = authorization.next().filter(|_| authorization.next().is_none());
-        match self.access.decide(peer, only.map(HeaderValue::as_bytes)) {
+        self.decided(self.access.decide(peer, only.map(HeaderValue::as_bytes)))
+    }
+
+    /// Checks the allowed networks alone, and that metrics are switched on.
+    pub(super) fn permit_peer(&self, peer: Option<IpAddr>) -> Result<(), (StatusCode, &'static str)> {
+        self.decided(self.access.decide_peer(peer))
+    }
+
+    fn decided(&self, decision: Decision) -> Result<(), (StatusCode, &'static str)> {
+        match decision {
             Decision::Allowed => {}
             Decision::Unauthorized => return Err((StatusCode::UNAUTHORIZED, "valid credentials are required\n")),
             Decision::Forbidden => return Err((StatusCode::FORBIDDEN, "this address is not allowed\n")),
@@ -134,9 +152,6 @@ impl Scraper {
         }
         if !self.enabled {
             return Err((StatusCode::NOT_FOUND, "metrics are switched off\n"));
-        }
-        if request.method != Method::GET && request.method != Method::HEAD {
-            return Err((StatusCode::METHOD_NOT_ALLOWED, "use GET or HEAD\n"));
         }
         Ok(())
     }

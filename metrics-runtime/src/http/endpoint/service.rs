@@ -54,6 +54,6 @@ impl<B> Service<Request<B>> for EndpointService {
 }
 
 /// Returns the address of the peer, if the server provides it.
-fn peer(parts: &http::request::Parts) -> Option<IpAddr> {
+pub(super) fn peer(parts: &http::request::Parts) -> Option<IpAddr> {
     parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())
 }

@@ -1,0 +1,62 @@
+// The table of all metrics.
+
+import { element } from './dom.js';
+import { shown } from './units.js';
+
+export class Catalogue {
+  constructor(app) {
+    this.app = app;
+    this.count = element('span', { class: 'note', role: 'status' });
+    this.input = element('input', {
+      type: 'search', placeholder: 'name, help, label, kind or file', 'aria-label': 'Search metrics', spellcheck: 'false',
+      on: { input: () => {
+        app.view.search = this.input.value;
+        app.view.write();
+        this.draw(true);
+      } },
+    });
+    this.input.value = app.view.search;
+    const head = ['Metric', 'Kind', 'Labels', 'Series', 'Now', 'Declared at'].map((title) => element('th', { scope: 'col', text: title }));
+    this.rows = element('tbody');
+    this.root = element('section', { class: 'catalogue', 'aria-label': 'All metrics' },
+      element('div', { class: 'searchbar' }, this.input, this.count),
+      element('div', { class: 'scroll' }, element('table', {}, element('thead', {}, element('tr', {}, ...head)), this.rows)));
+  }
+
+  // The sum of all series of a counter or gauge, or the number of observations.
+  total({ name, kind }) {
+    const { store } = this.app;
+    const sample = ['histogram', 'summary'].includes(kind) ? `${name}_count` : name;
+    const all = (store.byName.get(sample) ?? []).map((series) => series.at(store.now)).filter((value) => !Number.isNaN(value));
+    return all.length > 0 ? all.reduce((sum, value) => sum + value, 0) : NaN;
+  }
+
+  draw(isNew = false) {
+    const { model, store, view } = this.app;
+    const words = view.search.toLowerCase().split(/\s+/).filter(Boolean);
+    const text = ({ name, kind, help, labels, places }) => [name, kind, help, ...labels.map(([label]) => label), ...places].join(' ').toLowerCase();
+    if (isNew || this.model !== model) {
+      this.model = model;
+      const found = model.metrics.filter((metric) => words.every((word) => text(metric).includes(word)));
+      this.count.textContent = `${found.length} of ${model.metrics.length} metrics`;
+      this.shown = found.map((metric) => {
+        const cells = { series: element('td'), now: element('td') };
+        const labels = metric.labels.map(([label, known]) => element('code', { text: label, title: known === null ? 'values are known at run time' : `${known} known values` }));
+        const row = element('tr', {},
+          element('th', { scope: 'row' }, element('code', { text: metric.name }), element('small', { text: metric.help })),
+          element('td', { text: metric.unit ? `${metric.kind}, ${metric.unit}` : metric.kind }),
+          element('td', { class: 'labels' }, ...labels), cells.series, cells.now,
+          element('td', { class: 'places' }, ...metric.places.map((place) => element('code', { text: place }))));
+        return { metric, row, cells };
+      });
+      this.rows.replaceChildren(...this.shown.map(({ row }) => row));
+    }
+    for (const { metric, cells } of this.shown) {
+      const count = store.counts(metric.name);
+      const isNear = metric.limit !== null && metric.limit > 10 && count > metric.limit * 0.8 && metric.limited.startsWith('up to');
+      cells.series.textContent = `${isNear ? '▲ ' : ''}${count}`;
+      cells.series.append(element('small', { text: metric.limited === 'not known' ? '' : `of ${metric.limited.replace(/`/g, '')}` }));
+      cells.now.textContent = metric.kind === 'info' ? '' : shown(this.total(metric), metric.unit === 'seconds' && metric.kind !== 'histogram' ? 's' : metric.unit === 'bytes' && metric.kind !== 'histogram' ? 'bytes' : 'short');
+    }
+  }
+}

@@ -1,0 +1,108 @@
+//! The sample that all viewers share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::body::Bytes;
+use metrics_export::Export;
+use metrics_runtime::Metrics;
+use tokio::sync::{Mutex, watch};
+
+use crate::event::event;
+use crate::sample::{Sample, Tick};
+
+/// The last sample, and the viewers that share it.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    metrics: Metrics,
+    state: Arc<Mutex<State>>,
+    viewers: AtomicUsize,
+    closed: watch::Sender<bool>,
+    /// The start of this page, by which viewers know that the process is another one.
+    boot: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sample: Sample,
+    /// The time at which the last walk began.
+    taken: Option<Instant>,
+    /// The time of the last walk by the clock of the system, and its duration.
+    walk: Option<(SystemTime, Duration)>,
+    /// The events of the last sample, by the walk since which they have the changes.
+    events: Vec<(Tick, Bytes)>,
+}
+
+/// The place of a viewer. When the last one leaves, the sample is dropped.
+#[derive(Debug)]
+pub(crate) struct Seat(Arc<Hub>);
+
+impl Hub {
+    pub(crate) fn new(metrics: Metrics) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // A browser reads whole numbers up to 2^53 exactly: microseconds fit for centuries.
+        let boot = u64::try_from(now.as_micros()).unwrap_or_default();
+        Self { metrics, state: Arc::default(), viewers: AtomicUsize::new(0), closed: watch::Sender::new(false), boot }
+    }
+
+    /// Returns the place of a viewer, or `None` if there are this many already.
+    pub(crate) fn sit(self: &Arc<Self>, max: usize) -> Option<Seat> {
+        let take = |viewers| (viewers < max).then_some(viewers + 1);
+        self.viewers.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
+        Some(Seat(Arc::clone(self)))
+    }
+
+    /// Ends the streams of all viewers.
+    pub(crate) fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    /// Waits until the page is closed.
+    pub(crate) async fn closed(&self) {
+        // The sender lives as long as the hub.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
+
+    /// Returns the number of the walk, and the event with the changes since an earlier one. The walk began at or after
+    /// `not_before`; viewers that wait for the same moment share it. Returns `None` if a visited source panics.
+    pub(crate) async fn event(&self, since: Tick, not_before: Instant) -> Option<(Tick, Bytes)> {
+        let mut state = Arc::clone(&self.state).lock_owned().await;
+        if state.taken.is_none_or(|taken| taken < not_before) {
+            let metrics = self.metrics.clone();
+            // The walk owns the lock: it goes on if the viewer leaves, and no second one starts beside it.
+            let walk = tokio::task::spawn_blocking(move || {
+                let (started, at) = (Instant::now(), SystemTime::now());
+                state.events.clear();
+                state.sample.update(|visitor| metrics.visit(visitor), started);
+                state.walk = Some((at, started.elapsed()));
+                state.taken = Some(started);
+                state
+            });
+            state = walk.await.ok()?;
+        }
+        let tick = state.sample.tick;
+        if let Some((_, text)) = state.events.iter().find(|(known, _)| *known == since) {
+            return Some((tick, text.clone()));
+        }
+        let text = Bytes::from(event(&state.sample, since, self.boot, state.walk?));
+        state.events.push((since, text.clone()));
+        Some((tick, text))
+    }
+
+    /// Returns the model of the page in JSON. Calls all collectors, so not on a thread of the runtime.
+    pub(crate) async fn model(&self) -> Option<String> {
+        let metrics = self.metrics.clone();
+        tokio::task::spawn_blocking(move || Export::page(&metrics)).await.ok()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let is_last = self.0.viewers.fetch_sub(1, Ordering::AcqRel) == 1;
+        // If it is locked, a new viewer reads it.
+        if is_last && let Ok(mut state) = self.0.state.try_lock() {
+            *state = State::default();
+        }
+    }
+}
