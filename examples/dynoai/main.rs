@@ -26,6 +26,7 @@ const CLI: Cli = Cli {
     about: "Reads dyno logs and computes corrections of the fuel table. Metrics are on /metrics.",
     listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001),
     traffic: false,
+    live: true,
     environment: &[env::CLIENT_TIMEOUT],
 };
 

@@ -49,6 +49,7 @@ const CLI: Cli = Cli {
     about: "Serves Neurectomy's completions over gRPC. Metrics are on http://127.0.0.1:9464/metrics.",
     listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50051),
     traffic: true,
+    live: false,
     environment: config::VARIABLES,
 };
 

@@ -38,6 +38,7 @@ const CLI: Cli = Cli {
     about: "Generates text (Ryot), compresses (ΣLANG) and stores files (ΣVAULT). Metrics are on /metrics.",
     listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
     traffic: true,
+    live: true,
     environment: config::VARIABLES,
 };
 

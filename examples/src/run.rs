@@ -41,6 +41,8 @@ pub struct Cli {
     pub listen: SocketAddr,
     /// `true` if the program has the option `--traffic`.
     pub traffic: bool,
+    /// `true` if the program has the options `--live` and `--open`.
+    pub live: bool,
     /// The environment variables of the service, each with its meaning. Those of the metrics are added.
     pub environment: &'static [(&'static str, &'static str)],
 }
@@ -99,8 +101,8 @@ impl Cli {
                         ))
                     })?;
                 }
-                Long("live") => parsed.live = true,
-                Long("open") => (parsed.live, parsed.open) = (true, true),
+                Long("live") if self.live => parsed.live = true,
+                Long("open") if self.live => (parsed.live, parsed.open) = (true, true),
                 Short('h') | Long("help") => return Err(ParseExit::Help),
                 Value(word) if word == "metrics" => {
                     let command = Command::parse(parser.raw_args()?);
@@ -121,10 +123,12 @@ impl Cli {
         if self.traffic {
             help.push_str("  --traffic N     send N requests a second to itself, so that the metrics change\n");
         }
-        help.push_str(
-            "  --live          serve a live page of the metrics, at /metrics/live\n  \
-             --open          the same, and open it in a browser\n",
-        );
+        if self.live {
+            help.push_str(
+                "  --live          serve a live page of the metrics, at /metrics/live\n  \
+                 --open          the same, and open it in a browser\n",
+            );
+        }
         help.push_str("  -h, --help      print this help\n\nCommands:\n");
         for line in USAGE.lines() {
             // Writing to a string cannot fail.
@@ -193,6 +197,7 @@ mod tests {
             about: "A service.",
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             traffic: true,
+            live: true,
             environment: &[("A", "first"), ("LONGER", "second")],
         }
     }
@@ -248,9 +253,10 @@ mod tests {
     fn an_unknown_argument_is_an_error_that_names_it() {
         assert!(problem(&["--port", "1"]).contains("--port"));
         assert!(problem(&["serve"]).contains("serve"));
-        let without_traffic = Cli { traffic: false, ..cli() };
-        let args = ["--traffic", "1"].map(OsString::from);
-        assert!(matches!(without_traffic.parse(args), Err(ParseExit::Invalid(_))));
+        let without = Cli { traffic: false, live: false, ..cli() };
+        for option in ["--traffic=1", "--live", "--open"] {
+            assert!(matches!(without.parse([OsString::from(option)]), Err(ParseExit::Invalid(_))), "{option}");
+        }
     }
 
     #[test]
