@@ -6,10 +6,15 @@
 
 mod support;
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use metrics_runtime::circuit_breaker;
 use metrics_runtime::circuit_breaker::{CircuitBreaker, CircuitOpen, ManualClock, Settings, State, Verdict};
 use support::{Payload, abandon, panics_async, quiet_panic, ready, sample};
@@ -118,6 +123,21 @@ mod one_service {
         assert_eq!((calls("pending"), state("pending")), ([0.0, 0.0, 0.0, 1.0, 0.0], 0.0));
         assert_eq!(panics_async(ended(true)).await, Payload(7));
         assert_eq!((calls("ended"), state("ended")), ([0.0, 1.0, 0.0, 1.0, 0.0], 1.0));
+    }
+
+    #[test]
+    fn a_poll_after_the_end_does_not_end_the_call_again() {
+        for (panic, expected) in [(true, [Some(0), Some(1)]), (false, [Some(1), Some(0)])] {
+            let breaker = CircuitBreaker::new("polled_again", Settings::consecutive(9)).unwrap();
+            let answer = poll_fn(|_| Poll::Ready(if panic { quiet_panic() } else { Ok::<_, Failed>(1) }));
+            let mut call = pin!(breaker.call(answer));
+            for _ in 0..3 {
+                let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().now_or_never()));
+                assert_eq!(polled.is_err(), panic);
+            }
+            let counted = breaker.snapshot().calls;
+            assert_eq!([counted.success, counted.failure], expected, "panic: {panic}");
+        }
     }
 
     #[test]

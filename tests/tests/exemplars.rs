@@ -15,11 +15,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::body::Body;
 use axum::http::Request;
 use axum::{Router, routing::get};
+use http_body_util::BodyExt as _;
+use metrics_runtime::client::Client;
 use metrics_runtime::exemplars::{self, Exemplar, ExemplarError};
+use metrics_runtime::http::Http;
 use metrics_runtime::{Metrics, Registry, track, track_counter, track_histogram};
 use support::{abandon, bomb, openmetrics_of, panics, quiet_panic, ready};
 use tests::page::{Page, Sample};
-use tower::ServiceExt as _;
+use tower::{Layer as _, Service as _, ServiceExt as _};
 
 thread_local! {
     static TRACE_ID: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -193,6 +196,26 @@ fn requests_have_the_trace_of_the_thread_that_polls_them() {
     assert_eq!(found(&page, "http_requests_total"), [("/,GET,200".into(), "request".into(), 1.0)]);
     let timed = found(&page, "http_request_duration_seconds_bucket");
     assert_eq!(timed.iter().map(|(_, id, _)| id.as_str()).collect::<Vec<_>>(), ["request"]);
+}
+
+#[test]
+fn requests_that_are_recorded_into_shards_have_their_trace() {
+    let registry = Registry::global();
+    let app = Router::new().route("/", get(|| async { "hello" })).layer(Http::new().layer(registry).unwrap());
+    let mut client = Client::new().layer("shop", registry).unwrap().layer(app);
+    for id in ["first", "second", "third"] {
+        with_trace(id, || {
+            let response = ready(client.call(Request::new(Body::empty()))).unwrap();
+            ready(response.into_body().collect()).unwrap();
+        });
+    }
+    let page = page();
+    for (name, labels) in [("http_requests_total", "/,GET,200"), ("http_client_requests_total", "GET,2xx,shop")] {
+        assert_eq!(found(&page, name), [(labels.into(), "third".into(), 1.0)]);
+    }
+    for name in ["http_request_duration_seconds_bucket", "http_client_request_duration_seconds_bucket"] {
+        assert!(found(&page, name).iter().any(|(_, id, _)| id == "third"), "{name}");
+    }
 }
 
 #[track_histogram(name = "spread", buckets = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], value = |value| *value)]

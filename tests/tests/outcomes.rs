@@ -394,6 +394,25 @@ mod asynchronous {
         each_outcome_async("async_unsafe_function", |what| unsafe { unsafe_function(what) }).await;
     }
 
+    #[test]
+    fn a_future_that_is_never_polled_or_polled_after_its_end_adds_no_call() {
+        #[track(name = "polled_again", in_flight)]
+        async fn polled_again(what: Act) -> Answer {
+            act_async(what).await
+        }
+        drop(polled_again(Act::Succeed));
+        assert_recorded("polled_again", &[]);
+        for what in [Act::Panic, Act::Fail] {
+            let mut call = Box::pin(polled_again(what));
+            let mut poll = || catch_unwind(AssertUnwindSafe(|| call.as_mut().now_or_never()));
+            assert!(poll().unwrap().is_none());
+            let end = poll();
+            assert_eq!(end.is_err(), matches!(what, Act::Panic));
+            assert!(poll().is_err(), "as every async function");
+        }
+        assert_recorded("polled_again", &[Panic, Error]);
+    }
+
     #[tokio::test]
     async fn a_function_that_never_returns_panics_or_is_cancelled() {
         #[track(name = "async_never_returns", in_flight)]

@@ -293,15 +293,16 @@ where
             },
         };
         running.progress = Progress::Polling;
+        // Gone after a panic too, which is an end of the call.
+        let judge = this.judge.take();
         let polled = this.call.poll(cx);
         if let Poll::Ready(returned) = &polled {
-            let judge = this.judge.take();
             // A panic of the classification is a failure, not a panic of the caller.
             let verdict = judge.and_then(|judge| contained(|| judge(returned))).unwrap_or(Verdict::Failure);
             running.complete(verdict.into());
         } else {
             running.progress = Progress::Waiting;
-            *this.running = Some(running);
+            (*this.running, *this.judge) = (Some(running), judge);
         }
         polled
     }

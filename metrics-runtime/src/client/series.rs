@@ -10,7 +10,7 @@ use crate::exemplars;
 use crate::family::{Family, KnownSeries, Metric};
 use crate::http::middleware::{Ending, METHODS, Outcome};
 use crate::metric::{
-    Counter, CounterShard, DurationShard, Histogram, InFlight, InFlightShard, Moment, Observed, Sharded, Thread, Ticks,
+    Counter, CounterShard, DurationShard, Histogram, InFlight, InFlightShard, Moment, Sharded, Thread, Ticks,
 };
 use crate::shared::Shared;
 
@@ -208,11 +208,7 @@ impl Series {
         let Some(shards) = self.shards.existing(Thread::known()) else { return false };
         let Some(requests) = shards.requests[class(status)].get() else { return false };
         if let Some(duration) = &shards.duration {
-            match duration.observe(ticks) {
-                Observed::Whole => {}
-                Observed::Carry => duration.carry(),
-                Observed::Nothing => return false,
-            }
+            duration.record(ticks);
         }
         if let Some(in_flight) = shards.in_flight {
             in_flight.exit();

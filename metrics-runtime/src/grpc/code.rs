@@ -131,6 +131,36 @@ mod tests {
     }
 
     #[test]
+    fn the_first_of_several_codes_counts_among_any_number_of_headers() {
+        for others in [0, FEW - 3, FEW - 2, FEW - 1, FEW, 100] {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-status-details-bin", HeaderValue::from_static("3"));
+            for i in 0..others {
+                headers.insert(HeaderName::try_from(format!("x-{i}")).unwrap(), HeaderValue::from_static("4"));
+            }
+            assert_eq!(in_headers(&headers), None, "{others}");
+            headers.append("Grpc-Status", HeaderValue::from_static("5"));
+            headers.append(&GRPC_STATUS, HeaderValue::from_static("0"));
+            // The last entry takes the place of one that is removed.
+            headers.remove("grpc-status-details-bin");
+            assert_eq!(in_headers(&headers), Some(Code::NotFound), "{others}");
+            assert_eq!(header(&headers, &GRPC_STATUS), headers.get(&GRPC_STATUS), "{others}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_read_as_the_client_of_tonic_does() {
+        for value in [" 0", "00", "-1", "0,5", "256", ""] {
+            let expected = Code::from_bytes(value.as_bytes());
+            assert_eq!(in_headers(&headers("grpc-status", value)), Some(expected), "{value:?}");
+        }
+        let bytes = HeaderMap::from_iter([(GRPC_STATUS.clone(), HeaderValue::from_bytes(&[0xff]).unwrap())]);
+        assert_eq!(in_headers(&bytes), Some(Code::Unknown));
+        let bytes = HeaderMap::from_iter([(GRPC_TIMEOUT.clone(), HeaderValue::from_bytes(&[b'1', 0xff]).unwrap())]);
+        assert_eq!(deadline(&bytes), None);
+    }
+
+    #[test]
     fn codes_have_the_names_of_opentelemetry() {
         for (number, name) in (0..).zip(OPENTELEMETRY) {
             let code = Code::from_i32(number);
@@ -156,7 +186,9 @@ mod tests {
         for (value, nanos) in [("5m", 5_000_000), ("7u", 7_000), ("99999999n", 99_999_999)] {
             assert_eq!(millis(value), Some(nanos), "{value}");
         }
-        for value in ["", "S", "1", "1s", "-1S", "+1S", "123456789S", "1 S"] {
+        assert_eq!(millis("99999999H"), Some(99_999_999 * 3_600 * 1_000_000_000));
+        assert_eq!(millis("0S"), Some(0));
+        for value in ["", "S", "1", "1s", "-1S", "+1S", "123456789S", "1 S", "1S ", "1S, 2S", "1.5S", "9e9S"] {
             assert_eq!(millis(value), None, "{value:?}");
         }
     }

@@ -9,7 +9,7 @@ use super::code;
 use super::families::{Families, Side};
 use super::methods::{COMMON, Method};
 use crate::family::{Family, KnownSeries, Metric};
-use crate::metric::{Counter, CounterShard, DurationShard, Histogram, Moment, Observed, Sharded, Thread, Ticks};
+use crate::metric::{Counter, CounterShard, DurationShard, Histogram, Moment, Sharded, Thread, Ticks};
 use crate::schema::CODES;
 use crate::shared::Shared;
 
@@ -175,11 +175,7 @@ impl MethodSeries {
     fn handle_in_shards(&self, code: usize, ticks: Ticks) -> bool {
         let Some(shards) = self.own_shards() else { return false };
         let Some(handled) = shards.handled[code].get() else { return false };
-        match shards.seconds.observe(ticks) {
-            Observed::Whole => {}
-            Observed::Carry => shards.seconds.carry(),
-            Observed::Nothing => return false,
-        }
+        shards.seconds.record(ticks);
         handled.inc();
         true
     }

@@ -292,6 +292,17 @@ impl DurationShard<'_> {
         if overflows { Observed::Carry } else { Observed::Whole }
     }
 
+    /// Adds a duration, whatever has to be done for it. Only the thread of the shard may call it.
+    #[cfg(feature = "http")]
+    #[inline]
+    pub(crate) fn record(&self, ticks: Ticks) {
+        match self.observe(ticks) {
+            Observed::Whole => {}
+            Observed::Carry => self.carry(),
+            Observed::Nothing => self.observe_slowly(ticks),
+        }
+    }
+
     /// Adds a duration, also if its count does not exist yet.
     #[cold]
     pub(crate) fn observe_slowly(&self, ticks: Ticks) {

@@ -25,6 +25,16 @@ impl CallShards {
         }
     }
 
+    /// Records a duration and counts its call.
+    #[cfg(feature = "http")]
+    #[inline]
+    pub(crate) fn record(&self, ticks: Ticks) {
+        if let Some(duration) = &self.duration {
+            duration.record(ticks);
+        }
+        self.count();
+    }
+
     #[cold]
     pub(crate) fn observe_slowly(&self, ticks: Ticks) {
         self.duration.iter().for_each(|duration| duration.observe_slowly(ticks));

@@ -4,6 +4,7 @@
 mod assertions;
 mod attribute;
 mod documented;
+mod layers;
 mod parallel;
 mod places;
 

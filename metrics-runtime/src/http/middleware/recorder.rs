@@ -10,7 +10,7 @@ use super::labels::{self, METHODS};
 use super::routes::Origin;
 use crate::exemplars::{self, Exemplar};
 use crate::family::{self, Family, Metric, Numbered, OVERFLOW};
-use crate::metric::{Counter, Histogram, InFlight, Moment, Observed, RequestShards, Thread, Ticks};
+use crate::metric::{Counter, Histogram, InFlight, Moment, RequestShards, Thread, Ticks};
 use crate::shared::Shared;
 
 /// The families and label settings that all requests of a layer share.
@@ -339,12 +339,7 @@ impl Series {
         let Some((series, shards)) = cached.find(|(series, _)| series.ending == ending) else { return false };
         let ticks = start.elapsed();
         let Some(shards) = shards.existing(Thread::known()) else { return false };
-        match shards.observe(ticks) {
-            Observed::Whole => {}
-            Observed::Carry => shards.carry(),
-            Observed::Nothing => return false,
-        }
-        shards.count();
+        shards.record(ticks);
         if exemplars::is_installed() {
             self.record_exemplars(series, ticks);
         }
