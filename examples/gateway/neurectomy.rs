@@ -178,7 +178,7 @@ impl Neurectomy {
 }
 
 fn error_of_status(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> NeurectomyError {
-    // Neurectomy's messages are for its clients. What is not a message may be of a proxy, and is only logged.
+    // Neurectomy's messages are for its clients. Other text may be of a proxy, and is only logged.
     let message = serde_json::from_slice(body).map(|Object(Failure { error: Object(reason) })| reason.message);
     let reason = |message: Option<&String>| match message {
         Some(message) => log::excerpt(message),

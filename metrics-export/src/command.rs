@@ -227,6 +227,12 @@ fn is_help(arg: &OsStr) -> bool {
     arg == "--help" || arg == "-h"
 }
 
+/// Returns `true` for an option, as opposed to its value, which may be a negative number.
+fn is_option(arg: &OsStr) -> bool {
+    let arg = arg.as_encoded_bytes();
+    arg.starts_with(b"-") && !arg.get(1).is_some_and(u8::is_ascii_digit)
+}
+
 /// Returns the error of an option that is not UTF-8.
 fn not_utf8(arg: &OsStr) -> CommandError {
     let arg = arg.to_string_lossy();
@@ -300,7 +306,7 @@ impl Command {
                 None => (text, None),
             };
             let mut value = || {
-                let value = inline.clone().or_else(|| args.next_if(|next| !next.as_encoded_bytes().starts_with(b"-")));
+                let value = inline.clone().or_else(|| args.next_if(|next| !is_option(next)));
                 value.filter(|value| !value.is_empty()).ok_or_else(|| usage(format!("{option} takes a value")))
             };
             match option.as_str() {

@@ -192,12 +192,15 @@ fn place(source: &Source) -> String {
 }
 
 /// Finds a series that every instance of this service has from the start, and no other service: an info or a family
-/// without labels, preferably a gauge or an info. Falls back to the counter of HTTP requests.
+/// without labels, preferably a gauge or an info. Falls back to calls with labels that are known, and then to the counter
+/// of HTTP requests, which has no series before the first one.
 fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner> {
     let is_own = |name: &str| name.starts_with(prefix) && !is_common(name);
     let rises = |metric: &Metric| matches!(metric.kind, MetricKind::Counter | MetricKind::Histogram);
+    let has_one = |metric: &&Metric| metric.labels.is_empty() || metric.kind == MetricKind::Info;
     let candidates = metrics.iter().filter(|metric| {
-        let from_start = metric.labels.is_empty() || metric.kind == MetricKind::Info;
+        let from_start =
+            has_one(metric) || (rises(metric) && metric.origin == Origin::Family && metric.label_sets.known > 0);
         // A histogram with bounds below zero has no count on an OpenMetrics page.
         let is_counted = metric.buckets.first().is_none_or(|bound| *bound >= 0.0);
         // Old instances have a renamed metric under its earlier name.
@@ -210,7 +213,9 @@ fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner>
         MetricKind::Histogram => Measure::Count(metric.histogram()),
         _ => Measure::from(&metric.name),
     };
-    match candidates.clone().find(|metric| !rises(metric)).or_else(|| candidates.clone().next()) {
+    let unlabelled = candidates.clone().filter(has_one);
+    let found = unlabelled.clone().find(|metric| !rises(metric)).or_else(|| unlabelled.clone().next());
+    match found.or_else(|| candidates.clone().next()) {
         Some(metric) => Some(owner(measure(metric), rises(metric))),
         None => http.filter(|http| is_own(http.requests.metric())).map(|http| owner(http.requests.clone(), true)),
     }
@@ -218,8 +223,8 @@ fn owner(metrics: &[Metric], prefix: &str, http: Option<&Http>) -> Option<Owner>
 
 #[cfg(test)]
 mod tests {
-    use metrics_runtime::Registry;
     use metrics_runtime::circuit_breaker::BreakerHandle;
+    use metrics_runtime::{Descriptor, Registry};
 
     use super::*;
 
@@ -239,6 +244,22 @@ mod tests {
     }
 
     #[test]
+    fn the_owner_is_a_series_that_exists_before_the_first_request() {
+        let owner = |registry: &Registry| {
+            let owner = shop(registry).owner.expect("the service has metrics of its own");
+            (owner.series.metric().to_owned(), owner.counter)
+        };
+        let registry = Registry::new();
+        assert_eq!(owner(&registry), ("shop_http_requests_total".to_owned(), true));
+        let jobs = Descriptor::counter("jobs_total", "Jobs.").labels(["kind"]);
+        let jobs = registry.counter(jobs).unwrap();
+        assert_eq!(owner(&registry).0, "shop_http_requests_total", "no kind is known");
+        drop(jobs);
+        registry.gauge(Descriptor::gauge("stock", "Stock.")).unwrap();
+        assert_eq!(owner(&registry), ("shop_stock".to_owned(), false));
+    }
+
+    #[test]
     fn collectors_are_in_the_model_before_they_have_a_series() {
         let registry = Registry::new();
         let options = prometheus::Opts::new("tasks_total", "Tasks.");
@@ -254,8 +275,8 @@ mod tests {
     fn roles_follow_from_names_and_labels() {
         let registry = Registry::new();
         BreakerHandle::register_in(&registry, "x").unwrap();
-        registry.gauge(metrics_runtime::Descriptor::gauge("process_open_fds", "Open.")).unwrap();
-        registry.gauge(metrics_runtime::Descriptor::gauge("stock", "Stock.")).unwrap();
+        registry.gauge(Descriptor::gauge("process_open_fds", "Open.")).unwrap();
+        registry.gauge(Descriptor::gauge("stock", "Stock.")).unwrap();
         let model = shop(&registry);
         let role = |base: &str| model.find(base).map(|metric| metric.role);
         assert_eq!(role("circuit_breaker_state"), Some(Role::Breaker));

@@ -50,7 +50,11 @@ impl<'a> View<'a> {
 
 /// Returns the worst case of a metric in the text format.
 pub(crate) fn worst_case(metric: &Metric) -> WorstCase {
-    label_sets(metric, &View::default()).times(series_of_label_set(metric.kind, metric.buckets.len()))
+    label_sets(metric, &View::default()).times(series_of_label_set(
+        metric.kind,
+        metric.buckets.len() + 1,
+        (true, false),
+    ))
 }
 
 /// Returns the worst case of a part of the label sets of a metric. The limit of series does not apply to the routes of
@@ -134,9 +138,13 @@ fn declared(metric: &Metric, labels: &[&LabelDescription], view: &View<'_>) -> (
     (label_sets.len(), open)
 }
 
-/// Returns the number of series of one label set. A histogram has one for each bucket, `+Inf`, the sum and the count.
-fn series_of_label_set(kind: MetricKind, buckets: usize) -> usize {
-    if kind == MetricKind::Histogram { buckets + 3 } else { 1 }
+/// Returns the number of series of one label set. A histogram has one for each bucket, `+Inf` among them, the sum and the
+/// count in its classic form, and one in its native form.
+pub(crate) fn series_of_label_set(kind: MetricKind, buckets: usize, (classic, native): (bool, bool)) -> usize {
+    match kind {
+        MetricKind::Histogram if classic => buckets + 2 + usize::from(native),
+        _ => 1,
+    }
 }
 
 /// Lists the series of these metrics, the largest number first.

@@ -3,6 +3,9 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
+/// The shortest time that can be set. Without it, a receiver that fails gets requests without a pause.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// The longest time that a receiver can ask for.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -16,6 +19,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(shortest: Duration, longest: Duration) -> Self {
+        let [shortest, longest] = [shortest, longest].map(|time| time.max(SHORTEST));
         Self { shortest, longest, next: shortest }
     }
 
@@ -54,6 +58,7 @@ mod tests {
         assert!(backoff.next(Some(Duration::MAX)) <= LONGEST + 4 * second);
         backoff.reset();
         assert!(backoff.next(None) <= second);
+        assert!(Backoff::new(Duration::ZERO, Duration::ZERO).next(None) >= SHORTEST / 2);
         let numbers: Vec<_> = (0..20).map(|_| random()).collect();
         assert!(numbers.iter().all(|number| (0.0..=1.0).contains(number)), "{numbers:?}");
         assert!(numbers.iter().any(|number| number.to_bits() != numbers[0].to_bits()), "{numbers:?}");

@@ -1,6 +1,6 @@
 //! Errors of remote write.
 
-use metrics_runtime::__shared::shown_address;
+use metrics_runtime::__shared::{shown_address, without_secrets};
 use metrics_runtime::{NameError, RegistryError};
 
 /// Implements `Debug` through `Display`, because a `main` that returns an error prints its `Debug` output.
@@ -25,7 +25,7 @@ pub enum ConfigError {
     )]
     #[non_exhaustive]
     Url {
-        /// The address. Empty if it may contain a password.
+        /// The address without its query. Empty if it may contain a password.
         url: String,
         /// The problem with it.
         problem: &'static str,
@@ -67,8 +67,7 @@ debug_as_display!(ConfigError);
 
 impl ConfigError {
     pub(crate) fn url(url: &str, problem: &'static str) -> Self {
-        let url = if url.contains('@') { String::new() } else { url.to_owned() };
-        Self::Url { url, problem }
+        Self::Url { url: without_secrets(url), problem }
     }
 }
 

@@ -190,8 +190,8 @@ impl RemoteWrite {
         self
     }
 
-    /// Sets the shortest and the longest time before a request is sent again. The time doubles with each attempt. Default:
-    /// 100 milliseconds and 10 seconds.
+    /// Sets the shortest and the longest time before a request is sent again, each at least a millisecond. The time doubles
+    /// with each attempt. Default: 100 milliseconds and 10 seconds.
     pub fn backoff(mut self, times: std::ops::RangeInclusive<Duration>) -> Self {
         self.pace.backoff = Backoff::new(*times.start(), *times.end());
         self

@@ -164,7 +164,7 @@ impl Writer {
         }
     }
 
-    /// Waits for the next event. Nothing is lost if the future is dropped.
+    /// Waits for the next event. Dropping the future loses no event.
     async fn event(&mut self, ticks: bool) -> Event {
         if let (Transfer::Idle, Some(batch)) = (&self.transfer, self.queue.first()) {
             let (receiver, batch, protocol) = (self.receiver.clone(), batch.clone(), self.reading.protocol);

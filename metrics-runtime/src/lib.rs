@@ -264,7 +264,7 @@ pub mod __shared {
     pub use crate::encode::Message;
     #[cfg(feature = "push")]
     pub use crate::push::client::{
-        Answer, Client, Failure, Patient, address, basic_auth, deadline, root_cause, shown_address,
+        Answer, Client, Failure, Patient, address, basic_auth, deadline, root_cause, shown_address, without_secrets,
     };
     pub use crate::schema::push_number;
 }

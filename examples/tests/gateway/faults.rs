@@ -10,7 +10,7 @@ use tonic::Status;
 use crate::upstream::{Behaviour, Upstream};
 use crate::{COMPLETION, Completion, Gateway, request};
 
-/// What a proxy or an error may say, and no client must see.
+/// Texts of proxies and errors that no client must see.
 const SECRET: &str = "sk-live-1234";
 
 /// Returns the label of the only series that has moved, by one.

@@ -6,11 +6,12 @@ use metrics_runtime::description::{LabelDescription, MetricKind};
 
 use super::page::Series;
 use crate::document::number;
+use crate::error::nearest;
 use crate::histograms::{Histograms, bound};
 use crate::metric::{Metric, WorstCase};
 use crate::model::Model;
 use crate::promql::{Compare, Matcher, matcher};
-use crate::series::{View, label_sets};
+use crate::series::{View, label_sets, series_of_label_set};
 
 /// The series of one metric that are dropped.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -140,9 +141,8 @@ fn find<'m, 'n>(name: &'n str, model: &'m Model) -> Result<(&'m Metric, &'n str)
             return Ok((metric, suffix));
         }
     }
-    let nearest = model.metrics.iter().min_by_key(|metric| strsim::levenshtein(name, &metric.name));
-    let hint = nearest.map(|metric| format!("; did you mean `{}`?", metric.name)).unwrap_or_default();
-    Err(format!("the program has no metric `{name}`{hint}"))
+    let names = model.metrics.iter().map(|metric| metric.name.as_str());
+    Err(format!("the program has no metric `{name}`{}", nearest(name, names)))
 }
 
 impl Dropped {
@@ -197,15 +197,6 @@ pub(super) fn stored(buckets: usize, native: bool, form: Histograms) -> (bool, b
         Histograms::Native if native => (false, true),
         Histograms::Both if native => (buckets > 0, true),
         _ => (true, false),
-    }
-}
-
-/// Returns the number of series of one label set with this many classic buckets, `+Inf` among them. A native histogram
-/// is one series.
-pub(super) fn series_of_label_set(kind: MetricKind, buckets: usize, (classic, native): (bool, bool)) -> usize {
-    match kind {
-        MetricKind::Histogram if classic => buckets + 2 + usize::from(native),
-        _ => 1,
     }
 }
 

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use super::drops::{series_of_label_set, stored};
+use super::drops::stored;
 use super::worst::Values;
 use crate::contract::{Contract, Entry};
 use crate::histograms::Histograms;
+use crate::series::series_of_label_set;
 
 /// A metric with another number of series than before.
 #[derive(Clone, Debug, PartialEq, Eq)]

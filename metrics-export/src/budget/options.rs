@@ -91,7 +91,8 @@ impl Options {
                 once(option, &mut self.relabel, form)
             }
             "--sample-bytes" => {
-                let size = thousandths(&value).ok_or_else(|| expected("a number of bytes such as `1.7`"))?;
+                let size = thousandths(&value)
+                    .ok_or_else(|| expected("a number of bytes from 0.001 to 1000, such as `1.7`"))?;
                 once(option, &mut self.sample_size, size)
             }
             _ => Err(format!("unknown option `{option}`")),
@@ -110,7 +111,10 @@ impl Options {
     }
 }
 
-const COUNT: &str = "a whole number from 1 on";
+const COUNT: &str = "a whole number from 1 to 1,000,000,000,000";
+
+/// The largest number. With it, the products in a report do not exceed their types.
+const LARGEST: usize = 1_000_000_000_000;
 
 fn once<T>(option: &str, place: &mut Option<T>, value: T) -> Result<(), String> {
     match place.replace(value) {
@@ -120,7 +124,7 @@ fn once<T>(option: &str, place: &mut Option<T>, value: T) -> Result<(), String> 
 }
 
 fn count(text: &str) -> Option<usize> {
-    text.parse().ok().filter(|number| *number > 0)
+    text.parse().ok().filter(|number| (1..=LARGEST).contains(number))
 }
 
 /// Reads a number with up to three decimals.
@@ -153,12 +157,19 @@ mod tests {
         assert_eq!((options.instances, options.values.len(), options.sample_size), (Some(1_000), 2, Some(1_370)));
         assert_eq!(options.set("--instances", "1".into()), Err("--instances is given twice".to_owned()));
         assert_eq!(options.set("--values", "a=3".into()), Err("--values is given twice for `a`".to_owned()));
-        assert_eq!(problem("--instances", "0"), "--instances is `0`; expected a whole number from 1 on");
-        assert_eq!(problem("--budget", "-1"), "--budget is `-1`; expected a whole number from 1 on");
+        assert_eq!(
+            problem("--instances", "0"),
+            "--instances is `0`; expected a whole number from 1 to 1,000,000,000,000"
+        );
+        for budget in ["-1", "1e3", "1000000000001", "18446744073709551616"] {
+            let expected = format!("--budget is `{budget}`; expected a whole number from 1 to 1,000,000,000,000");
+            assert_eq!(problem("--budget", budget), expected);
+        }
         assert_eq!(problem("--values", "a"), "--values is `a`; expected a label and a number, such as `endpoint=20`");
         assert_eq!(problem("--relabel", "x"), "--relabel is `x`; expected `prometheus` or `vmagent`");
         for size in ["0", "1.", ".5", "1.2345", "-1", "1e3", "NaN", "1000.001"] {
-            let expected = format!("--sample-bytes is `{size}`; expected a number of bytes such as `1.7`");
+            let expected =
+                format!("--sample-bytes is `{size}`; expected a number of bytes from 0.001 to 1000, such as `1.7`");
             assert_eq!(problem("--sample-bytes", size), expected);
         }
         let address = "--prometheus is `localhost:9090`; expected an address such as `http://127.0.0.1:9090`";

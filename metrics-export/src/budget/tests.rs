@@ -62,6 +62,20 @@ fn the_worst_case_is_that_of_all_instances() {
 }
 
 #[test]
+fn the_largest_numbers_are_counted() {
+    let most = "1000000000000";
+    let args = ["--instances", most, "--values", "service=1000000000000", "--sample-bytes", "1000"];
+    let (output, error) = run(&[&args[..], &["--scrape-interval", "1ms", "--budget", most]].concat());
+    assert_eq!(row(&output, "shop_circuit_breaker_calls_total")[1], "6,000,000,000,000,000,000,000,000");
+    assert!(error.unwrap().contains("above the budget of 1,000,000,000,000"));
+    with_file("version 1\n", |lock| {
+        let (output, _) = run(&[&args[..], &["--since", lock]].concat());
+        let added = row(&output, "added shop_circuit_breaker_calls_total: 6000000000000");
+        assert_eq!(added[1], "+6,000,000,000,000,000,000,000,000");
+    });
+}
+
+#[test]
 fn expected_values_bound_the_worst_case() {
     let (output, _) = run(&["--values", "service=3", "--values", "room=4", "--values", "wing=2"]);
     assert_eq!(row(&output, "shop_rooms"), ["8"]);
@@ -178,6 +192,7 @@ fn dropped_series_are_subtracted() {
 fn what_must_not_be_dropped_is_refused() {
     for (drop, problem) in [
         ("shop_room", "the program has no metric `shop_room`; did you mean `shop_rooms`?"),
+        ("x", "the program has no metric `x`"),
         ("shop_rooms{floor=\"1\"}", "it has no label `floor`; the labels of `shop_rooms` are `room`, `wing`"),
         ("shop_rooms{room}", "a relabel rule that removes a label saves no series: those that only differ in `room`"),
         ("shop_rooms{room=~\"a|b\"}", "expected one label and its value, as in `shop_rooms{room=\"..\"}`"),

@@ -70,7 +70,7 @@ impl Grpc {
         ["OK", failed, self.names.cancelled]
     }
 
-    /// Returns a matcher for methods that the service knows. Who calls others is at fault.
+    /// Returns a matcher for methods that the service knows. A client that calls others is at fault.
     pub(crate) fn known(&self) -> Matcher {
         matcher(self.by[0], Compare::IsNot, self.names.unknown)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::error::debug_as_display;
+use crate::error::{debug_as_display, nearest};
 use crate::time::{parse_span, span, spoken};
 
 /// Settings of alerts by name, for [`Export::alerts`](crate::Export::alerts).
@@ -303,16 +303,6 @@ fn unknown(pattern: &str, service: &str, alerts: &[(String, Tuning)]) -> String 
     let names = alerts.iter().map(|(name, _)| name.as_str());
     let short = pattern.strip_prefix(service).unwrap_or(pattern);
     format!("no alert has the name `{pattern}`{}", nearest(short, names))
-}
-
-/// Returns `; did you mean ..` with the name that differs in the fewest letters, if it is not entirely different.
-fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let far = |name: &str| strsim::levenshtein(&word.to_ascii_lowercase(), &name.to_ascii_lowercase());
-    let found = names.into_iter().map(|name| (far(name), name)).min();
-    match found {
-        Some((far, name)) if far * 3 <= word.len().max(3) => format!("; did you mean `{name}`?"),
-        _ => String::new(),
-    }
 }
 
 /// The numbers of an alert that can be set. An alert without a threshold or a window has `None`.

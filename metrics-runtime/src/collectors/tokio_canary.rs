@@ -54,7 +54,7 @@ pub(crate) fn runtime(handle: Option<Handle>) -> Result<Handle, CanaryError> {
     let handle = handle.or_else(|| Handle::try_current().ok()).ok_or(CanaryError::NoRuntime)?;
     let has_timers = {
         let _entered = handle.enter();
-        // Nothing else says so.
+        // A runtime says so in no other way.
         contained(|| drop(tokio::time::sleep(PERIOD))).is_some()
     };
     if has_timers { Ok(handle) } else { Err(CanaryError::NoTimers) }

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tonic::{Code, Status};
 
 use super::BoxError;
-use super::call::Call;
+use super::call::{self, Call};
 use super::code;
 use super::messages::Messages;
 use super::recorder::MethodSeries;
@@ -37,7 +37,7 @@ impl<B: Body> GrpcBody<B> {
         let status = response.status();
         if call.is_active() {
             if let Some(code) = code::in_headers(response.headers()) {
-                call.end(code);
+                call.answer(code);
             } else if call.run(|| response.body().is_end_stream()) {
                 call.end(code::of_http(status));
             }
@@ -129,20 +129,22 @@ impl<B: fmt::Debug> fmt::Debug for RequestMessages<B> {
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for RequestMessages<B> {
+impl<B: Body<Data = Bytes, Error = Status>> Body for RequestMessages<B> {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = Status;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.project();
         let polled = this.inner.poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-        {
-            let messages = this.messages.ended(data);
-            if messages > 0 {
-                this.method.of_request(messages);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let messages = frame.data_ref().map_or(0, |data| this.messages.ended(data));
+                if messages > 0 {
+                    this.method.of_request(messages);
+                }
             }
+            Poll::Ready(Some(Err(status))) if status.code() == Code::Cancelled => call::set_reset(true),
+            _ => {}
         }
         polled
     }

@@ -3,6 +3,7 @@
 //! The service creates the guard, the response future holds it next, and the response body holds it last. The guard
 //! records the call once, in whichever of them it ends.
 
+use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
@@ -13,6 +14,16 @@ use super::code;
 use super::recorder::MethodSeries;
 use crate::metric::Moment;
 use crate::shared::Shared;
+
+thread_local! {
+    /// `true` if the client has reset the request of a call within the current poll of the call.
+    static RESET: Cell<bool> = const { Cell::new(false) };
+}
+
+#[inline]
+pub(super) fn set_reset(reset: bool) {
+    RESET.set(reset);
+}
 
 /// A call in progress, or `None` if it has been recorded or is no call.
 #[derive(Default)]
@@ -70,6 +81,12 @@ impl Call {
             method.handle(code, *start);
             self.0 = None;
         }
+    }
+
+    /// Ends the call with the code of an answer without messages. For tonic, a request that the client resets before its
+    /// message has none, which is an internal error. No client gets that answer.
+    pub(super) fn answer(&mut self, code: Code) {
+        self.end(if code == Code::Internal && RESET.get() { self.cancelled() } else { code });
     }
 
     /// Ends the call with the code of a status.

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::BoxError;
 use super::body::{GrpcBody, record};
-use super::call::Call;
+use super::call::{self, Call};
 
 pin_project! {
     /// The response future of [`GrpcService`](super::GrpcService).
@@ -39,6 +39,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        call::set_reset(false);
         this.call.set_running(true);
         let polled = this.inner.poll(cx);
         this.call.set_running(false);

@@ -21,6 +21,7 @@
 //! | a response without a code | the [code for its HTTP status][http]; `Unknown` for `200` |
 //! | an error of the inner service | the code that tonic's client gets for it |
 //! | the call is dropped: the client has gone away, or an outer layer has given up | `Canceled`, or `DeadlineExceeded` after the deadline of the call |
+//! | the client resets its request before the message, which tonic takes for an internal error | the same |
 //! | an error of the response body | its code, `Unknown` if it has none |
 //! | a panic | `Internal` |
 //!

@@ -107,8 +107,13 @@ pub fn address(url: &str) -> Result<Uri, &'static str> {
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err("does not begin with http:// or https://");
     }
-    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+    let authority = uri.authority().ok_or("has no host")?;
+    if authority.as_str().contains('@') {
         return Err("contains a user or password; use `basic_auth` for these");
+    }
+    // A client would take the default port for one that is no number.
+    if authority.port().is_none() && authority.as_str().len() > authority.host().len() {
+        return Err("has no port from 0 to 65535 after its colon");
     }
     if url.contains('#') {
         return Err("has a fragment");
@@ -116,10 +121,16 @@ pub fn address(url: &str) -> Result<Uri, &'static str> {
     Ok(uri)
 }
 
-/// Returns the address for the text of an error, with a space before it, or nothing if it may contain a password.
+/// Returns an address without its query, which may contain a secret, or nothing if it may contain a password.
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
+    if url.contains('@') { String::new() } else { url.split('?').next().unwrap_or_default().to_owned() }
+}
+
+/// Returns an address without secrets for the text of an error, with a space before it.
 #[must_use]
 pub fn shown_address(url: &str) -> String {
-    if url.is_empty() || url.contains('@') { String::new() } else { format!(" {url:?}") }
+    if url.is_empty() { String::new() } else { format!(" {url:?}") }
 }
 
 /// Returns the header `Authorization` for HTTP basic authentication.

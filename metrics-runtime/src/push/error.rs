@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use super::client::{root_cause, shown_address};
+use super::client::{root_cause, shown_address, without_secrets};
 use crate::error::debug_as_display;
 use crate::schema::NameError;
 
@@ -15,7 +15,7 @@ pub enum ConfigError {
     #[error("the push address{} {problem}; expected an address such as http://pushgateway:9091", shown_address(.url))]
     #[non_exhaustive]
     Url {
-        /// The address. Empty if it may contain a password.
+        /// The address without its query. Empty if it may contain a password.
         url: String,
         /// The problem with it.
         problem: &'static str,
@@ -38,8 +38,7 @@ debug_as_display!(ConfigError);
 
 impl ConfigError {
     pub(super) fn url(url: &str, problem: &'static str) -> Self {
-        let url = if url.contains('@') { String::new() } else { url.to_owned() };
-        Self::Url { url, problem }
+        Self::Url { url: without_secrets(url), problem }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the time of async code goes: the polls of functions, and the delay of tasks.
+//! The time of async code: the polls of functions, and the delay of tasks.
 #![cfg(not(metrics_off))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 #![allow(clippy::float_cmp, reason = "values on a page are exact")]

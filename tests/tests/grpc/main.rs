@@ -149,6 +149,34 @@ async fn a_stream_that_the_client_drops_is_cancelled() {
 }
 
 #[tokio::test]
+async fn a_call_that_the_client_resets_before_its_message_is_cancelled() {
+    let server = Registry::new();
+    let address = serve(layer(Grpc::server(), &server)).await;
+    let socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (client, connection) = h2::client::handshake(socket).await.unwrap();
+    tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    for (i, (method, expected)) in
+        [("Place", "Canceled"), ("Watch", "Canceled"), ("Place", "Internal")].into_iter().enumerate()
+    {
+        let request = http::Request::post(format!("http://{address}/shop.Orders/{method}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        let (answer, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+        until(|| sum(&server, "grpc_server_started_total", &[]) == (i + 1) as f64).await;
+        if expected == "Canceled" {
+            body.send_reset(h2::Reason::CANCEL);
+        } else {
+            // A client that waits for the answer gets an error.
+            body.send_data(tonic::codegen::Bytes::new(), true).unwrap();
+            assert_eq!(answer.await.unwrap().headers()["grpc-status"], "13");
+        }
+        until(|| sum(&server, "grpc_server_handled_total", &[]) == (i + 1) as f64).await;
+        assert!(handled(&server, "server", method, expected) > 0.0, "{method} {expected}");
+    }
+}
+
+#[tokio::test]
 async fn an_abort_is_counted_once_in_each_kind_of_call() {
     let calls = Calls::new().await;
     // Each call has reached the server, and nothing comes back.

@@ -465,6 +465,7 @@ fn an_invalid_address_or_label_is_an_error_that_names_the_problem() {
         ("http://gateway:9091?x=1", "query"),
         ("http://gateway:9091/#x", "fragment"),
         ("http://gate way", "is not a valid URL"),
+        ("http://gateway:99999", "has no port from 0 to 65535"),
     ] {
         let error = Push::new(url, "job").unwrap_err().to_string();
         assert!(
@@ -472,7 +473,7 @@ fn an_invalid_address_or_label_is_an_error_that_names_the_problem() {
             "{error}"
         );
     }
-    for url in ["http://me:secret@gateway", "http://me:secret@gate way"] {
+    for url in ["http://me:secret@gateway", "http://me:secret@gate way", "http://gateway?token=secret"] {
         let error = Push::new(url, "job").unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
     }

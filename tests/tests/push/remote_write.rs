@@ -478,12 +478,15 @@ fn invalid_settings_of_remote_write_are_errors() {
     let url = "http://127.0.0.1:1/api/v1/write";
     for (url, problem) in [
         ("prometheus:9090", "does not begin with http:// or https://"),
-        ("http://user:pass@host/", "contains a user or password; use `basic_auth` for these"),
+        ("http://user:secret@host/", "contains a user or password; use `basic_auth` for these"),
         ("http://a b/", "is not a valid URL"),
         ("http://host/#x", "has a fragment"),
+        ("http://host/?token=secret#x", "\"http://host/\" has a fragment"),
+        ("http://host:99999/", "has no port from 0 to 65535 after its colon"),
+        ("http://[::1]:x/", "has no port from 0 to 65535 after its colon"),
     ] {
         let text = RemoteWrite::new(url, "shop").unwrap_err().to_string();
-        assert!(text.contains(problem) && !text.contains("pass@"), "{text}");
+        assert!(text.contains(problem) && !text.contains("secret"), "{text}");
     }
     assert!(matches!(RemoteWrite::new(url, ""), Err(ConfigError::Job)));
     let write = RemoteWrite::new(url, "shop").unwrap();
