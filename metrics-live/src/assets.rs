@@ -1,7 +1,7 @@
 //! The files of the page, and the headers of all responses.
 
 use std::io::Write as _;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use axum::body::{Body, Bytes};
 use axum::http::Response;
@@ -16,32 +16,71 @@ use flate2::write::GzEncoder;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A file of the page.
+/// A file of the page, written when it is asked for first.
 #[derive(Debug)]
 pub(crate) struct Asset {
     kind: &'static str,
-    text: &'static str,
+    text: LazyLock<String>,
     gzip: OnceLock<Bytes>,
 }
 
 /// The page; `{{name}}` is the last segment of its path.
 pub(crate) const HTML: &str = include_str!("../page/page.html");
 
-/// The program, with uPlot. `page/build.mjs` writes it.
-pub(crate) static SCRIPT: Asset = Asset::new("text/javascript; charset=utf-8", include_str!("../assets/live.js"));
+/// The program: uPlot, that of the npm package `uplot`, version 1.6.32, and the modules of the page.
+pub(crate) static SCRIPT: Asset = Asset::new("text/javascript; charset=utf-8", script);
 
 /// The style.
-pub(crate) static STYLE: Asset = Asset::new("text/css; charset=utf-8", include_str!("../assets/live.css"));
+pub(crate) static STYLE: Asset = Asset::new("text/css; charset=utf-8", style);
+
+/// The modules of the program, each after those that it imports.
+const MODULES: [&str; 13] = [
+    include_str!("../page/samples.js"),
+    include_str!("../page/promql.js"),
+    include_str!("../page/units.js"),
+    include_str!("../page/dom.js"),
+    include_str!("../page/history.js"),
+    include_str!("../page/charts.js"),
+    include_str!("../page/panels.js"),
+    include_str!("../page/objectives.js"),
+    include_str!("../page/catalogue.js"),
+    include_str!("../page/downloads.js"),
+    include_str!("../page/stream.js"),
+    include_str!("../page/view.js"),
+    include_str!("../page/main.js"),
+];
+
+/// Joins the modules to one, so that the page loads one file. No two of them have the same name at their top.
+fn script() -> String {
+    let licence = include_str!("../page/vendor/LICENSE-uPlot").trim();
+    let mut script = format!("/*\nuPlot:\n{licence}\n*/\n{}\n", include_str!("../page/vendor/uPlot.iife.min.js"));
+    for module in MODULES {
+        let mut in_import = false;
+        for line in module.lines() {
+            in_import |= line.starts_with("import ");
+            if !in_import {
+                script.push_str(line.strip_prefix("export ").unwrap_or(line));
+                script.push('\n');
+            }
+            in_import &= !line.ends_with(';');
+        }
+    }
+    script
+}
+
+fn style() -> String {
+    [include_str!("../page/vendor/uPlot.min.css"), include_str!("../page/style.css")].join("\n")
+}
 
 impl Asset {
-    const fn new(kind: &'static str, text: &'static str) -> Self {
-        Self { kind, text, gzip: OnceLock::new() }
+    const fn new(kind: &'static str, write: fn() -> String) -> Self {
+        Self { kind, text: LazyLock::new(write), gzip: OnceLock::new() }
     }
 
     /// Returns the file, compressed if the request accepts that.
-    pub(crate) fn response(&self, request: &HeaderMap) -> Response<Body> {
+    pub(crate) fn response(&'static self, request: &HeaderMap) -> Response<Body> {
         if !accepts_gzip(request) {
-            return response(self.kind, self.text);
+            return response(self.kind, self.text.as_str());
         }
         let mut response = response(self.kind, self.gzip.get_or_init(|| gzip(self.text.as_bytes())).clone());
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -90,12 +129,35 @@ fn gzip(text: &[u8]) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn the_files_are_small() {
-        let compressed: usize = [SCRIPT.text, STYLE.text, HTML].iter().map(|text| gzip(text.as_bytes()).len()).sum();
+        let files = [SCRIPT.text.as_str(), STYLE.text.as_str(), HTML];
+        let compressed: usize = files.iter().map(|text| gzip(text.as_bytes()).len()).sum();
         assert!(compressed <= 100 << 10, "the page has {compressed} bytes, more than 100 KiB");
+    }
+
+    #[test]
+    fn the_modules_have_different_names_and_import_only_earlier_ones() {
+        let mut names = BTreeSet::new();
+        for module in MODULES {
+            let imports = module.split("\nimport {").skip(1).filter_map(|rest| rest.split('}').next());
+            for import in imports.flat_map(|names| names.split(',')).map(str::trim).filter(|name| !name.is_empty()) {
+                assert!(names.contains(import), "`{import}` is not in an earlier module");
+            }
+            let lines = module.lines().map(|line| line.strip_prefix("export ").unwrap_or(line));
+            let declared = lines.filter_map(|line| {
+                let rest = ["const ", "let ", "function ", "class "].iter().find_map(|word| line.strip_prefix(word))?;
+                rest.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').next()
+            });
+            for name in declared {
+                assert!(names.insert(name), "two modules have the name `{name}`");
+            }
+        }
+        assert!(names.len() > 50 && !SCRIPT.text.contains("\nimport ") && !SCRIPT.text.contains("\nexport "));
     }
 
     #[test]
