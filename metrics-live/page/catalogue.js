@@ -3,6 +3,9 @@
 import { element } from './dom.js';
 import { shown } from './units.js';
 
+// In seconds since 1970.
+const YEAR_2001 = 1e9;
+
 export class Catalogue {
   constructor(app) {
     this.app = app;
@@ -56,7 +59,17 @@ export class Catalogue {
       const isNear = metric.limit !== null && metric.limit > 10 && count > metric.limit * 0.8 && metric.limited.startsWith('up to');
       cells.series.textContent = `${isNear ? '▲ ' : ''}${count}`;
       cells.series.append(element('small', { text: metric.limited === 'not known' ? '' : `of ${metric.limited.replace(/`/g, '')}` }));
-      cells.now.textContent = metric.kind === 'info' ? '' : shown(this.total(metric), metric.unit === 'seconds' && metric.kind !== 'histogram' ? 's' : metric.unit === 'bytes' && metric.kind !== 'histogram' ? 'bytes' : 'short');
+      cells.now.textContent = this.now(metric);
     }
+  }
+
+  now(metric) {
+    const total = this.total(metric);
+    if (metric.kind === 'info') return '';
+    // The number of observations has no unit.
+    if (['histogram', 'summary'].includes(metric.kind)) return shown(total, 'short');
+    // A gauge of seconds since 1970 is a moment.
+    if (/(timestamp|time)_seconds$/.test(metric.name) && total > YEAR_2001) return new Date(total * 1000).toLocaleString();
+    return shown(total, { seconds: 's', bytes: 'bytes' }[metric.unit] ?? 'short');
   }
 }

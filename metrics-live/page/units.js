@@ -1,7 +1,7 @@
 // Numbers with units, as Grafana names them.
 
 const THOUSANDS = [[1e-9, 'G'], [1e-6, 'M'], [1e-3, 'k'], [1, '']];
-const BYTES = [[2 ** -40, 'TiB'], [2 ** -30, 'GiB'], [2 ** -20, 'MiB'], [2 ** -10, 'KiB'], [1, 'B']];
+const BYTES = [[2 ** -60, 'EiB'], [2 ** -50, 'PiB'], [2 ** -40, 'TiB'], [2 ** -30, 'GiB'], [2 ** -20, 'MiB'], [2 ** -10, 'KiB'], [1, 'B']];
 const TIMES = [[1 / 86400, 'd'], [1 / 3600, 'h'], [1 / 60, 'min'], [1, 's'], [1e3, 'ms'], [1e6, 'µs'], [1e9, 'ns']];
 const SUFFIXES = { reqps: 'req/s', cps: '/s', celsius: '°C', volt: 'V', amp: 'A', joule: 'J', massg: 'g', lengthm: 'm' };
 

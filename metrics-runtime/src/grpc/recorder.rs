@@ -165,9 +165,15 @@ impl MethodSeries {
         if !self.handle_in_shards(index(code), ticks) {
             self.handle_slowly(index(code), ticks.nanos());
         }
-        if let Some(calls) = self.calls(code) {
-            calls.observe_nanos(ticks.nanos());
+        if self.families.calls.is_some() {
+            self.time_call(code, ticks.nanos());
         }
+    }
+
+    /// Records the duration with OpenTelemetry's name.
+    #[inline(never)]
+    fn time_call(&self, code: Code, nanos: u64) {
+        self.calls(code).into_iter().for_each(|calls| calls.observe_nanos(nanos));
     }
 
     /// Records a call in the shards of the thread. Returns `false` if it has none.
