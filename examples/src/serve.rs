@@ -89,7 +89,7 @@ pub fn with_live_page(
     let _ = writeln!(io::stdout(), "live page on {url}");
     if args.open {
         let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-        // Where there is no browser, the line above has the address.
+        // The line above has the address, if there is no browser.
         let _ = Command::new(opener).arg(url).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     }
     Ok((router, Some(live)))

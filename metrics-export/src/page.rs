@@ -1,7 +1,6 @@
 //! The model of a page in the process itself.
 
 use metrics_runtime::Metrics;
-use metrics_runtime::description::MetricKind;
 
 use crate::dashboard;
 use crate::document::{Node, list, map};
@@ -49,14 +48,6 @@ fn budget(budget: &Budget) -> Node {
 }
 
 fn metric(metric: &Metric) -> Node {
-    let kind = match metric.kind {
-        MetricKind::Counter => "counter",
-        MetricKind::Gauge => "gauge",
-        MetricKind::Histogram => "histogram",
-        MetricKind::Info => "info",
-        MetricKind::Summary => "summary",
-        _ => "unknown",
-    };
     let labels = metric.labels.iter().map(|label| {
         let values = label
             .values
@@ -73,7 +64,7 @@ fn metric(metric: &Metric) -> Node {
     };
     map([
         ("name", metric.name.as_str().into()),
-        ("kind", kind.into()),
+        ("kind", metric.kind.as_str().into()),
         ("unit", metric.unit.as_deref().map_or(Node::Null, Node::from)),
         ("help", metric.help.as_str().into()),
         ("labels", list(labels)),

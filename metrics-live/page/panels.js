@@ -307,7 +307,7 @@ export class Panel {
     }
   }
 
-  // What is on screen, for downloads and tests.
+  // The panel as it is on screen, for downloads and tests.
   series() {
     if (!this.history || !this.range) return [];
     const [start, end] = this.range;

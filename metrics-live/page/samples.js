@@ -258,7 +258,7 @@ export class Store {
     this.forgotten = time;
     for (const [key, series] of this.known) {
       series.track.forget(time);
-      // Nothing shows a series that left long ago.
+      // No panel shows a series that left long ago.
       if (series.isGone && series.absences.at(-1)[0] < time) {
         this.known.delete(key);
         const name = series.labels.__name__;

@@ -1,4 +1,4 @@
-// What the page shows: the part of time, the choice of a function or route, and the link to it.
+// The view of the page: the part of time, the choice of a function or route, and the link to it.
 
 const SPANS = [60e3, 5 * 60e3, 15 * 60e3];
 

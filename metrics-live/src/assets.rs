@@ -12,7 +12,7 @@ use axum::http::header::{
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Nothing from other origins, no code or style in the page itself, and no frame around it.
+/// Forbids other origins, code and style in the page itself, and a frame around it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

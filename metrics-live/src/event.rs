@@ -2,8 +2,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use metrics_runtime::visit::MetricKind;
-
 use crate::sample::{Sample, Series, Tick};
 
 /// Returns the server-sent event with the changes since a walk: all series for 0.
@@ -25,7 +23,7 @@ pub(crate) fn event(sample: &Sample, since: Tick, boot: u64, (at, took): (System
         "families",
         sample.families.iter().enumerate().filter(|(_, family)| family.born > since),
         |out, (number, family)| {
-            out.open('[').whole(number).comma().text(&family.name).comma().text(kind(family.kind)).comma();
+            out.open('[').whole(number).comma().text(&family.name).comma().text(family.kind.as_str()).comma();
             out.numbers(&family.keys).close(']');
         },
     );
@@ -54,17 +52,6 @@ pub(crate) fn event(sample: &Sample, since: Tick, boot: u64, (at, took): (System
     });
     out.0.push_str("}\n\n");
     out.0
-}
-
-const fn kind(kind: MetricKind) -> &'static str {
-    match kind {
-        MetricKind::Counter => "counter",
-        MetricKind::Gauge => "gauge",
-        MetricKind::Histogram => "histogram",
-        MetricKind::Info => "info",
-        MetricKind::Summary => "summary",
-        _ => "unknown",
-    }
 }
 
 /// A writer of JSON, for events with many numbers.

@@ -103,7 +103,7 @@ fn the_live_page_draws_every_panel_and_shows_a_breaker_when_it_opens() {
             page.resize(TALL.0, TALL.1);
         }
 
-        // What is on screen can be downloaded.
+        // The picture on screen can be downloaded.
         let csv = page.get("live.csv()");
         let lines = csv.as_str().unwrap_or_default().lines().collect::<Vec<_>>();
         assert_eq!(lines[0], "time,panel,series,unit,value");
