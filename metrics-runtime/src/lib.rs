@@ -77,7 +77,7 @@
 //!   `Metrics::collector` are collectors for a registry of that crate.
 //! - [`Registry::gauge_fn`], [`Registry::observe`] and [`Registry::observe_all`] ask for values on each page, and
 //!   [`Registry::before_scrape`] calls a function before it.
-//! - [`visit`] reads all samples of a registry, for formats and destinations of your own. The crate `metrics-remote-write`
+//! - [`visit`] reads all samples of a registry, for formats and destinations of your own. The crate `metrics-send`
 //!   sends them with Prometheus remote write.
 //! - [`catalog()`] lists everything that the binary declares, before the first call.
 //! - [`Builder`] adds `build_info`, `process_*` and `tokio_*`. The latter two have no namespace, as in other client
@@ -257,7 +257,7 @@ pub mod description {
     pub use crate::schema::MetricKind;
 }
 
-/// Parts that the crate `metrics-remote-write` shares. They can change in every version.
+/// Parts that the crate `metrics-send` shares. They can change in every version.
 #[doc(hidden)]
 pub mod __shared {
     #[cfg(feature = "protobuf")]

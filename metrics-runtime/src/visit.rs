@@ -4,7 +4,7 @@
 //! that a page has: the families of the service and of libraries, those of collectors of the `prometheus` crate, and
 //! those of the toolkit. The toolkit's own pages are visitors too, so a [`Visitor`] sees the samples of a page.
 //! [`Registry::visit_within`](crate::Registry::visit_within) walks on a thread of its own and does not wait for a source that
-//! hangs. The crate `metrics-remote-write` is such a visitor.
+//! hangs. The crate `metrics-send` is such a visitor.
 //!
 //! ```
 //! use metrics_runtime::visit::{FamilyRef, SeriesRef, Value, Visitor};

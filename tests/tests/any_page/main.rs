@@ -7,8 +7,8 @@ mod words;
 use std::collections::BTreeSet;
 use std::sync::Once;
 
-use metrics_remote_write::Protocol;
 use metrics_runtime::{Format, exemplars};
+use metrics_send::Protocol;
 use program::Program;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -7,10 +7,10 @@ use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
-use metrics_remote_write::{ConfigError, FinishError, Protocol, RemoteWrite};
 use metrics_runtime::exemplars::{self, Exemplar};
 use metrics_runtime::http::Endpoint;
 use metrics_runtime::{Counter, Descriptor, Family, Metrics, Observer, Registry, track};
+use metrics_send::{ConfigError, FinishError, Protocol, RemoteWrite};
 use prometheus::proto;
 use tests::certificates::Authority;
 use tests::collector::Fixed;
@@ -110,7 +110,7 @@ async fn the_samples_are_those_of_the_page_with_the_labels_of_the_process() {
     let page = page_points(&metrics).into_iter().map(without_empty).collect();
     assert_eq!(difference(&page, &last), "");
     let request = &receiver.requests()[0];
-    assert!(request.headers["user-agent"].starts_with("metrics-remote-write/"), "{:?}", request.headers);
+    assert!(request.headers["user-agent"].starts_with("metrics-send/"), "{:?}", request.headers);
 }
 
 #[tokio::test(flavor = "multi_thread")]

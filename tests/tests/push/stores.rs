@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use metrics_remote_write::RemoteWrite;
 use metrics_runtime::{Descriptor, Metrics, Registry};
+use metrics_send::RemoteWrite;
 use tests::page::{Page, Point, as_stored, difference};
 use tests::{tools, wait};
 

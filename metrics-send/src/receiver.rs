@@ -57,7 +57,7 @@ impl Receiver {
         Patient<C>: Connect,
     {
         let mut headers = HeaderMap::new();
-        let agent = concat!("metrics-remote-write/", env!("CARGO_PKG_VERSION"));
+        let agent = concat!("metrics-send/", env!("CARGO_PKG_VERSION"));
         headers.insert(USER_AGENT, HeaderValue::from_static(agent));
         Self { send: sender(connector), uri, headers, timeout: Duration::from_secs(30) }
     }

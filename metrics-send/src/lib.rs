@@ -1,7 +1,7 @@
 //! Sends the metrics of a [`metrics_runtime`] program with Prometheus [remote write], for processes that nobody can scrape.
 //!
 //! ```no_run
-//! use metrics_remote_write::RemoteWrite;
+//! use metrics_send::RemoteWrite;
 //! use metrics_runtime::Metrics;
 //!
 //! # async fn serve() {}

@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(walk.table.len(), 0);
     }
 
-    /// Run it with `cargo test --release -p metrics-remote-write -- --ignored --nocapture`.
+    /// Run it with `cargo test --release -p metrics-send -- --ignored --nocapture`.
     #[test]
     #[ignore = "prints the cost of a walk"]
     fn cost_of_a_walk() {

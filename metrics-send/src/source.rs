@@ -10,7 +10,7 @@ use metrics_runtime::{Metrics, Registry};
 /// labels, or those of a registry.
 ///
 /// ```
-/// use metrics_remote_write::Source;
+/// use metrics_send::Source;
 /// use metrics_runtime::Registry;
 ///
 /// let source = Source::from(&Registry::new());

@@ -60,13 +60,13 @@ impl RemoteWrite {
     ///
     /// ```
     /// use hyper_util::client::legacy::connect::HttpConnector;
-    /// use metrics_remote_write::RemoteWrite;
+    /// use metrics_send::RemoteWrite;
     ///
     /// let mut connector = HttpConnector::new();
     /// connector.set_local_address(Some([127, 0, 0, 1].into()));
     /// let write = RemoteWrite::with_connector(connector, "http://prometheus:9090/api/v1/write", "shop")?;
     /// # drop(write);
-    /// # Ok::<(), metrics_remote_write::ConfigError>(())
+    /// # Ok::<(), metrics_send::ConfigError>(())
     /// ```
     ///
     /// # Errors
@@ -130,12 +130,12 @@ impl RemoteWrite {
     /// buckets.
     ///
     /// ```
-    /// use metrics_remote_write::RemoteWrite;
+    /// use metrics_send::RemoteWrite;
     ///
     /// let write = RemoteWrite::new("http://prometheus:9090/api/v1/write", "shop")?
     ///     .drop_metrics(["process_*", "tokio_*", "shop_build_info"]);
     /// # drop(write);
-    /// # Ok::<(), metrics_remote_write::ConfigError>(())
+    /// # Ok::<(), metrics_send::ConfigError>(())
     /// ```
     pub fn drop_metrics<N: AsRef<str>>(mut self, patterns: impl IntoIterator<Item = N>) -> Self {
         patterns.into_iter().for_each(|pattern| self.reading.selection.drop(pattern.as_ref()));
