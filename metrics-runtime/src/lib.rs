@@ -267,6 +267,12 @@ pub mod __shared {
         Answer, Client, Failure, Patient, address, basic_auth, deadline, root_cause, shown_address, without_secrets,
     };
     pub use crate::schema::push_number;
+
+    /// Returns `true` if both are handles of the same registry.
+    #[must_use]
+    pub fn is_same_registry(one: &crate::Registry, other: &crate::Registry) -> bool {
+        one.is(other)
+    }
 }
 
 /// The presets of attributes, and the types that define further ones.

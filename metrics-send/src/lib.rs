@@ -70,26 +70,37 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(not(any(feature = "otlp", feature = "remote-write")))]
+compile_error!("enable a protocol: the feature `remote-write` or `otlp`");
+
 mod backoff;
 mod error;
-mod labels;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod own_metrics;
+mod protocol;
 mod queue;
 mod receiver;
-mod request;
+#[cfg(feature = "remote-write")]
+mod remote_write;
+mod sample;
+mod selection;
+mod sending;
 mod settings;
 mod source;
 mod table;
+mod task;
 #[cfg(feature = "tls")]
 mod tls;
 mod walk;
 mod warnings;
-mod writer;
-mod writing;
 
 pub use error::{ConfigError, FinishError};
-pub use request::Protocol;
-pub use settings::RemoteWrite;
+#[cfg(feature = "otlp")]
+pub use otlp::Otlp;
+#[cfg(feature = "remote-write")]
+pub use remote_write::{RemoteWrite, Version};
+pub use sending::Sending;
+pub use settings::Sender;
 pub use source::Source;
-pub use writer::Written;
-pub use writing::Writing;
+pub use task::Sent;

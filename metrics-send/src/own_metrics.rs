@@ -1,10 +1,13 @@
-//! The metrics of remote write itself, named as those of Prometheus.
+//! The metrics about sending, named as those of Prometheus.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use metrics_runtime::__shared::is_same_registry;
 use metrics_runtime::{Counter, Descriptor, Family, Gauge, Histogram, Registry, RegistryError};
 
-use crate::request::Millis;
+use crate::error::ConfigError;
+use crate::sample::Millis;
 
 /// The reason why samples were dropped.
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +27,39 @@ impl Reason {
     }
 }
 
+/// The names of running tasks, which are values of the label `remote_name`, with their registries.
+static NAMES: Mutex<Vec<(Registry, String)>> = Mutex::new(Vec::new());
+
+/// A name in a registry, which no other task has at the same time.
+#[derive(Debug)]
+struct Name {
+    registry: Registry,
+    name: String,
+}
+
+impl Name {
+    /// Returns `None` if a running task has this name.
+    fn take(registry: &Registry, name: &str) -> Option<Self> {
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.iter().any(|(other, taken)| taken == name && is_same_registry(other, registry)) {
+            return None;
+        }
+        names.push((registry.clone(), name.to_owned()));
+        Some(Self { registry: registry.clone(), name: name.to_owned() })
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        names.retain(|(registry, name)| *name != self.name || !is_same_registry(registry, &self.registry));
+    }
+}
+
 /// The families, and the value of their label `remote_name`.
 #[derive(Debug)]
 pub(crate) struct OwnMetrics {
-    remote: String,
+    name: Name,
     samples: Family<Counter>,
     failed: Family<Counter>,
     retried: Family<Counter>,
@@ -41,7 +73,16 @@ pub(crate) struct OwnMetrics {
 
 impl OwnMetrics {
     /// Registers the families, and creates their series.
-    pub(crate) fn register(registry: &Registry, remote: &str) -> Result<Self, RegistryError> {
+    ///
+    /// # Errors
+    /// Returns an error if a running task of the registry has this name, or if the registry has another metric of the name
+    /// of one of the families.
+    pub(crate) fn register(registry: &Registry, name: &str) -> Result<Self, ConfigError> {
+        let name = Name::take(registry, name).ok_or_else(|| ConfigError::Name(name.to_owned()))?;
+        Self::families(registry, name).map_err(ConfigError::Metric)
+    }
+
+    fn families(registry: &Registry, name: Name) -> Result<Self, RegistryError> {
         let counter = |name, help, labels: &[&'static str]| {
             let name = format!("remote_storage_{name}");
             registry.counter(Descriptor::counter(name, help).labels(labels.iter().copied()))
@@ -51,7 +92,7 @@ impl OwnMetrics {
         };
         let remote_name = &["remote_name"];
         let own = Self {
-            remote: remote.to_owned(),
+            name,
             samples: counter("samples_total", "Samples that the receiver has accepted.", remote_name)?,
             failed: counter("samples_failed_total", "Samples that the receiver has refused.", remote_name)?,
             retried: counter(
@@ -87,19 +128,19 @@ impl OwnMetrics {
             own.dropped(reason, 0);
         }
         own.pending(0);
-        let _ = own.duration.get_or_create(&[remote]);
+        let _ = own.duration.get_or_create(&[&own.name.name]);
         Ok(own)
     }
 
     fn add(&self, family: &Family<Counter>, amount: u64) {
         // The number of labels is right.
-        if let Ok(series) = family.get_or_create(&[&self.remote]) {
+        if let Ok(series) = family.get_or_create(&[&self.name.name]) {
             series.inc_by(amount);
         }
     }
 
     fn set(&self, family: &Family<Gauge>, value: f64) {
-        if let Ok(series) = family.get_or_create(&[&self.remote]) {
+        if let Ok(series) = family.get_or_create(&[&self.name.name]) {
             series.set(value);
         }
     }
@@ -115,7 +156,7 @@ impl OwnMetrics {
     /// Records the answer to a request of so many bytes.
     pub(crate) fn answered(&self, bytes: usize, duration: Duration) {
         self.add(&self.bytes, bytes as u64);
-        if let Ok(series) = self.duration.get_or_create(&[&self.remote]) {
+        if let Ok(series) = self.duration.get_or_create(&[&self.name.name]) {
             series.observe_duration(duration);
         }
     }
@@ -134,7 +175,7 @@ impl OwnMetrics {
     }
 
     pub(crate) fn dropped(&self, reason: Reason, samples: u64) {
-        if let Ok(series) = self.dropped.get_or_create(&[&self.remote, reason.as_str()]) {
+        if let Ok(series) = self.dropped.get_or_create(&[&self.name.name, reason.as_str()]) {
             series.inc_by(samples);
         }
     }

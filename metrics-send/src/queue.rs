@@ -2,7 +2,19 @@
 
 use std::collections::VecDeque;
 
-use crate::request::Batch;
+use bytes::Bytes;
+
+use crate::sample::Millis;
+
+/// The body of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    pub(crate) body: Bytes,
+    /// The number of samples.
+    pub(crate) samples: u64,
+    /// The time of the newest sample.
+    pub(crate) newest: Millis,
+}
 
 /// A queue of batches, the oldest first.
 #[derive(Debug)]

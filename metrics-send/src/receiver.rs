@@ -6,19 +6,14 @@ use std::time::{Duration, SystemTime};
 use std::{fmt, marker};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper_util::client::legacy::connect::Connect;
 use metrics_runtime::__shared::{Answer, Client, Failure, Patient, deadline, root_cause};
 
-use crate::request::{Batch, Protocol};
-
-const VERSION: HeaderName = HeaderName::from_static("x-prometheus-remote-write-version");
-
-/// The headers with the numbers of accepted samples and native histograms, in remote write 2.0.
-const WRITTEN: [&str; 2] =
-    ["x-prometheus-remote-write-samples-written", "x-prometheus-remote-write-histograms-written"];
+use crate::protocol::Protocol;
+use crate::queue::Batch;
 
 /// Sends a request, which has to be answered within a duration.
 type Send = Arc<dyn Fn(Request<Full<Bytes>>, Duration) -> Sending + marker::Send + Sync>;
@@ -36,13 +31,29 @@ pub(crate) struct Receiver {
 
 /// The result of a request.
 #[derive(Debug)]
-pub(crate) enum Outcome {
-    /// The receiver has accepted so many samples.
-    Accepted(u64),
-    /// The receiver has refused the request for good, except so many samples.
-    Refused { written: u64, problem: String },
+pub enum Outcome {
+    /// The receiver has accepted so many samples, and refused the others for good. It may say why, or give advice about
+    /// those that it has accepted.
+    Answered { accepted: u64, problem: Option<String> },
     /// The request has to be sent again, not before the receiver wants it.
     Retry { after: Option<Duration>, problem: String },
+}
+
+impl Outcome {
+    /// Returns the outcome of a request of which so many samples were accepted.
+    pub(crate) fn accepted(samples: u64) -> Self {
+        Self::Answered { accepted: samples, problem: None }
+    }
+
+    /// Returns the outcome of a request that has to be sent again, after the time that the headers ask for.
+    pub(crate) fn retry(headers: &HeaderMap, problem: String) -> Self {
+        Self::Retry { after: retry_after(headers, SystemTime::now()), problem }
+    }
+}
+
+/// Returns a status and the text of an answer.
+pub(crate) fn problem(status: StatusCode, text: &str) -> String {
+    if text.is_empty() { format!("status {status}") } else { format!("status {status}: {text:?}") }
 }
 
 impl fmt::Debug for Receiver {
@@ -90,18 +101,15 @@ impl Receiver {
     }
 
     /// Sends a batch.
-    pub(crate) async fn write(&self, batch: Batch, protocol: Protocol) -> Outcome {
+    pub(crate) async fn send<P: Protocol>(&self, batch: Batch, protocol: &P) -> Outcome {
         let mut request = Request::new(Full::new(batch.body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
-        let [content_type, version] = protocol.headers().map(HeaderValue::from_static);
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);
-        headers.insert(CONTENT_TYPE, content_type);
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
-        headers.insert(VERSION, version);
+        protocol.set_headers(headers);
         match (self.send)(request, self.timeout).await {
-            Ok(answer) => outcome(&answer, batch.samples, protocol),
+            Ok(answer) => protocol.outcome(&answer, batch.samples),
             Err(Failure::TimedOut) => {
                 Outcome::Retry { after: None, problem: format!("no answer within {:?}", self.timeout) }
             }
@@ -123,36 +131,6 @@ where
     })
 }
 
-fn outcome(answer: &Answer, samples: u64, protocol: Protocol) -> Outcome {
-    let Answer { status, headers, text, .. } = answer;
-    let written = match protocol {
-        Protocol::V1 => None,
-        Protocol::V2 => written(headers).map(|written| written.min(samples)),
-    };
-    let problem = if text.is_empty() { format!("status {status}") } else { format!("status {status}: {text:?}") };
-    if status.is_success() {
-        return match (protocol, written) {
-            (Protocol::V1, _) => Outcome::Accepted(samples),
-            (Protocol::V2, Some(written)) => Outcome::Accepted(written),
-            // A receiver of the first version may find nothing in the request, and say that it has accepted it.
-            (Protocol::V2, None) => Outcome::Refused {
-                written: 0,
-                problem: format!("{problem} without a number of samples, as of remote write 1.0; use `Protocol::V1`"),
-            },
-        };
-    }
-    if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS {
-        return Outcome::Retry { after: retry_after(headers, SystemTime::now()), problem };
-    }
-    Outcome::Refused { written: written.unwrap_or(0), problem }
-}
-
-/// Returns the number of samples and native histograms that the receiver has accepted, or `None` if it does not say.
-fn written(headers: &HeaderMap) -> Option<u64> {
-    let numbers = WRITTEN.iter().filter_map(|name| headers.get(*name)?.to_str().ok()?.trim().parse().ok());
-    numbers.reduce(u64::saturating_add)
-}
-
 /// Returns the time that the receiver asks for, as a number of seconds or as a date.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
@@ -166,10 +144,6 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn headers(name: &'static str, value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())])
-    }
-
     #[test]
     fn a_receiver_asks_for_seconds_or_for_a_date() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
@@ -181,17 +155,8 @@ mod tests {
             ("soon", None),
             ("-1", None),
         ] {
-            assert_eq!(retry_after(&headers("retry-after", text), now), expected.map(Duration::from_secs), "{text}");
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
+            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{text}");
         }
-    }
-
-    #[test]
-    fn the_numbers_of_accepted_samples_are_added() {
-        assert_eq!(written(&HeaderMap::new()), None);
-        let mut both = headers(WRITTEN[0], "3");
-        assert_eq!(written(&both), Some(3));
-        both.extend(headers(WRITTEN[1], "4"));
-        assert_eq!(written(&both), Some(7));
-        assert_eq!(written(&headers(WRITTEN[0], "many")), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The settings of remote write.
+//! The settings that all protocols have.
 
 #[cfg(feature = "tls")]
 use std::path::Path;
@@ -7,152 +7,111 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use metrics_runtime::__shared::{Patient, address, basic_auth};
-use metrics_runtime::Descriptor;
 
 use crate::backoff::Backoff;
 use crate::error::ConfigError;
-use crate::labels::Selection;
 use crate::own_metrics::OwnMetrics;
+use crate::protocol::Protocol;
 use crate::receiver::Receiver;
-use crate::request::Protocol;
+use crate::sending::Sending;
 use crate::source::Source;
+use crate::task::{Pace, Task};
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::walk::Reading;
-use crate::writer::{Pace, Writer};
-use crate::writing::Writing;
 
-/// The settings of a task that writes metrics to one receiver. Cheap to clone.
+/// The settings of a task that sends metrics to one receiver. Cheap to clone.
 ///
-/// See the [documentation of the crate](crate) for an example.
+/// The protocol is that of `RemoteWrite` or `Otlp`, which are names of this type.
 #[derive(Clone, Debug)]
-pub struct RemoteWrite {
+pub struct Sender<P> {
     receiver: Receiver,
     name: Option<String>,
+    protocol: P,
     reading: Reading,
     pace: Pace,
 }
 
-impl RemoteWrite {
-    /// Creates the settings for a receiver, with its whole address: `http://prometheus:9090/api/v1/write`. `job` is the
-    /// label `job` of all series.
+impl<P: Protocol> Sender<P> {
+    /// Creates the settings for a receiver.
     ///
     /// # Errors
     /// Returns an error if the address is not a valid `http://` address, or a valid `https://` address with the feature
-    /// `tls`; if the job is empty; or with `https://` if the certificate authorities of the system cannot be read.
-    pub fn new(url: &str, job: &str) -> Result<Self, ConfigError> {
-        let invalid = |problem| ConfigError::url(url, problem);
+    /// `tls`; or with `https://` if the certificate authorities of the system cannot be read.
+    pub(crate) fn to(url: &str, protocol: P) -> Result<Self, ConfigError> {
+        let invalid = |problem| ConfigError::url(url, problem, P::EXAMPLE);
         let uri = address(url).map_err(invalid)?;
         if uri.scheme_str() == Some("http") {
             let mut connector = HttpConnector::new();
             // A request is written at once.
             connector.set_nodelay(true);
-            return Self::connected(Receiver::new(connector, uri), job);
+            return Ok(Self::with(Receiver::new(connector, uri), protocol));
         }
         #[cfg(feature = "tls")]
-        return Self::connected(Receiver::new(tls::connector(None)?, uri), job);
+        return Ok(Self::with(Receiver::new(tls::connector(None)?, uri), protocol));
         #[cfg(not(feature = "tls"))]
-        Err(invalid("is https; enable the feature `tls`, or use `RemoteWrite::with_connector`"))
+        Err(invalid("is https; enable the feature `tls`, or use `with_connector`"))
     }
 
-    /// Creates the settings like [`new`](Self::new), for a receiver that is reached with the given connector: with TLS of
-    /// your own, or through a proxy.
-    ///
-    /// ```
-    /// use hyper_util::client::legacy::connect::HttpConnector;
-    /// use metrics_send::RemoteWrite;
-    ///
-    /// let mut connector = HttpConnector::new();
-    /// connector.set_local_address(Some([127, 0, 0, 1].into()));
-    /// let write = RemoteWrite::with_connector(connector, "http://prometheus:9090/api/v1/write", "shop")?;
-    /// # drop(write);
-    /// # Ok::<(), metrics_send::ConfigError>(())
-    /// ```
+    /// Creates the settings for a receiver that is reached with the given connector.
     ///
     /// # Errors
-    /// Returns an error if the address is not a valid `http://` or `https://` address, or if the job is empty.
-    pub fn with_connector<C: Clone + Send + Sync + 'static>(
+    /// Returns an error if the address is not a valid `http://` or `https://` address.
+    pub(crate) fn over<C: Clone + Send + Sync + 'static>(
         connector: C,
         url: &str,
-        job: &str,
+        protocol: P,
     ) -> Result<Self, ConfigError>
     where
         Patient<C>: Connect,
     {
-        let uri = address(url).map_err(|problem| ConfigError::url(url, problem))?;
-        Self::connected(Receiver::new(connector, uri), job)
+        let uri = address(url).map_err(|problem| ConfigError::url(url, problem, P::EXAMPLE))?;
+        Ok(Self::with(Receiver::new(connector, uri), protocol))
     }
 
-    fn connected(receiver: Receiver, job: &str) -> Result<Self, ConfigError> {
-        if job.is_empty() {
-            return Err(ConfigError::Job);
-        }
-        let mut selection = Selection::default();
-        selection.set_external("job", job);
-        let reading = Reading {
-            protocol: Protocol::V1,
-            selection,
-            native_histograms: false,
-            exemplars: true,
-            stale_markers: true,
-            batch: 2_000,
-        };
+    fn with(receiver: Receiver, protocol: P) -> Self {
         let pace = Pace {
             interval: Duration::from_secs(15),
             backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(10)),
             queue_bytes: 16 << 20,
             shutdown_timeout: Duration::from_secs(10),
         };
-        Ok(Self { receiver, name: None, reading, pace })
+        Self { receiver, name: None, protocol, reading: Reading::default(), pace }
     }
 
-    /// Sets the label `instance`, which every process needs: a host with a port, or the name of a pod. Two processes with
-    /// the same labels would write into the same series. An empty text is no label, for a job of which never more than one
-    /// process runs.
-    pub fn instance(mut self, instance: &str) -> Self {
-        self.reading.selection.set_external("instance", instance);
-        self
-    }
-
-    /// Sets a label of all series, such as `cluster`. A series that has this label keeps its own value. A second value for
-    /// the same name replaces the first.
-    ///
-    /// # Errors
-    /// Returns an error if the name is not a valid label name.
-    pub fn external_label(mut self, name: &str, value: &str) -> Result<Self, ConfigError> {
-        Descriptor::gauge("labelled", "").labels([name.to_owned()]).check().map_err(ConfigError::Label)?;
-        self.reading.selection.set_external(name, value);
-        Ok(self)
+    pub(crate) fn protocol_mut(&mut self) -> &mut P {
+        &mut self.protocol
     }
 
     /// Leaves out metrics: those of these names, and with `*` at the end all metrics whose samples have this prefix. The name
     /// is that of a metric, or of one of its series: `http_request_duration_seconds_bucket` leaves out the classic
-    /// buckets.
+    /// buckets. OTLP sends a histogram or a summary as a whole; there, the classic buckets are the only such series.
     ///
     /// ```
+    /// # #[cfg(feature = "remote-write")] {
     /// use metrics_send::RemoteWrite;
     ///
     /// let write = RemoteWrite::new("http://prometheus:9090/api/v1/write", "shop")?
-    ///     .drop_metrics(["process_*", "tokio_*", "shop_build_info"]);
+    ///     .drop_metrics(["process_*", "tokio_*", "shop_build_info"])?;
     /// # drop(write);
+    /// # }
     /// # Ok::<(), metrics_send::ConfigError>(())
     /// ```
-    pub fn drop_metrics<N: AsRef<str>>(mut self, patterns: impl IntoIterator<Item = N>) -> Self {
-        patterns.into_iter().for_each(|pattern| self.reading.selection.drop(pattern.as_ref()));
-        self
-    }
-
-    /// Sets the version of the protocol. Default: [`Protocol::V1`].
-    pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.reading.protocol = protocol;
-        self
+    ///
+    /// # Errors
+    /// Returns an error if no metric can match a pattern: one with `*` at another place, or with a character that names do
+    /// not have.
+    pub fn drop_metrics<N: AsRef<str>>(mut self, patterns: impl IntoIterator<Item = N>) -> Result<Self, ConfigError> {
+        patterns.into_iter().try_for_each(|pattern| self.reading.selection.drop(pattern.as_ref()))?;
+        Ok(self)
     }
 
     /// Sends native histograms. Default: `false`, because a receiver that does not store them refuses a whole request with
     /// one, or leaves them out without an error.
     ///
-    /// Then a histogram with native buckets is sent as a native one, and if it has classic buckets also as a classic one.
-    /// Otherwise it is sent as on the page in the text format.
+    /// Then a histogram with native buckets is sent as a native one. With remote write, its classic buckets are sent too;
+    /// a metric of OTLP has one form, the exponential histogram. Without the setting, a histogram is sent as on the page in
+    /// the text format.
     pub fn native_histograms(mut self, sent: bool) -> Self {
         self.reading.native_histograms = sent;
         self
@@ -171,13 +130,14 @@ impl RemoteWrite {
         self
     }
 
-    /// Sets the time between two writes. Default: 15 seconds.
+    /// Sets the time between two walks. Default: 15 seconds.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.pace.interval = interval;
         self
     }
 
-    /// Sets the largest number of samples of a request. Default: 2,000. The samples of one histogram are never divided.
+    /// Sets the largest number of samples of a request. Default: 2,000. The samples of one histogram are never divided. A
+    /// data point of OTLP is one sample.
     pub fn samples_per_request(mut self, samples: u64) -> Self {
         self.reading.batch = samples;
         self
@@ -203,7 +163,7 @@ impl RemoteWrite {
         self
     }
 
-    /// Sets the time of [`Writing::finish`]: what the receiver has not accepted by then is dropped. Default: 10 seconds.
+    /// Sets the time of [`Sending::finish`]: what the receiver has not accepted by then is dropped. Default: 10 seconds.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.pace.shutdown_timeout = timeout;
         self
@@ -244,28 +204,26 @@ impl RemoteWrite {
         Ok(self)
     }
 
-    /// Sets the label `remote_name` of the metrics about writing. Default: the host and the port of the receiver. Two tasks
-    /// with one receiver need two names.
+    /// Sets the label `remote_name` of the metrics about sending. Default: the host and the port of the receiver. Two tasks
+    /// of a registry with one receiver need two names.
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// Starts to write, in a task of the current tokio runtime: at once, then at the interval, and a last time at the end.
-    /// See [`Writing::finish`]. If metrics are switched off, nothing is written.
+    /// Starts to send, in a task of the current tokio runtime: at once, then at the interval, and a last time at the end.
+    /// See [`Sending::finish`]. If metrics are switched off, nothing is sent.
     ///
     /// # Errors
-    /// Returns an error if the label `instance` is not set; if the interval, the samples of a request or the bytes of the
-    /// queue are zero; if the registry has another metric of the name of one of those about writing; or if it is called
-    /// outside of a tokio runtime.
+    /// Returns an error if the instance is not set, or for OTLP the service; if the interval, the samples of a request or
+    /// the bytes of the queue are zero; if another running task of the registry has this name; if the registry has another
+    /// metric of the name of one of those about sending; or if it is called outside of a tokio runtime.
     ///
     /// # Panics
     /// Panics in a tokio runtime without timers and I/O.
-    pub fn start(&self, source: impl Into<Source>) -> Result<Writing, ConfigError> {
+    pub fn start(&self, source: impl Into<Source>) -> Result<Sending, ConfigError> {
         let source = source.into();
-        if !self.reading.selection.has_external("instance") {
-            return Err(ConfigError::Instance);
-        }
+        let protocol = self.protocol.ready(&source)?;
         if self.pace.interval.is_zero() {
             return Err(ConfigError::Interval);
         }
@@ -274,12 +232,12 @@ impl RemoteWrite {
             return Err(ConfigError::Zero(setting));
         }
         if !source.is_enabled() {
-            return Ok(Writing::switched_off());
+            return Ok(Sending::switched_off());
         }
-        Writing::start(|| {
+        Sending::start(|| {
             let name = self.name.as_deref().unwrap_or(self.receiver.authority());
-            let own = OwnMetrics::register(source.registry(), name).map_err(ConfigError::Metric)?;
-            Ok(Writer::new(source, self.receiver.clone(), self.reading.clone(), self.pace.clone(), own))
+            let own = OwnMetrics::register(source.registry(), name)?;
+            Ok(Task::new(source, self.receiver.clone(), protocol, self.reading.clone(), self.pace.clone(), own))
         })
     }
 }

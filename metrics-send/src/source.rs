@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics_runtime::visit::Visitor;
 use metrics_runtime::{Metrics, Registry};
 
-/// The metrics that [`RemoteWrite::start`](crate::RemoteWrite::start) sends: those of a service, with its names and constant
+/// The metrics that [`Sender::start`](crate::Sender::start) sends: those of a service, with its names and constant
 /// labels, or those of a registry.
 ///
 /// ```
@@ -38,6 +38,15 @@ impl From<&Registry> for Source {
 }
 
 impl Source {
+    /// Returns the namespace, or an empty text.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn namespace(&self) -> &str {
+        match &self.0 {
+            Kind::Metrics(metrics) => metrics.namespace(),
+            Kind::Registry(_) => "",
+        }
+    }
+
     /// Returns `false` if metrics are switched off.
     pub(crate) fn is_enabled(&self) -> bool {
         match &self.0 {

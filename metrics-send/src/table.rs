@@ -1,32 +1,31 @@
-//! The series that are sent, with the labels that were prepared when each was first seen.
+//! The samples that are sent, with the identities that were prepared when each was first seen.
 
 use std::collections::HashMap;
 
-use metrics_runtime::visit::NativeBuckets;
-
-use crate::request::{Labels, Millis, STALE, Value};
+use crate::protocol::Protocol;
+use crate::sample::Millis;
 
 /// All series of the last walk, by name and labels.
-#[derive(Debug, Default)]
-pub(crate) struct Table {
-    entries: HashMap<Box<str>, Entry, foldhash::fast::RandomState>,
+#[derive(Debug)]
+pub(crate) struct Table<P: Protocol> {
+    entries: HashMap<Box<str>, Entry<P>, foldhash::fast::RandomState>,
     walk: u64,
 }
 
-/// A series of a family, with its series of samples.
-#[derive(Debug, Default)]
-pub(crate) struct Entry {
-    parts: Vec<Part>,
+/// A series of a family, with the parts that are sent.
+#[derive(Debug)]
+pub(crate) struct Entry<P: Protocol> {
+    parts: Vec<Part<P>>,
     /// The place of the part after the last one that was looked up.
     next: usize,
 }
 
-/// A series of samples.
+/// A part of a series: one sample of each walk.
 #[derive(Debug)]
-pub(crate) struct Part {
-    role: Role,
+pub(crate) struct Part<P: Protocol> {
+    part: P::Part,
     /// `None` if a rule drops it.
-    labels: Option<Labels>,
+    identity: Option<P::Identity>,
     /// The last walk that had it.
     walk: u64,
     /// The time of its last sample.
@@ -35,25 +34,35 @@ pub(crate) struct Part {
     has_times: bool,
 }
 
-/// The part of a series that a series of samples has: a bucket or quantile by the bits of its bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    Value,
-    Native,
-    Bucket(u64),
-    Quantile(u64),
-    Sum,
-    Count,
+/// A part that is gone and needs a stale marker.
+#[derive(Debug)]
+pub(crate) struct Vanished<P: Protocol> {
+    /// The name and labels of its series.
+    key: Box<str>,
+    pub(crate) part: P::Part,
+    pub(crate) identity: P::Identity,
 }
 
-impl Table {
+impl<P: Protocol> Default for Table<P> {
+    fn default() -> Self {
+        Self { entries: HashMap::default(), walk: 0 }
+    }
+}
+
+impl<P: Protocol> Default for Entry<P> {
+    fn default() -> Self {
+        Self { parts: Vec::new(), next: 0 }
+    }
+}
+
+impl<P: Protocol> Table<P> {
     /// Starts a walk.
     pub(crate) fn start(&mut self) {
         self.walk += 1;
     }
 
     /// Calls `write` with the series of this key, and with the number of this walk.
-    pub(crate) fn visit(&mut self, key: &str, write: impl FnOnce(&mut Entry, u64)) {
+    pub(crate) fn visit(&mut self, key: &str, write: impl FnOnce(&mut Entry<P>, u64)) {
         // The key is only copied for a new series.
         let entry = match self.entries.get_mut(key) {
             Some(entry) => entry,
@@ -68,37 +77,45 @@ impl Table {
         self.entries.len()
     }
 
-    /// Ends a walk: removes the series that it did not have. Calls `vanished` for those that need a stale marker.
-    pub(crate) fn end(&mut self, mut vanished: impl FnMut(&Labels, Value<'_>)) {
+    /// Ends a walk: removes the parts that it did not have, and returns those that need a stale marker, by name and labels.
+    pub(crate) fn end(&mut self) -> Vec<Vanished<P>> {
         let walk = self.walk;
-        self.entries.retain(|_, entry| {
-            entry.parts.retain(|part| {
-                if part.walk != walk {
-                    part.mark(&mut vanished);
-                }
-                part.walk == walk
-            });
+        let mut vanished = Vec::new();
+        self.entries.retain(|key, entry| {
+            vanished.extend(entry.parts.extract_if(.., |part| part.walk != walk).filter_map(|part| part.vanish(key)));
             !entry.parts.is_empty()
         });
+        sorted(vanished)
     }
 
-    /// Removes all series. Calls `vanished` for those that need a stale marker.
-    pub(crate) fn clear(&mut self, mut vanished: impl FnMut(&Labels, Value<'_>)) {
-        for part in self.entries.drain().flat_map(|(_, entry)| entry.parts) {
-            part.mark(&mut vanished);
-        }
+    /// Removes all parts, and returns those that need a stale marker, by name and labels.
+    pub(crate) fn clear(&mut self) -> Vec<Vanished<P>> {
+        let entries = self.entries.drain();
+        let vanished =
+            entries.flat_map(|(key, entry)| entry.parts.into_iter().filter_map(move |part| part.vanish(&key)));
+        sorted(vanished.collect())
     }
 }
 
-impl Entry {
-    /// Returns the part of this role, with `prepare` for a new one.
-    pub(crate) fn part(&mut self, role: Role, walk: u64, prepare: impl FnOnce() -> Option<Labels>) -> &mut Part {
+fn sorted<P: Protocol>(mut vanished: Vec<Vanished<P>>) -> Vec<Vanished<P>> {
+    vanished.sort_by(|a, b| a.key.cmp(&b.key));
+    vanished
+}
+
+impl<P: Protocol> Entry<P> {
+    /// Returns this part, with `prepare` for a new one.
+    pub(crate) fn part(
+        &mut self,
+        part: P::Part,
+        walk: u64,
+        prepare: impl FnOnce() -> Option<P::Identity>,
+    ) -> &mut Part<P> {
         // A series usually has the same parts in the same order.
-        let is_next = self.parts.get(self.next).is_some_and(|part| part.role == role);
-        let found = if is_next { Some(self.next) } else { self.parts.iter().position(|part| part.role == role) };
+        let is_next = self.parts.get(self.next).is_some_and(|next| next.part == part);
+        let found = if is_next { Some(self.next) } else { self.parts.iter().position(|other| other.part == part) };
         let at = found.unwrap_or(self.parts.len());
         if found.is_none() {
-            self.parts.push(Part { role, labels: prepare(), walk, last: None, has_times: false });
+            self.parts.push(Part { part, identity: prepare(), walk, last: None, has_times: false });
         }
         self.next = at + 1;
         let part = &mut self.parts[at];
@@ -107,26 +124,21 @@ impl Entry {
     }
 }
 
-impl Part {
-    /// Returns the labels for a sample at this time, or `None` if it is not sent: a rule drops the series, or a sample of
+impl<P: Protocol> Part<P> {
+    /// Returns the identity for a sample at this time, or `None` if it is not sent: a rule drops the series, or a sample of
     /// this or of a later time was sent already.
-    pub(crate) fn at(&mut self, time: Millis, has_times: bool) -> Option<&Labels> {
+    pub(crate) fn at(&mut self, time: Millis, has_times: bool) -> Option<&mut P::Identity> {
         self.has_times = has_times;
         if self.last.is_some_and(|last| time <= last) {
             return None;
         }
         self.last = Some(time);
-        self.labels.as_ref()
+        self.identity.as_mut()
     }
 
-    fn mark(&self, vanished: &mut impl FnMut(&Labels, Value<'_>)) {
-        let empty = NativeBuckets::default();
-        let value = match self.role {
-            Role::Native => Value::Native { count: 0, sum: STALE, buckets: &empty },
-            _ => Value::Number(STALE),
-        };
-        if let (Some(labels), false) = (&self.labels, self.has_times) {
-            vanished(labels, value);
-        }
+    /// Returns the part if it needs a stale marker.
+    fn vanish(self, key: &str) -> Option<Vanished<P>> {
+        let identity = self.identity.filter(|_| !self.has_times)?;
+        Some(Vanished { key: key.into(), part: self.part, identity })
     }
 }

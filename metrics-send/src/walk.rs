@@ -2,18 +2,18 @@
 
 use std::time::SystemTime;
 
-use metrics_runtime::__shared::push_number;
 use metrics_runtime::exemplars::StoredExemplar;
-use metrics_runtime::visit::{self, FamilyRef, HistogramRef, Number, SeriesRef, SummaryRef, Visitor};
+use metrics_runtime::visit::{self, FamilyRef, SeriesRef, Visitor};
 
-use crate::labels::Selection;
-use crate::request::{Batch, Labels, Millis, Protocol, Request, Sample, Value, canonical, millis};
-use crate::table::{Entry, Role, Table};
+use crate::protocol::Protocol;
+use crate::queue::Batch;
+use crate::sample::{Millis, millis};
+use crate::selection::Selection;
+use crate::table::{Entry, Table, Vanished};
 
 /// The settings of walks.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
-    pub(crate) protocol: Protocol,
     pub(crate) selection: Selection,
     pub(crate) native_histograms: bool,
     pub(crate) exemplars: bool,
@@ -22,19 +22,30 @@ pub(crate) struct Reading {
     pub(crate) batch: u64,
 }
 
+impl Default for Reading {
+    fn default() -> Self {
+        let selection = Selection::default();
+        Self { selection, native_histograms: false, exemplars: true, stale_markers: true, batch: 2_000 }
+    }
+}
+
 /// A visitor that writes requests, with what it keeps from walk to walk.
 #[derive(Debug)]
-pub(crate) struct Walk {
-    table: Table,
+pub(crate) struct Walk<P: Protocol> {
+    table: Table<P>,
     key: String,
-    writer: Writer,
+    writer: Writer<P>,
 }
 
 /// The requests of a walk.
 #[derive(Debug)]
-struct Writer {
+struct Writer<P: Protocol> {
+    protocol: P,
     reading: Reading,
-    request: Request,
+    body: P::Body,
+    /// The number of samples in the body, and the time of the newest one.
+    samples: u64,
+    newest: Millis,
     batches: Vec<Batch>,
     /// The time of this walk.
     time: Millis,
@@ -43,11 +54,20 @@ struct Writer {
     start: SystemTime,
 }
 
-impl Walk {
-    pub(crate) fn new(reading: Reading) -> Self {
-        let request = Request::new(reading.protocol);
+impl<P: Protocol> Walk<P> {
+    pub(crate) fn new(protocol: P, reading: Reading) -> Self {
         let start = SystemTime::UNIX_EPOCH;
-        let writer = Writer { reading, request, batches: Vec::new(), time: 0, since: start, start };
+        let writer = Writer {
+            body: protocol.body(),
+            protocol,
+            reading,
+            samples: 0,
+            newest: 0,
+            batches: Vec::new(),
+            time: 0,
+            since: start,
+            start,
+        };
         Self { table: Table::default(), key: String::new(), writer }
     }
 
@@ -58,19 +78,15 @@ impl Walk {
         self.writer.since = std::mem::replace(&mut self.writer.start, SystemTime::now());
     }
 
-    /// Ends a walk, with stale markers for the series that are gone.
+    /// Ends a walk, with stale markers for the samples that are gone.
     pub(crate) fn end(&mut self) {
-        let writer = &mut self.writer;
-        self.table.end(|labels, value| writer.mark(labels, value));
-        writer.flush();
+        self.writer.mark(self.table.end());
     }
 
-    /// Marks all series as stale at this time, and forgets them.
+    /// Marks all samples as stale at this time, and forgets them.
     pub(crate) fn mark_all(&mut self, time: Millis) {
-        let writer = &mut self.writer;
-        writer.time = time;
-        self.table.clear(|labels, value| writer.mark(labels, value));
-        writer.flush();
+        self.writer.time = time;
+        self.writer.mark(self.table.clear());
     }
 
     pub(crate) fn take_batches(&mut self) -> Vec<Batch> {
@@ -78,24 +94,19 @@ impl Walk {
     }
 }
 
-impl Visitor for Walk {
+impl<P: Protocol> Visitor for Walk<P> {
     fn series(&mut self, family: &FamilyRef<'_>, series: &SeriesRef<'_>, value: visit::Value<'_>) {
         self.key.clear();
         self.key.extend([family.name, "{"]);
         series.push_text(&mut self.key);
         let writer = &mut self.writer;
-        let created = series.created().map(millis);
+        let own_time = series.timestamp().map(millis);
+        let time = own_time.unwrap_or(writer.time);
+        // A series can be created after the start of the walk.
+        let created = series.created().map(|created| millis(created).min(time));
         self.table.visit(&self.key, |entry, walk| {
-            let mut out = Current { writer, entry, walk, family, series, created };
-            match value {
-                visit::Value::Counter(value) => out.value(value, series.exemplars),
-                visit::Value::Gauge(value) | visit::Value::Unknown(value) => out.value(value, &[]),
-                visit::Value::Info => out.value(Number::Whole(1), &[]),
-                visit::Value::Histogram(histogram) => out.histogram(histogram),
-                visit::Value::Summary(summary) => out.summary(summary),
-                // A kind that is added to the runtime is added here.
-                _ => {}
-            }
+            let has_time = own_time.is_some();
+            P::add(&mut Current { family, series, writer, entry, walk, time, has_time, created }, value);
         });
     }
 
@@ -108,24 +119,37 @@ impl Visitor for Walk {
     }
 }
 
-impl Writer {
+impl<P: Protocol> Writer<P> {
     /// Ends the batch if it has no room for so many samples. Those of one histogram are in one batch, so that a receiver
     /// never has a part of them.
     fn make_room(&mut self, samples: usize) {
-        if self.request.samples() > 0 && self.request.samples() + samples as u64 > self.reading.batch {
+        if self.samples > 0 && self.samples + samples as u64 > self.reading.batch {
             self.flush();
         }
     }
 
     fn flush(&mut self) {
-        self.batches.extend(self.request.take());
+        if let Some(body) = self.protocol.take(&mut self.body) {
+            self.batches.push(Batch { body, samples: self.samples, newest: self.newest });
+        }
+        (self.samples, self.newest) = (0, 0);
     }
 
-    fn mark(&mut self, labels: &Labels, value: Value<'_>) {
+    fn count(&mut self, time: Millis) {
+        self.samples += 1;
+        self.newest = self.newest.max(time);
+    }
+
+    /// Writes stale markers, and ends the last batch.
+    fn mark(&mut self, vanished: Vec<Vanished<P>>) {
         if self.reading.stale_markers {
-            self.make_room(1);
-            self.request.add(labels, &Sample { value, time: self.time, created: None, exemplars: &[] }, None);
+            for Vanished { part, identity, .. } in vanished {
+                self.make_room(1);
+                P::mark(&mut self.body, part, &identity, self.time);
+                self.count(self.time);
+            }
         }
+        self.flush();
     }
 
     /// Returns the exemplars that are newer than the last walk, in the order of their times.
@@ -136,113 +160,88 @@ impl Writer {
     }
 }
 
-/// The series of a family whose samples are written.
-struct Current<'a> {
-    writer: &'a mut Writer,
-    entry: &'a mut Entry,
+/// The series whose samples are written.
+#[derive(Debug)]
+pub struct Current<'a, P: Protocol> {
+    pub(crate) family: &'a FamilyRef<'a>,
+    pub(crate) series: &'a SeriesRef<'a>,
+    writer: &'a mut Writer<P>,
+    entry: &'a mut Entry<P>,
     walk: u64,
-    family: &'a FamilyRef<'a>,
-    series: &'a SeriesRef<'a>,
+    time: Millis,
+    /// `true` if the series sets the time.
+    has_time: bool,
     created: Option<Millis>,
 }
 
-impl Current<'_> {
-    fn value(&mut self, value: Number, exemplars: &[Option<StoredExemplar>]) {
-        self.writer.make_room(1);
-        self.add(Role::Value, "", Value::Number(canonical(value.as_f64())), exemplars);
+/// The time and the exemplars of a sample.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment<'a> {
+    pub(crate) time: Millis,
+    /// The time at which the series started from zero, at the latest `time`.
+    pub(crate) created: Option<Millis>,
+    /// In the order of their times.
+    pub(crate) exemplars: &'a [&'a StoredExemplar],
+}
+
+impl<P: Protocol> Current<'_, P> {
+    /// Keeps so many samples that follow in one batch.
+    pub(crate) fn make_room(&mut self, samples: usize) {
+        self.writer.make_room(samples);
     }
 
-    fn histogram(&mut self, histogram: HistogramRef<'_>) {
-        let HistogramRef { bounds, sum, native, .. } = histogram;
-        let (count, sum) = (histogram.count(), canonical(sum));
-        self.writer.make_room(bounds.len() + 4);
-        let exemplars = self.series.exemplars;
-        if let Some(buckets) = native {
-            self.add(Role::Native, "", Value::Native { count, sum, buckets }, exemplars);
-            if bounds.is_empty() {
-                return;
-            }
-        }
-        for (i, (bound, count)) in histogram.buckets().enumerate() {
-            let exemplar = exemplars.get(i..=i).unwrap_or_default();
-            self.add(Role::Bucket(bound.to_bits()), "_bucket", Value::Number(count as f64), exemplar);
-        }
-        self.add(Role::Sum, "_sum", Value::Number(sum), &[]);
-        self.add(Role::Count, "_count", Value::Number(count as f64), &[]);
-    }
-
-    fn summary(&mut self, summary: SummaryRef<'_>) {
-        self.writer.make_room(summary.quantiles.len() + 2);
-        for (quantile, value) in summary.quantiles {
-            self.add(Role::Quantile(quantile.to_bits()), "", Value::Number(canonical(*value)), &[]);
-        }
-        self.add(Role::Sum, "_sum", Value::Number(canonical(summary.sum)), &[]);
-        self.add(Role::Count, "_count", Value::Number(summary.count as f64), &[]);
-    }
-
-    fn add(&mut self, role: Role, suffix: &str, value: Value<'_>, exemplars: &[Option<StoredExemplar>]) {
-        let Self { writer, entry, walk, family, series, created } = self;
-        let Writer { reading, time, .. } = &**writer;
-        let own_time = series.timestamp().map(millis);
-        let time = own_time.unwrap_or(*time);
-        let part = entry.part(role, *walk, || prepare(reading, family.name, series, role, suffix));
-        let Some(labels) = part.at(time, own_time.is_some()) else { return };
-        let exemplars = if exemplars.is_empty() { Vec::new() } else { writer.new_exemplars(exemplars) };
-        let sample = Sample { value, time, created: *created, exemplars: &exemplars };
-        writer.request.add(labels, &sample, Some(family));
+    /// Writes the sample of a part of the series, unless a sample of this or of a later time was sent already. Calls
+    /// `prepare` for a new part; it returns `None` if the part is not sent.
+    pub(crate) fn add(
+        &mut self,
+        part: P::Part,
+        exemplars: &[Option<StoredExemplar>],
+        prepare: impl FnOnce(&P, &P::Body, &Selection) -> Option<P::Identity>,
+        write: impl FnOnce(&mut P::Body, &mut P::Identity, &Moment<'_>),
+    ) {
+        let Writer { protocol, body, reading, .. } = &*self.writer;
+        let part = self.entry.part(part, self.walk, || prepare(protocol, body, &reading.selection));
+        let Some(identity) = part.at(self.time, self.has_time) else { return };
+        let exemplars = if exemplars.is_empty() { Vec::new() } else { self.writer.new_exemplars(exemplars) };
+        let moment = Moment { time: self.time, created: self.created, exemplars: &exemplars };
+        write(&mut self.writer.body, identity, &moment);
+        self.writer.count(self.time);
     }
 }
 
-/// Returns the labels of a new series of samples, or `None` if a rule drops it.
-fn prepare(reading: &Reading, family: &str, series: &SeriesRef<'_>, role: Role, suffix: &str) -> Option<Labels> {
-    let name = format!("{family}{suffix}");
-    if reading.selection.drops(family, &name) {
-        return None;
-    }
-    let bound = match role {
-        Role::Bucket(bits) => Some(("le", bound(bits))),
-        Role::Quantile(bits) => Some(("quantile", bound(bits))),
-        _ => None,
-    };
-    let own = bound.as_ref().map(|(label, text)| (*label, text.as_str()));
-    Some(Labels::new(reading.protocol, &reading.selection.labels(&name, series, own)))
-}
-
-/// Returns a bound as it is on the text page.
-fn bound(bits: u64) -> String {
-    let mut text = String::new();
-    // Negative zero is the same bound as zero.
-    push_number(&mut text, Number::Float(f64::from_bits(bits) + 0.0));
-    text
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "otlp", feature = "remote-write"))]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use metrics_runtime::{Descriptor, Registry};
 
     use super::*;
-
-    fn walk(protocol: Protocol) -> Walk {
-        let selection = Selection::default();
-        let [native_histograms, exemplars, stale_markers] = [false, true, true];
-        Walk::new(Reading { protocol, selection, native_histograms, exemplars, stale_markers, batch: 2_000 })
-    }
+    use crate::{Otlp, RemoteWrite, Sender, Version};
 
     /// Walks once, and returns the number of samples.
-    fn samples(walk: &mut Walk, registry: &Registry, time: Millis) -> u64 {
+    fn samples<P: Protocol>(walk: &mut Walk<P>, registry: &Registry, time: Millis) -> u64 {
         walk.start(time);
         registry.visit(walk);
         walk.end();
         walk.take_batches().iter().map(|batch| batch.samples).sum()
     }
 
-    #[test]
-    fn series_that_are_gone_leave_the_table() {
+    fn remote_write(version: Version) -> RemoteWrite {
+        RemoteWrite::new("http://localhost/", "test").unwrap().instance("").version(version)
+    }
+
+    fn otlp() -> Otlp {
+        Otlp::new("http://localhost/").unwrap().service_name("test").instance("")
+    }
+
+    fn walk<P: Protocol>(mut sender: Sender<P>) -> Walk<P> {
+        let protocol = sender.protocol_mut().ready(&(&Registry::new()).into()).unwrap();
+        Walk::new(protocol, Reading::default())
+    }
+
+    fn check_end_of_series<P: Protocol>(mut walk: Walk<P>) {
         let registry = Registry::new();
         let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["kind"])).unwrap();
-        let mut walk = walk(Protocol::V1);
         let before = samples(&mut walk, &registry, 1);
         let series = walk.table.len();
         for kind in 0..100 {
@@ -259,10 +258,13 @@ mod tests {
         assert_eq!(walk.table.len(), 0);
     }
 
-    /// Run it with `cargo test --release -p metrics-send -- --ignored --nocapture`.
     #[test]
-    #[ignore = "prints the cost of a walk"]
-    fn cost_of_a_walk() {
+    fn series_that_are_gone_leave_the_table() {
+        check_end_of_series(walk(remote_write(Version::V1)));
+        check_end_of_series(walk(otlp()));
+    }
+
+    fn print_cost<P: Protocol>(name: &str, mut walk: Walk<P>) {
         let registry = Registry::new();
         let labels = ["method", "route", "tenant"];
         let requests = Descriptor::counter("http_requests_total", "Requests.").labels(labels).series_limit(20_000);
@@ -271,19 +273,31 @@ mod tests {
             let values = ["GET", &format!("/items/{}", i % 100), &format!("tenant-{i}")];
             requests.get_or_create(&values).unwrap().inc_by(i);
         }
-        for protocol in [Protocol::V1, Protocol::V2] {
-            let mut walk = walk(protocol);
-            for time in 1..=12 {
-                requests.get_or_create(&["GET", "/items/1", "tenant-1"]).unwrap().inc();
-                let start = Instant::now();
-                walk.start(time);
-                registry.visit(&mut walk);
-                walk.end();
-                let elapsed = start.elapsed();
-                let batches = walk.take_batches();
-                let bytes: usize = batches.iter().map(|batch| batch.body.len()).sum();
-                eprintln!("{protocol:?}, walk {time}: {elapsed:?}, {} requests, {bytes} bytes", batches.len());
-            }
+        let mut shortest = Duration::MAX;
+        for time in 1..=24 {
+            requests.get_or_create(&["GET", "/items/1", "tenant-1"]).unwrap().inc();
+            let start = Instant::now();
+            walk.start(time);
+            registry.visit(&mut walk);
+            walk.end();
+            let elapsed = start.elapsed();
+            shortest = shortest.min(elapsed);
+            let batches = walk.take_batches();
+            let bytes: usize = batches.iter().map(|batch| batch.body.len()).sum();
+            eprintln!(
+                "{name}, walk {time}: {elapsed:?}, shortest {shortest:?}, {} requests, {bytes} bytes",
+                batches.len()
+            );
         }
+    }
+
+    /// Run it with `cargo test --release --all-features -p metrics-send -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "prints the cost of a walk"]
+    fn cost_of_a_walk() {
+        print_cost("remote write 1.0", walk(remote_write(Version::V1)));
+        print_cost("remote write 2.0", walk(remote_write(Version::V2)));
+        print_cost("OTLP", walk(otlp().gzip(false)));
+        print_cost("OTLP with gzip", walk(otlp()));
     }
 }

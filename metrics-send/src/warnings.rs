@@ -7,13 +7,15 @@ const PAUSE: Duration = Duration::from_secs(600);
 
 /// The last time of each kind of warning.
 #[derive(Debug, Default)]
-pub(crate) struct Warnings([Option<Instant>; 4]);
+pub(crate) struct Warnings([Option<Instant>; 5]);
 
 /// A kind of warning.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Unavailable,
     Refused,
+    /// The receiver has accepted metrics, and says something about them.
+    Advice,
     QueueFull,
     NotRead,
 }

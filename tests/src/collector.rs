@@ -1,5 +1,7 @@
 //! A collector of the `prometheus` crate that always gives the same families.
 
+use std::collections::HashMap;
+
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
@@ -10,6 +12,16 @@ pub struct Fixed {
     pub description: Desc,
     /// The families, whether or not they fit the description.
     pub families: Vec<MetricFamily>,
+}
+
+impl Fixed {
+    /// Creates a collector with the description of its first family.
+    #[must_use]
+    pub fn new(families: Vec<MetricFamily>) -> Self {
+        let (name, help) = (families[0].name().to_owned(), families[0].help().to_owned());
+        let description = Desc::new(name, help, vec![], HashMap::new()).unwrap();
+        Self { description, families }
+    }
 }
 
 impl Collector for Fixed {

@@ -6,7 +6,7 @@
 //! - [`service`]: starts and stops a binary of this workspace
 //! - [`canned`]: a server that answers with fixed bodies
 //! - [`certificates`]: an authority that signs certificates
-//! - [`remote_write`]: a receiver of remote write
+//! - [`receiver`]: a receiver of samples, which fails as a test tells it; [`remote_write`] and [`otlp`] decode them
 //! - [`samples`]: samples with their times, for [`prometheus`] and [`victoria`]
 //! - [`tools`]: finds Prometheus, promtool, an Alertmanager, VictoriaMetrics, a Pushgateway, Python's reference parsers,
 //!   Grafana's dashboard schema, a browser, curl, h2load and slowhttptest
@@ -39,6 +39,7 @@ pub mod grafana;
 pub mod histograms;
 pub mod log;
 pub mod lookup;
+pub mod otlp;
 pub mod page;
 pub mod picture;
 mod process;
@@ -47,6 +48,7 @@ pub mod prometheus;
 pub mod promtool;
 pub mod pushgateway;
 pub mod python;
+pub mod receiver;
 pub mod remote_write;
 pub mod samples;
 mod server;

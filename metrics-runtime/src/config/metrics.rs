@@ -109,6 +109,12 @@ impl Metrics {
         &self.inner.registry
     }
 
+    /// Returns the namespace of the names of metrics on the page. Empty without one.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.inner.naming.prefix.trim_end_matches('_')
+    }
+
     /// Returns `true` if metrics are switched on, see [`Builder::enabled`]. Always `false` in a build with `--cfg metrics_off`.
     #[must_use]
     pub fn is_enabled(&self) -> bool {

@@ -41,6 +41,18 @@ impl<'a> Message<'a> {
         let Ok(()) = self.encoder().encode_double(value);
     }
 
+    /// Writes a field of type `fixed64`.
+    pub fn fixed(&mut self, field: u32, value: u64) {
+        self.tag(field, WIRE_TYPE_I64);
+        self.fixed_element(value);
+    }
+
+    /// Writes a field of type `bytes`.
+    pub fn bytes(&mut self, field: u32, value: &[u8]) {
+        self.header(field, value.len());
+        self.encoded(value);
+    }
+
     /// Writes a field of type `string`.
     pub fn string(&mut self, field: u32, value: &str) {
         self.tag(field, WIRE_TYPE_LEN);
@@ -75,9 +87,20 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Starts a message of this length, whose bytes follow.
+    pub fn header(&mut self, field: u32, length: usize) {
+        self.tag(field, WIRE_TYPE_LEN);
+        self.element(length as u64);
+    }
+
     /// Writes a number of a packed list, inside of [`message`](Self::message).
     pub fn element(&mut self, value: u64) {
         let Ok(()) = self.encoder().encode_varint64(value);
+    }
+
+    /// Writes a number of a packed list of type `fixed64`, or the bits of one of type `double`.
+    pub fn fixed_element(&mut self, value: u64) {
+        let Ok(()) = self.encoder().encode_fixed64(value);
     }
 
     /// Writes bytes that are encoded fields.

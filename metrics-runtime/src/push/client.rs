@@ -19,8 +19,8 @@ pub use super::connection::Patient;
 /// The time until a deadline that is beyond the range of times.
 const NEVER: Duration = Duration::from_secs(86_400);
 
-/// The maximum number of bytes of an answer that an error contains.
-const MAX_ERROR_BODY: usize = 1024;
+/// The maximum number of bytes of an answer that are read.
+const MAX_BODY: usize = 1024;
 
 /// A client that sends bytes to one server. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -34,8 +34,16 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The first 1,024 bytes of the body of an error.
-    pub text: String,
+    /// The first 1,024 bytes of the body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Returns the body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).trim().to_owned()
+    }
 }
 
 /// The reason why there is no answer.
@@ -62,7 +70,7 @@ impl<C: Clone + Send + Sync + 'static> Client<C>
 where
     Patient<C>: Connect,
 {
-    /// Sends a request, and returns the answer with the text of an error.
+    /// Sends a request, and returns the answer.
     ///
     /// # Errors
     /// Returns an error if there is no answer.
@@ -70,23 +78,20 @@ where
         let response = timeout_at(deadline, self.0.request(request)).await.map_err(|_| Failure::TimedOut)?;
         let mut response = response.map_err(Failure::Failed)?;
         let mut body = Vec::new();
-        if !response.status().is_success() {
-            // The status is known, so an answer that stalls is no timeout.
-            let _ = timeout_at(deadline, read_start(&mut response, &mut body)).await;
-        }
+        // The status is known, so an answer that stalls is no timeout.
+        let _ = timeout_at(deadline, read_start(&mut response, &mut body)).await;
         let (head, _) = response.into_parts();
-        let text = String::from_utf8_lossy(&body).trim().to_owned();
-        Ok(Answer { status: head.status, headers: head.headers, text })
+        Ok(Answer { status: head.status, headers: head.headers, body })
     }
 }
 
-/// Reads the first [`MAX_ERROR_BODY`] bytes of a response. An error while reading ends the text.
+/// Reads the first [`MAX_BODY`] bytes of a response. An error while reading ends them.
 async fn read_start<B: http_body::Body<Data = Bytes> + Unpin>(response: &mut Response<B>, kept: &mut Vec<u8>) {
-    while kept.len() < MAX_ERROR_BODY
+    while kept.len() < MAX_BODY
         && let Some(Ok(frame)) = response.body_mut().frame().await
     {
         if let Some(data) = frame.data_ref() {
-            kept.extend_from_slice(&data[..data.len().min(MAX_ERROR_BODY - kept.len())]);
+            kept.extend_from_slice(&data[..data.len().min(MAX_BODY - kept.len())]);
         }
     }
 }

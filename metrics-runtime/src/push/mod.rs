@@ -331,7 +331,7 @@ where
         if answer.status.is_success() {
             return Ok(());
         }
-        Err(PushError::Refused { url: self.url(), status: answer.status.as_u16(), body: answer.text })
+        Err(PushError::Refused { url: self.url(), status: answer.status.as_u16(), body: answer.text() })
     }
 
     fn uri(&self) -> &Uri {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Once;
 
 use metrics_runtime::{Format, exemplars};
-use metrics_send::Protocol;
+use metrics_send::Version;
 use program::Program;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -95,11 +95,25 @@ fn every_format_and_every_visitor_has_the_samples_of_the_text_page() {
 
 #[test]
 fn remote_write_sends_the_samples_of_the_text_page() {
+    let case = (program::program(), select(vec![Version::V1, Version::V2]));
+    check_sent(100, case, |(program, version)| program.written(*version));
+}
+
+#[test]
+fn otlp_sends_the_samples_of_the_text_page() {
+    check_sent(60, program::program(), Program::exported);
+}
+
+/// Checks that programs send the samples of their text pages.
+fn check_sent<C: std::fmt::Debug>(
+    cases: u32,
+    case: impl Strategy<Value = C>,
+    send: impl Fn(&C) -> Option<(Vec<u8>, BTreeSet<Point>)>,
+) {
     install_exemplars();
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) };
-    let case = (program::program(), select(vec![Protocol::V1, Protocol::V2]));
-    let outcome = TestRunner::new(config).run(&case, |(program, protocol)| {
-        let Some((text, written)) = program.written(protocol) else { return Ok(()) };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
+    let outcome = TestRunner::new(config).run(&case, |case| {
+        let Some((text, sent)) = send(&case) else { return Ok(()) };
         let page = Page::parse(Format::Text, &text).map_err(TestCaseError::fail)?;
         // An empty label is the same as none.
         let without_empty = |mut point: Point| {
@@ -107,7 +121,7 @@ fn remote_write_sends_the_samples_of_the_text_page() {
             point
         };
         let expected = as_stored(constant(&page)).into_iter().map(without_empty).collect();
-        let difference = difference(&expected, &as_stored(written));
+        let difference = difference(&expected, &as_stored(sent));
         prop_assert!(difference.is_empty(), "{difference}{}", shown(&text));
         Ok(())
     });

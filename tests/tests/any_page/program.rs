@@ -14,16 +14,20 @@ use metrics_runtime::exemplars::Exemplar;
 use metrics_runtime::http::{Http, HttpMetric};
 use metrics_runtime::visit::{FamilyRef, SeriesRef, Value, Visitor};
 use metrics_runtime::{Descriptor, Format, Metrics, Registry};
-use metrics_send::{Protocol, RemoteWrite};
+use metrics_send::{Otlp, RemoteWrite, Sending, Version};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tests::page::{Point, canonical_bound};
-use tests::remote_write::Receiver;
+use tests::receiver::{Receiver, Sample};
+use tests::{otlp, remote_write};
 use tower::ServiceExt as _;
 
 use crate::collectors::{Foreign, foreign};
 use crate::words::{bound, label, labels, name, number, text};
+
+/// An interval longer than any test.
+const NEVER: Duration = Duration::from_secs(1_000_000_000);
 
 thread_local! {
     /// The labels of the exemplars of this thread. A source that gives them is installed.
@@ -161,24 +165,45 @@ impl Program {
     }
 
     /// Runs the program, and returns its text page with the samples that a receiver of remote write gets.
-    pub(crate) fn written(&self, protocol: Protocol) -> Option<(Vec<u8>, BTreeSet<Point>)> {
+    pub(crate) fn written(&self, version: Version) -> Option<(Vec<u8>, BTreeSet<Point>)> {
+        let start = |url: &str, metrics: &Metrics| {
+            let write = RemoteWrite::new(url, "none").expect("a valid address").instance("");
+            let write = write.external_label("job", "").expect("a valid label").stale_markers(false);
+            write.version(version).interval(NEVER).samples_per_request(40).start(metrics).expect("valid settings")
+        };
+        let point = |series: remote_write::Series| {
+            let labels = series.labels.iter().filter(|(name, _)| *name != "__name__");
+            let labels = labels.map(|(name, value)| (name.as_str(), value.as_str()));
+            vec![Point::new(series.name(), labels, series.value)]
+        };
+        self.sent(start, point)
+    }
+
+    /// Runs the program, and returns its text page with the samples that a receiver of OTLP gets.
+    pub(crate) fn exported(&self) -> Option<(Vec<u8>, BTreeSet<Point>)> {
+        let start = |url: &str, metrics: &Metrics| {
+            let otlp = Otlp::new(url).expect("a valid address").service_name("test").instance("").stale_markers(false);
+            otlp.interval(NEVER).samples_per_request(10).gzip(false).start(metrics).expect("valid settings")
+        };
+        self.sent(start, |point: otlp::DataPoint| point.points())
+    }
+
+    /// Runs the program, and returns its text page with the samples that a receiver has got last.
+    fn sent<S: Sample>(
+        &self,
+        start: impl FnOnce(&str, &Metrics) -> Sending,
+        points: impl Fn(S) -> Vec<Point>,
+    ) -> Option<(Vec<u8>, BTreeSet<Point>)> {
         self.run(|_, metrics| {
             let metrics = metrics?;
-            let mut receiver = Receiver::start();
-            let write = RemoteWrite::new(&receiver.url(), "none").expect("a valid address").instance("");
-            let write = write.external_label("job", "").expect("a valid label").stale_markers(false);
-            let write = write.protocol(protocol).interval(Duration::from_secs(1_000_000)).samples_per_request(40);
+            let mut receiver = Receiver::<S>::start();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            let written = runtime.block_on(async { write.start(metrics).expect("valid settings").finish().await });
+            let sent = runtime.block_on(async { start(&receiver.url(), metrics).finish().await });
             receiver.kill();
             let store = receiver.store();
-            assert_eq!(written.expect("nothing is lost").samples, receiver.stored());
-            let last = store.into_values().filter_map(|mut samples| samples.pop_last());
-            let points = last.map(|(_, series)| {
-                let labels = series.labels.iter().filter(|(name, _)| *name != "__name__");
-                let labels = labels.map(|(name, value)| (name.as_str(), value.as_str()));
-                Point::new(series.name(), labels, series.value)
-            });
+            assert_eq!(sent.expect("nothing is lost").samples, receiver.stored());
+            let points =
+                store.into_values().filter_map(|mut samples| samples.pop_last()).flat_map(|(_, last)| points(last));
             Some((metrics.render_as(Format::Text), points.filter(|point| is_constant(&point.name)).collect()))
         })
     }

@@ -1,22 +1,22 @@
 //! Remote write to receivers that fail in all ways.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
-use metrics_runtime::exemplars::{self, Exemplar};
 use metrics_runtime::http::Endpoint;
 use metrics_runtime::{Counter, Descriptor, Family, Metrics, Observer, Registry, track};
-use metrics_send::{ConfigError, FinishError, Protocol, RemoteWrite};
+use metrics_send::{ConfigError, FinishError, RemoteWrite, Version};
 use prometheus::proto;
 use tests::certificates::Authority;
 use tests::collector::Fixed;
 use tests::log::Log;
 use tests::page::{Page, Point, difference};
-use tests::remote_write::{Receiver, Reply, Request, Series};
+use tests::receiver::Reply;
+use tests::remote_write::{Receiver, Request, Series};
 use tests::wait;
 
 /// An interval between writes of which a test waits for several.
@@ -204,7 +204,7 @@ async fn a_batch_that_is_refused_is_counted_and_does_not_stop_the_others() {
     receiver.reply([Reply::Accept, Reply::Status("400 Bad Request"), Reply::Accept, Reply::Status("413 Large")]);
     let writing = write_to(&receiver).samples_per_request(10).start(&metrics).unwrap();
     let error = writing.finish().await.unwrap_err();
-    let FinishError::Lost { written, failed, dropped, .. } = &error else { panic!("{error}") };
+    let FinishError::Lost { sent: written, failed, dropped, .. } = &error else { panic!("{error}") };
     let requests = receiver.requests();
     let refused = requests[1].series.len() + requests[3].series.len();
     assert_eq!((*written, *failed as usize, *dropped), (receiver.stored(), refused, 0));
@@ -221,6 +221,23 @@ async fn a_batch_that_is_refused_is_counted_and_does_not_stop_the_others() {
         let stems: BTreeSet<_> = request.series.iter().map(stem).collect();
         assert_eq!(stems.len(), 1, "only a histogram, which is never divided, is larger");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tasks_of_a_registry_have_two_names() {
+    let receiver = Receiver::start();
+    let (metrics, _) = shop();
+    let write = write_to(&receiver);
+    let first = write.start(&metrics).unwrap();
+    let error = write.start(metrics.registry()).unwrap_err();
+    assert!(matches!(&error, ConfigError::Name(name) if name == "test"), "{error}");
+    let second = write.clone().name("second").start(&metrics).unwrap();
+    let other = write.start(&Registry::new()).unwrap();
+    for sending in [first, second, other] {
+        sending.finish().await.unwrap();
+    }
+    // The name is free after the end.
+    write.start(&metrics).unwrap().finish().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,7 +266,7 @@ async fn the_oldest_samples_are_dropped_when_the_queue_is_full() {
     let dropped_until = receiver.requests()[0].series[0].time;
     receiver.reply_always(Reply::Accept);
     let error = writing.finish().await.unwrap_err();
-    let FinishError::Lost { written, failed, dropped, cause, .. } = error else { panic!("{error}") };
+    let FinishError::Lost { sent: written, failed, dropped, cause, .. } = error else { panic!("{error}") };
     assert_eq!((written, failed), (receiver.stored(), 0));
     assert_eq!(counted(&metrics), [written, 0, dropped]);
     assert_eq!(cause.as_deref(), Some("status 503 Service Unavailable"));
@@ -266,7 +283,7 @@ async fn a_receiver_that_hangs_at_the_end_does_not_hold_the_program() {
     let writing = write_to(&receiver).shutdown_timeout(Duration::from_secs(1)).start(&metrics).unwrap();
     receiver.wait_for_requests(1);
     let error = writing.finish().await.unwrap_err();
-    let FinishError::Lost { written: 0, failed: 0, dropped, .. } = error else { panic!("{error}") };
+    let FinishError::Lost { sent: 0, failed: 0, dropped, .. } = error else { panic!("{error}") };
     assert_eq!(counted(&metrics), [0, 0, dropped]);
     // The first walk, and if the machine was fast enough the last one, and a marker for each series.
     assert!((1..=3).contains(&(dropped as usize / receiver.requests()[0].series.len())), "{dropped}");
@@ -313,7 +330,7 @@ async fn rules_drop_metrics_by_their_names_and_prefixes() {
         histogram.get_or_create(&[]).unwrap().observe(1.0);
     }
     let rules = ["shop_half_bucket", "shop_gone", "shop_remote_*", "metrics_*", "shop_kep", "orders_total"];
-    write_to(&receiver).drop_metrics(rules).start(&metrics).unwrap().finish().await.unwrap();
+    write_to(&receiver).drop_metrics(rules).unwrap().start(&metrics).unwrap().finish().await.unwrap();
     let names: BTreeSet<_> = receiver.store().into_keys().map(|labels| labels["__name__"].clone()).collect();
     let expected = [
         "shop_half_count",
@@ -374,7 +391,7 @@ fn checkout() {}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exemplars_and_native_histograms_are_sent_if_they_are_wanted() {
-    exemplars::install(|| Some(Exemplar::trace(0xab, 0x0f))).expect("the only source");
+    crate::install_exemplars();
     checkout();
     let receiver = Receiver::start();
     let source = Registry::global();
@@ -406,7 +423,7 @@ async fn version_2_has_metadata_and_start_times() {
     let (metrics, _) = shop();
     let sent = Descriptor::counter("sent_bytes_total", "Bytes.").unit("bytes");
     metrics.registry().counter(sent).unwrap().get_or_create(&[]).unwrap().inc();
-    let writing = write_to(&receiver).protocol(Protocol::V2).start(&metrics).unwrap();
+    let writing = write_to(&receiver).version(Version::V2).start(&metrics).unwrap();
     receiver.wait_for_requests(1);
     let requests = receiver.requests();
     let found = requests[0].series.iter().find(|series| series.name() == "shop_sent_bytes_total").unwrap();
@@ -422,14 +439,14 @@ async fn a_receiver_of_version_1_is_no_success_of_version_2() {
     let (metrics, _) = shop();
     let partly = "200 OK\r\nx-prometheus-remote-write-samples-written: 2";
     receiver.reply([Reply::Status("204 No Content"), Reply::Status(partly), Reply::Status("415 No")]);
-    let error = write_to(&receiver).protocol(Protocol::V2).start(&metrics).unwrap().finish().await.unwrap_err();
-    let FinishError::Lost { written, failed, dropped: 0, .. } = error else { panic!("{error}") };
+    let error = write_to(&receiver).version(Version::V2).start(&metrics).unwrap().finish().await.unwrap_err();
+    let FinishError::Lost { sent: written, failed, dropped: 0, .. } = error else { panic!("{error}") };
     let all: usize = receiver.requests().iter().map(|request| request.series.len()).sum();
     assert_eq!((written, failed as usize), (2, all - 2));
     let mut receiver = Receiver::start();
     receiver.reply_always(Reply::Status("204 No Content"));
-    let error = write_to(&receiver).protocol(Protocol::V2).start(&metrics).unwrap().finish().await.unwrap_err();
-    assert!(error.to_string().contains("use `Protocol::V1`"), "{error}");
+    let error = write_to(&receiver).version(Version::V2).start(&metrics).unwrap().finish().await.unwrap_err();
+    assert!(error.to_string().contains("use `Version::V1`"), "{error}");
     receiver.kill();
 }
 
@@ -450,9 +467,7 @@ async fn a_sample_with_a_time_of_its_own_is_sent_once_for_each_time() {
         family.mut_metric().push(metric);
         families.push(family);
     }
-    let description =
-        prometheus::core::Desc::new("old".to_owned(), "Collected.".to_owned(), vec![], HashMap::new()).unwrap();
-    registry.register(Box::new(Fixed { description, families })).unwrap();
+    registry.register(Box::new(Fixed::new(families))).unwrap();
     let receiver = Receiver::start();
     let writing = write_to(&receiver).interval(SOON).start(&registry).unwrap();
     receiver.wait_for_requests(3);
@@ -491,12 +506,14 @@ fn invalid_settings_of_remote_write_are_errors() {
     assert!(matches!(RemoteWrite::new(url, ""), Err(ConfigError::Job)));
     let write = RemoteWrite::new(url, "shop").unwrap();
     let (metrics, _) = shop();
-    assert!(matches!(write.start(&metrics), Err(ConfigError::Instance)));
+    assert!(matches!(write.start(&metrics), Err(ConfigError::Instance(_))));
     let write = write.instance("");
     assert!(matches!(write.start(&metrics), Err(ConfigError::NoRuntime)));
     assert!(matches!(write.clone().interval(Duration::ZERO).start(&metrics), Err(ConfigError::Interval)));
     assert!(matches!(write.clone().queue_bytes(0).start(&metrics), Err(ConfigError::Zero("queue_bytes"))));
     assert!(matches!(write.clone().samples_per_request(0).start(&metrics), Err(ConfigError::Zero(_))));
+    let text = write.clone().drop_metrics(["a_*", "a*b"]).unwrap_err().to_string();
+    assert!(text.starts_with("the pattern \"a*b\" matches no metric; expected a name"), "{text}");
     assert!(matches!(write.clone().bearer_token(""), Err(ConfigError::Token)));
     assert!(matches!(write.clone().bearer_token("a\nb"), Err(ConfigError::Token)));
     let text = write.clone().external_label("a-b", "c").unwrap_err().to_string();
@@ -507,5 +524,5 @@ fn invalid_settings_of_remote_write_are_errors() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     let text = write.start(&registry).unwrap_err().to_string();
-    assert!(text.starts_with("the metrics of remote write: "), "{text}");
+    assert!(text.starts_with("the metrics about sending: "), "{text}");
 }

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 
 use metrics_runtime::__shared::Message;
 
-use super::{Sample, Value, exemplar_labels, millis, write_native};
+use super::request::{Value, exemplar_labels, write_native};
+use crate::sample::millis;
+use crate::walk::Moment;
 
 /// Returns the encoded labels of a series.
 pub(super) fn labels(pairs: &[(&str, Cow<'_, str>)]) -> Box<[u8]> {
@@ -18,16 +20,16 @@ pub(super) fn labels(pairs: &[(&str, Cow<'_, str>)]) -> Box<[u8]> {
 }
 
 /// Adds a `TimeSeries`.
-pub(super) fn add(body: &mut Vec<u8>, labels: &[u8], sample: &Sample<'_>) {
+pub(super) fn add(body: &mut Vec<u8>, labels: &[u8], value: Value<'_>, moment: &Moment<'_>) {
     Message::new(body).message(1, |series| {
         series.encoded(labels);
-        if let Value::Number(number) = sample.value {
+        if let Value::Number(number) = value {
             series.message(2, |message| {
                 message.double(1, number);
-                message.uint(2, sample.time);
+                message.uint(2, moment.time);
             });
         }
-        for exemplar in sample.exemplars {
+        for exemplar in moment.exemplars {
             series.message(3, |message| {
                 for (name, value) in exemplar_labels(exemplar) {
                     message.label(1, &name, &value);
@@ -36,8 +38,8 @@ pub(super) fn add(body: &mut Vec<u8>, labels: &[u8], sample: &Sample<'_>) {
                 message.uint(3, millis(exemplar.time));
             });
         }
-        if let Value::Native { count, sum, buckets } = sample.value {
-            series.message(4, |message| write_native(message, sample, count, sum, buckets));
+        if let Value::Native { count, sum, buckets } = value {
+            series.message(4, |message| write_native(message, moment, count, sum, buckets));
         }
     });
 }

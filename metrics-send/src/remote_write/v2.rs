@@ -9,11 +9,13 @@ use std::collections::HashMap;
 use metrics_runtime::__shared::Message;
 use metrics_runtime::visit::{FamilyRef, MetricKind};
 
-use super::{Sample, Value, exemplar_labels, millis, write_native};
+use super::request::{Value, exemplar_labels, write_native};
+use crate::sample::millis;
+use crate::walk::Moment;
 
 /// The names and values of a series in turn, in one text, so that reading them is one look into memory.
 #[derive(Debug)]
-pub(crate) struct Labels {
+pub struct Labels {
     text: Box<str>,
     /// The end of each name and value.
     ends: Box<[usize]>,
@@ -39,7 +41,7 @@ impl Labels {
 
 /// A request while it is written.
 #[derive(Debug, Default)]
-pub(super) struct Body {
+pub struct Body {
     symbols: Symbols,
     series: Vec<u8>,
 }
@@ -70,26 +72,32 @@ impl Symbols {
 
 impl Body {
     /// Adds a `TimeSeries`.
-    pub(super) fn add(&mut self, labels: &Labels, sample: &Sample<'_>, family: Option<&FamilyRef<'_>>) {
+    pub(super) fn add(
+        &mut self,
+        labels: &Labels,
+        value: Value<'_>,
+        moment: &Moment<'_>,
+        family: Option<&FamilyRef<'_>>,
+    ) {
         let Self { symbols, series } = self;
         Message::new(series).message(5, |series| {
             series.message(1, |list| labels.texts().for_each(|text| list.element(symbols.number(text))));
-            match sample.value {
+            match value {
                 Value::Number(number) => series.message(2, |message| {
                     message.double(1, number);
-                    message.uint(2, sample.time);
-                    if let Some(created) = sample.created {
+                    message.uint(2, moment.time);
+                    if let Some(created) = moment.created {
                         message.uint(3, created);
                     }
                 }),
                 Value::Native { count, sum, buckets } => series.message(3, |message| {
-                    write_native(message, sample, count, sum, buckets);
-                    if let Some(created) = sample.created {
+                    write_native(message, moment, count, sum, buckets);
+                    if let Some(created) = moment.created {
                         message.uint(17, created);
                     }
                 }),
             }
-            for exemplar in sample.exemplars {
+            for exemplar in moment.exemplars {
                 series.message(4, |message| {
                     let labels = exemplar_labels(exemplar);
                     message.message(1, |list| {
@@ -112,13 +120,16 @@ impl Body {
     }
 
     /// Returns the request, and starts the next one.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub(super) fn take(&mut self) -> Option<Vec<u8>> {
+        if self.series.is_empty() {
+            return None;
+        }
         let mut out = Vec::with_capacity(2 + self.symbols.encoded.len() + self.series.len());
         Message::new(&mut out).string(4, "");
         out.append(&mut self.symbols.encoded);
         out.append(&mut self.series);
         self.symbols.numbers.clear();
-        out
+        Some(out)
     }
 }
 

@@ -11,9 +11,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sle
 use crate::backoff::{Backoff, random};
 use crate::error::FinishError;
 use crate::own_metrics::{OwnMetrics, Reason};
+use crate::protocol::Protocol;
 use crate::queue::Queue;
 use crate::receiver::{Outcome, Receiver};
-use crate::request::{Millis, millis};
+use crate::sample::{Millis, millis};
 use crate::source::Source;
 use crate::walk::{Reading, Walk};
 use crate::warnings::{Kind, Warnings};
@@ -27,7 +28,7 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 /// The number of samples that the receiver has accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Written {
+pub struct Sent {
     /// The samples since the start, with native histograms and stale markers.
     pub samples: u64,
 }
@@ -42,9 +43,10 @@ pub(crate) struct Pace {
 }
 
 /// The state of the task. All futures are in it, so that waiting for one event does not lose the others.
-pub(crate) struct Writer {
+pub(crate) struct Task<P: Protocol> {
     source: Source,
     receiver: Receiver,
+    protocol: P,
     reading: Reading,
     pace: Pace,
     own: OwnMetrics,
@@ -52,8 +54,8 @@ pub(crate) struct Writer {
     /// not write at the same time.
     ticks: Interval,
     /// `None` while a thread walks.
-    walk: Option<Walk>,
-    walking: Option<oneshot::Receiver<Walk>>,
+    walk: Option<Walk<P>>,
+    walking: Option<oneshot::Receiver<Walk<P>>>,
     time: Millis,
     queue: Queue,
     transfer: Transfer,
@@ -64,7 +66,7 @@ pub(crate) struct Writer {
 
 #[derive(Debug, Default)]
 struct Totals {
-    written: u64,
+    sent: u64,
     failed: u64,
     dropped: u64,
     cause: Option<String>,
@@ -81,20 +83,27 @@ enum Transfer {
     Waiting(Pin<Box<Sleep>>),
 }
 
-enum Event {
+enum Event<P: Protocol> {
     Tick,
-    Walked(Option<Box<Walk>>),
+    Walked(Option<Box<Walk<P>>>),
     Answered(Outcome, Duration),
     Waited,
 }
 
-impl Writer {
-    pub(crate) fn new(source: Source, receiver: Receiver, reading: Reading, pace: Pace, own: OwnMetrics) -> Self {
+impl<P: Protocol> Task<P> {
+    pub(crate) fn new(
+        source: Source,
+        receiver: Receiver,
+        protocol: P,
+        reading: Reading,
+        pace: Pace,
+        own: OwnMetrics,
+    ) -> Self {
         let first = Instant::now() + pace.interval.min(YEAR).mul_f64(random());
         let mut ticks = interval_at(first, pace.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Self {
-            walk: Some(Walk::new(reading.clone())),
+            walk: Some(Walk::new(protocol.clone(), reading.clone())),
             walking: None,
             time: 0,
             queue: Queue::new(pace.queue_bytes),
@@ -104,6 +113,7 @@ impl Writer {
             totals: Totals::default(),
             source,
             receiver,
+            protocol,
             reading,
             pace,
             own,
@@ -111,8 +121,8 @@ impl Writer {
         }
     }
 
-    /// Writes until `stop` is sent or dropped, and then a last time.
-    pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) -> Result<Written, FinishError> {
+    /// Sends until `stop` is sent or dropped, and then a last time.
+    pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) -> Result<Sent, FinishError> {
         self.start_walk(SOURCES);
         let is_finished = loop {
             tokio::select! {
@@ -126,7 +136,7 @@ impl Writer {
         let result = self.result();
         if let (Err(error), false) = (&result, is_finished) {
             // The handle was dropped, so no caller receives the error.
-            tracing::warn!(%error, "failed to write metrics");
+            tracing::warn!(%error, "failed to send metrics");
         }
         result
     }
@@ -137,7 +147,7 @@ impl Writer {
         if timeout(quarter, self.end_walk()).await.is_err() {
             // It waits for slow sources. Its samples are older than those of the last walk.
             self.walking = None;
-            self.walk = Some(Walk::new(self.reading.clone()));
+            self.walk = Some(self.new_walk());
         }
         self.start_walk(SOURCES.min(quarter));
         self.end_walk().await;
@@ -165,10 +175,10 @@ impl Writer {
     }
 
     /// Waits for the next event. Dropping the future loses no event.
-    async fn event(&mut self, ticks: bool) -> Event {
+    async fn event(&mut self, ticks: bool) -> Event<P> {
         if let (Transfer::Idle, Some(batch)) = (&self.transfer, self.queue.first()) {
-            let (receiver, batch, protocol) = (self.receiver.clone(), batch.clone(), self.reading.protocol);
-            let answer = Box::pin(async move { receiver.write(batch, protocol).await });
+            let (receiver, batch, protocol) = (self.receiver.clone(), batch.clone(), self.protocol.clone());
+            let answer = Box::pin(async move { receiver.send(batch, &protocol).await });
             self.transfer = Transfer::Sending { since: Instant::now(), answer };
         }
         tokio::select! {
@@ -178,7 +188,7 @@ impl Writer {
         }
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: Event<P>) {
         match event {
             Event::Tick => self.start_walk(SOURCES),
             Event::Walked(walk) => {
@@ -200,11 +210,15 @@ impl Writer {
     }
 
     /// Returns a new walk after one that has failed.
-    fn without_walk(&mut self) -> Walk {
+    fn without_walk(&mut self) -> Walk<P> {
         if self.warnings.is_due(Kind::NotRead) {
-            tracing::warn!("the metrics could not be read, and are not written this time");
+            tracing::warn!("the metrics could not be read, and are not sent this time");
         }
-        Walk::new(self.reading.clone())
+        self.new_walk()
+    }
+
+    fn new_walk(&self) -> Walk<P> {
+        Walk::new(self.protocol.clone(), self.reading.clone())
     }
 
     /// Returns the time of the next samples: now, but always later than before.
@@ -220,7 +234,7 @@ impl Writer {
         walk.start(time);
         self.own.walked(time);
         let (sender, receiver) = oneshot::channel();
-        let then = move |mut walk: Walk| {
+        let then = move |mut walk: Walk<P>| {
             walk.end();
             // Sending fails if the task has ended.
             let _ = sender.send(walk);
@@ -230,7 +244,7 @@ impl Writer {
         self.walking = Some(receiver);
     }
 
-    fn enqueue(&mut self, walk: &mut Walk) {
+    fn enqueue(&mut self, walk: &mut Walk<P>) {
         let is_sending = matches!(self.transfer, Transfer::Sending { .. });
         let dropped = walk.take_batches().into_iter().map(|batch| self.queue.push(batch, is_sending)).sum();
         if dropped > 0 {
@@ -255,7 +269,7 @@ impl Writer {
     fn answered(&mut self, outcome: Outcome, duration: Duration) {
         let Some(batch) = self.queue.first() else { return };
         let (samples, newest, bytes) = (batch.samples, batch.newest, batch.body.len());
-        let (written, problem) = match outcome {
+        let (accepted, problem) = match outcome {
             Outcome::Retry { after, problem } => {
                 let next = self.backoff.next(after);
                 if self.warnings.is_due(Kind::Unavailable) {
@@ -267,26 +281,30 @@ impl Writer {
                 self.transfer = Transfer::Waiting(Box::pin(sleep(next)));
                 return;
             }
-            Outcome::Accepted(written) => (written, None),
-            Outcome::Refused { written, problem } => (written, Some(problem)),
+            Outcome::Answered { accepted, problem } => (accepted, problem),
         };
         self.backoff.reset();
         self.queue.pop();
         self.own.answered(bytes, duration);
-        self.totals.written += written;
-        if written > 0 {
-            self.own.accepted(written, newest);
+        self.totals.sent += accepted;
+        if accepted > 0 {
+            self.own.accepted(accepted, newest);
         }
-        let failed = samples - written;
+        let failed = samples - accepted;
         if failed > 0 {
             self.totals.failed += failed;
             self.own.failed(failed);
-            let problem = problem.unwrap_or_else(|| format!("accepted {written} of {samples} samples"));
+            let problem = problem.unwrap_or_else(|| format!("accepted {accepted} of {samples} samples"));
             if self.warnings.is_due(Kind::Refused) {
                 let url = self.receiver.url();
                 tracing::warn!(url, problem, samples = failed, "the receiver refuses metrics, and they are dropped");
             }
             self.totals.cause = Some(problem);
+        } else if let Some(problem) = problem
+            && self.warnings.is_due(Kind::Advice)
+        {
+            let url = self.receiver.url();
+            tracing::warn!(url, problem, "the receiver has accepted metrics, and warns about them");
         }
     }
 
@@ -296,17 +314,17 @@ impl Writer {
         self.own.pending(0);
     }
 
-    fn result(&mut self) -> Result<Written, FinishError> {
-        let Totals { written, failed, dropped, cause } = std::mem::take(&mut self.totals);
+    fn result(&mut self) -> Result<Sent, FinishError> {
+        let Totals { sent, failed, dropped, cause } = std::mem::take(&mut self.totals);
         if failed + dropped == 0 {
-            return Ok(Written { samples: written });
+            return Ok(Sent { samples: sent });
         }
-        Err(FinishError::Lost { url: self.receiver.url(), written, failed, dropped, cause })
+        Err(FinishError::Lost { url: self.receiver.url(), sent, failed, dropped, cause })
     }
 }
 
 impl Transfer {
-    async fn event(&mut self) -> Event {
+    async fn event<P: Protocol>(&mut self) -> Event<P> {
         match self {
             Self::Idle => pending().await,
             Self::Sending { since, answer } => {
@@ -322,7 +340,7 @@ impl Transfer {
 }
 
 /// Returns the walk at its end, or `None` if it failed.
-async fn walked(walking: &mut Option<oneshot::Receiver<Walk>>) -> Option<Walk> {
+async fn walked<P: Protocol>(walking: &mut Option<oneshot::Receiver<Walk<P>>>) -> Option<Walk<P>> {
     match walking {
         Some(walking) => walking.await.ok(),
         None => pending().await,
