@@ -1,31 +1,37 @@
-//! Sends the metrics of a [`metrics_runtime`] program with Prometheus [remote write], for processes that nobody can scrape.
+//! Sends the metrics of a [`metrics_runtime`] program to a store, for processes that nobody can scrape: with Prometheus
+//! [remote write] or with [OTLP] over HTTP.
 //!
 //! ```no_run
-//! use metrics_send::RemoteWrite;
+//! # #[cfg(feature = "remote-write")] {
 //! use metrics_runtime::Metrics;
+//! use metrics_send::RemoteWrite;
 //!
 //! # async fn serve() {}
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let metrics = Metrics::builder().namespace("shop").install()?;
 //!     let write = RemoteWrite::new("http://prometheus:9090/api/v1/write", "shop")?.instance("10.0.0.7:8000");
-//!     let writing = write.start(&metrics)?;
+//!     let sending = write.start(&metrics)?;
 //!     serve().await;
-//!     writing.finish().await?;
+//!     sending.finish().await?;
 //!     Ok(())
 //! }
+//! # }
 //! ```
 //!
-//! Receivers are Prometheus with `--web.enable-remote-write-receiver`, VictoriaMetrics, Mimir, Thanos, Grafana Cloud and
-//! others.
+//! | protocol | settings | receivers |
+//! |---|---|---|
+//! | remote write 1.0 and 2.0 | `RemoteWrite` | Prometheus with `--web.enable-remote-write-receiver`, VictoriaMetrics, Mimir, Thanos, Grafana Cloud |
+//! | OTLP/HTTP with protobuf | `Otlp` | collectors of OpenTelemetry, Prometheus 3 with `--web.enable-otlp-receiver`, VictoriaMetrics, Mimir, Grafana Cloud |
+//!
+//! Both are names of [`Sender`] and have its settings; only the bodies of requests and the answers differ.
 //!
 //! # Samples
 //!
 //! Each interval has one walk over the registry. It reads what a page has at this moment, and all its samples have the time
-//! at its start, except those of collectors that set times. The labels of a series are sorted and encoded when it is seen
-//! first, and kept until it is gone. Names, and bounds of classic buckets, are those of the page in the text format. All
-//! series have the labels `job`, `instance` and those of [`RemoteWrite::external_label`], unless they have labels of these
-//! names.
+//! at its start, except those of collectors that set times. The labels of a series are encoded when it is seen first, and
+//! kept until it is gone. Names, and bounds of classic buckets, are those of the page in the text format. All samples have
+//! the job or service and the instance of the process.
 //!
 //! A series that is gone, and every series at the end of the program, gets a stale marker: queries do not show it any more.
 //! A series never has two samples of one time, and times never go back, even if the clock does. Sources of the registry have
@@ -33,17 +39,19 @@
 //!
 //! # Delivery
 //!
-//! Requests are sent one after the other, so the samples of a series arrive in order. Answers with status 5xx or 429, and
-//! connections that break, hang or are refused, are tried again until the receiver accepts the request. All other answers,
-//! redirects among them, drop it and count its samples as failed. Meanwhile, requests wait in a queue in memory, which is
-//! bounded: beyond [`RemoteWrite::queue_bytes`], the oldest ones are dropped and counted. A request that is sent twice,
-//! because its answer was lost, has the same times and values, and receivers store it once.
+//! Requests are sent one after the other, so the samples of a series arrive in order. Connections that break, hang or are
+//! refused, answers with status 429, and those with status 5xx (OTLP: 502, 503 or 504) are tried again until the receiver
+//! accepts the request. All other answers, redirects among them, drop it and count its samples as failed, and so does a
+//! receiver that accepts a part. Meanwhile, requests wait in a queue in memory, which is bounded: beyond
+//! [`Sender::queue_bytes`], the oldest ones are dropped and counted. A request that is sent twice, because its answer was
+//! lost, has the same times and values, and receivers store it once.
 //!
-//! [`Writing::finish`] returns the number of samples that arrived, or an error that says how many did not.
+//! [`Sending::finish`] returns the number of samples that arrived, or an error that says how many did not.
 //!
-//! # Metrics about writing
+//! # Metrics about sending
 //!
-//! They are in the registry that is sent, with its namespace and the label `remote_name`, and named as those of Prometheus:
+//! They are in the registry that is sent, with its namespace and the label `remote_name`, and named as those of Prometheus.
+//! Those of OTLP are the same, and a sample is a data point:
 //!
 //! | metric | meaning |
 //! |---|---|
@@ -57,16 +65,19 @@
 //! | `remote_storage_queue_highest_sent_timestamp_seconds` | the time of the newest sample that was accepted; the difference is the lag |
 //! | `remote_storage_sent_batch_duration_seconds` | the time of a request until its answer |
 //!
-//! A warning is logged when the receiver begins to fail, refuses a request, or the queue is full, at most every ten minutes
-//! for each of these.
+//! Two tasks of a registry have two names: [`Sender::name`]. A warning is logged when the receiver begins to fail, refuses
+//! samples, gives advice, or the queue is full, at most every ten minutes for each of these.
 //!
 //! # Features
 //!
 //! | feature | |
 //! |---|---|
-//! | `tls` | receivers with https: rustls with ring, and the authorities of the system or of `RemoteWrite::ca_file` |
+//! | `remote-write` (default) | `RemoteWrite` |
+//! | `otlp` | `Otlp` |
+//! | `tls` | receivers with https: rustls with ring, and the authorities of the system or of `Sender::ca_file` |
 //!
 //! [remote write]: https://prometheus.io/docs/specs/prw/remote_write_spec/
+//! [OTLP]: https://opentelemetry.io/docs/specs/otlp/
 
 #![forbid(unsafe_code)]
 
@@ -77,8 +88,8 @@ mod backoff;
 mod error;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod outcome;
 mod own_metrics;
-mod protocol;
 mod queue;
 mod receiver;
 #[cfg(feature = "remote-write")]
@@ -88,7 +99,6 @@ mod selection;
 mod sending;
 mod settings;
 mod source;
-mod table;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;

@@ -5,8 +5,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::error::{ConfigError, FinishError};
-use crate::protocol::Protocol;
 use crate::task::{Sent, Task};
+use crate::walk::Protocol;
 
 /// The handle of a task that sends metrics. Created by [`Sender::start`](crate::Sender::start).
 ///

@@ -11,14 +11,13 @@ use metrics_runtime::__shared::{Patient, address, basic_auth};
 use crate::backoff::Backoff;
 use crate::error::ConfigError;
 use crate::own_metrics::OwnMetrics;
-use crate::protocol::Protocol;
 use crate::receiver::Receiver;
 use crate::sending::Sending;
 use crate::source::Source;
 use crate::task::{Pace, Task};
 #[cfg(feature = "tls")]
 use crate::tls;
-use crate::walk::Reading;
+use crate::walk::{Protocol, Reading};
 
 /// The settings of a task that sends metrics to one receiver. Cheap to clone.
 ///

@@ -10,13 +10,13 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sle
 
 use crate::backoff::{Backoff, random};
 use crate::error::FinishError;
+use crate::outcome::Outcome;
 use crate::own_metrics::{OwnMetrics, Reason};
-use crate::protocol::Protocol;
 use crate::queue::Queue;
-use crate::receiver::{Outcome, Receiver};
+use crate::receiver::Receiver;
 use crate::sample::{Millis, millis};
 use crate::source::Source;
-use crate::walk::{Reading, Walk};
+use crate::walk::{Protocol, Reading, Walk};
 use crate::warnings::{Kind, Warnings};
 
 /// The time that sources have to answer, as for a scrape.

@@ -1,5 +1,5 @@
 //! Builds of the libraries without the features that the lints have: the runtime with each feature alone, and with the
-//! default features minus each one; the documents without the bridge to clap; remote write without TLS.
+//! default features minus each one; the documents without the bridge to clap; each protocol of sending alone.
 
 use crate::manifest;
 
@@ -20,7 +20,8 @@ pub(crate) fn commands() -> Result<Vec<Vec<String>>, String> {
     let names: Vec<&str> = features.iter().map(|(feature, _)| feature.as_str()).collect();
     // The step before this one has linted the same code. The compiler alone takes three quarters of the time.
     let mut commands: Vec<_> = sets(&names, default).iter().map(|set| deny(BUILD, RUNTIME, set)).collect();
-    commands.extend([DOCUMENTS, SEND].map(|package| deny(BUILD, package, "")));
+    commands.push(deny(BUILD, DOCUMENTS, ""));
+    commands.extend(["remote-write", "otlp"].map(|protocol| deny(BUILD, SEND, protocol)));
     // The tests of the HTTP layer must not need axum either.
     commands.push(deny(&["clippy", "--all-targets"], RUNTIME, "http"));
     Ok(commands)

@@ -7,7 +7,7 @@ use http::header::CONTENT_TYPE;
 use metrics_runtime::__shared::Answer;
 use micropb::{PbDecoder, WIRE_TYPE_LEN, WIRE_TYPE_VARINT};
 
-use crate::receiver::{Outcome, problem};
+use crate::outcome::{Outcome, problem};
 
 /// The statuses after which a request is sent again.
 const RETRIED: [StatusCode; 4] = [

@@ -60,10 +60,8 @@ impl Otlp {
         let get = |name: &str| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let first = |names: Names| names.into_iter().find_map(|name| Some((name, get(name)?)));
         let (variable, endpoint) = first(ENDPOINT).unwrap_or((ENDPOINT[1], "http://localhost:4318".to_owned()));
-        let url = match variable == ENDPOINT[0] {
-            true => endpoint,
-            false => format!("{}/v1/metrics", endpoint.trim_end_matches('/')),
-        };
+        let is_whole = variable == ENDPOINT[0];
+        let url = if is_whole { endpoint } else { format!("{}/v1/metrics", endpoint.trim_end_matches('/')) };
         let mut otlp = Self::new(&url).map_err(|error| problem(variable, &error))?;
         if let Some((variable, protocol)) = first(PROTOCOL).filter(|(_, protocol)| protocol != "http/protobuf") {
             return Err(problem(

@@ -18,12 +18,11 @@ use metrics_runtime::visit::Value;
 use self::points::Identity;
 use self::request::{Body, Data};
 use crate::error::ConfigError;
-use crate::protocol::Protocol;
-use crate::receiver::Outcome;
+use crate::outcome::Outcome;
 use crate::sample::Millis;
 use crate::settings::Sender;
 use crate::source::Source;
-use crate::walk::{Current, Moment};
+use crate::walk::{Current, Moment, Protocol};
 
 const NAME: &str = "service.name";
 const INSTANCE: &str = "service.instance.id";

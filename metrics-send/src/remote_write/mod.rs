@@ -18,12 +18,11 @@ use self::labels::External;
 pub use self::request::Version;
 use self::request::{Body, Labels, STALE, Value};
 use crate::error::ConfigError;
-use crate::protocol::Protocol;
-use crate::receiver::{Outcome, problem};
+use crate::outcome::{Outcome, problem};
 use crate::sample::{Millis, canonical};
 use crate::settings::Sender;
 use crate::source::Source;
-use crate::walk::{Current, Moment};
+use crate::walk::{Current, Moment, Protocol};
 
 const VERSION: HeaderName = HeaderName::from_static("x-prometheus-remote-write-version");
 
@@ -184,17 +183,16 @@ impl Protocol for Prometheus {
         };
         let problem = problem(*status, &answer.text());
         if status.is_success() {
-            return match (self.version, written) {
-                (Version::V1, _) => Outcome::accepted(samples),
-                (Version::V2, Some(written)) => Outcome::accepted(written),
+            let (accepted, problem) = match (self.version, written) {
+                (Version::V1, _) => (samples, None),
+                (Version::V2, Some(written)) => (written, None),
                 // A receiver of the first version may find nothing in the request, and say that it has accepted it.
-                (Version::V2, None) => Outcome::Answered {
-                    accepted: 0,
-                    problem: Some(format!(
-                        "{problem} without a number of samples, as of remote write 1.0; use `Version::V1`"
-                    )),
-                },
+                (Version::V2, None) => (
+                    0,
+                    Some(format!("{problem} without a number of samples, as of remote write 1.0; use `Version::V1`")),
+                ),
             };
+            return Outcome::Answered { accepted, problem };
         }
         if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS {
             return Outcome::retry(headers, problem);

@@ -1,15 +1,18 @@
-//! The walk over all samples, which writes them into requests.
+//! The walk over all samples, which writes them into requests of a protocol.
+
+mod protocol;
+mod table;
 
 use std::time::SystemTime;
 
 use metrics_runtime::exemplars::StoredExemplar;
 use metrics_runtime::visit::{self, FamilyRef, SeriesRef, Visitor};
 
-use crate::protocol::Protocol;
+pub(crate) use self::protocol::Protocol;
+use self::table::{Entry, Table, Vanished};
 use crate::queue::Batch;
 use crate::sample::{Millis, millis};
 use crate::selection::Selection;
-use crate::table::{Entry, Table, Vanished};
 
 /// The settings of walks.
 #[derive(Clone, Debug)]
@@ -227,25 +230,25 @@ mod tests {
     }
 
     fn remote_write(version: Version) -> RemoteWrite {
-        RemoteWrite::new("http://localhost/", "test").unwrap().instance("").version(version)
+        RemoteWrite::new("http://localhost/", "test").expect("valid").instance("").version(version)
     }
 
     fn otlp() -> Otlp {
-        Otlp::new("http://localhost/").unwrap().service_name("test").instance("")
+        Otlp::new("http://localhost/").expect("valid").service_name("test").instance("")
     }
 
     fn walk<P: Protocol>(mut sender: Sender<P>) -> Walk<P> {
-        let protocol = sender.protocol_mut().ready(&(&Registry::new()).into()).unwrap();
+        let protocol = sender.protocol_mut().ready(&(&Registry::new()).into()).expect("valid");
         Walk::new(protocol, Reading::default())
     }
 
     fn check_end_of_series<P: Protocol>(mut walk: Walk<P>) {
         let registry = Registry::new();
-        let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["kind"])).unwrap();
+        let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["kind"])).expect("valid");
         let before = samples(&mut walk, &registry, 1);
         let series = walk.table.len();
         for kind in 0..100 {
-            jobs.get_or_create(&[&kind.to_string()]).unwrap().inc();
+            jobs.get_or_create(&[&kind.to_string()]).expect("valid").inc();
         }
         assert_eq!(samples(&mut walk, &registry, 2), before + 100);
         assert_eq!(walk.table.len(), series + 100);
@@ -268,14 +271,14 @@ mod tests {
         let registry = Registry::new();
         let labels = ["method", "route", "tenant"];
         let requests = Descriptor::counter("http_requests_total", "Requests.").labels(labels).series_limit(20_000);
-        let requests = registry.counter(requests).unwrap();
+        let requests = registry.counter(requests).expect("valid");
         for i in 0..10_000 {
             let values = ["GET", &format!("/items/{}", i % 100), &format!("tenant-{i}")];
-            requests.get_or_create(&values).unwrap().inc_by(i);
+            requests.get_or_create(&values).expect("valid").inc_by(i);
         }
         let mut shortest = Duration::MAX;
         for time in 1..=24 {
-            requests.get_or_create(&["GET", "/items/1", "tenant-1"]).unwrap().inc();
+            requests.get_or_create(&["GET", "/items/1", "tenant-1"]).expect("valid").inc();
             let start = Instant::now();
             walk.start(time);
             registry.visit(&mut walk);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::protocol::Protocol;
+use super::Protocol;
 use crate::sample::Millis;
 
 /// All series of the last walk, by name and labels.
@@ -23,7 +23,7 @@ pub(crate) struct Entry<P: Protocol> {
 /// A part of a series: one sample of each walk.
 #[derive(Debug)]
 pub(crate) struct Part<P: Protocol> {
-    part: P::Part,
+    role: P::Part,
     /// `None` if a rule drops it.
     identity: Option<P::Identity>,
     /// The last walk that had it.
@@ -111,11 +111,11 @@ impl<P: Protocol> Entry<P> {
         prepare: impl FnOnce() -> Option<P::Identity>,
     ) -> &mut Part<P> {
         // A series usually has the same parts in the same order.
-        let is_next = self.parts.get(self.next).is_some_and(|next| next.part == part);
-        let found = if is_next { Some(self.next) } else { self.parts.iter().position(|other| other.part == part) };
+        let is_next = self.parts.get(self.next).is_some_and(|next| next.role == part);
+        let found = if is_next { Some(self.next) } else { self.parts.iter().position(|other| other.role == part) };
         let at = found.unwrap_or(self.parts.len());
         if found.is_none() {
-            self.parts.push(Part { part, identity: prepare(), walk, last: None, has_times: false });
+            self.parts.push(Part { role: part, identity: prepare(), walk, last: None, has_times: false });
         }
         self.next = at + 1;
         let part = &mut self.parts[at];
@@ -139,6 +139,6 @@ impl<P: Protocol> Part<P> {
     /// Returns the part if it needs a stale marker.
     fn vanish(self, key: &str) -> Option<Vanished<P>> {
         let identity = self.identity.filter(|_| !self.has_times)?;
-        Some(Vanished { key: key.into(), part: self.part, identity })
+        Some(Vanished { key: key.into(), part: self.role, identity })
     }
 }

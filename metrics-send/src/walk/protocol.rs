@@ -7,11 +7,11 @@ use http::HeaderMap;
 use metrics_runtime::__shared::Answer;
 use metrics_runtime::visit;
 
+use super::Current;
 use crate::error::ConfigError;
-use crate::receiver::Outcome;
+use crate::outcome::Outcome;
 use crate::sample::Millis;
 use crate::source::Source;
-use crate::walk::Current;
 
 /// A protocol: the bodies of requests, and the meaning of answers. Everything else about sending is the same for all.
 pub trait Protocol: Clone + Debug + Send + Sync + 'static {
