@@ -78,7 +78,7 @@
 //! - [`Registry::gauge_fn`], [`Registry::observe`] and [`Registry::observe_all`] ask for values on each page, and
 //!   [`Registry::before_scrape`] calls a function before it.
 //! - [`visit`] reads all samples of a registry, for formats and destinations of your own. The crate `metrics-send`
-//!   sends them with Prometheus remote write.
+//!   sends them with Prometheus remote write or OTLP.
 //! - [`catalog()`] lists everything that the binary declares, before the first call.
 //! - [`Builder`] adds `build_info`, `process_*` and `tokio_*`. The latter two have no namespace, as in other client
 //!   libraries.

@@ -114,6 +114,27 @@ pub struct Sampled {
 }
 
 impl DataPoint {
+    /// Returns the name that a receiver gives the metric by the rules of Prometheus: words that are separated by one
+    /// underscore, with the unit, and `total` at the end for a counter.
+    ///
+    /// Source: <https://github.com/prometheus/otlptranslator>, strategy `UnderscoreEscapingWithSuffixes`, the default.
+    #[must_use]
+    pub fn name_in_prometheus(&self) -> String {
+        let mut words: Vec<_> = self.name.split(|c: char| !c.is_ascii_alphanumeric() && c != ':').collect();
+        words.retain(|word| !word.is_empty());
+        let (unit, per) = self.unit.split_once('/').unwrap_or((&self.unit, ""));
+        assert_eq!(per, "", "no unit of a rate is sent");
+        let unit = UNITS.iter().find(|(symbol, _)| *symbol == unit).map_or(unit, |(_, word)| word);
+        if !unit.is_empty() && !unit.contains(['{', '}']) && !words.contains(&unit) {
+            words.push(unit);
+        }
+        if let Value::Sum { is_monotonic: true, .. } = self.value {
+            words.retain(|word| *word != "total");
+            words.push("total");
+        }
+        words.join("_")
+    }
+
     /// Returns the samples of the text page, without labels that have no text.
     #[must_use]
     pub fn points(&self) -> Vec<Point> {
@@ -144,6 +165,38 @@ impl DataPoint {
         }
     }
 }
+
+/// The words that receivers of Prometheus have for units.
+const UNITS: [(&str, &str); 28] = [
+    ("d", "days"),
+    ("h", "hours"),
+    ("min", "minutes"),
+    ("s", "seconds"),
+    ("ms", "milliseconds"),
+    ("us", "microseconds"),
+    ("ns", "nanoseconds"),
+    ("By", "bytes"),
+    ("KiBy", "kibibytes"),
+    ("MiBy", "mebibytes"),
+    ("GiBy", "gibibytes"),
+    ("TiBy", "tebibytes"),
+    ("KBy", "kilobytes"),
+    ("kBy", "kilobytes"),
+    ("MBy", "megabytes"),
+    ("GBy", "gigabytes"),
+    ("TBy", "terabytes"),
+    ("m", "meters"),
+    ("V", "volts"),
+    ("A", "amperes"),
+    ("J", "joules"),
+    ("W", "watts"),
+    ("g", "grams"),
+    ("Cel", "celsius"),
+    ("Hz", "hertz"),
+    ("%", "percent"),
+    ("$", "dollars"),
+    ("1", "ratio"),
+];
 
 impl Sample for DataPoint {
     const PATH: &'static str = "/v1/metrics";

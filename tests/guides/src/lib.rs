@@ -18,6 +18,7 @@ pages! {
     live_page: "live-page.md"
     observed_values: "observed-values.md"
     other_libraries: "other-libraries.md"
+    otlp: "otlp.md"
     outgoing_calls: "outgoing-calls.md"
     remote_write: "remote-write.md"
     renames: "renames.md"

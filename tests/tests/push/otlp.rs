@@ -131,6 +131,28 @@ async fn every_kind_has_its_form_and_the_attributes_of_the_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn receivers_of_prometheus_keep_the_names_with_all_units() {
+    let receiver = Receiver::start();
+    let registry = Registry::new();
+    let units = "seconds bytes celsius days hertz kilobytes percent meters ratio requests m s d bytes_per_second";
+    for unit in units.split(' ') {
+        let total = Descriptor::counter(format!("work_{unit}_total"), "Work.").unit(unit);
+        registry.counter(total).unwrap().get_or_create(&[]).unwrap().inc();
+        let level = Descriptor::gauge(format!("level_{unit}"), "Level.").unit(unit);
+        registry.gauge(level).unwrap().get_or_create(&[]).unwrap().set(1.0);
+        let spent = Descriptor::histogram(format!("spent_{unit}"), "Spent.", &[1.0][..]).unit(unit);
+        registry.histogram(spent).unwrap().get_or_create(&[]).unwrap().observe(1.0);
+    }
+    registry.info(Descriptor::info("facts_info", "Facts.")).unwrap().set(&[]).unwrap();
+    send_to(&receiver).service_name("test").start(&registry).unwrap().finish().await.unwrap();
+    let points: Vec<_> = receiver.requests().into_iter().flat_map(|request| request.series).collect();
+    assert!(points.iter().filter(|point| !point.unit.is_empty()).count() >= 3 * units.split(' ').count());
+    for point in points {
+        assert_eq!(point.name_in_prometheus(), point.name, "the unit {:?}", point.unit);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_series_that_is_gone_has_no_recorded_value_once() {
     let receiver = Receiver::start();
     let (metrics, orders) = shop();
