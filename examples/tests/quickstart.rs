@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::float_cmp, reason = "the compared values are whole numbers, which an f64 represents exactly")]
 
-use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command};
 
 use tests::client::Client;
 use tests::page::Page;
+use tests::server::free_address;
 use tests::{tools, wait};
 
 struct Quickstart {
@@ -38,10 +38,6 @@ impl Quickstart {
         let _ = client.get("/hello/nobody").expect(404);
         quickstart
     }
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 impl Drop for Quickstart {

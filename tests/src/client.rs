@@ -4,12 +4,10 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use serde_json::Value;
 
-/// Ends the test if a service hangs.
-const TIMEOUT: Duration = Duration::from_secs(60);
+use crate::wait::DEADLINE;
 
 /// A client of one server.
 #[derive(Clone, Copy, Debug)]
@@ -102,9 +100,9 @@ impl Client {
             write!(head, "{name}: {value}\r\n")?;
         }
         write!(head, "\r\n")?;
-        let mut stream = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.set_write_timeout(Some(TIMEOUT))?;
+        let mut stream = TcpStream::connect_timeout(&self.address, DEADLINE)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_write_timeout(Some(DEADLINE))?;
         stream.write_all(&head)?;
         Ok(stream)
     }

@@ -4,8 +4,10 @@
 //! - [`client`]: an HTTP client over a loopback socket
 //! - [`collector`]: a collector with fixed families
 //! - [`service`]: starts and stops a binary of this workspace
+//! - [`server`]: addresses for servers that do not choose their own
 //! - [`canned`]: a server that answers with fixed bodies
 //! - [`certificates`]: an authority that signs certificates
+//! - [`clock`]: recorded times, compared with the standard clock
 //! - [`receiver`]: a receiver of samples, which fails as a test tells it; [`remote_write`] and [`otlp`] decode them
 //! - [`samples`]: samples with their times, for [`prometheus`] and [`victoria`]
 //! - [`tools`]: finds Prometheus, promtool, an Alertmanager, VictoriaMetrics, a Pushgateway, Python's reference parsers,
@@ -32,6 +34,7 @@ pub mod browser;
 pub mod canned;
 pub mod certificates;
 pub mod client;
+pub mod clock;
 pub mod collector;
 pub mod dashboard;
 pub mod engines;
@@ -51,7 +54,7 @@ pub mod python;
 pub mod receiver;
 pub mod remote_write;
 pub mod samples;
-mod server;
+pub mod server;
 pub mod service;
 pub mod tools;
 pub mod victoria;

@@ -1,7 +1,8 @@
 //! Starts a server on a free port.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::Command;
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::client::Client;
 use crate::process::Process;
@@ -47,7 +48,28 @@ fn try_start(command: &mut Command, client: &Client, ready: &str) -> Option<Proc
     started.then_some(process)
 }
 
-/// An address that no server listens on.
-pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+/// Returns an address that no server listens on. On Linux, each call has an address of the loopback network of its own:
+/// another server of a test cannot take the port before the server listens, and answer in its place.
+#[must_use]
+pub fn free_address() -> SocketAddr {
+    static CALLS: AtomicU32 = AtomicU32::new(1);
+    let own = process::id().wrapping_mul(256).wrapping_add(CALLS.fetch_add(1, Ordering::Relaxed));
+    // Without the first and the last address of the network.
+    let [_, b, c, d] = (own % 0xff_fffe + 1).to_be_bytes();
+    let host = if cfg!(target_os = "linux") { Ipv4Addr::new(127, b, c, d) } else { Ipv4Addr::LOCALHOST };
+    TcpListener::bind((host, 0)).unwrap().local_addr().unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_different_and_can_be_used() {
+        let addresses: std::collections::BTreeSet<_> = (0..50).map(|_| free_address()).collect();
+        assert_eq!(addresses.len(), 50);
+        for address in addresses {
+            assert!(address.ip().is_loopback() && TcpListener::bind(address).is_ok(), "{address}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ use support::page_of;
 use tests::page::{Kind, Page, Sample};
 
 const THREADS: usize = 8;
-const OPERATIONS: usize = 1_000_000;
+const OPERATIONS: usize = 300_000;
 /// The number of label values that exist from the start. Every second operation uses one of them.
 const OLD: usize = 8;
 /// The number of label values that occur one by one while the threads run, in all threads at about the same time.

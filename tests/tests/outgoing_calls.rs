@@ -22,6 +22,7 @@ use metrics_runtime::client::{
 };
 use metrics_runtime::{Metrics, Registry};
 use tests::page::{Page, Sample};
+use tests::server::free_address;
 use tests::wait::DEADLINE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -155,12 +156,6 @@ async fn give(mut stream: TcpStream, answer: Answer) {
     }
 }
 
-/// Returns an address that nobody listens on.
-async fn refusing() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    listener.local_addr().expect("its address")
-}
-
 fn request(method: &str, address: SocketAddr) -> Request<Full<Bytes>> {
     let uri = format!("http://{address}/v1/secret-path?secret=query");
     Request::builder().method(method).uri(uri).body(Full::default()).expect("a request")
@@ -249,7 +244,7 @@ async fn responses_without_a_body_end_with_their_head() {
 #[tokio::test]
 async fn a_server_that_refuses_is_a_connect_error() {
     let recorded = Recorded::new(&Client::new());
-    let address = refusing().await;
+    let address = free_address();
     fetch(&mut recorded.hyper(), request("GET", address)).await.expect_err("nobody listens");
     let error = recorded.reqwest().call(reqwest_get(address)).await.expect_err("nobody listens");
     assert!(error.is_connect());
@@ -524,7 +519,7 @@ async fn a_slow_answer_is_in_flight_until_the_end_of_its_body() {
 #[tokio::test]
 async fn a_request_that_is_never_polled_counts_nothing() {
     let recorded = Recorded::new(&Client::new());
-    drop(recorded.hyper().call(request("GET", refusing().await)));
+    drop(recorded.hyper().call(request("GET", free_address())));
     recorded.expect(&[], &[], 0);
 }
 
@@ -566,7 +561,7 @@ async fn a_panic_of_a_classification_stays_inside() {
     let recorded = Recorded::new(&Client::new());
     let layer = recorded.layer.clone().error_cause(|_: &hyper_util::client::legacy::Error| panic!("a classification"));
     let mut client = layer.layer(HyperClient::builder(TokioExecutor::new()).build_http());
-    client.call(request("GET", refusing().await)).await.expect_err("nobody listens");
+    client.call(request("GET", free_address())).await.expect_err("nobody listens");
     recorded.expect(&[("error", 1)], &[("other", 1)], 1);
 }
 
@@ -663,7 +658,7 @@ async fn calls_that_a_breaker_rejects_are_not_requests() {
     let breaker = CircuitBreaker::register_in(&recorded.registry, "ryot", Settings::consecutive(2)).expect("a breaker");
     let hyper = recorded.hyper().map_err(BoxError::from);
     let mut client = ServiceBuilder::new().layer(CircuitBreakerLayer::new(breaker)).service(hyper);
-    let address = refusing().await;
+    let address = free_address();
     for _ in 0..5 {
         client.call(request("GET", address)).await.expect_err("nobody listens");
     }

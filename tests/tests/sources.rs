@@ -161,7 +161,8 @@ async fn a_breaker_source_that_blocks_loses_only_its_own_series() {
     let own = CircuitBreaker::register_in(&registry, "own", Settings::consecutive(3)).unwrap();
     let blocked = shown(&registry, "blocked", gate.blocks());
     let _good = shown(&registry, "good", || {});
-    let page = scrape(&registry, Duration::from_secs(2)).await;
+    // Long enough for the others on a busy machine.
+    let page = scrape(&registry, Duration::from_secs(5)).await;
     assert_eq!((state(&page, "own"), state(&page, "good"), state(&page, "blocked")), (Some(0.0), Some(1.0), None));
     assert_eq!((errors(&page, "timeout"), errors(&page, "panic")), (1.0, 0.0));
     drop(gate);

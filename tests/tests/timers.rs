@@ -49,7 +49,7 @@ mod timers {
         assert_eq!(series().count_now(), 2);
         drop(running);
         assert_eq!(series().count_now(), 3);
-        assert!(stopped < Duration::from_secs(10));
+        assert!(stopped < tests::wait::DEADLINE);
         let owner = family.owned(&[]).unwrap();
         drop(Timer::start(&*owner));
         assert_eq!(series().count_now(), 4);
@@ -68,7 +68,7 @@ mod timers {
     #[test]
     fn observe_the_time_that_they_return() {
         let timer = declared::query_seconds("slow").start_timer();
-        std::thread::sleep(Duration::from_millis(20));
+        tests::clock::sleep(Duration::from_millis(20));
         let running = timer.elapsed();
         let stopped = timer.stop();
         assert!(Duration::from_millis(20) <= running && running <= stopped);

@@ -4,6 +4,7 @@
 //!
 //! - `steps`: the checks, as data
 //! - `run`: runs steps and counts their tests
+//! - `programs`: runs test programs, several at a time
 //! - `setup`: installs the tools that the checks need beyond Rust
 //! - `features`, `minimal_versions`: the commands of the steps of these names
 //! - `transplant`: runs the tests of a published crate with `#[track]` on all of its functions
@@ -13,6 +14,7 @@
 mod features;
 mod manifest;
 mod minimal_versions;
+mod programs;
 mod run;
 mod setup;
 mod steps;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
 
 use crate::steps::{Cargo, Step};
-use crate::{cargo, setup};
+use crate::{cargo, programs, setup};
 
 /// Makes a missing tool or a changed golden file fail its test.
 const STRICT: (&str, &str) = ("METRICS_TESTS_REQUIRE_TOOLS", "1");
@@ -36,7 +36,7 @@ pub(crate) struct Tests {
 }
 
 impl Tests {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.ignored += other.ignored;
@@ -120,11 +120,12 @@ fn run_all(
 
 fn run(step: &Step, arguments: &[String], env: &[(&str, impl AsRef<OsStr>)], total: &mut Tests) -> Result<(), String> {
     let mut command = cargo();
-    command.args(arguments).stdin(Stdio::null());
+    command.stdin(Stdio::null());
     for name in REMOVED {
         command.env_remove(name);
     }
     command.env(STRICT.0, STRICT.1);
+    command.env("RUST_TEST_THREADS", (2 * thread::available_parallelism().map_or(2, usize::from)).to_string());
     command.envs(env.iter().map(|(name, value)| (name, value.as_ref())));
     command.envs(step.env.iter().copied());
     if let Some(cfg) = step.cfg {
@@ -132,7 +133,11 @@ fn run(step: &Step, arguments: &[String], env: &[(&str, impl AsRef<OsStr>)], tot
     }
     let shown = step.shown(arguments);
     println!("{shown}");
-    let done = if step.tests { count_tests(&mut command, total) } else { plain(&mut command) };
+    let done = match (step.tests, step.programs_at_once) {
+        (true, true) => programs::run(&mut command, arguments, total),
+        (true, false) => count_tests(command.args(arguments), total),
+        (false, _) => plain(command.args(arguments)),
+    };
     done.map_err(|reason| format!("`{shown}` {reason}"))
 }
 
@@ -146,7 +151,7 @@ fn compiler_with(cfg: &str) -> Result<PathBuf, String> {
     written.map(|()| path.clone()).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
-fn plain(command: &mut Command) -> Result<(), String> {
+pub(crate) fn plain(command: &mut Command) -> Result<(), String> {
     let status = command.status().map_err(|error| format!("could not start: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("ended with {status}")) }
 }
@@ -162,7 +167,7 @@ fn count_tests(command: &mut Command, total: &mut Tests) -> Result<(), String> {
         while stdout.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             // The tests continue when the terminal is closed.
             let _ = io::stdout().write_all(&line);
-            if let Some(tests) = closing_line(&String::from_utf8_lossy(&line)) {
+            if let Some(tests) = tests_in(&String::from_utf8_lossy(&line)) {
                 counted.add(tests);
             }
             line.clear();
@@ -179,8 +184,8 @@ fn count_tests(command: &mut Command, total: &mut Tests) -> Result<(), String> {
     Ok(())
 }
 
-/// Parses `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ..`.
-fn closing_line(line: &str) -> Option<Tests> {
+/// Parses the closing line of a test harness: `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ..`.
+pub(crate) fn tests_in(line: &str) -> Option<Tests> {
     let (_, counts) = line.trim().strip_prefix("test result: ")?.split_once(". ")?;
     let count = |what: &str| {
         let mut parts = counts.split("; ");
@@ -204,9 +209,9 @@ mod tests {
     #[test]
     fn closing_lines_are_read() {
         let line = "test result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured; 7 filtered out; finished in 0.1s\n";
-        assert_eq!(closing_line(line), Some(Tests { passed: 3, failed: 1, ignored: 2 }));
-        assert_eq!(closing_line("test a ... ok\n"), None);
-        assert_eq!(closing_line("test result: ok\n"), None);
+        assert_eq!(tests_in(line), Some(Tests { passed: 3, failed: 1, ignored: 2 }));
+        assert_eq!(tests_in("test a ... ok\n"), None);
+        assert_eq!(tests_in("test result: ok\n"), None);
     }
 
     #[test]
@@ -224,6 +229,7 @@ mod tests {
             cfg: Some("metrics_off"),
             beside_next: false,
             tests: true,
+            programs_at_once: false,
         };
         let commands = off.commands().expect("the command is constant");
         let expected = "BLESS=\"1\" RUSTFLAGS=\"--cfg metrics_off -D warnings\" cargo test --test off";

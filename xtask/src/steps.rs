@@ -10,10 +10,12 @@ pub(crate) struct Step {
     /// A `--cfg` for the crates of this workspace. Their dependencies are those of the other steps, which `RUSTFLAGS`
     /// would build anew.
     pub(crate) cfg: Option<&'static str>,
-    /// `true` if the step runs at the same time as the one after it, which has a target folder of its own.
+    /// `true` if the step runs at the same time as the one after it. Builds in the same target folder wait for each other.
     pub(crate) beside_next: bool,
     /// `true` if the step runs tests. They are counted, and a step without any test fails.
     pub(crate) tests: bool,
+    /// `true` if the programs with the tests run several at a time.
+    pub(crate) programs_at_once: bool,
 }
 
 /// The cargo commands of a step.
@@ -25,7 +27,15 @@ pub(crate) enum Cargo {
     Many(fn() -> Result<Vec<Vec<String>>, String>),
 }
 
-const PLAIN: Step = Step { name: "", cargo: Cargo::One(""), env: &[], cfg: None, beside_next: false, tests: false };
+const PLAIN: Step = Step {
+    name: "",
+    cargo: Cargo::One(""),
+    env: &[],
+    cfg: None,
+    beside_next: false,
+    tests: false,
+    programs_at_once: false,
+};
 
 const TESTS: Step = Step { tests: true, ..PLAIN };
 
@@ -47,21 +57,34 @@ pub(crate) const STEPS: &[Step] = &[
         cargo: Cargo::One(
             "test --workspace --all-targets --no-fail-fast --features tests/adapters,metrics-export/clap",
         ),
+        programs_at_once: true,
         ..TESTS
     },
     // Functions that are generated, compiled and run with and without attributes.
-    Step { name: "shapes", cargo: Cargo::One("run --quiet --package shapes -- --seed 1 --count 300"), ..PLAIN },
-    // Hostile clients of the endpoint, with bounds of threads, pages and memory.
-    Step { name: "flood", cargo: Cargo::One("run --quiet --package flood -- --small"), ..PLAIN },
+    Step {
+        name: "shapes",
+        cargo: Cargo::One("run --quiet --package shapes -- --seed 1 --count 300"),
+        beside_next: true,
+        ..PLAIN
+    },
+    // Hostile clients of the endpoint, with bounds of threads, pages and memory. It mostly waits.
+    Step { name: "flood", cargo: Cargo::One("run --quiet --package flood -- --small"), beside_next: true, ..PLAIN },
+    // With the features of the tests before, which have built the dependencies.
     Step {
         name: "tests with metrics switched off at compile time",
-        cargo: Cargo::One("test --workspace --test off --test circuit_breaker --test breaker_conflicts"),
+        cargo: Cargo::One(
+            "test --workspace --features tests/adapters,metrics-export/clap --test off --test circuit_breaker \
+             --test breaker_conflicts",
+        ),
         cfg: Some("metrics_off"),
         ..TESTS
     },
     Step {
         name: "tests with the protobuf types of the crate prometheus",
-        cargo: Cargo::One("test --workspace --features tests/protobuf --test registry"),
+        cargo: Cargo::One(
+            "test --workspace --features tests/protobuf,tests/adapters,metrics-export/clap --test registry",
+        ),
+        beside_next: true,
         ..TESTS
     },
     // Runs the code without locks in every order of execution, with loom: see `metrics-runtime/src/metric/sync.rs`.

@@ -13,6 +13,9 @@ pub(crate) enum Behaviour {
     Answer { status: &'static str, headers: &'static str, body: String },
     /// Answers with this body, after this time.
     Late(Duration, &'static str),
+    /// Answers with this body when the sender is dropped.
+    #[allow(dead_code, reason = "Neurectomy's tests hold no answer")]
+    Held(Arc<Mutex<mpsc::Receiver<()>>>, &'static str),
     /// Sends these bytes, and then neither sends nor closes.
     Hang(&'static str),
     /// Sends these bytes one after the other, with pauses, and then starts again.
@@ -26,6 +29,13 @@ pub(crate) enum Behaviour {
 impl Behaviour {
     pub(crate) fn answer(status: &'static str, headers: &'static str, body: impl Into<String>) -> Self {
         Self::Answer { status, headers, body: body.into() }
+    }
+
+    /// Returns a behaviour that answers with this body when the sender is dropped.
+    #[allow(dead_code, reason = "Neurectomy's tests hold no answer")]
+    pub(crate) fn held(body: &'static str) -> (mpsc::Sender<()>, Self) {
+        let (sender, receiver) = mpsc::channel();
+        (sender, Self::Held(Arc::new(Mutex::new(receiver)), body))
     }
 }
 
@@ -73,6 +83,10 @@ fn behave(behaviour: Behaviour, mut stream: TcpStream, hangs: &mpsc::Sender<()>)
     match behaviour {
         Behaviour::Late(time, body) => {
             thread::sleep(time);
+            send(&mut stream, "200 OK", "", body);
+        }
+        Behaviour::Held(release, body) => {
+            let _ = release.lock().unwrap().recv();
             send(&mut stream, "200 OK", "", body);
         }
         Behaviour::Answer { status, headers, body } => send(&mut stream, status, headers, &body),

@@ -8,8 +8,9 @@ use tests::browser::{Browser, Page, Window};
 use tests::canned::{self, COMPLETION};
 use tests::client::Client;
 use tests::page::Labels;
-use tests::prometheus::Target;
+use tests::prometheus::{Server, Target};
 use tests::service::Service;
+use tests::wait::undisturbed;
 use tests::{tools, wait};
 
 use crate::panels::{panels, start, use_dynoai, while_repeated};
@@ -79,7 +80,7 @@ fn the_live_page_draws_every_panel_and_shows_a_breaker_when_it_opens() {
 
         ryot.kill();
         page.until(&format!("{} === 1", last("State", "ryot")));
-        // The first sample after the transition has the new state.
+        // The first sample after the transition has the new state, or the one that was taken at the same time.
         let late = page.get(
             "(() => {
                 const [state] = live.app.store.byName.get('neurectomy_circuit_breaker_state').filter(({ labels }) => labels.service === 'ryot');
@@ -89,7 +90,7 @@ fn the_live_page_draws_every_panel_and_shows_a_breaker_when_it_opens() {
                 return live.app.store.within(moment.track.at(seen) * 1000, seen).length;
             })()",
         );
-        assert_eq!(late, 1, "samples until the open breaker was seen");
+        assert!(late.as_u64() <= Some(1), "{late} samples until the open breaker was seen");
         page.until("document.body.innerText.includes('ryot\\nopen')");
         wait_for_panels(&page, &[]);
         ryot.restart();
@@ -246,9 +247,14 @@ fn the_panels_show_the_numbers_of_a_prometheus() {
     let server = prometheus.scrape(&[Target::new(NEURECTOMY.name, service.address())]);
     server.wait_until("count_over_time(up[1h])", |counts| counts.values().all(|count| *count >= 2.0));
     let browser = browser.start();
-    let page = open(&browser, &service, "#window=10", Window { height: TALL.1, ..Window::WIDE });
+    // The requests have to be within the last ten seconds of both.
+    undisturbed(|| assert_same_numbers(&server, &browser, &service));
+}
+
+fn assert_same_numbers(server: &Server, browser: &Browser, service: &Service) {
+    let page = open(browser, service, "#window=10", Window { height: TALL.1, ..Window::WIDE });
     page.until("live.app.store.ticks.length > 2");
-    use_neurectomy(&service);
+    use_neurectomy(service);
     // All of it is within the window of both.
     page.until("live.app.store.now > live.app.store.opened + 10500");
     page.get("live.app.view.pause(), document.querySelectorAll('details').forEach((row) => { row.open = true })");
@@ -270,7 +276,7 @@ fn the_panels_show_the_numbers_of_a_prometheus() {
     let times: Vec<_> = samples.as_array().unwrap().iter().filter_map(|sample| sample[0].as_f64()).collect();
     let extended = 10.0 / (times[times.len() - 1] - times[0]);
     let mut compared = 0;
-    for (panel, queries) in panels(&NEURECTOMY.dashboard(), &NEURECTOMY, &[&service]) {
+    for (panel, queries) in panels(&NEURECTOMY.dashboard(), &NEURECTOMY, &[service]) {
         // The two look at the process at different moments, and Prometheus is a scraper itself.
         let title = panel["title"].as_str().unwrap();
         let changes = ["Process", "Metrics runtime", "Time since", "File descriptors", "In flight"];

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tests::page::Page;
+use tests::server::free_address;
 use tests::wait;
 use tonic::Status;
 
@@ -78,38 +79,47 @@ async fn every_fault_of_neurectomy_is_answered_and_recorded_as_documented() {
         ("closes before the head", Behaviour::Close("")),
         ("closes within the body", Behaviour::Close(HALF)),
         ("resets before the head", Behaviour::Reset("")),
+    ];
+    let hangs = [
         ("hangs before the head", Behaviour::Hang("")),
         ("hangs within the body", Behaviour::Hang(HALF)),
         ("sends a byte now and then", Behaviour::Drip("HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n")),
     ];
     let neurectomy = Upstream::start(answer("200 OK", "", COMPLETION));
-    let gateway = Gateway::start(&neurectomy.url(), &[("NEURECTOMY_TIMEOUT", "1")]);
+    let gateway = Gateway::start(&neurectomy.url(), &[]);
     let generate = async |gateway: &Gateway| {
         let answer = gateway.client().generate(request("A")).await;
         answer.map(tonic::Response::into_inner)
     };
     let mut rows = Vec::new();
-    for (fault, behaviour) in faults {
+    let mut walk = async |gateway: &Gateway, fault, behaviour| {
         neurectomy.set(behaviour);
         let before = gateway.page();
-        let result = generate(&gateway).await;
-        rows.push(row(&gateway, &before, fault, &result));
+        let result = generate(gateway).await;
+        rows.push(row(gateway, &before, fault, &result));
+    };
+    for (fault, behaviour) in faults {
+        walk(&gateway, fault, behaviour).await;
         // The breaker opens if half of the calls have failed.
         neurectomy.set(answer("200 OK", "", COMPLETION));
         for _ in 0..2 {
             generate(&gateway).await.unwrap();
         }
     }
+    let impatient = Gateway::start(&neurectomy.url(), &[("NEURECTOMY_TIMEOUT", "1")]);
+    for (fault, behaviour) in hangs {
+        walk(&impatient, fault, behaviour).await;
+    }
     gateway.same_calls();
+    impatient.same_calls();
 
-    neurectomy.set(Behaviour::Late(Duration::from_millis(200), COMPLETION));
+    neurectomy.set(Behaviour::Late(Duration::from_millis(250), COMPLETION));
     let slow = Gateway::start(&neurectomy.url(), &[("NEURECTOMY_SLOW", "0.2")]);
     let before = slow.page();
     let result = generate(&slow).await;
     rows.push(row(&slow, &before, "answers after `NEURECTOMY_SLOW` seconds", &result));
 
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let gone = Gateway::start(&format!("http://{unused}"), &[]);
+    let gone = Gateway::start(&format!("http://{}", free_address()), &[]);
     let before = gone.page();
     let result = generate(&gone).await;
     rows.push(row(&gone, &before, "refuses the connection", &result));

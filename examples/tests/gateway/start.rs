@@ -1,6 +1,6 @@
 //! Settings, the command line, start and shutdown.
 
-use std::time::Duration;
+use std::net::TcpStream;
 
 use tests::service::Service;
 use tests::wait;
@@ -42,7 +42,8 @@ fn the_log_says_that_neurectomy_is_not_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_in_progress_are_completed_after_a_signal() {
-    let neurectomy = Upstream::start(Behaviour::Late(Duration::from_millis(500), COMPLETION));
+    let (release, held) = Behaviour::held(COMPLETION);
+    let neurectomy = Upstream::start(held);
     let gateway = Gateway::start(&neurectomy.url(), &[]);
     let mut client = gateway.client();
     let call = tokio::spawn(async move { client.generate(request("A")).await });
@@ -51,7 +52,11 @@ async fn calls_in_progress_are_completed_after_a_signal() {
         let page = gateway.page();
         (page.sample("gateway_http_client_requests_in_flight", labels) == Some(1.0)).then_some(())
     });
-    let stopped = tokio::task::spawn_blocking(|| gateway.service.stop()).await.unwrap();
+    let address = gateway.service.address();
+    let stopping = tokio::task::spawn_blocking(|| gateway.service.stop());
+    wait::until("new connections to be refused", || TcpStream::connect(address).is_err().then_some(()));
+    drop(release);
+    let stopped = stopping.await.unwrap();
     assert_eq!(call.await.unwrap().unwrap().into_inner().text, "so it is.");
     assert!(stopped.status.success() && stopped.stderr.is_empty(), "{stopped:?}");
 }

@@ -27,7 +27,7 @@ fn wait_for_descriptors(service: &Client, before: f64) {
 fn clients_that_do_not_read_a_large_file_cost_little_memory_and_are_disconnected() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("large"), vec![7; 32 << 20]).unwrap();
-    let env = [("SIGMAVAULT_DIR", folder.path().to_str().unwrap()), ("CLIENT_TIMEOUT", "1")];
+    let env = [("SIGMAVAULT_DIR", folder.path().to_str().unwrap()), ("CLIENT_TIMEOUT", "4")];
     let service = Service::start(BINARY, &ANY_PORT, &env);
     assert_eq!(service.get("/v1/files/large").expect(200).body.len(), 32 << 20);
     let (memory_before, descriptors_before) = (memory(&service), descriptors(&service));
@@ -73,7 +73,7 @@ fn uploads_are_stored_while_they_arrive() {
 
 #[test]
 fn a_body_that_does_not_arrive_in_time_is_a_408_and_frees_its_connection() {
-    let service = start(&[("CLIENT_TIMEOUT", "1")]);
+    let service = start(&[("CLIENT_TIMEOUT", "4")]);
     let before = descriptors(&service);
     let paths = [("POST", "/v1/generate"), ("POST", "/v1/compress"), ("PUT", "/v1/files/a"), ("POST", "/v1/keys")];
     let headers = [("content-type", "application/json")];

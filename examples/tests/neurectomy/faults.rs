@@ -8,11 +8,12 @@ use std::time::Duration;
 use tests::canned::COMPLETION;
 use tests::client::{Client, Response};
 use tests::page::Page;
+use tests::server::free_address;
 use tests::service::Service;
 use tests::wait;
 
 use crate::upstream::{Behaviour, Upstream};
-use crate::{ANY_PORT, BINARY, assert_error, completion, generate, listener, page, put, start};
+use crate::{ANY_PORT, BINARY, assert_error, completion, generate, page, put, start};
 
 /// The only request to a part of the service between two pages: the name of its breaker, the counter of its calls, and
 /// its route.
@@ -101,28 +102,37 @@ fn every_fault_of_ryot_is_answered_and_recorded_as_documented() {
         ("closes within the body", Behaviour::Close(HALF)),
         ("resets before the head", Behaviour::Reset("")),
         ("resets within the body", Behaviour::Reset(HALF)),
+    ];
+    let hangs = [
         ("hangs before the head", Behaviour::Hang("")),
         ("hangs within the body", Behaviour::Hang(HALF)),
         ("sends a byte now and then", Behaviour::Drip("HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n")),
     ];
     let ryot = Upstream::start(completion());
-    let service = start(&[("RYOT_URL", &ryot.url()), ("RYOT_TIMEOUT", "1")]);
+    let service = start(&[("RYOT_URL", &ryot.url())]);
     let _ = generate(&service, 5).expect(200);
     let memory = page(&service).value("process_resident_memory_bytes", []);
 
     let mut rows = Vec::new();
-    for (fault, behaviour) in faults {
+    let mut row = |service: &Client, fault, behaviour| {
         ryot.set(behaviour);
-        let before = page(&service);
-        let response = generate(&service, 5);
+        let before = page(service);
+        let response = generate(service, 5);
         if response.status != 200 {
             assert_error(&response, response.status);
         }
         assert!(response.body.len() < 300 && !response.text().contains(SECRET), "{fault}: {}", response.text());
-        rows.push(RYOT.row(&service, &before, fault, Some(&response)));
+        rows.push(RYOT.row(service, &before, fault, Some(&response)));
+    };
+    for (fault, behaviour) in faults {
+        row(&service, fault, behaviour);
         // Five failures in a row would open the breaker.
         ryot.set(completion());
         let _ = generate(&service, 5).expect(200);
+    }
+    let impatient = start(&[("RYOT_URL", &ryot.url()), ("RYOT_TIMEOUT", "1")]);
+    for (fault, behaviour) in hangs {
+        row(&impatient, fault, behaviour);
     }
     let after = page(&service);
     let grown = after.value("process_resident_memory_bytes", []) - memory;
@@ -132,15 +142,13 @@ fn every_fault_of_ryot_is_answered_and_recorded_as_documented() {
     let tokens = after.value("neurectomy_tokens_generated_total", [("model", "ryot-tiny")]);
     assert_eq!(tokens % 4.0, 0.0, "only of completions that have them: {tokens}");
 
-    ryot.set(Behaviour::Late(Duration::from_millis(200), COMPLETION));
+    ryot.set(Behaviour::Late(Duration::from_millis(250), COMPLETION));
     let service = start(&[("RYOT_URL", &ryot.url()), ("RYOT_SLOW", "0.2")]);
     let before = page(&service);
     let response = generate(&service, 5);
     rows.push(RYOT.row(&service, &before, "answers after `RYOT_SLOW` seconds", Some(&response)));
 
-    let (unused, address) = listener();
-    drop(unused);
-    let service = start(&[("RYOT_URL", &format!("http://{address}"))]);
+    let service = start(&[("RYOT_URL", &format!("http://{}", free_address()))]);
     let before = page(&service);
     let response = generate(&service, 5);
     rows.push(RYOT.row(&service, &before, "refuses the connection", Some(&response)));
@@ -284,7 +292,7 @@ fn every_fault_of_a_bucket_is_answered_and_recorded_as_documented() {
         &ANY_PORT,
         &[
             ("SIGMAVAULT_URL", "s3://bucket/files"),
-            ("SIGMAVAULT_TIMEOUT", "0.5"),
+            ("SIGMAVAULT_TIMEOUT", "3"),
             ("AWS_ENDPOINT", &url),
             ("AWS_ALLOW_HTTP", "true"),
             ("AWS_ACCESS_KEY_ID", "id"),

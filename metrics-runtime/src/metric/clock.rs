@@ -4,7 +4,7 @@
 //! processor if the counter is reliable, and the standard clock otherwise.
 
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The time-stamp counter, once it was found to be reliable.
 static COUNTER: OnceLock<quanta::Clock> = OnceLock::new();
@@ -12,16 +12,16 @@ static COUNTER: OnceLock<quanta::Clock> = OnceLock::new();
 /// The standard clock in place of the counter: nanoseconds since this instant. `None` if the counter is reliable.
 static STANDARD: OnceLock<Option<Instant>> = OnceLock::new();
 
-/// Initializes the clock. Called together with the creation of the registry, so that calibration (under a millisecond)
+/// Initializes the clock. Called together with the creation of the registry, so that calibration (about a millisecond)
 /// does not delay a recorded call.
 #[cold]
 pub(crate) fn start() -> Option<Instant> {
     *STANDARD.get_or_init(|| {
-        let is_trusted = is_counter_trusted();
-        if is_trusted {
-            COUNTER.get_or_init(quanta::Clock::new);
-        }
-        (!is_trusted).then(Instant::now)
+        let counter = is_counter_trusted().then(quanta::Clock::new);
+        let calibrated = counter.filter(|counter| is_calibrated(|| counter.raw(), |from, to| counter.delta(from, to)));
+        let Some(counter) = calibrated else { return Some(Instant::now()) };
+        COUNTER.get_or_init(|| counter);
+        None
     })
 }
 
@@ -46,6 +46,26 @@ fn is_counter_trusted() -> bool {
     }
     std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")
         .is_ok_and(|source| source.trim() == "tsc")
+}
+
+/// Returns `true` if the counter runs as fast as the standard clock, to about a thousandth.
+///
+/// `quanta` measures the rate once, by pairs of readings. If the system suspends the thread within the first pair, the
+/// rate is wrong for as long as the program runs: by a twentieth for ten milliseconds.
+fn is_calibrated(ticks: impl Fn() -> u64, between: impl Fn(u64, u64) -> Duration) -> bool {
+    const TIME: Duration = Duration::from_micros(500);
+    let read = |_| {
+        let before = Instant::now();
+        (before, ticks(), Instant::now())
+    };
+    // The shortest of several pairs was not suspended, and a longer one only makes the check less strict.
+    let shortest = || (0..5).map(read).min_by_key(|(before, _, after)| *after - *before).unwrap_or_else(|| read(0));
+    let start = shortest();
+    while start.2.elapsed() < TIME {}
+    let end = shortest();
+    let measured = between(start.1, end.1);
+    let error = measured / 1_000;
+    measured + error >= end.0 - start.2 && measured <= end.2 - start.0 + error
 }
 
 /// A reading of the clock, in ticks of the counter or in nanoseconds.
@@ -155,7 +175,20 @@ impl Ticks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    #[test]
+    fn a_rate_that_was_measured_wrongly_is_noticed() {
+        let start = Instant::now();
+        let is_calibrated = |percent: u64| {
+            let ticks = || u64::try_from(start.elapsed().as_nanos()).unwrap() * percent / 100;
+            is_calibrated(ticks, |from, to| Duration::from_nanos(to - from))
+        };
+        assert!(is_calibrated(100));
+        // A suspended thread makes one check less strict.
+        for percent in [95, 105] {
+            assert!((0..100).any(|_| !is_calibrated(percent)), "{percent} %");
+        }
+    }
 
     #[test]
     fn it_agrees_with_the_standard_clock() {

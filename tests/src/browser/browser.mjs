@@ -90,7 +90,7 @@ class Page {
   }
 
   // Waits until an expression is true, and returns its value.
-  async until(expression, seconds = 60) {
+  async until(expression, seconds = 180) {
     const end = Date.now() + seconds * 1000;
     for (;;) {
       const value = await this.get(`(() => { try { return ${expression} } catch { return false } })()`);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use metrics_runtime::{CanaryError, InstallError, Metrics, NativeHistograms, Registry};
 use tests::page::Page;
-use tests::wait::until;
+use tests::wait::{DEADLINE, until};
 use tokio::runtime::{self, Runtime};
 
 use super::support::page_of;
@@ -76,7 +76,7 @@ fn a_task_behind_many_others_is_late() {
         for _ in 0..10 {
             tokio::spawn(async {
                 loop {
-                    super::spin(Duration::from_millis(3));
+                    tests::clock::spin(Duration::from_millis(3));
                     tokio::task::yield_now().await;
                 }
             });
@@ -114,12 +114,20 @@ fn all_workers_can_be_stuck_for_ever() {
         let _metrics = builder(&registry).runtime_canary_on("all", runtime.handle()).build().unwrap();
         observed(&registry, "all", 1.0);
         let mut releases = Vec::new();
+        let (entered, entering) = mpsc::channel();
         let blocked = (0..runtime.metrics().num_workers()).map(|_| {
             let (release, blocked) = mpsc::channel::<()>();
             releases.push(release);
-            runtime.spawn(async move { blocked.recv().is_err() })
+            let entered = entered.clone();
+            runtime.spawn(async move {
+                entered.send(()).unwrap();
+                blocked.recv().is_err()
+            })
         });
         let blocked: Vec<_> = blocked.collect();
+        for _ in &blocked {
+            entering.recv_timeout(DEADLINE).unwrap();
+        }
         until("stuck workers", || (stuck(&registry, "all") > 0.5).then_some(()));
         let before = delay(&page_of(&registry), "count", "all", "timer");
         until("stuck workers", || (stuck(&registry, "all") > 1.0).then_some(()));

@@ -9,15 +9,7 @@ mod polls;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::time::{Duration, Instant};
-
 use tests::page::Page;
-
-/// Keeps the thread busy for at least this time.
-fn spin(time: Duration) {
-    let start = Instant::now();
-    while start.elapsed() < time {}
-}
 
 /// The numbers of the polls of one function on a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use metrics_runtime::track;
+use tests::clock::spin;
 use tokio::sync::Mutex;
 use tokio::task::yield_now;
 use tokio_metrics::TaskMonitor;
 
-use super::{Numbers, spin};
+use super::Numbers;
 
 const MICRO: Duration = Duration::from_micros(1);
 

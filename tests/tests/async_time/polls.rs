@@ -1,25 +1,27 @@
-//! The polls of annotated functions. Times have lower bounds alone, since a busy machine makes each of them longer.
+//! The polls of annotated functions. A busy machine makes each time longer, so that bounds are those of the same run.
 
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{join_all, select};
 use metrics_runtime::{Metrics, track, track_counter, track_ryot, track_storage};
+use tests::clock::{self, Stopwatch, spin};
+use tests::wait::undisturbed;
 use tokio::runtime;
 use tokio::task::yield_now;
 
+use super::Numbers;
 use super::support::{abandon, page, panics_async, quiet_panic, ready};
-use super::{Numbers, spin};
 
 const MODULE: &str = module_path!();
 
 const MILLI: Duration = Duration::from_millis(1);
 
-/// Longer than the system suspends a thread.
-const LONG: Duration = Duration::from_millis(700);
+/// Longer than the system suspends a thread, mostly.
+const LONG: Duration = Duration::from_millis(300);
 
 #[track_caller]
 fn polls(function: &str) -> Numbers {
@@ -43,29 +45,35 @@ macro_rules! chain {
 }
 chain! {
     f1 f2; f2 f3; f3 f4; f4 f5; f5 f6; f6 f7; f7 f8; f8 f9; f9 f10; f10 f11;
-    f11 f12; f12 f13; f13 f14, std::thread::sleep(LONG + MILLI); f14 f15; f15 f16; f16 f17; f17 f18;
+    f11 f12; f12 f13; f13 f14, clock::sleep(LONG); f14 f15; f15 f16; f16 f17; f17 f18;
     f18 f19; f19 f20; f20 yield_now;
 }
 
 #[test]
 fn the_one_of_twenty_functions_that_sleeps_is_named_and_no_other() {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    runtime.block_on(async {
-        let others = ["f1", "f14", "f20"].map(|_| tokio::spawn(f14()));
-        tokio::spawn(f1()).await.unwrap();
-        for other in others {
-            other.await.unwrap();
-        }
-    });
-    let page = page();
+    let numbers = || {
+        let page = page();
+        CHAIN.iter().map(|name| (*name, Numbers::on(&page, MODULE, name))).collect::<Vec<_>>()
+    };
     assert_eq!(CHAIN.len(), 20);
-    let slow = page.series("function_slow_polls_total");
-    let slow = slow.into_iter().filter(|sample| sample.value > 0.0 && CHAIN.contains(&&*sample.labels["function"]));
-    let slow: Vec<_> = slow.map(|sample| (&*sample.labels["function"], sample.value)).collect();
-    assert_eq!(slow, [("f13", 1.0)]);
-    assert!(Numbers::on(&page, MODULE, "f13").busy >= LONG.as_secs_f64());
-    let around: f64 = CHAIN[..12].iter().map(|name| Numbers::on(&page, MODULE, name).busy).sum();
-    assert!(around < LONG.as_secs_f64(), "the twelve functions around it were busy for {around} s");
+    undisturbed(|| {
+        let before = numbers();
+        runtime.block_on(async {
+            let others = ["f1", "f14", "f20"].map(|_| tokio::spawn(f14()));
+            tokio::spawn(f1()).await.unwrap();
+            for other in others {
+                other.await.unwrap();
+            }
+        });
+        let numbers = numbers().into_iter().zip(before);
+        let found: Vec<_> = numbers.map(|((name, now), (_, before))| (name, now.since(before))).collect();
+        let slow = found.iter().filter(|(_, found)| found.slow > 0.0);
+        assert_eq!(slow.map(|(name, found)| (*name, found.slow)).collect::<Vec<_>>(), [("f13", 1.0)]);
+        assert!(found[12].1.busy >= LONG.as_secs_f64());
+        let around: f64 = found[..12].iter().map(|(_, found)| found.busy).sum();
+        assert!(around < LONG.as_secs_f64(), "the twelve functions around it were busy for {around} s");
+    });
 }
 
 #[track(polls)]
@@ -78,7 +86,7 @@ async fn yields(times: u32) {
 #[test]
 fn polls_are_counted_whatever_thread_they_are_on() {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(3).build().unwrap();
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     runtime.block_on(async {
         for task in (0..40).map(|_| tokio::spawn(yields(99))).collect::<Vec<_>>() {
             task.await.unwrap();
@@ -87,7 +95,7 @@ fn polls_are_counted_whatever_thread_they_are_on() {
     drop(runtime);
     let found = polls("yields");
     assert_eq!((found.polls, found.first_polls), (4_000.0, 40.0));
-    assert!(found.busy > 0.0 && found.busy <= 3.0 * start.elapsed().as_secs_f64(), "{found:?}");
+    assert!(found.busy > 0.0 && found.busy <= 3.0 * watch.at_most(), "{found:?}");
 }
 
 #[track(polls)]
@@ -118,12 +126,16 @@ async fn panics() {
     quiet_panic();
 }
 
-#[tokio::test]
-async fn a_poll_that_panics_is_a_poll() {
-    panics_async(panics()).await;
-    let found = polls("panics");
-    assert_eq!((found.polls, found.slow), (2.0, 1.0));
-    assert!(found.busy >= 0.003, "{found:?}");
+#[test]
+fn a_poll_that_panics_is_a_poll() {
+    let runtime = runtime::Builder::new_current_thread().build().unwrap();
+    undisturbed(|| {
+        let before = polls("panics");
+        runtime.block_on(panics_async(panics()));
+        let found = polls("panics").since(before);
+        assert_eq!((found.polls, found.slow), (2.0, 1.0));
+        assert!(found.busy >= 0.003, "{found:?}");
+    });
     // The next poll of the thread starts anew.
     ready(after_a_panic());
     assert!(polls("after_a_panic").busy >= 0.001);
@@ -150,9 +162,9 @@ async fn inner_panics() {
 
 #[test]
 fn the_time_of_a_child_is_not_that_of_the_parent_also_if_it_panics() {
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     ready(outer());
-    let all = start.elapsed().as_secs_f64();
+    let all = watch.at_most();
     let (outer, inner) = (polls("outer"), polls("inner_panics"));
     assert!(outer.busy >= 0.010 && inner.busy >= 0.080, "{outer:?} {inner:?}");
     assert!(outer.busy + inner.busy <= all, "{outer:?} {inner:?} within {all} s");
@@ -190,9 +202,9 @@ async fn parent() {
 
 #[tokio::test]
 async fn children_in_joins_and_selects_are_not_in_the_time_of_the_parent() {
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     parent().await;
-    let all = start.elapsed().as_secs_f64();
+    let all = watch.at_most();
     let (parent, child) = (polls("parent"), polls("child"));
     assert!(parent.busy >= 0.012, "a function, an async one and a block in it: {parent:?}");
     assert!(child.busy >= 4.0 * 0.012, "{child:?}");
@@ -264,7 +276,7 @@ async fn spawned() {}
 fn the_delay_of_the_first_poll_is_the_time_that_a_task_has_waited() {
     let runtime = runtime::Builder::new_current_thread().build().unwrap();
     let task = runtime.spawn(spawned());
-    std::thread::sleep(30 * MILLI);
+    clock::sleep(30 * MILLI);
     runtime.block_on(task).unwrap();
     let found = polls("spawned");
     assert_eq!((found.first_polls, found.polls), (1.0, 1.0));

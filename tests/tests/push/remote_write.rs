@@ -298,7 +298,7 @@ async fn a_source_that_hangs_costs_only_its_own_samples() {
     let hanging = Descriptor::gauge("hanging", "Never answers.");
     let observe = move |_: &mut Observer<'_>| assert!(waits.lock().unwrap().recv().is_err());
     let _hanging = metrics.registry().observe(hanging, observe).unwrap();
-    let writing = write_to(&receiver).shutdown_timeout(Duration::from_secs(4)).start(&metrics).unwrap();
+    let writing = write_to(&receiver).shutdown_timeout(Duration::from_secs(8)).start(&metrics).unwrap();
     let written = writing.finish().await.unwrap();
     assert!(written.samples > 0 && written.samples == receiver.stored());
     let found: BTreeSet<_> = receiver.store().into_keys().map(|labels| labels["__name__"].clone()).collect();

