@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use metrics_runtime::grpc::parse_timeout;
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
@@ -16,7 +17,7 @@ impl Deadline {
     /// Reads the deadline of a call that arrives now. tonic itself enforces it until the first answer, and not within a
     /// stream.
     pub(crate) fn of(call: &MetadataMap) -> Self {
-        let timeout = call.get(HEADER).and_then(|value| timeout(value.to_str().ok()?));
+        let timeout = call.get(HEADER).and_then(|value| parse_timeout(value.to_str().ok()?));
         Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 
@@ -28,43 +29,9 @@ impl Deadline {
     }
 }
 
-/// Reads up to eight digits and a unit, as gRPC over HTTP/2 has them.
-fn timeout(value: &str) -> Option<Duration> {
-    let (number, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
-    let is_number = (1..=8).contains(&number.len()) && number.bytes().all(|digit| digit.is_ascii_digit());
-    let number = is_number.then(|| number.parse().ok())??;
-    match unit {
-        "H" => Some(Duration::from_secs(number * 3600)),
-        "M" => Some(Duration::from_secs(number * 60)),
-        "S" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_millis(number)),
-        "u" => Some(Duration::from_micros(number)),
-        "n" => Some(Duration::from_nanos(number)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn timeouts_have_a_number_and_a_unit() {
-        for (value, expected) in [
-            ("1H", 3600.0),
-            ("2M", 120.0),
-            ("3S", 3.0),
-            ("250m", 0.25),
-            ("250000u", 0.25),
-            ("99999999n", 0.099_999_999),
-            ("99999999H", 359_999_996_400.0),
-        ] {
-            assert_eq!(timeout(value), Some(Duration::from_secs_f64(expected)), "{value}");
-        }
-        for value in ["", "S", "5", "5s", "-5S", "+5S", "1.5S", "100000000n", "5é"] {
-            assert_eq!(timeout(value), None, "{value}");
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_request_ends_before_its_call_does() {

@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::cause::{ByError, FindCause};
 use super::guard::Guard;
+use crate::contained::OnPanic;
 use crate::http::LongLived;
 use crate::http::middleware::{Outcome, UNKNOWN, read};
 
@@ -27,28 +28,36 @@ pin_project! {
 }
 
 impl<B: Body, C> ResponseBody<B, C> {
-    /// Records the head of the response, and the whole response if no body follows.
+    /// Records the head of the response, and the whole response if no body follows. Moves the guard into the body.
     #[inline]
-    pub(super) fn track(response: Response<B>, mut guard: Guard, cause: C) -> Response<Self> {
-        let mut remaining = UNKNOWN;
-        let has_body = guard.on_response(response.status());
-        if guard.is_active() {
-            let is_pending = has_body && {
-                let body = response.body();
-                // The methods of the body are code of the client.
-                guard.run(|| {
-                    remaining = body.size_hint().exact().unwrap_or(UNKNOWN);
-                    remaining != 0 && (remaining != UNKNOWN || !body.is_end_stream())
-                })
-            };
-            if !is_pending {
-                guard.complete();
-            } else if remaining == UNKNOWN && LongLived::is(&response) {
-                guard.note_stream();
-            }
-        }
-        response.map(|inner| Self { inner, guard, cause, remaining })
+    pub(super) fn track(response: Response<B>, guard: &mut Guard, cause: C) -> Response<Self> {
+        let remaining = begin(&response, guard);
+        response.map(|inner| Self { inner, guard: std::mem::take(guard), cause, remaining })
     }
+}
+
+/// Records the head of the response, and the whole response if no body follows. Returns the length of the body.
+#[inline]
+fn begin<B: Body>(response: &Response<B>, guard: &mut Guard) -> u64 {
+    let mut remaining = UNKNOWN;
+    let has_body = guard.on_response(response.status());
+    if guard.is_active() {
+        let is_pending = has_body && {
+            let body = response.body();
+            // The methods of the body are code of the client.
+            let running = OnPanic(|| guard.panic());
+            remaining = body.size_hint().exact().unwrap_or(UNKNOWN);
+            let is_pending = remaining != 0 && (remaining != UNKNOWN || !body.is_end_stream());
+            running.end();
+            is_pending
+        };
+        if !is_pending {
+            guard.complete();
+        } else if remaining == UNKNOWN && LongLived::is(response) {
+            guard.note_stream();
+        }
+    }
+    remaining
 }
 
 impl<B: Default, C: Default> Default for ResponseBody<B, C> {
@@ -63,16 +72,18 @@ impl<B: Body, C: FindCause<B::Error>> Body for ResponseBody<B, C> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let mut this = self.project();
-        this.guard.begin_read();
+        if !this.guard.is_active() {
+            return this.inner.poll_frame(cx);
+        }
+        let running = OnPanic(|| this.guard.panic());
         let polled = this.inner.as_mut().poll_frame(cx);
-        if this.guard.is_active() {
-            let (bytes, ended) = read(&polled, this.remaining, || this.inner.is_end_stream());
-            this.guard.end_read(bytes);
-            match (&polled, ended) {
-                (Poll::Ready(Some(Err(error))), _) => this.guard.fail(error, &*this.cause),
-                (_, Some(Outcome::Completed)) => this.guard.complete(),
-                _ => {}
-            }
+        let (bytes, ended) = read(&polled, this.remaining, || this.inner.is_end_stream());
+        running.end();
+        this.guard.add_bytes(bytes);
+        match (&polled, ended) {
+            (Poll::Ready(Some(Err(error))), _) => this.guard.fail(error, &*this.cause),
+            (_, Some(Outcome::Completed)) => this.guard.complete(),
+            _ => this.guard.note_polled(),
         }
         polled
     }

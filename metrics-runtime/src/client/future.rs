@@ -1,13 +1,14 @@
 //! The response future of the layer.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use super::cause::{ByError, FindCause};
 use super::guard::Guard;
 use super::message::ClientResponse;
+use crate::contained::OnPanic;
 
 pin_project! {
     /// The response future of [`ClientService`](super::ClientService).
@@ -38,16 +39,19 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        this.guard.start();
-        this.guard.set_running(true);
+        let running = OnPanic(|| this.guard.panic());
         let polled = this.inner.poll(cx);
-        this.guard.set_running(false);
-        Poll::Ready(match ready!(polled) {
-            Ok(response) => Ok(response.track(std::mem::take(this.guard), this.body_error_cause)),
-            Err(error) => {
+        running.end();
+        match polled {
+            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response.track(this.guard, this.body_error_cause))),
+            Poll::Ready(Err(error)) => {
                 this.guard.fail(&error, this.error_cause);
-                Err(error)
+                Poll::Ready(Err(error))
             }
-        })
+            Poll::Pending => {
+                this.guard.note_polled();
+                Poll::Pending
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! The service creates the guard, the response future holds it next, and the response body holds it last. The guard
 //! records the request once, in whichever of them it ends.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use http::StatusCode;
 
@@ -13,62 +13,88 @@ use super::message::ClientRequest;
 use super::series::{FinishedRequest, Series};
 use super::upstream::Upstream;
 use crate::contained::contained;
-use crate::http::middleware::{Ending, Outcome, Progress, has_body, is_upgrade, method};
+use crate::http::middleware::{Outcome, Progress, has_body, is_upgrade, method};
 use crate::metric::Moment;
 use crate::shared::Shared;
 
 /// A request in progress, or `None` if it has been recorded or is not recorded.
 ///
-/// [`run`](Self::run) marks the time in which code of the client runs. A guard that is dropped within that time was
-/// dropped by a panic of that code.
+/// A panic of code of the client is recorded when it passes an [`OnPanic`].
 #[derive(Default)]
 pub struct Guard(Option<Active>);
 
+/// A request that is recorded when it is dropped.
 struct Active {
     series: Shared<Series>,
     start: Moment,
-    progress: Progress,
-    /// `true` once the response future was polled. Before that, nothing was sent.
-    is_started: bool,
+    /// `None` for most requests.
     extra: Option<Box<Extra>>,
+    progress: Progress,
+    /// The reason of the end, once it is known, and the cause of a failure.
+    end: Option<(Outcome, Option<Cause>)>,
 }
 
-/// The state that few requests need, boxed to keep [`Guard`] small.
+/// The state of requests that record more than the default metrics, boxed to keep [`Guard`] small.
 struct Extra {
     attempts: Option<Attempts>,
     request_bytes: Option<u64>,
+    /// The bytes read of the response body.
+    response_bytes: u64,
 }
 
 impl Extra {
     #[inline]
     fn of(series: &Series, request: &impl ClientRequest) -> Option<Box<Self>> {
         let attempts = request.extensions().and_then(|extensions| extensions.get::<Attempts>());
-        if attempts.is_none() && !series.records_request_size() {
-            return None;
-        }
-        Some(Box::new(Self { attempts: attempts.cloned(), request_bytes: request.body_bytes() }))
+        (attempts.is_some() || series.records_more()).then(|| Self::new(attempts.cloned(), request.body_bytes()))
+    }
+
+    #[cold]
+    fn new(attempts: Option<Attempts>, request_bytes: Option<u64>) -> Box<Self> {
+        Box::new(Self { attempts, request_bytes, response_bytes: 0 })
     }
 }
 
 impl Active {
+    /// Records the request if it is one of most: its response was read to its end, it records the default metrics, and its
+    /// thread has shards for it.
+    #[inline]
+    fn record_usual(&self, now: Moment) -> bool {
+        let (Shared::Static(series), None) = (&self.series, &self.extra) else { return false };
+        let Some(status) = self.progress.status_without_stream() else { return false };
+        series.record_completed(status, self.start.until(now))
+    }
+
     #[cold]
-    fn on_response_with_more(&self, status: StatusCode) {
+    fn observe_first_byte(&self, status: StatusCode) {
         if !is_upgrade(self.series.method(), status) {
             self.series.observe_first_byte(self.start);
         }
     }
 
     #[cold]
-    fn finish_slowly(&self, ending: Ending, cause: Option<Cause>) {
+    #[inline(never)]
+    fn record(&mut self) {
+        let (outcome, cause) = self.end.unwrap_or_else(|| (self.progress.dropped(), None));
+        if outcome == Outcome::Cancelled && !self.progress.is_started() {
+            return self.series.exit();
+        }
         let extra = self.extra.as_deref();
         self.series.record(&FinishedRequest {
-            ending,
+            ending: self.progress.ending(outcome),
             cause,
             start: self.start,
             is_retry: extra.and_then(|extra| extra.attempts.as_ref()).is_some_and(Attempts::add),
             request_bytes: extra.and_then(|extra| extra.request_bytes),
-            response_bytes: self.progress.bytes(),
+            response_bytes: extra.map_or(0, |extra| extra.response_bytes),
         });
+    }
+}
+
+impl Drop for Active {
+    #[inline]
+    fn drop(&mut self) {
+        self.record();
     }
 }
 
@@ -85,7 +111,7 @@ impl Guard {
         let extra = Extra::of(series, request);
         series.enter();
         let (start, progress) = (Moment::now(), Progress::default());
-        Self(Some(Active { series: series.clone(), start, progress, is_started: false, extra }))
+        Self(Some(Active { series: series.clone(), start, extra, progress, end: None }))
     }
 
     #[inline]
@@ -93,27 +119,11 @@ impl Guard {
         self.0.is_some()
     }
 
-    /// Notes that the response future is polled.
+    /// Notes a poll of the response future or the response body that did not end it.
     #[inline]
-    pub(super) fn start(&mut self) {
+    pub(super) fn note_polled(&mut self) {
         if let Some(active) = &mut self.0 {
-            active.is_started = true;
-        }
-    }
-
-    /// Runs code of the client.
-    #[inline]
-    pub(super) fn run<T>(&mut self, code: impl FnOnce() -> T) -> T {
-        self.set_running(true);
-        let returned = code();
-        self.set_running(false);
-        returned
-    }
-
-    #[inline]
-    pub(super) fn set_running(&mut self, is_running: bool) {
-        if let Some(active) = &mut self.0 {
-            active.progress.set_running(is_running);
+            active.progress.note_polled();
         }
     }
 
@@ -122,8 +132,8 @@ impl Guard {
     pub(super) fn on_response(&mut self, status: StatusCode) -> bool {
         let Some(active) = &mut self.0 else { return false };
         active.progress.set_status(status);
-        if active.series.records_more() {
-            active.on_response_with_more(status);
+        if active.extra.is_some() {
+            active.observe_first_byte(status);
         }
         let method = active.series.method();
         let has_body = has_body(method, status);
@@ -140,19 +150,11 @@ impl Guard {
         }
     }
 
-    /// Notes that the body is read, which is code of the client.
-    #[inline]
-    pub(super) fn begin_read(&mut self) {
-        if let Some(active) = &mut self.0 {
-            active.progress.begin_read();
-        }
-    }
-
     /// Adds the bytes that were read of the response body.
     #[inline]
-    pub(super) fn end_read(&mut self, bytes: u64) {
-        if let Some(active) = &mut self.0 {
-            active.progress.end_read(bytes);
+    pub(super) fn add_bytes(&mut self, bytes: u64) {
+        if let Some(Active { extra: Some(extra), .. }) = &mut self.0 {
+            extra.response_bytes = extra.response_bytes.saturating_add(bytes);
         }
     }
 
@@ -165,13 +167,14 @@ impl Guard {
 
     /// Records a response that was read to its end.
     pub(super) fn complete(&mut self) {
-        let Some(active) = &self.0 else { return };
-        let ending = active.progress.ending(Outcome::Completed);
-        let is_usual = active.extra.is_none() && !ending.is_stream;
-        if !is_usual || !active.series.record_completed(ending.status, active.start) {
-            active.finish_slowly(ending, None);
+        // Read first, so that no register has to be saved around it.
+        let now = Moment::now();
+        if self.0.as_ref().is_some_and(|active| active.record_usual(now)) {
+            // A usual request owns nothing that has to be dropped.
+            mem::forget(self.0.take());
+        } else {
+            self.finish(Outcome::Completed, None);
         }
-        self.0 = None;
     }
 
     /// Records an error of the client or of the response body.
@@ -183,32 +186,17 @@ impl Guard {
         }
     }
 
+    /// Records a panic of the client or of the response body.
     #[cold]
+    pub(super) fn panic(&mut self) {
+        self.finish(Outcome::Panicked, None);
+    }
+
+    #[cold]
+    #[inline(never)]
     fn finish(&mut self, outcome: Outcome, cause: Option<Cause>) {
-        let Some(active) = &self.0 else { return };
-        active.finish_slowly(active.progress.ending(outcome), cause);
-        self.0 = None;
-    }
-
-    /// Records a request that was dropped before its end was noticed.
-    #[cold]
-    fn finish_dropped(&mut self) {
-        let Some(active) = &mut self.0 else { return };
-        match active.progress.dropped() {
-            Outcome::Cancelled if !active.is_started => {
-                active.series.exit();
-                self.0 = None;
-            }
-            outcome => self.finish(outcome, None),
-        }
-    }
-}
-
-impl Drop for Guard {
-    #[inline]
-    fn drop(&mut self) {
-        if self.is_active() {
-            self.finish_dropped();
+        if let Some(mut active) = self.0.take() {
+            active.end = Some((outcome, cause));
         }
     }
 }

@@ -11,6 +11,7 @@ use super::future::ResponseFuture;
 use super::guard::Guard;
 use super::message::{ClientRequest, ClientResponse};
 use super::upstream::Upstream;
+use crate::contained::OnPanic;
 use crate::shared::Shared;
 
 /// A [`Layer`] that records the requests of a client to one upstream. Created by
@@ -116,9 +117,9 @@ where
         let mut guard =
             self.layer.upstream.as_ref().map_or_else(Guard::default, |upstream| Guard::begin(upstream, &request));
         // The call itself can panic. Not within a closure, which would move the request and the future once more.
-        guard.set_running(true);
+        let running = OnPanic(|| guard.panic());
         let inner = self.inner.call(request);
-        guard.set_running(false);
+        running.end();
         ResponseFuture::new(inner, guard, self.layer.error_cause.clone(), self.layer.body_error_cause.clone())
     }
 }

@@ -28,10 +28,10 @@ pub(super) mod private {
     }
 
     pub trait Response<C>: Sized {
-        /// The response with a body that records its end.
+        /// The response with a body that holds the guard.
         type Tracked;
 
-        fn track(self, guard: Guard, cause: &C) -> Self::Tracked;
+        fn track(self, guard: &mut Guard, cause: &C) -> Self::Tracked;
     }
 }
 
@@ -55,7 +55,7 @@ impl<B: Body, C: FindCause<B::Error> + Clone> private::Response<C> for Response<
     type Tracked = Response<ResponseBody<B, C>>;
 
     #[inline]
-    fn track(self, guard: Guard, cause: &C) -> Self::Tracked {
+    fn track(self, guard: &mut Guard, cause: &C) -> Self::Tracked {
         ResponseBody::track(self, guard, cause.clone())
     }
 }

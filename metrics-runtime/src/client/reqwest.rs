@@ -28,7 +28,7 @@ impl ClientRequest for Request {}
 impl<C: FindCause<Error> + Clone + Send + Sync + 'static> private::Response<C> for Response {
     type Tracked = Self;
 
-    fn track(self, guard: Guard, cause: &C) -> Self {
+    fn track(self, guard: &mut Guard, cause: &C) -> Self {
         if !guard.is_active() {
             return self;
         }

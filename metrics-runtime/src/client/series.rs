@@ -10,7 +10,7 @@ use crate::exemplars;
 use crate::family::{Family, KnownSeries, Metric};
 use crate::http::middleware::{Ending, METHODS, Outcome};
 use crate::metric::{
-    Counter, CounterShard, DurationShard, Histogram, InFlight, InFlightShard, Moment, Sharded, Thread, Ticks,
+    Counter, CounterShard, DurationShard, Histogram, InFlight, InFlightShard, Moment, Observed, Sharded, Thread, Ticks,
 };
 use crate::shared::Shared;
 
@@ -20,6 +20,10 @@ const STATUSES: [&str; 7] = ["1xx", "2xx", "3xx", "4xx", "5xx", "error", "cancel
 /// Returns the index of the class of a status in [`STATUSES`].
 #[inline]
 fn class(status: StatusCode) -> usize {
+    // Cheaper than a division, for most responses.
+    if status.is_success() {
+        return 1;
+    }
     // A client treats an invalid status as 5xx (RFC 9110, section 15).
     usize::from((status.as_u16() / 100 - 1).min(4))
 }
@@ -76,6 +80,20 @@ struct ThreadShards {
     duration: Option<DurationShard<'static>>,
     /// By status, each from its first request on.
     requests: [OnceLock<Option<CounterShard<'static>>>; STATUSES.len()],
+}
+
+impl ThreadShards {
+    /// Counts a request that is over, after its duration.
+    #[inline]
+    fn count(&self, requests: Option<CounterShard<'_>>) {
+        if let Some(in_flight) = self.in_flight {
+            in_flight.exit();
+        }
+        // Last: a scrape that includes this count includes everything else about the request.
+        if let Some(requests) = requests {
+            requests.inc();
+        }
+    }
 }
 
 /// A request that is over.
@@ -186,12 +204,6 @@ impl Series {
         }
     }
 
-    /// Returns `true` if the layer records the sizes of request bodies.
-    #[inline]
-    pub(super) fn records_request_size(&self) -> bool {
-        self.records_more && self.recorder.families.request_size.is_some()
-    }
-
     #[cold]
     pub(super) fn observe_first_byte(&self, start: Moment) {
         if let Some(first_byte) = self.get(&self.first_byte, |families| families.first_byte.as_ref(), []) {
@@ -199,28 +211,38 @@ impl Series {
         }
     }
 
-    /// Records a request whose response was read to its end. Returns `false`, and records nothing, if more is recorded, or
+    /// Records the default metrics of a request whose response was read to its end. Returns `false`, and records nothing,
     /// if the thread has no shards for it yet.
     #[inline]
-    pub(super) fn record_completed(&self, status: Option<StatusCode>, start: Moment) -> bool {
-        let Some(status) = status.filter(|_| !self.records_more) else { return false };
-        let ticks = start.elapsed();
+    pub(super) fn record_completed(&self, status: StatusCode, ticks: Ticks) -> bool {
         let Some(shards) = self.shards.existing(Thread::known()) else { return false };
-        let Some(requests) = shards.requests[class(status)].get() else { return false };
-        if let Some(duration) = &shards.duration {
-            duration.record(ticks);
+        let status = class(status);
+        let Some(requests) = shards.requests[status].get() else { return false };
+        // A call of a function in the middle would cost all requests the registers that are saved around it.
+        let observed = shards.duration.as_ref().map_or(Observed::Whole, |duration| duration.observe(ticks));
+        if !matches!(observed, Observed::Whole) || exemplars::is_installed() {
+            self.complete_slowly(shards, status, ticks, observed);
+            return true;
         }
-        if let Some(in_flight) = shards.in_flight {
-            in_flight.exit();
-        }
-        // Last: a scrape that includes this count includes everything else about the request.
-        if let Some(requests) = requests {
-            requests.inc();
-        }
-        if exemplars::is_installed() {
-            self.record_exemplars(class(status), Some(ticks));
-        }
+        shards.count(*requests);
         true
+    }
+
+    /// Records what is left of a request whose duration was observed.
+    #[cold]
+    #[inline(never)]
+    fn complete_slowly(&self, shards: &ThreadShards, status: usize, ticks: Ticks, observed: Observed) {
+        if let Some(duration) = &shards.duration {
+            match observed {
+                Observed::Whole => {}
+                Observed::Carry => duration.carry(),
+                Observed::Nothing => duration.observe_slowly(ticks),
+            }
+        }
+        shards.count(shards.requests[status].get().copied().flatten());
+        if exemplars::is_installed() {
+            self.record_exemplars(status, Some(ticks));
+        }
     }
 
     /// Records a request that is over.

@@ -15,6 +15,7 @@ use super::call::{self, Call};
 use super::code;
 use super::messages::Messages;
 use super::recorder::MethodSeries;
+use crate::contained::OnPanic;
 use crate::shared::Shared;
 
 pin_project! {
@@ -56,9 +57,9 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
-        this.call.set_running(true);
+        let running = OnPanic(|| this.call.panic());
         let polled = this.inner.as_mut().poll_frame(cx);
-        this.call.set_running(false);
+        running.end();
         Poll::Ready(match std::task::ready!(polled) {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {

@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 
 use super::code;
 use super::recorder::MethodSeries;
+use crate::contained::OnPanic;
 use crate::metric::Moment;
 use crate::shared::Shared;
 
@@ -33,8 +34,6 @@ struct Active {
     method: Shared<MethodSeries>,
     start: Moment,
     deadline: Option<Duration>,
-    /// `true` while code of the application runs: a guard that is dropped then was dropped by a panic of that code.
-    running: bool,
 }
 
 impl Call {
@@ -42,7 +41,7 @@ impl Call {
     pub(super) fn begin(method: Shared<MethodSeries>, headers: &HeaderMap) -> Self {
         method.start();
         let deadline = code::deadline(headers);
-        Self(Some(Active { method, start: Moment::now(), deadline, running: false }))
+        Self(Some(Active { method, start: Moment::now(), deadline }))
     }
 
     #[inline]
@@ -53,17 +52,16 @@ impl Call {
     /// Runs code of the application.
     #[inline]
     pub(super) fn run<T>(&mut self, code: impl FnOnce() -> T) -> T {
-        self.set_running(true);
+        let running = OnPanic(|| self.panic());
         let returned = code();
-        self.set_running(false);
+        running.end();
         returned
     }
 
-    #[inline]
-    pub(super) fn set_running(&mut self, running: bool) {
-        if let Some(active) = &mut self.0 {
-            active.running = running;
-        }
+    /// Ends the call with the code of a panic of the application.
+    #[cold]
+    pub(super) fn panic(&mut self) {
+        self.end(Code::Internal);
     }
 
     /// Records messages of the response.
@@ -98,6 +96,12 @@ impl Call {
         self.end(code);
     }
 
+    /// Ends a call that was dropped before its code.
+    #[cold]
+    fn give_up(&mut self) {
+        self.end(self.cancelled());
+    }
+
     /// Returns the code of a call that was given up.
     fn cancelled(&self) -> Code {
         let is_late = self.0.as_ref().is_some_and(|active| {
@@ -108,10 +112,10 @@ impl Call {
 }
 
 impl Drop for Call {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(active) = &self.0 {
-            let code = if active.running { Code::Internal } else { self.cancelled() };
-            self.end(code);
+        if self.is_active() {
+            self.give_up();
         }
     }
 }

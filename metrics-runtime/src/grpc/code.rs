@@ -91,11 +91,29 @@ pub(super) fn of_status(status: &Status) -> Code {
     status.code()
 }
 
-/// Returns the [deadline of a call][1], from the head of its request, or `None` if it has none.
+/// Returns the deadline of a call, from the head of its request, or `None` if it has none.
+pub(super) fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    parse_timeout(header(headers, &GRPC_TIMEOUT)?.to_str().ok()?)
+}
+
+/// Reads the value of the header [`grpc-timeout`][1], the time that the client of a call waits: up to eight digits and a
+/// unit. Returns `None` if it is anything else.
+///
+/// A service that calls others reads it to give them no more time than it has itself.
+///
+/// ```
+/// use std::time::Duration;
+/// use metrics_runtime::grpc::parse_timeout;
+///
+/// let call = tonic::Request::new(());
+/// let timeout = call.metadata().get("grpc-timeout").and_then(|value| parse_timeout(value.to_str().ok()?));
+/// # assert_eq!(timeout, None);
+/// assert_eq!(parse_timeout("250m"), Some(Duration::from_millis(250)));
+/// ```
 ///
 /// [1]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
-pub(super) fn deadline(headers: &HeaderMap) -> Option<Duration> {
-    let value = header(headers, &GRPC_TIMEOUT)?.to_str().ok()?;
+#[must_use]
+pub fn parse_timeout(value: &str) -> Option<Duration> {
     let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
@@ -191,5 +209,6 @@ mod tests {
         for value in ["", "S", "1", "1s", "-1S", "+1S", "123456789S", "1 S", "1S ", "1S, 2S", "1.5S", "9e9S"] {
             assert_eq!(millis(value), None, "{value:?}");
         }
+        assert_eq!(parse_timeout("5é"), None);
     }
 }

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use super::BoxError;
 use super::body::{GrpcBody, record};
 use super::call::{self, Call};
+use crate::contained::OnPanic;
 
 pin_project! {
     /// The response future of [`GrpcService`](super::GrpcService).
@@ -40,9 +41,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         call::set_reset(false);
-        this.call.set_running(true);
+        let running = OnPanic(|| this.call.panic());
         let polled = this.inner.poll(cx);
-        this.call.set_running(false);
+        running.end();
         Poll::Ready(match ready!(polled) {
             Ok(response) => Ok(GrpcBody::track(response, std::mem::take(this.call))),
             Err(error) => Err(record(this.call, error)),

@@ -16,6 +16,7 @@ use super::code::header;
 use super::families::Side;
 use super::future::GrpcFuture;
 use super::recorder::Recorder;
+use crate::contained::OnPanic;
 use crate::http::Skip;
 use crate::shared::Shared;
 
@@ -89,9 +90,9 @@ where
         let body = std::mem::take(request.body_mut());
         *request.body_mut() = tonic::body::Body::new(RequestMessages::new(body, method));
         // The call itself can panic. Not within a closure, which would move the request and the future once more.
-        call.set_running(true);
+        let running = OnPanic(|| call.panic());
         let inner = self.inner.call(request);
-        call.set_running(false);
+        running.end();
         GrpcFuture::new(inner, call)
     }
 }

@@ -62,6 +62,7 @@ mod recorder;
 mod settings;
 
 pub use body::GrpcBody;
+pub use code::parse_timeout;
 pub use error::GrpcError;
 pub use future::GrpcFuture;
 pub use layer::{GrpcLayer, GrpcService};

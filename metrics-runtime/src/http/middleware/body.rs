@@ -14,6 +14,7 @@ use pin_project_lite::pin_project;
 use super::ending::{LongLived, Outcome};
 use super::guard::Guard;
 use super::head::ResponseHead;
+use crate::contained::OnPanic;
 
 pin_project! {
     /// The response body of [`HttpService`](super::HttpService): passes the inner body on unchanged, and records the
@@ -93,12 +94,14 @@ impl<B: Body> Body for TrackedBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let mut this = self.project();
-        this.guard.begin_read();
-        let polled = this.inner.as_mut().poll_frame(cx);
-        if this.guard.is_active() {
-            let (bytes, ended) = read(&polled, this.remaining, || this.inner.is_end_stream());
-            this.guard.end_read(bytes, ended);
+        if !this.guard.is_active() {
+            return this.inner.poll_frame(cx);
         }
+        let running = OnPanic(|| this.guard.panic());
+        let polled = this.inner.as_mut().poll_frame(cx);
+        let (bytes, ended) = read(&polled, this.remaining, || this.inner.is_end_stream());
+        running.end();
+        this.guard.end_read(bytes, ended);
         polled
     }
 
@@ -139,8 +142,7 @@ pub(crate) fn read<D: Buf, E>(
 /// Returns `true` if no frame can follow this one: it has trailers (`None`), or the last of the announced bytes.
 fn is_last_frame(bytes: Option<u64>, remaining: &mut u64) -> bool {
     let Some(bytes) = bytes else { return true };
-    if *remaining != UNKNOWN {
-        *remaining = remaining.saturating_sub(bytes);
-    }
+    // An unknown number stays out of reach.
+    *remaining = remaining.saturating_sub(bytes);
     *remaining == 0
 }

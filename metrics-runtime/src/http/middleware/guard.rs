@@ -18,14 +18,14 @@ use super::request_body::ReceivedBytes;
 use super::routes::Routes;
 use super::skip::Skip;
 use super::upgrade::OpenUpgrade;
+use crate::contained::OnPanic;
 use crate::metric::Moment;
 use crate::shared::Shared;
 
 /// A request in progress, or `None` if it has been recorded or is skipped.
 ///
-/// [`run`](Self::run) marks the time in which code of the application runs. A guard that is dropped within that time
-/// was dropped by a panic of that code. `std::thread::panicking()` is not sufficient: it is also `true` if a request is
-/// dropped while other code on the thread panics.
+/// A panic of code of the application is recorded when it passes [`run`](Self::run) or another [`OnPanic`]. Until then,
+/// the guard need not know whose code runs.
 #[derive(Default)]
 pub(super) struct Guard(Option<Active>);
 
@@ -33,6 +33,8 @@ struct Active {
     series: Shared<Series>,
     start: Moment,
     progress: Progress,
+    /// The bytes read of the response body.
+    bytes: u64,
     extracted: ExtractedValues,
     extra: Option<Box<Extra>>,
 }
@@ -61,7 +63,7 @@ impl Active {
     #[inline]
     fn begin(series: Shared<Series>) -> Self {
         let (progress, extracted) = (Progress::default(), ExtractedValues::default());
-        Self { series, start: Moment::now(), progress, extracted, extra: None }
+        Self { series, start: Moment::now(), progress, bytes: 0, extracted, extra: None }
     }
 
     /// Like [`begin`](Self::begin), for a request that is marked, or whose layer records more than the default metrics.
@@ -88,7 +90,7 @@ impl Active {
             start: self.start,
             extracted: &self.extracted,
             request_bytes: extra.and_then(|extra| extra.received.as_ref()?.bytes()),
-            response_bytes: self.progress.bytes(),
+            response_bytes: self.bytes,
         });
     }
 
@@ -141,9 +143,9 @@ impl Guard {
     /// Runs code of the application.
     #[inline]
     pub(super) fn run<T>(&mut self, code: impl FnOnce() -> T) -> T {
-        self.set_running(true);
+        let running = OnPanic(|| self.panic());
         let returned = code();
-        self.set_running(false);
+        running.end();
         returned
     }
 
@@ -161,14 +163,6 @@ impl Guard {
         let extra = self.0.as_ref().and_then(|active| active.extra.as_deref());
         if extra.is_some_and(Extra::is_skipped) {
             self.skip();
-        }
-    }
-
-    /// Marks the time in which code of the application runs, as [`run`](Self::run) does.
-    #[inline]
-    pub(super) fn set_running(&mut self, running: bool) {
-        if let Some(active) = &mut self.0 {
-            active.progress.set_running(running);
         }
     }
 
@@ -192,21 +186,14 @@ impl Guard {
         has_body
     }
 
-    /// Notes that the body is read, which is code of the application.
-    #[inline]
-    pub(super) fn begin_read(&mut self) {
-        if let Some(active) = &mut self.0 {
-            active.progress.begin_read();
-        }
-    }
-
     /// Adds the bytes that were read of the response body, and records the response if its body has ended.
     #[inline]
     pub(super) fn end_read(&mut self, bytes: u64, ended: Option<Outcome>) {
         if let Some(active) = &mut self.0 {
-            active.progress.end_read(bytes);
-            if let Some(outcome) = ended {
-                self.finish(outcome);
+            active.bytes = active.bytes.saturating_add(bytes);
+            match ended {
+                Some(outcome) => self.finish(outcome),
+                None => active.progress.note_polled(),
             }
         }
     }
@@ -233,6 +220,12 @@ impl Guard {
     /// Records an error of the service or the body.
     pub(super) fn fail(&mut self) {
         self.finish(Outcome::Failed);
+    }
+
+    /// Records a panic of the service or the body.
+    #[cold]
+    pub(super) fn panic(&mut self) {
+        self.finish(Outcome::Panicked);
     }
 
     fn finish(&mut self, outcome: Outcome) {

@@ -20,6 +20,7 @@ use super::layer::HttpLayer;
 use super::probe::RouteProbe;
 use super::request_body::RequestBody;
 use super::routes::Routes;
+use crate::contained::OnPanic;
 use crate::shared::Shared;
 
 impl HttpLayer {
@@ -88,9 +89,9 @@ where
         let mut guard = Guard::begin(&self.routes, &mut request);
         RequestBody::count_in_place(&mut request);
         // The call can panic.
-        guard.set_running(true);
+        let running = OnPanic(|| guard.panic());
         let inner = self.inner.call(request);
-        guard.set_running(false);
+        running.end();
         guard.skip_if_marked();
         RouterFuture { inner, guard }
     }
@@ -114,9 +115,9 @@ where
     #[inline(never)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        this.guard.set_running(true);
+        let running = OnPanic(|| this.guard.panic());
         let mut polled = this.inner.poll(cx);
-        this.guard.set_running(false);
+        running.end();
         this.guard.skip_if_marked();
         match &mut polled {
             Poll::Ready(Ok(response)) => TrackedBody::track_in_place(response, this.guard),
