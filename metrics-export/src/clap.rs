@@ -55,8 +55,11 @@ fn subcommand(action: Action, name: &'static str) -> clap::Command {
         Action::Check => command
             .arg(path("lock").help("The file to compare with [default: metrics.lock]"))
             .arg(Arg::new("files").num_args(0..).value_parser(PathBufValueParser::new()).value_name("FILE")),
-        Action::Dashboard => queries(command.arg(path("output"))).arg(interval()).arg(labels("target-label")),
-        Action::Rules => queries(command.arg(path("output")))
+        Action::Dashboard => {
+            let command = fleet(queries(command.arg(path("output"))), &["target-label", "scrape-interval"]);
+            command.arg(interval()).arg(labels("target-label"))
+        }
+        Action::Rules => fleet(queries(command.arg(path("output"))), &[])
             .arg(path("alerts").help(ALERTS))
             .arg(path("tests").help("Also write unit tests for promtool").requires("output")),
         Action::Kubernetes => queries(command.arg(path("output"))).arg(interval()).arg(path("alerts").help(ALERTS)),
@@ -76,6 +79,12 @@ fn subcommand(action: Action, name: &'static str) -> clap::Command {
 /// Adds the options of documents with queries.
 fn queries(command: clap::Command) -> clap::Command {
     command.arg(job()).arg(labels("replica-label")).arg(histograms())
+}
+
+/// Adds the options of documents of a fleet, which excludes other options.
+fn fleet(command: clap::Command, excluded: &[&'static str]) -> clap::Command {
+    let fleet = Arg::new("fleet").long("fleet").action(ArgAction::SetTrue).conflicts_with_all(excluded);
+    command.arg(fleet).arg(labels("cluster-label").action(ArgAction::Set).requires("fleet"))
 }
 
 fn job() -> Arg {
@@ -123,6 +132,8 @@ impl FromArgMatches for Command {
             replicas: labels("replica-label"),
             deployments: labels("target-label"),
             histograms: matches.try_get_one::<Histograms>("histograms").ok().flatten().copied(),
+            fleet: matches.try_get_one("fleet").ok().flatten().copied().unwrap_or_default(),
+            cluster: matches.try_get_one::<String>("cluster-label").ok().flatten().cloned(),
         };
         for (option, _) in Options::ALL {
             for value in matches.try_get_many::<PathBuf>(option).ok().flatten().into_iter().flatten() {
@@ -170,6 +181,8 @@ mod tests {
             &["budget", "--since", "l", "--sample-bytes", "1.3", "--scrape-interval=1m", "--histograms", "native"],
             &["dashboard", "--target-label=cluster", "--target-label", "namespace", "--scrape-interval", "1m"],
             &["kubernetes", "--replica-label", "replica", "--replica-label", "a", "--scrape-interval=15s"],
+            &["rules", "--fleet", "--cluster-label", "region", "--job", "shop"],
+            &["dashboard", "--fleet", "--replica-label=agent"],
         ] {
             assert_eq!(parse(args).ok(), Command::parse(args.iter().copied()).ok(), "{args:?}");
         }
@@ -200,6 +213,13 @@ mod tests {
             &["budget", "--page", "p", "--prometheus", "http://p"],
             &["budget", "--relabel", "prometheus"],
             &["budget", "file"],
+            &["kubernetes", "--fleet"],
+            &["rules", "--cluster-label", "region"],
+            &["rules", "--fleet", "--cluster-label", "job"],
+            &["rules", "--fleet", "--fleet"],
+            &["dashboard", "--fleet=yes"],
+            &["dashboard", "--fleet", "--target-label", "zone"],
+            &["dashboard", "--fleet", "--scrape-interval", "1m"],
         ] {
             assert!(parse(wrong).is_err() && Command::parse(wrong.iter().copied()).is_err(), "{wrong:?}");
         }

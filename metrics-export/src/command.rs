@@ -45,6 +45,8 @@ metrics budget       the series of all instances, and what each label costs; fai
   --replica-label NAME     dashboard, rules, kubernetes: a label that only tells copies of one series apart; repeatable
   --histograms FORM        dashboard, rules, kubernetes, budget: the stored buckets of histograms that have both:
                            `classic`, `native` or `both` [default: classic]
+  --fleet                  dashboard, rules: many instances in several clusters, each scraped by two or more agents
+  --cluster-label NAME     dashboard, rules: with --fleet, the label of clusters [default: cluster]
   --target-label NAME      dashboard: a label to choose targets by, such as `cluster` or `namespace`; repeatable
   --alerts FILE            rules, kubernetes: the settings of alerts: which are left out, thresholds, windows, severities
   --tests FILE             rules: also write unit tests of the rules for `promtool test rules`; needs --output
@@ -237,7 +239,7 @@ fn is_option(arg: &OsStr) -> bool {
 fn not_utf8(arg: &OsStr) -> CommandError {
     let arg = arg.to_string_lossy();
     usage(match arg.split_once('=') {
-        Some((option @ ("--job" | "--replica-label" | "--target-label" | "--histograms"), _)) => {
+        Some((option @ ("--job" | "--replica-label" | "--cluster-label" | "--target-label" | "--histograms"), _)) => {
             format!("{option} takes a name in UTF-8")
         }
         Some((option @ ("--output" | "--lock" | "--accepted" | "--alerts" | "--tests"), _)) => {
@@ -310,12 +312,16 @@ impl Command {
                 value.filter(|value| !value.is_empty()).ok_or_else(|| usage(format!("{option} takes a value")))
             };
             match option.as_str() {
+                "--fleet" if inline.is_some() => return Err(usage("--fleet takes no value")),
+                "--fleet" if command.scrape.fleet => return Err(usage("--fleet is given twice")),
+                "--fleet" => command.scrape.fleet = true,
                 "--output" => set(&option, &mut command.output, value()?)?,
                 "--lock" => set(&option, &mut command.lock, value()?)?,
                 "--alerts" => set(&option, &mut command.alerts, value()?)?,
                 "--tests" => set(&option, &mut command.tests, value()?)?,
                 "--accepted" => set(&option, &mut command.accepted, value()?)?,
-                "--job" | "--scrape-interval" | "--replica-label" | "--target-label" | "--histograms" => {
+                "--job" | "--scrape-interval" | "--replica-label" | "--cluster-label" | "--target-label"
+                | "--histograms" => {
                     let value = value()?.into_string();
                     let value = value.map_err(|_| usage(format!("{option} takes a name in UTF-8")))?;
                     match option.as_str() {
@@ -329,6 +335,7 @@ impl Command {
                                 value.parse().map_err(|error: HistogramsError| usage(error.to_string()))?;
                             set(&option, &mut command.scrape.histograms, form)?;
                         }
+                        "--cluster-label" => set(&option, &mut command.scrape.cluster, scrape::label(value)?)?,
                         "--replica-label" => scrape::add(&mut command.scrape.replicas, value)?,
                         _ => scrape::add(&mut command.scrape.deployments, value)?,
                     }
@@ -347,7 +354,8 @@ impl Command {
         let queries = matches!(self.action, Action::Dashboard | Action::Rules | Action::Kubernetes);
         let scrapes = budgets || matches!(self.action, Action::Dashboard | Action::Kubernetes);
         let alerts = matches!(self.action, Action::Rules | Action::Kubernetes);
-        let Scrape { interval, replicas, deployments, histograms } = &self.scrape;
+        let Scrape { interval, replicas, deployments, histograms, fleet, cluster } = &self.scrape;
+        let of_fleets = matches!(self.action, Action::Dashboard | Action::Rules);
         for (given, allowed, problem) in [
             (self.job.is_some(), queries || budgets, "--job is for `dashboard`, `rules`, `kubernetes` and `budget`"),
             (!replicas.is_empty(), queries, "--replica-label is for `dashboard`, `rules` and `kubernetes`"),
@@ -358,6 +366,18 @@ impl Command {
             ),
             (interval.is_some(), scrapes, "--scrape-interval is for `dashboard`, `kubernetes` and `budget`"),
             (!deployments.is_empty(), self.action == Action::Dashboard, "--target-label is for `dashboard`"),
+            (*fleet, of_fleets, "--fleet is for `dashboard` and `rules`"),
+            (cluster.is_some(), *fleet, "--cluster-label needs --fleet"),
+            (
+                *fleet,
+                deployments.is_empty(),
+                "--target-label is not for --fleet, whose series have the label of clusters",
+            ),
+            (
+                *fleet,
+                interval.is_none(),
+                "--scrape-interval is not for --fleet, whose series have a sample each minute",
+            ),
             (self.accepted.is_some(), self.action == Action::Lint, "--accepted is for `lint`"),
             (self.lock.is_some(), checks, "--lock is for `check`"),
             (self.alerts.is_some(), alerts, "--alerts is for `rules` and `kubernetes`"),
@@ -438,10 +458,16 @@ impl Command {
     fn check_replicas(&self, export: &Export) -> Result<(), CommandError> {
         let metrics = export.model.metrics.iter().filter(|metric| metric.kind != MetricKind::Info);
         let labels = metrics.flat_map(|metric| metric.labels.iter().map(move |label| (&label.name, &metric.name)));
-        let mut labels = labels.filter(|(label, _)| self.scrape.replicas.contains(label));
-        match labels.next() {
-            Some((label, metric)) => Err(usage(format!(
-                "--replica-label is `{label}`, which `{metric}` has; expected a label that only the scrapers add"
+        let scrape = self.scrape.clone().with_agents();
+        if scrape.fleet && scrape.replicas.iter().any(|label| label == scrape.cluster()) {
+            return Err(usage("--cluster-label and --replica-label are one label; expected two"));
+        }
+        let taken = |of: &String| labels.clone().find(|(label, _)| *label == of);
+        let replica = scrape.replicas.iter().find_map(taken).map(|found| ("--replica-label", found));
+        let cluster = || taken(&scrape.cluster().to_owned()).filter(|_| scrape.fleet);
+        match replica.or_else(|| Some(("--cluster-label", cluster()?))) {
+            Some((option, (label, metric))) => Err(usage(format!(
+                "{option} is `{label}`, which `{metric}` has; expected a label that only the scrapers add"
             ))),
             None => Ok(()),
         }
@@ -626,6 +652,12 @@ mod tests {
         let error = run(&metrics, &["rules", "--replica-label", "state"], &mut Vec::new()).unwrap_err().to_string();
         assert!(error.starts_with("--replica-label is `state`, which `shop_jobs_total` has; expected"), "{error}");
         assert!(run(&metrics, &["rules", "--replica-label", "replica"], &mut Vec::new()).is_ok());
+        let fleet = |labels: &[&str]| run(&metrics, &[&["rules", "--fleet"], labels].concat(), &mut Vec::new());
+        let error = fleet(&["--cluster-label", "state"]).unwrap_err().to_string();
+        assert!(error.starts_with("--cluster-label is `state`, which `shop_jobs_total` has; expected"), "{error}");
+        let error = fleet(&["--cluster-label", "replica"]).unwrap_err().to_string();
+        assert!(error.starts_with("--cluster-label and --replica-label are one label; expected two"), "{error}");
+        assert!(fleet(&["--cluster-label", "region", "--replica-label", "agent"]).is_ok());
     }
 
     #[test]

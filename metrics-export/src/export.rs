@@ -5,10 +5,11 @@ use std::time::Duration;
 use metrics_runtime::Metrics;
 
 use crate::contract::Contract;
+use crate::fleet::Fleet;
 use crate::histograms::Histograms;
 use crate::kubernetes::{self, JobError};
 use crate::model::Model;
-use crate::rules::{self, AlertError, AlertSettings, Target};
+use crate::rules::{self, AlertError, AlertSettings, Group, Target};
 use crate::scrape::{self, LabelError, Scrape};
 use crate::{dashboard, docs, lint, page, series};
 
@@ -83,6 +84,40 @@ impl Export {
         Ok(self)
     }
 
+    /// Writes the rules and the dashboard of a fleet: many instances in several clusters, each scraped by two or more agents
+    /// that write to a central store.
+    ///
+    /// The rules record, for each metric, one series of all instances of a cluster, and one of all clusters. Dashboard and
+    /// alerts read these. Agents add the label `cluster`, see [`cluster_label`](Self::cluster_label), and the label
+    /// `replica`, unless [`replica_label`](Self::replica_label) was given.
+    ///
+    /// ```
+    /// use metrics_export::Export;
+    /// use metrics_runtime::{Descriptor, Metrics, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// registry.counter(Descriptor::counter("jobs_total", "Jobs."))?;
+    /// let export = Export::new(&Metrics::builder().registry(&registry).build()?).fleet();
+    /// let jobs = "sum by (cluster, job) (max without (replica) (rate(jobs_total{job=\"service\"}[5m])))";
+    /// assert!(export.rules().contains(jobs));
+    /// assert!(export.dashboard().contains("cluster_job:jobs:rate5m"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn fleet(mut self) -> Self {
+        self.scrape.fleet = true;
+        self
+    }
+
+    /// Sets the label that tells the clusters of a [`fleet`](Self::fleet) apart. The default is `cluster`.
+    ///
+    /// # Errors
+    /// Returns an error if this is not the name of a label, or one that dashboards and rules need.
+    pub fn cluster_label(mut self, label: impl Into<String>) -> Result<Self, LabelError> {
+        self.scrape.cluster = Some(scrape::label(label.into())?);
+        Ok(self)
+    }
+
     /// Sets the buckets that dashboard and rules query, of histograms that have classic and native ones. The default is
     /// the classic ones.
     ///
@@ -113,8 +148,16 @@ impl Export {
         self.job.as_deref().unwrap_or(&self.model.service)
     }
 
-    fn target(&self) -> Target<'_> {
-        Target::job(self.job_or_service()).scraped(&self.scrape)
+    /// Returns the groups of rules, and calls `use_them` with what they select.
+    fn with_rules<T>(&self, use_them: impl FnOnce(Target<'_>, &[Group]) -> T) -> T {
+        let (scrape, fleet) = (self.scrape.clone().with_agents(), self.recorded());
+        let target = Target::job(self.job_or_service()).scraped(&scrape).recorded(fleet.as_ref());
+        use_them(target, &rules::groups(&self.model, target, &self.alerts))
+    }
+
+    /// Returns the names of what the rules of a fleet record.
+    fn recorded(&self) -> Option<Fleet> {
+        self.scrape.fleet.then(|| Fleet::new(self.scrape.cluster(), &self.model.metrics))
     }
 
     /// Sets which alerts are left out, and the thresholds, windows, durations and severities of the others. Adds to the
@@ -132,7 +175,8 @@ impl Export {
     /// Returns a dashboard for Grafana, in the classic JSON model.
     #[must_use]
     pub fn dashboard(&self) -> String {
-        dashboard::node(&self.model, self.job.as_deref(), &self.scrape).json()
+        let scrape = self.scrape.clone().with_agents();
+        dashboard::node(&self.model, self.job.as_deref(), &scrape, self.recorded().as_ref()).json()
     }
 
     /// Returns what a page in the process itself shows of these metrics, in JSON: the panels of the dashboard, with their
@@ -163,7 +207,7 @@ impl Export {
     /// `honor_labels: true`.
     #[must_use]
     pub fn rules(&self) -> String {
-        rules::node(&rules::groups(&self.model, self.target(), &self.alerts)).yaml()
+        self.with_rules(|_, groups| rules::node(groups).yaml())
     }
 
     /// Returns unit tests of [`rules`](Self::rules) for `promtool test rules`, in YAML. `file` is the path of the file
@@ -174,9 +218,7 @@ impl Export {
     /// tested, and neither is one that reads native histograms alone.
     #[must_use]
     pub fn rule_tests(&self, file: &str) -> String {
-        let target = self.target();
-        let groups = rules::groups(&self.model, target, &self.alerts);
-        rules::rehearsal(&self.model, target, &groups, file)
+        self.with_rules(|target, groups| rules::rehearsal(&self.model, target, groups, file))
     }
 
     /// Returns a `PrometheusRule` and a `ServiceMonitor` for the Prometheus operator, in YAML.

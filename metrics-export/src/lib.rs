@@ -51,6 +51,7 @@ mod docs;
 mod document;
 mod error;
 mod export;
+mod fleet;
 mod hash;
 mod histograms;
 mod kubernetes;

@@ -130,6 +130,11 @@ impl Metric {
         self.kind == MetricKind::Unknown && !self.exists
     }
 
+    /// Returns `true` for a gauge of a moment, which is shown as the time since.
+    pub(crate) fn is_timestamp(&self) -> bool {
+        self.base.ends_with("_timestamp_seconds") || self.base.ends_with("start_time_seconds")
+    }
+
     pub(crate) fn has(&self, label: &str) -> bool {
         self.labels.iter().any(|other| other.name == label)
     }

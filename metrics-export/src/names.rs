@@ -40,6 +40,15 @@ const POLLS: &str = "function_polls_total";
 pub(crate) const SLOW_POLLS: &str = "function_slow_polls_total";
 const FIRST_POLL_DELAY: &str = "function_first_poll_delay_seconds";
 
+/// A limit that hardly any system sets. It has no panel.
+pub(crate) const HARDLY_SET: &str = "process_virtual_memory_max_bytes";
+
+/// The gauge of the state of a circuit breaker.
+pub(crate) const BREAKER_STATE: &str = "circuit_breaker_state";
+
+/// The names of its values, from zero on.
+pub(crate) const BREAKER_STATES: [&str; 5] = ["closed", "open", "half-open", "disabled", "forced open"];
+
 /// The delay of the canary of a tokio runtime.
 pub(crate) const CANARY_DELAY: &str = "tokio_canary_delay_seconds";
 

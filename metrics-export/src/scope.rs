@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::fleet::{self, Fleet};
 use crate::histograms::{Histogram, Histograms, Measure};
 use crate::metric::Metric;
 use crate::names::is_common;
 use crate::promql::{Compare, Expr, Matcher, aggregate, call, joined, label_replace, matcher, without};
 use crate::scrape::Scrape;
+use crate::time::parse_span;
 
 /// The quantiles of panels and recording rules, with their names.
 pub(crate) const QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")];
@@ -100,6 +102,8 @@ pub(crate) struct Scope {
     histograms: Histograms,
     /// `true` if a variable decides which form is shown, in place of which form is stored.
     chooses_form: bool,
+    /// The recorded series that are queried in place of those of instances.
+    fleet: Option<Fleet>,
 }
 
 impl Scope {
@@ -118,7 +122,17 @@ impl Scope {
             step: scrape.interval(),
             histograms: scrape.histograms(),
             chooses_form: true,
+            fleet: None,
         }
+    }
+
+    /// Creates the scope of a dashboard of a fleet: the recorded series of the chosen clusters and jobs.
+    pub(crate) fn fleet(fleet: &Fleet, scrape: &Scrape) -> Self {
+        let chosen = [fleet.cluster.as_str(), "job"];
+        let matchers = chosen.map(|name| matcher(name, Compare::Matches, &format!("${name}"))).to_vec();
+        let scope =
+            Self { matchers, step: fleet::INTERVAL.to_owned(), chooses_form: true, ..Self::job("", fleet::WINDOW) };
+        scope.without(&scrape.replicas).with_histograms(scrape.histograms()).recorded(Some(fleet))
     }
 
     /// Creates the scope of a page in the process itself, which sees its own series only. The page fills in the window.
@@ -143,6 +157,7 @@ impl Scope {
             step: STEP.to_owned(),
             histograms: Histograms::default(),
             chooses_form: false,
+            fleet: None,
         }
     }
 
@@ -162,6 +177,17 @@ impl Scope {
     pub(crate) const fn with_histograms(mut self, form: Histograms) -> Self {
         self.histograms = form;
         self
+    }
+
+    /// Queries recorded series in place of those of instances, if a fleet is given.
+    pub(crate) fn recorded(mut self, fleet: Option<&Fleet>) -> Self {
+        self.fleet = fleet.cloned();
+        self
+    }
+
+    /// Returns the fleet whose recorded series are queried.
+    pub(crate) const fn of_fleet(&self) -> Option<&Fleet> {
+        self.fleet.as_ref()
     }
 
     /// Adds matchers.
@@ -219,12 +245,84 @@ impl Scope {
 
     /// Returns the current values.
     pub(crate) fn now(&self, measure: impl Into<Measure>) -> Expr {
-        self.read(&measure.into(), None, |series| series)
+        let measure = measure.into();
+        let metric = measure.metric();
+        let operator = |fleet: &Fleet| Some((fleet.clone(), fleet.operator(metric)?));
+        match self.fleet.as_ref().and_then(operator) {
+            Some((fleet, operator)) => self.named(metric, |metric| fleet.name(metric, operator)),
+            None => self.read(&measure, None, |series| series),
+        }
+    }
+
+    /// Returns the current values of a gauge, combined by these labels: with `operator`, or as a fleet records it.
+    pub(crate) fn gauge<L: AsRef<str>>(&self, operator: &'static str, metric: &str, by: &[L]) -> Expr {
+        let recorded = self.fleet.as_ref().and_then(|fleet| fleet.operator(metric));
+        aggregate(recorded.unwrap_or(operator), by, self.now(metric))
     }
 
     /// Returns `function(metric[window])`.
     pub(crate) fn windowed(&self, function: &'static str, measure: impl Into<Measure>) -> Expr {
-        self.read(&measure.into(), Some(&self.window), |series| call(function, [series]))
+        let measure = measure.into();
+        match (&self.fleet, function) {
+            (Some(fleet), "rate") => self.recorded_rate(fleet, &measure),
+            (Some(fleet), "increase") => self.recorded_increase(fleet, &measure),
+            _ => self.read(&measure, Some(&self.window), |series| call(function, [series])),
+        }
+    }
+
+    /// Returns the recorded rates.
+    fn recorded_rate(&self, fleet: &Fleet, measure: &Measure) -> Expr {
+        let rate = |scope: &Self, sample: &str| scope.named(sample, |sample| fleet.rate(sample));
+        let read = |scope: &Self| match measure.histogram() {
+            Some(histogram) if scope.is_native(histogram) => measure.of_native(rate(scope, &histogram.name)),
+            // A native histogram has the labels of its series without `le`.
+            Some(histogram) if self.form(histogram) == Histograms::Both && measure.bucket().is_some() => {
+                without("sum", &["le".to_owned()], rate(&scope.with(measure.bucket()), &measure.series()))
+            }
+            _ => rate(&scope.with(measure.bucket()), &measure.series()),
+        };
+        measure.histogram().map_or_else(|| read(self), |histogram| self.each_form(histogram, read))
+    }
+
+    /// Returns the number of events within the window of the scope. Each recorded rate is that of the time between two
+    /// evaluations, or of the whole window, if the window is not longer than that of the rates.
+    fn recorded_increase(&self, fleet: &Fleet, measure: &Measure) -> Expr {
+        let rate = self.recorded_rate(fleet, measure);
+        let [longest, interval] = fleet::SECONDS;
+        let seconds = parse_span(&self.window).map_or(longest, |window| window.as_secs_f64());
+        if seconds <= longest {
+            return rate.binary("*", Expr::Number(seconds));
+        }
+        let rates = match rate {
+            Expr::Series { .. } => rate.range(&self.window),
+            rate => rate.every(&self.window, fleet::INTERVAL),
+        };
+        call("sum_over_time", [rates]).binary("*", Expr::Number(interval))
+    }
+
+    /// Returns the labels that only tell copies apart.
+    pub(crate) fn replicas(&self) -> &[String] {
+        &self.replicas
+    }
+
+    /// Returns the series with this name.
+    pub(crate) fn series_named(&self, metric: String) -> Expr {
+        Expr::Series { metric, matchers: self.matchers.clone(), window: None }
+    }
+
+    /// Returns what a fleet records of the metric by this operation, or `None` for a scope of instances.
+    pub(crate) fn of_clusters(&self, metric: &str, operation: &str) -> Option<Expr> {
+        let fleet = self.fleet.as_ref()?;
+        Some(self.named(metric, |metric| fleet.name(metric, operation)))
+    }
+
+    /// Returns the series of this metric with another name, and those of its earlier names: before the rules of the
+    /// present name were loaded, those of an earlier one were recorded.
+    fn named(&self, metric: &str, name: impl Fn(&str) -> String) -> Expr {
+        let series =
+            |metric: &str| Expr::Series { metric: name(metric), matchers: self.matchers.clone(), window: None };
+        let earlier = self.renames.earlier(metric).iter();
+        earlier.fold(series(metric), |all, metric| all.binary("or", series(metric)))
     }
 
     /// Returns the number of native histograms within the window.
@@ -234,12 +332,15 @@ impl Scope {
 
     /// Returns the selector of a series for the values of its labels.
     pub(crate) fn selector(&self, measure: &Measure, matchers: &[Matcher]) -> Expr {
+        let recorded = |fleet: &Fleet, sample: &str| fleet.value(sample).unwrap_or_else(|| fleet.rate(sample));
+        let named =
+            |sample: &str| self.fleet.as_ref().map_or_else(|| sample.to_owned(), |fleet| recorded(fleet, sample));
         let form = measure.histogram().map_or(Histograms::Classic, |histogram| self.form(histogram));
         let (metric, name) = match form {
-            Histograms::Classic => (measure.series(), None),
-            Histograms::Native => (measure.metric().to_owned(), None),
+            Histograms::Classic => (named(&measure.series()), None),
+            Histograms::Native => (named(measure.metric()), None),
             Histograms::Both => {
-                let names = format!("{}|{}", measure.series(), measure.metric());
+                let names = format!("{}|{}", named(&measure.series()), named(measure.metric()));
                 (String::new(), Some(matcher("__name__", Compare::Matches, &names)))
             }
         };
@@ -275,6 +376,9 @@ impl Scope {
     ///
     /// `rate` drops the name, so the label is set before, on the values within a subquery.
     pub(crate) fn each_rate(&self, names: &Names) -> Expr {
+        if self.fleet.is_some() {
+            return self.labelled(names);
+        }
         let values = self.labelled(names).every(&self.window, &self.step);
         self.owned(names.shared, self.once(call("rate", [values])))
     }
@@ -353,6 +457,9 @@ impl Scope {
             if !scope.is_native(histogram) {
                 let by: Vec<_> = by.iter().map(AsRef::as_ref).chain(["le"]).collect();
                 return scope.rate(&histogram.classic("bucket"), &by);
+            }
+            if let Some(fleet) = &scope.fleet {
+                return aggregate("sum", by, scope.named(&histogram.name, |name| fleet.rate(name)));
             }
             // Copies are summed too, which changes no quantile: of histograms, Prometheus 2 computes no maximum.
             let rate = call("rate", [scope.series(&histogram.name, Some(&scope.window))]);
@@ -553,6 +660,46 @@ mod tests {
             Scope::dashboard(Some(&owner), &scrape).now("up").to_string(),
             format!("up{target} and on (cluster, job, instance) shop_open{target}")
         );
+    }
+
+    /// Returns the scope of a fleet with a gauge and a counter.
+    fn of_fleet(histograms: Histograms) -> Scope {
+        use metrics_runtime::{Descriptor, Metrics, Registry};
+        let registry = Registry::new();
+        registry.gauge(Descriptor::gauge("open", "Open.")).unwrap();
+        registry.gauge(Descriptor::gauge("wait_seconds", "Wait.").unit("seconds")).unwrap();
+        let metrics = Metrics::builder().namespace("shop").registry(&registry).build().unwrap();
+        let fleet = Fleet::new("region", &crate::model::Model::new(&metrics).metrics);
+        Scope::job("shop", "5m").with_histograms(histograms).recorded(Some(&fleet))
+    }
+
+    #[test]
+    fn a_fleet_is_queried_by_what_its_rules_record() {
+        let scope = of_fleet(Histograms::Classic);
+        let failed = scope.with([matcher("status", Compare::Is, "500")]);
+        let rate = "sum by (route) (region_job:shop_a:rate5m{job=\"shop\", status=\"500\"})";
+        assert_eq!(failed.rate("shop_a_total", &["route"]).to_string(), rate);
+        let open = scope.gauge("max", "shop_open", &["route"]).to_string();
+        assert_eq!(open, "sum by (route) (region_job:shop_open:sum{job=\"shop\"})");
+        let wait = scope.gauge("sum", "shop_wait_seconds", &["route"]).to_string();
+        assert_eq!(wait, "max by (route) (region_job:shop_wait_seconds:max{job=\"shop\"})");
+        let up = scope.selector(&Measure::from("up"), &[]).to_string();
+        assert_eq!(up, "region_job:up:sum");
+        let quantile = scope.quantile(0.95, &Histogram::in_form("w", Histograms::Both), &["route"]).to_string();
+        let buckets = "sum by (route, le) (region_job:w_bucket:rate5m{job=\"shop\"})";
+        assert_eq!(quantile, format!("histogram_quantile(0.95, {buckets}) >= -Inf"));
+    }
+
+    #[test]
+    fn events_of_a_fleet_are_those_of_all_rates_within_the_window() {
+        let increase =
+            |window: &str| of_fleet(Histograms::Classic).over(window).windowed("increase", "a_total").to_string();
+        assert_eq!(increase("3m"), "region_job:a:rate5m{job=\"shop\"} * 180");
+        assert_eq!(increase("1h"), "sum_over_time(region_job:a:rate5m{job=\"shop\"}[1h]) * 60");
+        // A bucket counts in one form.
+        let both = of_fleet(Histograms::Both);
+        let fast = both.windowed("rate", Measure::UpTo(Histogram::in_form("w", Histograms::Both), 0.5)).to_string();
+        assert!(fast.starts_with("sum without (le) (region_job:w_bucket:rate5m{"), "{fast}");
     }
 
     proptest! {

@@ -41,9 +41,32 @@ pub(crate) struct Scrape {
     pub(crate) deployments: Vec<String>,
     /// The stored form of histograms that have native buckets.
     pub(crate) histograms: Option<Histograms>,
+    /// `true` if documents are about a fleet, whose rules record series of clusters.
+    pub(crate) fleet: bool,
+    /// The label of clusters, if it is not the default.
+    pub(crate) cluster: Option<String>,
 }
 
+/// The label of the clusters of a fleet.
+const CLUSTER: &str = "cluster";
+
+/// The label of the agents of a fleet.
+const REPLICA: &str = "replica";
+
 impl Scrape {
+    /// Returns the label of the clusters of a fleet.
+    pub(crate) fn cluster(&self) -> &str {
+        self.cluster.as_deref().unwrap_or(CLUSTER)
+    }
+
+    /// Adds the label of agents, which tells copies apart, if documents are about a fleet and no label was given.
+    pub(crate) fn with_agents(mut self) -> Self {
+        if self.fleet && self.replicas.is_empty() {
+            self.replicas.push(REPLICA.to_owned());
+        }
+        self
+    }
+
     pub(crate) fn histograms(&self) -> Histograms {
         self.histograms.unwrap_or_default()
     }

@@ -4,6 +4,7 @@ use metrics_runtime::description::MetricKind;
 use serde_json::Value;
 
 use crate::contract::{Contract, Entry};
+use crate::fleet::INSTANCES;
 use crate::metric::Role;
 use crate::names::{is_overdue, objective_name, recorded_name};
 use crate::roles::{METHOD_OF_GRPC, ROUTE_LABELS, role};
@@ -207,7 +208,7 @@ pub(crate) struct MetricPattern<'a> {
     name: &'a str,
     /// The middle part of the names of recording rules, `level:metric:operations`.
     recorded: Option<String>,
-    /// `true` for a gauge, of which only minima are recorded. It may have the name of a counter without `_total`.
+    /// `true` for a gauge, of which no rates are recorded. It may have the name of a counter without `_total`.
     is_gauge: bool,
     /// The objectives of this metric.
     objectives: Option<ObjectivePattern>,
@@ -264,11 +265,12 @@ impl<'a> MetricPattern<'a> {
     pub(crate) fn new(contract: &Contract, name: &'a str, service: &str, all: &'a [ObjectivePattern]) -> Self {
         let entry = contract.metrics.get(name);
         let kind = entry.map(|entry| entry.kind);
-        let is_recorded = matches!(kind, Some(MetricKind::Counter | MetricKind::Histogram | MetricKind::Gauge));
+        let is_recorded =
+            matches!(kind, Some(MetricKind::Counter | MetricKind::Histogram | MetricKind::Gauge | MetricKind::Info));
         Self {
             name,
             recorded: is_recorded.then(|| recorded_name(name)),
-            is_gauge: kind == Some(MetricKind::Gauge),
+            is_gauge: matches!(kind, Some(MetricKind::Gauge | MetricKind::Info)),
             objectives: entry.and_then(|entry| ObjectivePattern::new(name, entry, service)),
             all,
         }
@@ -282,8 +284,10 @@ impl<'a> MetricPattern<'a> {
             match levels.as_slice() {
                 ["slo", "bad_events" | "events", _] => self.has_objective_in(text),
                 [_, metric, operation] if is_sample(metric, self.recorded.as_deref()) => {
-                    !self.is_gauge || operation.starts_with("min")
+                    !self.is_gauge || is_of_gauge(operation)
                 }
+                // The value of a counter.
+                [_, metric, "sum"] => *metric == self.name,
                 _ => is_sample(word, Some(self.name)),
             }
         })
@@ -310,6 +314,11 @@ impl<'a> MetricPattern<'a> {
 fn is_sample(word: &str, metric: Option<&str>) -> bool {
     let rest = metric.and_then(|metric| word.strip_prefix(metric));
     rest.is_some_and(|rest| ["", "_bucket", "_sum", "_count"].contains(&rest))
+}
+
+/// Returns `true` for the operations of rules that record a gauge. A counter may have its name with `_total`.
+fn is_of_gauge(operation: &str) -> bool {
+    operation.ends_with(INSTANCES) || ["min", "max", "sum", "restarts"].iter().any(|start| operation.starts_with(start))
 }
 
 #[cfg(test)]
@@ -453,7 +462,10 @@ other: shop_old_total
         for query in ["job:wait_seconds:p95_rate5m", "job:wait_seconds_count:rate5m"] {
             assert_eq!(usages("q", query, "wait_seconds"), line, "{query}");
         }
-        assert_eq!(usages("q", "job:shop_depth:min5m", "shop_depth"), line);
+        for operation in ["min5m", "sum", "max", "min", "instances", "affected_instances", "restarts5m"] {
+            assert_eq!(usages("q", &format!("cluster_job:shop_depth:{operation}"), "shop_depth"), line);
+        }
+        assert_eq!(usages("q", "job:grpc_server_handled_total:sum", "grpc_server_handled_total"), line);
         assert_eq!(usages("q", "job:shop_depth:rate5m", "shop_depth"), [""; 0], "that of a counter `shop_depth_total`");
         let route = "slo:bad_events:ratio_rate1h{slo=\"http_buy_id_latency\"}";
         assert_eq!(usages("q", route, "shop_http_wait"), line);

@@ -59,7 +59,9 @@ pub fn panels(dashboard: &Value, job: &str, instances: &str) -> Vec<(Value, Vec<
         let queries = list(&panel["targets"]).map(|target| {
             let query = string(&target["expr"]).replace("$__rate_interval", "20s").replace("$job", job);
             let query = query.replace("$instance", instances);
-            ["$route", "$grpc_service", "$rpc_method"].iter().fold(query, |query, name| query.replace(name, ".+"))
+            ["$route", "$grpc_service", "$rpc_method", "$cluster"]
+                .iter()
+                .fold(query, |query, name| query.replace(name, ".+"))
         });
         (panel.clone(), queries.collect())
     });

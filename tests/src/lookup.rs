@@ -249,7 +249,9 @@ impl Names {
             }
             ("histogram_quantile", _) => {
                 let query = arguments[1].to_string();
-                if !self.native.iter().any(|name| query.contains(&format!("{name}{{"))) {
+                // By its name, or recorded as `level:name:operation`.
+                let is_native = |name: &String| ["{", ":"].iter().any(|end| query.contains(&format!("{name}{end}")));
+                if !self.native.iter().any(is_native) {
                     has(&all, "le")?;
                 }
                 all.remove("le");

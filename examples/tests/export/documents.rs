@@ -12,16 +12,19 @@ use tests::page::Page;
 use tests::{tools, wait};
 
 use crate::panels::{start, start_gateway, use_dynoai};
-use crate::{DYNOAI, EXAMPLES, Example, GATEWAY, NEURECTOMY};
+use crate::{DYNOAI, EXAMPLES, Example, GATEWAY, NEURECTOMY, WITH_ROUTES};
 
 const COMMITTED: [&str; 5] = ["dashboard", "rules", "kubernetes", "docs", "lock"];
+/// The documents of the services that run as a fleet.
+const OF_FLEETS: [&str; 2] = ["fleet-dashboard", "fleet-rules"];
 
 #[test]
 fn committed_documents_are_up_to_date() {
     let bless = env::var_os("BLESS").is_some();
     let mut stale = Vec::new();
     for example in EXAMPLES {
-        for command in COMMITTED {
+        let of_fleets = OF_FLEETS.iter().filter(|_| WITH_ROUTES.iter().any(|with| with.name == example.name));
+        for command in COMMITTED.iter().chain(of_fleets) {
             let now = example.document(command);
             let path = example.committed(command);
             if bless {

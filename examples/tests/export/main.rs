@@ -46,9 +46,12 @@ impl Example {
         if self.name == GATEWAY.name { instance.metrics_address() } else { instance.address() }
     }
 
-    /// Returns the document that the service writes.
+    /// Returns the document that the service writes. `fleet-rules` and `fleet-dashboard` are those of a fleet.
     fn document(&self, command: &str) -> String {
-        let written = self.metrics(&[command]);
+        let written = match command.strip_prefix("fleet-") {
+            Some(command) => self.metrics(&[command, "--fleet"]),
+            None => self.metrics(&[command]),
+        };
         assert!(written.status.success(), "{command}: {}", written.stderr);
         written.stdout
     }
@@ -65,7 +68,9 @@ impl Example {
         let file = match command {
             "dashboard" => format!("grafana/{name}-dashboard.json"),
             "picture" => format!("grafana/{name}-dashboard.png"),
+            "fleet-dashboard" => format!("grafana/{name}-fleet-dashboard.json"),
             "rules" => format!("prometheus/{name}-rules.yaml"),
+            "fleet-rules" => format!("prometheus/{name}-fleet-rules.yaml"),
             "kubernetes" => format!("kubernetes/{name}.yaml"),
             "docs" => "METRICS.md".to_owned(),
             "lock" => "metrics.lock".to_owned(),

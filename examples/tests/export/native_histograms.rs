@@ -245,3 +245,31 @@ fn alerts_are_rehearsed_unless_they_read_native_histograms_alone() {
     let failures = native.run(|name| name == "healthy");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+/// Two agents have the same histograms, which are not summed.
+#[test]
+fn a_fleet_records_the_native_histograms_of_one_agent() {
+    let Some(prometheus) = tools::prometheus() else { return };
+    let (shop, runtime) = (Shop::new(), Runtime::new().unwrap());
+    let address = shop.serve(&runtime);
+    let rules = rules(&shop.export(Histograms::Native).fleet().rules());
+    let recorded = |name: &str| {
+        let rule = rules.iter().find(|rule| rule.name == format!("cluster_job:shop_{name}:rate5m")).expect("a rule");
+        rule.query.replace("[5m]", "[20s]")
+    };
+    let targets = ["a", "b"].map(|agent| {
+        let given = [("job", "shop"), ("cluster", "eu"), ("replica", agent)];
+        let given = given.map(|(label, value)| json!({ "target_label": label, "replacement": value }));
+        Target::new(agent, address).with(json!({ "relabel_configs": given }))
+    });
+    while_repeated(
+        || shop.work(),
+        || {
+            let server = prometheus.with_native_histograms().scrape(&targets);
+            let one = "avg by (cluster, job) (histogram_count(rate(shop_wait_seconds[20s])))";
+            let ratio = format!("histogram_count({}) / ({one} > 0)", recorded("wait_seconds"));
+            server
+                .wait_until(&ratio, |found| found.len() == 1 && found.values().all(|ratio| (0.6..1.5).contains(ratio)));
+        },
+    );
+}

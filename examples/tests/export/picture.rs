@@ -22,24 +22,31 @@ use crate::{DYNOAI, Example, GATEWAY, NEURECTOMY};
 /// The row below the end of the picture in the README. The whole dashboard is too long for it.
 const README_ENDS_ABOVE: &str = "Failure ratio and its threshold";
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn artefact(example: &Example) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("dashboards").join(format!("{}.png", example.name))
+/// Returns the file of a picture in the target folder.
+pub(crate) fn artefact(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("dashboards").join(format!("{name}.png"))
 }
 
 /// A dashboard with the results of all its queries.
-struct Results {
+pub(crate) struct Results {
     dashboard: Value,
     data: Value,
     range: Range,
 }
 
 impl Results {
-    fn new(server: &Server, example: &Example, instances: &[&Service], range: Range) -> Self {
-        let dashboard = opened(&example.dashboard());
+    pub(crate) fn new(
+        server: &Server,
+        example: &Example,
+        dashboard: &Value,
+        instances: &[&Service],
+        range: Range,
+    ) -> Self {
+        let dashboard = opened(dashboard);
         let answers = panels(&dashboard, example, instances).into_iter().map(|(panel, queries)| {
             let answers = queries.iter().map(|query| server.query_range(query, range)).collect();
             (panel["id"].to_string(), Value::Array(answers))
@@ -53,7 +60,7 @@ impl Results {
     }
 
     /// Draws the whole dashboard, or the part above the panel with this title.
-    fn draw(&self, painter: &Painter, above: Option<&str>, file: &Path) -> Vec<Drawn> {
+    pub(crate) fn draw(&self, painter: &Painter, above: Option<&str>, file: &Path) -> Vec<Drawn> {
         let line = |panel: &Value, key: &str| panel["gridPos"][key].as_u64().unwrap();
         let found = above.map(|title| self.panels().find(|panel| panel["title"] == title).expect("the panel exists"));
         let bottoms = self.panels().map(|panel| line(panel, "y") + line(panel, "h"));
@@ -113,8 +120,8 @@ fn every_panel_is_drawn_with_data() {
 
         let range = Range { from, to: now(), step: if bless { 2 } else { 1 } };
         for (example, instances) in examples {
-            let results = Results::new(&server, example, &instances, range);
-            let drawn = results.draw(&painter, None, &artefact(example));
+            let results = Results::new(&server, example, &example.dashboard(), &instances, range);
+            let drawn = results.draw(&painter, None, &artefact(example.name));
             results.assert_all_is_drawn(&drawn);
             if bless && example.name == NEURECTOMY.name {
                 let _ = results.draw(&painter, Some(README_ENDS_ABOVE), &example.committed("picture"));

@@ -22,7 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{DYNOAI, Example, GATEWAY, NEURECTOMY};
 
-const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/alerts.md");
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
 
 /// Payments.
 #[track(name = "payments", in_flight, objective(success = 99.0, latency("500ms", 99.0)), buckets = [0.1, 0.5, 1.0, 5.0])]
@@ -195,17 +195,16 @@ fn a_wrong_setting_is_an_error_with_its_line() {
 }
 
 /// The first and the last minute in which each alert fired, and the last minute of the scenario.
-struct Fired {
+pub(crate) struct Fired {
     alerts: BTreeMap<String, (u64, u64)>,
     last: u64,
 }
 
-/// Returns the rehearsal without the rules that only dashboards ask for.
-fn without_dashboards(rules: &str, tests: &str) -> Rehearsal {
-    const GROUP: &str = "  - name: shop.recording\n";
-    let (before, rest) = rules.split_once(GROUP).unwrap();
+/// Returns the rehearsal without the group of rules that only dashboards ask for.
+pub(crate) fn without_group(group: &str, rules: &str, tests: &str) -> Rehearsal {
+    let (before, rest) = rules.split_once(&format!("  - name: {group}\n")).unwrap();
     let (_, after) = rest.split_once("\n  - name: ").unwrap();
-    let tests = tests.replacen("  - shop.recording\n", "", 1);
+    let tests = tests.replacen(&format!("  - {group}\n"), "", 1);
     Rehearsal::of(&format!("{before}  - name: {after}"), tests)
 }
 
@@ -249,56 +248,82 @@ fn the_table_in_the_docs_is_the_outcome() {
         return;
     }
     let shop = shop();
-    let rehearsal = without_dashboards(&shop.rules(), &shop.rule_tests("rules.yaml"));
-    let outcomes = on_all_processors(&rehearsal.scenarios(), |(name, test)| {
-        Some(outcome(&rehearsal, name, test).map(|fired| (name.clone(), fired)))
+    let rehearsal = without_group("shop.recording", &shop.rules(), &shop.rule_tests("rules.yaml"));
+    let outcomes = outcomes(&rehearsal, |_| true);
+    assert_in_docs(
+        "alerts.md",
+        &(by_scenario(&outcomes, rehearsal.trouble()) + &by_alert(&outcomes, rehearsal.trouble(), &shop.rules())),
+    );
+}
+
+/// Runs these scenarios on all processors.
+pub(crate) fn outcomes(rehearsal: &Rehearsal, wanted: impl Fn(&str) -> bool) -> Vec<(String, Fired)> {
+    let mut scenarios = rehearsal.scenarios();
+    scenarios.retain(|(name, _)| wanted(name));
+    let outcomes = on_all_processors(&scenarios, |(name, test)| {
+        Some(outcome(rehearsal, name, test).map(|fired| (name.clone(), fired)))
     });
-    let outcomes: Vec<_> = outcomes.into_iter().collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}"));
-    let table = table(&outcomes, rehearsal.trouble(), &shop.rules());
-    let docs = fs::read_to_string(DOCS).unwrap();
+    outcomes.into_iter().collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Compares the table of a page with this one, or rewrites it.
+pub(crate) fn assert_in_docs(page: &str, table: &str) {
+    let file = Path::new(DOCS).join(page);
+    let docs = fs::read_to_string(&file).unwrap();
     let (before, rest) = docs.split_once("<!-- outcome -->\n").unwrap();
     let (_, after) = rest.split_once("<!-- end of outcome -->").unwrap();
     let now = format!("{before}<!-- outcome -->\n{table}<!-- end of outcome -->{after}");
     if env::var_os("BLESS").is_some() {
-        fs::write(Path::new(DOCS), now).unwrap();
+        fs::write(file, now).unwrap();
     } else {
-        assert!(docs == now, "docs/alerts.md is out of date; BLESS=1 rewrites it:\n{table}");
+        assert!(docs == now, "docs/{page} is out of date; BLESS=1 rewrites it:\n{table}");
     }
 }
 
-/// Writes the alerts of each scenario, and the times of each alert.
-fn table(outcomes: &[(String, Fired)], (start, end): (u64, u64), rules: &str) -> String {
-    let short = |alert: &str| alert.trim_start_matches("Shop").to_owned();
+/// Returns the name of an alert without that of the service.
+fn short(alert: &str) -> &str {
+    alert.trim_start_matches("Shop")
+}
+
+impl Fired {
+    /// Returns the minutes from the start of the trouble to the alert, and from its end to the end of the alert.
+    fn times(&self, alert: &str, (start, end): (u64, u64)) -> Option<String> {
+        let (from, until) = self.alerts.get(alert)?;
+        let ends = if *until == self.last {
+            "later".to_owned()
+        } else {
+            ((until + 1).cast_signed() - end.cast_signed()).to_string()
+        };
+        Some(format!("{} / {ends}", from - start))
+    }
+}
+
+/// Writes the alerts of each scenario.
+pub(crate) fn by_scenario(outcomes: &[(String, Fired)], trouble: (u64, u64)) -> String {
     let mut out = format!(
         "The trouble lasts {} minutes. `5 / 3` is the number of minutes from its start to the alert, and from its end to\n\
          the end of the alert. `0 / -20` is over before the trouble ends; `0 / later` lasts longer than the scenario.\n\n\
          | scenario | alerts |\n|---|---|\n",
-        end - start
+        trouble.1 - trouble.0
     );
-    let mut incidents: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (scenario, Fired { alerts, last }) in outcomes {
-        let mut cells = Vec::new();
-        for (alert, (from, until)) in alerts {
-            let ends = if until == last {
-                "later".to_owned()
-            } else {
-                ((until + 1).cast_signed() - end.cast_signed()).to_string()
-            };
-            let times = format!("{} / {ends}", from - start);
-            cells.push(format!("{} {times}", short(alert)));
-            incidents.entry(short(alert)).or_default().push(format!("{scenario} {times}"));
-        }
+    for (scenario, fired) in outcomes {
+        let times = |alert: &String| format!("{} {}", short(alert), fired.times(alert, trouble).unwrap());
+        let cells: Vec<_> = fired.alerts.keys().map(times).collect();
         let cells = if cells.is_empty() { "none".to_owned() } else { cells.join(", ") };
         writeln!(out, "| {scenario} | {cells} |").unwrap();
     }
-    out.push_str("\n| alert | severity | fires in |\n|---|---|---|\n");
-    let alerts = rules.split("- alert: ").skip(1).map(|alert| {
-        let severity = alert.split("severity: ").nth(1).unwrap().lines().next().unwrap();
-        (short(alert.lines().next().unwrap()), severity)
-    });
-    for (alert, severity) in alerts {
-        let fires = incidents.get(&alert).map(|of| of.join(", ")).unwrap_or_default();
-        writeln!(out, "| {alert} | {severity} | {fires} |").unwrap();
+    out
+}
+
+/// Writes the times of each alert.
+fn by_alert(outcomes: &[(String, Fired)], trouble: (u64, u64), rules: &str) -> String {
+    let mut out = "\n| alert | severity | fires in |\n|---|---|---|\n".to_owned();
+    for alert in rules.split("- alert: ").skip(1) {
+        let (severity, alert) =
+            (alert.split("severity: ").nth(1).unwrap().lines().next().unwrap(), alert.lines().next().unwrap());
+        let times = |(scenario, fired): &(String, Fired)| Some(format!("{scenario} {}", fired.times(alert, trouble)?));
+        let fires: Vec<_> = outcomes.iter().filter_map(times).collect();
+        writeln!(out, "| {} | {severity} | {} |", short(alert), fires.join(", ")).unwrap();
     }
     out
 }

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use metrics_runtime::description::MetricKind;
 
 use crate::document::{Node, list, map};
+use crate::fleet::{self as recorded, Fleet};
 use crate::hash::hash;
 use crate::histograms::{Histograms, Measure};
-use crate::metric::Role;
+use crate::metric::{Metric, Role};
 use crate::model::Model;
 use crate::promql::{Compare, Expr, aggregate, matcher};
 use crate::roles::Http;
@@ -35,6 +36,8 @@ const MAX_OPEN: usize = 40;
 /// The program and the targets that a dashboard shows.
 struct View<'a> {
     model: &'a Model,
+    /// The job, or the name of the service.
+    service: &'a str,
     scope: Scope,
 }
 
@@ -43,11 +46,27 @@ impl View<'_> {
     fn base<'m>(&self, name: &'m str) -> &'m str {
         name.strip_prefix(&self.model.prefix).unwrap_or(name)
     }
+
+    /// Returns `true` if queries are over the recorded series of a fleet.
+    const fn is_fleet(&self) -> bool {
+        self.scope.of_fleet().is_some()
+    }
+
+    /// Returns the label of what is shown side by side: instances, or the clusters of a fleet.
+    fn unit(&self) -> &str {
+        self.scope.of_fleet().map_or("instance", |fleet| &fleet.cluster)
+    }
+
+    /// Returns the labels of the series that are queried of a metric.
+    fn labels<'m>(&self, metric: &'m Metric) -> Vec<&'m str> {
+        if self.is_fleet() { recorded::labels(metric) } else { metric.label_names() }
+    }
 }
 
 /// Returns all rows that have a panel. As soon as one does not fit, it and all later ones are closed.
 fn rows(view: &View<'_>) -> Vec<Row> {
     let mut rows = vec![rows::overview(view)];
+    rows.extend(view.scope.of_fleet().map(|fleet| rows::fleet(view, fleet)));
     rows.extend(Role::ALL.into_iter().flat_map(|(role, title)| rows::of(view, role, title)));
     rows.retain(|row| !row.panels.is_empty());
     // Rows for a closer look are below all others.
@@ -60,26 +79,52 @@ fn rows(view: &View<'_>) -> Vec<Row> {
     rows
 }
 
-/// Returns the dashboard of a job, or of all jobs of the service.
-pub(crate) fn node(model: &Model, job: Option<&str>, scrape: &Scrape) -> Node {
-    let view = View { model, scope: Scope::dashboard(model.owner.as_ref(), scrape).renamed(&model.renames) };
-    let rows = rows(&view);
+/// Returns the dashboard of a job, or of all jobs of the service: of instances, or of a fleet.
+pub(crate) fn node(model: &Model, job: Option<&str>, scrape: &Scrape, fleet: Option<&Fleet>) -> Node {
+    let scope = match fleet {
+        Some(fleet) => Scope::fleet(fleet, scrape),
+        None => Scope::dashboard(model.owner.as_ref(), scrape),
+    };
     let service = job.unwrap_or(&model.service);
-    map([
-        ("uid", uid(service).into()),
-        ("title", format!("{service} metrics").into()),
-        ("description", "Written by the command `metrics dashboard` from what the binary declares.".into()),
+    let view = View { model, service, scope: scope.renamed(&model.renames) };
+    let rows = rows(&view);
+    let (kind, command, step) = match fleet {
+        Some(_) => ("fleet", "metrics dashboard --fleet", recorded::INTERVAL.to_owned()),
+        None => ("metrics", "metrics dashboard", scrape.interval()),
+    };
+    let annotations: Vec<_> = fleet.is_none().then(|| restarts(&view, scrape)).into_iter().collect();
+    let node = map([
+        ("uid", uid(service, kind).into()),
+        ("title", format!("{service} {kind}").into()),
+        ("description", format!("Written by the command `{command}` from what the binary declares.").into()),
         ("tags", list(["metrics-runtime", model.service.as_str()])),
         ("schemaVersion", SCHEMA.into()),
         ("version", 1.into()),
         ("editable", false.into()),
         ("graphTooltip", 1.into()),
         ("timezone", "browser".into()),
-        ("refresh", "30s".into()),
+        ("refresh", if fleet.is_some() { recorded::INTERVAL } else { "30s" }.into()),
         ("time", map([("from", "now-1h".into()), ("to", "now".into())])),
-        ("annotations", map([("list", list([restarts(&view, scrape)]))])),
+        ("annotations", map([("list", list(annotations))])),
         ("templating", map([("list", variables(&view, job, scrape, &rows))])),
-        ("panels", panels(&rows, &scrape.interval())),
+        ("panels", panels(&rows, &step)),
+    ]);
+    if fleet.is_some() { node.with("links", list([link(service)])) } else { node }
+}
+
+/// Returns a link to the dashboard of instances, with the same clusters, jobs and times.
+fn link(service: &str) -> Node {
+    map([
+        ("type", "link".into()),
+        ("title", "By instance".into()),
+        ("tooltip", "The dashboard of `metrics dashboard`, for the same clusters and jobs".into()),
+        ("icon", "dashboard".into()),
+        ("url", format!("/d/{}", uid(service, "metrics")).into()),
+        ("includeVars", true.into()),
+        ("keepTime", true.into()),
+        ("targetBlank", false.into()),
+        ("asDropdown", false.into()),
+        ("tags", Node::List(Vec::new())),
     ])
 }
 
@@ -131,14 +176,14 @@ fn id(taken: &mut BTreeSet<i64>, identity: &str) -> i64 {
 
 /// Returns an identifier that no other job has: a job with other characters than those of identifiers, or one that is too
 /// long, gets a hash.
-fn uid(job: &str) -> String {
+fn uid(job: &str, kind: &str) -> String {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let plain: String = job.chars().map(|c| if is_allowed(c) { c } else { '-' }).collect();
-    let uid = format!("{plain}-metrics");
+    let uid = format!("{plain}-{kind}");
     if plain == job && uid.len() <= MAX_UID_LEN {
         return uid;
     }
-    let hash = format!("{:016x}", hash(job));
+    let hash = format!("{:016x}", hash(&if kind == "metrics" { job.to_owned() } else { format!("{kind} {job}") }));
     // Only ASCII is left, so every byte is a character boundary.
     format!("{}-{hash}", plain.get(..plain.len().min(MAX_UID_LEN - hash.len() - 1)).unwrap_or_default())
 }
@@ -190,21 +235,34 @@ fn variables(view: &View<'_>, job: Option<&str>, scrape: &Scrape, rows: &[Row]) 
     let root = root.unwrap_or_else(|| Measure::from(known.unwrap_or("up")));
     let mut variables = vec![source];
     let mut matchers = Vec::new();
-    for label in chosen(scrape) {
+    let chosen: Vec<_> = match view.scope.of_fleet() {
+        Some(fleet) => vec![fleet.cluster.as_str(), "job"],
+        None => chosen(scrape).collect(),
+    };
+    for label in chosen {
         let series = view.scope.selector(&root, &matchers);
         let selected = job.filter(|_| label == "job");
-        variables.push(variable(label, &title(label), &format!("label_values({series}, {label})"), selected));
+        let query = format!("label_values({series}, {label})");
+        // What several services have is recorded for each of them: all jobs are those of this one.
+        let all = (label != "job" || !view.is_fleet()).then(|| all_values(label));
+        variables.push(variable(label, &title(label), &query, selected, all));
         matchers.push(matcher(label, Compare::Matches, &format!("${label}")));
     }
     if let Some(http) = &model.http {
         let requests = view.scope.selector(&http.requests, &matchers);
-        variables.push(variable("route", "Route", &format!("label_values({requests}, {})", http.route), None));
+        variables.push(variable(
+            "route",
+            "Route",
+            &format!("label_values({requests}, {})", http.route),
+            None,
+            Some(ANY),
+        ));
     }
     if let Some(grpc) = model.grpc_server() {
         let calls = view.scope.selector(&grpc.calls, &matchers);
         let label = grpc.by[0];
         let title = if label == "rpc_method" { "gRPC method" } else { "gRPC service" };
-        variables.push(variable(label, title, &format!("label_values({calls}, {label})"), None));
+        variables.push(variable(label, title, &format!("label_values({calls}, {label})"), None, Some(ANY)));
     }
     let histograms = model.metrics.iter().filter(|metric| metric.kind == MetricKind::Histogram);
     if histograms.into_iter().any(|metric| view.scope.form(&metric.histogram()) == Histograms::Both) {
@@ -220,13 +278,20 @@ fn title(name: &str) -> String {
     chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect::<String>().replace('_', " ")
 }
 
+/// A regular expression for all values that are not empty.
+const ANY: &str = ".+";
+
+/// Returns a regular expression for all values of a label of targets. Series without a label of deployments are among all.
+fn all_values(label: &str) -> &'static str {
+    if ["job", "instance"].contains(&label) { ANY } else { ".*" }
+}
+
 /// Returns a variable with the result of a query, for one, several or all values. Grafana runs the query again when the
 /// time range changes.
-fn variable(name: &str, label: &str, query: &str, selected: Option<&str>) -> Node {
+fn variable(name: &str, label: &str, query: &str, selected: Option<&str>, all: Option<&str>) -> Node {
     let (text, value) = selected.map_or(("All", "$__all"), |selected| (selected, selected));
     let current = map([("selected", true.into()), ("text", list([text])), ("value", list([value]))]);
-    let optional = !["job", "instance", "route", "grpc_service", "rpc_method"].contains(&name);
-    map([
+    let node = map([
         ("type", "query".into()),
         ("name", name.into()),
         ("label", label.into()),
@@ -237,12 +302,9 @@ fn variable(name: &str, label: &str, query: &str, selected: Option<&str>) -> Nod
         ("hide", 0.into()),
         ("includeAll", true.into()),
         ("multi", true.into()),
-        // Series without a label of deployments are among all.
-        ("allValue", if optional { ".*" } else { ".+" }.into()),
-        ("current", current),
-        ("options", Node::List(Vec::new())),
-        ("regex", "".into()),
-    ])
+    ]);
+    let node = if let Some(all) = all { node.with("allValue", all) } else { node };
+    node.with("current", current).with("options", Node::List(Vec::new())).with("regex", "")
 }
 
 /// Returns an option of a variable.
@@ -294,6 +356,8 @@ mod tests {
 
     #[test]
     fn every_job_has_a_uid_of_its_own() {
+        assert_eq!(uid("my_shop", "fleet"), "my_shop-fleet");
+        let uid = |job: &str| uid(job, "metrics");
         assert_eq!((uid("my_shop").as_str(), uid("a-b").as_str()), ("my_shop-metrics", "a-b-metrics"));
         let others: BTreeSet<_> = ["a:b", "a/b", "Käse", "a b", ""].map(uid).into_iter().collect();
         assert!(others.len() == 5 && others.iter().all(|uid| uid.len() <= MAX_UID_LEN && uid.is_ascii()), "{others:?}");

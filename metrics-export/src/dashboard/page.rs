@@ -11,7 +11,7 @@ use crate::scope::Scope;
 
 /// Returns all rows that have a panel, and the values of the variables of their queries.
 pub(crate) fn rows(model: &Model) -> [Node; 2] {
-    let view = View { model, scope: Scope::process() };
+    let view = View { model, service: &model.service, scope: Scope::process() };
     let mut rows = vec![overview(&view)];
     rows.extend(Role::ALL.into_iter().flat_map(|(role, title)| of_process(&view, role, title)));
     for row in &mut rows {

@@ -3,6 +3,7 @@
 
 use crate::document::{Node, list, map};
 use crate::metric::Metric;
+use crate::names::BREAKER_STATES;
 use crate::promql::{Expr, largest};
 
 /// The number of series in a panel of a metric whose label values are only known at run time.
@@ -20,9 +21,11 @@ pub(super) enum Draw {
     Table,
 }
 
-/// The names and colors of the values of `circuit_breaker_state`, in the order of its help text.
-pub(super) const STATES: [(&str, &str); 5] =
-    [("closed", "green"), ("open", "red"), ("half-open", "yellow"), ("disabled", "blue"), ("forced open", "purple")];
+/// The names and colors of the values of `circuit_breaker_state`.
+pub(super) const STATES: [(&str, &str); 5] = {
+    let [closed, open, half_open, disabled, forced_open] = BREAKER_STATES;
+    [(closed, "green"), (open, "red"), (half_open, "yellow"), (disabled, "blue"), (forced_open, "purple")]
+};
 
 /// One query.
 #[derive(Clone, Debug)]
@@ -67,6 +70,8 @@ pub(super) struct Panel {
     pub(super) repeat: Option<String>,
     /// The function of the panel, on the page of a process.
     pub(super) subject: Option<String>,
+    /// The address of the dashboard that each instance in a table leads to.
+    pub(super) details: Option<String>,
 }
 
 impl Panel {
@@ -93,6 +98,7 @@ impl Panel {
             columns: Vec::new(),
             repeat: None,
             subject: None,
+            details: None,
         }
     }
 
@@ -175,6 +181,11 @@ impl Panel {
         Self { subject: Some(name.to_owned()), ..self }
     }
 
+    /// Links the instances of a table to another dashboard.
+    pub(super) fn details(self, url: String) -> Self {
+        Self { details: Some(url), ..self }
+    }
+
     pub(super) fn signed(self) -> Self {
         Self { signed: true, ..self }
     }
@@ -223,7 +234,11 @@ impl Panel {
             let color = map([("mode", "fixed".into()), ("fixedColor", (*color).into())]);
             overridden(name, vec![property("color", color)])
         });
-        list(colors.chain(self.columns.iter().map(column)))
+        let details = self.details.iter().map(|url| {
+            let link = map([("title", "This instance".into()), ("url", url.as_str().into())]);
+            overridden("instance", vec![property("links", list([link]))])
+        });
+        list(colors.chain(self.columns.iter().map(column)).chain(details))
     }
 
     fn transformations(&self) -> Vec<Node> {

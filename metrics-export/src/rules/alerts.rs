@@ -6,10 +6,12 @@ use std::time::Duration;
 use metrics_runtime::description::MetricKind;
 
 use super::events::Events;
+use super::recording::recorded;
 use super::scenario::Scenario;
 use super::settings::{AlertSettings, Tuning};
 use super::{Alert, Rule, Target, Text, camel, percent, template_text};
 use crate::document::number;
+use crate::fleet::INSTANCES;
 use crate::histograms::Measure;
 use crate::model::Model;
 use crate::names::{CANARY_DELAY, WORKER_STUCK};
@@ -22,14 +24,26 @@ pub(super) struct Alerts<'a> {
     pub(super) target: Target<'a>,
     settings: &'a AlertSettings,
     rules: Vec<Rule>,
+    /// The rules that record numbers of instances of a fleet.
+    of_instances: Vec<Rule>,
     /// The names of the series that are recorded.
     recorded: HashSet<String>,
 }
 
-/// Returns all alerts, each after the series that it uses.
-pub(super) fn rules(model: &Model, target: Target<'_>, settings: &AlertSettings) -> Vec<Rule> {
-    let mut alerts = Alerts { model, target, settings, rules: Vec::new(), recorded: HashSet::new() };
-    alerts.targets();
+/// The window of recorded rates.
+const RATES: Duration = Duration::from_secs(5 * 60);
+
+/// The share of the instances of a cluster above which an alert on each of them fires.
+const MANY: f64 = 0.01;
+
+/// Returns the rules that record numbers of instances of a fleet, and all alerts, each after the series that it uses.
+pub(super) fn rules(model: &Model, target: Target<'_>, settings: &AlertSettings) -> (Vec<Rule>, Vec<Rule>) {
+    let (rules, of_instances) = (Vec::new(), Vec::new());
+    let mut alerts = Alerts { model, target, settings, rules, of_instances, recorded: HashSet::new() };
+    match target.fleet {
+        Some(fleet) => alerts.clusters(fleet),
+        None => alerts.targets(),
+    }
     alerts.http();
     alerts.grpc();
     alerts.functions();
@@ -38,22 +52,53 @@ pub(super) fn rules(model: &Model, target: Target<'_>, settings: &AlertSettings)
     alerts.toolkit();
     alerts.process();
     alerts.runtimes();
-    alerts.rules
+    (alerts.of_instances, alerts.rules)
 }
 
 impl Alerts<'_> {
     /// Returns the numbers of an alert, or `None` if it is left out.
     pub(super) fn tuned(&self, name: &str, defaults: Tuning) -> Option<Tuning> {
+        let defaults = if self.target.fleet.is_some() { defaults.within_at_least(RATES) } else { defaults };
         self.settings.resolve(&camel(&self.model.service), name, defaults)
     }
 
     /// Adds an alert, and the scenarios in which it fires.
     pub(super) fn alert(&mut self, name: &str, tuning: Tuning, expr: Expr, text: Text, fires: &[Scenario]) {
         let name = format!("{}{name}", camel(&self.model.service));
-        let ends = tuning.window.unwrap_or_default();
+        let least = if self.target.fleet.is_some() { RATES } else { Duration::ZERO };
+        let ends = tuning.window.map_or(Duration::ZERO, |window| window.max(least));
         let (fires, may_fire, delay) = (fires.to_vec(), Vec::new(), Duration::ZERO);
         let alert = Alert { tuning, text, fires, may_fire, delay, ends, is_native: false };
         self.rules.push(Rule { name, expr, labels: Vec::new(), alert: Some(alert) });
+    }
+
+    /// Adds an alert on each instance, or, of a fleet, on the number of those with this condition, in groups by labels of
+    /// the metric.
+    pub(super) fn alert_of_instances(
+        &mut self,
+        (name, tuning): (&str, Tuning),
+        (metric, by): (&str, &[&str]),
+        condition: Expr,
+        text: Text,
+        fires: &[Scenario],
+    ) {
+        let Some(fleet) = self.target.fleet else { return self.alert(name, tuning, condition, text, fires) };
+        let by = self.target.by(by.iter().copied());
+        let recorded = recorded(metric, &by, "affected_instances");
+        let affected = self.record_of_instances(recorded, aggregate("count", &by, condition));
+        let all = self.target.series(&fleet.name("up", INSTANCES), []);
+        let share = Expr::Number(MANY).binary("*", all);
+        let expr = affected.modified(">", &format!("on ({}) group_left ()", self.target.by([]).join(", ")), share);
+        self.alert(name, tuning, expr, text.of_instances(&fleet.cluster, MANY), fires);
+    }
+
+    /// Records a number of instances. Returns the recorded series.
+    pub(super) fn record_of_instances(&mut self, name: String, expr: Expr) -> Expr {
+        let series = self.target.series(&name, []);
+        if self.recorded.insert(name.clone()) {
+            self.of_instances.push(Rule::record(name, expr));
+        }
+        series
     }
 
     /// Returns the alert that was added last.
@@ -78,7 +123,7 @@ impl Alerts<'_> {
 
     /// Records an expression for the alerts after it. Returns the recorded series.
     pub(super) fn record(&mut self, name: String, expr: Expr) -> Expr {
-        let series = self.target.recorded(&name, []);
+        let series = self.target.series(&name, []);
         if self.recorded.insert(name.clone()) {
             self.rules.push(Rule::record(name, expr));
         }
@@ -165,7 +210,7 @@ impl Alerts<'_> {
         let found = self.model.find("metrics_runtime_label_overflow_total");
         let tuned = self.tuned("LabelOverflow", Tuning::new("ticket", 0).above(0.0).within(15));
         if let (Some(metric), Some(tuning)) = (found, tuned) {
-            let by = target.by(["metric"]);
+            let by = target.by(target.fleet.map(|_| "instance").into_iter().chain(["metric"]));
             let text = Text::new(
                 "{{ $labels.metric }} has more label values than it may",
                 format!("Within the last {} values were counted in the series `_overflow`.", tuning.spoken_window()),
@@ -173,14 +218,15 @@ impl Alerts<'_> {
                  bound it, or set a larger `limit`. The panels are in the row `The metrics themselves`.",
                 None,
             );
-            let expr = Events::of(&metric.name, []).within(target, &tuning.window(), &by);
-            let expr = expr.compared(">", tuning.limit());
-            self.alert("LabelOverflow", tuning, expr, text, &[Scenario::LabelOverflow]);
+            let expr = Events::of(&metric.name, []).within(target.of_instances(), &tuning.window(), &by);
+            let (expr, of) = (expr.compared(">", tuning.limit()), (metric.name.as_str(), &["metric"][..]));
+            self.alert_of_instances(("LabelOverflow", tuning), of, expr, text, &[Scenario::LabelOverflow]);
         }
         let found = self.model.find("metrics_runtime_scrape_errors_total");
         let tuned = self.tuned("ScrapeErrors", Tuning::new("ticket", 0).above(0.0).within(15));
         if let (Some(metric), Some(tuning)) = (found, tuned) {
-            let by = target.by(["instance"].into_iter().chain(metric.first_of(&["cause"])));
+            let cause: Vec<_> = metric.first_of(&["cause"]).into_iter().collect();
+            let by = target.by(["instance"].into_iter().chain(cause.iter().copied()));
             let text = Text::new(
                 "a page of {{ $labels.instance }} lacked metrics",
                 format!(
@@ -191,9 +237,10 @@ impl Alerts<'_> {
                  The panels are in the row `The metrics themselves`.",
                 None,
             );
-            let expr = Events::of(&metric.name, []).within(target, &tuning.window(), &by);
+            let expr = Events::of(&metric.name, []).within(target.of_instances(), &tuning.window(), &by);
             let expr = expr.compared(">", tuning.limit());
-            self.alert("ScrapeErrors", tuning, expr, text, &[Scenario::ScrapeErrors]);
+            let of = (metric.name.as_str(), cause.as_slice());
+            self.alert_of_instances(("ScrapeErrors", tuning), of, expr, text, &[Scenario::ScrapeErrors]);
         }
     }
 
@@ -204,7 +251,7 @@ impl Alerts<'_> {
         };
         let (open, most, start) =
             (gauge("process_open_fds"), gauge("process_max_fds"), gauge("process_start_time_seconds"));
-        let target = self.target;
+        let target = self.target.of_instances();
         let tuned = self.tuned("FileDescriptors", Tuning::new("ticket", 10).above(0.8).below(1.0));
         if let (Some(open), Some(most), Some(tuning)) = (open, most, tuned) {
             let share = target.now(&open).binary("/", target.now(&most).compared(">", 0.0));
@@ -219,7 +266,8 @@ impl Alerts<'_> {
                 None,
             );
             let expr = share.compared(">", tuning.limit());
-            self.alert("FileDescriptors", tuning, expr, text, &[Scenario::FileDescriptors]);
+            let fires = [Scenario::FileDescriptors];
+            self.alert_of_instances(("FileDescriptors", tuning), (&open, &[]), expr, text, &fires);
         }
         let tuned = self.tuned("Restarts", Tuning::new("ticket", 0).above(2.0).within(15));
         if let (Some(start), Some(tuning)) = (start, tuned) {
@@ -235,13 +283,13 @@ impl Alerts<'_> {
             );
             // Each restart has a later start.
             let expr = target.over(&tuning.window()).grown(&start).compared(">", tuning.limit());
-            self.alert("Restarts", tuning, expr, text, &[Scenario::CrashLoop]);
+            self.alert_of_instances(("Restarts", tuning), (&start, &[]), expr, text, &[Scenario::CrashLoop]);
         }
     }
 
     /// Alerts on tokio runtimes. They are tickets: what a blocked runtime does to the service is in its calls and requests.
     fn runtimes(&mut self) {
-        let target = self.target;
+        let target = self.target.of_instances();
         let by = target.by(["instance", "runtime"]);
         let functions = "The panels `Runtime blocked` and, for functions with `polls`, `Slow polls by function` are in the row \
                          `Process and runtime`.";
@@ -263,7 +311,8 @@ impl Alerts<'_> {
                 ),
                 None,
             );
-            self.alert("RuntimeBlocked", tuning, expr, text, &[Scenario::RuntimeBlocked]);
+            let (of, fires) = ((delay.name.as_str(), &["runtime"][..]), [Scenario::RuntimeBlocked]);
+            self.alert_of_instances(("RuntimeBlocked", tuning), of, expr, text, &fires);
             self.delayed();
             let is_native = target.over("").is_native(&delay.histogram());
             if let Some(alert) = self.last() {
@@ -283,7 +332,8 @@ impl Alerts<'_> {
                 ),
                 None,
             );
-            self.alert("WorkerStuck", tuning, expr, text, &[Scenario::RuntimeBlocked]);
+            let (of, fires) = ((stuck.name.as_str(), &["runtime"][..]), [Scenario::RuntimeBlocked]);
+            self.alert_of_instances(("WorkerStuck", tuning), of, expr, text, &fires);
         }
     }
 }

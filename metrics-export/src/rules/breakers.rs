@@ -1,14 +1,18 @@
 //! Alerts on circuit breakers.
 
-use super::MIN_FAILURES;
-use super::Text;
 use super::alerts::Alerts;
 use super::events::Events;
 use super::scenario::Scenario;
 use super::settings::Tuning;
+use super::{MIN_FAILURES, Text, label_list, percent};
 use crate::document::number;
-use crate::promql::{Compare, call, matcher};
+use crate::fleet::INSTANCES;
+use crate::names::BREAKER_STATE;
+use crate::promql::{Compare, Expr, aggregate, call, matcher};
 use crate::time::spoken;
+
+/// The share of instances with an open breaker above which an alert fires.
+const MANY_OPEN: f64 = 0.1;
 
 impl Alerts<'_> {
     pub(super) fn breakers(&mut self) {
@@ -16,7 +20,9 @@ impl Alerts<'_> {
         let calls = self.model.find("circuit_breaker_calls_total").filter(|metric| metric.has("result"));
         let rejected = calls.map(|calls| Events::of(&calls.name, [matcher("result", Compare::Is, "rejected")]));
         let tuned = self.tuned("BreakerRejecting", Tuning::new("page", 5).above(MIN_FAILURES).within(3));
-        if let (Some(rejected), Some(tuning)) = (&rejected, tuned) {
+        if self.target.fleet.is_some() {
+            self.breakers_open();
+        } else if let (Some(rejected), Some(tuning)) = (&rejected, tuned) {
             let window = tuning.window();
             let text = Text::new(
                 "the circuit breaker of {{ $labels.service }} rejects calls",
@@ -39,6 +45,34 @@ impl Alerts<'_> {
         }
     }
 
+    /// Alerts on the share of the instances of a fleet whose breaker is open.
+    fn breakers_open(&mut self) {
+        let found = self.model.find(BREAKER_STATE).filter(|state| state.has("service"));
+        let (Some(fleet), Some(state)) = (self.target.fleet, found) else { return };
+        let Some(tuning) = self.tuned("BreakersOpen", Tuning::new("page", 5).above(MANY_OPEN).below(1.0)) else {
+            return;
+        };
+        let by = self.target.by(["service"]);
+        let instances = self.target.series(&fleet.name(&state.name, INSTANCES), []);
+        let open = matcher("state", Compare::Matches, "open|forced open");
+        let open = self.target.series(&fleet.name(&state.name, INSTANCES), [open]);
+        let share = Expr::Number(tuning.limit()).binary("*", aggregate("sum", &by, instances));
+        let text = Text::new(
+            format!("the circuit breaker of {{{{ $labels.service }}}} is open{}", label_list(&by)),
+            format!(
+                "On {{{{ $value }}}} instances, more than {}, calls to {{{{ $labels.service }}}} have been answered without \
+                 it for {}.",
+                percent(tuning.limit()),
+                spoken(tuning.holds)
+            ),
+            "The service behind the breaker has failed so often that it is not called. Look at that service first, then at \
+             `Instances by state`, `Rejections` and `Failures` in the row `Circuit breakers`.",
+            Some(state),
+        );
+        let expr = aggregate("sum", &by, open).binary(">", share);
+        self.alert("BreakersOpen", tuning, expr, text, &[Scenario::BreakerOpen]);
+    }
+
     /// Only openings from closed count: in one outage, every failed probe opens the breaker again.
     fn flapping(&mut self) {
         let transitions = self
@@ -50,7 +84,8 @@ impl Alerts<'_> {
         let Some(tuning) = self.tuned("BreakerFlapping", defaults) else { return };
         let opening = [("from", "closed"), ("to", "open")].map(|(label, state)| matcher(label, Compare::Is, state));
         let by = self.target.by(["instance", "service"]);
-        let opened = Events::of(&transitions.name, opening).within(self.target, &tuning.window(), &by);
+        let target = self.target.of_instances();
+        let opened = Events::of(&transitions.name, opening).within(target, &tuning.window(), &by);
         let text = Text::new(
             "the circuit breaker of {{ $labels.service }} opens again and again",
             format!(
@@ -66,14 +101,15 @@ impl Alerts<'_> {
         );
         // `increase` extrapolates to its whole window, by less than a sixth.
         let expr = opened.compared(">", tuning.limit() + 0.5);
-        self.alert("BreakerFlapping", tuning, expr, text, &[Scenario::BreakerFlap]);
+        let of = (transitions.name.as_str(), &["service"][..]);
+        self.alert_of_instances(("BreakerFlapping", tuning), of, expr, text, &[Scenario::BreakerFlap]);
         self.delayed();
     }
 
     /// An idle breaker is half-open after its time in the open state, so the alert requires calls. A breaker that opens
     /// between scrapes may be half-open at every scrape, so the last transition must be some time ago.
     fn stuck_half_open(&mut self, rejected: &Events) {
-        let target = self.target;
+        let target = self.target.of_instances();
         let gauge = |base| self.model.find(base).map(|metric| target.now(&metric.name));
         let (state, probes, last) = (
             gauge("circuit_breaker_state"),
@@ -102,7 +138,8 @@ impl Alerts<'_> {
             self.model.find("circuit_breaker_state"),
         );
         let expr = half_open.modified("and", &on, called).modified("unless", &on, recent);
-        self.alert("BreakerStuckHalfOpen", tuning, expr, text, &[Scenario::BreakerStuck]);
+        let fires = [Scenario::BreakerStuck];
+        self.alert_of_instances(("BreakerStuckHalfOpen", tuning), (BREAKER_STATE, &["service"]), expr, text, &fires);
         self.delayed();
     }
 }

@@ -17,6 +17,7 @@ use super::scenario::Scenario;
 use super::settings::{AlertSettings, Tuning};
 use super::{Alert, MIN_FAILURES, Rule, Target, Text, camel, rejection_note, template_text};
 use crate::document::number;
+use crate::fleet::SECONDS;
 use crate::hash::hash;
 use crate::histograms::Measure;
 use crate::metric::Metric;
@@ -103,7 +104,7 @@ impl Slo {
         let by = target.by([]);
         let all = self.recorded(target, &increase(EVENTS, window));
         let sum = |name| {
-            let series = target.recorded(&increase(name, "5m"), [self.matcher()]);
+            let series = target.series(&increase(name, "5m"), [self.matcher()]);
             aggregate("max", &by, call("sum_over_time", [series.every(window, "5m")]))
         };
         let bad = || match &self.bad {
@@ -127,7 +128,7 @@ impl Slo {
 
     /// Returns a recorded series of this objective, in the groups of the target.
     fn recorded(&self, target: Target<'_>, name: &str) -> Expr {
-        aggregate("max", &target.by([]), target.recorded(name, [self.matcher()]))
+        aggregate("max", &target.by([]), target.series(name, [self.matcher()]))
     }
 }
 
@@ -419,6 +420,13 @@ fn alert(
     let [window, ends] = [long, short].map(|window| parse_span(window).unwrap_or_default());
     let delay = (1800.0 * share / (1.0 - share).max(0.01)).min(window.as_secs_f64() * share);
     let delay = Duration::from_secs_f64(delay);
+    let (mut fires, mut may_fire) = (slo.burns.clone(), vec![Scenario::ShortErrors]);
+    let mut over = ends;
+    if target.fleet.is_some() {
+        // Recorded rates look back themselves, and do not see the first event of a series.
+        over += Duration::from_secs_f64(SECONDS[0]);
+        may_fire.extend(fires.extract_if(.., |scenario| *scenario == Scenario::FirstErrorSpike));
+    }
     Some(Rule {
         name: format!("{service}{name}"),
         expr: burns(long).binary("and", burns(short)).binary("and", enough),
@@ -426,10 +434,10 @@ fn alert(
         alert: Some(Alert {
             tuning,
             text,
-            fires: slo.burns.clone(),
-            may_fire: vec![Scenario::ShortErrors],
+            fires,
+            may_fire,
             delay,
-            ends,
+            ends: over,
             is_native: slo.total.are_native(target),
         }),
     })

@@ -7,6 +7,7 @@ use super::scenario::Scenario;
 use super::settings::Tuning;
 use super::{MIN_FAILURES, Target, Text, camel, label_list, percent, rejection_note, template_text};
 use crate::document::number;
+use crate::fleet as fleets;
 use crate::histograms::Measure;
 use crate::metric::Metric;
 use crate::promql::{Compare, Expr, Matcher, aggregate, call, matcher};
@@ -85,6 +86,26 @@ impl Calls<'_> {
 }
 
 impl Alerts<'_> {
+    /// Records the number of instances of a fleet on which calls fail. Returns a sentence that says it, which is empty
+    /// otherwise.
+    fn failing_instances(&mut self, calls: &Calls<'_>) -> String {
+        if self.target.fleet.is_none() {
+            return String::new();
+        }
+        let name = recorded(&calls.counter.series(), &calls.by, "failing_instances");
+        let of_instances = self.target.of_instances();
+        let failing = calls.failed.instances(of_instances, fleets::WINDOW, &calls.by);
+        self.record_of_instances(name.clone(), failing);
+        let labels: Vec<_> = calls.by.iter().map(|label| format!("{label}=%q")).collect();
+        let values: Vec<_> = calls.by.iter().map(|label| format!("$labels.{label}")).collect();
+        format!(
+            " Calls fail on {{{{ with printf `{name}{{{}}}` {} | query }}}}{{{{ . | first | value }}}} \
+             instances{{{{ else }}}}an unknown number of instances{{{{ end }}}}.",
+            labels.join(","),
+            values.join(" ")
+        )
+    }
+
     pub(super) fn http(&mut self) {
         let Some(http) = self.model.http.as_ref() else { return };
         let by = self.target.by([http.route.as_str()]);
@@ -201,9 +222,10 @@ impl Alerts<'_> {
         let text = Text::new(
             format!("more than {} fail: {}{}", percent(tuning.limit()), calls.subject, label_list(&calls.by)),
             format!(
-                "{{{{ $value | humanizePercentage }}}} failed within the last {}.{}",
+                "{{{{ $value | humanizePercentage }}}} failed within the last {}.{}{}",
                 tuning.spoken_window(),
-                calls.note
+                calls.note,
+                self.failing_instances(calls),
             ),
             &format!("{} Look at {}, at the log, and at {}.", calls.failure[0], calls.panels[0], calls.failure[1]),
             calls.metric,
@@ -328,14 +350,20 @@ impl Alerts<'_> {
         let window = tuning.window();
         let (InFlight::Gauge(metric) | InFlight::Started(metric)) = in_flight;
         let by: Vec<_> =
-            calls.by.iter().copied().filter(|label| target.by.contains(label) || metric.has(label)).collect();
+            calls.by.iter().copied().filter(|label| target.by([]).contains(label) || metric.has(label)).collect();
         let (least, operation) = match in_flight {
+            // The least of the sum, which is recorded.
+            InFlight::Gauge(gauge) if target.fleet.is_some() => {
+                let sum = aggregate("sum", &by, target.now(&gauge.name));
+                (call("min_over_time", [sum.every(&window, fleets::INTERVAL)]), "min")
+            }
             InFlight::Gauge(gauge) => (target.over(&window).windowed("min_over_time", &gauge.name), "min"),
             InFlight::Started(started) => {
-                let each = [by.as_slice(), &["instance"]].concat();
+                let each: Vec<_> = by.iter().copied().chain(target.fleet.is_none().then_some("instance")).collect();
                 let now = |counter: &str| aggregate("sum", &each, target.now(counter));
                 let open = now(&started.name).binary("-", now(&calls.counter.series()));
-                (call("min_over_time", [open.every(&window, STEP)]), "in_flight_min")
+                let step = if target.fleet.is_some() { fleets::INTERVAL } else { STEP };
+                (call("min_over_time", [open.every(&window, step)]), "in_flight_min")
             }
         };
         let waiting = aggregate("sum", &by, least);

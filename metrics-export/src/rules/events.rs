@@ -9,10 +9,13 @@
 //!   full. `up` is 1 for each page, and the series has a sample for each page that contains it.
 //! - Any other series is as old as the first page within the window: a new instance, or the first scrape of an old one.
 //!   Its value may be older than the window, so only its growth counts.
+//!
+//! Of a fleet, events are those of recorded rates, which do not see the first event of a series: to read all series of
+//! thousands of instances several times for each alert is too much.
 
 use super::Target;
 use crate::histograms::{Histogram, Histograms, Measure};
-use crate::promql::{Expr, Matcher, aggregate, call, without};
+use crate::promql::{Expr, Matcher, aggregate, call, joined, without};
 use crate::scope::Scope;
 
 /// Counters of events that are counted together.
@@ -51,6 +54,15 @@ impl Events {
         counts.reduce(|sum, count| sum.binary("+", count)).unwrap_or(Expr::Number(0.0))
     }
 
+    /// Returns the number of instances with such events within the window, in groups by these labels.
+    pub(super) fn instances(&self, target: Target<'_>, window: &str, by: &[&str]) -> Expr {
+        let each: Vec<_> = by.iter().copied().chain(["instance"]).collect();
+        let rates = self.0.iter().map(|Counter { measure, matchers }| {
+            target.over(window).with(matchers.clone()).rate(measure, &each).compared(">", 0.0)
+        });
+        aggregate("count", by, joined(rates.collect()).unwrap_or(Expr::Number(0.0)))
+    }
+
     /// Returns the number of events within the window, in groups by these labels.
     pub(super) fn within(&self, target: Target<'_>, window: &str, by: &[&str]) -> Expr {
         let counts = self.0.iter().map(|counter| counter.within(target, window, by));
@@ -63,6 +75,9 @@ impl Events {
 impl Counter {
     fn within(&self, target: Target<'_>, window: &str, by: &[&str]) -> Expr {
         let scope = target.over(window).with(self.matchers.clone());
+        if target.fleet.is_some() {
+            return aggregate("sum", by, scope.windowed("increase", &self.measure));
+        }
         let each = match self.measure.histogram() {
             None => self.of_each_series(target, window, &scope, None),
             Some(histogram) => self.of_histogram(histogram, target, window, &scope),

@@ -15,6 +15,7 @@ mod breakers;
 mod burn;
 mod calls;
 mod events;
+mod fleet;
 mod grpc;
 mod recording;
 mod rehearsal;
@@ -25,6 +26,7 @@ mod settings;
 use std::time::Duration;
 
 use crate::document::{Key, Node, list, map};
+use crate::fleet::{self as recorded, Fleet};
 use crate::histograms::Histograms;
 use crate::metric::Metric;
 use crate::model::Model;
@@ -46,26 +48,29 @@ const MIN_FAILURES: f64 = 5.0;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<'a> {
     job: &'a str,
-    /// The labels that separate deployments of the service.
-    by: &'static [&'static str],
+    /// The label that separates deployments of the service, beside the job.
+    deployment: Option<&'a str>,
     /// The labels that only tell copies of one series apart.
     replicas: &'a [String],
     /// The stored form of histograms that have native buckets.
     histograms: Histograms,
     /// The earlier names of samples.
     renames: Option<&'a Renames>,
+    /// The recorded series of a fleet, which are queried in place of those of instances.
+    fleet: Option<&'a Fleet>,
 }
 
 impl<'a> Target<'a> {
     /// All targets of a job are one service.
     pub(crate) const fn job(job: &'a str) -> Self {
-        Self { job, by: &["job"], replicas: &[], histograms: Histograms::Classic, renames: None }
+        let histograms = Histograms::Classic;
+        Self { job, deployment: None, replicas: &[], histograms, renames: None, fleet: None }
     }
 
     /// The targets in each namespace of a Kubernetes cluster are a separate service. The Prometheus operator adds the
     /// label to every target.
     pub(crate) const fn in_namespaces(job: &'a str) -> Self {
-        Self { by: &["namespace", "job"], ..Self::job(job) }
+        Self { deployment: Some("namespace"), ..Self::job(job) }
     }
 
     /// Sets the settings of Prometheus that queries depend on.
@@ -73,8 +78,20 @@ impl<'a> Target<'a> {
         Self { replicas: &scrape.replicas, histograms: scrape.histograms(), ..self }
     }
 
+    /// The targets in each cluster of a fleet are a separate service, of which the rules query what they record.
+    pub(crate) fn recorded(self, fleet: Option<&'a Fleet>) -> Self {
+        let cluster = fleet.map(|fleet| fleet.cluster.as_str());
+        Self { fleet, deployment: cluster.or(self.deployment), ..self }
+    }
+
+    /// The series of each instance.
+    const fn of_instances(self) -> Self {
+        Self { fleet: None, ..self }
+    }
+
     fn over(self, window: &str) -> Scope {
         let scope = Scope::job(self.job, window).without(self.replicas).with_histograms(self.histograms);
+        let scope = scope.recorded(self.fleet);
         match self.renames {
             Some(renames) => scope.renamed(renames),
             None => scope,
@@ -87,13 +104,16 @@ impl<'a> Target<'a> {
     }
 
     /// Returns the current values of a recorded series, of which there are no copies.
-    fn recorded(self, series: &str, matchers: impl IntoIterator<Item = Matcher>) -> Expr {
+    fn series(self, series: &str, matchers: impl IntoIterator<Item = Matcher>) -> Expr {
         Scope::job(self.job, "").with(matchers).now(series)
     }
 
     /// Returns the labels of the deployment, and `more`.
-    fn by<'l>(self, more: impl IntoIterator<Item = &'l str>) -> Vec<&'l str> {
-        self.by.iter().copied().chain(more).collect()
+    fn by<'l>(self, more: impl IntoIterator<Item = &'l str>) -> Vec<&'l str>
+    where
+        'a: 'l,
+    {
+        self.deployment.into_iter().chain(["job"]).chain(more).collect()
     }
 }
 
@@ -186,23 +206,44 @@ impl Text {
         };
         Self { summary: summary.into(), description: description.into(), runbook: format!("{runbook}{declared}") }
     }
+
+    /// Returns the texts of an alert on this share of the instances of a cluster.
+    fn of_instances(self, cluster: &str, share: f64) -> Self {
+        let one = self.summary.replace("{{ $labels.instance }}", "an instance");
+        let summary = format!("{one} ({{{{ $value }}}} in the {cluster} {{{{ $labels.{cluster} }}}})");
+        let description = format!(
+            "The number is that of the instances of {{{{ $labels.job }}}}: more than {} of them.",
+            percent(share)
+        );
+        Self { summary, description, ..self }
+    }
 }
 
 /// Returns all groups of a service that have a rule.
 pub(crate) fn groups(model: &Model, target: Target<'_>, settings: &AlertSettings) -> Vec<Group> {
     let target = Target { renames: Some(&model.renames), ..target };
     let objectives = burn::objectives(model);
-    let all = [
-        ("renames", renames::rules(&model.renames, target)),
-        ("recording", recording::rules(model, target)),
-        ("alerts", alerts::rules(model, target, settings)),
+    let (of_instances, alerts) = alerts::rules(model, target, settings);
+    let first = match target.fleet {
+        Some(fleet) => fleet::recording(model, target, fleet, of_instances),
+        None => vec![
+            ("renames".to_owned(), renames::rules(&model.renames, target)),
+            ("recording".to_owned(), recording::rules(model, target)),
+        ],
+    };
+    let then = [
+        ("alerts", alerts),
         ("objectives.recording", burn::recording(&objectives, target)),
         ("objectives.alerts", burn::alerts(model, &objectives, target, settings)),
     ];
-    let groups = all.into_iter().filter(|(_, rules)| !rules.is_empty());
-    let groups = groups.map(|(name, rules)| Group {
+    let all = first.into_iter().chain(then.map(|(name, rules)| (name.to_owned(), rules)));
+    let groups = all.filter(|(_, rules)| !rules.is_empty()).map(|(name, rules)| Group {
         name: format!("{}.{name}", model.service),
-        interval: (name == "renames").then_some(STEP),
+        interval: match target.fleet {
+            // The sum of recorded rates depends on it.
+            Some(_) => Some(recorded::INTERVAL),
+            None => (name == "renames").then_some(STEP),
+        },
         rules,
     });
     groups.collect()
@@ -211,8 +252,11 @@ pub(crate) fn groups(model: &Model, target: Target<'_>, settings: &AlertSettings
 /// Checks that settings are about alerts of this service.
 pub(crate) fn check(model: &Model, settings: &AlertSettings) -> Result<(), AlertError> {
     let service = camel(&model.service);
-    let groups = groups(model, Target::job(""), &AlertSettings::new());
-    let alerts = groups.into_iter().flat_map(|group| group.rules).filter_map(|rule| Some((rule.name, rule.alert?)));
+    // The same settings are for the rules of one service and for those of a fleet.
+    let fleet = Fleet::new("cluster", &model.metrics);
+    let targets = [None, Some(&fleet)].map(|fleet| Target::job("").recorded(fleet));
+    let groups = targets.into_iter().flat_map(|target| groups(model, target, &AlertSettings::new()));
+    let alerts = groups.flat_map(|group| group.rules).filter_map(|rule| Some((rule.name, rule.alert?)));
     let alerts: Vec<_> = alerts.map(|(name, alert)| (name[service.len()..].to_owned(), alert.tuning)).collect();
     settings.check(&service, &alerts)
 }
@@ -329,7 +373,7 @@ mod tests {
     fn a_runbook_names_panels_that_exist() {
         let metrics = metrics_runtime::Metrics::builder().namespace("shop").build().unwrap();
         let model = Model::new(&metrics);
-        let dashboard = crate::dashboard::node(&model, None, &Scrape::default()).json();
+        let dashboard = crate::dashboard::node(&model, None, &Scrape::default(), None).json();
         let groups = groups(&model, Target::job("shop"), &AlertSettings::new());
         let alerts = groups.iter().flat_map(|group| &group.rules).filter_map(|rule| Some((rule, rule.alert.as_ref()?)));
         for (rule, alert) in alerts {

@@ -32,6 +32,7 @@ pub(crate) enum Scenario {
     BreakerStuck,
     TargetDown,
     AgentLost,
+    InstancesLost,
     ServiceGone,
     CrashLoop,
     LabelOverflow,
@@ -42,7 +43,7 @@ pub(crate) enum Scenario {
 
 impl Scenario {
     /// All scenarios with their names and what happens in them.
-    pub(crate) const ALL: [(Self, &'static str, &'static str); 35] = [
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 36] = [
         (Self::Healthy, "healthy", "steady traffic; one of a thousand calls fails"),
         (Self::Idle, "idle", "no traffic"),
         (Self::LowTraffic, "low traffic", "a call every ten minutes, of which one fails"),
@@ -72,6 +73,7 @@ impl Scenario {
         (Self::BreakerStuck, "breaker stuck", "a probe of a half-open breaker does not end"),
         (Self::TargetDown, "instance down", "an instance is known, and its page cannot be scraped"),
         (Self::AgentLost, "agent lost", "the scraper of half of the instances ends"),
+        (Self::InstancesLost, "instances lost", "half of the instances of a fleet are no targets any more"),
         (Self::ServiceGone, "service gone", "all targets vanish"),
         (Self::CrashLoop, "crash loop", "a process restarts every three minutes"),
         (Self::LabelOverflow, "label overflow", "a metric gets more label values than it may have"),

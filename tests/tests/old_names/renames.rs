@@ -338,6 +338,62 @@ fn count_each_call_once_in_a_mixed_fleet() {
     }
 }
 
+/// Adds the samples of a fleet as two agents in each of two clusters write them.
+fn of_agents(start: u64) -> Samples {
+    let mut samples = Samples::default();
+    for agent in ["a", "b"] {
+        let of = |cluster: &str, instance: &str| format!("{instance}\",cluster=\"{cluster}\",replica=\"{agent}");
+        let [old, upgraded, new] = [of("eu", "old"), of("eu", "upgraded"), of("us", "new")];
+        calls(&mut samples, "signin", &old, [0, END], [start, 0]);
+        calls(&mut samples, "signin", &upgraded, [0, UPGRADE], [start, 0]);
+        calls(&mut samples, "session_start", &upgraded, [UPGRADE, END], [start, UPGRADE]);
+        calls(&mut samples, "session_start", &new, [10, END], [start, 10]);
+    }
+    samples
+}
+
+/// Both versions are in one recorded series of each cluster, and panels continue what the rules of the earlier version
+/// recorded.
+#[test]
+fn have_no_gap_in_what_a_fleet_records() {
+    let export = Export::new(&service()).fleet();
+    let rules = rules(&export);
+    let query = |name: &str| rules.iter().find(|(rule, _)| rule == name).expect("a rule").1.clone();
+    let earlier = "cluster_job:shop_session_start:rate5m{job=\"shop\"}";
+    assert_eq!(query("cluster_job:shop_signin:rate5m"), earlier);
+    let dashboard: Value = serde_json::from_str(&export.dashboard()).unwrap();
+    let of_panels =
+        queries(&dashboard).into_iter().filter(|query| query.contains("cluster_job:shop_session_start:rate5m{"));
+    let of_panels: Vec<_> = of_panels.collect();
+    assert!(of_panels.iter().all(|query| query.contains(" or cluster_job:shop_signin:rate5m{")), "{of_panels:?}");
+    assert!(!of_panels.is_empty());
+
+    let (Some(promtool), Some(prometheus)) = (tools::promtool(), tools::prometheus()) else { return };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let start = now / 3600 * 3600 - 12 * 3600;
+    let samples = of_agents(start);
+    let server = prometheus.store(&samples, &promtool);
+    let store = tools::victoria().map(|victoria| victoria.start());
+    if let Some(store) = &store {
+        store.import(&samples);
+    }
+    let rate = format!("sum by (cluster) ({})", query("cluster_job:shop_session_start:rate5m"));
+    let all = "cluster_job:shop_session_start_duration_seconds_count:rate5m";
+    let durations = format!("sum by (cluster) ({})", query(all));
+    for quarter in UPGRADE * 4 - 8..UPGRADE * 4 + 32 {
+        let time = start + quarter * STEP;
+        for query in [&rate, &durations] {
+            let engines = [Some(server.query_at(query, time)), store.as_ref().map(|store| store.query_at(query, time))];
+            for found in engines.into_iter().flatten() {
+                let values: Vec<_> = found.values().copied().collect();
+                let close = |(found, expected): (&f64, f64)| (found - expected).abs() <= 0.06 * expected;
+                let same = values.len() == 2 && values.iter().zip([2.0, 1.0]).all(close);
+                assert!(same, "{quarter} {query}: {values:?}");
+            }
+        }
+    }
+}
+
 /// The rules themselves, with pages that lose a series as a scrape does.
 #[test]
 fn continue_under_the_earlier_name_for_the_queries_of_others() {

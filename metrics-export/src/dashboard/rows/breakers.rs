@@ -3,19 +3,26 @@
 use super::{NONE, generic, time_since};
 use crate::dashboard::View;
 use crate::dashboard::panel::{Draw, Panel};
+use crate::fleet::INSTANCES;
 use crate::metric::{Metric, Role};
+use crate::names::BREAKER_STATE as STATE;
 use crate::promql::{Compare, Expr, aggregate, call, matcher};
 
 const BY: [&str; 1] = ["service"];
 
-const STATE: &str = "circuit_breaker_state";
-
 /// Returns a number for the overview: the breakers that reject calls.
 pub(super) fn open_breakers(view: &View<'_>) -> Option<Panel> {
     let state = view.model.find(STATE).filter(|state| BY.iter().all(|label| state.has(label)))?;
-    let closed = view.scope.now(&state.name);
-    let open = closed.clone().compared("==", 1.0).binary("or", closed.compared("==", 4.0));
-    let open = aggregate("count", NONE, open).binary("or", call("vector", [Expr::Number(0.0)]));
+    let open = |name| view.scope.with([matcher("state", Compare::Matches, name)]).of_clusters(&state.name, INSTANCES);
+    let open = match open("open|forced open") {
+        Some(instances) => aggregate("sum", NONE, instances),
+        None => {
+            let closed = view.scope.now(&state.name);
+            let open = closed.clone().compared("==", 1.0).binary("or", closed.compared("==", 4.0));
+            aggregate("count", NONE, open)
+        }
+    };
+    let open = open.binary("or", call("vector", [Expr::Number(0.0)]));
     let panel = Panel::new("Open breakers", Draw::Stat, "short").limits(1.0, 1.0);
     Some(panel.about("Circuit breakers of instances that are open or forced open.").query(open, "breakers"))
 }
@@ -31,9 +38,19 @@ pub(super) fn breakers(view: &View<'_>) -> Vec<Panel> {
         found
     };
     if let Some(state) = find(STATE, &[]) {
-        let by = ["service", "instance"];
-        let expr = aggregate("max", &by, scope.now(&state.name));
-        panels.push(Panel::new("State", Draw::States, "short").help(state).query_by(expr, &by, "state"));
+        let panel = match scope.of_clusters(&state.name, INSTANCES) {
+            Some(instances) => {
+                let by = ["service", "state"];
+                let panel = Panel::new("Instances by state", Draw::Stacked, "short").help(state);
+                panel.sized(24, 8).query_by(aggregate("sum", &by, instances), &by, "instances")
+            }
+            None => {
+                let by = ["service", "instance"];
+                let expr = aggregate("max", &by, scope.now(&state.name));
+                Panel::new("State", Draw::States, "short").help(state).query_by(expr, &by, "state")
+            }
+        };
+        panels.push(panel);
     }
     if let Some(calls) = find("circuit_breaker_calls_total", &["result"]) {
         let by = ["service", "result"];
@@ -48,7 +65,7 @@ pub(super) fn breakers(view: &View<'_>) -> Vec<Panel> {
     }
     if let Some(ratio) = find("circuit_breaker_failure_ratio", &[]) {
         // The instance that is nearest to opening.
-        let largest = |metric: &Metric| aggregate("max", &BY, scope.now(&metric.name));
+        let largest = |metric: &Metric| scope.gauge("max", &metric.name, &BY);
         let panel = Panel::new("Failure ratio and its threshold", Draw::Lines, "percentunit").help(ratio);
         // Breakers that count consecutive failures have no ratio.
         let panel = panel.empty("no circuit breaker opens at a ratio");
@@ -78,7 +95,7 @@ pub(super) fn breakers(view: &View<'_>) -> Vec<Panel> {
         panels.push(panel.query_by(time_since(scope, &last.name, &BY), &BY, "time"));
     }
     if let Some(probes) = find("circuit_breaker_probes_in_flight", &[]) {
-        let expr = aggregate("sum", &BY, scope.now(&probes.name));
+        let expr = scope.gauge("sum", &probes.name, &BY);
         panels.push(Panel::new("Probes in flight", Draw::Lines, "short").help(probes).query_by(expr, &BY, "probes"));
     }
     panels.extend(generic(view, Role::Breaker, &shown));

@@ -22,7 +22,7 @@ pub(super) fn functions(view: &View<'_>, title: &str) -> Vec<Row> {
     for function in functions {
         shown.push(function.calls.name.clone());
         shown.extend(function.duration.iter().map(|duration| duration.name.clone()));
-        panels.extend(calls(&view.scope, function));
+        panels.extend(calls(view, &view.scope, function));
     }
     panels.extend(generic(view, Role::Function, &shown));
     vec![Row { variables: many::variables(view), ..Row::new(title, panels) }]
@@ -35,7 +35,7 @@ pub(super) fn number(function: &Function) -> usize {
 }
 
 /// Returns the panels of one function.
-pub(super) fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
+pub(super) fn calls(view: &View<'_>, scope: &Scope, function: &Function) -> Vec<Panel> {
     let Function { calls, duration, .. } = function;
     let name = title(calls);
     let by = function.by();
@@ -46,7 +46,7 @@ pub(super) fn calls(scope: &Scope, function: &Function) -> Vec<Panel> {
     let abandoned = abandoned.modified("/", "ignoring (status) group_left ()", total.clone().compared(">", 0.0));
     // Only the rate is grouped by run-time labels. A ratio or a quantile of few calls is not meaningful, and would be
     // among the largest. Nor is it grouped by labels of the result in ratios: all calls with an error's cause are errors.
-    let all: Vec<_> = calls.label_names().into_iter().filter(|label| *label != STATUS).collect();
+    let all: Vec<_> = view.labels(calls).into_iter().filter(|label| *label != STATUS).collect();
     let rate = scope.rate(&calls.name, &all);
     let mut panels = vec![
         Panel::new(name.clone(), Draw::Stacked, "cps").help(calls).query_by_any(

@@ -4,7 +4,7 @@ use super::{NONE, generic, quantiles};
 use crate::dashboard::View;
 use crate::dashboard::panel::{Draw, Panel};
 use crate::metric::Role;
-use crate::promql::{Compare, aggregate, matcher};
+use crate::promql::{Compare, matcher};
 use crate::roles::Grpc;
 use crate::scope::Scope;
 
@@ -39,7 +39,7 @@ pub(super) fn grpc(view: &View<'_>, role: Role) -> Vec<Panel> {
     ];
     panels.extend(durations(found, &scope));
     if let Some(started) = started {
-        let now = |counter: &str| aggregate("sum", by, scope.now(counter));
+        let now = |counter: &str| scope.gauge("sum", counter, by);
         let open = now(&started.name).binary("-", now(&calls.series()));
         let panel = Panel::new("In flight by method", Draw::Lines, "short");
         panels.push(panel.about("Calls that have started and not ended yet.").query_by(open, by, "all"));

@@ -10,6 +10,7 @@ use super::functions::{FEW, calls, number};
 use super::{Fixed, Row, grouped, quantiles, within};
 use crate::dashboard::View;
 use crate::dashboard::panel::{Column, Draw, LARGEST, Panel, legend};
+use crate::fleet::RATE;
 use crate::histograms::{Histogram, Histograms};
 use crate::metric::{Metric, Role};
 use crate::promql::{Compare, Expr, Matcher, aggregate, call, joined, label_replace, largest, matcher};
@@ -60,6 +61,11 @@ impl Part {
     /// Returns the end of the names of the samples.
     const fn sample(self) -> &'static str {
         if matches!(self, Self::Durations(_)) { "_bucket" } else { "" }
+    }
+
+    /// Returns the operation by which a fleet records the metric.
+    const fn operation(self) -> &'static str {
+        if matches!(self, Self::InFlight) { "sum" } else { RATE }
     }
 
     /// Returns the variable with the regular expression for the names.
@@ -165,10 +171,23 @@ impl<'a> Functions<'a> {
 
     /// Returns a regular expression for the names of this metric of all named functions.
     fn pattern(&self, part: Part) -> Option<String> {
-        let names =
-            self.named.iter().filter_map(|(function, _)| Some(part.of(function, &self.view.scope)?.name.as_str()));
+        let names = self
+            .named
+            .iter()
+            .filter_map(|(function, _)| Some(self.stem(part, &part.of(function, &self.view.scope)?.name)));
         let names: Vec<_> = names.collect();
-        (!names.is_empty()).then(|| pattern(&names, part.suffix()))
+        (!names.is_empty()).then(|| pattern(&names, self.stem(part, part.suffix())))
+    }
+
+    /// Returns the part of a name that recorded series have too.
+    fn stem<'n>(&self, part: Part, name: &'n str) -> &'n str {
+        if self.view.is_fleet() && part != Part::InFlight { name.trim_end_matches("_total") } else { name }
+    }
+
+    /// Returns the names of the series that are queried for metrics with these names.
+    fn queried(&self, part: Part, names: &str) -> String {
+        let names = format!("{names}{}", part.sample());
+        self.view.scope.of_fleet().map_or(names.clone(), |fleet| fleet.pattern(&names, part.operation()))
     }
 
     fn names(&self, part: Part) -> Option<Names> {
@@ -183,14 +202,19 @@ impl<'a> Functions<'a> {
             "" => String::new(),
             prefix => format!("(?:{prefix})?"),
         };
-        let usual = (format!("{prefix}(.+){suffix}{sample}"), "$1".to_owned());
+        let usual = (self.queried(part, &format!("{prefix}(.+){}", self.stem(part, suffix))), "$1".to_owned());
         let unusual = metrics
             .iter()
             .filter(|(metric, label)| self.view.base(&metric.name).strip_suffix(suffix) != Some(label.as_str()));
-        let unusual = unusual.map(|(metric, label)| (format!("{}{sample}", metric.name), (*label).clone()));
+        let unusual =
+            unusual.map(|(metric, label)| (self.queried(part, self.stem(part, &metric.name)), (*label).clone()));
         let owner = self.view.model.owner.as_ref();
         Some(Names {
-            pattern: if sample.is_empty() { format!("${variable}") } else { format!("(?:${{{variable}}}){sample}") },
+            pattern: if sample.is_empty() && !self.view.is_fleet() {
+                format!("${variable}")
+            } else {
+                self.queried(part, &format!("(?:${{{variable}}})"))
+            },
             labels: [usual].into_iter().chain(unusual).collect(),
             shared: owner.is_some_and(|owner| metrics.iter().any(|(metric, _)| owner.shares(&metric.name))),
         })
@@ -358,7 +382,7 @@ impl<'a> Functions<'a> {
     fn each(&self) -> Vec<Panel> {
         let scope = &self.view.scope;
         let own = self.named.iter().chain(&self.renamed).flat_map(|(function, name)| {
-            calls(scope, function).into_iter().map(move |panel| panel.about_function(name))
+            calls(self.view, scope, function).into_iter().map(move |panel| panel.about_function(name))
         });
         let shared = self.shared.iter().flat_map(|function| {
             let places: BTreeSet<_> = function
@@ -376,7 +400,7 @@ impl<'a> Functions<'a> {
                 let labels = [module.map(|module| (MODULE, module)), Some((FUNCTION, name))].into_iter().flatten();
                 let scope = scope.with(labels.map(|(label, value)| matcher(label, Compare::Is, value)));
                 let name = module.map_or_else(|| name.to_owned(), |module| format!("{module}::{name}"));
-                calls(&scope, function).into_iter().map(move |panel| panel.about_function(&name))
+                calls(self.view, &scope, function).into_iter().map(move |panel| panel.about_function(&name))
             })
         });
         own.chain(shared).collect()
@@ -397,7 +421,7 @@ impl<'a> Functions<'a> {
             let is_renamed =
                 |function: &&Function| self.renamed.iter().any(|(renamed, _)| std::ptr::eq(*renamed, *function));
             let (renamed, functions): (Vec<_>, Vec<_>) = functions.into_iter().partition(is_renamed);
-            row.panels.extend(renamed.into_iter().flat_map(|function| calls(&self.view.scope, function)));
+            row.panels.extend(renamed.into_iter().flat_map(|function| calls(self.view, &self.view.scope, function)));
             for function in functions {
                 by_labels.entry(function.by()).or_default().push(function);
             }
@@ -420,7 +444,9 @@ impl<'a> Functions<'a> {
     fn repeated(&self, row: &mut Row, name: &str, by: &[&str], functions: &[&Function]) {
         let scope = &self.view.scope;
         for part in [Part::Calls].into_iter().chain(Histograms::ALL.map(Part::Durations)) {
-            let metrics = functions.iter().filter_map(|function| Some(part.of(function, scope)?.name.clone()));
+            let metrics = functions
+                .iter()
+                .filter_map(|function| Some(self.stem(part, &part.of(function, scope)?.name).to_owned()));
             let metrics: Vec<_> = metrics.collect();
             if metrics.is_empty() {
                 continue;

@@ -1,6 +1,7 @@
 //! The panels of each row.
 
 mod breakers;
+mod fleet;
 mod functions;
 mod grpc;
 mod http;
@@ -14,12 +15,14 @@ use metrics_runtime::description::MetricKind;
 
 use super::View;
 use super::panel::{Draw, LARGEST, Panel, legend, rate_unit, unit};
+use crate::fleet::combining;
 use crate::histograms::Histogram;
 use crate::metric::{Metric, Role};
 use crate::promql::{Expr, aggregate, call};
 use crate::roles::{METHOD_OF_GRPC, ROUTE_LABELS, UPSTREAM};
 use crate::scope::{QUANTILES, Scope};
 use breakers::{breakers, open_breakers};
+pub(super) use fleet::fleet;
 use functions::functions;
 use grpc::grpc;
 use http::http;
@@ -129,7 +132,7 @@ fn time_since(scope: &Scope, moment: &str, by: &[&str]) -> Expr {
 /// Returns the panels of the whole service.
 pub(super) fn overview(view: &View<'_>) -> Row {
     let (model, all) = (view.model, &view.scope);
-    let up = aggregate("sum", NONE, all.now("up"));
+    let up = all.gauge("sum", "up", NONE);
     let mut panels =
         vec![Panel::new("Instances", Draw::Stat, "short").about("Instances that answer Prometheus.").query(up, "up")];
     if let Some(http) = &model.http {
@@ -147,7 +150,7 @@ pub(super) fn overview(view: &View<'_>) -> Row {
             panels.push(quantiles(panel, all, &duration.histogram(), NONE));
         }
         if let Some(gauge) = &http.in_flight {
-            let expr = aggregate("sum", NONE, all.now(gauge));
+            let expr = all.gauge("sum", gauge, NONE);
             panels.push(
                 Panel::new("In flight", Draw::Stat, "short").about("Requests under way.").query(expr, "requests"),
             );
@@ -173,13 +176,18 @@ pub(super) fn overview(view: &View<'_>) -> Row {
         }
     }
     let infos = model.metrics.iter().filter(|metric| metric.kind == MetricKind::Info);
-    panels.extend(infos.map(|metric| info(all, metric)));
+    panels.extend(infos.map(|metric| info(view, metric)));
     Row::new("Overview", panels)
 }
 
-/// Returns the labels of an info metric as a table.
-fn info(scope: &Scope, metric: &Metric) -> Panel {
-    let labels = [vec!["instance"], metric.label_names()].concat();
+/// Returns the labels of an info metric as a table, or the number of instances of a fleet by them.
+fn info(view: &View<'_>, metric: &Metric) -> Panel {
+    let (scope, labels) = (&view.scope, metric.label_names());
+    if view.is_fleet() {
+        let panel = Panel::new(title(metric), Draw::Stacked, "short").help(metric).note("The number of instances.");
+        return panel.sized(24, 6).query_by(scope.gauge("sum", &metric.name, &labels), &labels, "instances");
+    }
+    let labels = [vec!["instance"], labels].concat();
     let expr = aggregate("max", &labels, scope.now(&metric.name));
     Panel::new(title(metric), Draw::Table, "short").help(metric).query(expr, "")
 }
@@ -195,7 +203,7 @@ pub(super) fn generic(view: &View<'_>, role: Role, shown: &[String]) -> Vec<Pane
         .of_role(role)
         .filter(|metric| !shown.contains(&metric.name) && metric.kind != MetricKind::Info && !metric.is_undetermined());
     let panels = rest.map(|metric| {
-        let all = metric.label_names();
+        let all = view.labels(metric);
         // Routes, upstreams, and the label values of breakers and processes, are always few.
         match role {
             Role::Business | Role::Function => value(scope, metric, &all, &metric.bounded()),
@@ -214,7 +222,7 @@ pub(super) fn generic(view: &View<'_>, role: Role, shown: &[String]) -> Vec<Pane
                 value(scope, metric, &upstream, &upstream)
             }
             Role::Process => {
-                let by = [vec!["instance"], all].concat();
+                let by = [vec![view.unit()], all].concat();
                 value(scope, metric, &by, &by)
             }
             Role::Breaker => value(scope, metric, &all, &all),
@@ -256,13 +264,11 @@ fn value(scope: &Scope, metric: &Metric, by: &[&str], few: &[&str]) -> Panel {
         }
         // A gauge, an info, or a metric without a type.
         _ => {
-            // Timestamps are shown as the time since. Ratios and temperatures cannot be summed.
-            let timestamp = metric.base.ends_with("_timestamp_seconds") || metric.base.ends_with("start_time_seconds");
-            let additive = matches!(metric.unit.as_deref(), None | Some("bytes"));
-            let (title, expr) = if timestamp {
+            // Timestamps are shown as the time since.
+            let (title, expr) = if metric.is_timestamp() {
                 (format!("{}: time since", title(metric)), time_since(scope, name, by))
             } else {
-                (title(metric), aggregate(if additive { "sum" } else { "max" }, by, scope.now(name)))
+                (title(metric), scope.gauge(combining(metric), name, by))
             };
             let panel = Panel::new(title, Draw::Lines, shown).signed();
             panel.help(metric).query_by_any(expr, by, few, "value")

@@ -5,26 +5,28 @@ use crate::dashboard::View;
 use crate::dashboard::panel::{Draw, Panel, rate_unit};
 use crate::histograms::Measure;
 use crate::metric::Role;
-use crate::names::{CANARY_DELAY, SLOW_POLLS};
+use crate::names::{CANARY_DELAY, HARDLY_SET, SLOW_POLLS};
 use crate::promql::aggregate;
-
-/// A limit that hardly any system sets. It has no panel.
-const SKIPPED: &str = "process_virtual_memory_max_bytes";
 
 pub(super) fn process(view: &View<'_>) -> Vec<Panel> {
     let (model, scope) = (view.model, &view.scope);
     let mut panels = Vec::new();
-    let mut shown = vec![SKIPPED.to_owned()];
+    let mut shown = vec![HARDLY_SET.to_owned()];
     if let (Some(open), Some(most)) = (model.find("process_open_fds"), model.find("process_max_fds")) {
         // A thousand is invisible next to a limit of a million.
         let used = scope.now(&open.name).binary("/", scope.now(&most.name));
-        let by = ["instance"];
+        let by = [view.unit()];
         let panel = Panel::new("File descriptors in use", Draw::Lines, "percentunit").help(open);
-        panels.push(panel.note("As a share of their limit.").query_by(aggregate("max", &by, used), &by, "open"));
+        let note = if view.is_fleet() {
+            "The largest number of an instance, as a share of the smallest limit."
+        } else {
+            "As a share of their limit."
+        };
+        panels.push(panel.note(note).query_by(aggregate("max", &by, used), &by, "open"));
         shown.extend([open, most].map(|metric| metric.name.clone()));
     }
     if let Some(delay) = model.find(CANARY_DELAY) {
-        let by = ["instance", "runtime", "probe"];
+        let by = [view.unit(), "runtime", "probe"];
         let late = scope.rate(Measure::Sum(delay.histogram()), &by);
         panels.push(
             Panel::new("Runtime blocked", Draw::Lines, "percentunit")
@@ -33,7 +35,7 @@ pub(super) fn process(view: &View<'_>) -> Vec<Panel> {
         );
         // The functions that block it.
         if let Some(slow) = model.find(SLOW_POLLS) {
-            let by = slow.label_names();
+            let by = view.labels(slow);
             let panel = Panel::new("Slow polls by function", Draw::Lines, rate_unit(None)).help(slow);
             panels.push(panel.query_by_any(scope.rate(&slow.name, &by), &by, &by, "polls"));
         }

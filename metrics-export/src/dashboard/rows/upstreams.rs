@@ -4,6 +4,7 @@ use super::{generic, quantiles};
 use crate::dashboard::View;
 use crate::dashboard::panel::{Draw, Panel};
 use crate::metric::Role;
+use crate::names::BREAKER_STATE;
 use crate::promql::{aggregate, label_replace};
 use crate::roles::{CAUSE, UPSTREAM, Upstreams};
 
@@ -42,11 +43,12 @@ pub(super) fn upstreams(view: &View<'_>) -> Vec<Panel> {
     }
     if let Some(in_flight) = in_flight {
         shown.push(in_flight.name.clone());
-        let expr = aggregate("sum", &BY, scope.now(&in_flight.name));
+        let expr = scope.gauge("sum", &in_flight.name, &BY);
         panels
             .push(Panel::new("In flight by upstream", Draw::Lines, "short").help(in_flight).query_by(expr, &BY, "all"));
     }
-    if let Some(state) = model.find("circuit_breaker_state").filter(|state| state.has("service")) {
+    let state = model.find(BREAKER_STATE).filter(|state| state.has("service") && !view.is_fleet());
+    if let Some(state) = state {
         let by = [UPSTREAM, "instance"];
         let named = label_replace(scope.now(&state.name), [UPSTREAM, "$1", "service", "(.*)"]);
         let called = aggregate("group", &BY, scope.now(&requests.name));

@@ -67,11 +67,13 @@ pub(crate) fn yaml(model: &Model, target: Target<'_>, groups: &[Group], rules: &
     let rehearsal = Rehearsal::new(model, target, alerts);
     let tests = Scenario::ALL.iter().filter(|(scenario, ..)| rehearsal.has_metrics_of(*scenario));
     let tests: Vec<_> = tests.map(|(scenario, name, _)| rehearsal.test(*scenario, name)).collect();
+    // The sum of the recorded rates of a fleet depends on their number.
+    let evaluation = if target.fleet.is_some() { MINUTE } else { EVALUATION };
     // Without an order, promtool evaluates alerts before or after what they ask for, as it happens.
     let order = list(groups.iter().map(|group| group.name.as_str()));
     let file = map([
         ("rule_files", list([rules])),
-        ("evaluation_interval", format!("{}m", EVALUATION / MINUTE).into()),
+        ("evaluation_interval", format!("{}m", evaluation / MINUTE).into()),
         ("group_eval_order", order),
         ("tests", tests.into()),
     ]);
@@ -122,6 +124,7 @@ struct Instance<'r> {
     rehearsal: &'r Rehearsal<'r>,
     scenario: Scenario,
     index: usize,
+    agent: usize,
     labels: Vec<(String, String)>,
     series: BTreeMap<String, String>,
 }
@@ -175,6 +178,9 @@ impl<'a> Rehearsal<'a> {
     fn has_metrics_of(&self, scenario: Scenario) -> bool {
         let fires = |scenario| self.alerts.iter().any(|(_, alert)| alert.fires.contains(&scenario));
         match scenario {
+            Scenario::InstancesLost => self.target.fleet.is_some(),
+            // All instances of a fleet have copies.
+            Scenario::ReplicaDoubled => self.target.fleet.is_none(),
             Scenario::NotFoundScan | Scenario::Streams => self.model.http.is_some() || !self.model.grpc.is_empty(),
             Scenario::Evening | Scenario::LongJobs => fires(Scenario::Stall),
             Scenario::BrokenResponses
@@ -193,8 +199,12 @@ impl<'a> Rehearsal<'a> {
 
     fn test(&self, scenario: Scenario, name: &str) -> Node {
         let mut series = BTreeMap::new();
-        for index in 0..self.instances(scenario) {
-            let mut instance = self.instance(scenario, index);
+        // Two agents scrape each instance of a fleet.
+        let agents = if self.target.fleet.is_some() { 2 } else { 1 };
+        for (index, agent) in
+            (0..self.instances(scenario)).flat_map(|index| (0..agents).map(move |agent| (index, agent)))
+        {
+            let mut instance = self.instance(scenario, index, agent);
             instance.write();
             series.extend(instance.series);
         }
@@ -269,22 +279,25 @@ impl<'a> Rehearsal<'a> {
         }
     }
 
-    fn instance(&self, scenario: Scenario, index: usize) -> Instance<'_> {
+    /// Returns an instance as one of its agents sees it.
+    fn instance(&self, scenario: Scenario, index: usize, agent: usize) -> Instance<'_> {
         let replicas = scenario == Scenario::ReplicaDoubled;
         let mut labels = vec![
             ("job".to_owned(), self.target.job.to_owned()),
             ("instance".to_owned(), format!("instance-{}", if replicas { index % 2 } else { index })),
         ];
-        if self.target.by.contains(&"namespace") {
-            labels.push(("namespace".to_owned(), "rehearsal".to_owned()));
+        labels.extend(self.target.deployment.map(|label| (label.to_owned(), "rehearsal".to_owned())));
+        if self.target.fleet.is_some() {
+            let agent = format!("agent-{agent}");
+            labels.extend(self.target.replicas.iter().map(|label| (label.clone(), agent.clone())));
         }
         if replicas {
             labels.push(("replica".to_owned(), format!("replica-{}", index / 2)));
         }
-        Instance { rehearsal: self, scenario, index, labels, series: BTreeMap::new() }
+        Instance { rehearsal: self, scenario, index, agent, labels, series: BTreeMap::new() }
     }
 
-    fn life(&self, scenario: Scenario, index: usize, now: u64) -> Life {
+    fn life(&self, scenario: Scenario, index: usize, agent: usize, now: u64) -> Life {
         let up = |started| Life { up: Some(true), started };
         let gone = Life { up: None, started: 0 };
         let trouble = self.is_trouble(scenario, now);
@@ -302,7 +315,16 @@ impl<'a> Rehearsal<'a> {
             }
             (Scenario::Restart | Scenario::CounterReset, _) if now >= START => up(START),
             (Scenario::TargetDown, 0) if trouble => Life { up: Some(false), started: 0 },
-            (Scenario::AgentLost, _) if trouble && index < self.instances(scenario) / 2 => gone,
+            (Scenario::AgentLost, _) if self.target.fleet.is_some() => {
+                if trouble && agent == 0 {
+                    gone
+                } else {
+                    up(0)
+                }
+            }
+            (Scenario::AgentLost | Scenario::InstancesLost, _) if trouble && index < self.instances(scenario) / 2 => {
+                gone
+            }
             (Scenario::ServiceGone, _) if trouble => gone,
             (Scenario::CrashLoop, 0) if now >= START => {
                 let tuning = self.tuning("Restarts");
@@ -403,9 +425,9 @@ impl Instance<'_> {
 
     /// Writes a gauge. Its value is a function of the instance and the time.
     fn gauge(&mut self, metric: &str, labels: &[(&str, &str)], value: impl Fn(Life, u64) -> Option<f64>) {
-        let (rehearsal, scenario, index) = (self.rehearsal, self.scenario, self.index);
+        let (rehearsal, scenario, index, agent) = (self.rehearsal, self.scenario, self.index, self.agent);
         let times = (0..=rehearsal.length(scenario)).step_by(rehearsal.step as usize);
-        let samples: Vec<_> = times.map(|now| value(rehearsal.life(scenario, index, now), now)).collect();
+        let samples: Vec<_> = times.map(|now| value(rehearsal.life(scenario, index, agent, now), now)).collect();
         let labels =
             self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(labels.iter().copied());
         let matchers = labels.map(|(name, value)| matcher(name, Compare::Is, value)).collect();
@@ -430,13 +452,13 @@ impl Instance<'_> {
 
     /// Returns the values of a counter with this number of events in a minute.
     fn counted(&self, born: u64, per_minute: impl Fn(u64) -> f64) -> BTreeMap<u64, f64> {
-        let (rehearsal, scenario, index) = (self.rehearsal, self.scenario, self.index);
+        let (rehearsal, scenario, index, agent) = (self.rehearsal, self.scenario, self.index, self.agent);
         let old = scenario == Scenario::OldProcess && index == 2;
         let mut value = if old { 50_000.0 } else { 0.0 };
         let mut process = 0;
         let mut values = BTreeMap::new();
         for now in (0..=rehearsal.length(scenario)).step_by(rehearsal.step as usize) {
-            let started = rehearsal.life(scenario, index, now).started;
+            let started = rehearsal.life(scenario, index, agent, now).started;
             if started != process {
                 (value, process) = (0.0, started);
             }
