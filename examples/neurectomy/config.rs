@@ -14,6 +14,7 @@ use crate::sigmavault;
 pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("NEURECTOMY_ENVIRONMENT", "the environment, as a label of system_info [default: development]"),
     ("NEURECTOMY_CLUSTER", "the cluster, as a label of system_info [default: local]"),
+    ("NEURECTOMY_VERSION", "the version, as a label of system_info [default: that of the package]"),
     ("RYOT_URL", "an OpenAI-compatible completions server [default: a small model in this process]"),
     ("RYOT_MODEL", "the name of the model [default: ryot-tiny]"),
     ("RYOT_API_KEY", "the bearer token for the server [default: none]"),
@@ -39,6 +40,7 @@ const RYOT_FAILURES: u32 = 5;
 pub(crate) struct Config {
     pub(crate) environment: String,
     pub(crate) cluster: String,
+    pub(crate) version: String,
     /// The address of Ryot, or `None` for the model in this process.
     pub(crate) ryot_url: Option<Url>,
     pub(crate) ryot_model: String,
@@ -72,6 +74,7 @@ impl Config {
         Ok(Self {
             environment: env::label("NEURECTOMY_ENVIRONMENT", "development")?,
             cluster: env::label("NEURECTOMY_CLUSTER", "local")?,
+            version: env::label("NEURECTOMY_VERSION", env!("CARGO_PKG_VERSION"))?,
             ryot_url: env::url("RYOT_URL")?,
             ryot_model: env::text("RYOT_MODEL")?.unwrap_or_else(|| "ryot-tiny".to_owned()),
             ryot_api_key: env::text("RYOT_API_KEY")?,

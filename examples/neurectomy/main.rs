@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 async fn neurectomy(args: Args) -> Result<(), Box<dyn Error>> {
     let config = Config::from_env()?;
     let system = [
-        ("version", env!("CARGO_PKG_VERSION")),
+        ("version", config.version.as_str()),
         ("environment", &config.environment),
         ("cluster", &config.cluster),
         ("os", OS),

@@ -9,8 +9,9 @@ use clap::builder::{NonEmptyStringValueParser, PathBufValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Error, FromArgMatches, Subcommand};
 
-use crate::budget::Options;
-use crate::command::{Action, Command, USAGE, interval_problem};
+use crate::agent;
+use crate::budget::{Options, VALUES};
+use crate::command::{Action, Command, USAGE, address, interval_problem};
 use crate::histograms::Histograms;
 use crate::scrape::{Scrape, label};
 use crate::time::parse_duration;
@@ -54,6 +55,10 @@ fn subcommand(action: Action, name: &'static str) -> clap::Command {
     match action {
         Action::Check => command
             .arg(path("lock").help("The file to compare with [default: metrics.lock]"))
+            .arg(raw(name, "--fleet", "URL"))
+            .arg(path("token-file"))
+            .arg(job().requires("--fleet"))
+            .arg(cluster_label().requires("--fleet"))
             .arg(Arg::new("files").num_args(0..).value_parser(PathBufValueParser::new()).value_name("FILE")),
         Action::Dashboard => {
             let command = fleet(queries(command.arg(path("output"))), &["target-label", "scrape-interval"]);
@@ -66,11 +71,19 @@ fn subcommand(action: Action, name: &'static str) -> clap::Command {
         Action::Lint => command.arg(path("output")).arg(path("accepted")),
         Action::Budget => Options::ALL
             .iter()
-            .fold(command, |command, (option, value)| command.arg(raw(option, value)))
+            .fold(command, |command, (option, value)| command.arg(raw(name, option, value)))
             .arg(path("output"))
             .arg(job())
+            .arg(path("token-file"))
             .arg(histograms())
             .arg(interval()),
+        Action::Agent => agent::Options::ALL
+            .iter()
+            .chain([&(VALUES, "LABEL=N")])
+            .fold(queries(command), |command, (option, value)| command.arg(raw(name, option, value)))
+            .arg(path("output"))
+            .arg(interval())
+            .arg(cluster_label()),
         // clap has its own help.
         Action::Docs | Action::Lock | Action::Help => command.arg(path("output")),
     }
@@ -95,9 +108,11 @@ fn histograms() -> Arg {
     Arg::new("histograms").long("histograms").value_parser(str::parse::<Histograms>).value_name("FORM")
 }
 
-/// Returns an option of the command `budget`, which reads its value itself.
-fn raw(option: &'static str, value: &'static str) -> Arg {
-    let help = USAGE.lines().find_map(|line| line.trim_start().strip_prefix(option)?.split_once("budget: "));
+/// Returns an option of a command that reads its value itself.
+fn raw(command: &str, option: &'static str, value: &'static str) -> Arg {
+    let of = format!("{command}: ");
+    let help =
+        USAGE.lines().find_map(|line| line.trim_start().strip_prefix(option)?.strip_prefix(' ')?.split_once(&of));
     let arg = Arg::new(option).long(option.trim_start_matches('-')).value_name(value).action(ArgAction::Append);
     arg.value_parser(PathBufValueParser::new()).help(help.map(|(_, help)| help).unwrap_or_default())
 }
@@ -106,6 +121,11 @@ fn raw(option: &'static str, value: &'static str) -> Arg {
 fn labels(name: &'static str) -> Arg {
     let parse = |value: &str| label(value.to_owned());
     Arg::new(name).long(name).action(ArgAction::Append).value_parser(parse).value_name("NAME")
+}
+
+fn cluster_label() -> Arg {
+    let parse = |value: &str| label(value.to_owned());
+    Arg::new("cluster-label").long("cluster-label").value_parser(parse).value_name("NAME")
 }
 
 fn interval() -> Arg {
@@ -135,13 +155,31 @@ impl FromArgMatches for Command {
             fleet: matches.try_get_one("fleet").ok().flatten().copied().unwrap_or_default(),
             cluster: matches.try_get_one::<String>("cluster-label").ok().flatten().cloned(),
         };
+        let given = |option| matches.try_get_many::<PathBuf>(option).ok().flatten().into_iter().flatten();
+        let invalid = |problem| Error::raw(ErrorKind::ValueValidation, problem + "\n");
+        let conflict = |problem| Error::raw(ErrorKind::ArgumentConflict, format!("{problem}\n"));
         for (option, _) in Options::ALL {
-            for value in matches.try_get_many::<PathBuf>(option).ok().flatten().into_iter().flatten() {
-                let set = command.budget.set(option, value.into());
-                set.map_err(|problem| Error::raw(ErrorKind::ValueValidation, problem + "\n"))?;
+            for value in given(option) {
+                command.budget.set(option, value.into()).map_err(invalid)?;
             }
         }
-        command.budget.checked().map_err(|problem| Error::raw(ErrorKind::ArgumentConflict, format!("{problem}\n")))?;
+        command.budget.checked().map_err(conflict)?;
+        if *action == Action::Check {
+            let mut fleet = given("--fleet").cloned();
+            command.fleet = fleet.next().map(|url| address(url.into())).transpose().map_err(invalid)?;
+            if fleet.next().is_some() {
+                return Err(conflict("--fleet is given twice"));
+            }
+        }
+        if *action == Action::Agent {
+            for (option, _) in agent::Options::ALL {
+                for value in given(option) {
+                    command.agent.set(option, value.into()).map_err(invalid)?;
+                }
+            }
+            command.agent.checked().map_err(conflict)?;
+        }
+        command.token_file = path("token-file");
         command.alerts = path("alerts");
         command.tests = path("tests");
         command.job = matches.try_get_one::<String>("job").ok().flatten().cloned();

@@ -10,13 +10,18 @@ use metrics_runtime::Metrics;
 use metrics_runtime::description::MetricKind;
 
 use crate::accepted;
-use crate::budget::{self, BudgetError};
+use crate::agent::{self, AgentError};
+use crate::budget::{self, BudgetError, VALUES};
 use crate::contract::Contract;
 use crate::error::debug_as_display;
 use crate::export::Export;
+use crate::fetch::{Credentials, is_url, without_user};
 use crate::histograms::{Histograms, HistogramsError};
 use crate::kubernetes::JobError;
 use crate::lint;
+use crate::option::once;
+use crate::prometheus::Prometheus;
+use crate::rollout;
 use crate::rules::AlertError;
 use crate::scrape::{self, LabelError, Scrape};
 use crate::time::parse_duration;
@@ -33,6 +38,7 @@ pub const USAGE: &str = "\
 metrics dashboard    a dashboard for Grafana (JSON)
 metrics rules        recording and alerting rules for Prometheus (YAML)
 metrics kubernetes   a PrometheusRule and a ServiceMonitor (YAML), for the page as METRICS_* configure it
+metrics agent        the configuration of an agent that scrapes the service and writes to central stores (YAML)
 metrics docs         a reference of all metrics (Markdown)
 metrics lock         the contract with dashboards and rules, for metrics.lock
 metrics check        compare with metrics.lock; fails if a change breaks the contract
@@ -40,28 +46,41 @@ metrics lint         violations of naming conventions, and the number of series
 metrics budget       the series of all instances, and what each label costs; fails above a budget
 
   --output FILE            write to a file instead of the standard output
-  --job NAME               dashboard, rules, kubernetes, budget: the value of the label `job` [default: the namespace]
-  --scrape-interval TIME   dashboard, kubernetes, budget: the time between two scrapes [default: 30s, budget: 15s]
+  --job NAME               dashboard, rules, kubernetes, agent, budget, check --fleet: the value of the label
+                           `job` [default: the namespace]
+  --scrape-interval TIME   dashboard, kubernetes, agent, budget: the time between two scrapes
+                           [default: 30s, budget: 15s]
   --replica-label NAME     dashboard, rules, kubernetes: a label that only tells copies of one series apart; repeatable
-  --histograms FORM        dashboard, rules, kubernetes, budget: the stored buckets of histograms that have both:
+                           agent: the label of the name of the agent [default: replica]
+  --histograms FORM        dashboard, rules, kubernetes, agent, budget: the stored buckets of histograms that have both:
                            `classic`, `native` or `both` [default: classic]
   --fleet                  dashboard, rules: many instances in several clusters, each scraped by two or more agents
-  --cluster-label NAME     dashboard, rules: with --fleet, the label of clusters [default: cluster]
+  --cluster-label NAME     dashboard and rules with --fleet, agent, check --fleet: the label of clusters
+                           [default: cluster]
   --target-label NAME      dashboard: a label to choose targets by, such as `cluster` or `namespace`; repeatable
   --alerts FILE            rules, kubernetes: the settings of alerts: which are left out, thresholds, windows, severities
   --tests FILE             rules: also write unit tests of the rules for `promtool test rules`; needs --output
+  --form FORM              agent: `prometheus`, `vmagent` or `kubernetes`
+  --remote-write URL       agent: a store to write to, such as `http://store:8428/api/v1/write`; repeatable
+  --target HOST:PORT       agent: an instance; repeatable [default: those that a file lists]
+  --target-file FILE       agent: a file that lists instances; repeatable [default: JOB-metrics/targets.json]
+  --cluster NAME           agent: the name of the cluster [default: the variable CLUSTER of the agent's environment]
+  --replica NAME           agent: the name of the agent [default: the variable REPLICA of the agent's environment]
+  --user NAME              agent: the user of a page with METRICS_BASIC_AUTH
+  --fleet URL              check: a Prometheus with the fleet: the versions that are out, and what needs earlier names
+  --token-file FILE        check, budget: the bearer token for an address; a user is in it: `http://USER:PASSWORD@HOST`
   --lock FILE              check: the file to compare with [default: metrics.lock]
   --accepted FILE          lint: the findings that are accepted [default: metrics.accepted, if it exists]
   --instances N            budget: the number of instances [default: 1]
   --budget N               budget: the largest number of series of all instances
   --page FILE|URL          budget: a page, to count what exists: a file, or an address with `http://`
   --prometheus URL         budget: a Prometheus that scrapes the job, to count what exists
-  --values LABEL=N         budget: the number of values of a label that are only known at run time; repeatable
+  --values LABEL=N         agent, budget: the number of values of a label that are only known at run time; repeatable
   --drop SERIES            budget: series to drop: `x`, `x{label=\"value\"}`, `x_bucket` or `x{le=\"0.1\"}`; repeatable
   --relabel FORM           budget: write the rules that drop them in place of the table: `prometheus` or `vmagent`
   --sample-bytes BYTES     budget: the size of a sample in the store [default: 2]
   --since FILE             budget: an earlier metrics.lock, to show the growth
-  FILE..                   check: dashboards and rules to search for what breaks
+  FILE|URL..               check: dashboards, rules, and servers with rules, to search for what breaks
 ";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,15 +93,17 @@ pub(crate) enum Action {
     Check,
     Lint,
     Budget,
+    Agent,
     /// Writes the usage.
     Help,
 }
 
 impl Action {
-    pub(crate) const ALL: [(Self, &'static str); 8] = [
+    pub(crate) const ALL: [(Self, &'static str); 9] = [
         (Self::Dashboard, "dashboard"),
         (Self::Rules, "rules"),
         (Self::Kubernetes, "kubernetes"),
+        (Self::Agent, "agent"),
         (Self::Docs, "docs"),
         (Self::Lock, "lock"),
         (Self::Check, "check"),
@@ -121,6 +142,10 @@ pub struct Command {
     pub(crate) alerts: Option<PathBuf>,
     pub(crate) tests: Option<PathBuf>,
     pub(crate) budget: budget::Options,
+    pub(crate) agent: agent::Options,
+    /// The address of the server with the fleet.
+    pub(crate) fleet: Option<String>,
+    pub(crate) token_file: Option<PathBuf>,
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -189,6 +214,15 @@ pub enum CommandError {
         /// The line and the problem.
         problem: String,
     },
+    /// A server does not answer, or does not know the job.
+    #[error("`{url}`: {problem}")]
+    #[non_exhaustive]
+    Server {
+        /// The address, without its user.
+        url: String,
+        /// The problem.
+        problem: String,
+    },
     /// The file of accepted findings is not valid.
     #[error("`{}`: {problem}", path.display())]
     #[non_exhaustive]
@@ -242,7 +276,7 @@ fn not_utf8(arg: &OsStr) -> CommandError {
         Some((option @ ("--job" | "--replica-label" | "--cluster-label" | "--target-label" | "--histograms"), _)) => {
             format!("{option} takes a name in UTF-8")
         }
-        Some((option @ ("--output" | "--lock" | "--accepted" | "--alerts" | "--tests"), _)) => {
+        Some((option @ ("--output" | "--lock" | "--accepted" | "--alerts" | "--tests" | "--token-file"), _)) => {
             format!("{option}= takes a name in UTF-8; pass any other name as a separate argument")
         }
         _ => format!("unknown option `{arg}`"),
@@ -259,10 +293,7 @@ fn ignore_broken_pipe(result: io::Result<()>) -> io::Result<()> {
 
 /// Sets an option that is given once.
 fn set<T>(option: &str, place: &mut Option<T>, value: impl Into<T>) -> Result<(), CommandError> {
-    match place.replace(value.into()) {
-        None => Ok(()),
-        Some(_) => Err(usage(format!("{option} is given twice"))),
-    }
+    once(option, place, value.into()).map_err(usage)
 }
 
 fn usage(problem: impl Into<String>) -> CommandError {
@@ -273,8 +304,9 @@ impl Command {
     pub(crate) fn new(action: Action) -> Self {
         let scrape = Scrape::default();
         let (output, job, lock, accepted, alerts, tests) = (None, None, None, None, None, None);
-        let (budget, files) = (budget::Options::default(), Vec::new());
-        Self { action, output, job, scrape, lock, accepted, alerts, tests, budget, files }
+        let (fleet, token_file) = (None, None);
+        let (budget, agent, files) = (budget::Options::default(), agent::Options::default(), Vec::new());
+        Self { action, output, job, scrape, lock, accepted, alerts, tests, budget, agent, fleet, token_file, files }
     }
 
     /// Parses the arguments after `metrics`. `help`, `--help` and `-h` are a command that writes [`USAGE`].
@@ -312,9 +344,13 @@ impl Command {
                 value.filter(|value| !value.is_empty()).ok_or_else(|| usage(format!("{option} takes a value")))
             };
             match option.as_str() {
+                "--fleet" if command.action == Action::Check => {
+                    set(&option, &mut command.fleet, address(value()?).map_err(usage)?)?;
+                }
                 "--fleet" if inline.is_some() => return Err(usage("--fleet takes no value")),
                 "--fleet" if command.scrape.fleet => return Err(usage("--fleet is given twice")),
                 "--fleet" => command.scrape.fleet = true,
+                "--token-file" => set(&option, &mut command.token_file, value()?)?,
                 "--output" => set(&option, &mut command.output, value()?)?,
                 "--lock" => set(&option, &mut command.lock, value()?)?,
                 "--alerts" => set(&option, &mut command.alerts, value()?)?,
@@ -340,6 +376,7 @@ impl Command {
                         _ => scrape::add(&mut command.scrape.deployments, value)?,
                     }
                 }
+                other if agent::Options::has(other) => command.agent.set(other, value()?).map_err(usage)?,
                 other if budget::Options::has(other) => command.budget.set(other, value()?).map_err(usage)?,
                 other => return Err(usage(format!("unknown option `{other}`"))),
             }
@@ -351,30 +388,45 @@ impl Command {
     pub(crate) fn checked(self) -> Result<Self, CommandError> {
         let checks = self.action == Action::Check;
         let budgets = self.action == Action::Budget;
+        let agents = self.action == Action::Agent;
         let queries = matches!(self.action, Action::Dashboard | Action::Rules | Action::Kubernetes);
-        let scrapes = budgets || matches!(self.action, Action::Dashboard | Action::Kubernetes);
+        let scrapes = budgets || agents || matches!(self.action, Action::Dashboard | Action::Kubernetes);
+        let fleet = self.fleet.is_some();
         let alerts = matches!(self.action, Action::Rules | Action::Kubernetes);
-        let Scrape { interval, replicas, deployments, histograms, fleet, cluster } = &self.scrape;
+        let Scrape { interval, replicas, deployments, histograms, fleet: of_fleet, cluster } = &self.scrape;
         let of_fleets = matches!(self.action, Action::Dashboard | Action::Rules);
         for (given, allowed, problem) in [
-            (self.job.is_some(), queries || budgets, "--job is for `dashboard`, `rules`, `kubernetes` and `budget`"),
-            (!replicas.is_empty(), queries, "--replica-label is for `dashboard`, `rules` and `kubernetes`"),
+            (
+                self.job.is_some(),
+                queries || budgets || agents || fleet,
+                "--job is for `dashboard`, `rules`, `kubernetes`, `agent`, `budget` and `check --fleet`",
+            ),
+            (
+                !replicas.is_empty(),
+                queries || agents,
+                "--replica-label is for `dashboard`, `rules`, `kubernetes` and `agent`",
+            ),
             (
                 histograms.is_some(),
-                queries || budgets,
-                "--histograms is for `dashboard`, `rules`, `kubernetes` and `budget`",
+                queries || budgets || agents,
+                "--histograms is for `dashboard`, `rules`, `kubernetes`, `agent` and `budget`",
             ),
-            (interval.is_some(), scrapes, "--scrape-interval is for `dashboard`, `kubernetes` and `budget`"),
-            (!deployments.is_empty(), self.action == Action::Dashboard, "--target-label is for `dashboard`"),
-            (*fleet, of_fleets, "--fleet is for `dashboard` and `rules`"),
-            (cluster.is_some(), *fleet, "--cluster-label needs --fleet"),
+            (interval.is_some(), scrapes, "--scrape-interval is for `dashboard`, `kubernetes`, `agent` and `budget`"),
             (
-                *fleet,
+                cluster.is_some(),
+                agents || fleet || *of_fleet,
+                "--cluster-label is for `agent`, and with --fleet for `dashboard`, `rules` and `check`",
+            ),
+            (self.token_file.is_some(), budgets || checks, "--token-file is for `check` and `budget`"),
+            (!deployments.is_empty(), self.action == Action::Dashboard, "--target-label is for `dashboard`"),
+            (*of_fleet, of_fleets, "--fleet is for `dashboard`, `rules` and `check`"),
+            (
+                *of_fleet,
                 deployments.is_empty(),
                 "--target-label is not for --fleet, whose series have the label of clusters",
             ),
             (
-                *fleet,
+                *of_fleet,
                 interval.is_none(),
                 "--scrape-interval is not for --fleet, whose series have a sample each minute",
             ),
@@ -390,10 +442,19 @@ impl Command {
                 return Err(usage(problem));
             }
         }
-        if let Some(option) = self.budget.first().filter(|_| !budgets) {
-            return Err(usage(format!("{option} is for `budget`")));
+        if let Some(option) = self.agent.first().filter(|_| !agents) {
+            return Err(usage(format!("{option} is for `agent`")));
+        }
+        if let Some(option) = self.budget.first(agents).filter(|_| !budgets) {
+            return Err(usage(format!(
+                "{option} is for `budget`{}",
+                if option == VALUES { " and `agent`" } else { "" }
+            )));
         }
         self.budget.checked().map_err(usage)?;
+        if agents {
+            self.agent.checked().map_err(usage)?;
+        }
         Ok(self)
     }
 
@@ -423,6 +484,7 @@ impl Command {
                 export.rules()
             }
             Action::Kubernetes => export()?.kubernetes()?,
+            Action::Agent => self.agent(&export()?)?,
             Action::Docs => export()?.docs(),
             Action::Lock => export()?.lock(),
             Action::Lint => {
@@ -438,7 +500,14 @@ impl Command {
                 found = above.map_or(Ok(()), |above| Err(above.into()));
                 text
             }
-            Action::Check => self.check(&export()?)?,
+            Action::Check => match &self.fleet {
+                Some(url) => {
+                    let (text, breaks) = self.check_fleet(&export()?, url)?;
+                    found = breaks.map_or(Ok(()), |report| Err(CommandError::Breaks { report }));
+                    text
+                }
+                None => self.check(&export()?)?,
+            },
             Action::Help => USAGE.to_owned(),
         };
         self.write(&text, out)?;
@@ -495,6 +564,7 @@ impl Command {
     }
 
     fn budget(&self, export: &Export) -> Result<(String, Option<BudgetError>), CommandError> {
+        let credentials = self.credentials()?;
         let since = self.budget.since.as_ref();
         let since =
             since.map(|path| Ok::<_, CommandError>((path.display().to_string(), read_lock(path)?))).transpose()?;
@@ -503,8 +573,50 @@ impl Command {
             job: self.job.as_deref().unwrap_or(&export.model.service),
             scrape: &self.scrape,
             options: &self.budget,
+            credentials: &credentials,
             since,
         })?)
+    }
+
+    fn agent(&self, export: &Export) -> Result<String, CommandError> {
+        let written = agent::run(&agent::Request {
+            model: &export.model,
+            job: self.job.as_deref().unwrap_or(&export.model.service),
+            scrape: &self.scrape,
+            options: &self.agent,
+            values: &self.budget.values,
+        });
+        written.map_err(|error| match error {
+            AgentError::Job(error) => error.into(),
+            AgentError::Options(problem) => usage(problem),
+        })
+    }
+
+    fn credentials(&self) -> Result<Credentials, CommandError> {
+        let Some(path) = &self.token_file else { return Ok(Credentials::default()) };
+        let failed = |error| CommandError::File { path: path.clone(), error };
+        let text = fs::read_to_string(path).map_err(failed)?;
+        Credentials::token(&text).map_err(|problem| failed(io::Error::new(io::ErrorKind::InvalidData, problem)))
+    }
+
+    /// Returns the report about the versions that are out, and the queries that miss instances.
+    fn check_fleet(&self, export: &Export, url: &str) -> Result<(String, Option<String>), CommandError> {
+        let credentials = self.credentials()?;
+        let server = Prometheus { url, credentials: &credentials };
+        let path = self.lock.clone().or_else(|| Some(LOCK.into()).filter(|path: &PathBuf| path.exists()));
+        let lock =
+            path.map(|path| Ok::<_, CommandError>((path.display().to_string(), read_lock(&path)?))).transpose()?;
+        let given = self.files.iter().map(|file| query_file(file, &credentials));
+        let files = [rules_of(server)].into_iter().chain(given).collect::<Result<Vec<_>, _>>()?;
+        let checked = rollout::run(&rollout::Request {
+            model: &export.model,
+            job: self.job.as_deref().unwrap_or(&export.model.service),
+            cluster: self.scrape.cluster(),
+            server,
+            files: &files,
+            lock,
+        });
+        checked.map_err(|problem| CommandError::Server { url: without_user(url), problem })
     }
 
     fn check(&self, export: &Export) -> Result<String, CommandError> {
@@ -512,8 +624,9 @@ impl Command {
         let locked = read_lock(&path)?;
         let difference = locked.difference(&Contract::of(&export.model));
         let (mut files, mut unread) = (Vec::new(), Vec::new());
+        let credentials = self.credentials()?;
         for file in &self.files {
-            match query_file(file) {
+            match query_file(file, &credentials) {
                 Ok(file) => files.push(file),
                 Err(error) => unread.push(error),
             }
@@ -547,6 +660,15 @@ impl Command {
         );
         Err(CommandError::Breaks { report })
     }
+}
+
+/// Reads the address of a server, as opposed to the name of a file.
+pub(crate) fn address(value: OsString) -> Result<String, String> {
+    let value = value.into_string().map_err(|_| "--fleet takes an address in UTF-8".to_owned())?;
+    if is_url(&value) {
+        return Ok(value);
+    }
+    Err(format!("--fleet is `{value}`; expected an address such as `http://127.0.0.1:9090`"))
 }
 
 fn read_lock(path: &Path) -> Result<Contract, CommandError> {
@@ -605,9 +727,21 @@ fn relative(file: &Path, from: &Path) -> String {
     name.map_or_else(|| file.display().to_string(), |name| name.display().to_string())
 }
 
-fn query_file(file: &Path) -> Result<QueryFile, CommandError> {
+/// Reads a file, or the rules of a server.
+fn query_file(file: &Path, credentials: &Credentials) -> Result<QueryFile, CommandError> {
+    if let Some(url) = file.to_str().filter(|file| is_url(file)) {
+        return rules_of(Prometheus { url, credentials });
+    }
     let text = fs::read_to_string(file).map_err(|error| CommandError::File { path: file.to_owned(), error })?;
-    Ok(QueryFile { file: file.display().to_string(), text: text.trim_start_matches('\u{feff}').to_owned() })
+    Ok(QueryFile::text(file.display().to_string(), text.trim_start_matches('\u{feff}')))
+}
+
+fn rules_of(server: Prometheus<'_>) -> Result<QueryFile, CommandError> {
+    let url = without_user(server.url);
+    match server.rules() {
+        Ok(rules) => Ok(QueryFile::rules(url, rules)),
+        Err(problem) => Err(CommandError::Server { url, problem }),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::document::{list, map};
+use crate::document::{Node, list, map};
 use crate::error::debug_as_display;
 use crate::hash::hash;
 use crate::model::Model;
@@ -12,7 +12,7 @@ use crate::scrape::Scrape;
 
 /// The recommended label for the name of an application
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/>).
-const NAME: &str = "app.kubernetes.io/name";
+pub(crate) const NAME: &str = "app.kubernetes.io/name";
 
 /// The error of a job that is not a valid Kubernetes label value.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,12 +30,33 @@ debug_as_display!(JobError);
 
 /// Returns both objects, one YAML document each.
 pub(crate) fn yaml(model: &Model, job: &str, scrape: &Scrape, alerts: &AlertSettings) -> Result<String, JobError> {
-    if !is_label_value(job) {
-        return Err(JobError { job: job.to_owned() });
-    }
-    let name = object_name(job);
+    let name = name_of(job)?;
     let target = Target::in_namespaces(job).scraped(scrape);
     let rules = rules::node(&rules::groups(model, target, alerts));
+    let Endpoint { port, node, comments } = endpoint(model, &name, scrape);
+    let monitor = map([
+        ("selector", selector(job)),
+        // Gives the label `job` the value that the rules select.
+        ("jobLabel", NAME.into()),
+        ("endpoints", list([node])),
+    ]);
+    let [rules, monitor] = [("PrometheusRule", rules), ("ServiceMonitor", monitor)]
+        .map(|(kind, spec)| object("monitoring.coreos.com/v1", kind, &name, job).with("spec", spec).yaml());
+    let of = format!("# Scrapes the port `{port}` of every Service in this namespace that has this label.\n");
+    Ok(format!("{rules}---\n{of}{comments}{monitor}"))
+}
+
+/// The part of a monitor that says where the page is, and what it asks of scrapers.
+pub(crate) struct Endpoint {
+    /// The name of the port.
+    pub(crate) port: &'static str,
+    pub(crate) node: Node,
+    /// What its reader has to provide, as lines of YAML comments.
+    pub(crate) comments: String,
+}
+
+/// Returns the endpoint of a `ServiceMonitor` or a `PodMonitor`. `name` is the name of the objects.
+pub(crate) fn endpoint(model: &Model, name: &str, scrape: &Scrape) -> Endpoint {
     let port = if model.listen.is_some() { "metrics" } else { "http" };
     let mut endpoint = map([
         ("port", port.into()),
@@ -46,8 +67,7 @@ pub(crate) fn yaml(model: &Model, job: &str, scrape: &Scrape, alerts: &AlertSett
         // has such a label itself, rules and dashboard use the label of the metric.
         ("honorLabels", true.into()),
     ]);
-    let mut comments =
-        vec![format!("# Scrapes the port `{port}` of every Service in this namespace that has this label.")];
+    let mut comments = Vec::new();
     if let Some(address) = model.listen.filter(|address| address.ip().is_loopback()) {
         let open = SocketAddr::new([0, 0, 0, 0].into(), address.port());
         comments.push(format!(
@@ -75,7 +95,7 @@ pub(crate) fn yaml(model: &Model, job: &str, scrape: &Scrape, alerts: &AlertSett
             "# The page is served over TLS: its certificate has to be valid for the name `{name}`, and signed by the\n\
              # authority in the key `ca.crt` of the Secret `{secret}`."
         ));
-        let mut tls = map([("ca", map([("secret", key("ca.crt"))])), ("serverName", name.as_str().into())]);
+        let mut tls = map([("ca", map([("secret", key("ca.crt"))])), ("serverName", name.into())]);
         if page.requires_client_certificate {
             comments.push(format!(
                 "# Prometheus shows the certificate in the keys `tls.crt` and `tls.key` of the Secret `{secret}`."
@@ -84,18 +104,27 @@ pub(crate) fn yaml(model: &Model, job: &str, scrape: &Scrape, alerts: &AlertSett
         }
         endpoint = endpoint.with("scheme", "https").with("tlsConfig", tls);
     }
-    let monitor = map([
-        ("selector", map([("matchLabels", map([(NAME, job.into())]))])),
-        // Gives the label `job` the value that the rules select.
-        ("jobLabel", NAME.into()),
-        ("endpoints", list([endpoint])),
-    ]);
-    let [rules, monitor] = [("PrometheusRule", rules), ("ServiceMonitor", monitor)].map(|(kind, spec)| {
-        let metadata = map([("name", name.as_str().into()), ("labels", map([(NAME, job.into())]))]);
-        let object = [("apiVersion", "monitoring.coreos.com/v1".into()), ("kind", kind.into()), ("metadata", metadata)];
-        map(object).with("spec", spec).yaml()
-    });
-    Ok(format!("{rules}---\n{}\n{monitor}", comments.join("\n")))
+    let comments = comments.into_iter().map(|comment| comment + "\n").collect();
+    Endpoint { port, node: endpoint, comments }
+}
+
+/// Returns an object without its `spec`.
+pub(crate) fn object(api: &str, kind: &str, name: &str, job: &str) -> Node {
+    let metadata = map([("name", name.into()), ("labels", map([(NAME, job.into())]))]);
+    map([("apiVersion", api.into()), ("kind", kind.into()), ("metadata", metadata)])
+}
+
+/// Returns the selector of objects that have the label of this job.
+pub(crate) fn selector(job: &str) -> Node {
+    map([("matchLabels", map([(NAME, job.into())]))])
+}
+
+/// Returns the name of the objects of a job.
+///
+/// # Errors
+/// Returns an error if the job is not a valid value of their label.
+pub(crate) fn name_of(job: &str) -> Result<String, JobError> {
+    if is_label_value(job) { Ok(object_name(job)) } else { Err(JobError { job: job.to_owned() }) }
 }
 
 /// Returns `true` for a valid label value
@@ -111,7 +140,7 @@ fn is_label_value(text: &str) -> bool {
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>).
 ///
 /// No other job has it: a job that is not such a name itself gets a hash.
-fn object_name(job: &str) -> String {
+pub(crate) fn object_name(job: &str) -> String {
     let name: String =
         job.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     // The name of the Secret is longer by `-metrics`.
@@ -125,8 +154,7 @@ fn object_name(job: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use metrics_runtime::http::Endpoint;
-    use metrics_runtime::{Builder, Metrics, Registry};
+    use metrics_runtime::{Builder, Metrics, Registry, http};
 
     use super::*;
     use crate::export::Export;
@@ -175,7 +203,8 @@ mod tests {
     #[test]
     fn a_page_that_no_pod_can_reach_is_said() {
         let comment = |address: SocketAddr| {
-            let yaml = yaml_of(Metrics::builder().endpoint(Endpoint::new().open_to_everyone()).listen_on(address));
+            let yaml =
+                yaml_of(Metrics::builder().endpoint(http::Endpoint::new().open_to_everyone()).listen_on(address));
             let yaml = yaml.unwrap();
             yaml.lines().find(|line| line.contains("METRICS_LISTEN")).map(str::to_owned)
         };
@@ -192,7 +221,7 @@ mod tests {
     fn the_monitor_has_the_port_and_the_token_of_the_page() {
         let plain = yaml_of(Metrics::builder()).unwrap();
         assert!(plain.contains("port: http\n") && !plain.contains("authorization"), "{plain}");
-        let token = Endpoint::new().token("hush");
+        let token = http::Endpoint::new().token("hush");
         let guarded = yaml_of(Metrics::builder().namespace("shop").endpoint(token).listen_on(([0, 0, 0, 0], 9464)));
         let guarded = guarded.unwrap();
         let authorization = "      authorization:

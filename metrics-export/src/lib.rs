@@ -41,6 +41,7 @@
 #![forbid(unsafe_code)]
 
 mod accepted;
+mod agent;
 mod budget;
 #[cfg(feature = "clap")]
 mod clap;
@@ -51,6 +52,7 @@ mod docs;
 mod document;
 mod error;
 mod export;
+mod fetch;
 mod fleet;
 mod hash;
 mod histograms;
@@ -59,13 +61,17 @@ mod lint;
 mod metric;
 mod model;
 mod names;
+mod option;
 mod page;
+mod prometheus;
 mod promql;
 mod roles;
+mod rollout;
 mod rules;
 mod scope;
 mod scrape;
 mod series;
+mod table;
 mod time;
 mod usages;
 

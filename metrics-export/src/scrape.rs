@@ -10,6 +10,9 @@ use crate::time::duration;
 /// The labels that every target has, and those that Prometheus or the dashboard use themselves.
 const TAKEN: [&str; 6] = ["job", "instance", "le", "quantile", "route", "datasource"];
 
+/// The label that tells clusters apart.
+const CLUSTER: &str = "cluster";
+
 /// The time between two scrapes of a `ServiceMonitor`.
 const INTERVAL: Duration = Duration::from_secs(30);
 
@@ -46,9 +49,6 @@ pub(crate) struct Scrape {
     /// The label of clusters, if it is not the default.
     pub(crate) cluster: Option<String>,
 }
-
-/// The label of the clusters of a fleet.
-const CLUSTER: &str = "cluster";
 
 /// The label of the agents of a fleet.
 const REPLICA: &str = "replica";

@@ -1,5 +1,7 @@
 //! The places in dashboards and rules that use a metric.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use metrics_runtime::description::MetricKind;
 use serde_json::Value;
 
@@ -7,26 +9,95 @@ use crate::contract::{Contract, Entry};
 use crate::fleet::INSTANCES;
 use crate::metric::Role;
 use crate::names::{is_overdue, objective_name, recorded_name};
+use crate::prometheus::LoadedRule;
 use crate::roles::{METHOD_OF_GRPC, ROUTE_LABELS, role};
 
-/// A file with a dashboard or rules.
+/// A file with a dashboard or rules, or the rules of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct QueryFile {
-    pub(crate) file: String,
-    pub(crate) text: String,
+    /// The path of the file, or the address of the server.
+    file: String,
+    content: Content,
 }
 
+#[derive(Clone, Debug)]
+enum Content {
+    Text(String),
+    Rules(Vec<LoadedRule>),
+}
+
+/// A place that queries a metric: its number in the file, and its kind and name.
+type Place = (usize, String);
+
 impl QueryFile {
+    /// Creates a file from its text.
+    pub(crate) fn text(file: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { file: file.into(), content: Content::Text(text.into()) }
+    }
+
+    /// Creates a file from the rules of a server.
+    pub(crate) fn rules(url: impl Into<String>, rules: Vec<LoadedRule>) -> Self {
+        Self { file: url.into(), content: Content::Rules(rules) }
+    }
+
     /// Returns every place that queries the metric: the panel, variable or annotation of a dashboard, the rule of a
     /// file of rules, or the line.
     pub(crate) fn usages(&self, metric: &MetricPattern<'_>) -> Vec<String> {
-        let json = serde_json::from_str::<Value>(&self.text).ok();
-        let mut usages = match json.as_ref().and_then(dashboard) {
-            Some(dashboard) => in_dashboard(dashboard, metric),
-            None => Lines::usages(&self.text, metric),
-        };
+        let mut usages: Vec<_> = self.places(metric).into_iter().map(|(_, place)| self.named(&place)).collect();
         usages.dedup();
-        usages.iter().map(|place| format!("{}: {place}", self.file)).collect()
+        usages
+    }
+
+    /// Returns every place that queries one of these metrics, with the indices of those that it queries.
+    pub(crate) fn usages_of_any(&self, metrics: &[MetricPattern<'_>]) -> Vec<(String, BTreeSet<usize>)> {
+        let mut found: BTreeMap<Place, BTreeSet<usize>> = BTreeMap::new();
+        for (i, metric) in metrics.iter().enumerate() {
+            for place in self.places(metric) {
+                found.entry(place).or_default().insert(i);
+            }
+        }
+        found.into_iter().map(|((_, place), queried)| (self.named(&place), queried)).collect()
+    }
+
+    fn named(&self, place: &str) -> String {
+        format!("{}: {place}", self.file)
+    }
+
+    /// Returns `true` if there is nothing to search.
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.content {
+            Content::Text(text) => text.trim().is_empty(),
+            Content::Rules(rules) => rules.is_empty(),
+        }
+    }
+
+    /// Returns `true` if a rule records a metric.
+    pub(crate) fn records(&self, name: &str) -> bool {
+        match &self.content {
+            Content::Rules(rules) => rules.iter().any(|rule| !rule.is_alert && rule.name == name),
+            Content::Text(text) => {
+                let record =
+                    |line: &str| Some(unquoted(line.trim_start_matches([' ', '-']).strip_prefix("record:")?) == name);
+                text.lines().any(|line| record(line).unwrap_or(false))
+            }
+        }
+    }
+
+    fn places(&self, metric: &MetricPattern<'_>) -> Vec<Place> {
+        let text = match &self.content {
+            Content::Text(text) => text,
+            Content::Rules(rules) => {
+                let found = rules.iter().enumerate().filter(|(_, rule)| metric.is_in(&rule.query));
+                let place =
+                    |rule: &LoadedRule| format!("{} `{}`", if rule.is_alert { "alert" } else { "record" }, rule.name);
+                return found.map(|(at, rule)| (at, place(rule))).collect();
+            }
+        };
+        let json = serde_json::from_str::<Value>(text).ok();
+        match json.as_ref().and_then(dashboard) {
+            Some(dashboard) => in_dashboard(dashboard, metric),
+            None => Lines::places(text, metric),
+        }
     }
 }
 
@@ -40,12 +111,14 @@ struct Lines {
     items: Vec<Item>,
     /// The column of a key whose value is text. Deeper lines have no structure.
     text: Option<usize>,
-    /// The number of the line, and the rule or the line that uses the metric.
-    found: Vec<(usize, String)>,
+    /// The number of the line, and the place with the number of the first line of its rule.
+    found: Vec<(usize, Place)>,
 }
 
 /// An item of a list.
 struct Item {
+    /// The number of its first line.
+    first: usize,
     dash: usize,
     /// The column of its keys.
     column: usize,
@@ -58,20 +131,20 @@ struct Item {
 }
 
 impl Item {
-    fn new(dash: usize, column: usize) -> Self {
-        Self { dash, column, key: String::new(), rule: None, lines: Vec::new() }
+    fn new(first: usize, dash: usize, column: usize) -> Self {
+        Self { first, dash, column, key: String::new(), rule: None, lines: Vec::new() }
     }
 }
 
 impl Lines {
-    fn usages(text: &str, metric: &MetricPattern<'_>) -> Vec<String> {
+    fn places(text: &str, metric: &MetricPattern<'_>) -> Vec<Place> {
         let mut lines = Self::default();
         for (i, line) in text.lines().enumerate() {
             let content = line.trim_start();
             let comment = content.starts_with('#');
             // The template lines of a chart are not part of the YAML structure.
             if !content.is_empty() && !comment && !content.starts_with("{{") {
-                lines.structure(line.len() - content.len(), content);
+                lines.structure(i + 1, line.len() - content.len(), content);
             }
             if metric.is_in(content) {
                 lines.found(i + 1, !comment && lines.is_query(content, metric));
@@ -83,7 +156,7 @@ impl Lines {
     }
 
     /// Finds the item and the key that the line belongs to.
-    fn structure(&mut self, mut column: usize, mut content: &str) {
+    fn structure(&mut self, number: usize, mut column: usize, mut content: &str) {
         if self.text.is_some_and(|key| column > key) {
             return;
         }
@@ -93,11 +166,11 @@ impl Lines {
             let (dash, rest) = (column, rest.trim_start());
             column += content.len() - rest.len();
             content = rest;
-            self.items.push(Item::new(dash, column));
+            self.items.push(Item::new(number, dash, column));
         }
         if content == "-" {
             // The first key sets the column of the others.
-            self.items.push(Item::new(column, usize::MAX));
+            self.items.push(Item::new(number, column, usize::MAX));
         }
         let Some((key, value)) = content.split_once(':') else { return };
         if let Some(item) = self.items.last_mut().filter(|item| item.column == usize::MAX) {
@@ -126,9 +199,9 @@ impl Lines {
         while let Some(item) = self.items.pop_if(|item| item.dash >= column) {
             for (line, query) in item.lines {
                 match &item.rule {
-                    Some(rule) if query => self.found.push((line, rule.clone())),
+                    Some(rule) if query => self.found.push((line, (item.first, rule.clone()))),
                     Some(_) => {}
-                    None => self.found.push((line, format!("line {line}"))),
+                    None => self.found.push((line, (line, format!("line {line}")))),
                 }
             }
         }
@@ -137,7 +210,7 @@ impl Lines {
     fn found(&mut self, line: usize, query: bool) {
         match self.items.last_mut() {
             Some(item) => item.lines.push((line, query)),
-            None => self.found.push((line, format!("line {line}"))),
+            None => self.found.push((line, (line, format!("line {line}")))),
         }
     }
 
@@ -160,25 +233,28 @@ fn dashboard(file: &Value) -> Option<&Value> {
     (wrapped.get("panels").is_some() || wrapped.get("rows").is_some()).then_some(wrapped)
 }
 
-fn in_dashboard(dashboard: &Value, metric: &MetricPattern<'_>) -> Vec<String> {
-    let mut usages = Vec::new();
-    panels(dashboard, metric, &mut usages);
+fn in_dashboard(dashboard: &Value, metric: &MetricPattern<'_>) -> Vec<Place> {
+    let mut places = Vec::new();
+    let mut all = Vec::new();
+    panels(dashboard, &mut all);
     for (section, name) in [("templating", "variable"), ("annotations", "annotation")] {
         let list = dashboard.get(section).and_then(|section| section.get("list")).and_then(Value::as_array);
-        let using = list.into_iter().flatten().filter(|item| queries(item, metric));
-        usages.extend(using.map(|item| format!("{name} `{}`", text(item, "name"))));
+        all.extend(list.into_iter().flatten().map(|item| (item, name, "name")));
     }
-    usages
+    for (at, (item, kind, name)) in all.into_iter().enumerate() {
+        if queries(item, metric) {
+            places.push((at, format!("{kind} `{}`", text(item, name))));
+        }
+    }
+    places
 }
 
-/// Adds every panel that queries the metric, including those in rows.
-fn panels(value: &Value, metric: &MetricPattern<'_>, usages: &mut Vec<String>) {
+/// Adds every panel, including those in rows, with its kind and the key of its name.
+fn panels<'a>(value: &'a Value, all: &mut Vec<(&'a Value, &'static str, &'static str)>) {
     let nested = NESTED.iter().filter_map(|key| value.get(key)?.as_array());
     for panel in nested.flatten() {
-        if queries(panel, metric) {
-            usages.push(format!("panel `{}`", text(panel, "title")));
-        }
-        panels(panel, metric, usages);
+        all.push((panel, "panel", "title"));
+        panels(panel, all);
     }
 }
 
@@ -336,7 +412,7 @@ mod tests {
         ));
         let contract = contract.unwrap();
         let objectives = ObjectivePattern::all(&contract, "shop");
-        let file = QueryFile { file: file.to_owned(), text: text.to_owned() };
+        let file = QueryFile::text(file, text);
         file.usages(&MetricPattern::new(&contract, metric, "shop", &objectives))
     }
 

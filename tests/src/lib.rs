@@ -4,7 +4,7 @@
 //! - [`client`]: an HTTP client over a loopback socket
 //! - [`collector`]: a collector with fixed families
 //! - [`service`]: starts and stops a binary of this workspace
-//! - [`server`]: addresses for servers that do not choose their own
+//! - [`server`]: starts, kills and restarts any server; addresses for servers that do not choose their own
 //! - [`canned`]: a server that answers with fixed bodies
 //! - [`certificates`]: an authority that signs certificates
 //! - [`clock`]: recorded times, compared with the standard clock

@@ -25,10 +25,16 @@ impl Program {
         Self { path }
     }
 
+    /// Returns a command without arguments, for [`Daemon`](crate::server::Daemon).
+    #[must_use]
+    pub fn command(&self) -> Command {
+        Command::new(&self.path)
+    }
+
     /// Runs the program with these arguments.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let output = Command::new(&self.path).args(arguments).stdin(Stdio::null()).output().unwrap();
+        let output = self.command().args(arguments).stdin(Stdio::null()).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         Ran { code: output.status.code(), stdout: output.stdout, stderr }
     }

@@ -410,7 +410,9 @@ fn evaluating(targets: &[Target<'_>], rules: &Path) -> Value {
     configuration
 }
 
-pub(crate) fn percent_encode(text: &str) -> String {
+/// Encodes a text for the query of a URL.
+#[must_use]
+pub fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()

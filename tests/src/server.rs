@@ -1,4 +1,4 @@
-//! Starts a server on a free port.
+//! Starts a server on a free port. A [`Daemon`] can be killed and started again at its address.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{self, Command};
@@ -7,6 +7,47 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::client::Client;
 use crate::process::Process;
 use crate::wait;
+
+/// A running server of any program. Dropping it kills the process.
+pub struct Daemon {
+    process: Option<Process>,
+    client: Client,
+    ready: &'static str,
+    command: Box<dyn Fn(SocketAddr) -> Command + Send>,
+}
+
+impl Daemon {
+    /// Starts the command that `command` returns for an address, and waits until the server answers `GET ready` with 200.
+    #[must_use]
+    pub fn start(ready: &'static str, command: impl Fn(SocketAddr) -> Command + Send + 'static) -> Self {
+        let (process, client) = start(ready, &command);
+        Self { process: Some(process), client, ready, command: Box::new(command) }
+    }
+
+    /// Returns a client of the server.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client
+    }
+
+    /// Returns the address of the server.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.client.address()
+    }
+
+    /// Kills the process with SIGKILL, and waits for its end.
+    pub fn kill(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// Starts the command again at the same address, after [`kill`](Self::kill).
+    pub fn restart(&mut self) {
+        assert!(self.process.is_none(), "the server at {} runs", self.address());
+        let (process, _) = start_at(self.ready, self.address(), &self.command);
+        self.process = Some(process);
+    }
+}
 
 /// Starts the command that `command` returns for an address, and waits until the server answers `ready` with 200.
 pub(crate) fn start(ready: &str, mut command: impl FnMut(SocketAddr) -> Command) -> (Process, Client) {

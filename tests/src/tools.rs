@@ -28,6 +28,12 @@ use crate::victoria::Victoria;
 const REQUIRE: &str = "METRICS_TESTS_REQUIRE_TOOLS";
 const VENV: &str = "METRICS_TESTS_VENV";
 
+/// Finds a program by its name, for uses that have no helper here.
+#[must_use]
+pub fn program(name: &str) -> Option<Program> {
+    found(name, on_path(name)).map(Program::new)
+}
+
 /// Finds the Prometheus server.
 #[must_use]
 pub fn prometheus() -> Option<Prometheus> {

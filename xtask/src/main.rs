@@ -1,6 +1,6 @@
 //! The commands of this project: `cargo xtask test` runs every check, on a developer's machine as in CI, and
-//! `cargo xtask bench` measures this toolkit against its peers. `cargo xtask shapes` compares generated functions, and
-//! `cargo xtask flood` attacks the endpoint.
+//! `cargo xtask bench` measures this toolkit against its peers. `cargo xtask shapes` compares generated functions,
+//! `cargo xtask flood` attacks the endpoint, and `cargo xtask fleet` runs or simulates a fleet.
 //!
 //! - `steps`: the checks, as data
 //! - `run`: runs steps and counts their tests
@@ -70,6 +70,18 @@ const COMMANDS: &[Command] = &[
         arguments: "[--small]",
         summary: "attack the metrics page with 10,000 connections, and print what the process needs meanwhile",
         run: Run::WithArguments(flood),
+    },
+    Command {
+        name: "fleet",
+        arguments: "[--short] [--keep]",
+        summary: "run services, agents, stores and alerts, kill some of them, and compare all counts",
+        run: Run::WithArguments(fleet),
+    },
+    Command {
+        name: "fleet",
+        arguments: "--simulate N [..]",
+        summary: "write the samples of N instances into both stores, and measure them and the dashboards",
+        run: Run::WithArguments(fleet),
     },
     Command {
         name: "transplant",
@@ -175,6 +187,26 @@ fn flood(arguments: &[&str]) -> ExitCode {
     run_program(&["--release", "--package", "flood"], arguments)
 }
 
+/// Runs a fleet on this machine, or simulates a large one. Fails if any counts disagree.
+fn fleet(arguments: &[&str]) -> ExitCode {
+    if arguments.contains(&"--simulate") {
+        let others: Vec<_> = arguments.iter().copied().filter(|argument| *argument != "--simulate").collect();
+        return run_program(&["--release", "--package", "simulation"], &others);
+    }
+    // Built together: the services alone would compile their dependencies again, with fewer features.
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--package", "examples", "--package", "fleet"]);
+    build.args(["neurectomy", "dynoai", "fleet"].iter().flat_map(|name| ["--bin", name]));
+    for name in run::REMOVED {
+        build.env_remove(name);
+    }
+    let code = exit_code(&mut build);
+    if code != ExitCode::SUCCESS {
+        return code;
+    }
+    exit_code(Process::new(setup::target().join("debug").join("fleet")).args(arguments))
+}
+
 /// Runs a program of this repository, and returns its exit code.
 fn run_program(program: &[&str], arguments: &[&str]) -> ExitCode {
     let mut command = cargo();
@@ -182,11 +214,16 @@ fn run_program(program: &[&str], arguments: &[&str]) -> ExitCode {
     for name in run::REMOVED {
         command.env_remove(name);
     }
+    exit_code(&mut command)
+}
+
+/// Runs a command to its end, and returns its exit code.
+fn exit_code(command: &mut Process) -> ExitCode {
     match command.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from),
         Err(error) => {
-            eprintln!("could not start cargo: {error}");
+            eprintln!("could not start {}: {error}", command.get_program().to_string_lossy());
             ExitCode::FAILURE
         }
     }

@@ -1,5 +1,5 @@
 //! Installation of the tools that the tests need beyond Rust: Prometheus with promtool, an Alertmanager,
-//! VictoriaMetrics, a Pushgateway, curl, h2load, slowhttptest and Chromium; and, in a virtual environment under the target
+//! VictoriaMetrics with vmagent and vmalert, a Pushgateway, curl, h2load, slowhttptest and Chromium; and, in a virtual environment under the target
 //! folder, the Python packages `prometheus-client`, `grafana-foundation-sdk` and `plotly`.
 //!
 //! Installed tools are not changed, so a second run changes nothing. Packages are installed with apt if it is available
@@ -80,7 +80,7 @@ const ALERTMANAGER: Package = Package {
 
 const VICTORIA_METRICS: Package = Package {
     name: "victoria-metrics",
-    programs: &["vmalert", "victoria-metrics"],
+    programs: &["vmagent", "vmalert", "victoria-metrics"],
     by_hand: "`sudo apt-get install victoria-metrics`, or its release linked under that name",
 };
 

@@ -5,7 +5,6 @@
 //! are about what is dropped, `usages` finds what it breaks, `growth` compares contracts, `report` writes the table.
 
 mod drops;
-mod fetch;
 mod growth;
 mod options;
 mod page;
@@ -13,7 +12,6 @@ mod prometheus;
 mod real;
 mod relabel;
 mod report;
-mod table;
 #[cfg(test)]
 mod tests;
 mod usages;
@@ -25,19 +23,23 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-pub(crate) use options::Options;
+pub(crate) use options::{Options, VALUES};
+pub(crate) use worst::Values;
 
 use self::drops::{Dropped, Drops};
 use self::real::{Counted, Real, of_page};
 use self::report::Cost;
-use self::table::grouped;
 use self::worst::{Worst, worst};
 use crate::contract::Contract;
 use crate::error::debug_as_display;
 use crate::export::Export;
+use crate::fetch::{self, Credentials};
+use crate::histograms::Histograms;
 use crate::metric::Metric;
 use crate::model::Model;
+use crate::prometheus::Prometheus;
 use crate::scrape::Scrape;
+use crate::table::grouped;
 
 /// The time between two scrapes.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -117,8 +119,26 @@ pub(crate) struct Request<'a> {
     pub(crate) job: &'a str,
     pub(crate) scrape: &'a Scrape,
     pub(crate) options: &'a Options,
+    /// The credentials for the page or the Prometheus.
+    pub(crate) credentials: &'a Credentials,
     /// An earlier contract, with the name of its file.
     pub(crate) since: Option<(String, Contract)>,
+}
+
+/// Returns the worst-case number of series on the page of one instance, or the labels whose numbers of values have to be
+/// given to know it.
+pub(crate) fn worst_of_page(model: &Model, values: &Values, form: Histograms) -> Result<usize, Vec<String>> {
+    let all = |metric| worst(metric, &Dropped::default(), values, form);
+    let total = model.metrics.iter().map(all).fold(Worst::default(), Worst::plus);
+    let open = || unbounded(model.metrics.iter().filter(|metric| all(metric).is_least), values);
+    if total.is_least { Err(open()) } else { Ok(total.series) }
+}
+
+/// Returns the labels whose number of values would bound the worst case of these metrics.
+fn unbounded<'a>(metrics: impl Iterator<Item = &'a Metric>, values: &Values) -> Vec<String> {
+    let labels = metrics.flat_map(|metric| &metric.labels);
+    let open = labels.filter(|label| label.values.is_none() && !values.contains_key(&label.name));
+    open.map(|label| label.name.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Returns the report, or the relabel rules, and the error if the budget is exceeded.
@@ -170,13 +190,14 @@ impl Request<'_> {
     fn real(&self, drops: &Drops) -> Result<(Option<Real>, Option<PageSize>), BudgetError> {
         let (model, options) = (self.model(), self.options);
         if let Some(url) = &options.prometheus {
-            let real = prometheus::of_job(url, self.job, model, drops);
-            let unread = |problem| BudgetError::Unread { place: url.clone(), problem };
+            let server = Prometheus { url, credentials: self.credentials };
+            let real = prometheus::of_job(server, self.job, model, drops);
+            let unread = |problem| BudgetError::Unread { place: fetch::without_user(url), problem };
             return Ok((Some(real.map_err(unread)?), None));
         }
         let Some(path) = &options.page else { return Ok((None, None)) };
-        let unread = |problem| BudgetError::Unread { place: path.display().to_string(), problem };
-        let (page, size) = read(path).map_err(unread)?;
+        let unread = |problem| BudgetError::Unread { place: fetch::without_user(&path.display().to_string()), problem };
+        let (page, size) = read(path, self.credentials).map_err(unread)?;
         let real = of_page(&page, model, drops, self.scrape.histograms()).map_err(|error| unread(error.to_string()))?;
         Ok((Some(real), Some(size)))
     }
@@ -213,7 +234,7 @@ impl Request<'_> {
 }
 
 /// Reads a page from a file or an address. Returns the text and its size.
-fn read(path: &Path) -> Result<(String, PageSize), String> {
+fn read(path: &Path, credentials: &Credentials) -> Result<(String, PageSize), String> {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| "the page is not UTF-8".to_owned());
     let Some(url) = path.to_str().filter(|path| fetch::is_url(path)) else {
         let page = text(fs::read(path).map_err(|error| error.to_string())?)?;
@@ -221,9 +242,9 @@ fn read(path: &Path) -> Result<(String, PageSize), String> {
         return Ok((page, size));
     };
     let accept = ("accept", "text/plain;version=0.0.4");
-    let page = text(fetch::get(url, &[accept])?.body)?;
+    let page = text(fetch::get(url, credentials, &[accept])?.body)?;
     // Only the size is of interest.
-    let compressed = fetch::get(url, &[accept, ("accept-encoding", "gzip")])?;
+    let compressed = fetch::get(url, credentials, &[accept, ("accept-encoding", "gzip")])?;
     let gzip = compressed.header("content-encoding").filter(|coding| *coding == "gzip").map(|_| compressed.body.len());
     let size = PageSize { plain: page.len(), gzip };
     Ok((page, size))

@@ -4,8 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::drops::Relabel;
-use super::fetch::is_url;
 use super::worst::Values;
+use crate::fetch::is_url;
+use crate::option::once;
+
+/// The option that says how many values a label has.
+pub(crate) const VALUES: &str = "--values";
 
 /// The options.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,22 +33,22 @@ impl Options {
         ("--budget", "N"),
         ("--page", "FILE|URL"),
         ("--prometheus", "URL"),
-        ("--values", "LABEL=N"),
+        (VALUES, "LABEL=N"),
         ("--drop", "SERIES"),
         ("--relabel", "FORM"),
         ("--sample-bytes", "BYTES"),
         ("--since", "FILE"),
     ];
 
-    /// Returns the name of the first option that is set.
-    pub(crate) fn first(&self) -> Option<&'static str> {
+    /// Returns the name of the first option that is set, without the numbers of values if they are of use elsewhere.
+    pub(crate) fn first(&self, except_values: bool) -> Option<&'static str> {
         let Self { instances, budget, page, prometheus, values, drops, relabel, sample_size, since } = self;
         let set = [
             instances.is_some(),
             budget.is_some(),
             page.is_some(),
             prometheus.is_some(),
-            !values.is_empty(),
+            !values.is_empty() && !except_values,
             !drops.is_empty(),
             relabel.is_some(),
             sample_size.is_some(),
@@ -74,7 +78,7 @@ impl Options {
             "--budget" => once(option, &mut self.budget, count(&value).ok_or_else(|| expected(COUNT))?),
             "--prometheus" if !is_url(&value) => Err(expected("an address such as `http://127.0.0.1:9090`")),
             "--prometheus" => once(option, &mut self.prometheus, value),
-            "--values" => {
+            VALUES => {
                 let pair = value.split_once('=').and_then(|(label, number)| Some((label, count(number)?)));
                 let (label, number) = pair.ok_or_else(|| expected("a label and a number, such as `endpoint=20`"))?;
                 match self.values.insert(label.to_owned(), number) {
@@ -115,13 +119,6 @@ const COUNT: &str = "a whole number from 1 to 1,000,000,000,000";
 
 /// The largest number. With it, the products in a report do not exceed their types.
 const LARGEST: usize = 1_000_000_000_000;
-
-fn once<T>(option: &str, place: &mut Option<T>, value: T) -> Result<(), String> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(format!("{option} is given twice")),
-    }
-}
 
 fn count(text: &str) -> Option<usize> {
     text.parse().ok().filter(|number| (1..=LARGEST).contains(number))

@@ -1,17 +1,15 @@
 //! The series of a job in a Prometheus, or in a store with its API.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use metrics_runtime::description::MetricKind;
-use serde_json::Value;
 
 use super::drops::Drops;
-use super::fetch;
 use super::page::metric_of;
 use super::real::{Real, with_samples};
 use crate::metric::Metric;
 use crate::model::Model;
+use crate::prometheus::Prometheus;
 use crate::promql::{Compare, Matcher, matcher};
 
 /// The label with the name of the metric, in queries that remove `__name__`.
@@ -21,9 +19,9 @@ const NAME: &str = "budget_name";
 ///
 /// # Errors
 /// Returns the problem if the server does not answer, or if no target is up.
-pub(super) fn of_job(url: &str, job: &str, model: &Model, drops: &Drops) -> Result<Real, String> {
+pub(super) fn of_job(server: Prometheus<'_>, job: &str, model: &Model, drops: &Drops) -> Result<Real, String> {
     let of_job = matcher("job", Compare::Is, job);
-    let up = numbers(url, &format!("count(up{{{of_job}}} == 1)"))?;
+    let up = numbers(server, &format!("count(up{{{of_job}}} == 1)"))?;
     let instances = up.values().next().copied().filter(|up| *up > 0);
     let instances =
         instances.ok_or_else(|| format!("no target of the job `{job}` is up; set another one with --job"))?;
@@ -39,7 +37,7 @@ pub(super) fn of_job(url: &str, job: &str, model: &Model, drops: &Drops) -> Resu
     let metric = |sample: &str| metric_of(sample, |base| composed.contains(base)).to_owned();
 
     let mut real = Real { instances, metrics: BTreeMap::new(), of_targets: 0 };
-    for (sample, series) in numbers(url, &format!("count by (__name__) ({})", select(Vec::new())))? {
+    for (sample, series) in numbers(server, &format!("count by (__name__) ({})", select(Vec::new())))? {
         if sample == "up" || sample.starts_with("scrape_") {
             real.of_targets += series;
             continue;
@@ -57,7 +55,7 @@ pub(super) fn of_job(url: &str, job: &str, model: &Model, drops: &Drops) -> Resu
         let named = format!("label_replace({}, \"{NAME}\", \"$1\", \"__name__\", \"(.+)\")", select(vec![with_label]));
         let query = format!("count by ({NAME}) (group without ({label}) ({named}))");
         let mut without: BTreeMap<String, usize> = BTreeMap::new();
-        for (sample, series) in numbers(url, &query)? {
+        for (sample, series) in numbers(server, &query)? {
             *without.entry(metric(&sample)).or_default() += series;
         }
         for (name, series) in without {
@@ -73,7 +71,7 @@ pub(super) fn of_job(url: &str, job: &str, model: &Model, drops: &Drops) -> Resu
         counted.left = 0;
         if !dropped.all {
             let left = [samples([metric].into_iter())].into_iter().chain(dropped.matchers(&metric.name)).collect();
-            counted.left = numbers(url, &format!("count({})", select(left)))?.values().sum();
+            counted.left = numbers(server, &format!("count({})", select(left)))?.values().sum();
         }
     }
     Ok(real)
@@ -89,20 +87,11 @@ fn samples<'a>(metrics: impl Iterator<Item = &'a Metric>) -> Matcher {
 }
 
 /// Runs a query. Returns the number of each name, which is empty if the query has one number.
-fn numbers(url: &str, query: &str) -> Result<BTreeMap<String, usize>, String> {
-    let mut address = format!("{}/api/v1/query?query=", url.trim_end_matches('/'));
-    for byte in query.bytes() {
-        // Writing to a string cannot fail.
-        let _ = write!(address, "%{byte:02X}");
-    }
-    let answer = fetch::get(&address, &[])?;
-    let answer: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    let result = answer.as_ref().and_then(|answer| answer["data"]["result"].as_array());
-    let result = result
-        .ok_or("the answer is not one of Prometheus; expected the address of one, such as `http://127.0.0.1:9090`")?;
-    let number = |found: &Value| {
-        let name = found["metric"]["__name__"].as_str().or(found["metric"][NAME].as_str()).unwrap_or_default();
-        Some((name.to_owned(), found["value"][1].as_str()?.parse().ok()?))
-    };
-    result.iter().map(|found| number(found).ok_or_else(|| format!("the answer has no number: {found}"))).collect()
+fn numbers(server: Prometheus<'_>, query: &str) -> Result<BTreeMap<String, usize>, String> {
+    let numbers = server.query(query)?.into_iter().map(|found| {
+        let name = found.labels.get("__name__").or_else(|| found.labels.get(NAME)).cloned();
+        let number = found.value.parse().map_err(|_| format!("the answer has no number of series: {found:?}"))?;
+        Ok((name.unwrap_or_default(), number))
+    });
+    numbers.collect()
 }

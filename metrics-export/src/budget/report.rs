@@ -10,11 +10,12 @@ use metrics_runtime::description::MetricKind;
 use super::drops::Drops;
 use super::growth::growth;
 use super::real::{OF_TARGET, Real};
-use super::table::{Table, bytes, grouped, tenths};
 use super::usages::usages;
 use super::worst::{Worst, cost};
-use super::{BudgetError, Counts, PageSize, Request};
+use super::{BudgetError, Counts, PageSize, Request, unbounded};
 use crate::contract::Contract;
+use crate::fetch::without_user;
+use crate::table::{Table, bytes, grouped, tenths};
 use crate::time::duration;
 
 const SECONDS_OF_DAY: u128 = 86_400;
@@ -146,7 +147,10 @@ impl Report<'_> {
         match (self.real, &options.page) {
             (None, _) => "The worst case is what the program can have.\n".to_owned(),
             (Some(_), Some(page)) => {
-                format!("The worst case is what the program can have, real is `{}`.\n", page.display())
+                format!(
+                    "The worst case is what the program can have, real is `{}`.\n",
+                    without_user(&page.display().to_string())
+                )
             }
             (Some(real), None) => format!(
                 "The worst case is what the program can have, real is the average of {} target{} of the job `{}`.\n",
@@ -280,10 +284,7 @@ impl Report<'_> {
     /// Returns the labels whose number of values bounds a worst case, if it is known.
     fn unbounded(&self) -> Vec<String> {
         let metrics = self.counts.iter().filter(|counts| counts.left.is_least).filter_map(|counts| counts.metric);
-        let labels = metrics.flat_map(|metric| &metric.labels);
-        let values = &self.request.options.values;
-        let open = labels.filter(|label| label.values.is_none() && !values.contains_key(&label.name));
-        open.map(|label| label.name.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+        unbounded(metrics, &self.request.options.values)
     }
 
     fn notes(&self) -> String {

@@ -12,15 +12,15 @@ pub(super) fn usages(export: &Export, name: &str, dropped: &Dropped) -> Vec<Stri
     let (contract, service) = (Contract::of(&export.model), &export.model.service);
     let objectives = ObjectivePattern::all(&contract, service);
     let metric = MetricPattern::new(&contract, name, service, &objectives);
-    let [dashboard, rules] = [("dashboard", export.dashboard()), ("rules", export.rules())]
-        .map(|(file, text)| QueryFile { file: file.to_owned(), text });
+    let rules = export.rules();
+    let files = [QueryFile::text("dashboard", export.dashboard()), QueryFile::text("rules", rules.as_str())];
     let asks = |seconds: f64| {
         let (bucket, bound) = (format!("{name}_bucket{{"), bound(seconds).to_string());
-        rules.text.lines().any(|line| line.contains(&bucket) && line.contains(&bound))
+        rules.lines().any(|line| line.contains(&bucket) && line.contains(&bound))
     };
     let bounds = dropped.bounds.iter().filter(|seconds| asks(**seconds));
     let buckets = bounds.map(|seconds| format!("rules: objectives, by the bucket `{}`", number(*seconds)));
     // Panels and alerts use what rules record.
-    let places = [&dashboard, &rules].into_iter().flat_map(|file| file.usages(&metric));
+    let places = files.iter().flat_map(|file| file.usages(&metric));
     places.filter(|place| !place.contains(": record `")).chain(buckets).collect()
 }

@@ -8,7 +8,7 @@ use crate::metric::{Metric, WorstCase};
 use crate::series::{View, label_sets};
 
 /// The numbers of values that a user expects of labels whose values are only known at run time.
-pub(super) type Values = BTreeMap<String, usize>;
+pub(crate) type Values = BTreeMap<String, usize>;
 
 /// A number of series, or the least that is possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,17 +8,17 @@ const UNITS: [(&str, u128); 5] =
 
 /// A table with a column of texts and columns of numbers.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<(String, Vec<String>)>,
 }
 
 impl Table {
-    pub(super) fn row(&mut self, text: impl Into<String>, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, text: impl Into<String>, cells: Vec<String>) {
         self.rows.push((text.into(), cells));
     }
 
     /// Returns the table, with texts to the left and numbers to the right.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let width = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
         let columns = self.rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
         let first = width(&mut self.rows.iter().map(|(text, _)| text.as_str()));
@@ -39,7 +39,7 @@ impl Table {
 }
 
 /// Writes a number with a comma before each three digits.
-pub(super) fn grouped(number: u128) -> String {
+pub(crate) fn grouped(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -52,12 +52,12 @@ pub(super) fn grouped(number: u128) -> String {
 }
 
 /// Writes tenths with one decimal, or without one from 100 on.
-pub(super) fn tenths(tenths: u128) -> String {
+pub(crate) fn tenths(tenths: u128) -> String {
     if tenths >= 1_000 { grouped((tenths + 5) / 10) } else { format!("{}.{}", tenths / 10, tenths % 10) }
 }
 
 /// Writes bytes in the largest unit that they fill, as disks are sold: 1 MB is a million bytes.
-pub(super) fn bytes(number: u128) -> String {
+pub(crate) fn bytes(number: u128) -> String {
     let found = UNITS.iter().find(|(_, size)| number >= *size);
     found.map_or_else(
         || format!("{number} B"),
