@@ -221,6 +221,11 @@ mod tests {
             &["kubernetes", "--replica-label", "replica", "--replica-label", "a", "--scrape-interval=15s"],
             &["rules", "--fleet", "--cluster-label", "region", "--job", "shop"],
             &["dashboard", "--fleet", "--replica-label=agent"],
+            &["agent", "--form", "prometheus", "--remote-write", "http://a/b", "--target", "a:1", "--target=b:1"],
+            &["agent", "--form=vmagent", "--remote-write=http://a/b", "--remote-write=http://c/d", "--values", "a=1"],
+            &["agent", "--form=kubernetes", "--remote-write=http://a/b", "--cluster=eu", "--cluster-label", "region"],
+            &["check", "--fleet", "http://a", "--job=shop", "--token-file=t", "--cluster-label", "region", "d.json"],
+            &["budget", "--token-file", "t", "--prometheus", "http://a"],
         ] {
             assert_eq!(parse(args).ok(), Command::parse(args.iter().copied()).ok(), "{args:?}");
         }
@@ -258,6 +263,16 @@ mod tests {
             &["dashboard", "--fleet=yes"],
             &["dashboard", "--fleet", "--target-label", "zone"],
             &["dashboard", "--fleet", "--scrape-interval", "1m"],
+            &["agent"],
+            &["agent", "--form", "prometheus"],
+            &["agent", "--form", "prometheus", "--remote-write", "http://a/b", "--budget", "5"],
+            &["agent", "--form", "kubernetes", "--remote-write", "http://a/b"],
+            &["rules", "--target", "a:1"],
+            &["check", "--fleet", "a"],
+            &["check", "--fleet", "http://a", "--fleet", "http://b"],
+            &["check", "--job", "shop"],
+            &["check", "--cluster-label", "region"],
+            &["lint", "--token-file", "t"],
         ] {
             assert!(parse(wrong).is_err() && Command::parse(wrong.iter().copied()).is_err(), "{wrong:?}");
         }

@@ -84,6 +84,14 @@ impl Server {
         self.serve(listener);
     }
 
+    /// Answers every request with another body, at the same address.
+    pub fn replace(&mut self, body: impl Into<Vec<u8>>) {
+        self.kill();
+        let content_type = self.pages.pages[0].content_type;
+        self.pages.pages = Arc::new([Page { content_type, body: body.into() }]);
+        self.restart();
+    }
+
     /// Returns the address of the server.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -5,6 +5,7 @@
 //! - [`collector`]: a collector with fixed families
 //! - [`service`]: starts and stops a binary of this workspace
 //! - [`server`]: starts, kills and restarts any server; addresses for servers that do not choose their own
+//! - [`agent`]: starts a Prometheus in agent mode, or a vmagent
 //! - [`canned`]: a server that answers with fixed bodies
 //! - [`certificates`]: an authority that signs certificates
 //! - [`clock`]: recorded times, compared with the standard clock
@@ -29,6 +30,7 @@
 )]
 #![allow(clippy::doc_markdown, reason = "OpenMetrics is the name of a format")]
 
+pub mod agent;
 pub mod alertmanager;
 pub mod browser;
 pub mod canned;

@@ -42,6 +42,14 @@ impl Promtool {
         self.run(&["check", "config"], file)
     }
 
+    /// Runs `promtool check config --agent`, which checks the configuration of a Prometheus in agent mode.
+    ///
+    /// # Errors
+    /// Returns the output of promtool.
+    pub fn check_agent_config(&self, file: &Path) -> Result<(), String> {
+        self.run(&["check", "config", "--agent"], file)
+    }
+
     /// Runs `promtool check rules`, which checks syntax, names and templates.
     ///
     /// # Errors

@@ -18,6 +18,9 @@ use tests::dashboard::opened;
 use tests::lookup::Names;
 use yaml_rust2::{Yaml, YamlLoader};
 
+#[path = "export/agents.rs"]
+mod agents;
+
 /// Returns a registry with metrics of all parts of the toolkit: breakers, gRPC, process, runtime, collectors.
 fn everything() -> Registry {
     let registry = Registry::new();

@@ -17,7 +17,7 @@ pub(crate) use self::options::Options;
 
 use self::limits::{Limits, limits};
 use self::options::Form;
-use crate::budget::Values;
+use crate::budget::{Values, check_values};
 use crate::histograms::Histograms;
 use crate::kubernetes::JobError;
 use crate::model::Model;
@@ -64,6 +64,7 @@ pub(crate) struct Request<'a> {
 pub(crate) fn run(request: &Request<'_>) -> Result<String, AgentError> {
     let form = request.options.checked().map_err(|problem| AgentError::Options(problem.to_owned()))?;
     request.check_labels()?;
+    check_values(request.model, request.values).map_err(AgentError::Options)?;
     match form {
         Form::Kubernetes => operator::yaml(request),
         Form::Prometheus | Form::Vmagent => scraper::yaml(request, form),

@@ -18,6 +18,8 @@ pub(super) fn yaml(request: &Request<'_>) -> Result<String, AgentError> {
     let limits = request.limits();
     let monitor =
         object("monitoring.coreos.com/v1", "PodMonitor", &name, job).with("spec", monitor(request, page.node));
+    // The service itself may have an account of its name.
+    let name = format!("{name}-agent");
     let agent =
         object("monitoring.coreos.com/v1alpha1", "PrometheusAgent", &name, job).with("spec", agent(request, &name));
     let of_rbac = |kind: &str| object("rbac.authorization.k8s.io/v1", kind, &name, job);

@@ -125,6 +125,17 @@ pub(crate) struct Request<'a> {
     pub(crate) since: Option<(String, Contract)>,
 }
 
+/// Returns the problem if no metric has one of the labels whose number of values is given.
+pub(crate) fn check_values(model: &Model, values: &Values) -> Result<(), String> {
+    let labels = model.metrics.iter().flat_map(|metric| &metric.labels);
+    let open: BTreeSet<_> = labels.filter(|label| label.values.is_none()).map(|label| label.name.as_str()).collect();
+    let Some(label) = values.keys().find(|label| !open.contains(label.as_str())) else { return Ok(()) };
+    let open = open.into_iter().collect::<Vec<_>>().join("`, `");
+    Err(format!(
+        "{VALUES} `{label}`: no metric has such a label with values that are only known at run time; expected one of `{open}`"
+    ))
+}
+
 /// Returns the worst-case number of series on the page of one instance, or the labels whose numbers of values have to be
 /// given to know it.
 pub(crate) fn worst_of_page(model: &Model, values: &Values, form: Histograms) -> Result<usize, Vec<String>> {
@@ -146,7 +157,7 @@ pub(crate) fn run(request: &Request<'_>) -> Result<(String, Option<BudgetError>)
     let Request { job, options, .. } = request;
     let model = request.model();
     let drops = drops::parse(&options.drops, model).map_err(|problem| BudgetError::Option { problem })?;
-    request.check_values()?;
+    check_values(model, &options.values).map_err(|problem| BudgetError::Option { problem })?;
     let (real, page) = request.real(&drops)?;
     let counts = request.counts(&drops, real.as_ref());
     let report = report::Report { request, drops: &drops, real: real.as_ref(), page, counts };
@@ -169,21 +180,6 @@ impl Request<'_> {
     fn cost(&self) -> Cost {
         let interval = self.scrape.interval.unwrap_or(INTERVAL);
         Cost { interval, sample_size: self.options.sample_size.unwrap_or(SAMPLE_SIZE) }
-    }
-
-    /// Returns an error if no metric has one of the labels whose number of values is given.
-    fn check_values(&self) -> Result<(), BudgetError> {
-        let labels = self.model().metrics.iter().flat_map(|metric| &metric.labels);
-        let open: BTreeSet<_> =
-            labels.filter(|label| label.values.is_none()).map(|label| label.name.as_str()).collect();
-        let Some(label) = self.options.values.keys().find(|label| !open.contains(label.as_str())) else {
-            return Ok(());
-        };
-        let open = open.into_iter().collect::<Vec<_>>().join("`, `");
-        let problem = format!(
-            "--values `{label}`: no metric has such a label with values that are only known at run time; expected one of `{open}`"
-        );
-        Err(BudgetError::Option { problem })
     }
 
     /// Reads what exists.

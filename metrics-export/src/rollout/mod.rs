@@ -8,6 +8,8 @@ mod fleet;
 mod names;
 mod queries;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use self::fleet::Fleet;
 use self::names::{Lack, Renamed};

@@ -7,3 +7,4 @@ mod legacy;
 mod renames;
 #[path = "../support/mod.rs"]
 mod support;
+mod upgrade;
