@@ -12,6 +12,7 @@ use crate::calls::{self, Against, native};
 use crate::floor;
 use crate::grpc;
 use crate::http;
+use crate::live;
 use crate::measure::Batch;
 use crate::outgoing;
 use crate::table::{Goal, Table};
@@ -20,6 +21,9 @@ use crate::table::{Goal, Table};
 const ALONE: &str = "--alone";
 
 const CALLS: u64 = 10_000;
+
+/// The number of counted calls beside a viewer, who gets several events meanwhile.
+const CALLS_BESIDE: u64 = 1_000_000;
 
 /// The number of calls before the counted ones in rows of labels: the series that a program uses often have their own
 /// shards for each thread.
@@ -81,7 +85,14 @@ fn pairs() -> Vec<Pair> {
     for (side, batches) in grpc::COUNTED {
         added(&format!("a unary grpc call, {side}"), batches);
     }
+    let (ours, other, goal) = live::COUNTED;
+    pairs.push(pair("per call with a viewer of the live page: without", ours, other, goal));
     pairs
+}
+
+/// Returns the number of counted calls of a batch.
+fn calls(name: &str) -> u64 {
+    if name.contains("viewer") { CALLS_BESIDE } else { CALLS }
 }
 
 pub fn run(table: &mut Table) {
@@ -120,7 +131,7 @@ fn counted(name: &str) -> Result<f64, String> {
     let counts = fs::read_to_string(&out).map_err(|error| error.to_string())?;
     let _ = fs::remove_file(&out);
     let total = counts.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse::<f64>().ok());
-    total.map(|total| total / CALLS as f64).ok_or_else(|| "callgrind wrote no total".to_owned())
+    total.map(|total| total / calls(name) as f64).ok_or_else(|| "callgrind wrote no total".to_owned())
 }
 
 /// Runs the batch of this name. Returns `false` if there is none.
@@ -131,7 +142,7 @@ pub fn run_alone(name: &str) -> bool {
     });
     let Some((_, batch)) = batches.find(|(other, _)| other == name) else { return false };
     batch(if name.contains("labels") { WARM } else { 100 });
-    counted_batch(batch, CALLS);
+    counted_batch(batch, calls(name));
     true
 }
 

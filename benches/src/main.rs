@@ -8,6 +8,7 @@ mod floor;
 mod grpc;
 mod http;
 mod instructions;
+mod live;
 mod measure;
 mod memory;
 mod outgoing;
@@ -78,6 +79,7 @@ fn measure_all(filter: String, quick: bool) -> ExitCode {
     scrape::run(&mut table, quick);
     memory::run(&mut table);
     documents::run(&mut table);
+    live::run(&mut table);
     instructions::run(&mut table);
     calls::run_disabled(&mut table, &crew);
     if table.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

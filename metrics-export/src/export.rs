@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use metrics_runtime::Metrics;
+use metrics_runtime::description::Description;
 
 use crate::contract::Contract;
 use crate::fleet::Fleet;
@@ -179,7 +180,7 @@ impl Export {
         dashboard::node(&self.model, self.job.as_deref(), &scrape, self.recorded().as_ref()).json()
     }
 
-    /// Returns what a page in the process itself shows of these metrics, in JSON: the panels of the dashboard, with their
+    /// Returns what a page in the process itself shows of the described metrics, in JSON: the panels of the dashboard, with their
     /// queries as trees, the objectives, and all metrics. The crate `metrics-live` serves such a page.
     ///
     /// The queries select no job, and their windows are `$window`, or `$opened` for the time since the page was opened. A
@@ -191,13 +192,13 @@ impl Export {
     ///
     /// let registry = Registry::new();
     /// registry.counter(Descriptor::counter("jobs_total", "Jobs."))?;
-    /// let page = Export::page(&Metrics::builder().registry(&registry).build()?);
+    /// let page = Export::page(Metrics::builder().registry(&registry).build()?.describe());
     /// assert!(page.contains(r#"["aggregate","sum",[],null,["call","rate",["series","jobs_total",[],"$window"]]]"#));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn page(metrics: &Metrics) -> String {
-        page::json(metrics)
+    pub fn page(description: Description) -> String {
+        page::json(description)
     }
 
     /// Returns a file of recording and alerting rules for Prometheus, in YAML.

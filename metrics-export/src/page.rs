@@ -1,6 +1,6 @@
 //! The model of a page in the process itself.
 
-use metrics_runtime::Metrics;
+use metrics_runtime::description::Description;
 
 use crate::dashboard;
 use crate::document::{Node, list, map};
@@ -14,8 +14,7 @@ use crate::series::worst_case;
 const OPENED: &str = "$opened";
 
 /// Returns the model in one line of JSON.
-pub(crate) fn json(metrics: &Metrics) -> String {
-    let mut description = metrics.describe();
+pub(crate) fn json(mut description: Description) -> String {
     for metric in &mut description.metrics {
         // The page gets native buckets as classic ones.
         metric.native = false;

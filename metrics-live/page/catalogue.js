@@ -26,12 +26,11 @@ export class Catalogue {
       element('div', { class: 'scroll' }, element('table', {}, element('thead', {}, element('tr', {}, ...head)), this.rows)));
   }
 
-  // The sum of all series of a counter or gauge, or the number of observations.
-  total({ name, kind }) {
+  // The values of all series; of histograms and summaries, the numbers of observations.
+  values({ name, kind }) {
     const { store } = this.app;
     const sample = ['histogram', 'summary'].includes(kind) ? `${name}_count` : name;
-    const all = (store.byName.get(sample) ?? []).map((series) => series.at(store.now)).filter((value) => !Number.isNaN(value));
-    return all.length > 0 ? all.reduce((sum, value) => sum + value, 0) : NaN;
+    return (store.byName.get(sample) ?? []).map((series) => series.at(store.now)).filter((value) => !Number.isNaN(value));
   }
 
   draw(isNew = false) {
@@ -43,13 +42,13 @@ export class Catalogue {
       const found = model.metrics.filter((metric) => words.every((word) => text(metric).includes(word)));
       this.count.textContent = `${found.length} of ${model.metrics.length} metrics`;
       this.shown = found.map((metric) => {
-        const cells = { series: element('td'), now: element('td') };
+        const cells = { series: element('td', { class: 'series' }), now: element('td') };
         const labels = metric.labels.map(([label, known]) => element('code', { text: label, title: known === null ? 'values are known at run time' : `${known} known values` }));
         const row = element('tr', {},
-          element('th', { scope: 'row' }, element('code', { text: metric.name }), element('small', { text: metric.help })),
+          element('th', { scope: 'row', class: 'wide' }, element('code', { text: metric.name }), element('small', { text: metric.help })),
           element('td', { text: metric.unit ? `${metric.kind}, ${metric.unit}` : metric.kind }),
-          element('td', { class: 'labels' }, ...labels), cells.series, cells.now,
-          element('td', { class: 'places' }, ...metric.places.map((place) => element('code', { text: place }))));
+          element('td', { class: 'labels wide' }, ...labels), cells.series, cells.now,
+          element('td', { class: 'places wide' }, ...metric.places.map((place) => element('code', { text: place }))));
         return { metric, row, cells };
       });
       this.rows.replaceChildren(...this.shown.map(({ row }) => row));
@@ -64,12 +63,18 @@ export class Catalogue {
   }
 
   now(metric) {
-    const total = this.total(metric);
-    if (metric.kind === 'info') return '';
+    const values = metric.kind === 'info' ? [] : this.values(metric);
+    if (values.length === 0) return metric.kind === 'info' ? '' : '–';
+    const sum = values.reduce((sum, value) => sum + value, 0);
     // The number of observations has no unit.
-    if (['histogram', 'summary'].includes(metric.kind)) return shown(total, 'short');
-    // A gauge of seconds since 1970 is a moment.
-    if (/(timestamp|time)_seconds$/.test(metric.name) && total > YEAR_2001) return new Date(total * 1000).toLocaleString();
-    return shown(total, { seconds: 's', bytes: 'bytes' }[metric.unit] ?? 'short');
+    if (['histogram', 'summary'].includes(metric.kind)) return shown(sum, 'short');
+    const unit = { seconds: 's', bytes: 'bytes' }[metric.unit] ?? 'short';
+    if (metric.kind === 'counter') return shown(sum, unit);
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    // A gauge of seconds since 1970 is a moment, which is 0 before there is one.
+    if (/(timestamp|time)_seconds$/.test(metric.name) && most > YEAR_2001) return new Date(most * 1000).toLocaleString();
+    if (metric.name.endsWith('timestamp_seconds') && most === 0) return '–';
+    // Ratios and states have no sum.
+    return least === most ? shown(most, unit) : `${shown(least, unit)} … ${shown(most, unit)}`;
   }
 }

@@ -74,11 +74,12 @@ class App {
   }
 
   take(event) {
-    const restarts = this.store.restarts.length;
+    const [restarts, missing] = [this.store.restarts.length, this.store.missing.length];
     this.store.take(event);
     const isNew = (event.families ?? []).some(([, name]) => !this.known.has(name));
-    // The service may have other metrics after a restart, or register one later.
-    if ((isNew || this.store.restarts.length > restarts) && performance.now() - this.loaded > MODEL_PAUSE) this.load();
+    // The service may have other metrics after a restart, or register one later. A source that answers again tells more.
+    const isOther = isNew || this.store.restarts.length > restarts || this.store.missing.length < missing;
+    if (isOther && performance.now() - this.loaded > MODEL_PAUSE) this.load();
     this.setStatus(this.view.isPaused ? 'paused' : 'live');
     this.schedule();
   }
@@ -116,6 +117,10 @@ class App {
     this.status.title = text || `reading all samples took ${(store.took / 1000).toFixed(2)} ms in the service`;
     this.problem.hidden = kind !== 'waiting';
     this.problem.textContent = text;
+    const missing = store.missing.length > 0 ? `▲ Series are missing: ${store.missing.join('; ')}` : '';
+    this.missing.hidden = missing === '';
+    // It is read aloud when it changes.
+    if (this.missing.textContent !== missing) this.missing.textContent = missing;
   }
 
   askForToken() {
@@ -259,6 +264,7 @@ class App {
       button('◐', 'Light or dark', () => this.toggleTheme()), button('?', 'Keys', () => this.help.showModal()));
     this.nav = element('nav', { 'aria-label': 'Rows' });
     this.problem = element('p', { class: 'problem', role: 'alert', hidden: true });
+    this.missing = element('p', { class: 'problem missing', role: 'status', hidden: true });
     this.main = element('main', {}, element('p', { class: 'empty', text: 'Loading …' }));
     this.tokenField = element('input', { type: 'password', autocomplete: 'off', 'aria-label': 'Token', placeholder: 'token' });
     this.note = element('p', { class: 'note', role: 'alert' });
@@ -269,7 +275,7 @@ class App {
     this.dialog.addEventListener('cancel', (event) => event.preventDefault());
     this.help = element('dialog', { class: 'help' }, element('form', { method: 'dialog' }, element('h2', { text: 'Keys' }),
       element('dl', {}, ...KEYS.map(([key, text]) => element('div', {}, element('dt', {}, element('kbd', { text: key })), element('dd', { text })))), element('button', { text: 'Close' })));
-    document.body.append(element('div', { class: 'top' }, element('div', { class: 'bar' }, this.name, this.status, this.tabs.dashboard, this.tabs.metrics, tools), this.nav, this.problem), this.main, this.dialog, this.help);
+    document.body.append(element('div', { class: 'top' }, element('div', { class: 'bar' }, this.name, this.status, this.tabs.dashboard, this.tabs.metrics, tools), this.nav, this.problem, this.missing), this.main, this.dialog, this.help);
     this.controls();
   }
 

@@ -257,12 +257,19 @@ export class Panel {
       this.columns.forEach(({ unit, limits }, i) => this.fill(line.cells[i], row.values[i] ?? NaN, unit, limits, largest[i]));
       return line.root;
     });
-    // Rows are moved only if their order changes, because that takes the focus away.
+    // Only rows that change their place are moved: each costs a layout, and loses the focus.
     const focused = document.activeElement;
-    if (sorted.length !== this.table.children.length || sorted.some((row, i) => row !== this.table.children[i])) {
-      this.table.replaceChildren(...sorted);
-      if (this.table.contains(focused)) focused.focus({ preventScroll: true });
+    let next = this.table.firstChild;
+    for (const row of sorted) {
+      if (row === next) next = next.nextSibling;
+      else this.table.insertBefore(row, next);
     }
+    while (next) {
+      const gone = next;
+      next = next.nextSibling;
+      gone.remove();
+    }
+    if (this.table.contains(focused) && document.activeElement !== focused) focused.focus({ preventScroll: true });
   }
 
   drawHead(label) {

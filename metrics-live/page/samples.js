@@ -23,11 +23,12 @@ export class Track {
   }
 
   makeRoom() {
-    const size = this.length * 2 <= this.times.length && this.length > 2 ? this.times.length : this.times.length * 2;
+    const { length } = this;
     for (const key of ['times', 'values']) {
-      const old = this[key].subarray(this.start, this.end);
-      this[key] = new Float64Array(size);
-      this[key].set(old);
+      // Where little is left to forget, there is twice the room.
+      const made = length > this[key].length * 0.95 ? new Float64Array(this[key].length * 2) : this[key];
+      made.set(this[key].subarray(this.start, this.end));
+      this[key] = made;
     }
     this.end -= this.start;
     this.start = 0;
@@ -79,7 +80,7 @@ class Series {
   set(time, value, epoch) {
     const wasGone = this.absences.length > 0 && this.absences.at(-1)[1] === Infinity;
     if (wasGone) this.absences.at(-1)[1] = time;
-    if (this.counts && this.track.length > 0 && (value < this.raw || wasGone || this.epoch !== epoch)) {
+    if (this.counts && this.track.length > 0 && (value < this.raw || (wasGone && this.isRemoved) || this.epoch !== epoch)) {
       this.offset += this.raw;
       if (this.offset > 0) this.resets.push([time, this.offset]);
     }
@@ -89,21 +90,31 @@ class Series {
     if (Number.isNaN(this.base)) this.base = value;
   }
 
-  leave(time) {
-    if (!this.isGone) this.absences.push([time, Infinity]);
+  // A series that is removed starts from zero if it comes back. One whose source does not answer goes on.
+  leave(time, isRemoved) {
+    if (this.isGone) return;
+    this.absences.push([time, Infinity]);
+    this.isRemoved = isRemoved;
   }
 
   get isGone() {
     return this.absences.at(-1)?.[1] === Infinity;
   }
 
-  isAbsent(time) {
-    return this.absences.some(([from, to]) => from <= time && time < to);
+  absence(time) {
+    return this.absences.find(([from, to]) => from <= time && time < to);
+  }
+
+  // Forgets what is before this time, except what still holds.
+  forget(time) {
+    this.track.forget(time);
+    while (this.resets.length > 1 && this.resets[1][0] <= time) this.resets.shift();
+    while (this.absences.length > 0 && this.absences[0][1] <= time) this.absences.shift();
   }
 
   // The value as the process told it.
   at(time) {
-    if (this.absences.length > 0 && this.isAbsent(time)) return NaN;
+    if (this.absence(time)) return NaN;
     const value = this.track.at(time);
     if (this.resets.length === 0) return value;
     const reset = this.resets.findLast(([when]) => when <= time);
@@ -112,15 +123,16 @@ class Series {
 
   // The sum over all restarts.
   total(time) {
-    if (this.absences.length > 0 && this.isAbsent(time)) return NaN;
+    if (this.absence(time)) return NaN;
     return this.track.at(time);
   }
 
-  // The sum at the start of a window: a counter that the page saw come to life was zero before.
+  // The sum at the start of a window: a counter that the page saw come to life was zero before. What a counter counted
+  // while its source did not answer has no time.
   before(time, opened) {
-    if (time <= opened) return this.base;
-    if (this.born > time) return 0;
-    return this.track.at(time);
+    if (time <= opened || this.born > time) return this.base;
+    const absence = this.isRemoved === false ? this.absence(time) : undefined;
+    return this.track.at(absence ? absence[1] : time);
   }
 }
 
@@ -157,6 +169,8 @@ export class Store {
     this.numbers = [];
     this.families = [];
     this.took = 0;
+    // The reasons why series are missing in the last sample.
+    this.missing = [];
   }
 
   // The next event has all series again, with other numbers.
@@ -168,7 +182,7 @@ export class Store {
 
   series(name, labels, counts) {
     const key = keyOf(name, labels);
-    return this.known.get(key) ?? this.add(key, name, new Series(name, labels, counts, this.now, this.now === this.opened));
+    return this.known.get(key) ?? this.add(key, name, new Series(name, labels, counts, this.now, this.now === this.opened || this.wasIncomplete));
   }
 
   // Gives the values of a series another name.
@@ -197,6 +211,10 @@ export class Store {
       this.restarts.push(this.now);
     }
     this.boot = event.boot;
+    // A series that appears after a sample that lacked some may be older.
+    this.wasIncomplete = this.missing.length > 0;
+    this.missing = event.missing ?? [];
+    const isRemoved = this.missing.length === 0;
     this.ticks.push(this.now, this.now);
     const seen = this.isSnapshot ? new Set() : null;
     for (const [number, name, kind, keys] of event.families ?? []) this.families[number] = { name, kind, keys };
@@ -215,11 +233,11 @@ export class Store {
       });
     }
     for (const number of event.gone ?? []) {
-      for (const series of this.numbers[number] ?? []) series.leave(this.now);
+      for (const series of this.numbers[number] ?? []) series.leave(this.now, isRemoved);
       this.numbers[number] = undefined;
     }
     if (seen) {
-      for (const series of this.known.values()) if (!seen.has(series) && !series.isAlias) series.leave(this.now);
+      for (const series of this.known.values()) if (!seen.has(series) && !series.isAlias) series.leave(this.now, isRemoved);
       this.isSnapshot = false;
     }
     this.forget(this.now - KEPT);
@@ -257,7 +275,7 @@ export class Store {
     if ((this.forgotten ?? 0) > time - 10e3) return;
     this.forgotten = time;
     for (const [key, series] of this.known) {
-      series.track.forget(time);
+      series.forget(time);
       // No panel shows a series that left long ago.
       if (series.isGone && series.absences.at(-1)[0] < time) {
         this.known.delete(key);

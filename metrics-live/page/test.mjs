@@ -36,6 +36,28 @@ assert.deepEqual(query(series('a_total'))(5000), { 1: 4 });
 assert.deepEqual(query(series('a_total'))(3500), { 1: 110, 2: 5 });
 assert.deepEqual(store.restarts, [5000]);
 
+// A source that does not answer: its series are no removed ones, which would count from zero again.
+const slow = new Store();
+const jobs = ['call', 'increase', series('a_total', [], '$window')];
+const increase = (time, window = 2000) => compiled(jobs, { ...context, store: slow, window: () => window })(time).values;
+slow.reconnected();
+slow.take({ now: 1000, boot: 1, families: [family], series: [[0, 0, 'x="1"'], [1, 0, 'x="2"']], values: [0, 100, 1, 7] });
+slow.take({ now: 2000, boot: 1, missing: ['the collector did not answer in time'], gone: [0, 1] });
+assert.deepEqual([slow.missing.length, increase(2000)], [1, []]);
+slow.take({ now: 7000, boot: 1, missing: ['the collector did not answer in time'] });
+slow.take({ now: 9000, boot: 1, series: [[2, 0, 'x="1"'], [3, 0, 'x="3"']], values: [2, 130, 3, 50] });
+// What was counted meanwhile is in no rate, but in the sum since the page was opened. The new series may be an old one.
+assert.deepEqual([increase(9000), increase(9000, Infinity)], [[0, 0], [30, 0]]);
+slow.take({ now: 10000, boot: 1, values: [2, 131, 3, 52], gone: [2] });
+slow.take({ now: 11000, boot: 1, series: [[4, 0, 'x="1"']], values: [4, 140] });
+// It was removed, and starts from zero.
+assert.deepEqual(increase(11000), [141, 2]);
+
+// The page keeps 15 minutes, also of a counter that starts again every other second.
+for (let second = 12; second < 3600; second += 1) slow.take({ now: second * 1000, boot: 1, values: [3, second, 4, second % 2] });
+for (const { track, resets, absences } of slow.known.values()) assert.ok(track.length <= 912 && track.times.length <= 1024 && resets.length <= 460 && absences.length <= 1);
+assert.ok(slow.ticks.length <= 912);
+
 // Operators, matching and sets.
 const number = (value) => ['binary', '+', value, 0, ''];
 assert.equal(compiled(number(2), context)(0), 2);

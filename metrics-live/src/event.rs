@@ -1,8 +1,8 @@
 //! The changes of a sample as an event, in JSON.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
-use crate::sample::{Sample, Series, Tick};
+use crate::sample::{Sample, Series, Tick, Walked};
 
 /// Returns the server-sent event with the changes since a walk: all series for 0.
 ///
@@ -10,15 +10,20 @@ use crate::sample::{Sample, Series, Tick};
 /// |---|---|
 /// | `now` | the time of the walk in milliseconds since 1970 |
 /// | `boot` | the start of the page in this process: another number means another process |
-/// | `took` | the time of the walk in microseconds |
+/// | `took` | the time of the walk in microseconds, without that of sources |
+/// | `missing` | the reasons why series are missing in this walk, such as a source that does not answer |
 /// | `families` | `[number, name, kind, keys]` of each new metric; keys are the bounds of buckets, or quantiles |
 /// | `series` | `[number, family, labels]` of each new series, with its own keys at the end if they are others |
 /// | `values` | number and value of each series that has changed, one after the other |
 /// | `lists` | `[number, values..]` of each histogram (sum and buckets) and summary (sum, count, quantiles) that has changed |
 /// | `gone` | the numbers of series that are gone |
-pub(crate) fn event(sample: &Sample, since: Tick, boot: u64, (at, took): (SystemTime, Duration)) -> String {
-    let now = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let mut out = Json(format!("data: {{\"now\":{now},\"boot\":{boot},\"took\":{}", took.as_micros()));
+pub(crate) fn event(sample: &Sample, since: Tick, boot: u64, walked: &Walked) -> String {
+    let now = walked.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let took = walked.took.as_micros();
+    let mut out = Json(format!("data: {{\"now\":{now},\"boot\":{boot},\"took\":{took}"));
+    out.list("missing", sample.missing.iter(), |out, problem| {
+        out.text(problem);
+    });
     out.list(
         "families",
         sample.families.iter().enumerate().filter(|(_, family)| family.born > since),
@@ -28,7 +33,7 @@ pub(crate) fn event(sample: &Sample, since: Tick, boot: u64, (at, took): (System
         },
     );
     let all = || sample.series.iter().enumerate().filter_map(|(number, series)| Some((number, series.as_ref()?)));
-    let is_single = |series: &Series| series.values.len() == 1;
+    let is_single = |series: &Series| series.more.is_empty();
     out.list("series", all().filter(|(_, series)| series.born > since), |out, (number, series)| {
         out.open('[').whole(number).comma().whole(series.family).comma().text(&series.labels);
         if series.keys != sample.families[series.family].keys {
@@ -38,11 +43,11 @@ pub(crate) fn event(sample: &Sample, since: Tick, boot: u64, (at, took): (System
     });
     let changed = || all().filter(|(_, series)| series.changed > since);
     out.list("values", changed().filter(|(_, series)| is_single(series)), |out, (number, series)| {
-        out.whole(number).comma().number(series.values[0]);
+        out.whole(number).comma().number(series.value);
     });
     out.list("lists", changed().filter(|(_, series)| !is_single(series)), |out, (number, series)| {
-        out.open('[').whole(number);
-        for value in &series.values {
+        out.open('[').whole(number).comma().number(series.value);
+        for value in &series.more {
             out.comma().number(*value);
         }
         out.close(']');
@@ -123,8 +128,18 @@ impl Json {
     }
 
     fn text(&mut self, text: &str) -> &mut Self {
-        // A string is always valid JSON, and no line break is left in it.
-        self.0.push_str(&serde_json::to_string(text).unwrap_or_default());
-        self
+        self.0.push('"');
+        let mut rest = text;
+        // No line break is left in it.
+        while let Some(place) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+            self.0.push_str(&rest[..place]);
+            match rest.as_bytes()[place] {
+                byte @ (b'"' | b'\\') => self.0.extend(['\\', char::from(byte)]),
+                byte => self.0.push_str(&format!("\\u{byte:04x}")),
+            }
+            rest = &rest[place + 1..];
+        }
+        self.0.push_str(rest);
+        self.open('"')
     }
 }

@@ -7,10 +7,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::body::Bytes;
 use metrics_export::Export;
 use metrics_runtime::Metrics;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot, watch};
 
 use crate::event::event;
-use crate::sample::{Sample, Tick};
+use crate::sample::{Reader, Sample, Tick, Walked};
+
+/// The time for which a walk waits for sources. Series of a slower source keep their values until it answers, or until
+/// the deadline of the metrics page.
+const SOURCES: Duration = Duration::from_millis(250);
 
 /// The last sample, and the viewers that share it.
 #[derive(Debug)]
@@ -26,10 +30,8 @@ pub(crate) struct Hub {
 #[derive(Debug, Default)]
 struct State {
     sample: Sample,
-    /// The time at which the last walk began.
-    taken: Option<Instant>,
-    /// The time of the last walk by the clock of the system, and its duration.
-    walk: Option<(SystemTime, Duration)>,
+    /// The last walk.
+    walked: Option<Walked>,
     /// The events of the last sample, by the walk since which they have the changes.
     events: Vec<(Tick, Bytes)>,
 }
@@ -65,35 +67,46 @@ impl Hub {
     }
 
     /// Returns the number of the walk, and the event with the changes since an earlier one. The walk began at or after
-    /// `not_before`; viewers that wait for the same moment share it. Returns `None` if a visited source panics.
+    /// `not_before`; viewers that wait for the same moment share it. Returns `None` if the walk fails, or an earlier one
+    /// has failed since.
     pub(crate) async fn event(&self, since: Tick, not_before: Instant) -> Option<(Tick, Bytes)> {
         let mut state = Arc::clone(&self.state).lock_owned().await;
-        if state.taken.is_none_or(|taken| taken < not_before) {
-            let metrics = self.metrics.clone();
-            // The walk owns the lock: it goes on if the viewer leaves, and no second one starts beside it.
-            let walk = tokio::task::spawn_blocking(move || {
-                let (started, at) = (Instant::now(), SystemTime::now());
-                state.events.clear();
-                state.sample.update(|visitor| metrics.visit(visitor), started);
-                state.walk = Some((at, started.elapsed()));
-                state.taken = Some(started);
-                state
-            });
-            state = walk.await.ok()?;
+        if state.walked.is_none_or(|walked| walked.started < not_before) {
+            state = self.walk(state).await.ok()?;
         }
         let tick = state.sample.tick;
+        if (1..=state.sample.began).contains(&since) {
+            return None;
+        }
         if let Some((_, text)) = state.events.iter().find(|(known, _)| *known == since) {
             return Some((tick, text.clone()));
         }
-        let text = Bytes::from(event(&state.sample, since, self.boot, state.walk?));
+        let text = Bytes::from(event(&state.sample, since, self.boot, &state.walked?));
         state.events.push((since, text.clone()));
         Some((tick, text))
     }
 
-    /// Returns the model of the page in JSON. Calls all collectors, so not on a thread of the runtime.
+    /// Starts a walk. It owns the lock: it goes on if the viewer leaves, and no second one starts beside it.
+    fn walk(&self, mut state: OwnedMutexGuard<State>) -> oneshot::Receiver<OwnedMutexGuard<State>> {
+        let (sender, receiver) = oneshot::channel();
+        // If the walk panics, its sample is lost.
+        let next = State { sample: state.sample.next(), ..State::default() };
+        let State { sample, .. } = std::mem::replace(&mut *state, next);
+        let then = move |reader: Reader| {
+            let (sample, walked) = reader.end();
+            *state = State { sample, walked: Some(walked), events: Vec::new() };
+            // Sending fails if the viewer has left.
+            let _ = sender.send(state);
+        };
+        // Without a thread, the closure is dropped, and the viewer sees that there is no answer.
+        let _ = self.metrics.visit_within(SOURCES, Reader::new(sample), then);
+        receiver
+    }
+
+    /// Returns the model of the page in JSON. Waits for collectors, so not on a thread of the runtime.
     pub(crate) async fn model(&self) -> Option<String> {
         let metrics = self.metrics.clone();
-        tokio::task::spawn_blocking(move || Export::page(&metrics)).await.ok()
+        tokio::task::spawn_blocking(move || Export::page(metrics.describe_within(SOURCES))).await.ok()
     }
 }
 
@@ -102,7 +115,26 @@ impl Drop for Seat {
         let is_last = self.0.viewers.fetch_sub(1, Ordering::AcqRel) == 1;
         // If it is locked, a new viewer reads it.
         if is_last && let Ok(mut state) = self.0.state.try_lock() {
-            *state = State::default();
+            *state = State { sample: state.sample.next(), ..State::default() };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_runtime::Registry;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_viewer_of_a_lost_sample_starts_again() {
+        let hub = Hub::new(Metrics::builder().registry(&Registry::new()).build().unwrap());
+        let (tick, _) = hub.event(0, Instant::now()).await.unwrap();
+        assert_eq!(hub.event(tick, Instant::now()).await.unwrap().0, tick + 1);
+        let next = hub.state.lock().await.sample.next();
+        hub.state.lock().await.sample = next;
+        assert!(hub.event(tick + 1, Instant::now()).await.is_none());
+        let (tick, event) = hub.event(0, Instant::now()).await.unwrap();
+        assert!(event.starts_with(b"data: {") && hub.event(tick, Instant::now()).await.is_some());
     }
 }

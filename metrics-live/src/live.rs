@@ -236,9 +236,10 @@ async fn model(State(live): State<Live>, request: Request) -> Response<Body> {
     };
     match live.hub.model().await {
         Some(model) => assets::json(&request.headers, model),
-        None => {
-            text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be described, because a collector panicked\n")
-        }
+        None => text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the metrics cannot be described, because describing them panicked\n",
+        ),
     }
 }
 

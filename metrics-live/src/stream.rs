@@ -46,7 +46,7 @@ async fn send(hub: &Hub, sender: &Sender<Bytes>, interval: Duration, deadline: D
     let mut due = Instant::now();
     loop {
         let Some((tick, event)) = hub.event(since, not_before).await else {
-            tracing::warn!("the live page cannot read the metrics, because a visitor or a source panicked");
+            tracing::warn!("the live page cannot read the metrics: there is no thread for it, or reading panicked");
             return;
         };
         since = tick;

@@ -1,10 +1,10 @@
 //! Tests of the page as its clients see it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use std::{fs, process};
 
@@ -14,8 +14,10 @@ use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use metrics_runtime::http::Endpoint;
-use metrics_runtime::{Descriptor, Metrics, Registry};
+use metrics_runtime::{Descriptor, Metrics, Observed, Registry};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpSocket, TcpStream};
 use tower::ServiceExt as _;
 
 use super::*;
@@ -169,6 +171,99 @@ async fn viewers_share_a_walk_and_nobody_looks_without_viewers() {
     assert_eq!(walks.load(Ordering::Relaxed), count);
 }
 
+/// A source of the counter `slow_total` that answers while `true`, and is asked to by [`Slow::answer`].
+struct Slow {
+    answers: Arc<(Mutex<bool>, Condvar)>,
+    _observed: Observed,
+}
+
+impl Slow {
+    fn new(registry: &Registry) -> Self {
+        let answers = Arc::new((Mutex::new(true), Condvar::new()));
+        let asked = Arc::clone(&answers);
+        let observed = registry.observe(Descriptor::counter("slow_total", "Of another system."), move |observer| {
+            let (answers, changed) = &*asked;
+            drop(changed.wait_while(answers.lock().unwrap(), |answers| !*answers).unwrap());
+            observer.observe(&[], 1000.0).unwrap();
+        });
+        Self { answers, _observed: observed.unwrap() }
+    }
+
+    fn answer(&self, yes: bool) {
+        *self.answers.0.lock().unwrap() = yes;
+        self.answers.1.notify_all();
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        self.answer(true);
+    }
+}
+
+/// Returns the first event for which this holds.
+async fn event_with(viewer: &mut Viewer, holds: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let event = viewer.next().await.unwrap();
+        if holds(&event) {
+            return event;
+        }
+    }
+}
+
+fn has_series(event: &Value, name: &str) -> bool {
+    let family = event["families"].as_array().into_iter().flatten().find(|family| family[1] == name);
+    let mut series = event["series"].as_array().into_iter().flatten();
+    family.is_some_and(|family| series.any(|series| series[1] == family[0]))
+}
+
+#[tokio::test]
+async fn a_slow_source_keeps_its_last_values_while_all_others_go_on() {
+    let registry = Registry::new();
+    let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.")).unwrap();
+    let jobs = jobs.get_or_create(&[]).unwrap();
+    let slow = Slow::new(&registry);
+    let router = quick(&metrics(&registry, Endpoint::new().deadline(Duration::from_secs(3600)))).router().unwrap();
+    let mut viewer = Viewer::open(&router, "/metrics/live/events?interval=0.1").await;
+    event_with(&mut viewer, |event| event["missing"].is_null()).await;
+
+    slow.answer(false);
+    let event = event_with(&mut viewer, |event| !event["missing"].is_null()).await;
+    assert_eq!(event["missing"], json!(["the function of `slow_total` has not answered yet"]));
+    jobs.inc();
+    let event = event_with(&mut viewer, |event| !event["values"].is_null()).await;
+    assert!(event["gone"].is_null() && !event["missing"].is_null(), "{event}");
+
+    // A page that is opened meanwhile has everything else.
+    let model = ask(&router, request("/metrics/live/model", Some("127.0.0.1"))).await;
+    assert!(text(model).await.contains("shop_jobs_total"));
+    slow.answer(true);
+    event_with(&mut viewer, |event| event["missing"].is_null()).await;
+}
+
+#[tokio::test]
+async fn a_source_that_hangs_is_left_out_and_counted_and_comes_back_when_it_answers() {
+    let registry = Registry::new();
+    let slow = Slow::new(&registry);
+    slow.answer(false);
+    let router = quick(&metrics(&registry, Endpoint::new().deadline(Duration::from_millis(600)))).router().unwrap();
+    let mut viewer = Viewer::open(&router, "/metrics/live/events?interval=0.1").await;
+    let first = viewer.next().await.unwrap();
+    assert!(!first["missing"].is_null() && !has_series(&first, "shop_slow_total"), "{first}");
+    let timeouts = number(&first, "cause=\"timeout\"");
+    let is_overdue = |event: &Value| event["missing"] == json!(["the function of `slow_total` did not answer in time"]);
+    let event = if is_overdue(&first) { first } else { event_with(&mut viewer, is_overdue).await };
+    let values = event["values"].as_array().unwrap();
+    assert!(values.chunks(2).any(|pair| pair[0] == timeouts && pair[1].as_f64() >= Some(1.0)), "{event}");
+    slow.answer(true);
+    let back = event_with(&mut viewer, |event| event["missing"].is_null()).await;
+    assert!(!back["series"].is_null(), "{back}");
+
+    slow.answer(false);
+    let gone = event_with(&mut viewer, |event| !event["gone"].is_null()).await;
+    assert!(is_overdue(&gone) && gone["gone"] == json!([back["series"][0][0]]), "{gone}");
+}
+
 #[tokio::test]
 async fn viewers_are_bounded_and_make_room_when_they_leave() {
     let router = quick(&metrics(&Registry::new(), Endpoint::new())).max_viewers(2).router().unwrap();
@@ -211,6 +306,116 @@ async fn a_viewer_that_does_not_read_loses_its_place_at_the_deadline() {
     // The rest of its event is lost.
     assert!(slow.next().await.is_none());
     assert!(slow.1.len() <= 2 * (16 << 10));
+}
+
+/// Serves the page on a real socket. The kernel buffers little.
+fn serve(router: Router) -> SocketAddr {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(64 << 10).unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let listener = socket.listen(128).unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// Opens a stream, and returns its connection and status. Before HTTP/1.1, a body has no chunks.
+async fn connect(address: SocketAddr, page: &str, socket: TcpSocket) -> (BufReader<TcpStream>, u16) {
+    let mut stream = BufReader::new(socket.connect(address).await.unwrap());
+    let head = format!("GET {page}/events?interval=0.1 HTTP/1.0\r\nhost: localhost\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut line = String::new();
+    stream.read_line(&mut line).await.unwrap();
+    let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+    while line != "\r\n" {
+        line.clear();
+        stream.read_line(&mut line).await.unwrap();
+    }
+    (stream, status)
+}
+
+/// Reads events until one has the gauge `done`, and the next one. Returns the number of events and the sum of all jobs.
+async fn watch(mut stream: BufReader<TcpStream>) -> (usize, f64) {
+    let (mut events, mut jobs, mut done, mut left) = (0, HashMap::new(), None, None);
+    let mut line = String::new();
+    while left != Some(0) {
+        line.clear();
+        assert_ne!(stream.read_line(&mut line).await.unwrap(), 0, "the stream has ended");
+        let Some(event) = line.strip_prefix("data: ") else { continue };
+        let event: Value = serde_json::from_str(event).unwrap();
+        events += 1;
+        left = left.map(|left| left - 1);
+        if events == 1 {
+            let families = event["families"].as_array().unwrap();
+            let family = families.iter().find(|family| family[1] == "shop_jobs_total").unwrap();
+            let series = event["series"].as_array().unwrap().iter().filter(|series| series[1] == family[0]);
+            jobs = series.map(|series| (series[0].clone(), 0.0)).collect();
+            done = Some(number(&event, "of=\"work\""));
+        }
+        for pair in event["values"].as_array().into_iter().flat_map(|values| values.chunks(2)) {
+            if let Some(job) = jobs.get_mut(&pair[0]) {
+                *job = pair[1].as_f64().unwrap();
+            }
+            if Some(&pair[0]) == done.as_ref() && pair[1] == 1 {
+                left = Some(1);
+            }
+        }
+    }
+    (events, jobs.values().sum())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_viewers_get_all_events_while_one_reads_nothing_and_loses_its_place() {
+    const VIEWERS: usize = 50;
+    const JOBS: usize = 2500;
+    let registry = Registry::new();
+    registry.set_series_limit(JOBS);
+    let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["state"])).unwrap();
+    let done = registry.gauge(Descriptor::gauge("done", "The end.").labels(["of"])).unwrap();
+    let done = done.get_or_create(&["work"]).unwrap();
+    let long = "x".repeat(300);
+    let jobs: Vec<_> = (0..JOBS).map(|job| jobs.get_or_create(&[&format!("{job}-{long}")]).unwrap()).collect();
+    let live = quick(&metrics(&registry, Endpoint::new())).max_viewers(VIEWERS + 1);
+    // Both pages share the viewers and the sample. A machine that stops for a while makes no other viewer slow.
+    let impatient = live.clone().at("/impatient").deadline(Duration::from_millis(500));
+    let live = live.deadline(Duration::from_secs(3600));
+    let address = serve(live.router().unwrap().merge(impatient.router().unwrap()));
+
+    // It reads the head alone.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 << 10).unwrap();
+    let (mut slow, status) = connect(address, impatient.path(), socket).await;
+    assert_eq!(status, 200);
+    let mut viewers = Vec::new();
+    for _ in 0..VIEWERS {
+        let (stream, status) = connect(address, live.path(), TcpSocket::new_v4().unwrap()).await;
+        assert_eq!(status, 200);
+        viewers.push(tokio::spawn(watch(stream)));
+    }
+    let mut sum = 0;
+    // The slow one makes room for another.
+    loop {
+        jobs[sum % JOBS].inc();
+        sum += 1;
+        let (mut stream, status) = connect(address, live.path(), TcpSocket::new_v4().unwrap()).await;
+        if status == 200 {
+            break;
+        }
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        assert_eq!((status, text.as_str()), (503, "the live page has 51 viewers already, as many as it admits\n"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    done.set(1.0);
+    for viewer in viewers {
+        let (events, jobs) = viewer.await.unwrap();
+        assert!(events > 1 && jobs == sum as f64, "{events} events with {jobs} of {sum} jobs");
+    }
+    // What waited for it: less than its first event, of 0.8 MB.
+    let mut unread = Vec::new();
+    slow.read_to_end(&mut unread).await.unwrap();
+    assert!(unread.len() < 700_000, "{} bytes", unread.len());
 }
 
 #[tokio::test]
@@ -324,37 +529,6 @@ fn settings_that_cannot_work_are_errors() {
     assert!(matches!(live().intervals(Duration::ZERO..=second).router(), Err(LiveError::Intervals { .. })));
     assert_eq!(live().max_viewers(0).router().unwrap_err(), LiveError::NoViewer);
     assert_eq!(live().deadline(Duration::ZERO).router().unwrap_err(), LiveError::NoViewer);
-}
-
-/// `cargo test --release -p metrics-live -- --ignored --nocapture` prints the costs.
-#[test]
-#[ignore = "a measurement"]
-fn the_costs_of_a_sample_of_ten_thousand_series() {
-    let registry = Registry::new();
-    registry.set_series_limit(20_000);
-    let jobs = registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["queue", "state"])).unwrap();
-    for queue in 0..5000 {
-        for state in ["done", "failed"] {
-            jobs.get_or_create(&[&format!("queue-{queue}"), state]).unwrap().inc();
-        }
-    }
-    let metrics = metrics(&registry, Endpoint::new());
-    let mut sample = sample::Sample::default();
-    let mut walk = |since| {
-        let started = std::time::Instant::now();
-        sample.update(|visitor| metrics.visit(visitor), started);
-        let walked = started.elapsed();
-        let text = event::event(&sample, since, 0, (std::time::SystemTime::now(), walked));
-        (walked, started.elapsed(), text.len())
-    };
-    eprintln!("first: {:?}", walk(0));
-    for since in 1..6 {
-        for queue in 0..5000 {
-            jobs.get_or_create(&[&format!("queue-{queue}"), "done"]).unwrap().inc();
-        }
-        eprintln!("walk, with the event, bytes: {:?}", walk(since));
-    }
-    eprintln!("without changes: {:?}", walk(6));
 }
 
 fn folder(path: &str) -> PathBuf {

@@ -57,6 +57,18 @@ pub trait Visitor {
         let _ = family;
     }
 
+    /// Notes a source that has not answered yet, by its description, before the first family. This walk has none of its
+    /// series. Does nothing by default.
+    fn awaits(&mut self, source: &str) {
+        let _ = source;
+    }
+
+    /// Notes a source or family that is left out and counted in `metrics_runtime_scrape_errors_total`, with the reason,
+    /// before the first family. Does nothing by default.
+    fn leaves_out(&mut self, problem: &str) {
+        let _ = problem;
+    }
+
     /// Reads a series of the family.
     fn series(&mut self, family: &FamilyRef<'_>, series: &SeriesRef<'_>, value: Value<'_>);
 
@@ -74,6 +86,14 @@ pub trait Visitor {
 impl<V: Visitor + ?Sized> Visitor for &mut V {
     fn family(&mut self, family: &FamilyRef<'_>) {
         (**self).family(family);
+    }
+
+    fn awaits(&mut self, source: &str) {
+        (**self).awaits(source);
+    }
+
+    fn leaves_out(&mut self, problem: &str) {
+        (**self).leaves_out(problem);
     }
 
     #[inline]
@@ -95,6 +115,16 @@ impl<A: Visitor, B: Visitor> Visitor for (A, B) {
     fn family(&mut self, family: &FamilyRef<'_>) {
         self.0.family(family);
         self.1.family(family);
+    }
+
+    fn awaits(&mut self, source: &str) {
+        self.0.awaits(source);
+        self.1.awaits(source);
+    }
+
+    fn leaves_out(&mut self, problem: &str) {
+        self.0.leaves_out(problem);
+        self.1.leaves_out(problem);
     }
 
     #[inline]

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use metrics_runtime::circuit_breaker::{CircuitBreaker, Settings};
+use metrics_runtime::http::Endpoint;
 use metrics_runtime::visit::{FamilyRef, MetricKind, SeriesRef, Value, Visitor};
 use metrics_runtime::{Descriptor, Metrics, Observer, Registry};
 
@@ -154,6 +155,57 @@ fn a_walk_with_a_deadline_is_one_of_another_thread_and_leaves_out_a_source_that_
     assert!(!counts.contains_key("shop_hanging_total{") && thread != thread::current().id());
     registry.visit_within(deadline, Counts::default(), then(sender)).unwrap();
     assert_eq!(walked.recv().unwrap().0["jobs_total{"], 1.0);
+    drop(go_on);
+}
+
+/// Notes what a walk lacks.
+#[derive(Default)]
+struct Lacking {
+    awaited: Vec<String>,
+    left_out: Vec<String>,
+    timeouts: f64,
+}
+
+impl Visitor for Lacking {
+    fn awaits(&mut self, source: &str) {
+        self.awaited.push(source.to_owned());
+    }
+
+    fn leaves_out(&mut self, problem: &str) {
+        self.left_out.push(problem.to_owned());
+    }
+
+    fn series(&mut self, family: &FamilyRef<'_>, series: &SeriesRef<'_>, value: Value<'_>) {
+        let is_timeout = series.labels().any(|(_, value)| value == "timeout");
+        if let (Value::Counter(number), true) = (value, is_timeout && family.name.ends_with("scrape_errors_total")) {
+            self.timeouts = number.as_f64();
+        }
+    }
+}
+
+#[test]
+fn a_walk_names_the_sources_that_it_lacks_and_counts_those_that_a_page_would_not_wait_for() {
+    let registry = Registry::new();
+    let (go_on, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let hangs = move |_: &mut Observer<'_>| assert!(waits.lock().unwrap().recv().is_err());
+    let _hanging = registry.observe(Descriptor::counter("hanging_total", "Never answers."), hangs).unwrap();
+    let walk = |deadline| {
+        let endpoint = Endpoint::new().deadline(deadline);
+        let metrics = Metrics::builder().registry(&registry).endpoint(endpoint).build().unwrap();
+        let (sender, walked) = mpsc::channel();
+        let then = move |lacking: Lacking| sender.send(lacking).unwrap();
+        metrics.visit_within(Duration::from_millis(20), Lacking::default(), then).unwrap();
+        let description = metrics.describe_within(Duration::from_millis(20));
+        assert!(description.metrics.iter().any(|metric| metric.name == "hanging_total"));
+        walked.recv().unwrap()
+    };
+    let source = "the function of `hanging_total`";
+    let early = walk(Duration::from_secs(3600));
+    assert_eq!((early.awaited, early.left_out, early.timeouts), (vec![source.to_owned()], vec![], 0.0));
+    let late = walk(Duration::from_millis(20));
+    let problem = format!("{source} did not answer in time");
+    assert_eq!((late.awaited, late.left_out, late.timeouts), (vec![], vec![problem], 1.0));
     drop(go_on);
 }
 

@@ -184,6 +184,17 @@ fn a_link_keeps_the_choice_of_a_route_or_function() {
         "document.activeElement.value = 'breaker ratio', document.activeElement.dispatchEvent(new Event('input'))",
     );
     page.until("document.querySelectorAll('.catalogue tbody tr').length === 4");
+
+    // A source that does not answer is named until it does.
+    let shown = page.get(
+        "(() => {
+            const { app } = live;
+            app.take({ now: app.store.now, boot: app.store.boot, took: 0, missing: ['the function of `pool` did not answer in time'] });
+            return app.missing.checkVisibility() && app.missing.textContent;
+        })()",
+    );
+    assert_eq!(shown, "▲ Series are missing: the function of `pool` did not answer in time");
+    page.until("live.app.missing.hidden");
     assert_no_problems(&page, &service);
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::Metrics;
 use crate::family::{AnyFamily, KNOWN_SERIES_LIMIT, Owner, visit};
 use crate::instrument::{Declaration, catalog};
 #[cfg(feature = "prometheus")]
 use crate::registry::CollectedMetric;
+use crate::registry::Gathered;
 #[cfg(feature = "test")]
 use crate::registry::{Registry, Walk};
 use crate::schema::label::each_tuple;
@@ -155,6 +157,18 @@ impl Metrics {
     /// ```
     #[must_use]
     pub fn describe(&self) -> Description {
+        self.describe_with(self.inner.registry.gather())
+    }
+
+    /// Describes the service's metrics as [`describe`](Self::describe) does, without the metrics of collectors that have
+    /// not answered by the deadline, unless the collectors declare them. Other threads call the collectors, and this one
+    /// waits for them.
+    #[must_use]
+    pub fn describe_within(&self, deadline: Duration) -> Description {
+        self.describe_with(self.gather_within(deadline))
+    }
+
+    fn describe_with(&self, answers: Gathered) -> Description {
         let (registry, naming) = (&self.inner.registry, &self.inner.naming);
         let mut declarations: BTreeMap<String, Vec<Declaration>> = BTreeMap::new();
         if registry.is_global() {
@@ -162,7 +176,7 @@ impl Metrics {
                 declarations.entry(declaration.descriptor.name.to_string()).or_default().push(declaration);
             }
         }
-        let walk = registry.walk(naming, registry.gather());
+        let walk = registry.walk(naming, answers);
         let mut metrics = BTreeMap::new();
         for family in &walk.snapshot.families {
             let declarations = declarations.get(&*family.descriptor().name).cloned().unwrap_or_default();

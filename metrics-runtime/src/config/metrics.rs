@@ -24,7 +24,7 @@ use crate::http::HttpLayer;
 use crate::http::{AccessRules, EndpointError, EndpointService, Scraper, has_route, instrument};
 #[cfg(feature = "serve")]
 use crate::http::{ServeError, Server, serve};
-use crate::registry::Registry;
+use crate::registry::{Gathered, Registry};
 use crate::schema::Naming;
 use crate::schema::objective::RouteObjective;
 use crate::scope::{self, PerScope};
@@ -154,6 +154,9 @@ impl Metrics {
     /// Visits all series as [`visit`](Self::visit) does, on a new thread and without the sources that have not answered
     /// by the deadline. Then calls `then` there. See [`Registry::visit_within`].
     ///
+    /// A source that has more time for a page, by `http::Endpoint::deadline`, is not counted before that, and the visitor
+    /// [awaits](Visitor::awaits) it: the next walk joins the same call.
+    ///
     /// # Errors
     /// Returns an error, and drops the visitor, if the system has no thread for the walk.
     pub fn visit_within<V: Visitor + Send + 'static>(
@@ -164,10 +167,20 @@ impl Metrics {
     ) -> io::Result<()> {
         let metrics = self.clone();
         scope::spawn("metrics-visit", move || {
-            let Inner { registry, naming, .. } = &*metrics.inner;
-            registry.visit_answers(naming, registry.gather_within(deadline), &mut visitor);
+            let answers = metrics.gather_within(deadline);
+            metrics.inner.registry.visit_answers(&metrics.inner.naming, answers, &mut visitor);
             then(visitor);
         })
+    }
+
+    /// Returns the answers of sources until the deadline. A source that has not answered is a problem at the deadline of
+    /// the page, if that is later.
+    pub(super) fn gather_within(&self, deadline: Duration) -> Gathered {
+        #[cfg(feature = "axum")]
+        let overdue = self.inner.scraper.time_limit().max(deadline);
+        #[cfg(not(feature = "axum"))]
+        let overdue = deadline;
+        self.inner.registry.gather_within(deadline, overdue)
     }
 
     /// Renders the page without the sources that have not answered by the deadline, which are counted. `visitor` reads

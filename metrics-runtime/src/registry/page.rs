@@ -59,7 +59,7 @@ impl Registry {
         visitor: &mut dyn Visitor,
     ) -> Page {
         #[cfg_attr(not(feature = "prometheus"), expect(unused_mut, reason = "only collectors have timestamps"))]
-        let mut gathered = self.gather_within(deadline);
+        let mut gathered = self.gather_within(deadline, deadline);
         #[cfg(feature = "prometheus")]
         gathered.leave_out_timestamps();
         self.page_beside(format, naming, gathered, Some(visitor))

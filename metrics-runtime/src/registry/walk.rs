@@ -50,7 +50,8 @@ impl Registry {
     /// Visits all series as [`visit`](Self::visit) does, on a new thread and without the sources that have not answered
     /// by the deadline. Then calls `then` there, unless the visitor panicked.
     ///
-    /// It does not block, so async code can call it. Sources that are left out are counted, as those of a page are.
+    /// It does not block, so async code can call it. Sources that are left out are counted, as those of a page are, and
+    /// the visitor [is told](Visitor::leaves_out).
     ///
     /// ```
     /// use std::{sync::mpsc, time::Duration};
@@ -84,7 +85,7 @@ impl Registry {
     ) -> io::Result<()> {
         let registry = self.clone();
         scope::spawn("metrics-visit", move || {
-            registry.visit_answers(&Naming::default(), registry.gather_within(deadline), &mut visitor);
+            registry.visit_answers(&Naming::default(), registry.gather_within(deadline, deadline), &mut visitor);
             then(visitor);
         })
     }
@@ -101,11 +102,12 @@ impl Registry {
         walk.visit(visitor);
     }
 
-    /// Calls all sources on other threads, and returns the answers until the deadline.
-    pub(crate) fn gather_within(&self, deadline: Duration) -> Gathered {
-        let gathering = self.start_gathering(deadline);
-        // A call can be overdue before this deadline, but not after it.
-        while !gathering.wait(Instant::now() + deadline.min(LONG)) {}
+    /// Calls all sources on other threads, and returns the answers of this time. A source that has not answered is a
+    /// problem if its call takes longer than `overdue`.
+    pub(crate) fn gather_within(&self, time: Duration, overdue: Duration) -> Gathered {
+        let gathering = self.start_gathering(overdue);
+        // A call that has started for an earlier walk can be overdue before.
+        gathering.wait(Instant::now() + time.min(LONG));
         gathering.answers()
     }
 
@@ -149,7 +151,7 @@ impl Registry {
         if self.snapshot(naming, Vec::new()).common.is_empty() {
             return;
         }
-        let walk = self.walk(naming, self.gather_within(INSTALL_DEADLINE));
+        let walk = self.walk(naming, self.gather_within(INSTALL_DEADLINE, INSTALL_DEADLINE));
         self.inner.errors.warn_of_second_sources(&walk.second_sources);
     }
 }
@@ -182,6 +184,15 @@ impl Walk<'_> {
 
     /// Visits all families. No lock of the registry is held while series are read.
     pub(crate) fn visit<V: Visitor + ?Sized>(&self, visitor: &mut V) {
+        for source in &self.gathered.unanswered {
+            visitor.awaits(source);
+        }
+        for problem in &self.gathered.problems {
+            visitor.leaves_out(&problem.what);
+        }
+        for metric in self.snapshot.left_out.iter().chain(&self.left_out) {
+            visitor.leaves_out(&format!("`{metric}` is left out: another metric on the page has its name"));
+        }
         let families = &self.snapshot.families;
         let toolkit = families.partition_point(|family| family.owner() < Owner::Toolkit);
         let naming = self.naming;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
-use tests::browser::Window;
+use tests::browser::{Page, Window};
 use tests::dashboard::{filled, opened};
 use tests::lookup::Names;
 use tests::prometheus::{Range, Server, Target};
@@ -42,11 +42,20 @@ fn the_live_page_shows_500_functions_and_a_metric_of_2000_series() {
     let browser = program.start();
     let page = browser.open(url, Window::WIDE);
     let table = "live.app.panels.find(({ title }) => title === 'All functions')";
-    page.until("live.app.model && live.app.store.counts('shop_items_sold_total') === 2000");
+    page.until(ALL_SERIES);
     page.get(&format!("{table}.root.scrollIntoView()"));
     page.until(&format!("{table}.root.querySelectorAll('tbody tr').length === 500"));
     let file = artefact("500-live");
     page.picture(&file);
+    // Drawing is cut into frames, so the page has 30 frames a second if it is idle for most of the time.
+    let counts = || page.get("[live.app.store.ticks.end, live.app.frames]");
+    let (seconds, before) = (page.seconds(), counts());
+    page.until(&format!("live.app.store.ticks.end > {} + 8", before[0]));
+    let (seconds, after) = (page.seconds() - seconds, counts());
+    let [each_event, each_frame] =
+        [0, 1].map(|i| seconds * 1000.0 / (after[i].as_f64().unwrap() - before[i].as_f64().unwrap()));
+    eprintln!("the processor: {each_event:.1} ms for each event, {each_frame:.1} ms for each frame");
+    assert!(each_event < 500.0 && each_frame < 100.0, "{each_event} ms, {each_frame} ms");
     // The time between two frames while the page goes on, for those who look.
     let frames = page.get(
         "new Promise((resolve) => {
@@ -65,6 +74,123 @@ fn the_live_page_shows_500_functions_and_a_metric_of_2000_series() {
     page.until(&format!("live.app.panels.length >= 3 && live.app.panels.every(({{ subject }}) => subject === {name})"));
     page.until("live.app.panels[0].series().length > 0");
     assert_eq!(page.problems(), Vec::<String>::new());
+}
+
+const ALL_SERIES: &str = "live.app.model && live.app.store.counts('shop_items_sold_total') === 2000";
+
+/// Notes the series that change with each event.
+const NOTE: &str = "(() => {
+    const { app } = live;
+    app.real = app.take.bind(app);
+    app.noted = [];
+    app.take = (event) => {
+        const changed = (event.values ?? []).filter((_, i) => i % 2 === 0);
+        app.noted.push([...changed, ...(event.lists ?? []).map(([number]) => number)]);
+        app.real(event);
+    };
+})()";
+
+/// Gives the page this many seconds of samples at once, in which the noted series change.
+fn pass(page: &Page<'_>, seconds: u64) {
+    page.get(&format!(
+        "(() => {{
+            const {{ app }} = live;
+            const {{ store, stream, noted }} = app;
+            stream.attempt += 1;
+            stream.controller.abort();
+            let now = store.now;
+            for (let second = 0; second < {seconds}; second += 1) {{
+                now += 1000;
+                const [values, lists] = [[], []];
+                for (const number of noted[second % noted.length]) {{
+                    const parts = store.numbers[number];
+                    if (parts?.length === 1) values.push(number, parts[0].raw + 1);
+                    else if (parts) lists.push([number, ...parts.map(({{ raw }}, i) => raw + (i === 0 || i > 5 ? 1 : 0))]);
+                }}
+                app.real({{ now, boot: store.boot, took: 0, values, lists }});
+            }}
+            // The service's clock is behind that of the page now.
+            const ahead = now - Date.now();
+            app.take = (event) => app.real({{ ...event, now: event.now + ahead }});
+            stream.restart();
+        }})()"
+    ));
+    let now = page.get("live.app.store.now");
+    page.until(&format!("live.app.store.now > {now} + 1500 && live.app.queue.length === 0"));
+}
+
+/// Returns the seconds between the oldest and the last sample, and the room for all samples of series and of panels.
+fn kept(page: &Page<'_>) -> [f64; 3] {
+    let kept = page.get(
+        "(() => {
+            const { store, panels } = live.app;
+            const tracks = [store.ticks, ...[...store.known.values()].map(({ track }) => track)];
+            const histories = panels.map(({ history }) => history).filter(Boolean);
+            return [
+                Math.max(...tracks.map(({ times, start, end }) => end - start > 1 ? store.now - times[start + 1] : 0)) / 1000,
+                tracks.reduce((sum, { times }) => sum + times.length, 0),
+                histories.reduce((sum, { times, columns }) => sum + times.length * (columns.length + 1), 0),
+            ];
+        })()",
+    );
+    serde_json::from_value(kept).unwrap()
+}
+
+#[test]
+fn the_live_page_keeps_15_minutes_however_long_it_is_open() {
+    let Some(program) = tools::browser() else { return };
+    let service = Service::start(SERVICES[1].1, &["--live"], &[]);
+    let stdout = service.stdout();
+    let url = stdout.lines().find_map(|line| line.strip_prefix("live page on ")).unwrap();
+    let browser = program.start();
+    let page = browser.open(url, Window::WIDE);
+    page.until(ALL_SERIES);
+    page.get(NOTE);
+    page.until("live.app.noted.length > 2");
+    pass(&page, 920);
+    let [_, series, panels] = kept(&page);
+    pass(&page, 200);
+    let [oldest, series_later, panels_later] = kept(&page);
+    assert!(oldest < 15.0 * 60.0 + 30.0, "{oldest} s");
+    // Room grows by doubling, so a series that changes rarely may still get to its last size.
+    assert!(
+        series_later < 1.2 * series && panels_later < 1.5 * panels,
+        "{series} {series_later} {panels} {panels_later}"
+    );
+    assert_eq!(page.problems(), Vec::<String>::new());
+}
+
+/// `cargo test -p many --test pictures -- --ignored --nocapture ten_minutes` prints the memory of the page.
+#[test]
+#[ignore = "takes ten minutes"]
+fn the_memory_of_the_live_page_is_flat_over_ten_minutes() {
+    let program = tools::browser().expect("a browser");
+    let service = Service::start(SERVICES[2].1, &["--live"], &[]);
+    let stdout = service.stdout();
+    let url = stdout.lines().find_map(|line| line.strip_prefix("live page on ")).unwrap();
+    let browser = program.start();
+    let page = browser.open(url, Window::WIDE);
+    page.until(ALL_SERIES);
+    page.get(NOTE);
+    page.until("live.app.noted.length > 40");
+    // The page has all that it ever has.
+    pass(&page, 1000);
+    let mut heaps = Vec::new();
+    for minute in 0..=10 {
+        let now = page.get("live.app.store.now").as_f64().unwrap();
+        heaps.push(page.heap());
+        eprintln!(
+            "{minute} min: {:.1} MiB of JavaScript, {:?}",
+            heaps[minute] as f64 / f64::from(1 << 20),
+            kept(&page)
+        );
+        for second in 1..=60 {
+            // A command that takes long ends no sooner than the browser's answer.
+            page.until(&format!("live.app.store.now > {now} + {second}000"));
+        }
+    }
+    let (first, last) = (heaps[0] as f64, heaps[10] as f64);
+    assert!(last < 1.1 * first, "{heaps:?}");
 }
 
 #[test]

@@ -128,6 +128,17 @@ if (process.argv[2]) {
     size: ({ page, width, height }) => pages[page].size(width, height),
     picture: ({ page, file, whole }) => pages[page].picture(file, whole),
     reload: ({ page }) => pages[page].send('Page.reload'),
+    // The seconds of the processor that the page has used.
+    async seconds({ page }) {
+      await pages[page].send('Performance.enable', { timeDomain: 'threadTicks' });
+      const { metrics } = await pages[page].send('Performance.getMetrics');
+      return metrics.find(({ name }) => name === 'TaskDuration').value;
+    },
+    async heap({ page }) {
+      await pages[page].send('HeapProfiler.collectGarbage');
+      const { usedSize, backingStorageSize } = await pages[page].send('Runtime.getHeapUsage');
+      return usedSize + (backingStorageSize ?? 0);
+    },
     problems: async ({ page }) => pages[page].problems.splice(0),
     origins: async ({ page }) => [...pages[page].origins],
   };

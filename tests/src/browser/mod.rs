@@ -133,6 +133,19 @@ impl Page<'_> {
         self.ask("size", &json!({ "width": width, "height": height }));
     }
 
+    /// Returns the seconds of the processor that the main thread of the page has used since the first call. They do not
+    /// depend on the load of the machine.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.ask("seconds", &json!({})).as_f64().unwrap()
+    }
+
+    /// Returns the bytes of JavaScript and its arrays that the page uses, after a collection of garbage.
+    #[must_use]
+    pub fn heap(&self) -> u64 {
+        self.ask("heap", &json!({})).as_u64().unwrap()
+    }
+
     /// Loads the page again.
     pub fn reload(&self) {
         self.ask("reload", &json!({}));

@@ -197,7 +197,8 @@ fn info(view: &View<'_>, metric: &Metric) -> Panel {
 /// A metric whose type is not known yet has none: its samples may have other names.
 pub(super) fn generic(view: &View<'_>, role: Role, shown: &[String]) -> Vec<Panel> {
     let scope = &view.scope;
-    let shown: BTreeSet<_> = shown.iter().collect();
+    let elsewhere = process::slow_polls(view.model).filter(|_| role == Role::Function);
+    let shown: BTreeSet<_> = shown.iter().chain(elsewhere.map(|metric| &metric.name)).collect();
     let rest = view
         .model
         .of_role(role)

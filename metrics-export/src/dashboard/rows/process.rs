@@ -4,7 +4,8 @@ use super::generic;
 use crate::dashboard::View;
 use crate::dashboard::panel::{Draw, Panel, rate_unit};
 use crate::histograms::Measure;
-use crate::metric::Role;
+use crate::metric::{Metric, Role};
+use crate::model::Model;
 use crate::names::{CANARY_DELAY, HARDLY_SET, SLOW_POLLS};
 use crate::promql::aggregate;
 
@@ -33,8 +34,9 @@ pub(super) fn process(view: &View<'_>) -> Vec<Panel> {
                 .about("The share of time in which a task that became ready would have waited for a worker.")
                 .query_by(late, &by, "runtime"),
         );
+        shown.push(delay.name.clone());
         // The functions that block it.
-        if let Some(slow) = model.find(SLOW_POLLS) {
+        if let Some(slow) = slow_polls(model) {
             let by = view.labels(slow);
             let panel = Panel::new("Slow polls by function", Draw::Lines, rate_unit(None)).help(slow);
             panels.push(panel.query_by_any(scope.rate(&slow.name, &by), &by, &by, "polls"));
@@ -42,6 +44,11 @@ pub(super) fn process(view: &View<'_>) -> Vec<Panel> {
     }
     panels.extend(generic(view, Role::Process, &shown));
     panels
+}
+
+/// Returns the metric of functions whose panel is beside the runtime that they block.
+pub(super) fn slow_polls(model: &Model) -> Option<&Metric> {
+    model.find(CANARY_DELAY).and_then(|_| model.find(SLOW_POLLS))
 }
 
 #[cfg(test)]
@@ -67,5 +74,8 @@ mod tests {
         let between = between.split(&title("Slow polls by function")).next().unwrap();
         assert_eq!(between.matches("\"title\"").count(), 0, "they are side by side");
         assert!(between.contains("rate(tokio_canary_delay_seconds_sum{"), "{between}");
+        for once in ["rate(tokio_canary_delay_seconds", "rate(function_slow_polls_total"] {
+            assert_eq!(dashboard.matches(once).count(), 1, "{once}");
+        }
     }
 }

@@ -62,8 +62,7 @@ impl Scraper {
         self.enabled
     }
 
-    #[cfg(feature = "serve")]
-    pub(super) fn time_limit(&self) -> Duration {
+    pub(crate) fn time_limit(&self) -> Duration {
         self.endpoint.time_limit()
     }
 
