@@ -100,6 +100,8 @@ fn operator(metric: &Metric) -> Option<&'static str> {
         // The largest number of an instance, beside the smallest limit.
         _ if metric.base == "process_open_fds" => Some("max"),
         _ if is_lower_bound(&metric.base) => Some("min"),
+        // The same on all instances, beside the largest number of one.
+        _ if metric.base.ends_with("_threshold") => Some("max"),
         _ => Some(combining(metric)),
     }
 }

@@ -35,6 +35,10 @@ impl Process {
         Self { name, child, stdout, stderr, readers }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn stdout(&self) -> String {
         self.stdout.lock().unwrap().clone()
     }

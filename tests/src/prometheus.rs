@@ -1,6 +1,7 @@
 //! A real Prometheus, which scrapes the servers of a test and responds to queries over its HTTP API.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ const CONFIGURATION: &str = "prometheus.json";
 pub struct Prometheus {
     program: PathBuf,
     features: &'static str,
+    options: Vec<String>,
 }
 
 /// A target that a server scrapes.
@@ -99,7 +101,7 @@ pub struct Range {
 /// A running server with its own data folder. Dropping it kills the server and deletes the folder.
 pub struct Server {
     // Dropped before the folder: the process writes into it.
-    _process: Process,
+    process: Process,
     folder: TempDir,
     client: Client,
 }
@@ -112,13 +114,20 @@ pub struct Killed {
 
 impl Prometheus {
     pub(crate) fn new(program: PathBuf) -> Self {
-        Self { program, features: "exemplar-storage" }
+        Self { program, features: "exemplar-storage", options: Vec::new() }
     }
 
     /// Stores native histograms too. Such a server asks for pages in protobuf.
     #[must_use]
     pub fn with_native_histograms(self) -> Self {
         Self { features: "exemplar-storage,native-histograms", ..self }
+    }
+
+    /// Adds options of the command line.
+    #[must_use]
+    pub fn with_options(mut self, options: &[&str]) -> Self {
+        self.options.extend(options.iter().map(ToString::to_string));
+        self
     }
 
     /// Starts a server and waits until it has stored the samples of each target.
@@ -166,7 +175,7 @@ impl Prometheus {
     /// Has promtool evaluate the recording rules of a file on this server, and restarts the server with what they record.
     #[must_use]
     pub fn record(&self, server: Server, promtool: &Promtool, rules: &Path, times: [u64; 2]) -> Server {
-        let Server { _process: process, folder, client } = server;
+        let Server { process, folder, client } = server;
         let url = format!("http://{}", client.address());
         promtool.record(&url, rules, times, &folder.path().join("data")).unwrap();
         drop(process);
@@ -183,13 +192,13 @@ impl Prometheus {
     #[must_use]
     pub fn restart(&self, Killed { folder, address }: Killed) -> Server {
         let (process, client) = server::start_at("/-/ready", address, |address| self.command(folder.path(), address));
-        Server { _process: process, folder, client }
+        Server { process, folder, client }
     }
 
     fn start(&self, configuration: &Value, folder: TempDir) -> Server {
         fs::write(folder.path().join(CONFIGURATION), configuration.to_string()).unwrap();
         let (process, client) = server::start("/-/ready", |address| self.command(folder.path(), address));
-        Server { _process: process, folder, client }
+        Server { process, folder, client }
     }
 
     fn command(&self, folder: &Path, address: SocketAddr) -> Command {
@@ -199,7 +208,8 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
             .arg(format!("--web.listen-address={address}"))
             .arg(format!("--enable-feature={}", self.features))
-            .args(["--web.enable-remote-write-receiver", "--log.level=warn"]);
+            .args(["--web.enable-remote-write-receiver", "--log.level=warn"])
+            .args(&self.options);
         command
     }
 }
@@ -209,6 +219,24 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.client.address()
+    }
+
+    /// Returns the number of the process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Returns the folder of the configuration and the data.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns a client of the server.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client
     }
 
     /// Returns the address to which programs write.
@@ -410,12 +438,18 @@ fn evaluating(targets: &[Target<'_>], rules: &Path) -> Value {
     configuration
 }
 
-/// Encodes a text for the query of a URL.
+/// Writes a query as a value of an address.
 #[must_use]
 pub fn percent_encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    let mut encoded = String::with_capacity(3 * text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").unwrap();
+        }
+    }
+    encoded
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A real VictoriaMetrics, which stores the samples of a test and responds to queries over its HTTP API.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -22,8 +22,8 @@ pub struct Victoria {
 /// A running server with its own data folder. Dropping it kills the server and deletes the folder.
 pub struct Store {
     // Dropped before the folder: the process writes into it.
-    _process: Process,
-    _folder: TempDir,
+    process: Process,
+    folder: TempDir,
     client: Client,
 }
 
@@ -51,7 +51,7 @@ impl Victoria {
                 .args(options);
             command
         });
-        Store { _process: process, _folder: folder, client }
+        Store { process, folder, client }
     }
 }
 
@@ -60,6 +60,18 @@ impl Store {
     #[must_use]
     pub fn client(&self) -> Client {
         self.client
+    }
+
+    /// Returns the number of the process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Returns the folder of the data.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Stores samples. Queries see them afterwards.

@@ -5,8 +5,17 @@
 use std::path::{Path, PathBuf};
 
 /// The members that are not libraries. Their users build them from this repository, with its lock file.
-const APPLICATIONS: [&str; 8] =
-    ["examples", "tests", "tests/fleet", "tests/flood", "tests/guides", "tests/many", "tests/shapes", "xtask"];
+const APPLICATIONS: [&str; 9] = [
+    "examples",
+    "tests",
+    "tests/fleet",
+    "tests/flood",
+    "tests/guides",
+    "tests/many",
+    "tests/shapes",
+    "tests/simulation",
+    "xtask",
+];
 
 /// Returns the folder of the workspace.
 pub(crate) fn root() -> PathBuf {
