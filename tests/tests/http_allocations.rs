@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use axum::body::{Bytes, HttpBody};
 use axum::http::{Method, Request, Response, Uri};
+use metrics_runtime::grpc::{Grpc, MethodKind};
 use metrics_runtime::http::{Http, HttpLayer, HttpMetric, RequestHead};
 use metrics_runtime::{Label, Registry};
 use tower::{Layer, Service};
@@ -136,6 +137,10 @@ fn a_request_allocates_nothing_and_leaves_nothing_behind() {
     assert_eq!(allocations_of_a_request(&alone), 0, "the layers that shared its metrics are gone");
     let unrelated = Http::new().route(route).layer(&Registry::new()).expect("valid");
     assert_eq!(allocations_of_a_request(&unrelated), 0, "it shares no metric");
+    let calls = Grpc::server().method("/shop.Orders/Place", MethodKind::Unary);
+    let _calls = calls.layer(&Registry::new()).expect("valid");
+    let beside_calls = Http::new().route(route).layer(&Registry::new()).expect("valid");
+    assert_eq!(allocations_of_a_request(&beside_calls), 0, "calls of gRPC are marked, and no other requests");
 
     let mut service = layer.layer(labelled.layer(Answer));
     let mut send_invented = |from: usize, to: usize| {

@@ -46,12 +46,10 @@ impl Extra {
     #[inline]
     fn of(series: &Series, request: &impl ClientRequest) -> Option<Box<Self>> {
         let attempts = request.extensions().and_then(|extensions| extensions.get::<Attempts>());
-        (attempts.is_some() || series.records_more()).then(|| Self::new(attempts.cloned(), request.body_bytes()))
-    }
-
-    #[cold]
-    fn new(attempts: Option<Attempts>, request_bytes: Option<u64>) -> Box<Self> {
-        Box::new(Self { attempts, request_bytes, response_bytes: 0 })
+        if attempts.is_none() && !series.records_more() {
+            return None;
+        }
+        Some(Box::new(Self { attempts: attempts.cloned(), request_bytes: request.body_bytes(), response_bytes: 0 }))
     }
 }
 

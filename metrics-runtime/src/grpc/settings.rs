@@ -154,7 +154,8 @@ impl Grpc {
     /// Sets whether an [`HttpLayer`](crate::http::HttpLayer) around the server records the calls as well; default
     /// `false`.
     ///
-    /// Without it, the program marks all requests of HTTP layers in their extensions, which takes three allocations.
+    /// Without it, HTTP layers mark calls in the extensions of their requests, which takes three allocations. They know a
+    /// call by its content type, which begins with `application/grpc`.
     pub fn with_http(mut self, with_http: bool) -> Self {
         self.with_http = with_http;
         self
@@ -187,7 +188,7 @@ impl Grpc {
             }
         }
         if self.side == Side::Server && !self.with_http {
-            Skip::start();
+            Skip::start_for_calls();
         }
         let is_static = registry.is_global();
         let families = Shared::new(Families { middleware, calls }, is_static);

@@ -140,7 +140,6 @@ const ROUNDS: usize = 20;
 
 /// Returns a function that makes requests of each end, one after the other, through all layers.
 fn requests(http: &HttpLayer, client: &ClientLayer, grpc: [GrpcLayer; 2]) -> impl Fn() + Sync + use<> {
-    // Each layer is added once. An HTTP layer that is added twice marks its requests, and records them without shards.
     let services = (http.layer(service()), client.layer(service()), grpc.map(|layer| layer.layer(service())));
     move || {
         let (mut http, mut client, mut grpc) = services.clone();
@@ -156,7 +155,8 @@ fn requests(http: &HttpLayer, client: &ClientLayer, grpc: [GrpcLayer; 2]) -> imp
     }
 }
 
-/// Returns the settings for both sides of gRPC. Without HTTP, a server would mark the requests of all HTTP layers.
+/// Returns the settings for both sides of gRPC. Without HTTP, a server would have the requests marked, as they are in
+/// another test.
 fn sides() -> [Grpc; 2] {
     [Grpc::server(), Grpc::client()].map(|grpc| grpc.with_http(true).method("/shop.Orders/Place", MethodKind::Unary))
 }
@@ -302,6 +302,17 @@ fn the_layers_of_any_registry_count_each_request_once() {
     let registry = Registry::new();
     let page = check_load(&registry, requests_of(&registry, Grpc::with_opentelemetry));
     check_opentelemetry(&page, 3 * OF_EACH);
+}
+
+#[test]
+fn marked_requests_count_once() {
+    Scope::new().enter(|| {
+        let registry = Registry::global();
+        let (http, client) = (http().layer(registry).unwrap(), Client::new().layer("layers", registry).unwrap());
+        // Requests may pass the layer twice from its second addition on.
+        drop(http.layer(service()));
+        check_load(registry, requests(&http, &client, sides().map(|grpc| grpc.layer(registry).unwrap())));
+    });
 }
 
 #[test]

@@ -119,7 +119,7 @@ impl Guard {
     #[inline]
     pub(super) fn begin<B>(routes: &Routes, request: &mut Request<B>) -> Self {
         let Some(series) = routes.series(request) else { return Self(None) };
-        if routes.marks_requests() {
+        if routes.marks(request) {
             return Self::begin_marked(routes, series, request);
         }
         if series.records_more() {
@@ -231,7 +231,8 @@ impl Guard {
     fn finish(&mut self, outcome: Outcome) {
         let Some(active) = &self.0 else { return };
         let ending = active.progress.ending(outcome);
-        if active.extra.is_some() || !active.series.record_usual(ending, active.start) {
+        let is_skipped = active.extra.as_deref().is_some_and(Extra::is_skipped);
+        if is_skipped || !active.series.record_usual(ending, active.start) {
             active.finish_unusual(ending);
         }
         self.0 = None;

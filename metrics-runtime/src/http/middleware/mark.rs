@@ -1,9 +1,10 @@
 //! The mark of a request: the layers that record it, and which requests are marked.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use http::Request;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Request};
 
 use super::families::Families;
 use super::recorder::Series;
@@ -23,20 +24,32 @@ struct Layer {
     outer: Option<Mark>,
 }
 
-/// The decision whether the requests of one layer are marked. Marking allocates, and most requests pass one layer and
-/// reach no skipped route.
-pub(super) struct Marking(Arc<AtomicBool>);
+/// The requests of one layer that are marked: a [`Marked`]. Marking allocates, and most requests pass one layer and reach
+/// no skipped route.
+pub(super) struct Marking(Arc<AtomicU8>);
+
+/// The requests that a layer marks. Each value includes those before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Marked {
+    Nothing,
+    /// The calls of gRPC, because its layer skips them.
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "there is no layer of gRPC"))]
+    Calls,
+    /// All requests: they may pass two layers, or reach a skipped route.
+    Everything,
+}
 
 /// The layers of the process.
 struct Layers {
-    known: Vec<(Addresses, Weak<AtomicBool>)>,
-    /// `true` once a route is skipped. Any request may reach it.
-    has_skipped_routes: bool,
+    known: Vec<(Addresses, Weak<AtomicU8>)>,
+    /// The requests of all layers that are marked.
+    marked: Marked,
 }
 
 type Addresses = [Option<usize>; Families::COUNT];
 
-static LAYERS: Mutex<Layers> = Mutex::new(Layers { known: Vec::new(), has_skipped_routes: false });
+static LAYERS: Mutex<Layers> = Mutex::new(Layers { known: Vec::new(), marked: Marked::Nothing });
 
 fn layers() -> MutexGuard<'static, Layers> {
     LAYERS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -50,35 +63,44 @@ impl Marking {
         layers.known.retain(|(_, layer)| layer.strong_count() > 0);
         let own = families.addresses();
         let shares = |other: &Addresses| own.iter().zip(other).any(|(own, other)| own.is_some() && own == other);
-        let marking = Self(Arc::new(AtomicBool::new(layers.has_skipped_routes)));
+        let marking = Self(Arc::new(AtomicU8::new(layers.marked as u8)));
         let sharing = layers.known.iter().filter(|(other, _)| shares(other));
         for layer in sharing.filter_map(|(_, layer)| layer.upgrade()) {
-            layer.store(true, Ordering::Relaxed);
+            layer.fetch_max(Marked::Everything as u8, Ordering::Relaxed);
             marking.start();
         }
         layers.known.push((own, Arc::downgrade(&marking.0)));
         marking
     }
 
-    /// Marks the requests of this layer from now on, because they may pass it twice.
+    /// Marks all requests of this layer from now on, because they may pass it twice.
     pub(super) fn start(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.fetch_max(Marked::Everything as u8, Ordering::Relaxed);
     }
 
-    /// Marks the requests of all layers from now on, because they may reach a skipped route.
-    pub(super) fn start_everywhere() {
+    /// Marks these requests of all layers from now on, because they may be skipped.
+    pub(super) fn start_everywhere(marked: Marked) {
         let mut layers = layers();
-        layers.has_skipped_routes = true;
+        layers.marked = layers.marked.max(marked);
         for layer in layers.known.iter().filter_map(|(_, layer)| layer.upgrade()) {
-            layer.store(true, Ordering::Relaxed);
+            layer.fetch_max(marked as u8, Ordering::Relaxed);
         }
     }
 
-    /// Returns `true` if the requests of the layer are marked.
+    /// Returns `true` if the layer marks a request with these headers.
     #[inline]
-    pub(super) fn is_on(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    pub(super) fn includes(&self, headers: &HeaderMap) -> bool {
+        match self.0.load(Ordering::Relaxed) {
+            0 => false,
+            marked => marked == Marked::Everything as u8 || is_call(headers),
+        }
     }
+}
+
+/// Returns `true` if a layer of gRPC may take a request for a call: also one of gRPC-Web, which a layer in between turns
+/// into one of gRPC.
+fn is_call(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
 impl Mark {
@@ -120,5 +142,19 @@ impl Mark {
     /// Returns `true` if the request has reached a skipped route.
     pub(super) fn is_skipped(&self) -> bool {
         self.0.is_skipped.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_known_by_their_content_type() {
+        let is = |value: &'static str| is_call(&HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]));
+        for value in ["application/grpc", "application/grpc+proto", "application/grpc-web-text"] {
+            assert!(is(value), "{value}");
+        }
+        assert!(!is("application/json") && !is_call(&HeaderMap::new()));
     }
 }

@@ -161,10 +161,10 @@ impl Routes {
         }
     }
 
-    /// Returns `true` if requests are marked.
+    /// Returns `true` if a request is marked.
     #[inline]
-    pub(super) fn marks_requests(&self) -> bool {
-        self.marking.is_on()
+    pub(super) fn marks<B>(&self, request: &Request<B>) -> bool {
+        self.marking.includes(request.headers())
     }
 
     /// Logs a warning if it is the first request that an outer layer records already.

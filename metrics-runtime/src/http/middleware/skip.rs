@@ -8,7 +8,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::head::RequestHead;
-use super::mark::{Mark, Marking};
+use super::mark::{Mark, Marked, Marking};
 use crate::contained::contained;
 
 /// A path pattern in which `*` matches any number of characters, including none.
@@ -94,9 +94,10 @@ impl SkipRules {
 pub struct Skip;
 
 impl Skip {
-    /// Marks the requests of all layers from now on, so that they can be skipped.
-    pub(crate) fn start() {
-        Marking::start_everywhere();
+    /// Marks the calls of gRPC in all layers from now on, so that they can be skipped.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn start_for_calls() {
+        Marking::start_everywhere(Marked::Calls);
     }
 
     /// Skips a request in all layers that it has passed.
@@ -109,7 +110,7 @@ impl<S> Layer<S> for Skip {
     type Service = SkipService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Self::start();
+        Marking::start_everywhere(Marked::Everything);
         SkipService { inner }
     }
 }
