@@ -166,6 +166,9 @@ impl DataPoint {
     }
 }
 
+/// The value of `AggregationTemporality`.
+const CUMULATIVE: i32 = 2;
+
 /// The words that receivers of Prometheus have for units.
 const UNITS: [(&str, &str); 28] = [
     ("d", "days"),
@@ -283,7 +286,6 @@ fn data_points(metric: &Metric) -> Vec<DataPoint> {
         value: Value::Gauge(0.0),
         exemplars: Vec::new(),
     };
-    const CUMULATIVE: i32 = 2;
     let points: Vec<_> = match metric.data.as_ref().expect("data") {
         metric::Data::Gauge(gauge) => gauge.data_points.iter().map(|point| number(&empty, point, None)).collect(),
         metric::Data::Sum(sum) => {

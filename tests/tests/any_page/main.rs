@@ -113,7 +113,7 @@ fn check_sent<C: std::fmt::Debug>(
     install_exemplars();
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
     let outcome = TestRunner::new(config).run(&case, |case| {
-        let Some((text, sent)) = send(&case) else { return Ok(()) };
+        let Some((text, found)) = send(&case) else { return Ok(()) };
         let page = Page::parse(Format::Text, &text).map_err(TestCaseError::fail)?;
         // An empty label is the same as none.
         let without_empty = |mut point: Point| {
@@ -121,7 +121,7 @@ fn check_sent<C: std::fmt::Debug>(
             point
         };
         let expected = as_stored(constant(&page)).into_iter().map(without_empty).collect();
-        let difference = difference(&expected, &as_stored(sent));
+        let difference = difference(&expected, &as_stored(found));
         prop_assert!(difference.is_empty(), "{difference}{}", shown(&text));
         Ok(())
     });

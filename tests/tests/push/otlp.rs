@@ -54,7 +54,7 @@ fn own(metrics: &Metrics, name: &str, labels: &[(&str, &str)]) -> f64 {
 fn last(receiver: &Receiver) -> BTreeMap<String, Vec<DataPoint>> {
     let mut last: BTreeMap<String, Vec<DataPoint>> = BTreeMap::new();
     for samples in receiver.store().into_values() {
-        let point = samples.into_values().filter(|point| !point.is_stale).next_back().unwrap();
+        let point = samples.into_values().rfind(|point| !point.is_stale).unwrap();
         last.entry(point.name.clone()).or_default().push(point);
     }
     last
@@ -77,14 +77,18 @@ async fn every_kind_has_its_form_and_the_attributes_of_the_process() {
     let sizes = Descriptor::histogram("size_bytes", "Sizes.", &[-0.0, 0.5, 2.0][..]).unit("bytes").labels(["kind"]);
     let sizes = registry.histogram(sizes).unwrap();
     let sizes = sizes.get_or_create(&["a\"b\\\n"]).unwrap();
-    [0.0, 1.0, 1.5, 3.0].into_iter().for_each(|size| sizes.observe(size));
+    for size in [0.0, 1.0, 1.5, 3.0] {
+        sizes.observe(size);
+    }
     registry.info(Descriptor::info("facts_info", "Facts.").labels(["a", "empty"])).unwrap().set(&["b", ""]).unwrap();
     registry.gauge(Descriptor::gauge("heat", "Heat.")).unwrap().get_or_create(&[]).unwrap().set(f64::NAN);
     let mut summary = proto::Summary::default();
-    (summary.set_sample_count(3), summary.set_sample_sum(7.5));
+    summary.set_sample_count(3);
+    summary.set_sample_sum(7.5);
     let quantiles = [(0.0, 1.0), (0.5, f64::NAN)].map(|(quantile, value)| {
         let mut found = proto::Quantile::default();
-        (found.set_quantile(quantile), found.set_value(value));
+        found.set_quantile(quantile);
+        found.set_value(value);
         found
     });
     summary.set_quantile(quantiles.to_vec());
@@ -327,7 +331,9 @@ async fn native_histograms_are_exponential_if_they_are_wanted() {
     let (metrics, _) = shop();
     let waits = metrics.registry().histogram(Descriptor::native_histogram("wait_seconds", "Waits.").unit("seconds"));
     let (waits, values) = (waits.unwrap(), [0.0, 1.0, 1.5, 2.0, 2.0, 1e300]);
-    values.into_iter().for_each(|value| waits.get_or_create(&[]).unwrap().observe(value));
+    for value in values {
+        waits.get_or_create(&[]).unwrap().observe(value);
+    }
     send_to(&receiver).native_histograms(true).start(&metrics).unwrap().finish().await.unwrap();
     let point = &last(&receiver)["shop_wait_seconds"][0];
     assert_eq!((&*point.unit, &*point.kind), ("s", "histogram"));
