@@ -99,23 +99,54 @@ fn operator(metric: &Metric) -> Option<&'static str> {
         _ if metric.base == BREAKER_STATE || metric.is_undetermined() => None,
         // The largest number of an instance, beside the smallest limit.
         _ if metric.base == "process_open_fds" => Some("max"),
-        _ if is_lower_bound(&metric.base) => Some("min"),
-        // The same on all instances, beside the largest number of one.
-        _ if metric.base.ends_with("_threshold") => Some("max"),
+        _ if has_word(&metric.base, &["remaining", "free", "available", "max", "limit"]) => Some("min"),
+        _ if has_word(&metric.base, &["ratio", "threshold", "percent"]) => Some("max"),
         _ => Some(combining(metric)),
     }
 }
 
-/// Returns `true` for gauges of which the smallest value is of interest: what is left, and what is the most there may be.
-fn is_lower_bound(base: &str) -> bool {
-    base.split('_').any(|word| ["remaining", "free", "available", "max", "limit"].contains(&word))
+/// Returns `true` if one of these is a word of the name.
+fn has_word(base: &str, words: &[&str]) -> bool {
+    base.split('_').any(|word| words.contains(&word))
 }
 
-/// Returns the labels of a recorded metric: those of which the program has few values. A value that is only known at run
-/// time may be different on each instance.
+/// Returns the labels of a recorded metric, beside the cluster: those of which the program has few values. A value that is
+/// only known at run time may be different on each instance.
 pub(crate) fn labels(metric: &Metric) -> Vec<&str> {
     match metric.role {
         Role::Business | Role::Function if metric.kind != MetricKind::Info => metric.bounded(),
         _ => metric.label_names(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_runtime::{Descriptor, Metrics, Registry};
+
+    use super::*;
+    use crate::model::Model;
+
+    #[test]
+    fn gauges_are_combined_by_what_they_mean() {
+        let registry = Registry::new();
+        let gauges = [
+            ("jobs_in_flight", "sum"),
+            ("cache_bytes", "sum"),
+            ("oldest_job_seconds", "max"),
+            ("last_run_timestamp_seconds", "max"),
+            ("failure_ratio_threshold", "max"),
+            ("quota_remaining", "min"),
+            ("connections_max", "min"),
+        ];
+        for (name, _) in gauges {
+            registry.gauge(Descriptor::gauge(name, "A gauge.")).unwrap();
+        }
+        registry.counter(Descriptor::counter("jobs_total", "Jobs.")).unwrap();
+        let model = Model::new(&Metrics::builder().registry(&registry).build().unwrap());
+        let fleet = Fleet::new("cluster", &model.metrics);
+        for (name, operator) in gauges {
+            assert_eq!(fleet.value(name), Some(format!("cluster_job:{name}:{operator}")));
+        }
+        assert_eq!((fleet.value("jobs_total"), fleet.rate("jobs_total")), (None, "cluster_job:jobs:rate5m".to_owned()));
     }
 }

@@ -333,14 +333,14 @@ impl Scope {
     /// Returns the selector of a series for the values of its labels.
     pub(crate) fn selector(&self, measure: &Measure, matchers: &[Matcher]) -> Expr {
         let recorded = |fleet: &Fleet, sample: &str| fleet.value(sample).unwrap_or_else(|| fleet.rate(sample));
-        let named =
+        let stored =
             |sample: &str| self.fleet.as_ref().map_or_else(|| sample.to_owned(), |fleet| recorded(fleet, sample));
         let form = measure.histogram().map_or(Histograms::Classic, |histogram| self.form(histogram));
         let (metric, name) = match form {
-            Histograms::Classic => (named(&measure.series()), None),
-            Histograms::Native => (named(measure.metric()), None),
+            Histograms::Classic => (stored(&measure.series()), None),
+            Histograms::Native => (stored(measure.metric()), None),
             Histograms::Both => {
-                let names = format!("{}|{}", named(&measure.series()), named(measure.metric()));
+                let names = format!("{}|{}", stored(&measure.series()), stored(measure.metric()));
                 (String::new(), Some(matcher("__name__", Compare::Matches, &names)))
             }
         };
@@ -369,7 +369,9 @@ impl Scope {
 
     /// Returns the current values of all metrics with these names.
     pub(crate) fn each(&self, names: &Names) -> Expr {
-        self.owned(names.shared, self.once(self.labelled(names)))
+        let values = self.labelled(names);
+        // Recorded series have no copies.
+        if self.fleet.is_some() { values } else { self.owned(names.shared, self.once(values)) }
     }
 
     /// Returns the rates of all counters with these names.

@@ -18,7 +18,7 @@ use crate::engines::rules;
 use crate::panels::{panels, start, while_used};
 use crate::picture::{Results, artefact, now};
 use crate::rehearsal::{assert_in_docs, by_scenario, outcomes, shop, without_group};
-use crate::{DYNOAI, Example, NEURECTOMY, WITH_ROUTES};
+use crate::{DYNOAI, EXAMPLES, Example, NEURECTOMY, WITH_ROUTES};
 
 #[test]
 fn failures_that_two_agents_see_are_not_twice_as_many() {
@@ -82,7 +82,7 @@ fn recorded(example: &Example) -> Names {
 
 #[test]
 fn every_name_in_the_documents_of_a_fleet_is_recorded() {
-    for example in WITH_ROUTES {
+    for example in EXAMPLES {
         let unknown = recorded(&example).dashboard(&example.document("fleet-dashboard"));
         assert!(unknown.is_empty(), "{}: {unknown:#?}", example.name);
     }

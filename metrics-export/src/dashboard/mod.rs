@@ -232,6 +232,12 @@ fn variables(view: &View<'_>, job: Option<&str>, scrape: &Scrape, rows: &[Row]) 
     ]);
     let known = model.find("metrics_runtime_rejected_values_total").map(|metric| metric.name.as_str());
     let root = model.owner.as_ref().map(|owner| owner.series.clone());
+    // A label of the service itself does not tell the clusters of its agents.
+    let has_cluster = |series: &Measure| {
+        let found = model.metrics.iter().find(|metric| metric.name == series.metric());
+        view.scope.of_fleet().is_some_and(|fleet| found.is_some_and(|metric| metric.has(&fleet.cluster)))
+    };
+    let root = root.filter(|series| !has_cluster(series));
     let root = root.unwrap_or_else(|| Measure::from(known.unwrap_or("up")));
     let mut variables = vec![source];
     let mut matchers = Vec::new();

@@ -68,7 +68,7 @@ fn instances(model: &Model, target: Target<'_>, fleet: &Fleet) -> Vec<Rule> {
 /// Records the rates or the combined value of a metric.
 fn of_metric(metric: &Metric, target: Target<'_>, fleet: &Fleet) -> Vec<Rule> {
     let scope = target.of_instances().over(WINDOW);
-    let by = target.by(labels(metric));
+    let by = target.by(labels(metric).into_iter().filter(|label| *label != fleet.cluster));
     let rate = |sample: &str, by: &[&str]| Rule::record(fleet.rate(sample), scope.rate(sample, by));
     let suffixed = |suffix: &str| format!("{}_{suffix}", metric.name);
     let mut rules = Vec::new();

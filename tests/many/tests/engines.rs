@@ -1,16 +1,16 @@
 //! Every query of every panel has the same value on Prometheus and on `VictoriaMetrics`, and data from native histograms.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::thread;
+use std::{fs, thread};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::dashboard::panels;
 use tests::engines::Engines;
 use tests::histograms::{Queries, Servers};
 use tests::lookup::Names;
 use tests::prometheus::Target;
 use tests::service::Service;
-use tests::tools;
+use tests::{tools, wait};
 
 const MANY: &str = env!("CARGO_BIN_EXE_many_50");
 /// A service with as many functions as rows about all functions need.
@@ -50,7 +50,7 @@ fn every_panel_has_as_many_series_from_native_histograms() {
     assert!(queries.of_both_forms().len() > 15, "{queries:#?}");
     if let Some(grafana) = tools::grafana() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), dashboards[2].to_string()).unwrap();
+        fs::write(file.path(), dashboards[2].to_string()).unwrap();
         grafana.check_dashboard(file.path()).unwrap_or_else(|lost| panic!("{lost}"));
     }
     let Some(prometheus) = tools::prometheus() else { return };
@@ -64,4 +64,44 @@ fn every_panel_has_as_many_series_from_native_histograms() {
     let servers = Servers { classic: &classic, native: &native, both: None };
     let differences = queries.differences(servers, |one, other| (one - other).abs() < f64::EPSILON);
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
+/// Queries for all functions select recorded series by regular expressions for their names.
+#[test]
+fn panels_of_all_functions_have_data_from_recorded_series() {
+    let run = |arguments: &[&str]| Service::run(SEVERAL, &[&["metrics"], arguments].concat(), &[]).stdout;
+    let rules = run(&["rules", "--fleet"]);
+    let dashboard: Value = serde_json::from_str(&run(&["dashboard", "--fleet"])).unwrap();
+    let names = Names::of_lock(&run(&["lock"]));
+    let mut names = names.with_target("cluster").with_target("replica");
+    assert_eq!([names.rules(&rules), names.dashboard(&dashboard.to_string())].concat(), [""; 0]);
+
+    let Some(prometheus) = tools::prometheus() else { return };
+    let service = Service::start(SEVERAL, &[], &[]);
+    let targets = ["a", "b"].map(|agent| {
+        let given = [("job", "shop"), ("cluster", "eu"), ("replica", agent)];
+        let given = given.map(|(label, value)| json!({ "target_label": label, "replacement": value }));
+        Target::new(agent, service.address()).with(json!({ "relabel_configs": given }))
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), rules.replace("    interval: '1m'\n", "").replace("[5m]", "[20s]")).unwrap();
+    let server = prometheus.evaluate(&targets, file.path());
+    let mut shown = 0;
+    for (panel, queries) in panels(&dashboard, "shop", ".+") {
+        let title = panel["title"].as_str().unwrap();
+        let is_about_all = title.starts_with("Most ") || ["Slowest (p95)", "All functions"].contains(&title);
+        for query in queries.into_iter().filter(|_| is_about_all || title.starts_with("shop_")) {
+            let answered = wait::try_until(|| if server.query(&query).is_empty() { Err(()) } else { Ok(()) });
+            assert!(answered.is_ok(), "the panel {title} has no data: {query}");
+            shown += 1;
+        }
+    }
+    // Two agents have each call, which counts once.
+    let sum = |series: &str| format!("sum(rate({series}[20s]))");
+    let once = format!(
+        "sum({{__name__=~\"cluster_job:.*:rate5m\", status=~\".+\"}}) / {}",
+        sum("{__name__=~\"shop_.*_total\", status=~\".+\", replica=\"a\"}")
+    );
+    server.wait_until(&once, |found| found.len() == 1 && found.values().all(|ratio| (0.6..1.5).contains(ratio)));
+    assert!(shown > 10, "only {shown} queries are about functions");
 }
