@@ -28,7 +28,7 @@ const REPLICA: &str = "replica";
 
 /// The settings of the queue in front of each store, with the names of Prometheus and of its operator.
 ///
-/// They are the defaults from Prometheus 2.52 on: fewer and larger requests than those of 2.42, in the same memory.
+/// They are the defaults of Prometheus 3: fewer and larger requests than those of 2.42, in the same memory.
 /// A store that answers 429 is asked again, since a sample that it refuses for now would be lost.
 const QUEUE: [(&str, &str, i64); 3] = [
     ("capacity", "capacity", 10_000),

@@ -124,23 +124,18 @@ fn comments(request: &Request<'_>, form: Form, folder: &str) -> String {
     let mut add = |text: String| comments.extend(text.lines().flat_map(|line| ["# ", line, "\n"]));
     let variables = [(&options.cluster, "`CLUSTER`"), (&options.replica, "`REPLICA`")];
     let variables: Vec<_> = variables.into_iter().filter(|(given, _)| given.is_none()).map(|(_, name)| name).collect();
-    match variables.as_slice() {
-        [] => {}
-        [one] => add(format!("The environment variable {one} has to be set: it is the name of the {}.", meaning(one))),
-        _ => add(format!("The environment variables {} have to be set.", variables.join(" and "))),
+    if !variables.is_empty() {
+        let have = if variables.len() == 1 { "has" } else { "have" };
+        add(format!("{} {have} to be set in the environment of the agent.", variables.join(" and ")));
     }
     if form == Form::Prometheus {
         add("Prometheus 3 has `--agent` in place of the feature `agent`, and needs no other feature.".to_owned());
-        match request.histograms() {
-            Histograms::Classic => {}
-            Histograms::Native => {
-                add("From 3.9 on, set `scrape_native_histograms: true` in the scrape config.".to_owned())
-            }
-            Histograms::Both => {
-                add("Classic and native buckets of one histogram need Prometheus 3.0 or later.".to_owned());
-                add("From 3.9 on, set `scrape_native_histograms: true` in the scrape config.".to_owned());
-            }
-        }
+    }
+    if request.histograms() == Histograms::Both {
+        add("Classic and native buckets of one histogram need Prometheus 3.0 or later.".to_owned());
+    }
+    if request.histograms() != Histograms::Classic {
+        add("Prometheus from 3.9 on needs `scrape_native_histograms: true` in the scrape config.".to_owned());
     }
     if form == Form::Vmagent {
         add("With more queues, samples of a series arrive out of order: VictoriaMetrics takes them, Prometheus does not.".to_owned());
@@ -169,10 +164,6 @@ fn comments(request: &Request<'_>, form: Form, folder: &str) -> String {
         }
     }
     comments + &request.limits().comment()
-}
-
-fn meaning(variable: &str) -> &'static str {
-    if variable == "`CLUSTER`" { "cluster" } else { "agent" }
 }
 
 /// Returns the command that starts the agent, one line each.
