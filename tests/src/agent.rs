@@ -7,13 +7,12 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::Process;
-use crate::server;
+use crate::server::Daemon;
 
 /// A running agent with its own folder. Dropping it kills the process and deletes the folder.
 pub struct Agent {
     // Dropped before the folder: the process writes into it.
-    _process: Process,
+    daemon: Daemon,
     _folder: TempDir,
 }
 
@@ -21,24 +20,48 @@ impl Agent {
     /// Starts the agent of a configuration, with the files beside it and variables of its environment.
     #[must_use]
     pub fn start(configuration: &str, files: &[(&str, &str)], env: &[(&str, &str)]) -> Self {
+        Self::start_with(configuration, files, env, &[])
+    }
+
+    /// Starts the agent as [`start`](Self::start) does, with more options.
+    #[must_use]
+    pub fn start_with(configuration: &str, files: &[(&str, &str)], env: &[(&str, &str)], options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in [("agent.yml", configuration)].iter().chain(files) {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let line = command_line(configuration);
+        let line = [&[command_line(configuration).as_str()], options].concat().join(" ");
         let ready = if line.starts_with("prometheus ") { "/-/ready" } else { "/health" };
-        let (process, _) = server::start(ready, |address| command(&line, folder.path(), address, env));
-        Self { _process: process, _folder: folder }
+        let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let path = folder.path().to_owned();
+        let daemon = Daemon::start(ready, move |address| command(&line, &path, address, &env));
+        Self { daemon, _folder: folder }
+    }
+
+    /// Returns the address of its own page.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.daemon.address()
+    }
+
+    /// Kills the process with SIGKILL.
+    pub fn kill(&mut self) {
+        self.daemon.kill();
+    }
+
+    /// Starts it again, with its files and its address.
+    pub fn restart(&mut self) {
+        self.daemon.restart();
     }
 }
 
-fn command(line: &str, folder: &Path, address: SocketAddr, env: &[(&str, &str)]) -> Command {
+fn command(line: &str, folder: &Path, address: SocketAddr, env: &[(String, String)]) -> Command {
     let listen = if line.starts_with("prometheus ") { "--web.listen-address" } else { "-httpListenAddr" };
     let mut command = Command::new("/bin/sh");
     // The shell becomes the agent, so that it is the agent that is killed.
-    command.args(["-c", &format!("exec {line} {listen}={address}")]).current_dir(folder).envs(env.iter().copied());
+    command.args(["-c", &format!("exec {line} {listen}={address}")]).current_dir(folder).envs(env.iter().cloned());
     command
 }
 

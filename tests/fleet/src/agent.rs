@@ -1,17 +1,9 @@
 //! Agents: they scrape the instances of a cluster, and write to both stores.
 
-use std::fs;
-use std::path::Path;
-
-use tests::program::Program;
-use tests::server::Daemon;
 use yaml_rust2::{Yaml, YamlEmitter, YamlLoader};
 
 use crate::service::{Binaries, Job};
 use crate::store::Store;
-
-/// The file of the configuration, as its comments call it.
-const FILE: &str = "agent.yml";
 
 /// The program of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +20,7 @@ pub struct Agent {
     pub name: String,
     /// The value of the label `cluster`.
     pub cluster: &'static str,
-    daemon: Daemon,
+    server: tests::agent::Agent,
     is_running: bool,
 }
 
@@ -46,40 +38,30 @@ pub struct Settings<'a> {
 }
 
 impl Agent {
-    /// Starts an agent with the configuration that the services write.
+    /// Starts an agent with the configuration and the command that the services write.
     #[must_use]
-    pub fn start(binaries: &Binaries, program: Program, folder: &Path, settings: Settings<'_>) -> Self {
+    pub fn start(binaries: &Binaries, settings: Settings<'_>) -> Self {
         let Settings { kind, cluster, .. } = settings;
         let name = format!("{}-{cluster}", kind.name());
-        let folder = folder.join(&name);
-        fs::create_dir_all(&folder).unwrap();
         let documents = Job::ALL.map(|job| settings.configuration(binaries, job, &name));
-        let words = command_line(&documents[0]);
-        fs::write(folder.join(FILE), merged(&documents)).unwrap();
-        let daemon = Daemon::start(kind.ready(), move |address| {
-            let mut command = program.command();
-            command.current_dir(&folder).args(&words[1..]);
-            match kind {
-                Kind::Prometheus => command.arg(format!("--web.listen-address={address}")).arg("--log.level=warn"),
-                // Prometheus refuses samples that are not in order, so one queue for each store.
-                Kind::Vmagent => command
-                    .arg(format!("-httpListenAddr={address}"))
-                    .args(["-remoteWrite.queues=1", "-loggerLevel=WARN"]),
-            };
-            command
-        });
-        Self { name, cluster, daemon, is_running: true }
+        let options: &[&str] = match kind {
+            Kind::Prometheus => &["--log.level=warn"],
+            // Prometheus refuses samples that are not in order, so one queue for each store.
+            Kind::Vmagent => &["-remoteWrite.queues=1", "-loggerLevel=WARN"],
+        };
+        let server = tests::agent::Agent::start_with(&merged(&documents), &[], &[], options);
+        Self { name, cluster, server, is_running: true }
     }
 
     /// Returns the address of its own page.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.daemon.address())
+        format!("http://{}", self.server.address())
     }
 
     /// Kills the process with SIGKILL.
     pub fn kill(&mut self) {
-        self.daemon.kill();
+        self.server.kill();
         self.is_running = false;
     }
 
@@ -91,7 +73,7 @@ impl Agent {
 
     /// Starts it again.
     pub fn restart(&mut self) {
-        self.daemon.restart();
+        self.server.restart();
         self.is_running = true;
     }
 }
@@ -102,14 +84,6 @@ impl Kind {
         match self {
             Self::Prometheus => "prometheus",
             Self::Vmagent => "vmagent",
-        }
-    }
-
-    /// Returns the path that answers once the agent runs.
-    fn ready(self) -> &'static str {
-        match self {
-            Self::Prometheus => "/-/ready",
-            Self::Vmagent => "/health",
         }
     }
 }
@@ -127,23 +101,7 @@ impl Settings<'_> {
     }
 }
 
-/// Returns the words of the command that a configuration tells in its comments, on lines that end with a backslash.
-fn command_line(document: &str) -> Vec<String> {
-    let comments = document.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
-    let names = [Kind::Prometheus, Kind::Vmagent].map(|kind| format!("{} ", kind.name()));
-    let mut words = Vec::new();
-    for line in comments.skip_while(|line| !names.iter().any(|name| line.starts_with(name))) {
-        let part = line.strip_suffix('\\');
-        words.extend(part.unwrap_or(line).split_whitespace().map(str::to_owned));
-        if part.is_none() {
-            break;
-        }
-    }
-    assert!(words.len() > 1, "expected a command in the comments of {document}");
-    words
-}
-
-/// Returns the first configuration with the scrape jobs of all: Prometheus 2.42 reads one file.
+/// Returns the first configuration, with its comments, and with the scrape jobs of all: Prometheus 2.42 reads one file.
 fn merged(documents: &[String]) -> String {
     let key = Yaml::String("scrape_configs".to_owned());
     let mut loaded = documents.iter().map(|document| {
@@ -153,7 +111,8 @@ fn merged(documents: &[String]) -> String {
     let mut first = loaded.next().expect("there is a configuration");
     let Some(Yaml::Array(jobs)) = first.get_mut(&key) else { panic!("a configuration has scrape jobs") };
     jobs.extend(loaded.filter_map(|mut other| other.remove(&key)?.into_vec()).flatten());
-    let mut text = String::new();
+    let comments = documents[0].lines().take_while(|line| line.starts_with('#'));
+    let mut text: String = comments.flat_map(|line| [line, "\n"]).collect();
     YamlEmitter::new(&mut text).dump(&Yaml::Hash(first)).unwrap();
     text
 }
@@ -163,16 +122,13 @@ mod test {
     use super::*;
 
     #[test]
-    fn the_command_is_in_the_comments() {
-        let document = "# An agent of `a`. As `agent.yml`:\n#   vmagent -a=b \\\n#     -c=d\n# More.\nglobal:\n";
-        assert_eq!(command_line(document), ["vmagent", "-a=b", "-c=d"]);
-    }
-
-    #[test]
     fn a_configuration_has_the_jobs_of_all_services() {
-        let document = |job: &str| format!("global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: {job}\n");
+        let document = |job: &str| {
+            format!("# An agent of {job}.\nglobal:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: {job}\n")
+        };
         let merged = merged(&["a", "b"].map(document));
         assert_eq!(merged.matches("job_name: ").count(), 2, "{merged}");
         assert_eq!(merged.matches("scrape_interval").count(), 1, "{merged}");
+        assert!(merged.starts_with("# An agent of a.\n---\n"), "{merged}");
     }
 }

@@ -110,12 +110,13 @@ impl AddAssign for Counts {
 
 #[cfg(test)]
 mod test {
+    use Outcome::{Failed, Left, Refused, Success};
+
     use super::*;
 
     #[test]
     fn statuses_have_outcomes() {
         let outcomes = [200, 302, 404, 498, 499, 500, 503].map(Outcome::of_status);
-        use Outcome::{Failed, Left, Refused, Success};
         assert_eq!(outcomes, [Success, Success, Refused, Refused, Left, Failed, Failed]);
     }
 
@@ -125,7 +126,7 @@ mod test {
                     a_requests_total{status=\"200\",path=\"/\"} 3\na_requests_total{status=\"201\",path=\"/\"} 4\n\
                     a_requests_total{status=\"499\",path=\"/\"} 1\n";
         let counts = Counts::on_page(&Page::parse_text(page).unwrap(), "a_requests_total");
-        assert_eq!((counts.total(), counts[Outcome::Success], counts[Outcome::Left]), (8, 7, 1));
+        assert_eq!((counts.total(), counts[Success], counts[Left]), (8, 7, 1));
         assert!(counts.is_within(counts) && !counts.is_within(Counts::default()));
     }
 }

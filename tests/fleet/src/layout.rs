@@ -39,7 +39,6 @@ const SMALL_CLUSTERS: [Cluster; 2] = [
 pub struct Programs {
     prometheus: Program,
     victoria: Program,
-    vmagent: Program,
     vmalert: Program,
     alertmanager: Alertmanager,
 }
@@ -48,10 +47,11 @@ impl Programs {
     /// Finds them.
     #[must_use]
     pub fn find() -> Option<Self> {
+        // Agents are started by the commands in their configurations.
+        let _ = tools::vmagent()?;
         Some(Self {
             prometheus: tools::program("prometheus")?,
             victoria: tools::program("victoria-metrics")?,
-            vmagent: tools::vmagent()?,
             vmalert: tools::vmalert()?,
             alertmanager: tools::alertmanager()?,
         })
@@ -60,6 +60,8 @@ impl Programs {
 
 /// Everything that runs.
 pub struct Fleet {
+    /// The binaries of the services.
+    pub binaries: Binaries,
     /// The instances of all clusters.
     pub instances: Vec<Instance>,
     /// The agents of all clusters: each instance is scraped by two.
@@ -76,7 +78,7 @@ impl Fleet {
     /// Starts everything, without traffic.
     #[must_use]
     pub fn start(programs: Programs, folder: &Path, is_small: bool) -> Self {
-        let Programs { prometheus, victoria, vmagent, vmalert, alertmanager } = programs;
+        let Programs { prometheus, victoria, vmalert, alertmanager } = programs;
         let binaries = Binaries::find();
         let clusters = if is_small { SMALL_CLUSTERS } else { CLUSTERS };
         let instances = clusters.iter().flat_map(|cluster| {
@@ -89,16 +91,15 @@ impl Fleet {
         let notifier = alertmanager.start(&["alertname"]);
         let stores = [
             Store::victoria(victoria, folder.join("victoria-metrics")),
-            Store::prometheus(prometheus.clone(), &folder.join("prometheus"), &rules, notifier.address()),
+            Store::prometheus(prometheus, &folder.join("prometheus"), &rules, notifier.address()),
         ];
-        let kinds = [(Kind::Prometheus, prometheus), (Kind::Vmagent, vmagent)];
         let agents = clusters.iter().flat_map(|cluster| {
             let of_cluster = instances.iter().filter(|instance| instance.cluster == cluster.name);
             let targets: Vec<_> = of_cluster.map(|instance| (instance.job, instance.name())).collect();
             let stores = [&stores[0], &stores[1]];
-            kinds.each_ref().map(|(kind, program)| {
-                let settings = Settings { kind: *kind, cluster: cluster.name, targets: &targets, stores: &stores };
-                Agent::start(&binaries, program.clone(), folder, settings)
+            [Kind::Prometheus, Kind::Vmagent].map(|kind| {
+                let settings = Settings { kind, cluster: cluster.name, targets: &targets, stores: &stores };
+                Agent::start(&binaries, settings)
             })
         });
         let agents = agents.collect();
@@ -108,7 +109,7 @@ impl Fleet {
             (whole(found) == instances.len() as u64).then_some(())
         });
         let vmalert = rules::vmalert(vmalert, &rules, &stores[0], notifier.address());
-        Self { instances, agents, stores, notifier, vmalert }
+        Self { binaries, instances, agents, stores, notifier, vmalert }
     }
 
     /// Returns the addresses, for people.

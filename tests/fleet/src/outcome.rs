@@ -7,9 +7,9 @@ use tests::wait;
 use crate::alerts::Alert;
 use crate::counts::{Counts, Outcome};
 use crate::instance::{Instance, Life};
-use crate::layout::Fleet;
+use crate::layout::{Fleet, NEW, OLD};
 use crate::report::Report;
-use crate::service::Job;
+use crate::service::{Binaries, Job};
 use crate::store::Store;
 use crate::story::{Incident, Outage, Story, now};
 use crate::totals::{self, LifeId};
@@ -48,10 +48,35 @@ impl Story {
         for (job, stored) in Job::ALL.into_iter().zip(&stored) {
             restarts(&mut report, &self.fleet, job, stored);
         }
+        self.versions(&mut report);
         self.rates(&mut report);
         self.outages(&mut report);
         self.alerts(&mut report);
         report
+    }
+
+    /// Compares the versions that `metrics check --fleet` finds with those that run.
+    fn versions(&self, report: &mut Report) {
+        let Fleet { instances, stores, binaries, .. } = &self.fleet;
+        let of_job = || instances.iter().filter(|instance| instance.job == Job::Neurectomy);
+        let expected = |version| of_job().filter(|instance| instance.version() == version).count();
+        let versions = [OLD, NEW].map(|version| (version, expected(version)));
+        report.table(&["versions, by check --fleet", "running", stores[0].name, stores[1].name, ""]);
+        // Series of a version that has ended fade.
+        let read = wait::try_until(|| {
+            let found = stores.each_ref().map(|store| versions.map(|(version, _)| found(binaries, store, version)));
+            if found.iter().all(|found| *found == versions.map(|(_, expected)| expected)) {
+                Ok(found)
+            } else {
+                Err(found)
+            }
+        });
+        let found = read.unwrap_or_else(|last| last);
+        for (at, (version, expected)) in versions.into_iter().enumerate() {
+            let cells = [format!("{} {version}", Job::Neurectomy.name()), expected.to_string()].into_iter();
+            let cells = cells.chain(found.map(|found| found[at].to_string())).collect();
+            report.row(cells, verdict(found.iter().all(|found| found[at] == expected), "the same", "not the same"));
+        }
     }
 
     fn outages(&self, report: &mut Report) {
@@ -74,8 +99,8 @@ impl Story {
     fn alerts(&self, report: &mut Report) {
         let mut fired = self.fleet.stores.each_ref().map(|store| Alert::all_fired(store, self.ready));
         let clock = |time: Option<u64>| time.map(|time| self.clock(time));
-        report.table(&["alert", "of", "begin", "vmalert", "Prometheus", "end", "resolved", ""]);
-        for Incident { what, alerts, began, ended, resolved } in &self.incidents {
+        report.table(&["alert", "begin", "vmalert", "Prometheus", "end", "resolved", ""]);
+        for Incident { alerts, began, ended, resolved, .. } in &self.incidents {
             for alert in alerts {
                 let first = fired.each_mut().map(|fired| {
                     let times = fired.get_mut(alert)?;
@@ -83,7 +108,7 @@ impl Story {
                     times.retain(|time| !(began..=resolved).contains(&time));
                     first
                 });
-                let cells = [alert.to_string(), what.clone(), self.clock(*began)].into_iter();
+                let cells = [alert.to_string(), self.clock(*began)].into_iter();
                 let cells = cells.chain(first.map(|time| clock(time).unwrap_or_else(|| "never".to_owned())));
                 let cells = cells.chain([*ended, *resolved].map(|time| self.clock(time))).collect();
                 report.row(cells, verdict(first.iter().all(Option::is_some), "expected, and notified", "did not fire"));
@@ -94,7 +119,7 @@ impl Story {
         let left: BTreeSet<_> = fired.iter().flatten().filter_map(is_left).collect();
         for alert in left {
             let first = fired.each_ref().map(|fired| clock(fired.get(&alert)?.first().copied()));
-            let cells = [alert.to_string(), "nothing".to_owned(), String::new()].into_iter();
+            let cells = [alert.to_string(), "nothing".to_owned()].into_iter();
             let cells = cells.chain(first.map(Option::unwrap_or_default)).collect();
             let is_late = ABOUT_TIME.iter().any(|about| alert.name.ends_with(about));
             report.row(cells, verdict(is_late, "scrapes or samples were late", "was not expected"));
@@ -103,14 +128,14 @@ impl Story {
 
     /// Compares the rates that the rules have recorded with those of the raw samples, and both with the clients.
     fn rates(&self, report: &mut Report) {
-        let heads = ["clients", "victoria, raw", "by cluster", "global", "prometheus, raw", "by cluster", "global", ""];
-        report.table(&[&["requests within 5 minutes, by rates"], &heads[..]].concat());
+        let heads = ["clients", "V. raw", "by cluster", "global", "P. raw", "by cluster", "global", ""];
+        report.table(&[&["requests, by rates"], &heads[..]].concat());
         for job in Job::ALL {
             let clients: u64 = lives(&self.fleet, job).map(|(_, life)| life.clients.known.total()).sum();
             let read = wait::try_until(|| {
                 let rates = self.fleet.stores.each_ref().map(|store| rates(store, job));
                 let is_same =
-                    |[raw, cluster, global]: &[f64; 3]| close(*raw, *cluster, 0.05) && close(*raw, *global, 0.05);
+                    |[raw, cluster, global]: &[f64; 3]| close(*raw, *cluster, 0.1) && close(*raw, *global, 0.1);
                 if rates.iter().all(is_same) { Ok(rates) } else { Err(rates) }
             });
             let is_same = read.is_ok();
@@ -122,12 +147,20 @@ impl Story {
             let is_about = counts.as_flattened().iter().all(|count| close(*count, clients as f64, 0.4));
             let cells = [job.name().to_owned(), clients.to_string()].into_iter();
             let cells = cells.chain(counts.as_flattened().iter().map(|count| format!("{count:.0}"))).collect();
-            let right =
-                if is_about { "the same, and about those of the clients" } else { "the same; the first are older" };
+            let right = if is_about { "about the same" } else { "the same; the first are older" };
             let wrong = if is_same { "not those of the clients" } else { "raw samples and rules differ" };
             report.row(cells, verdict(is_same && (is_about || time >= WINDOW), right, wrong));
         }
     }
+}
+
+/// Returns the number of instances of a version, as Neurectomy's check of a fleet prints it: `VERSION INSTANCES ..`.
+fn found(binaries: &Binaries, store: &Store, version: &str) -> usize {
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/neurectomy/metrics.lock");
+    let text = binaries.metrics(Job::Neurectomy, &["check", "--lock", lock, "--fleet", &store.url()]);
+    let mut rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let row = rows.find(|row| row.first() == Some(&version));
+    row.map_or(0, |row| row[1].parse().unwrap_or_else(|_| panic!("expected a number of instances in {text}")))
 }
 
 /// The window of recorded rates, in seconds.
@@ -215,10 +248,7 @@ fn killed(report: &mut Report, fleet: &Fleet, job: Job, stored: &Stored) {
         let lost = found.map(|found| clients.known.total().saturating_sub(found.total()));
         let verdict = if found.iter().all(is_possible) {
             let [broken, most] = [clients.broken, clients.known.total() - page.total()];
-            Ok(format!(
-                "lost after the last scrape: {} and {}, of at most {most}; broken connections: {broken}",
-                lost[0], lost[1]
-            ))
+            Ok(format!("lost {} and {}, at most {most}; {broken} broken", lost[0], lost[1]))
         } else {
             Err("not between the page and the clients".to_owned())
         };
