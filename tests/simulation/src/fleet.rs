@@ -101,7 +101,9 @@ mod tests {
         let mut fleet = Fleet::new(&options, options.instances, 1_800_000_000, parts);
         for scrape in 0..fleet.scrapes {
             let Fleet { parts, layout, clock, .. } = &mut fleet;
-            parts.iter_mut().for_each(|part| part.advance(layout, *clock, scrape));
+            for part in parts {
+                part.advance(layout, *clock, scrape);
+            }
         }
         fleet.totals()
     }

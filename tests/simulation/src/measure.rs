@@ -47,6 +47,10 @@ pub(crate) struct Measured {
 /// The seconds between two evaluations of rules.
 const EVALUATION: u64 = 60;
 
+/// The seconds at the end of the time that rules are evaluated for and panels show. More of them would take most of the
+/// time of a simulation, and tell nothing else.
+const SHOWN: u64 = 15 * 60;
+
 /// Simulates a fleet. Returns `None` if the store is not installed.
 ///
 /// # Errors
@@ -74,10 +78,11 @@ pub(crate) fn measure(
     compared.merge(count(&fleet, &store)?);
     eprintln!("{title}: sums compared after {:.0} s", started.elapsed().as_secs_f64());
     let (first, last) = (fleet.clock.at(0), fleet.clock.at(fleet.last()));
-    let replayed = replay::replay(&store, &documents.rules, Range { from: first, to: last, step: EVALUATION })?;
+    let from = first.max(last - SHOWN);
+    let replayed = replay::replay(&store, &documents.rules, Range { from, to: last, step: EVALUATION })?;
     eprintln!("{title}: rules evaluated after {:.0} s", started.elapsed().as_secs_f64());
     let agreed = agree::compare(&store, &documents.raw, &documents.fleet, last)?;
-    let range = Range { from: first, to: last, step: fleet.clock.interval };
+    let range = Range { from, to: last, step: fleet.clock.interval };
     let raw = dashboards::time(&store, &documents.raw, range, options.repetitions);
     let over_rules = dashboards::time(&store, &documents.fleet, range, options.repetitions);
     eprintln!("{title}: dashboards drawn after {:.0} s", started.elapsed().as_secs_f64());

@@ -1,6 +1,6 @@
 //! Random numbers that depend on a seed only.
 
-/// A generator of random numbers: SplitMix64, <https://prng.di.unimi.it/splitmix64.c>.
+/// A generator of random numbers: `SplitMix64`, <https://prng.di.unimi.it/splitmix64.c>.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 

@@ -1,8 +1,9 @@
-//! Evaluates the recording rules over the whole simulated time, as `vmalert -replay` and `promtool tsdb create-blocks-from
+//! Evaluates the recording rules over past time, as `vmalert -replay` and `promtool tsdb create-blocks-from
 //! rules` do: each rule is one query over a range, and its result is written into the store.
 //!
 //! Those two need a restart of the store between rules that use each other, or write only into one of the stores.
 
+use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use crate::message;
@@ -11,7 +12,7 @@ use crate::store::{Range, Store};
 use crate::writer::Requests;
 
 /// The result of all rules.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Replayed {
     pub(crate) series: u64,
     pub(crate) samples: u64,
@@ -19,7 +20,12 @@ pub(crate) struct Replayed {
     pub(crate) took: Duration,
     /// The time of one evaluation of all rules, at the end of the range.
     pub(crate) once: Duration,
+    /// The rules that took most of it.
+    pub(crate) slowest: Vec<(String, Duration)>,
 }
+
+/// The rules that are shown.
+const SLOWEST: usize = 5;
 
 /// Evaluates the rules in their order, and writes what they record.
 ///
@@ -51,7 +57,11 @@ pub(crate) fn replay(store: &Store, rules: &[Rule], range: Range) -> Result<Repl
     store.flush()?;
     replayed.took = started.elapsed();
     for rule in rules {
-        replayed.once += store.ask(&rule.query, Range::instant(range.to))?.1;
+        let (_, took) = store.ask(&rule.query, Range::instant(range.to))?;
+        replayed.once += took;
+        replayed.slowest.push((rule.name.clone(), took));
     }
+    replayed.slowest.sort_by_key(|(_, took)| Reverse(*took));
+    replayed.slowest.truncate(SLOWEST);
     Ok(replayed)
 }

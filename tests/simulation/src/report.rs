@@ -34,7 +34,7 @@ const ROWS: [Row; 13] = [
     Row { name: "memory, with all queries", figure: |m| (m.idle + m.memory[1]) as f64, text: bytes },
     Row { name: "disk", figure: |m| m.disk as f64, text: bytes },
     Row { name: "rules, series recorded", figure: |m| m.replayed.series as f64, text: count },
-    Row { name: "rules, over the whole time", figure: |m| m.replayed.took.as_secs_f64(), text: seconds },
+    Row { name: "rules, a quarter of an hour", figure: |m| m.replayed.took.as_secs_f64(), text: seconds },
     Row { name: "rules, one evaluation", figure: |m| m.replayed.once.as_secs_f64(), text: seconds },
     Row { name: "dashboard, raw", figure: |m| dashboards::total(&m.raw).as_secs_f64(), text: seconds },
     Row { name: "dashboard, over the rules", figure: |m| dashboards::total(&m.fleet).as_secs_f64(), text: seconds },
@@ -90,6 +90,9 @@ pub(crate) fn figures(options: &Options, simulated: &Simulated) -> String {
         compared.equal,
         compared.different.len()
     );
+    let slowest = measured.replayed.slowest.iter();
+    let slowest: Vec<_> = slowest.map(|(name, took)| format!("`{name}` {}", milliseconds(*took))).collect();
+    let _ = writeln!(out, "The slowest rules: {}.", slowest.join(", "));
     let agreed = &measured.agreed;
     let _ = writeln!(
         out,

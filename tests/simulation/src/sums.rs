@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn integers_have_no_tolerance() {
         assert!(is_same(12.0, 12.0, true) && !is_same(1e12, 1e12 + 1.0, true));
-        assert!(is_same(7_879.781_249_999_999, 7_879.781_25, false) && !is_same(7_879.7812, 7_879.781_25, false));
+        assert!(is_same(7_879.781_249_999_999, 7_879.781_25, false) && !is_same(7_879.781_2, 7_879.781_25, false));
         assert!(is_same(1.844_674_407_370_955e19, 18_446_744_073_709_551_615.0, true));
         assert!(!is_same(f64::NAN, 1.0, false));
     }

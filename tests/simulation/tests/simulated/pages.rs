@@ -43,7 +43,7 @@ fn write(name: &str, environment: &[(&str, &str)]) {
 type Metrics = BTreeMap<String, BTreeSet<String>>;
 
 fn contract() -> Metrics {
-    let lock = include_str!("../../../examples/neurectomy/metrics.lock");
+    let lock = include_str!("../../../../examples/neurectomy/metrics.lock");
     let mut metrics = Metrics::new();
     let mut last = None;
     for line in lock.lines().filter(|line| !line.starts_with(['#', ' ']) || line.starts_with("  labels ")) {
