@@ -307,6 +307,7 @@ class App {
   }
 
   show(tab) {
+    if (tab !== this.view.tab) scrollTo({ top: 0 });
     this.view.tab = tab;
     this.view.write();
     this.changed('link');

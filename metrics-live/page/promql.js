@@ -66,13 +66,22 @@ function remembered(compute) {
   };
 }
 
-// Returns a function that gives the same object for equal label sets.
+// Returns a function that gives the same object for equal label sets, for as long as somebody has it.
 function interned() {
   const objects = new Map();
+  const ended = new FinalizationRegistry((key) => {
+    if (!objects.get(key)?.deref()) objects.delete(key);
+  });
   return (pairs) => {
+    if (pairs.length === 0) return EMPTY;
     const key = JSON.stringify(pairs);
-    if (!objects.has(key)) objects.set(key, pairs.length > 0 ? Object.freeze(Object.fromEntries(pairs)) : EMPTY);
-    return objects.get(key);
+    let made = objects.get(key)?.deref();
+    if (!made) {
+      made = Object.freeze(Object.fromEntries(pairs));
+      objects.set(key, new WeakRef(made));
+      ended.register(made, key);
+    }
+    return made;
   };
 }
 

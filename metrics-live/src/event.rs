@@ -1,5 +1,6 @@
 //! The changes of a sample as an event, in JSON.
 
+use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;
 
 use crate::sample::{Sample, Series, Tick, Walked};
@@ -135,7 +136,10 @@ impl Json {
             self.0.push_str(&rest[..place]);
             match rest.as_bytes()[place] {
                 byte @ (b'"' | b'\\') => self.0.extend(['\\', char::from(byte)]),
-                byte => self.0.push_str(&format!("\\u{byte:04x}")),
+                byte => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(self.0, "\\u{byte:04x}");
+                }
             }
             rest = &rest[place + 1..];
         }
