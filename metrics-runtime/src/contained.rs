@@ -1,8 +1,14 @@
 //! Panics of other people's code: closures of attributes, label values, collectors, listeners, sources.
 
+#[cfg(feature = "http")]
+mod on_panic;
+
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[cfg(feature = "http")]
+pub(crate) use on_panic::OnPanic;
 
 /// Runs code that is not the toolkit's. Returns `None` if it panics.
 pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
@@ -12,28 +18,6 @@ pub(crate) fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
             discard(payload);
             None
         }
-    }
-}
-
-/// The time in which code that is not the toolkit's runs. Calls a function if a panic of that code passes.
-///
-/// It takes no instruction if there is no panic, unlike a note for a later drop. `std::thread::panicking()` is not
-/// sufficient: it is also `true` if a request is dropped while other code on the thread panics.
-#[must_use = "it has to be ended after the code"]
-pub(crate) struct OnPanic<F: FnMut()>(pub(crate) F);
-
-impl<F: FnMut()> OnPanic<F> {
-    /// Ends the time.
-    #[inline]
-    pub(crate) fn end(self) {
-        mem::forget(self);
-    }
-}
-
-impl<F: FnMut()> Drop for OnPanic<F> {
-    #[inline]
-    fn drop(&mut self) {
-        (self.0)();
     }
 }
 
