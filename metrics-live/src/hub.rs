@@ -12,9 +12,13 @@ use tokio::sync::{Mutex, OwnedMutexGuard, oneshot, watch};
 use crate::event::event;
 use crate::sample::{Reader, Sample, Tick, Walked};
 
-/// The time for which a walk waits for sources. Series of a slower source keep their values until it answers, or until
-/// the deadline of the metrics page.
+/// The time for which a walk waits for sources at least. Series of a slower source keep their values until a walk has its
+/// answer, or until the deadline of the metrics page.
 const SOURCES: Duration = Duration::from_millis(250);
+
+/// The time for which a walk waits for sources at most. A viewer with a long interval waits longer, because the answer to
+/// its last walk is too old for the next one.
+const MOST: Duration = Duration::from_secs(5);
 
 /// The last sample, and the viewers that share it.
 #[derive(Debug)]
@@ -68,11 +72,11 @@ impl Hub {
 
     /// Returns the number of the walk, and the event with the changes since an earlier one. The walk began at or after
     /// `not_before`; viewers that wait for the same moment share it. Returns `None` if the walk fails, or an earlier one
-    /// has failed since.
-    pub(crate) async fn event(&self, since: Tick, not_before: Instant) -> Option<(Tick, Bytes)> {
+    /// has failed since. A walk waits for sources for a quarter of the interval.
+    pub(crate) async fn event(&self, since: Tick, not_before: Instant, interval: Duration) -> Option<(Tick, Bytes)> {
         let mut state = Arc::clone(&self.state).lock_owned().await;
         if state.walked.is_none_or(|walked| walked.started < not_before) {
-            state = self.walk(state).await.ok()?;
+            state = self.walk(state, (interval / 4).clamp(SOURCES, MOST)).await.ok()?;
         }
         let tick = state.sample.tick;
         if (1..=state.sample.began).contains(&since) {
@@ -87,7 +91,7 @@ impl Hub {
     }
 
     /// Starts a walk. It owns the lock: it goes on if the viewer leaves, and no second one starts beside it.
-    fn walk(&self, mut state: OwnedMutexGuard<State>) -> oneshot::Receiver<OwnedMutexGuard<State>> {
+    fn walk(&self, mut state: OwnedMutexGuard<State>, sources: Duration) -> oneshot::Receiver<OwnedMutexGuard<State>> {
         let (sender, receiver) = oneshot::channel();
         // If the walk panics, its sample is lost.
         let next = State { sample: state.sample.next(), ..State::default() };
@@ -99,7 +103,7 @@ impl Hub {
             let _ = sender.send(state);
         };
         // Without a thread, the closure is dropped, and the viewer sees that there is no answer.
-        let _ = self.metrics.visit_within(SOURCES, Reader::new(sample), then);
+        let _ = self.metrics.visit_within(sources, Reader::new(sample), then);
         receiver
     }
 
@@ -129,12 +133,12 @@ mod tests {
     #[tokio::test]
     async fn a_viewer_of_a_lost_sample_starts_again() {
         let hub = Hub::new(Metrics::builder().registry(&Registry::new()).build().unwrap());
-        let (tick, _) = hub.event(0, Instant::now()).await.unwrap();
-        assert_eq!(hub.event(tick, Instant::now()).await.unwrap().0, tick + 1);
+        let (tick, _) = hub.event(0, Instant::now(), SOURCES).await.unwrap();
+        assert_eq!(hub.event(tick, Instant::now(), SOURCES).await.unwrap().0, tick + 1);
         let next = hub.state.lock().await.sample.next();
         hub.state.lock().await.sample = next;
-        assert!(hub.event(tick + 1, Instant::now()).await.is_none());
-        let (tick, event) = hub.event(0, Instant::now()).await.unwrap();
-        assert!(event.starts_with(b"data: {") && hub.event(tick, Instant::now()).await.is_some());
+        assert!(hub.event(tick + 1, Instant::now(), SOURCES).await.is_none());
+        let (tick, event) = hub.event(0, Instant::now(), SOURCES).await.unwrap();
+        assert!(event.starts_with(b"data: {") && hub.event(tick, Instant::now(), SOURCES).await.is_some());
     }
 }

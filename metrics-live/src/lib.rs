@@ -37,7 +37,7 @@
 //! | memory | the last sample, and an event for each interval that viewers have chosen |
 //! | viewers | [`Live::max_viewers`], 64 by default; further ones get `503` |
 //! | a viewer that does not read | one frame of 16 KiB; its stream ends after [`Live::deadline`], 10 s by default |
-//! | a source that does not answer | a walk waits 250 ms for it; later, its series are missing, and the page says so |
+//! | a source that does not answer | a walk waits a quarter of the interval for it, 250 ms to 5 s; later, its series are missing, and the page says so |
 //!
 //! A server buffers some hundred KiB beyond that for a connection that does not read. Its place is free after the
 //! deadline, but only the server can close it, if it has a limit for writing.

@@ -45,7 +45,7 @@ async fn send(hub: &Hub, sender: &Sender<Bytes>, interval: Duration, deadline: D
     let mut not_before = Instant::now().checked_sub(interval).unwrap_or_else(Instant::now);
     let mut due = Instant::now();
     loop {
-        let Some((tick, event)) = hub.event(since, not_before).await else {
+        let Some((tick, event)) = hub.event(since, not_before, interval).await else {
             tracing::warn!("the live page cannot read the metrics: there is no thread for it, or reading panicked");
             return;
         };

@@ -18,6 +18,7 @@ use metrics_runtime::{Descriptor, Metrics, Observed, Registry};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use super::*;
@@ -239,6 +240,24 @@ async fn a_slow_source_keeps_its_last_values_while_all_others_go_on() {
     assert!(text(model).await.contains("shop_jobs_total"));
     slow.answer(true);
     event_with(&mut viewer, |event| event["missing"].is_null()).await;
+}
+
+#[tokio::test]
+async fn a_source_that_is_always_slow_is_read_one_walk_later() {
+    let registry = Registry::new();
+    let observed = registry.observe(Descriptor::counter("slow_total", "Of another system."), |observer| {
+        std::thread::sleep(Duration::from_millis(500));
+        observer.observe(&[], 777.0).unwrap();
+    });
+    let router = quick(&metrics(&registry, Endpoint::new())).router().unwrap();
+    let mut viewer = Viewer::open(&router, "/metrics/live/events?interval=1").await;
+    let has_answer = |event: &Value| {
+        let mut values = event["values"].as_array().into_iter().flatten();
+        event["missing"].is_null() && values.any(|value| *value == 777)
+    };
+    let seen = timeout(Duration::from_secs(60), event_with(&mut viewer, has_answer)).await;
+    assert!(seen.is_ok(), "no walk has the answer of the function");
+    drop(observed);
 }
 
 #[tokio::test]
@@ -547,9 +566,17 @@ fn sources(folder: &Path, out: &mut String) {
     }
 }
 
-/// Functions of queries that the page never has: of native histograms, of restarts, and of rules.
-const NOT_ON_THE_PAGE: [&str; 5] =
-    ["histogram_count", "histogram_sum", "histogram_fraction", "resets", "count_over_time"];
+/// Functions of queries that the page never has: of native histograms, of restarts, of rules, and of fleets.
+const NOT_ON_THE_PAGE: [&str; 8] = [
+    "histogram_count",
+    "histogram_sum",
+    "histogram_fraction",
+    "resets",
+    "count_over_time",
+    "present_over_time",
+    "quantile_over_time",
+    "sum_over_time",
+];
 
 #[test]
 fn the_page_knows_every_function_and_operator_that_panels_can_use() {

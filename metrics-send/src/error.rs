@@ -104,7 +104,7 @@ impl ConfigError {
     }
 }
 
-/// An error of [`Writing::finish`](crate::Sending::finish).
+/// An error of [`Sending::finish`](crate::Sending::finish).
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum FinishError {

@@ -35,7 +35,7 @@
 //!
 //! A series that is gone, and every series at the end of the program, gets a stale marker: queries do not show it any more.
 //! A series never has two samples of one time, and times never go back, even if the clock does. Sources of the registry have
-//! 10 seconds to answer, as on a scrape; those that do not are left out and counted.
+//! 10 seconds to answer, as on a scrape. Those that do not are left out, and counted unless a page waits longer for them.
 //!
 //! # Delivery
 //!

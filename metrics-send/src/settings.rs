@@ -29,6 +29,10 @@ pub struct Sender<P> {
     protocol: P,
     reading: Reading,
     pace: Pace,
+    /// `true` for an `https://` address without authorities of its own. Those of the system are read at the start, so that
+    /// a system without any is no problem for one with.
+    #[cfg(feature = "tls")]
+    trusts_system: bool,
 }
 
 impl<P: Protocol> Sender<P> {
@@ -36,20 +40,22 @@ impl<P: Protocol> Sender<P> {
     ///
     /// # Errors
     /// Returns an error if the address is not a valid `http://` address, or a valid `https://` address with the feature
-    /// `tls`; or with `https://` if the certificate authorities of the system cannot be read.
+    /// `tls`.
     pub(crate) fn to(url: &str, protocol: P) -> Result<Self, ConfigError> {
         let invalid = |problem| ConfigError::url(url, problem, P::EXAMPLE);
         let uri = address(url).map_err(invalid)?;
-        if uri.scheme_str() == Some("http") {
-            let mut connector = HttpConnector::new();
-            // A request is written at once.
-            connector.set_nodelay(true);
-            return Ok(Self::with(Receiver::new(connector, uri), protocol));
-        }
-        #[cfg(feature = "tls")]
-        return Ok(Self::with(Receiver::new(tls::connector(None)?, uri), protocol));
+        let is_https = uri.scheme_str() == Some("https");
         #[cfg(not(feature = "tls"))]
-        Err(invalid("is https; enable the feature `tls`, or use `with_connector`"))
+        if is_https {
+            return Err(invalid("is https; enable the feature `tls`, or use `with_connector`"));
+        }
+        let mut connector = HttpConnector::new();
+        // A request is written at once.
+        connector.set_nodelay(true);
+        let sender = Self::with(Receiver::new(connector, uri), protocol);
+        #[cfg(feature = "tls")]
+        let sender = Self { trusts_system: is_https, ..sender };
+        Ok(sender)
     }
 
     /// Creates the settings for a receiver that is reached with the given connector.
@@ -75,7 +81,15 @@ impl<P: Protocol> Sender<P> {
             queue_bytes: 16 << 20,
             shutdown_timeout: Duration::from_secs(10),
         };
-        Self { receiver, name: None, protocol, reading: Reading::default(), pace }
+        Self {
+            receiver,
+            name: None,
+            protocol,
+            reading: Reading::default(),
+            pace,
+            #[cfg(feature = "tls")]
+            trusts_system: false,
+        }
     }
 
     pub(crate) fn protocol_mut(&mut self) -> &mut P {
@@ -200,6 +214,7 @@ impl<P: Protocol> Sender<P> {
     #[cfg(feature = "tls")]
     pub fn ca_file(mut self, path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         self.receiver.connect_with(tls::connector(Some(path.as_ref()))?);
+        self.trusts_system = false;
         Ok(self)
     }
 
@@ -216,7 +231,8 @@ impl<P: Protocol> Sender<P> {
     /// # Errors
     /// Returns an error if the instance is not set, or for OTLP the service; if the interval, the samples of a request or
     /// the bytes of the queue are zero; if another running task of the registry has this name; if the registry has another
-    /// metric of the name of one of those about sending; or if it is called outside of a tokio runtime.
+    /// metric of the name of one of those about sending; if it is called outside of a tokio runtime; or with `https://` if
+    /// the certificate authorities of the system cannot be read, and are not replaced with `ca_file`.
     ///
     /// # Panics
     /// Panics in a tokio runtime without timers and I/O.
@@ -235,8 +251,24 @@ impl<P: Protocol> Sender<P> {
         }
         Sending::start(|| {
             let name = self.name.as_deref().unwrap_or(self.receiver.authority());
+            let receiver = self.connected()?;
             let own = OwnMetrics::register(source.registry(), name)?;
-            Ok(Task::new(source, self.receiver.clone(), protocol, self.reading.clone(), self.pace.clone(), own))
+            Ok(Task::new(source, receiver, protocol, self.reading.clone(), self.pace.clone(), own))
         })
+    }
+
+    #[cfg(feature = "tls")]
+    fn connected(&self) -> Result<Receiver, ConfigError> {
+        let mut receiver = self.receiver.clone();
+        if self.trusts_system {
+            receiver.connect_with(tls::connector(None)?);
+        }
+        Ok(receiver)
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unnecessary_wraps, reason = "it reads authorities with the feature `tls`")]
+    fn connected(&self) -> Result<Receiver, ConfigError> {
+        Ok(self.receiver.clone())
     }
 }

@@ -44,3 +44,32 @@ pub(crate) fn connector(ca_file: Option<&Path>) -> Result<HttpsConnector<HttpCon
         .with_no_client_auth();
     Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build())
 }
+
+#[cfg(all(test, feature = "remote-write"))]
+mod tests {
+    use std::env;
+    use std::process::Command;
+
+    use metrics_runtime::Registry;
+
+    use super::*;
+    use crate::RemoteWrite;
+
+    /// Is run in a process of its own, because the variables are those of a process.
+    #[tokio::test]
+    async fn a_system_without_authorities_is_an_error_at_the_start() {
+        if env::var_os("SSL_CERT_FILE").is_none_or(|file| file != "/dev/null") {
+            let name = "tls::tests::a_system_without_authorities_is_an_error_at_the_start";
+            let mut test = Command::new(env::current_exe().unwrap());
+            test.args(["--exact", name]).env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR");
+            let output = test.output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            return;
+        }
+        // A file of authorities can follow.
+        let write = RemoteWrite::new("https://localhost/", "shop").unwrap().instance("");
+        let error = write.start(&Registry::new()).unwrap_err();
+        assert!(matches!(error, ConfigError::Certificates(_)), "{error}");
+        assert!(error.to_string().contains("`ca_file`"), "{error}");
+    }
+}

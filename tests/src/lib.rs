@@ -12,8 +12,8 @@
 //! - [`receiver`]: a receiver of samples, which fails as a test tells it; [`remote_write`] and [`otlp`] decode them
 //! - [`samples`]: samples with their times, for [`prometheus`] and [`victoria`]
 //! - [`tools`]: finds Prometheus, promtool, an Alertmanager, VictoriaMetrics, a Pushgateway, Python's reference parsers,
-//!   Grafana's dashboard schema, a browser, curl, h2load and slowhttptest
-//! - [`promtool`], [`python`], [`grafana`], [`prometheus`], [`alertmanager`], [`victoria`], [`pushgateway`], [`picture`],
+//!   OpenTelemetry's package for Python, Grafana's dashboard schema, a browser, curl, h2load and slowhttptest
+//! - [`promtool`], [`python`], [`otlp_package`], [`grafana`], [`prometheus`], [`alertmanager`], [`victoria`], [`pushgateway`], [`picture`],
 //!   [`program`]: run these tools
 //! - [`dashboard`]: dashboards with open rows and repeated panels
 //! - [`engines`]: compares queries on [`prometheus`] and [`victoria`]
@@ -45,6 +45,7 @@ pub mod histograms;
 pub mod log;
 pub mod lookup;
 pub mod otlp;
+pub mod otlp_package;
 pub mod page;
 pub mod picture;
 mod process;

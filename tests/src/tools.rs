@@ -17,6 +17,7 @@ use std::thread;
 use crate::alertmanager::Alertmanager;
 use crate::browser::BrowserProgram;
 use crate::grafana::Grafana;
+use crate::otlp_package::OtlpPackage;
 use crate::picture::Painter;
 use crate::program::Program;
 use crate::prometheus::Prometheus;
@@ -82,6 +83,12 @@ pub fn promtool() -> Option<Promtool> {
 #[must_use]
 pub fn python() -> Option<Python> {
     found("python with prometheus-client", venv_python()).map(|program| Python::new(&program))
+}
+
+/// Starts a receiver of OTLP with OpenTelemetry's package for Python.
+#[must_use]
+pub fn otlp_package() -> Option<OtlpPackage> {
+    found("python with opentelemetry-proto", venv_python().and_then(|python| OtlpPackage::start(&python)))
 }
 
 /// Finds Grafana's dashboard schema in its foundation SDK for Python.

@@ -1,6 +1,7 @@
 //! Installation of the tools that the tests need beyond Rust: Prometheus with promtool, an Alertmanager,
-//! VictoriaMetrics with vmagent and vmalert, a Pushgateway, curl, h2load, slowhttptest and Chromium; and, in a virtual environment under the target
-//! folder, the Python packages `prometheus-client`, `grafana-foundation-sdk` and `plotly`.
+//! VictoriaMetrics with vmagent and vmalert, a Pushgateway, curl, h2load, slowhttptest and Chromium; and, in a virtual
+//! environment under the target folder, the Python packages `prometheus-client`, `grafana-foundation-sdk`, `plotly` and
+//! `opentelemetry-proto` with `protobuf`.
 //!
 //! Installed tools are not changed, so a second run changes nothing. Packages are installed with apt if it is available
 //! and this runs as root. Otherwise, one line for each missing tool explains how to install it.
@@ -14,10 +15,15 @@ use crate::{cargo, manifest};
 /// The variable that gives the tests the path of the virtual environment.
 pub(crate) const VENV_VARIABLE: &str = "METRICS_TESTS_VENV";
 
-/// Python packages with their versions: the reference parsers, Grafana's dashboard schema, and the library that draws
-/// pictures of dashboards.
-const PACKAGES: [(&str, &str); 3] =
-    [("prometheus-client", "0.26.0"), ("grafana-foundation-sdk", "1769699379!11.6.0"), ("plotly", "7.1.0")];
+/// Python packages with their versions and modules: the reference parsers, Grafana's dashboard schema, the library that
+/// draws pictures of dashboards, and the messages of OTLP.
+const PACKAGES: [(&str, &str, &str); 5] = [
+    ("prometheus-client", "0.26.0", "prometheus_client"),
+    ("grafana-foundation-sdk", "1769699379!11.6.0", "grafana_foundation_sdk"),
+    ("plotly", "7.1.0", "plotly"),
+    ("opentelemetry-proto", "1.45.2", "opentelemetry.proto"),
+    ("protobuf", "7.36.2", "google.protobuf"),
+];
 
 /// Prints the tools that are found and installs the others. Returns one instruction for each tool that is still
 /// missing.
@@ -132,11 +138,11 @@ impl Package {
 fn python() -> Result<String, String> {
     let venv = venv();
     let program = venv.join("bin").join("python");
-    let names = PACKAGES.map(|(package, version)| format!("{package} {version}")).join(", ");
+    let names = PACKAGES.map(|(package, version, _)| format!("{package} {version}")).join(", ");
     if are_installed(&program) {
         return Ok(names);
     }
-    let requirements = PACKAGES.map(|(package, version)| format!("{package}=={version}"));
+    let requirements = PACKAGES.map(|(package, version, _)| format!("{package}=={version}"));
     let install = || {
         let mut pip = Command::new(&program);
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]).args(&requirements);
@@ -156,8 +162,7 @@ fn python() -> Result<String, String> {
 
 /// Returns `true` if each package is installed in its version and can be imported.
 fn are_installed(python: &Path) -> bool {
-    PACKAGES.iter().all(|(package, version)| {
-        let module = package.replace('-', "_");
+    PACKAGES.iter().all(|(package, version, module)| {
         let script = format!("import importlib.metadata as m, {module}; print(m.version('{package}'))");
         output(Command::new(python).args(["-c", &script])).is_ok_and(|found| found == *version)
     })

@@ -155,7 +155,8 @@ impl Metrics {
     /// by the deadline. Then calls `then` there. See [`Registry::visit_within`].
     ///
     /// A source that has more time for a page, by `http::Endpoint::deadline`, is not counted before that, and the visitor
-    /// [awaits](Visitor::awaits) it: the next walk joins the same call.
+    /// [awaits](Visitor::awaits) it: the next walk joins the same call. If no walk waits when the call ends, the next one
+    /// has its answer, unless a new call is faster.
     ///
     /// # Errors
     /// Returns an error, and drops the visitor, if the system has no thread for the walk.

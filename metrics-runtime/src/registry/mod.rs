@@ -414,9 +414,10 @@ impl Registry {
         self.inner.sources.gather_computed()
     }
 
-    /// Starts to call all sources on other threads. A call is overdue after this duration.
-    pub(crate) fn start_gathering(&self, overdue: Duration) -> Gathering {
-        self.inner.sources.start_gathering(overdue)
+    /// Starts to call all sources on other threads. A call is overdue after this duration. `is_early` is `true` for a walk
+    /// that does not wait for it.
+    pub(crate) fn start_gathering(&self, overdue: Duration, is_early: bool) -> Gathering {
+        self.inner.sources.start_gathering(overdue, is_early)
     }
 }
 

@@ -105,7 +105,7 @@ impl Registry {
     /// Calls all sources on other threads, and returns the answers of this time. A source that has not answered is a
     /// problem if its call takes longer than `overdue`.
     pub(crate) fn gather_within(&self, time: Duration, overdue: Duration) -> Gathered {
-        let gathering = self.start_gathering(overdue);
+        let gathering = self.start_gathering(overdue, time < overdue);
         // A call that has started for an earlier walk can be overdue before.
         gathering.wait(Instant::now() + time.min(LONG));
         gathering.answers()

@@ -70,12 +70,10 @@ impl Otlp {
             ));
         }
         if let Some((variable, text)) = first(HEADERS) {
-            for (key, value) in pairs(variable, &text)? {
+            for (entry, key, value) in pairs(variable, &text)? {
                 otlp = otlp.header_of(&key, &value).ok_or_else(|| {
-                    problem(
-                        variable,
-                        &format!("{key:?} is not a header, or its value has a character that none can have"),
-                    )
+                    let expected = "expected a name, `=`, and a value without control characters";
+                    problem(variable, &format!("entry {entry} is not a header; {expected}"))
                 })?;
             }
         }
@@ -96,7 +94,7 @@ impl Otlp {
             otlp = otlp.trusting(variable, &file)?;
         }
         if let Some(text) = get(ATTRIBUTES) {
-            for (key, value) in pairs(ATTRIBUTES, &text)? {
+            for (_, key, value) in pairs(ATTRIBUTES, &text)? {
                 otlp = otlp.attribute(&key, &value)?;
             }
         }
@@ -118,6 +116,7 @@ impl Otlp {
     }
 
     #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "it is used with the feature `tls`")]
     fn trusting(self, variable: &'static str, _file: &str) -> Result<Self, ConfigError> {
         Err(problem(variable, &"needs the feature `tls` of metrics-send; enable it, or unset the variable"))
     }
@@ -129,18 +128,20 @@ fn problem(variable: &'static str, problem: &dyn std::fmt::Display) -> ConfigErr
 
 fn milliseconds(variable: &'static str, text: &str) -> Result<Duration, ConfigError> {
     let number = text.parse().ok().filter(|number| *number > 0);
-    let number = number.ok_or_else(|| problem(variable, &format!("{text:?}; expected a number of milliseconds")))?;
+    let expected = "expected a whole number of milliseconds, at least 1";
+    let number = number.ok_or_else(|| problem(variable, &format!("{text:?}; {expected}")))?;
     Ok(Duration::from_millis(number))
 }
 
-/// Parses `key=value` pairs, separated by commas, in percent-encoding. A value can be a secret, so no error has one.
-fn pairs(variable: &'static str, text: &str) -> Result<Vec<(String, String)>, ConfigError> {
-    let entries = text.split(',').enumerate().filter(|(_, entry)| !entry.trim().is_empty());
-    let pairs = entries.map(|(at, entry)| {
-        let pair = entry.split_once('=').and_then(|(key, value)| Some((decoded(key)?, decoded(value)?)));
-        pair.filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
+/// Parses `key=value` pairs, separated by commas, in percent-encoding, with their numbers from 1 on. A value can be a
+/// secret, so no error has one. Neither has it a key: of `authorization: Basic c2VjcmV0=`, the secret is in the key.
+fn pairs(variable: &'static str, text: &str) -> Result<Vec<(usize, String, String)>, ConfigError> {
+    let entries = (1..).zip(text.split(',')).filter(|(_, entry)| !entry.trim().is_empty());
+    let pairs = entries.map(|(number, entry)| {
+        let pair = entry.split_once('=').and_then(|(key, value)| Some((number, decoded(key)?, decoded(value)?)));
+        pair.filter(|(_, key, _)| !key.is_empty()).ok_or_else(|| {
             let expected = "expected `key=value` pairs, separated by commas, with other characters as `%2C`";
-            problem(variable, &format!("entry {} is not a pair; {expected}", at + 1))
+            problem(variable, &format!("entry {number} is not a pair; {expected}"))
         })
     });
     pairs.collect()
@@ -208,9 +209,11 @@ mod tests {
             (HEADERS[1], "a=%FFsecret"),
             (HEADERS[1], "a b=secret"),
             (HEADERS[1], "a=secret%0A"),
+            (HEADERS[1], "a=b,authorization: Basic secret="),
             (COMPRESSION[0], "zstd"),
             (TIMEOUT[1], "10s"),
             (INTERVAL, "0"),
+            (INTERVAL, "1.5"),
             (CERTIFICATE[1], "/no/such/file.pem"),
             (ATTRIBUTES, "=a"),
         ] {

@@ -64,7 +64,7 @@ impl Sender<OpenTelemetry> {
     ///
     /// # Errors
     /// Returns an error if the address is not a valid `http://` address, or a valid `https://` address with the feature
-    /// `tls`; or with `https://` if the certificate authorities of the system cannot be read.
+    /// `tls`.
     pub fn new(url: &str) -> Result<Self, ConfigError> {
         Self::to(url, OpenTelemetry::default())
     }

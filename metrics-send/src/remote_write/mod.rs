@@ -59,7 +59,7 @@ impl Sender<Prometheus> {
     ///
     /// # Errors
     /// Returns an error if the address is not a valid `http://` address, or a valid `https://` address with the feature
-    /// `tls`; if the job is empty; or with `https://` if the certificate authorities of the system cannot be read.
+    /// `tls`; or if the job is empty.
     pub fn new(url: &str, job: &str) -> Result<Self, ConfigError> {
         Self::to(url, Prometheus::new(job)?)
     }

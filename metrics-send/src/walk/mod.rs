@@ -105,10 +105,9 @@ impl<P: Protocol> Visitor for Walk<P> {
         let writer = &mut self.writer;
         let own_time = series.timestamp().map(millis);
         let time = own_time.unwrap_or(writer.time);
-        // A series can be created after the start of the walk.
-        let created = series.created().map(|created| millis(created).min(time));
         self.table.visit(&self.key, |entry, walk| {
             let has_time = own_time.is_some();
+            let created = series.created().map(|created| entry.start(millis(created), time));
             P::add(&mut Current { family, series, writer, entry, walk, time, has_time, created }, value);
         });
     }
@@ -181,7 +180,7 @@ pub struct Current<'a, P: Protocol> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment<'a> {
     pub(crate) time: Millis,
-    /// The time at which the series started from zero, at the latest `time`.
+    /// The time at which the series started from zero, before `time`.
     pub(crate) created: Option<Millis>,
     /// In the order of their times.
     pub(crate) exemplars: &'a [&'a StoredExemplar],

@@ -18,6 +18,8 @@ pub(crate) struct Entry<P: Protocol> {
     parts: Vec<Part<P>>,
     /// The place of the part after the last one that was looked up.
     next: usize,
+    /// The time at which the series was created, and the start of its samples.
+    started: Option<[Millis; 2]>,
 }
 
 /// A part of a series: one sample of each walk.
@@ -51,7 +53,7 @@ impl<P: Protocol> Default for Table<P> {
 
 impl<P: Protocol> Default for Entry<P> {
     fn default() -> Self {
-        Self { parts: Vec::new(), next: 0 }
+        Self { parts: Vec::new(), next: 0, started: None }
     }
 }
 
@@ -72,7 +74,7 @@ impl<P: Protocol> Table<P> {
         write(entry, self.walk);
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "otlp", feature = "remote-write"))]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -103,6 +105,17 @@ fn sorted<P: Protocol>(mut vanished: Vec<Vanished<P>>) -> Vec<Vanished<P>> {
 }
 
 impl<P: Protocol> Entry<P> {
+    /// Returns the time at which a series started that was created at this time and has a sample at another.
+    ///
+    /// A series can be created during the walk, which is after the time of its first sample. That sample then is the first
+    /// one after the start, and all later ones have the same start: with another, receivers would count it twice.
+    pub(crate) fn start(&mut self, created: Millis, time: Millis) -> Millis {
+        let new = [created, created.min(time.saturating_sub(1))];
+        let known = self.started.filter(|[known, _]| *known == created);
+        let [_, start] = *self.started.insert(known.unwrap_or(new));
+        start
+    }
+
     /// Returns this part, with `prepare` for a new one.
     pub(crate) fn part(
         &mut self,

@@ -1,6 +1,7 @@
 //! OTLP to receivers that fail in the ways of the protocol. The task is that of remote write.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Once;
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
@@ -12,7 +13,7 @@ use tests::log::Log;
 use tests::otlp::{DataPoint, Receiver, Value, partial_success};
 use tests::page::{Labels, Page, Point, as_stored, difference};
 use tests::receiver::Reply;
-use tests::wait;
+use tests::{tools, wait};
 
 /// An interval between walks of which a test waits for several.
 const SOON: Duration = Duration::from_millis(20);
@@ -191,6 +192,27 @@ async fn a_series_that_is_gone_has_no_recorded_value_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_series_that_is_created_during_a_walk_keeps_its_start() {
+    let receiver = Receiver::start();
+    let (metrics, orders) = shop();
+    let created = Descriptor::gauge("slow", "Set by a slow source.");
+    let first = Once::new();
+    let observed = metrics.registry().observe(created, move |_| {
+        // Times of creation have whole seconds.
+        first.call_once(|| std::thread::sleep(Duration::from_millis(1_100)));
+        orders.get_or_create(&["late"]).unwrap().inc();
+    });
+    let sending = send_to(&receiver).interval(SOON).start(&metrics).unwrap();
+    receiver.wait_for_requests(4);
+    sending.finish().await.unwrap();
+    let points = receiver.requests().into_iter().flat_map(|request| request.series);
+    let late = points.filter(|point| !point.is_stale && point.attributes.get("state").is_some_and(|s| s == "late"));
+    let times: Vec<_> = late.map(|point| (point.start, point.time)).collect();
+    assert!(times.len() >= 4 && times.iter().all(|(start, time)| *start == times[0].0 && start < time), "{times:?}");
+    drop(observed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_statuses_of_the_protocol_are_sent_again_and_no_others() {
     let receiver = Receiver::start();
     let (metrics, _) = shop();
@@ -353,6 +375,31 @@ async fn native_histograms_are_exponential_if_they_are_wanted() {
     send_to(&receiver).start(&metrics).unwrap().finish().await.unwrap();
     let Value::Histogram { count: 6, bounds, .. } = &last(&receiver)["shop_wait_seconds"][0].value else { panic!() };
     assert!(bounds.is_empty(), "as on the text page");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_package_of_opentelemetry_decodes_the_page() {
+    let Some(receiver) = tools::otlp_package() else {
+        return;
+    };
+    let (metrics, _) = shop();
+    let registry = metrics.registry();
+    let waits = registry.histogram(Descriptor::native_histogram("wait_seconds", "Waits.").unit("seconds")).unwrap();
+    let sizes = registry.histogram(Descriptor::histogram("size_bytes", "Sizes.", &[-0.5, 0.5, 2.0][..])).unwrap();
+    let heat = registry.gauge(Descriptor::gauge("heat", "Heat.").labels(["place"])).unwrap();
+    for value in [-1.0, 0.0, 0.1, 1.5, 2.0, 1e300] {
+        waits.get_or_create(&[]).unwrap().observe(value);
+        sizes.get_or_create(&[]).unwrap().observe(value);
+        heat.get_or_create(&[&format!("é\"\\\n{value}")]).unwrap().set(value);
+    }
+    heat.get_or_create(&["nowhere"]).unwrap().set(f64::NAN);
+    let otlp = Otlp::new(&receiver.url()).unwrap().instance("a:1").interval(NEVER).native_histograms(true);
+    otlp.start(&metrics).unwrap().finish().await.unwrap();
+    let of_test = |points: BTreeSet<Point>| points.into_iter().filter(|point| !is_about_sending(&point.name)).collect();
+    let page = Page::parse_text(&metrics.render()).unwrap().points();
+    // A native histogram has no bucket of all observations.
+    let page = page.into_iter().filter(|point| point.name != "shop_wait_seconds_bucket").collect();
+    assert_eq!(difference(&as_stored(of_test(page)), &as_stored(of_test(receiver.end()))), "");
 }
 
 #[test]

@@ -119,7 +119,7 @@ impl Writer {
 
     /// Gathers the collectors, and writes the pages of all requests that arrive until the families are read.
     fn round(&self) {
-        let gathering = self.registry.start_gathering(self.deadline);
+        let gathering = self.registry.start_gathering(self.deadline, false);
         loop {
             let Some(until) = self.state().first_due(Instant::now() + PAUSE) else { return };
             if gathering.wait(until) {

@@ -21,6 +21,14 @@ pub(super) struct Call {
     answer: OnceLock<Result<Answer, Failure>>,
 }
 
+impl Call {
+    /// Returns the answer if the call has one, and started at this time or later.
+    fn answer_since(&self, time: Instant) -> Option<Result<Answer, Failure>> {
+        let started = self.started.get()?;
+        self.answer.get().filter(|_| *started >= time).cloned()
+    }
+}
+
 /// Signals the end of a call.
 #[derive(Default)]
 pub(super) struct Finished {
@@ -50,6 +58,9 @@ pub(crate) struct Gathering {
     started: Instant,
     /// The duration after which a call is overdue.
     overdue: Duration,
+    /// `true` for a walk that is repeated and does not wait until calls are overdue. If no walk waits when a call is
+    /// answered, the next one has the answer: otherwise a source that is always slow would never be seen.
+    is_early: bool,
 }
 
 impl Gathering {
@@ -91,12 +102,14 @@ impl Gathering {
         let now = Instant::now();
         let overdue: Vec<_> = self.calls.iter().map(|(_, call)| now >= self.overdue_at(call)).collect();
         for ((unit, call), is_overdue) in self.calls.into_iter().zip(overdue) {
+            let late = if self.is_early { unit.keep_late(&call) } else { None };
             let answer = match Arc::try_unwrap(call) {
                 Ok(call) => call.answer.into_inner(),
                 // Another page waits for the same call.
                 Err(call) => call.answer.get().cloned(),
             };
-            match answer {
+            let late = || late?.answer_since(now.checked_sub(self.overdue)?);
+            match answer.or_else(late) {
                 Some(answer) => gatherer.add(&unit.name, answer),
                 None if is_overdue => gatherer.problem(Cause::Timeout, format!("{} did not answer in time", unit.name)),
                 None => gatherer.unanswered(unit.name.clone()),
@@ -139,11 +152,11 @@ impl Gathering {
 impl Sources {
     /// Starts to call every source on other threads. Joins calls that are running for another page: a source is not
     /// called again until it has answered.
-    pub(in crate::registry) fn start_gathering(&self, overdue: Duration) -> Gathering {
+    pub(in crate::registry) fn start_gathering(&self, overdue: Duration, is_early: bool) -> Gathering {
         let queue = Arc::new(Queue::default());
         let calls = self.units().into_iter().map(|unit| unit.call(&queue)).collect();
         let finished = Arc::clone(&self.finished);
-        let gathering = Gathering { calls, queue, finished, started: Instant::now(), overdue };
+        let gathering = Gathering { calls, queue, finished, started: Instant::now(), overdue, is_early };
         if !lock(&gathering.queue).is_empty() {
             gathering.add_thread();
         }
@@ -160,6 +173,12 @@ impl Unit {
             lock(queue).push_back((Arc::clone(&self), Arc::clone(&call)));
         }
         (self, call)
+    }
+
+    /// Keeps a call that has no answer yet, and returns the one that was kept before.
+    fn keep_late(&self, call: &Arc<Call>) -> Option<Arc<Call>> {
+        let late = call.answer.get().is_none().then(|| Arc::clone(call));
+        std::mem::replace(&mut *lock(&self.late), late)
     }
 
     fn answer(&self, call: &Call, finished: &Arc<Finished>, overdue: Duration) {

@@ -41,6 +41,8 @@ pub(super) struct Unit {
     kind: UnitKind,
     /// The call that is running or queued.
     current: Mutex<Option<Arc<calls::Call>>>,
+    /// The call for which the last walk did not wait. The next one takes its answer if a new call has none.
+    late: Mutex<Option<Arc<calls::Call>>>,
 }
 
 enum UnitKind {
@@ -152,7 +154,7 @@ impl Sources {
     fn add(&self, name: String, kind: UnitKind) {
         let mut units = lock(&self.units);
         units.retain(|unit| !unit.has_ended());
-        units.push(Arc::new(Unit { name, kind, current: Mutex::default() }));
+        units.push(Arc::new(Unit { name, kind, current: Mutex::default(), late: Mutex::default() }));
     }
 
     /// Returns the descriptions of the registered and declared collectors.
