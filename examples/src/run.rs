@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use metrics_export::{Command, USAGE};
+use metrics_export::{Command, CommandError, USAGE};
 
 use crate::log;
 
@@ -64,12 +64,14 @@ const METRICS_VARIABLES: &[(&str, &str)] = &[
 const MAX_TRAFFIC: u32 = 10_000;
 
 /// The reason why [`Cli::parse`] returns no [`Args`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum ParseExit {
     /// The help text was requested.
     Help,
     /// The command line is invalid.
     Invalid(String),
+    /// The command after `metrics` is invalid. The problem says where the commands are listed.
+    Command(CommandError),
 }
 
 impl From<lexopt::Error> for ParseExit {
@@ -106,7 +108,7 @@ impl Cli {
                 Short('h') | Long("help") => return Err(ParseExit::Help),
                 Value(word) if word == "metrics" => {
                     let command = Command::parse(parser.raw_args()?);
-                    parsed.metrics = Some(command.map_err(|error| ParseExit::Invalid(error.to_string()))?);
+                    parsed.metrics = Some(command.map_err(ParseExit::Command)?);
                 }
                 other => return Err(other.unexpected().into()),
             }
@@ -155,6 +157,10 @@ where
             // A closed pipe, as in `--help | head -1`, is not a failure.
             let _ = write!(std::io::stdout(), "{}", cli.help());
             return ExitCode::SUCCESS;
+        }
+        Err(ParseExit::Command(error)) => {
+            log::line(format!("{}: {error}", cli.name));
+            return ExitCode::from(2);
         }
         Err(ParseExit::Invalid(problem)) => {
             let name = cli.name;
@@ -209,6 +215,7 @@ mod tests {
     fn problem(args: &[&str]) -> String {
         match parse(args) {
             Err(ParseExit::Invalid(problem)) => problem,
+            Err(ParseExit::Command(error)) => error.to_string(),
             other => panic!("{args:?} gave {other:?}"),
         }
     }
@@ -222,21 +229,21 @@ mod tests {
             open: false,
             metrics: None,
         };
-        assert_eq!(parse(&[]), Ok(expected));
+        assert_eq!(parse(&[]).unwrap(), expected);
     }
 
     #[test]
     fn a_value_follows_a_space_or_an_equals_sign() {
         let expected =
             Args { listen: SocketAddr::from(([0, 0, 0, 0], 0)), traffic: 5, live: false, open: false, metrics: None };
-        assert_eq!(parse(&["--listen", "0.0.0.0:0", "--traffic=5"]), Ok(expected));
+        assert_eq!(parse(&["--listen", "0.0.0.0:0", "--traffic=5"]).unwrap(), expected);
     }
 
     #[test]
     fn to_open_the_live_page_is_to_serve_it() {
         let live = |args: &[&str]| parse(args).map(|args| (args.live, args.open));
-        assert_eq!(live(&["--live"]), Ok((true, false)));
-        assert_eq!(live(&["--open"]), Ok((true, true)));
+        assert_eq!(live(&["--live"]).unwrap(), (true, false));
+        assert_eq!(live(&["--open"]).unwrap(), (true, true));
     }
 
     #[test]
@@ -269,7 +276,7 @@ mod tests {
 
     #[test]
     fn help_lists_options_and_variables() {
-        assert_eq!(parse(&["-h"]), Err(ParseExit::Help));
+        assert!(matches!(parse(&["-h"]), Err(ParseExit::Help)));
         let help = cli().help();
         for part in [
             "--listen",

@@ -7,7 +7,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use metrics_runtime::Metrics;
-use metrics_runtime::description::MetricKind;
 
 use crate::accepted;
 use crate::agent::{self, AgentError};
@@ -154,7 +153,7 @@ pub struct Command {
 #[non_exhaustive]
 pub enum CommandError {
     /// The command line is not valid.
-    #[error("{problem}; the commands are\n\n{USAGE}")]
+    #[error("{problem}; `metrics help` lists the commands and their options")]
     #[non_exhaustive]
     Usage {
         /// The problem.
@@ -300,6 +299,12 @@ fn usage(problem: impl Into<String>) -> CommandError {
     CommandError::Usage { problem: problem.into() }
 }
 
+/// Appends the commands to a problem.
+fn with_commands(problem: &str) -> String {
+    let commands = USAGE.split("\n\n").next().unwrap_or_default();
+    format!("{problem}; expected one of these:\n\n{commands}\n")
+}
+
 impl Command {
     pub(crate) fn new(action: Action) -> Self {
         let scrape = Scrape::default();
@@ -316,12 +321,13 @@ impl Command {
     /// or does not belong to the command.
     pub fn parse<S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Result<Self, CommandError> {
         let mut args = args.into_iter().map(Into::into).peekable();
-        let name: OsString = args.next().ok_or_else(|| usage("no command is given"))?;
+        let name: OsString = args.next().ok_or_else(|| usage(with_commands("no command is given")))?;
         if name == "help" || is_help(&name) {
             return Ok(Self::new(Action::Help));
         }
         let action = name.to_str().and_then(Action::named);
-        let mut command = Self::new(action.ok_or_else(|| usage(format!("unknown command `{}`", name.display())))?);
+        let mut command =
+            Self::new(action.ok_or_else(|| usage(with_commands(&format!("unknown command `{}`", name.display()))))?);
         while let Some(arg) = args.next() {
             if is_help(&arg) {
                 return Ok(Self::new(Action::Help));
@@ -525,18 +531,15 @@ impl Command {
 
     /// Returns an error if queries would take different series of the program for copies of one.
     fn check_replicas(&self, export: &Export) -> Result<(), CommandError> {
-        let metrics = export.model.metrics.iter().filter(|metric| metric.kind != MetricKind::Info);
-        let labels = metrics.flat_map(|metric| metric.labels.iter().map(move |label| (&label.name, &metric.name)));
         let scrape = self.scrape.clone().with_agents();
         if scrape.fleet && scrape.replicas.iter().any(|label| label == scrape.cluster()) {
             return Err(usage("--cluster-label and --replica-label are one label; expected two"));
         }
-        let taken = |of: &String| labels.clone().find(|(label, _)| *label == of);
-        let replica = scrape.replicas.iter().find_map(taken).map(|found| ("--replica-label", found));
-        let cluster = || taken(&scrape.cluster().to_owned()).filter(|_| scrape.fleet);
-        match replica.or_else(|| Some(("--cluster-label", cluster()?))) {
-            Some((option, (label, metric))) => Err(usage(format!(
-                "{option} is `{label}`, which `{metric}` has; expected a label that only the scrapers add"
+        let replicas = scrape.replicas.iter().map(|label| ("--replica-label", label.as_str()));
+        let mut labels = replicas.chain(scrape.fleet.then(|| ("--cluster-label", scrape.cluster())));
+        match labels.find_map(|(option, label)| Some((option, label, export.model.with_label(label)?))) {
+            Some((option, label, metric)) => Err(usage(format!(
+                "{option} is `{label}`, which {metric} has; expected a label that only the scrapers add"
             ))),
             None => Ok(()),
         }
@@ -779,6 +782,22 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_option_is_not_hidden_by_a_list_of_all_options() {
+        let problem = |args: &[&str]| run(&metrics(&Registry::new()), args, &mut Vec::new()).unwrap_err().to_string();
+        assert_eq!(
+            problem(&["rules", "--flet"]),
+            "unknown option `--flet`; `metrics help` lists the commands and their options"
+        );
+        for (args, problem) in [(&[][..], problem(&[])), (&["rule"], problem(&["rule"]))] {
+            let is_listed = |command| problem.contains(&format!("\nmetrics {command} "));
+            assert!(
+                ["rules", "agent", "budget"].iter().all(is_listed) && !problem.contains("--job"),
+                "{args:?}: {problem}"
+            );
+        }
+    }
+
+    #[test]
     fn a_label_of_a_metric_tells_no_copies_apart() {
         let registry = Registry::new();
         registry.counter(Descriptor::counter("jobs_total", "Jobs.").labels(["state"])).unwrap();
@@ -792,6 +811,11 @@ mod tests {
         let error = fleet(&["--cluster-label", "replica"]).unwrap_err().to_string();
         assert!(error.starts_with("--cluster-label and --replica-label are one label; expected two"), "{error}");
         assert!(fleet(&["--cluster-label", "region", "--replica-label", "agent"]).is_ok());
+        // All samples of the service have a constant label, and `up` does not: no alert could compare both.
+        let constant = Metrics::builder().registry(&registry).constant_label("cluster", "eu").build().unwrap();
+        let error = run(&constant, &["rules", "--fleet"], &mut Vec::new()).unwrap_err().to_string();
+        assert!(error.starts_with("--cluster-label is `cluster`, which every metric has; expected"), "{error}");
+        assert!(run(&constant, &["rules"], &mut Vec::new()).is_ok());
     }
 
     #[test]

@@ -90,7 +90,8 @@ impl Export {
     ///
     /// The rules record, for each metric, one series of all instances of a cluster, and one of all clusters. Dashboard and
     /// alerts read these. Agents add the label `cluster`, see [`cluster_label`](Self::cluster_label), and the label
-    /// `replica`, unless [`replica_label`](Self::replica_label) was given.
+    /// `replica`, unless [`replica_label`](Self::replica_label) was given. No metric of the program may have these labels,
+    /// except infos: the command `rules --fleet` says which one has.
     ///
     /// ```
     /// use metrics_export::Export;

@@ -51,6 +51,15 @@ pub(crate) struct Model {
 }
 
 impl Model {
+    /// Returns the metric with this label, in words, or `None`. An info may have any label: no query adds infos up.
+    pub(crate) fn with_label(&self, label: &str) -> Option<String> {
+        if self.constant.iter().any(|constant| constant == label) {
+            return Some("every metric".to_owned());
+        }
+        let mut metrics = self.metrics.iter().filter(|metric| metric.kind != MetricKind::Info);
+        metrics.find(|metric| metric.has(label)).map(|metric| format!("`{}`", metric.name))
+    }
+
     pub(crate) fn new(metrics: &Metrics) -> Self {
         Self::of(metrics.describe())
     }

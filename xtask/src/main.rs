@@ -189,8 +189,9 @@ fn flood(arguments: &[&str]) -> ExitCode {
 
 /// Runs a fleet on this machine, or simulates a large one. Fails if any counts disagree.
 fn fleet(arguments: &[&str]) -> ExitCode {
-    if arguments.contains(&"--simulate") {
-        let others: Vec<_> = arguments.iter().copied().filter(|argument| *argument != "--simulate").collect();
+    if arguments.iter().any(|argument| argument.split('=').next() == Some("--simulate")) {
+        let others = arguments.iter().map(|argument| argument.strip_prefix("--simulate=").unwrap_or(argument));
+        let others: Vec<_> = others.filter(|argument| *argument != "--simulate").collect();
         return run_program(&["--release", "--package", "simulation"], &others);
     }
     // Built together: the services alone would compile their dependencies again, with fewer features.

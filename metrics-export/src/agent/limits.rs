@@ -2,12 +2,15 @@
 //!
 //! They are there to stop an explosion, and must never stop a program that is as it was described.
 
+use std::time::Duration;
+
 use metrics_runtime::description::MetricKind;
 
 use crate::budget::{Values, worst_of_page};
 use crate::histograms::Histograms;
 use crate::metric::Metric;
 use crate::model::Model;
+use crate::scrape::Scrape;
 
 /// The room for metrics of later versions: the bounds are this many times the worst case.
 const HEADROOM: usize = 2;
@@ -15,6 +18,17 @@ const HEADROOM: usize = 2;
 /// The name, and the labels that agents add to every sample before they count them: `job`, `instance`, and in Kubernetes
 /// `namespace`, `pod`, `container` and `endpoint`.
 const LABELS_OF_TARGETS: usize = 7;
+
+/// The longest interval between scrapes with which a rate of five minutes survives a scrape that fails.
+const LONGEST: Duration = Duration::from_secs(2 * 60);
+
+/// Returns a comment, if the rules of a fleet would not see enough scrapes.
+pub(super) fn interval_comment(scrape: &Scrape) -> &'static str {
+    if scrape.interval.is_none_or(|interval| interval <= LONGEST) {
+        return "";
+    }
+    "# The rules of a fleet have rates of five minutes, which need a scrape at least every 2m: see --scrape-interval.\n"
+}
 
 /// The bounds of a scrape.
 pub(super) struct Limits {

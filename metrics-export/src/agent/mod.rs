@@ -11,8 +11,6 @@ mod scraper;
 #[cfg(test)]
 mod tests;
 
-use metrics_runtime::description::MetricKind;
-
 pub(crate) use self::options::Options;
 
 use self::limits::{Limits, limits};
@@ -88,11 +86,7 @@ impl Request<'_> {
             return Err(AgentError::Options(problem));
         }
         for (option, label) in [("--replica-label", replica), ("--cluster-label", cluster)] {
-            // An info keeps a label of its own, which no query adds up.
-            let mut metrics = self.model.metrics.iter().filter(|metric| metric.kind != MetricKind::Info);
-            let metric = metrics.find(|metric| metric.has(label)).map(|metric| format!("`{}`", metric.name));
-            let is_constant = self.model.constant.iter().any(|constant| constant == label);
-            if let Some(metric) = if is_constant { Some("every metric".to_owned()) } else { metric } {
+            if let Some(metric) = self.model.with_label(label) {
                 return Err(AgentError::Options(format!(
                     "{option} is `{label}`, which {metric} has; expected a label that only the agents add"
                 )));

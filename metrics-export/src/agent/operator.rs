@@ -1,7 +1,7 @@
 //! The objects of the Prometheus operator: a `PodMonitor` and a `PrometheusAgent` with two replicas, and the rights that it
 //! needs (<https://prometheus-operator.dev/docs/api-reference/api/>).
 
-use super::limits::Limits;
+use super::limits::{Limits, interval_comment};
 use super::{AgentError, QUEUE, Request};
 use crate::document::{Node, list, map};
 use crate::histograms::Histograms;
@@ -40,12 +40,13 @@ pub(super) fn yaml(request: &Request<'_>) -> Result<String, AgentError> {
     let rights: Vec<_> = rights.iter().map(Node::yaml).collect();
     Ok(format!(
         "# Scrapes the port `{}` of every pod in this namespace that has this label, in place of a `ServiceMonitor`.\n\
-         {}{}{}---\n\
+         {}{}{}{}---\n\
          # Two agents with different names in the label `{}`, which both scrape every pod. Their right is to see the pods.\n\
          {}---\n{}",
         page.port,
         page.comments,
         limits.comment(),
+        interval_comment(scrape),
         monitor.yaml(),
         request.replica_label(),
         agent.yaml(),

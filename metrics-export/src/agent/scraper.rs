@@ -2,7 +2,7 @@
 //! (<https://prometheus.io/docs/prometheus/latest/configuration/configuration/>,
 //! <https://docs.victoriametrics.com/victoriametrics/vmagent/>).
 
-use super::limits::Limits;
+use super::limits::{Limits, interval_comment};
 use super::{AgentError, Form, QUEUE, Request};
 use crate::document::{Node, list, map};
 use crate::histograms::Histograms;
@@ -163,7 +163,7 @@ fn comments(request: &Request<'_>, form: Form, folder: &str) -> String {
             add(format!("The agent shows the certificate in the files `{folder}/tls.crt` and `{folder}/tls.key`."));
         }
     }
-    comments + &request.limits().comment()
+    comments + &request.limits().comment() + interval_comment(request.scrape)
 }
 
 /// Returns the command that starts the agent, one line each.

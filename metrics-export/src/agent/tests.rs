@@ -154,6 +154,15 @@ fn native_histograms_are_sent_where_the_program_has_some() {
 }
 
 #[test]
+fn an_interval_that_is_too_long_for_the_rules_of_fleets_is_said() {
+    for (form, more) in [("prometheus", &[][..]), ("vmagent", &[]), ("kubernetes", &["--cluster", "eu"])] {
+        let text = |interval| run(shop(), form, &[&["--scrape-interval", interval], more].concat()).unwrap();
+        assert!(text("3m").contains("need a scrape at least every 2m"), "{form}");
+        assert!(!text("2m").contains("need a scrape"), "{form}");
+    }
+}
+
+#[test]
 fn a_label_of_the_program_is_none_of_the_agent() {
     for (option, label) in [("--replica-label", "room"), ("--cluster-label", "wing")] {
         let error = run(shop(), "prometheus", &[option, label]).unwrap_err();

@@ -59,7 +59,10 @@ impl Fleet {
             }
         }
         if fleet.up.is_empty() {
-            return Err(format!("no target of the job `{job}` is up; set another one with --job"));
+            return Err(match fleet.down.len() {
+                0 => format!("no target of the job `{job}` is known; set another one with --job"),
+                down => format!("no instance of the job `{job}` is up (down: {down})"),
+            });
         }
         let infos =
             request.model.metrics.iter().filter(|metric| metric.kind == MetricKind::Info && metric.has(VERSION));

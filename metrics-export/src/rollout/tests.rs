@@ -255,7 +255,9 @@ fn metrics_of_the_contract_that_instances_lack_are_listed() {
 #[test]
 fn a_server_that_cannot_be_asked_is_an_error() {
     let (_, error) = run(Answers { up: &[], ..MIXED }, &["--job", "shop-1"]);
-    assert_eq!(error.unwrap(), "`URL`: no target of the job `shop-1` is up; set another one with --job");
+    assert_eq!(error.unwrap(), "`URL`: no target of the job `shop-1` is known; set another one with --job");
+    let down = Answers { up: &[("us", "c:1", "down", "")], ..MIXED };
+    assert_eq!(run(down, &[]).1.unwrap(), "`URL`: no instance of the job `shop` is up (down: 1)");
     let command = Command::parse(["check", "--fleet", "http://ada:hush@127.0.0.1:1"]).unwrap();
     let error = command.run(&shop(), &mut Vec::new()).unwrap_err().to_string();
     assert!(error.starts_with("`http://127.0.0.1:1`: cannot connect: "), "{error}");

@@ -58,8 +58,8 @@ pub(super) fn rules(model: &Model, target: Target<'_>, settings: &AlertSettings)
 impl Alerts<'_> {
     /// Returns the numbers of an alert, or `None` if it is left out.
     pub(super) fn tuned(&self, name: &str, defaults: Tuning) -> Option<Tuning> {
-        let defaults = if self.target.fleet.is_some() { defaults.within_at_least(RATES) } else { defaults };
-        self.settings.resolve(&camel(&self.model.service), name, defaults)
+        let tuning = self.settings.resolve(&camel(&self.model.service), name, defaults)?;
+        Some(if self.target.fleet.is_some() { tuning.within_at_least(RATES) } else { tuning })
     }
 
     /// Adds an alert, and the scenarios in which it fires.

@@ -111,8 +111,9 @@ impl Alerts<'_> {
     fn stuck_half_open(&mut self, rejected: &Events) {
         let target = self.target.of_instances();
         let gauge = |base| self.model.find(base).map(|metric| target.now(&metric.name));
+        let Some(states) = self.model.find(BREAKER_STATE) else { return };
         let (state, probes, last) = (
-            gauge("circuit_breaker_state"),
+            gauge(BREAKER_STATE),
             gauge("circuit_breaker_probes_in_flight"),
             gauge("circuit_breaker_last_transition_timestamp_seconds"),
         );
@@ -135,11 +136,11 @@ impl Alerts<'_> {
             ),
             "A probe hangs, or nobody lets it end. Give the calls behind the breaker a timeout. Look at `Probes in flight` \
              and `Time since the last change` in the row `Circuit breakers`.",
-            self.model.find("circuit_breaker_state"),
+            Some(states),
         );
         let expr = half_open.modified("and", &on, called).modified("unless", &on, recent);
-        let fires = [Scenario::BreakerStuck];
-        self.alert_of_instances(("BreakerStuckHalfOpen", tuning), (BREAKER_STATE, &["service"]), expr, text, &fires);
+        let of = (states.name.as_str(), &["service"][..]);
+        self.alert_of_instances(("BreakerStuckHalfOpen", tuning), of, expr, text, &[Scenario::BreakerStuck]);
         self.delayed();
     }
 }

@@ -178,12 +178,14 @@ impl Alerts<'_> {
         let text = Text::new(
             format!("no instance of {{{{ $labels.job }}}} is known in a {cluster}, or in any", cluster = fleet.cluster),
             format!(
-                "The label `{}` is one that had instances within the last hour; without the label, none has instances.",
+                "The label `{}` is one that had instances within the last hour, after which the alert ends by itself; without \
+                 the label, none has instances.",
                 fleet.cluster
             ),
             "All agents of the cluster have ended, cannot reach the central store, or find no target any more. If other \
              services of the cluster are absent too, look at its agents and at the network first; if not, at what starts \
-             this service. The panels `Instances by cluster` and `Targets by agent` show the time.",
+             this service. The panels `Instances by cluster` and `Targets by agent` show the time. If it was taken down on \
+             purpose, silence the alert for an hour.",
             None,
         );
         self.alert("TargetAbsent", tuning, expr, text, &[Scenario::ServiceGone]);
@@ -223,7 +225,8 @@ impl Alerts<'_> {
         let replicas: Vec<_> = target.replicas.iter().map(|label| format!("{{{{ $labels.{label} }}}}")).collect();
         let text = Text::new(
             format!("the agent {} no longer writes{}", replicas.join(" "), in_cluster(fleet)),
-            "Another agent still has the instances of {{ $labels.job }}, so no number is wrong. If it ends too, all are lost.",
+            "Another agent still has the instances of {{ $labels.job }}, so no number is wrong. If it ends too, all are lost. \
+             The alert ends by itself an hour after the last sample.",
             "The agent has ended, cannot reach the central store, or finds no target of the job any more. Look at its log, at \
              its queue of remote write, and at the panel `Targets by agent` for the time.",
             None,

@@ -334,6 +334,21 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_is_shorter_than_the_rates_of_a_fleet_is_longer_there() {
+        let metrics = metrics_runtime::Metrics::builder().namespace("shop").build().unwrap();
+        let settings: AlertSettings = "[\"*Stalled\"]\nwindow = \"2m\"\nfor = \"4m\"".parse().unwrap();
+        let stalled = |export: crate::Export| {
+            let rules = export.alerts(settings.clone()).unwrap().rules();
+            rules.split("- alert: ShopJobsStalled\n").nth(1).unwrap().split("- alert: ").next().unwrap().to_owned()
+        };
+        let single = stalled(crate::Export::new(&metrics));
+        assert!(single.contains("increase2m") && single.contains("for: '4m'"), "{single}");
+        // The time for which it has to hold is longer by as much.
+        let fleet = stalled(crate::Export::new(&metrics).fleet());
+        assert!(fleet.contains("increase5m") && fleet.contains("for: '7m'") && !fleet.contains("2m"), "{fleet}");
+    }
+
+    #[test]
     fn a_blocked_runtime_is_found_by_the_sum_of_its_delays_in_each_form_of_histograms() {
         use metrics_runtime::{Descriptor, Registry};
         let registry = Registry::new();

@@ -335,8 +335,8 @@ impl Tuning {
         Self { window: Some(Duration::from_secs(60 * minutes)), ..self }
     }
 
-    /// Returns the defaults for a window of at least this length. The time for which the alert has to hold is longer than it
-    /// by as much as before, so that a short problem does not fire it.
+    /// Returns the numbers for a window of at least this length. The time for which the alert has to hold is longer by as
+    /// much as the window, so that a short problem does not fire it.
     pub(super) fn within_at_least(self, least: Duration) -> Self {
         let longer = self.window.map_or(Duration::ZERO, |window| least.saturating_sub(window));
         Self { window: self.window.map(|window| window + longer), holds: self.holds + longer, ..self }

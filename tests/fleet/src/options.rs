@@ -2,10 +2,15 @@
 
 /// The usage, for errors.
 pub const USAGE: &str = "\
-fleet [--short] [--keep]: runs services, agents, stores and alerts on this machine, kills some of them, and compares all counts
+Usage: cargo xtask fleet [--short] [--keep]
 
+Runs services, agents, stores and alerts on this machine, kills some of them, and compares all counts.
+`cargo xtask fleet --simulate N` simulates N instances instead.
+
+Options:
   --short   fewer instances and one incident of each kind, as the tests run it
-  --keep    leaves everything running in the end, until Ctrl-C";
+  --keep    leaves everything running in the end, until Ctrl-C
+  --help    prints this help";
 
 /// The options of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,14 +14,16 @@ use crate::store::Store;
 /// missing after it.
 pub const LOOKBACK: &str = "10s";
 
-/// The settings of all alerts: shorter times than in production, because the incidents are short. A store that starts
-/// again has no recent samples until the agents deliver them.
+/// The settings of all alerts: shorter times than in production, because the incidents are short. No window is shorter
+/// than that of the recorded rates. A store that starts again has no recent samples until the agents deliver them.
 const ALERTS: &str = "
 [\"*\"]
-window = \"10s\"
+window = \"5m\"
 for = \"2s\"
 [\"*TargetAbsent\"]
 for = \"15s\"
+[\"*InstancesMissing\"]
+for = \"1m\"
 ";
 
 /// Writes the rules of all services into a folder. Returns the files.

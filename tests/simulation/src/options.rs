@@ -9,18 +9,18 @@ use crate::store::Kind;
 
 /// The help text.
 pub const USAGE: &str = "\
-Usage: simulation INSTANCES [OPTIONS]
+Usage: cargo xtask fleet --simulate INSTANCES [OPTIONS]
 
 Writes an hour of a fleet of Neurectomy into VictoriaMetrics and Prometheus, faster than it passes, and measures them.
 A small fleet is measured first. If the machine is too small for all instances, as many as fit are simulated.
 
 Options:
-  --minutes N        the time that is simulated [default: 60]
+  --minutes N        the time that is simulated, 10 to 60 [default: 60]
   --interval TIME    the time between two scrapes: 15s or 30s [default: 30s]
   --replicas N       the agents that scrape each instance: 1 or 2 [default: 1]
   --store NAME       prometheus, victoria or both [default: both]
   --series-limit N   the largest number of series [default: none]
-  --within MINUTES   the time that all of it may take [default: 14]
+  --within MINUTES   the time that all of it may take, 10 to 60 [default: 14]
   --seed N           the seed of all random numbers [default: 1]
   -h, --help         print this help";
 

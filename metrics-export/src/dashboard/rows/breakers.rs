@@ -1,6 +1,6 @@
 //! Panels of circuit breakers: state, calls and transitions.
 
-use super::{NONE, generic, time_since};
+use super::{NONE, combined, generic, time_since};
 use crate::dashboard::View;
 use crate::dashboard::panel::{Draw, Panel};
 use crate::fleet::INSTANCES;
@@ -68,7 +68,7 @@ pub(super) fn breakers(view: &View<'_>) -> Vec<Panel> {
         let largest = |metric: &Metric| scope.gauge("max", &metric.name, &BY);
         let panel = Panel::new("Failure ratio and its threshold", Draw::Lines, "percentunit").help(ratio);
         // Breakers that count consecutive failures have no ratio.
-        let panel = panel.empty("no circuit breaker opens at a ratio");
+        let panel = combined(panel, scope, ratio).empty("no circuit breaker opens at a ratio");
         let mut panel = panel.query_by(largest(ratio), &BY, "ratio");
         for (base, legend) in [
             ("circuit_breaker_failure_ratio_threshold", "{{service}} threshold"),
@@ -92,11 +92,12 @@ pub(super) fn breakers(view: &View<'_>) -> Vec<Panel> {
     }
     if let Some(last) = find("circuit_breaker_last_transition_timestamp_seconds", &[]) {
         let panel = Panel::new("Time since the last change", Draw::Lines, "s").help(last);
-        panels.push(panel.query_by(time_since(scope, &last.name, &BY), &BY, "time"));
+        panels.push(combined(panel, scope, last).query_by(time_since(scope, &last.name, &BY), &BY, "time"));
     }
     if let Some(probes) = find("circuit_breaker_probes_in_flight", &[]) {
         let expr = scope.gauge("sum", &probes.name, &BY);
-        panels.push(Panel::new("Probes in flight", Draw::Lines, "short").help(probes).query_by(expr, &BY, "probes"));
+        let panel = Panel::new("Probes in flight", Draw::Lines, "short").help(probes);
+        panels.push(combined(panel, scope, probes).query_by(expr, &BY, "probes"));
     }
     panels.extend(generic(view, Role::Breaker, &shown));
     panels

@@ -21,7 +21,9 @@ pub(in crate::dashboard) fn fleet(view: &View<'_>, fleet: &Fleet) -> Row {
     let [all, up] = [known.clone(), Some(scope.now("up"))].map(sum);
     let usual = known.map(|known| {
         let median = call("quantile_over_time", [Expr::Number(0.5), known.clone().range(BEFORE)]);
-        aggregate("sum", &by, median.binary("-", known))
+        // Of a cluster without any instance, all are lost.
+        let now = known.binary("or", Expr::Number(0.0).binary("*", median.clone()));
+        aggregate("sum", &by, median.binary("-", now))
     });
     let start = model.find("process_start_time_seconds").and_then(|start| scope.of_clusters(&start.name, RESTARTS));
     let mut panels = vec![

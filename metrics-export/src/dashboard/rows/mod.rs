@@ -272,8 +272,19 @@ fn value(scope: &Scope, metric: &Metric, by: &[&str], few: &[&str]) -> Panel {
                 (title(metric), scope.gauge(combining(metric), name, by))
             };
             let panel = Panel::new(title, Draw::Lines, shown).signed();
-            panel.help(metric).query_by_any(expr, by, few, "value")
+            combined(panel.help(metric), scope, metric).query_by_any(expr, by, few, "value")
         }
+    }
+}
+
+/// Says how a fleet combines the values of instances.
+fn combined(panel: Panel, scope: &Scope, metric: &Metric) -> Panel {
+    match scope.of_fleet().and_then(|fleet| fleet.operator(&metric.name)) {
+        Some("max") if metric.is_timestamp() => panel.note("Of the instance where it is the latest."),
+        Some("max") => panel.note("The largest of all instances."),
+        Some("min") => panel.note("The smallest of all instances."),
+        Some("sum") => panel.note("The sum of all instances."),
+        _ => panel,
     }
 }
 
@@ -297,6 +308,29 @@ mod tests {
 
     use super::*;
     use crate::model::Model;
+
+    #[test]
+    fn a_gauge_of_a_fleet_says_how_instances_are_combined() {
+        let registry = Registry::new();
+        let gauges = ["queue_bytes", "oldest_job_seconds", "quota_remaining", "last_run_timestamp_seconds"];
+        for name in gauges {
+            registry.gauge(Descriptor::gauge(name, "A gauge.")).unwrap();
+        }
+        let export = crate::Export::new(&Metrics::builder().registry(&registry).build().unwrap());
+        let notes = [
+            "The sum of all instances.",
+            "The largest of all instances.",
+            "The smallest of all instances.",
+            "Of the instance where it is the latest.",
+        ];
+        let (single, fleet) = (export.dashboard(), export.fleet().dashboard());
+        for (name, note) in gauges.into_iter().zip(notes) {
+            let description =
+                |text: &str| text.lines().find(|line| line.contains(&format!("`{name}`"))).unwrap().to_owned();
+            let (single, fleet) = (description(&single), description(&fleet));
+            assert!(fleet.ends_with(&format!("{note}\",")) && !single.contains(note), "{fleet}");
+        }
+    }
 
     #[test]
     fn titles_are_readable_and_never_empty() {
