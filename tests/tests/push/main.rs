@@ -6,6 +6,7 @@
 mod gateway;
 mod otlp;
 mod remote_write;
+mod shop;
 mod stores;
 
 use std::sync::Once;

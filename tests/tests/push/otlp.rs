@@ -5,7 +5,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
-use metrics_runtime::{Counter, Descriptor, Family, Metrics, Registry, track};
+use metrics_runtime::{Descriptor, Registry, track};
 use metrics_send::{ConfigError, FinishError, Otlp};
 use prometheus::proto;
 use tests::collector::Fixed;
@@ -13,21 +13,9 @@ use tests::log::Log;
 use tests::otlp::{DataPoint, Receiver, Value, partial_success};
 use tests::page::{Labels, Page, Point, as_stored, difference};
 use tests::receiver::Reply;
-use tests::{tools, wait};
+use tests::tools;
 
-/// An interval between walks of which a test waits for several.
-const SOON: Duration = Duration::from_millis(20);
-/// An interval longer than any test.
-const NEVER: Duration = Duration::from_secs(1_000_000_000);
-
-fn shop() -> (Metrics, Family<Counter>) {
-    let registry = Registry::new();
-    let metrics =
-        Metrics::builder().registry(&registry).namespace("shop").constant_label("region", "eu").build().unwrap();
-    let orders = registry.counter(Descriptor::counter("orders_total", "Orders.").labels(["state"])).unwrap();
-    orders.get_or_create(&["new"]).unwrap().inc_by(3);
-    (metrics, orders)
-}
+use super::shop::{NEVER, SOON, is_about_sending, own, shop, until};
 
 fn send_to(receiver: &Receiver) -> Otlp {
     Otlp::new(&receiver.url()).unwrap().instance("a:1").name("test").interval(NEVER).backoff(SOON..=SOON)
@@ -35,20 +23,6 @@ fn send_to(receiver: &Receiver) -> Otlp {
 
 fn text_labels(pairs: &[(&str, &str)]) -> Labels {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
-}
-
-fn is_about_sending(name: &str) -> bool {
-    name.contains("remote_storage_") || name.contains("metrics_runtime_")
-}
-
-fn until(what: &str, condition: impl Fn() -> bool) {
-    tokio::task::block_in_place(|| wait::until(what, || condition().then_some(())));
-}
-
-fn own(metrics: &Metrics, name: &str, labels: &[(&str, &str)]) -> f64 {
-    let page = Page::parse_text(&metrics.render()).unwrap();
-    let labels = [("region", "eu"), ("remote_name", "test")].into_iter().chain(labels.iter().copied());
-    page.value(&format!("shop_remote_storage_{name}"), labels)
 }
 
 /// Returns the last data points before the end of their series, by name.

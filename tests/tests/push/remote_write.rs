@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
 use metrics_runtime::http::Endpoint;
-use metrics_runtime::{Counter, Descriptor, Family, Metrics, Observer, Registry, track};
+use metrics_runtime::{Descriptor, Metrics, Observer, Registry, track};
 use metrics_send::{ConfigError, FinishError, RemoteWrite, Version};
 use prometheus::proto;
 use tests::certificates::Authority;
@@ -17,21 +17,8 @@ use tests::log::Log;
 use tests::page::{Page, Point, difference};
 use tests::receiver::Reply;
 use tests::remote_write::{Receiver, Request, Series};
-use tests::wait;
 
-/// An interval between writes of which a test waits for several.
-const SOON: Duration = Duration::from_millis(20);
-/// An interval longer than any test.
-const NEVER: Duration = Duration::from_secs(1_000_000_000);
-
-fn shop() -> (Metrics, Family<Counter>) {
-    let registry = Registry::new();
-    let metrics =
-        Metrics::builder().registry(&registry).namespace("shop").constant_label("region", "eu").build().unwrap();
-    let orders = registry.counter(Descriptor::counter("orders_total", "Orders.").labels(["state"])).unwrap();
-    orders.get_or_create(&["new"]).unwrap().inc_by(3);
-    (metrics, orders)
-}
+use super::shop::{NEVER, SOON, is_about_sending, own, shop, until};
 
 fn write_to(receiver: &Receiver) -> RemoteWrite {
     let write = RemoteWrite::new(&receiver.url(), "shop").unwrap().instance("a:1").name("test");
@@ -40,7 +27,7 @@ fn write_to(receiver: &Receiver) -> RemoteWrite {
 
 /// Returns the samples of the metrics of a test as points, without labels of the process.
 fn points<'s>(samples: impl IntoIterator<Item = &'s Series>) -> BTreeSet<Point> {
-    let points = samples.into_iter().filter(|series| series.histogram.is_none() && !is_about_writing(series.name()));
+    let points = samples.into_iter().filter(|series| series.histogram.is_none() && !is_about_sending(series.name()));
     points.map(point).collect()
 }
 
@@ -49,24 +36,9 @@ fn point(series: &Series) -> Point {
     Point::new(series.name(), labels.map(|(name, value)| (name.as_str(), value.as_str())), series.value)
 }
 
-fn is_about_writing(name: &str) -> bool {
-    name.contains("remote_storage_") || name.contains("metrics_runtime_")
-}
-
 fn page_points(metrics: &Metrics) -> BTreeSet<Point> {
     let page = Page::parse_text(&metrics.render()).unwrap();
-    page.points().into_iter().filter(|point| !is_about_writing(&point.name)).collect()
-}
-
-/// Waits for a condition, on a thread for blocking work.
-fn until(what: &str, condition: impl Fn() -> bool) {
-    tokio::task::block_in_place(|| wait::until(what, || condition().then_some(())));
-}
-
-fn own(metrics: &Metrics, name: &str, labels: &[(&str, &str)]) -> f64 {
-    let page = Page::parse_text(&metrics.render()).unwrap();
-    let labels = [("region", "eu"), ("remote_name", "test")].into_iter().chain(labels.iter().copied());
-    page.value(&format!("shop_remote_storage_{name}"), labels)
+    page.points().into_iter().filter(|point| !is_about_sending(&point.name)).collect()
 }
 
 /// Returns the samples that were accepted, refused and dropped, as the metrics say.
