@@ -192,7 +192,8 @@ fn fleet(arguments: &[&str]) -> ExitCode {
     if arguments.iter().any(|argument| argument.split('=').next() == Some("--simulate")) {
         let others = arguments.iter().map(|argument| argument.strip_prefix("--simulate=").unwrap_or(argument));
         let others: Vec<_> = others.filter(|argument| *argument != "--simulate").collect();
-        return run_program(&["--release", "--package", "simulation"], &others);
+        // Its own code is optimized in this profile, whose dependencies the tests have built.
+        return run_program(&["--package", "simulation"], &others);
     }
     // Built together: the services alone would compile their dependencies again, with fewer features.
     let mut build = cargo();
