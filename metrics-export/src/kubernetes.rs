@@ -51,7 +51,7 @@ pub(crate) struct Endpoint {
     /// The name of the port.
     pub(crate) port: &'static str,
     pub(crate) node: Node,
-    /// What its reader has to provide, as lines of YAML comments.
+    /// The requirements on its reader, as lines of YAML comments.
     pub(crate) comments: String,
 }
 

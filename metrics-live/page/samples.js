@@ -25,7 +25,7 @@ export class Track {
   makeRoom() {
     const { length } = this;
     for (const key of ['times', 'values']) {
-      // Where little is left to forget, there is twice the room.
+      // Twice the room, if little is left to forget.
       const made = length > this[key].length * 0.95 ? new Float64Array(this[key].length * 2) : this[key];
       made.set(this[key].subarray(this.start, this.end));
       this[key] = made;

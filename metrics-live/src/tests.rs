@@ -431,7 +431,7 @@ async fn fifty_viewers_get_all_events_while_one_reads_nothing_and_loses_its_plac
         let (events, jobs) = viewer.await.unwrap();
         assert!(events > 1 && jobs == sum, "{events} events with {jobs} of {sum} jobs");
     }
-    // What waited for it: less than its first event, of 0.8 MB.
+    // Less waited for it than its first event, of 0.8 MB.
     let mut unread = Vec::new();
     slow.read_to_end(&mut unread).await.unwrap();
     assert!(unread.len() < 700_000, "{} bytes", unread.len());

@@ -216,7 +216,7 @@ impl Sample for DataPoint {
             Some(other) => panic!("an unknown coding {other}"),
         };
         let request = ExportMetricsServiceRequest::decode(&*body).expect("a request");
-        // Nothing is lost in decoding, such as a field of an unknown number.
+        // Decoding loses no field, such as one of an unknown number.
         assert_eq!(request.encoded_len(), body.len());
         let [resource] = &request.resource_metrics[..] else { panic!("one resource") };
         let [scope] = &resource.scope_metrics[..] else { panic!("one scope") };

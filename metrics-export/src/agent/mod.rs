@@ -106,7 +106,7 @@ impl Request<'_> {
             self.model.metrics.iter().any(|metric| metric.native && metric.buckets.is_empty() != classic)
         };
         match (has(true), has(false)) {
-            // Nothing but native buckets, or nothing at all.
+            // Native buckets alone, or no buckets at all.
             (false, true) => Histograms::Native,
             (false, false) => Histograms::Classic,
             (true, true) if form == Histograms::Classic => Histograms::Both,

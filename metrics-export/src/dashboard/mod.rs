@@ -249,7 +249,7 @@ fn variables(view: &View<'_>, job: Option<&str>, scrape: &Scrape, rows: &[Row]) 
         let series = view.scope.selector(&root, &matchers);
         let selected = job.filter(|_| label == "job");
         let query = format!("label_values({series}, {label})");
-        // What several services have is recorded for each of them: all jobs are those of this one.
+        // Metrics of several services are recorded for each of them: all jobs are those of this one.
         let all = (label != "job" || !view.is_fleet()).then(|| all_values(label));
         variables.push(variable(label, &title(label), &query, selected, all));
         matchers.push(matcher(label, Compare::Matches, &format!("${label}")));

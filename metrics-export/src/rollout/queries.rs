@@ -30,7 +30,7 @@ pub(super) fn find(request: &Request<'_>, renamed: &[Renamed<'_>]) -> Vec<Query>
     }
     let service = &request.model.service;
     let objectives = ObjectivePattern::all(&earlier, service);
-    // What rules record of a new name has the samples of all names.
+    // Series that rules record of a new name have the samples of all names.
     let none = Contract::default();
     let mut queries = Vec::new();
     for renamed in renamed {

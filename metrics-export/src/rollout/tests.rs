@@ -158,7 +158,7 @@ fn queries_that_miss_instances_are_an_error() {
         let (text, error) = run(Answers { rules: alert(query), ..MIXED }, &[]);
         assert_eq!(error, None, "{text}");
     }
-    // What earlier rules recorded is lost with them.
+    // Series of earlier rules are lost with them.
     let (text, _) = run(Answers { rules: alert("job:shop_job:rate5m == 0"), ..MIXED }, &[]);
     assert!(text.contains("1 query asks for earlier names"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! What everybody says in the end: the tables of a run.
+//! The tables of a run: the counts of everybody at its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,7 +114,7 @@ impl Story {
                 report.row(cells, verdict(first.iter().all(Option::is_some), "expected, and notified", "did not fire"));
             }
         }
-        // What is left was not expected.
+        // The rest was not expected.
         let is_left = |(alert, times): (&Alert, &BTreeSet<u64>)| (!times.is_empty()).then(|| alert.clone());
         let left: BTreeSet<_> = fired.iter().flatten().filter_map(is_left).collect();
         for alert in left {

@@ -1,4 +1,4 @@
-//! What happens to the fleet, in its order, and what everybody says about it afterwards.
+//! The events of a run in their order, and the comparison of all counts afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -149,7 +149,7 @@ impl Story {
     /// Kills an instance in the middle of requests, and starts it again after the alert.
     fn lose_instance(&mut self, at: usize) {
         let page = self.fleet.instances[at].read_page();
-        // What was on a page before a scrape cannot be lost.
+        // Counts on a page before a scrape cannot be lost.
         self.until_both("the page of the instance", |story, store| {
             totals::of_current_life(&story.fleet.instances[at], store).is_some_and(|found| page.is_within(found))
         });

@@ -14,7 +14,7 @@ const MARGIN: f64 = 1.3;
 /// A count of instances is rounded down to this.
 const STEP: u32 = 50;
 
-/// What a simulation needs: the amount of the small fleet, and the largest one.
+/// A need of a simulation: the amount of the small fleet, and the largest one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Need {
     pub(crate) name: &'static str,

@@ -59,7 +59,7 @@ impl Instance {
             self.started = now - uptime;
             self.grow(layout, scrape, uptime, None);
         } else if self.life.is_down(scrape) {
-            // What a process counts after its last scrape is lost, so it counts nothing.
+            // Events after the last scrape of a process are lost, so it has none.
         } else if self.life.has_started(scrape) {
             self.values.fill(0.0);
             self.started = now;

@@ -62,7 +62,7 @@ pub struct Outcome {
     pub stores: Vec<Kind>,
     /// The sums that are equal in all stores.
     pub equal: u64,
-    /// What is not as it has to be.
+    /// The problems that were found.
     pub problems: Vec<String>,
 }
 

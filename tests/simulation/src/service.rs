@@ -86,7 +86,7 @@ impl Neurectomy {
     pub(crate) fn panels(&self, is_fleet: bool, window: &str) -> Result<Vec<Panel>, String> {
         let form = if is_fleet { &["--fleet"][..] } else { &[REPLICAS] };
         let text = self.document(&[&["metrics", "dashboard"], form].concat())?;
-        // What a user sees who has chosen nothing.
+        // The view of a user who has chosen nothing.
         let text = text.replace("$__rate_interval", window).replace("$cluster", ".+");
         let document: Value = serde_json::from_str(&text).map_err(|error| format!("the dashboard: {error}"))?;
         let panels = dashboard::panels(&document, JOB, ".+").into_iter();
