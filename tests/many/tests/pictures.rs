@@ -33,15 +33,20 @@ fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
     dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row")
 }
 
+/// Starts a service. Returns it with the address of its live page.
+fn live(binary: &str) -> (Service, String) {
+    let service = Service::start(binary, &["--live"], &[]);
+    let url = service.stdout().lines().find_map(|line| line.strip_prefix("live page on ")).unwrap().to_owned();
+    (service, url)
+}
+
 #[test]
 fn the_live_page_shows_500_functions_and_a_metric_of_2000_series() {
     let Some(program) = tools::browser() else { return };
     let (_, many) = SERVICES[2];
-    let service = Service::start(many, &["--live"], &[]);
-    let stdout = service.stdout();
-    let url = stdout.lines().find_map(|line| line.strip_prefix("live page on ")).unwrap();
+    let (_service, url) = live(many);
     let browser = program.start();
-    let page = browser.open(url, Window::WIDE);
+    let page = browser.open(&url, Window::WIDE);
     let table = "live.app.panels.find(({ title }) => title === 'All functions')";
     page.until(ALL_SERIES);
     page.get(&format!("{table}.root.scrollIntoView()"));
@@ -141,11 +146,9 @@ fn kept(page: &Page<'_>) -> [f64; 3] {
 #[test]
 fn the_live_page_keeps_15_minutes_however_long_it_is_open() {
     let Some(program) = tools::browser() else { return };
-    let service = Service::start(SERVICES[1].1, &["--live"], &[]);
-    let stdout = service.stdout();
-    let url = stdout.lines().find_map(|line| line.strip_prefix("live page on ")).unwrap();
+    let (_service, url) = live(SERVICES[1].1);
     let browser = program.start();
-    let page = browser.open(url, Window::WIDE);
+    let page = browser.open(&url, Window::WIDE);
     page.until(ALL_SERIES);
     page.get(NOTE);
     page.until("live.app.noted.length > 2");
@@ -167,11 +170,9 @@ fn the_live_page_keeps_15_minutes_however_long_it_is_open() {
 #[ignore = "takes ten minutes"]
 fn the_memory_of_the_live_page_is_flat_over_ten_minutes() {
     let program = tools::browser().expect("a browser");
-    let service = Service::start(SERVICES[2].1, &["--live"], &[]);
-    let stdout = service.stdout();
-    let url = stdout.lines().find_map(|line| line.strip_prefix("live page on ")).unwrap();
+    let (_service, url) = live(SERVICES[2].1);
     let browser = program.start();
-    let page = browser.open(url, Window::WIDE);
+    let page = browser.open(&url, Window::WIDE);
     page.until(ALL_SERIES);
     page.get(NOTE);
     page.until("live.app.noted.length > 40");
